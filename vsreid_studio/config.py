@@ -1,0 +1,106 @@
+"""Settings: frozen dataclasses, and one optional TOML file that overrides them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from .errors import UserError
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class PropagationConfig:
+    """Of N_mp at test time.
+
+    Attributes:
+        size: which networks, 'lite' (CPU) or 'paper' (GPU).
+        enlarge: how much Box(P > 0.5) grows on each side before the crop, as a share of its size.
+        scales: patch sizes averaged over, as factors of the network's own.
+        flip: also average over the mirrored patch.
+        template: let N_mp read the memory of checkpoints.
+        lost_area: an instance whose area falls below this share of its first one counts as lost and is
+            not propagated on (authors' program: 0.1; 0 switches it off).
+    """
+
+    size: Literal["lite", "paper"] = "lite"
+    enlarge: float = 0.15
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    template: bool = True
+    lost_area: float = 0.0
+
+
+@dataclass(frozen=True)
+class ReidConfig:
+    """Of Algorithm 2.
+
+    Attributes:
+        enabled: whether to look for lost instances at all.
+        rho_reid: a candidate must be more similar than this to the gallery (cosine).
+        rho_occ: and overlap the present mask's box by less than this (IoU).
+        only_missing: retrieve only where the instance's present map is empty (authors' program).
+        max_overlap: reject a box whose IoU with another instance's box exceeds this (authors' program:
+            0.3; 1 switches it off).
+        exclusive: reject a box on which another instance scores higher (authors' program).
+        boxes: candidates kept a frame.
+    """
+
+    enabled: bool = True
+    rho_reid: float = 0.7
+    rho_occ: float = 0.3
+    only_missing: bool = False
+    max_overlap: float = 1.0
+    exclusive: bool = False
+    boxes: int = 20
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run depends on beside the video and the masks.
+
+    Attributes:
+        device: 'auto' takes the GPU when there is one.
+        flow: 'auto' takes RAFT on a GPU when its weights are there, else DIS.
+    """
+
+    propagation: PropagationConfig = field(default_factory=PropagationConfig)
+    reid: ReidConfig = field(default_factory=ReidConfig)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    flow: Literal["auto", "dis", "raft"] = "auto"
+
+
+def load(path: Path, base: Config | None = None) -> Config:
+    """Read settings from a TOML file over `base`.
+
+    Raises:
+        UserError: it cannot be read, or holds an unknown or unfitting setting.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"The settings {path} cannot be read: {error}.") from error
+    return _override(base or Config(), tables, str(path))
+
+
+def _override(settings: C, values: dict[str, Any], where: str) -> C:
+    known = {item.name: getattr(settings, item.name) for item in fields(settings)}  # type: ignore[arg-type]
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UserError(f"{where} has an unknown setting '{name}'.")
+        old = known[name]
+        if isinstance(value, dict):
+            changed[name] = _override(old, value, where)
+        elif isinstance(old, tuple) and isinstance(value, list):
+            changed[name] = tuple(float(item) for item in value)
+        elif isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+            changed[name] = float(value)
+        elif type(value) is type(old):
+            changed[name] = value
+        else:
+            raise UserError(f"{where}: '{name}' should be a {type(old).__name__}, not {value!r}.")
+    return replace(settings, **changed)  # type: ignore[type-var]

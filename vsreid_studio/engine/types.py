@@ -1,0 +1,406 @@
+"""Values that the engine hands out and takes in: frozen, with read-only arrays, so they may cross threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB."""
+Flow: TypeAlias = NDArray[np.float32]
+"""(H, W, 2) float32 displacement in pixels, (dx, dy)."""
+Probability: TypeAlias = NDArray[np.float32]
+"""(H, W) float32 in [0, 1]."""
+LabelMap: TypeAlias = NDArray[np.uint8]
+"""(H, W) uint8 instance numbers, 0 for background."""
+
+MAX_INSTANCE = 254
+"""Instances are numbered 1 to 254: 0 is background and 255 is void in DAVIS masks."""
+
+
+class CellKey(NamedTuple):
+    """Names the cell of one instance in one frame (the indices i, k of P[i, k])."""
+
+    frame: int
+    instance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of whole pixels, half open: columns x0..x1-1, rows y0..y1-1."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @classmethod
+    def around(cls, mask: NDArray[np.bool_]) -> Box | None:
+        """The tight box of a (H, W) bool mask, None when no pixel is set."""
+        rows = np.flatnonzero(mask.any(axis=1))
+        if rows.size == 0:
+            return None
+        columns = np.flatnonzero(mask.any(axis=0))
+        return cls(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+    @property
+    def width(self) -> int:
+        """Columns, in pixels; never negative."""
+        return max(0, self.x1 - self.x0)
+
+    @property
+    def height(self) -> int:
+        """Rows, in pixels; never negative."""
+        return max(0, self.y1 - self.y0)
+
+    @property
+    def area(self) -> int:
+        """Pixels inside."""
+        return self.width * self.height
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The (rows, columns) index of this box into an image that contains it."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def intersect(self, other: Box) -> Box:
+        """The common rectangle; its area is 0 when there is none."""
+        return Box(
+            max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1)
+        )
+
+    def union(self, other: Box) -> Box:
+        """The smallest box that encloses both."""
+        return Box(
+            min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1)
+        )
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, in [0, 1]; 0 when both are empty."""
+        common = self.intersect(other).area
+        union = self.area + other.area - common
+        return common / union if union else 0.0
+
+    def clip(self, height: int, width: int) -> Box:
+        """The part inside a frame of height x width pixels."""
+        return self.intersect(Box(0, 0, width, height))
+
+    def enlarge(self, fraction: float) -> Box:
+        """Grown by `fraction` of its size on each side; may reach outside the frame."""
+        dx, dy = round(self.width * fraction), round(self.height * fraction)
+        return Box(self.x0 - dx, self.y0 - dy, self.x1 + dx, self.y1 + dy)
+
+
+NOWHERE = Box(0, 0, 0, 0)
+
+
+S = TypeVar("S", bound=np.generic)
+
+
+def read_only(array: NDArray[S]) -> NDArray[S]:
+    """The same array, closed for writing."""
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoftMask:
+    """The probability map P[i, k] of one instance in one frame, stored inside its box only.
+
+    Attributes:
+        box: where `values` lie in the frame; empty for an instance that is not in the frame.
+        values: (box.height, box.width) uint8, probability x 255, read-only. Outside it is zero.
+    """
+
+    box: Box
+    values: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (self.box.height, self.box.width):
+            raise ValueError(f"a map of shape {self.values.shape} does not fill {self.box}")
+        if self.values.dtype != np.uint8:
+            raise ValueError(f"a map is uint8, not {self.values.dtype}")
+        read_only(self.values)
+
+    @classmethod
+    def empty(cls) -> SoftMask:
+        """The map of an instance that is not in the frame."""
+        return cls(NOWHERE, np.zeros((0, 0), np.uint8))
+
+    @classmethod
+    def from_dense(
+        cls, probability: NDArray[np.float32] | NDArray[np.bool_], offset: tuple[int, int] = (0, 0)
+    ) -> SoftMask:
+        """Shrink a (H, W) map, float32 in [0, 1] or bool, to the box of what does not round to zero.
+
+        Args:
+            probability: the map, of a whole frame or of a part of it.
+            offset: (x, y) of the part's top left pixel in the frame.
+        """
+        values = np.round(probability.astype(np.float32) * 255).clip(0, 255).astype(np.uint8)
+        box = Box.around(values > 0)
+        if box is None:
+            return cls.empty()
+        x, y = offset
+        place = Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y)
+        return cls(place, np.ascontiguousarray(values[box.slices]))
+
+    def dense(self, height: int, width: int) -> Probability:
+        """The whole frame's map: (height, width) float32 in [0, 1]."""
+        full = np.zeros((height, width), np.float32)
+        full[self.box.slices] = self.values * np.float32(1 / 255)
+        return full
+
+    def hard(self, height: int, width: int) -> NDArray[np.bool_]:
+        """P > 0.5 of the whole frame: (height, width) bool."""
+        full = np.zeros((height, width), np.bool_)
+        full[self.box.slices] = self.values > 127
+        return full
+
+    @property
+    def area(self) -> int:
+        """Pixels with P > 0.5."""
+        return int(np.count_nonzero(self.values > 127))
+
+    @property
+    def hard_box(self) -> Box | None:
+        """Box(P > 0.5), None when no pixel is above."""
+        inner = Box.around(self.values > 127)
+        if inner is None:
+            return None
+        x, y = self.box.x0, self.box.y0
+        return Box(inner.x0 + x, inner.y0 + y, inner.x1 + x, inner.y1 + y)
+
+    def same(self, other: SoftMask) -> bool:
+        """Whether both hold the same map."""
+        return self.box == other.box and bool(np.array_equal(self.values, other.values))
+
+
+class Maker(StrEnum):
+    """Who or what made a mask."""
+
+    PERSON = "person"
+    IMPORT = "import"
+    PROPAGATION = "propagation"
+    RECOVERY = "recovery"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """One instance in one frame.
+
+    Attributes:
+        mask: P[i, k]; an empty map says 'not in this frame'.
+        origin: the checkpoint c[i, k], the frame from which this mask was derived.
+        pinned: made or approved by a person: nothing but a person may change it, and origin == frame.
+        made_by: who or what made the mask.
+        confidence: how sure the engine is of the mask, in [0, 1]; 1 for a person's.
+        similarity: of the retrieval that this mask was recovered from, None for others.
+    """
+
+    mask: SoftMask
+    origin: int
+    pinned: bool = False
+    made_by: Maker = Maker.PROPAGATION
+    confidence: float = 1.0
+    similarity: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a network says of one instance in one frame.
+
+    Attributes:
+        mask: P[i, k].
+        confidence: how sure it is, in [0, 1].
+    """
+
+    mask: SoftMask
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """The boxes X = N_det(I_i) of one frame with their embeddings N_reid: independent of P, so computed once.
+
+    Attributes:
+        boxes: (n, 4) int32, x0 y0 x1 y1 in pixels of the frame, half open.
+        scores: (n,) float32, the detector's, in [0, 1], descending.
+        person: (n,) bool, whether the detector calls it a person; all False without such a label.
+        embeddings: (n, d) float32 rows of length 1.
+    """
+
+    boxes: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    person: NDArray[np.bool_]
+    embeddings: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        for array in (self.boxes, self.scores, self.person, self.embeddings):
+            if len(array) != len(self.boxes):
+                raise ValueError("boxes, scores, labels and embeddings differ in number")
+            read_only(array)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def box(self, number: int) -> Box:
+        """The box of one candidate."""
+        x0, y0, x1, y1 = (int(v) for v in self.boxes[number])
+        return Box(x0, y0, x1, y1)
+
+
+class Verdict(StrEnum):
+    """What became of a proposal."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REASSIGNED = "reassigned"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A settled proposal, remembered so that it is never made again.
+
+    Attributes:
+        verdict: what was decided.
+        box: the box that was proposed, or the one redrawn by a person.
+        similarity: of the box to the gallery, in [-1, 1].
+        by: who decided.
+        given_to: the instance it was reassigned to, else None.
+    """
+
+    verdict: Verdict
+    box: Box
+    similarity: float
+    by: Maker
+    given_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What one step did to the annotation; its inverse is undo.
+
+    Attributes:
+        label: names the step in the undo menu.
+        before, after: the cells touched, by key; None where there was or is none. Same keys in both.
+        decisions_before, decisions_after: likewise for the decisions.
+    """
+
+    label: str
+    before: Mapping[CellKey, Cell | None] = field(default_factory=dict)
+    after: Mapping[CellKey, Cell | None] = field(default_factory=dict)
+    decisions_before: Mapping[CellKey, Decision | None] = field(default_factory=dict)
+    decisions_after: Mapping[CellKey, Decision | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (
+            self.before.keys() != self.after.keys()
+            or self.decisions_before.keys() != self.decisions_after.keys()
+        ):
+            raise ValueError("a change names the same cells before and after")
+        for name in ("before", "after", "decisions_before", "decisions_after"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def inverse(self) -> Change:
+        """The change that undoes this one."""
+        return Change(self.label, self.after, self.before, self.decisions_after, self.decisions_before)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step of a run is about to be done or was done.
+
+    Attributes:
+        stage: what is going on, e.g. 'propagating', 'detecting'.
+        done, total: steps of this stage; total may grow when a retrieval adds work.
+        frame, instance: where, when there is one place.
+    """
+
+    stage: str
+    done: int
+    total: int
+    frame: int | None = None
+    instance: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """The best retrieval of a round of Algorithm 2, waiting for an answer.
+
+    Attributes:
+        frame, instance: where instance was found again.
+        box: the candidate box.
+        similarity: cosine to the instance's gallery, in [-1, 1].
+        iou: of the candidate's box with Box(P > 0.5) now in this cell.
+        overwrites: the frames whose mask would change, ascending, this one included (follows from c alone).
+        recovered: the map N_mp finds in the box, as a preview.
+        confidence: of the recovered map, in [0, 1].
+    """
+
+    frame: int
+    instance: int
+    box: Box
+    similarity: float
+    iou: float
+    overwrites: tuple[int, ...]
+    recovered: SoftMask
+    confidence: float
+
+    @property
+    def key(self) -> CellKey:
+        """The cell that is proposed."""
+        return CellKey(self.frame, self.instance)
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Take the recovered mask and propagate from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """It is not this instance: never propose this cell again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Not now: not proposed again in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reassign:
+    """It is another instance."""
+
+    instance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redraw:
+    """It is this instance, but in that box: recover anew and propose again."""
+
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correct:
+    """It is this instance, with this mask drawn by the person: pinned, and propagated from."""
+
+    mask: SoftMask
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the run; what is done stays."""
+
+
+Answer: TypeAlias = Accept | Reject | Skip | Reassign | Redraw | Correct | Stop
+Event: TypeAlias = Progress | Change | Proposal
