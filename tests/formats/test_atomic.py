@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from vsreid_studio.errors import UserError
+from vsreid_studio.formats.atomic import (
+    publish,
+    replacing,
+    staging,
+    writable_folder,
+    write_bytes,
+    write_text,
+)
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_replaces_a_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "notes.txt"
+    write_text(target, "old\n")
+    write_text(target, "Kröte\r\n")
+    assert target.read_bytes() == "Kröte\r\n".encode()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_new_files_have_the_usual_permissions(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    write_bytes(tmp_path / "atomic", b"")
+    assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "a.bin"
+    write_bytes(target, b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full_disk)
+        with pytest.raises(UserError, match=r"a\.bin cannot be written: no space left on device\.$"):
+            write_bytes(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failing_block_removes_its_temporary_file(tmp_path: Path) -> None:
+    def fail() -> None:
+        with replacing(tmp_path / "film.mp4") as temporary:
+            assert temporary.suffix == ".mp4"
+            temporary.write_bytes(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["missing/a.txt", "folder"])
+def test_a_place_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="cannot be written"):
+        write_text(tmp_path / name, "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_writable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert writable_folder(tmp_path / "a" / "b").is_dir()
+    assert not list((tmp_path / "a" / "b").iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file where a folder is needed"):
+        writable_folder(tmp_path / "file")
+    with pytest.raises(UserError, match="cannot be written to"):
+        writable_folder(tmp_path / "file" / "below")
+    monkeypatch.setattr("tempfile.TemporaryFile", full_disk)
+    with pytest.raises(UserError, match="no space left"):
+        writable_folder(tmp_path)
+
+
+def test_publishing_is_all_or_nothing(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "old").touch()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"), staging(tmp_path) as stage:
+        for name in ("one", "two"):
+            (stage / name).mkdir()
+            (stage / name / "new").touch()
+        publish([(stage / "one", tmp_path / "one"), (stage / "two", tmp_path / "file" / "two")], stage)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "one"]
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["old"]
+
+    with staging(tmp_path) as stage:
+        (stage / "one").mkdir()
+        (stage / "one" / "new").touch()
+        publish([(stage / "one", tmp_path / "one")], stage)
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "one"]

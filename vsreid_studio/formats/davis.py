@@ -1,0 +1,274 @@
+"""Data sets in DAVIS layout: `JPEGImages`, `Annotations` and `ImageSets` under one root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..engine.types import Frame, LabelMap
+from ..errors import UserError
+from .atomic import publish, reason, staging
+from .masks import encode_label_map, read_label_map
+
+Resolution: TypeAlias = Literal["480p", "Full-Resolution"]
+RESOLUTIONS: tuple[Resolution, ...] = ("480p", "Full-Resolution")
+
+_YEAR = "2017"
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class DavisRoot:
+    """A data set to read.
+
+    Attributes:
+        root: the folder that holds `JPEGImages` and `Annotations`.
+        resolution: the subfolder of both, '480p' or 'Full-Resolution'.
+    """
+
+    root: Path
+    resolution: Resolution = "480p"
+
+    def sequences(self, image_set: str | Path) -> tuple[str, ...]:
+        """The sequences of a set.
+
+        Args:
+            image_set: a name such as 'val', looked up in the latest year of `ImageSets` that has it, or
+                the path of a list.
+
+        Raises:
+            UserError: there is no such set, or it cannot be read or is empty.
+        """
+        if Path(image_set).is_file():
+            return read_sequence_list(Path(image_set))
+        lists = sorted(self.root.glob(f"ImageSets/*/{image_set}.txt"))
+        if not lists:
+            raise UserError(f"{self.root} has no set '{image_set}' in its ImageSets.")
+        return read_sequence_list(lists[-1])
+
+    def frames_folder(self, sequence: str) -> Path:
+        """Where the sequence's JPEGs are."""
+        return self.root / "JPEGImages" / self.resolution / sequence
+
+    def annotations_folder(self, sequence: str) -> Path:
+        """Where the sequence's masks are."""
+        return self.root / "Annotations" / self.resolution / sequence
+
+    def annotation_files(self, sequence: str) -> tuple[Path, ...]:
+        """The sequence's masks in order of frames; only one in the test sets.
+
+        Raises:
+            UserError: the folder is missing or holds no mask.
+        """
+        return mask_files(self.annotations_folder(sequence))
+
+    def annotation(self, sequence: str, index: int) -> LabelMap:
+        """The mask of one frame: (H, W) uint8, void as background.
+
+        Raises:
+            UserError: there is none, or it cannot be read.
+        """
+        return read_label_map(self.annotations_folder(sequence) / frame_name(index, ".png"))
+
+
+def frame_name(index: int, suffix: str) -> str:
+    """The file name of a frame: five digits, more from 100000 on."""
+    return f"{index:05d}{suffix}"
+
+
+def mask_files(folder: Path) -> tuple[Path, ...]:
+    """The PNGs of a sequence's folder, by name.
+
+    Raises:
+        UserError: the folder is missing or holds none.
+    """
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.")
+    files = tuple(sorted(f for f in folder.glob("*.png") if not f.name.startswith(".")))
+    if not files:
+        raise UserError(f"The folder {folder} holds no PNG.")
+    return files
+
+
+def read_sequence_list(path: Path) -> tuple[str, ...]:
+    """The sequence names of a list, one a line, each once, in order.
+
+    A trailing part such as '/1' is ignored, and the lines of DAVIS 2016 that give the paths of a frame and
+    its mask name the sequence, too.
+
+    Raises:
+        UserError: the list cannot be read or is empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UserError(f"The list {path} cannot be read: {reason(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"The list {path} is not a text file.") from error
+    names: dict[str, None] = {}
+    for line in lines:
+        if not line.strip():
+            continue
+        parts = [part for part in line.split()[0].split("/") if part]
+        if len(parts) > 2 and parts[0] == "JPEGImages":
+            parts = parts[2:]
+        names[check_name(parts[0] if parts else "")] = None
+    if not names:
+        raise UserError(f"The list {path} names no sequence.")
+    return tuple(names)
+
+
+def check_name(sequence: str) -> str:
+    """The same name.
+
+    Raises:
+        UserError: it cannot be the name of a sequence's folder and a line of a list.
+    """
+    if not sequence or sequence.startswith(".") or any(c in "/\\:" or c.isspace() for c in sequence):
+        raise UserError(
+            f"'{sequence}' cannot name a sequence: spaces, /, \\, : and a leading dot are not allowed."
+        )
+    return sequence
+
+
+def write_sequence(folder: Path, label_maps: Iterable[LabelMap], *, overwrite: bool = False) -> int:
+    """Write one palette PNG a frame, 00000.png on, the form of a DAVIS result.
+
+    Args:
+        folder: appears only when every mask is written and read back.
+        label_maps: (H, W) uint8 of each frame.
+        overwrite: replace a folder that is there and not empty.
+
+    Returns:
+        The number of masks.
+
+    Raises:
+        UserError: the folder is there, or something cannot be written.
+    """
+    _refuse_existing([folder], overwrite)
+    with staging(folder.parent) as stage:
+        staged = stage / "masks"
+        staged.mkdir()
+        count = 0
+        for labels in label_maps:
+            _write_mask(staged / frame_name(count, ".png"), labels)
+            count += 1
+        publish([(staged, folder)], stage)
+    return count
+
+
+def export_davis(
+    root: Path,
+    sequence: str,
+    frames: Iterable[Frame],
+    label_maps: Iterable[LabelMap],
+    resolutions: Sequence[Resolution] = RESOLUTIONS,
+    *,
+    image_set: str = "val",
+    overwrite: bool = False,
+) -> int:
+    """Add a sequence to a data set in DAVIS layout, new or old, and read it back.
+
+    Args:
+        root: of the data set; created when missing.
+        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        resolutions: '480p' scales to height 480, masks by nearest pixel; 'Full-Resolution' keeps the size.
+        image_set: the list in `ImageSets/2017` that names the sequence afterwards.
+        overwrite: replace the sequence if the data set has it.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
+            was written reads differently. The data set is then as it was, but for empty folders.
+    """
+    check_name(sequence)
+    list_path = root / "ImageSets" / _YEAR / f"{check_name(image_set)}.txt"
+    parts = [Path(kind, size, sequence) for size in resolutions for kind in ("JPEGImages", "Annotations")]
+    _refuse_existing([root / part for part in parts], overwrite)
+    with staging(root) as stage:
+        count = _fill(stage, sequence, frames, label_maps, resolutions)
+        moves = [(stage / part, root / part) for part in parts]
+        listed = read_sequence_list(list_path) if list_path.is_file() else ()
+        if sequence not in listed:
+            staged_list = stage / list_path.name
+            staged_list.write_text("".join(f"{name}\n" for name in (*listed, sequence)), encoding="utf-8")
+            moves.append((staged_list, list_path))
+        publish(moves, stage)
+    return count
+
+
+def size_480p(height: int, width: int) -> tuple[int, int]:
+    """(height, width) of a frame at DAVIS's 480p: height 480, width by ratio, rounded up (1080p: 854)."""
+    return 480, -(-width * 480 // height)
+
+
+def _fill(
+    stage: Path,
+    sequence: str,
+    frames: Iterable[Frame],
+    label_maps: Iterable[LabelMap],
+    resolutions: Sequence[Resolution],
+) -> int:
+    """Write frames and masks below `stage` and return their number."""
+    targets = [DavisRoot(stage, resolution) for resolution in resolutions]
+    for target in targets:
+        target.frames_folder(sequence).mkdir(parents=True)
+        target.annotations_folder(sequence).mkdir(parents=True)
+    count = 0
+    for frame, labels in zip_longest(frames, label_maps):
+        if frame is None or labels is None:
+            raise UserError(f"The export of {sequence} needs as many masks as frames.")
+        if frame.shape[:2] != labels.shape:
+            raise UserError(f"Frame {count} of {sequence} and its mask differ in size.")
+        height, width = labels.shape
+        for target in targets:
+            size = size_480p(height, width) if target.resolution == "480p" else (height, width)
+            picture = target.frames_folder(sequence) / frame_name(count, ".jpg")
+            _write_frame(picture, _resized(frame, size, cv2.INTER_AREA))
+            mask = target.annotations_folder(sequence) / frame_name(count, ".png")
+            _write_mask(mask, _resized(labels, size, cv2.INTER_NEAREST_EXACT))
+        count += 1
+    if not count:
+        raise UserError(f"There is no frame of {sequence} to export.")
+    return count
+
+
+def _resized(image: NDArray[np.uint8], size: tuple[int, int], method: int) -> NDArray[np.uint8]:
+    """The image at (height, width), the same array when it has that size."""
+    if image.shape[:2] == size:
+        return image
+    return cv2.resize(image, size[::-1], interpolation=method).astype(np.uint8, copy=False)
+
+
+def _write_frame(path: Path, frame: Frame) -> None:
+    """Write a JPEG and check that it opens at the right size. Not atomic: the folder is staged."""
+    Image.fromarray(np.ascontiguousarray(frame)).save(path, quality=_JPEG_QUALITY, subsampling=0)
+    with Image.open(path) as picture:
+        if picture.size != (frame.shape[1], frame.shape[0]):
+            raise UserError(f"The frame {path.name} was written but reads back at another size.")
+
+
+def _write_mask(path: Path, labels: LabelMap) -> None:
+    """Write a mask and check that it reads back equal. Not atomic: the folder is staged."""
+    path.write_bytes(encode_label_map(labels))
+    if not np.array_equal(read_label_map(path, keep_void=True), labels):
+        raise UserError(f"The mask {path.name} was written but reads back differently.")
+
+
+def _refuse_existing(folders: Iterable[Path], overwrite: bool) -> None:
+    """Raise UserError where something would be lost."""
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file where a folder is needed.")
+        if not overwrite and folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder} is there already: choose another place or ask to overwrite it.")

@@ -1,0 +1,110 @@
+"""Where each mask came from: the record that is exported beside the masks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..engine.annotation import Annotation
+from ..engine.types import Cell, CellKey, Decision
+from .atomic import write_text
+
+FORMAT = "vsreid-studio provenance"
+VERSION = 1
+
+
+def provenance(
+    annotation: Annotation,
+    names: Mapping[int, str],
+    settings: Mapping[str, object],
+    weights: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The history of every mask of an annotation.
+
+    Args:
+        names: of instances, by number; an instance without one gets 'instance N'.
+        settings: what the masks depend on; dataclasses, paths, enums and NumPy numbers are made plain.
+        weights: checksum of each file of weights, by its name.
+
+    Returns:
+        Plain data for JSON. Per instance and frame `origin` (the checkpoint c), `made_by`, `pinned`, `empty`
+        (the instance is not in the frame), `similarity` (of the retrieval it was recovered by, else null) and
+        `confidence`; then the `decisions` on proposals, boxes as [x0, y0, x1, y1].
+    """
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "frames": annotation.length,
+        "settings": _plain(settings),
+        "weights": dict(weights or {}),
+        "instances": [
+            {
+                "instance": number,
+                "name": names.get(number, f"instance {number}"),
+                "frames": [_cell(frame, cell) for frame, cell in sorted(annotation.row(number).items())],
+            }
+            for number in annotation.instances
+        ],
+        "decisions": [_decision(key, decision) for key, decision in sorted(annotation.decisions.items())],
+    }
+
+
+def write_provenance(path: Path, record: Mapping[str, Any]) -> None:
+    """Write the record as JSON, atomically.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _cell(frame: int, cell: Cell) -> dict[str, Any]:
+    return {
+        "frame": int(frame),
+        "origin": int(cell.origin),
+        "made_by": cell.made_by.value,
+        "pinned": bool(cell.pinned),
+        "empty": cell.mask.area == 0,
+        "similarity": _plain(cell.similarity),
+        "confidence": _plain(cell.confidence),
+    }
+
+
+def _decision(key: CellKey, decision: Decision) -> dict[str, Any]:
+    box = decision.box
+    return {
+        "frame": int(key.frame),
+        "instance": int(key.instance),
+        "verdict": decision.verdict.value,
+        "box": [int(side) for side in (box.x0, box.y0, box.x1, box.y1)],
+        "similarity": _plain(decision.similarity),
+        "by": decision.by.value,
+        "given_to": decision.given_to,
+    }
+
+
+def _plain(value: object) -> Any:  # noqa: PLR0911 - one line a kind reads best
+    """The value in JSON's own kinds; what has none there as text, figures that are not finite as null."""
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        # Similarities and confidences are float32: more digits would be noise.
+        return round(value, 6) if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)
