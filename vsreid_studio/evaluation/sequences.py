@@ -1,0 +1,116 @@
+"""Scoring folders of masks against a ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..engine.types import LabelMap
+from ..errors import UserError
+from ..formats.davis import mask_files
+from ..formats.masks import read_label_map
+from .measures import boundary_f, jaccard
+from .report import InstanceScore, Report
+
+
+def evaluate_sequence(
+    instances: int, frames: Iterable[tuple[str, LabelMap, LabelMap]]
+) -> dict[int, InstanceScore]:
+    """Score one sequence, frame by frame.
+
+    Args:
+        instances: how many there are: the highest number in the truth's first frame.
+        frames: (name, truth, result) of each frame that counts, (H, W) uint8 label maps with the truth's void
+            as background. The caller has left out the first and the last frame.
+
+    Returns:
+        Scores by instance number, 1 to `instances`. One that the result lacks counts as empty there; one that
+        the truth gains after the first frame does not count.
+
+    Raises:
+        UserError: there is no frame, or a result has an instance above `instances` or another size.
+    """
+    numbers = range(1, instances + 1)
+    names: list[str] = []
+    j: dict[int, list[float]] = {number: [] for number in numbers}
+    f: dict[int, list[float]] = {number: [] for number in numbers}
+    for name, truth, result in frames:
+        if truth.shape != result.shape:
+            sizes = [f"{labels.shape[1]} x {labels.shape[0]}" for labels in (result, truth)]
+            raise UserError(f"The result {name} is {sizes[0]} pixels, but the truth is {sizes[1]}.")
+        if (highest := int(result.max(initial=0))) > instances:
+            raise UserError(
+                f"The result {name} has an instance {highest}, but the truth's first frame has no more than "
+                f"{instances}."
+            )
+        names.append(name)
+        for number in numbers:
+            true, found = truth == number, result == number
+            j[number].append(jaccard(true, found))
+            f[number].append(boundary_f(true, found))
+    if not names:
+        raise UserError(
+            "There is no frame to score: the first and the last frame of a sequence do not count."
+        )
+    return {n: InstanceScore(tuple(names), tuple(j[n]), tuple(f[n])) for n in numbers}
+
+
+def evaluate(truth_root: Path, results: Path, sequences: Sequence[str]) -> Report:
+    """Score results by the official semi-supervised rules.
+
+    Args:
+        truth_root: holds a folder of masks for each sequence, e.g. `DAVIS/Annotations/480p`.
+        results: likewise, with masks of the same names; those of the first and last frame may be missing.
+        sequences: which to score.
+
+    Raises:
+        UserError: a folder or mask is missing or unreadable, a result has another size or an instance that
+            the truth has not, a sequence has fewer than 3 frames, or no sequence shows an object.
+    """
+    _need_folders(truth_root, results)
+    report = Report({name: _score(truth_root / name, results / name) for name in sequences})
+    if not any(report.sequences.values()):
+        raise UserError(f"There is nothing to score: no sequence in {truth_root} shows an object at first.")
+    return report
+
+
+def shared_sequences(truth_root: Path, results: Path) -> tuple[str, ...]:
+    """The folders of `results` that are in `truth_root`, too, by name.
+
+    Raises:
+        UserError: one of the two is missing, or they share none.
+    """
+    _need_folders(truth_root, results)
+    names = sorted(path.name for path in results.iterdir() if path.is_dir())
+    shared = tuple(name for name in names if not name.startswith(".") and (truth_root / name).is_dir())
+    if not shared:
+        raise UserError(f"No folder in {results} is named like a sequence in {truth_root}.")
+    return shared
+
+
+def _need_folders(*folders: Path) -> None:
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"There is no folder {folder}.")
+
+
+def _score(truth: Path, result: Path) -> dict[int, InstanceScore]:
+    files = mask_files(truth)
+    if not result.is_dir():
+        raise UserError(f"The results lack the sequence {truth.name}: there is no folder {result}.")
+    if len(files) < 3:
+        raise UserError(
+            f"The truth {truth} has {len(files)} masks; 3 are the least, as the first and last do not count."
+        )
+    instances = int(read_label_map(files[0]).max(initial=0))
+    return evaluate_sequence(instances, _pairs(files[1:-1], result))
+
+
+def _pairs(files: Iterable[Path], result: Path) -> Iterator[tuple[str, LabelMap, LabelMap]]:
+    """Truth and result of each frame. Only the truth may have void: in a result, 255 is a number too high."""
+    for file in files:
+        found = result / file.name
+        if not found.is_file():
+            raise UserError(f"The results lack {found}.")
+        name = f"{result.name}/{file.stem}"
+        yield name, read_label_map(file), read_label_map(found, keep_void=True)
