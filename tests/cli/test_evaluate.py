@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vsreid_studio.cli import evaluate
+from vsreid_studio.errors import UserError
+from vsreid_studio.formats.davis import write_sequence
+
+
+def run(*arguments: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    evaluate.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["evaluate", *map(str, arguments)])
+    code: int = args.handler(args)
+    return code
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Truth of bear, bus and cat; results of bear (right), bus (empty) and a folder that is no sequence."""
+    labels = np.zeros((30, 40), np.uint8)
+    labels[5:20, 5:20], labels[5:20, 25:35] = 1, 2
+    for name in ("bear", "bus", "cat"):
+        write_sequence(tmp_path / "truth" / name, [labels] * 4)
+    for name, factor in (("bear", 1), ("bus", 0), ("notes", 1)):
+        write_sequence(tmp_path / "results" / name, [labels * np.uint8(factor)] * 4)
+    return tmp_path / "truth", tmp_path / "results"
+
+
+def test_table_and_files(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth, results = folders
+    files = tmp_path / "out.json", tmp_path / "out.csv"
+    assert run("--truth", truth, "--results", results, "--json", files[0], "--csv", files[1]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["sequence", "instances", "J", "F", "J&F"]
+    assert lines[1] == ["bear", "2", "1.0000", "1.0000", "1.0000"]
+    assert lines[2] == ["bus", "2", "0.0000", "0.0000", "0.0000"]
+    assert lines[4] == ["global", "4", "0.5000", "0.5000", "0.5000"]
+    figures = json.loads(files[0].read_text())
+    assert figures["global"]["J&F"] == 0.5
+    assert list(figures["sequences"]) == ["bear", "bus"]
+    assert figures["sequences"]["bus"]["2"]["F"] == 0
+    assert len(list(csv.reader(files[1].read_text().splitlines()))) == 6
+
+
+def test_a_set_chooses_the_sequences(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth, results = folders
+    listing = tmp_path / "set.txt"
+    listing.write_text("bear\n")
+    assert run("--truth", truth, "--results", results, "--set", listing) == 0
+    assert "bus" not in capsys.readouterr().out
+    listing.write_text("bear\ncat\n")
+    with pytest.raises(UserError, match="lack the sequence cat"):
+        run("--truth", truth, "--results", results, "--set", listing)
+
+
+def test_a_file_that_cannot_be_written(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    truth, results = folders
+    with pytest.raises(UserError, match="cannot be written"):
+        run("--truth", truth, "--results", results, "--json", tmp_path / "missing" / "out.json")
+
+
+def test_results_must_exist(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no folder"):
+        run("--truth", folders[0], "--results", tmp_path / "nowhere")

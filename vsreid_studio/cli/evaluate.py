@@ -1,0 +1,87 @@
+"""`evaluate`: score folders of masks against a ground truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ..evaluation import Report, evaluate, shared_sequences
+from ..formats.atomic import write_text
+from ..formats.davis import read_sequence_list
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="score masks against a ground truth (J and F of DAVIS)",
+        description=(
+            "Score folders of masks by the official semi-supervised DAVIS 2017 rules: region similarity J "
+            "and boundary accuracy F. The first and the last frame of a sequence do not count, void pixels "
+            "are background, and the global figures are means over instances."
+        ),
+    )
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a folder of masks for each sequence, such as DAVIS/Annotations/480p",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the masks to score, SEQUENCE/00000.png and so on",
+    )
+    parser.add_argument(
+        "--set",
+        type=Path,
+        metavar="FILE",
+        help="text file with one sequence a line, all of which must be in the results "
+        "(default: every folder of the results that the truth has)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the figures as CSV")
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, print a table, write the files asked for.
+
+    Returns:
+        0.
+
+    Raises:
+        UserError: something to read is missing or unfit, or something cannot be written.
+    """
+    sequences = read_sequence_list(args.set) if args.set else shared_sequences(args.truth, args.results)
+    report = evaluate(args.truth, args.results, sequences)
+    sys.stdout.write(table(report))
+    if args.json:
+        write_text(args.json, json.dumps(report.as_json(), indent=2) + "\n")
+    if args.csv:
+        write_text(args.csv, report.as_csv())
+    return 0
+
+
+def table(report: Report) -> str:
+    """A row for each sequence (the mean over its instances) and the global figures, in columns."""
+    figures = ("J", "F", "J&F")
+    width = max(len("sequence"), *(len(name) for name in report.sequences))
+    lines = [f"{'sequence':<{width}}  instances" + "".join(f"{name:>8}" for name in figures)]
+    for name, scores in report.sequences.items():
+        values = report.sequence(name)
+        cells = "".join(f"{values[figure]:8.4f}" if values else f"{'-':>8}" for figure in figures)
+        lines.append(f"{name:<{width}}  {len(scores):9d}{cells}")
+    overall = report.overall()
+    total = sum(len(scores) for scores in report.sequences.values())
+    lines += [
+        "-" * len(lines[0]),
+        f"{'global':<{width}}  {total:9d}" + "".join(f"{overall[figure]:8.4f}" for figure in figures),
+        "  ".join(f"{name} {overall[name]:.4f}" for name in ("J-recall", "J-decay", "F-recall", "F-decay")),
+    ]
+    return "\n".join(lines) + "\n"
