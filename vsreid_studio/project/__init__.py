@@ -1,0 +1,8 @@
+"""The project file: one SQLite file that holds everything a person made of one video."""
+
+from .candidates import CandidateStore
+from .document import Project, StaleChange
+from .notes import Settings
+from .records import Instance, Run, VideoRef
+
+__all__ = ["CandidateStore", "Instance", "Project", "Run", "Settings", "StaleChange", "VideoRef"]

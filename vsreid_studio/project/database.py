@@ -1,0 +1,187 @@
+"""The SQLite connection: one at a time per file, transactions, errors as sentences."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from ..errors import UserError
+from .schema import APPLICATION_ID, CREATE, SCHEMA_VERSION, Row
+
+_PRIMARY = 0xFF  # SQLite's extended error codes carry the primary one in the lowest byte
+_SENTENCES = {
+    sqlite3.SQLITE_BUSY: "The project {path} is open in another window.",
+    sqlite3.SQLITE_LOCKED: "The project {path} is open in another window.",
+    sqlite3.SQLITE_NOTADB: "{path} is not a vsreid-studio project.",
+    sqlite3.SQLITE_CORRUPT: "The project {path} is damaged on disk and was left as it is.",
+    sqlite3.SQLITE_FULL: "The disk is full: the project {path} could not be saved and stays as it was.",
+    sqlite3.SQLITE_READONLY: "The project {path} cannot be written: it or its folder is read-only.",
+    sqlite3.SQLITE_IOERR: "The disk failed under the project {path}, which stays as it was.",
+    sqlite3.SQLITE_CANTOPEN: "The project {path} cannot be opened: it or its folder is not accessible.",
+}
+
+
+@contextmanager
+def reporting(path: Path) -> Iterator[None]:
+    """Turn SQLite's complaints about the file or the disk into a UserError; mistakes of ours pass through."""
+    try:
+        yield
+    except (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError):
+        raise
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
+        sentence = _SENTENCES.get(code, "The project {path} cannot be used: {error}.")
+        raise UserError(sentence.format(path=path, error=error)) from error
+
+
+def damaged(path: Path) -> UserError:
+    """The error for a file whose content does not make sense."""
+    return UserError(_SENTENCES[sqlite3.SQLITE_CORRUPT].format(path=path))
+
+
+class Database:
+    """An open project file, locked against every other process and handle until it is closed.
+
+    Any thread may call any method: `lock` is held for a read and for the whole of a transaction. While it
+    is open, nothing else in this process may open and close the file itself (to copy it, say): POSIX
+    drops a process's locks on a file as soon as any of its descriptors is closed.
+
+    Attributes:
+        path: the file, absolute.
+        lock: reentrant; hold it to make several calls one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = RLock()
+        # Another holder keeps its lock until it is closed, so waiting long is no use.
+        self._connection = sqlite3.connect(path, timeout=0.2, isolation_level=None, check_same_thread=False)
+
+    @classmethod
+    def create(cls, path: Path, video: Row) -> Database:
+        """A new file with the tables of `schema`, empty but for one row.
+
+        Args:
+            path: absolute.
+            video: the columns of the table `video`.
+
+        Raises:
+            UserError: something of that name exists, or it cannot be written; nothing is left behind.
+        """
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            raise UserError(f"{path} exists already and is not overwritten.") from None
+        except OSError as error:
+            raise UserError(f"The project {path} cannot be created: {error.strerror}.") from error
+        try:
+            with reporting(path):
+                database = cls(path)
+                try:
+                    database._configure()
+                    # All of it appears together, so that a kill leaves a project or an empty file.
+                    with database.transaction() as connection:
+                        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                        for statement in CREATE:
+                            connection.execute(statement)
+                        connection.execute("INSERT INTO video VALUES (?, ?, ?, ?, ?, ?)", video)
+                    database._write_ahead()
+                except BaseException:
+                    database.close()
+                    raise
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return database
+
+    @classmethod
+    def open(cls, path: Path) -> Database:
+        """An existing project file.
+
+        Raises:
+            UserError: it does not exist, is no project, is damaged, was made by a newer version, is open
+                elsewhere or cannot be written. The file is left as it is.
+        """
+        if not path.is_file():
+            raise UserError(f"The project {path} does not exist.")
+        if not os.access(path, os.W_OK):
+            raise UserError(_SENTENCES[sqlite3.SQLITE_READONLY].format(path=path))
+        with reporting(path):
+            database = cls(path)
+            try:
+                database._configure()
+                database._check()
+                database._write_ahead()
+            except BaseException:
+                database.close()
+                raise
+        return database
+
+    def _configure(self) -> None:
+        # Taken at the first read and kept: two windows would each undo what the other did. SQLite's lock
+        # goes with the process, so that nothing stale remains after a crash.
+        self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+
+    def _check(self) -> None:
+        (identity,) = self.pragma("application_id")
+        (version,) = self.pragma("user_version")
+        if identity != APPLICATION_ID or version < 1:
+            raise UserError(f"{self.path} is not a vsreid-studio project.")
+        if version > SCHEMA_VERSION:
+            raise UserError(f"The project {self.path} was made by a newer version of vsreid-studio.")
+        if self.pragma("quick_check(1)") != ("ok",):
+            raise damaged(self.path)
+        # Tells a read-only file now, not at the first stroke.
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("ROLLBACK")
+
+    def _write_ahead(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        # A killed process loses nothing: what it wrote is with the kernel. Only a power cut can take the
+        # last changes, and never the file's consistency. FULL would instead wait for the disk at every
+        # change, 5 to 30 ms on the GUI thread.
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def pragma(self, text: str) -> Row:
+        """The first row that a PRAGMA answers."""
+        row: Row = self._connection.execute(f"PRAGMA {text}").fetchone()
+        return row
+
+    def rows(self, sql: str, *parameters: Any) -> list[Row]:
+        """All rows of a query.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        with self.lock, reporting(self.path):
+            return self._connection.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing: committed at the end of the block, rolled back when it raises.
+
+        Raises:
+            UserError: the disk is full, fails or is read-only; the file is as before.
+        """
+        with self.lock, reporting(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk makes SQLite roll back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Release the file; may be called twice."""
+        with self.lock:
+            self._connection.close()

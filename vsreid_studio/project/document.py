@@ -1,0 +1,281 @@
+"""The open project: its annotation, and the one way to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from ..engine.annotation import Annotation
+from ..engine.types import CellKey, Change
+from ..errors import UserError
+from . import video
+from .candidates import CandidateStore
+from .contents import decode, encode
+from .database import Database, damaged
+from .history import History, read, write
+from .notes import Settings, record_run, runs
+from .records import Instance, Run, VideoRef
+
+MAX_STEPS = 200
+
+
+class StaleChange(UserError):  # noqa: N818
+    """A change would overwrite a mask that a person pinned after the change was worked out."""
+
+
+class Project:
+    """A project file, open and locked against any other window.
+
+    Every change is on disk when its method returns, and only then in `annotation` and `instances`; one that
+    fails leaves both file and memory as they were. A run that was cancelled or killed needs no special care:
+    the annotation of the reopened project holds what was done.
+
+    Candidates, settings and runs may be used from any thread. Changes, undo and redo belong to the thread
+    that reads `annotation`, the GUI's; the engine works on a copy and hands its changes over.
+
+    Attributes:
+        path: the file, absolute.
+        annotation: the cells and decisions; changed only through this class.
+        settings: JSON values by key.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Use `create` or `open`."""
+        self.path = database.path
+        self._database = database
+        self._history = History(database, MAX_STEPS)
+        self._group: tuple[str, int] | None = None
+        self._video = video.read_video(database)
+        self.settings = Settings(database)
+        with self._sound():
+            held = decode(read(database), self._video)
+        cells = {key: cell for key, cell in held.cells.items() if cell is not None}
+        decisions = {key: one for key, one in held.decisions.items() if one is not None}
+        self.annotation = Annotation(self._video.length, cells, decisions)
+        self._instances: dict[int, Instance] = {}
+        self._replace_instances(held.instances)
+
+    @classmethod
+    def create(cls, path: Path, video_ref: VideoRef) -> Project:
+        """A new, empty project of a video.
+
+        Raises:
+            UserError: a file of that name exists, or it cannot be written; nothing is left behind.
+        """
+        path = path.absolute()
+        video_ref = replace(video_ref, path=video_ref.path.absolute())
+        return cls(Database.create(path, video.video_row(video_ref, path)))
+
+    @classmethod
+    def open(cls, path: Path) -> Project:
+        """An existing project; its maps are decoded when first looked at.
+
+        Raises:
+            UserError: it does not exist, is no project, is damaged, was made by a newer version, is open in
+                another window or cannot be written. The file is left as it is.
+        """
+        database = Database.open(path.absolute())
+        try:
+            return cls(database)
+        except BaseException:
+            database.close()
+            raise
+
+    def close(self) -> None:
+        """Release the file; may be called twice."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            raise damaged(self.path) from error
+
+    @property
+    def instances(self) -> Mapping[int, Instance]:
+        """The instances by number, in the person's order; a copy."""
+        ordered = sorted(self._instances.values(), key=lambda one: (one.order, one.number))
+        return MappingProxyType({one.number: one for one in ordered})
+
+    def apply(
+        self,
+        change: Change,
+        *,
+        instances: Mapping[int, Instance | None] | None = None,
+        undoable: bool = True,
+        group: str | None = None,
+    ) -> None:
+        """Commit a change, then put it into the annotation.
+
+        Args:
+            change: names the step and says what becomes of cells and decisions.
+            instances: what becomes of instances in the same step; None removes.
+            undoable: whether it is a step of its own. If not, undo of an older step still brings back what
+                that step found.
+            group: changes in a row of the same group are one step, named by the first: a run's, say.
+
+        Raises:
+            StaleChange: it would overwrite a mask that a person pinned meanwhile.
+            UserError: the disk is full, fails or is read-only.
+            ValueError: a cell does not fit into the video.
+        """
+        writes = encode(change, instances or {}, self._video)
+        with self._database.lock:
+            self._refuse_stale(change)
+            joined = self._group[1] if self._group and group == self._group[0] else None
+            with self._database.transaction() as connection:
+                if undoable:
+                    step = joined if joined is not None else self._history.begin(connection, change.label)
+                    for table, rows in writes.items():
+                        self._history.keep(connection, step, table, rows)
+                for table, rows in writes.items():
+                    write(connection, table, rows)
+            if undoable:
+                self._group = (group, step) if group is not None else None
+            self.annotation.apply(change)
+            self._replace_instances(instances or {})
+
+    def _refuse_stale(self, change: Change) -> None:
+        for key, before in change.before.items():
+            now = self.annotation.get(*key)
+            if now is not None and now.pinned and not (before is not None and before.pinned):
+                raise StaleChange(
+                    f"'{change.label}' was not applied: its mask in frame {key.frame} was pinned meanwhile."
+                )
+
+    def _replace_instances(self, instances: Mapping[int, Instance | None]) -> None:
+        for number, one in instances.items():
+            if one is None:
+                self._instances.pop(number, None)
+            else:
+                self._instances[number] = one
+
+    def set_instance(self, instance: Instance, label: str | None = None, *, undoable: bool = True) -> None:
+        """Add an instance, or replace the one of its number.
+
+        Args:
+            instance: as it shall be.
+            label: names the step in the undo menu.
+            undoable: False suits what is not work, such as hiding.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        step = Change(label or f"Edit {instance.name}")
+        self.apply(step, instances={instance.number: instance}, undoable=undoable)
+
+    def remove_instance(self, number: int, label: str | None = None) -> Change:
+        """Remove an instance with its cells and decisions, as one step.
+
+        Returns:
+            What was done to the annotation.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        name = self._instances[number].name if number in self._instances else f"instance {number}"
+        cells = {CellKey(frame, number): None for frame in self.annotation.row(number)}
+        decided = {key: None for key in self.annotation.decisions if key.instance == number}
+        change = self.annotation.set_cells(label or f"Delete {name}", cells)
+        change = self.annotation.decide(change, decided)
+        self.apply(change, instances={number: None})
+        return change
+
+    @property
+    def undo_label(self) -> str | None:
+        """The step that `undo` would take back; None if there is none."""
+        step = self._history.last()
+        return step[1] if step else None
+
+    @property
+    def redo_label(self) -> str | None:
+        """The step that `redo` would do again; None if there is none."""
+        step = self._history.next()
+        return step[1] if step else None
+
+    def undo(self) -> Change | None:
+        """Take back the last step, also one of an earlier session.
+
+        Returns:
+            What this did to cells and decisions (instances may have changed too); None if there is no step.
+
+        Raises:
+            UserError: the file cannot be written, or the step in it is damaged; nothing changes.
+        """
+        with self._database.lock:
+            return self._exchange(self._history.last())
+
+    def redo(self) -> Change | None:
+        """Do the step again that was taken back last; otherwise like `undo`."""
+        with self._database.lock:
+            return self._exchange(self._history.next())
+
+    def _exchange(self, step: tuple[int, str] | None) -> Change | None:
+        if step is None:
+            return None
+        number, label = step
+        with self._database.transaction() as connection:
+            placed = self._history.exchange(connection, number)
+            # Read before the commit: a damaged step must not get into place.
+            with self._sound():
+                held = decode(placed, self._video)
+        self._group = None
+        change = self.annotation.decide(self.annotation.set_cells(label, held.cells), held.decisions)
+        self.annotation.apply(change)
+        self._replace_instances(held.instances)
+        return change
+
+    @property
+    def video(self) -> VideoRef:
+        """The video as last seen; `locate_video` finds it after a move."""
+        return self._video
+
+    def locate_video(self) -> Path:
+        """Where the video is now: its old place, the same place relative to the project, or its folder.
+
+        Raises:
+            UserError: it is in none of these; ask, then `relink_video`.
+        """
+        return video.locate(self._database)
+
+    def relink_video(self, path: Path, fingerprint: str) -> None:
+        """Note the video's new place.
+
+        Args:
+            path: the new place.
+            fingerprint: of the video found there.
+
+        Raises:
+            UserError: it is another video, or the file cannot be written.
+        """
+        self._video = video.relink(self._database, path, fingerprint, self._video)
+
+    def candidates(self, weights: str) -> CandidateStore:
+        """The store of the candidates that networks of this checksum found."""
+        return CandidateStore(self._database, weights)
+
+    def record_weights(self, weights: Mapping[str, str]) -> None:
+        """Note that a run starts now, and the checksum of each weight file it uses, by name.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        record_run(self._database, weights)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs so far, in order."""
+        return runs(self._database)

@@ -1,0 +1,91 @@
+"""The tables of a project file, version 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+APPLICATION_ID = int.from_bytes(b"VSRe")
+"""Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
+SCHEMA_VERSION = 1
+
+Row: TypeAlias = tuple[Any, ...]
+"""Values of one row in SQLite's types, without its key."""
+Key: TypeAlias = tuple[int, ...]
+Rows: TypeAlias = Mapping[Key, Row | None]
+"""Rows by key; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose rows take part in undo; a twin `step_<name>` holds the rows that undo brings back.
+
+    Attributes:
+        name: the table's.
+        keys: columns that name a row.
+        values: the other columns; the first is never NULL, so that NULL there says 'no such row' in the twin.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+
+    @property
+    def columns(self) -> str:
+        """Keys and values, as SQL lists them."""
+        return ", ".join(self.keys + self.values)
+
+    @property
+    def twin(self) -> str:
+        """SQL that creates the twin. Its columns are untyped: they take values over as they are."""
+        return f"""CREATE TABLE step_{self.name} (
+            step INTEGER NOT NULL REFERENCES steps (id) ON DELETE CASCADE,
+            {self.columns}, PRIMARY KEY (step, {", ".join(self.keys)}))"""
+
+
+CELLS = Table(
+    "cells",
+    ("frame", "instance"),
+    ("origin", "pinned", "made_by", "confidence", "similarity", "x0", "y0", "x1", "y1", "png", "checksum"),
+)
+DECISIONS = Table(
+    "decisions", ("frame", "instance"), ("verdict", "x0", "y0", "x1", "y1", "similarity", "by", "given_to")
+)
+INSTANCES = Table("instances", ("number",), ("name", "colour", "hidden", "locked", "place"))
+
+CREATE = (
+    """CREATE TABLE video (
+        path BLOB NOT NULL,           -- absolute, in the file system's own bytes
+        relative BLOB,                -- to the project's folder; NULL on another drive
+        fingerprint TEXT NOT NULL,
+        length INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL)""",
+    """CREATE TABLE cells (
+        frame INTEGER NOT NULL, instance INTEGER NOT NULL,
+        origin INTEGER NOT NULL, pinned INTEGER NOT NULL, made_by TEXT NOT NULL,
+        confidence REAL NOT NULL, similarity REAL,
+        x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
+        png BLOB NOT NULL,            -- probability x 255 inside the box; no bytes for an empty box
+        checksum INTEGER NOT NULL,    -- CRC-32 of all columns before
+        PRIMARY KEY (frame, instance))""",
+    """CREATE TABLE decisions (
+        frame INTEGER NOT NULL, instance INTEGER NOT NULL, verdict TEXT NOT NULL,
+        x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
+        similarity REAL NOT NULL, by TEXT NOT NULL, given_to INTEGER,
+        PRIMARY KEY (frame, instance))""",
+    """CREATE TABLE instances (
+        number INTEGER PRIMARY KEY, name TEXT NOT NULL, colour TEXT NOT NULL,
+        hidden INTEGER NOT NULL, locked INTEGER NOT NULL, place INTEGER NOT NULL)""",
+    """CREATE TABLE candidates (
+        frame INTEGER PRIMARY KEY,
+        weights TEXT NOT NULL,        -- checksum of the networks that found them
+        count INTEGER NOT NULL, dimensions INTEGER NOT NULL,
+        data BLOB NOT NULL, checksum INTEGER NOT NULL)""",
+    "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE runs (id INTEGER PRIMARY KEY, started TEXT NOT NULL, weights TEXT NOT NULL)",
+    # Steps with done = 1 can be undone, newest first; those with done = 0 redone, oldest first.
+    "CREATE TABLE steps (id INTEGER PRIMARY KEY, label TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 1)",
+    CELLS.twin,
+    DECISIONS.twin,
+    INSTANCES.twin,
+)

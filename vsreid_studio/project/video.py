@@ -1,0 +1,72 @@
+"""Where a project's video is, also after one of them has moved."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import UserError
+from .database import Database, damaged
+from .records import VideoRef
+from .schema import Row
+
+
+def _places(path: Path, project: Path) -> tuple[bytes, bytes | None]:
+    # As bytes: a file name on Linux need not be valid text.
+    try:
+        relative = Path(os.path.relpath(path, project.parent)).as_posix()
+    except ValueError:  # another drive
+        return os.fsencode(path), None
+    return os.fsencode(path), os.fsencode(relative)
+
+
+def video_row(video: VideoRef, project: Path) -> Row:
+    """The columns of the table `video`, seen from the project's file."""
+    return (*_places(video.path, project), video.fingerprint, video.length, video.height, video.width)
+
+
+def read_video(database: Database) -> VideoRef:
+    """The project's video as last seen.
+
+    Raises:
+        UserError: the project is damaged.
+    """
+    rows = database.rows("SELECT path, fingerprint, length, height, width FROM video")
+    if len(rows) != 1:
+        raise damaged(database.path)
+    path, *others = rows[0]
+    return VideoRef(Path(os.fsdecode(path)), *others)
+
+
+def locate(database: Database) -> Path:
+    """The place of the video: where it was, else beside the project as it was, else in the project's folder.
+
+    Whether it is the same video, its fingerprint must tell.
+
+    Raises:
+        UserError: it is in none of these.
+    """
+    folder = database.path.parent
+    ((raw, relative),) = database.rows("SELECT path, relative FROM video")
+    path = Path(os.fsdecode(raw))
+    places = [path, folder / path.name]
+    if relative is not None:
+        places.insert(1, Path(os.path.normpath(folder / os.fsdecode(relative))))
+    for place in places:
+        if place.exists():
+            return place
+    raise UserError(f"The video {path} of the project {database.path} is not there any more.")
+
+
+def relink(database: Database, path: Path, fingerprint: str, video: VideoRef) -> VideoRef:
+    """Note the video's new place.
+
+    Raises:
+        UserError: the fingerprint is another video's, or the file cannot be written.
+    """
+    if fingerprint != video.fingerprint:
+        raise UserError(f"{path} is another video than the one that {database.path} was made from.")
+    path = path.absolute()
+    with database.transaction() as connection:
+        connection.execute("UPDATE video SET path = ?, relative = ?", _places(path, database.path))
+    return VideoRef(path, fingerprint, video.length, video.height, video.width)
