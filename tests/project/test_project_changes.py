@@ -1,0 +1,292 @@
+import pickle
+import threading
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from vsreid_studio.engine.types import (
+    Box,
+    Candidates,
+    Cell,
+    CellKey,
+    Change,
+    Decision,
+    Maker,
+    SoftMask,
+    Verdict,
+)
+from vsreid_studio.errors import UserError
+from vsreid_studio.project import Instance, Project, StaleChange, document
+
+A, B = CellKey(3, 1), CellKey(4, 1)
+RIDER = Instance(1, "rider", "#4477aa")
+
+
+def same(one, other):
+    if one is None or other is None:
+        return one is other
+    fields = ("origin", "pinned", "made_by", "confidence", "similarity")
+    return all(getattr(one, f) == getattr(other, f) for f in fields) and one.mask.same(other.mask)
+
+
+def put(project, label, cells, **options):
+    change = project.annotation.set_cells(label, cells)
+    project.apply(change, **options)
+    return change
+
+
+def reopened(project):
+    project.close()
+    return Project.open(project.path)
+
+
+def test_everything_survives(project, make_cell, video):
+    cells = {
+        A: make_cell(3, pinned=True, made_by=Maker.PERSON),
+        B: make_cell(3, confidence=0.8125, made_by=Maker.PROPAGATION),
+        CellKey(199, 254): make_cell(199, made_by=Maker.RECOVERY, confidence=0.3, similarity=0.71),
+        CellKey(0, 2): Cell(SoftMask.empty(), 0, pinned=True, made_by=Maker.PERSON),
+        CellKey(1, 2): Cell(SoftMask(Box(0, 0, 854, 480), np.full((480, 854), 9, np.uint8)), 1),
+    }
+    decisions = {
+        A: Decision(Verdict.REJECTED, Box(1, 2, 30, 40), 0.5, Maker.PERSON),
+        B: Decision(Verdict.REASSIGNED, Box(1, 2, 30, 40), 0.25, Maker.PERSON, given_to=2),
+    }
+    change = project.annotation.decide(project.annotation.set_cells("Draw", cells), decisions)
+    bike = Instance(2, "bike é", "#ee6677", hidden=True, locked=True, order=-1)
+    project.apply(change, instances={1: RIDER, 2: bike})
+    project.settings.set("overlay", {"opacity": 0.5, "frames": [1, 2]})
+    project.record_weights({"reid": "abc"})
+    project.record_weights({"reid": "abd"})
+    with reopened(project) as again:
+        assert again.video == video
+        assert again.annotation.length == 200
+        assert dict(again.annotation.decisions) == decisions
+        assert len(again.annotation) == len(cells)
+        assert all(same(again.annotation.get(*key), cell) for key, cell in cells.items())
+        assert not again.annotation.mask(*B).values.flags.writeable
+        assert list(again.instances.values()) == [bike, RIDER]
+        assert again.settings.get("overlay") == {"opacity": 0.5, "frames": [1, 2]}
+        assert again.settings.get("other", 5) == 5
+        assert list(again.settings) == ["overlay"]
+        assert [run.weights for run in again.runs] == [{"reid": "abc"}, {"reid": "abd"}]
+        assert again.runs[0].started <= again.runs[1].started
+        stored = again.annotation.mask(*A)
+        assert pickle.loads(pickle.dumps(stored)).same(stored)
+
+
+def test_undo_and_redo_across_sessions(project, make_cell):
+    states = [{}]
+    for number, cells in enumerate(
+        ({A: make_cell(3)}, {A: make_cell(3), B: make_cell(3)}, {A: None}, {B: make_cell(4, pinned=True)})
+    ):
+        put(project, f"step {number}", cells)
+        states.append(dict(project.annotation.cells()))
+
+    def at(state):
+        cells = dict(project.annotation.cells())
+        return cells.keys() == states[state].keys() and all(same(cells[k], states[state][k]) for k in cells)
+
+    for state in (3, 2, 1, 0):
+        project = reopened(project)
+        assert project.undo_label == f"step {state}"
+        change = project.undo()
+        assert change.label == f"step {state}"
+        assert project.redo_label == f"step {state}"
+        assert at(state)
+    assert project.undo() is None
+    assert project.undo_label is None
+    for state in (1, 2, 3):
+        project = reopened(project)
+        assert project.redo().label == f"step {state - 1}"
+        assert at(state)
+    put(project, "other way", {A: make_cell(3)})
+    assert project.redo() is None
+    project.undo()
+    assert at(3)
+    project.close()
+
+
+def test_decisions_and_instances_are_undone_with_their_step(project, make_cell):
+    cell = make_cell(3)
+    change = project.annotation.set_cells("Accept", {A: cell})
+    decision = Decision(Verdict.ACCEPTED, Box(0, 0, 9, 9), 0.9, Maker.PERSON)
+    project.apply(project.annotation.decide(change, {A: decision}), instances={1: RIDER})
+    project.set_instance(replace(RIDER, name="cyclist"), "Rename")
+    project.set_instance(replace(project.instances[1], hidden=True), undoable=False)
+    removed = project.remove_instance(1)
+    assert removed.label == "Delete cyclist"
+    assert (len(project.annotation), len(project.annotation.decisions), len(project.instances)) == (0, 0, 0)
+    project = reopened(project)
+    project.undo()
+    assert same(project.annotation.get(*A), cell)
+    assert project.annotation.decisions[A] == decision
+    assert project.instances[1].hidden
+    project.undo()
+    assert project.instances[1] == RIDER
+    project.undo()
+    assert not project.instances
+    assert not project.annotation.decisions
+    project.close()
+
+
+def test_a_group_is_one_step(project, make_cell):
+    first = make_cell(3, pinned=True)
+    put(project, "Draw", {A: first})
+    for frame in (4, 5, 4):
+        put(project, "Propagate", {CellKey(frame, 1): make_cell(3)}, group="run 1")
+    put(project, "Draw more", {CellKey(9, 1): make_cell(9)})
+    put(project, "Propagate", {CellKey(10, 1): make_cell(9)}, group="run 1")
+    labels = []
+    while (label := project.undo_label) not in (None, "Draw"):
+        labels.append(label)
+        project.undo()
+    assert labels == ["Propagate", "Draw more", "Propagate"]
+    assert [key for key, _ in project.annotation.cells()] == [A]
+    put(project, "Propagate", {B: make_cell(3)}, group="run 1")
+    project.undo()
+    assert same(project.annotation.get(*A), first)
+
+
+def test_undo_keeps_what_changed_outside_the_history(project, make_cell):
+    cells = [make_cell(3) for _ in range(3)]
+    put(project, "one", {A: cells[0]})
+    put(project, "two", {A: cells[1]})
+    put(project, "import", {A: cells[2]}, undoable=False)
+    project.undo()
+    assert same(project.annotation.get(*A), cells[0])
+    project.redo()
+    assert same(project.annotation.get(*A), cells[2])
+
+
+def test_old_steps_are_dropped(project, make_cell, monkeypatch):
+    monkeypatch.setattr(document, "MAX_STEPS", 5)
+    project = reopened(project)
+    for frame in range(8):
+        put(project, f"step {frame}", {CellKey(frame, 1): make_cell(frame)})
+    project = reopened(project)
+    labels = [change.label for change in iter(project.undo, None)]
+    assert labels == [f"step {frame}" for frame in (7, 6, 5, 4, 3)]
+    assert len(project.annotation) == 3
+    project.close()
+
+
+def test_a_change_cannot_overwrite_what_a_person_pinned_meanwhile(project, make_cell):
+    late = project.annotation.copy().set_cells("Propagate", {A: make_cell(0)})
+    drawn = make_cell(3, pinned=True, made_by=Maker.PERSON)
+    put(project, "Draw", {A: drawn})
+    with pytest.raises(StaleChange, match="'Propagate' was not applied"):
+        project.apply(late)
+    assert same(project.annotation.get(*A), drawn)
+    put(project, "Redraw", {A: make_cell(3, pinned=True)})
+
+
+@pytest.mark.parametrize(
+    "key, cell",
+    [
+        (CellKey(200, 1), Cell(SoftMask.empty(), 0)),
+        (CellKey(0, 255), Cell(SoftMask.empty(), 0)),
+        (CellKey(0, 1), Cell(SoftMask.empty(), 200)),
+        (CellKey(0, 1), Cell(SoftMask(Box(850, 0, 855, 1), np.ones((1, 5), np.uint8)), 0)),
+    ],
+)
+def test_a_cell_outside_the_video_is_refused(project, key, cell):
+    with pytest.raises(ValueError, match="outside the video"):
+        put(project, "Draw", {key: cell})
+    assert not len(project.annotation)
+    assert project.undo_label is None
+
+
+def test_a_full_disk_leaves_annotation_and_file(project, make_cell):
+    first = make_cell(3)
+    put(project, "Draw", {A: first})
+    pages = project._database.pragma("page_count")[0]
+    project._database.pragma(f"max_page_count = {pages}")
+    with pytest.raises(UserError, match="disk is full"):
+        put(project, "Big", {A: make_cell(3, 400, 800), B: make_cell(4, 400, 800)}, instances={1: RIDER})
+    assert same(project.annotation.get(*A), first)
+    assert not project.instances
+    assert (len(project.annotation), project.undo_label) == (1, "Draw")
+    project._database.pragma("max_page_count = 100000")
+    put(project, "Small", {B: make_cell(3)})
+    project = reopened(project)
+    assert [project.undo().label for _ in range(2)] == ["Small", "Draw"]
+    project.close()
+
+
+def test_a_failed_undo_changes_nothing(project, make_cell):
+    put(project, "Draw", {A: make_cell(3)})
+    put(project, "Redraw", {A: make_cell(3)})
+    now = project.annotation.get(*A)
+    with project._database.transaction() as connection:
+        connection.execute("UPDATE step_cells SET png = zeroblob(length(png)) WHERE step = 2")
+    with pytest.raises(UserError, match="damaged"):
+        project.undo()
+    assert project.annotation.get(*A) is now
+    assert (project.undo_label, project.redo_label) == ("Redraw", None)
+    project = reopened(project)
+    assert same(project.annotation.get(*A), now)
+    project.close()
+
+
+def candidates(count, dimensions=16):
+    rng = np.random.default_rng(count)
+    embeddings = rng.standard_normal((count, dimensions)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    boxes = rng.integers(0, 400, (count, 4)).astype(np.int32)
+    return Candidates(boxes, rng.random(count).astype(np.float32), rng.random(count) > 0.5, embeddings)
+
+
+def test_candidates_survive_and_stale_ones_do_not_show(project):
+    kept = {frame: candidates(frame) for frame in (0, 1, 20)}
+    for frame, found in kept.items():
+        project.candidates("new").put(frame, found)
+    project.candidates("old").put(7, candidates(3))
+    project = reopened(project)
+    store = project.candidates("new")
+    assert store.frames() == kept.keys()
+    assert 7 not in store
+    assert store.get(7) is None
+    for frame, found in kept.items():
+        back = store.get(frame)
+        assert frame in store
+        for name in ("boxes", "scores", "person"):
+            np.testing.assert_array_equal(getattr(back, name), getattr(found, name))
+            assert getattr(back, name).dtype == getattr(found, name).dtype
+        np.testing.assert_allclose(back.embeddings, found.embeddings, atol=1e-3)
+        np.testing.assert_allclose(np.linalg.norm(back.embeddings, axis=1), 1, rtol=1e-6)
+    store.put(7, candidates(2))
+    assert project.candidates("old").get(7) is None
+    with project._database.transaction() as connection:
+        connection.execute("UPDATE candidates SET data = zeroblob(length(data)) WHERE frame = 20")
+        connection.execute("UPDATE candidates SET count = 9 WHERE frame = 1")
+    assert store.get(20) is None
+    assert store.get(1) is None
+    project.close()
+
+
+def test_two_threads_write(project, make_cell):
+    def detect():
+        for frame in range(60):
+            project.candidates("w").put(frame, candidates(4))
+
+    thread = threading.Thread(target=detect)
+    thread.start()
+    for frame in range(60):
+        put(project, "Propagate", {CellKey(frame, 1): make_cell(0)})
+    thread.join()
+    project = reopened(project)
+    assert len(project.annotation) == len(project.candidates("w").frames()) == 60
+    project.close()
+
+
+def test_instances_are_checked_and_shown_read_only(project):
+    with pytest.raises(ValueError, match="1 to 254"):
+        Instance(0, "none", "#000000")
+    with pytest.raises(ValueError, match="#rrggbb"):
+        Instance(1, "red", "red")
+    with pytest.raises(ValueError, match="own number"):
+        project.apply(Change("Swap"), instances={2: RIDER})
+    assert isinstance(project.instances, MappingProxyType)

@@ -1,0 +1,175 @@
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from vsreid_studio.engine.types import CellKey
+from vsreid_studio.errors import UserError
+from vsreid_studio.project import Instance, Project
+
+
+@pytest.fixture
+def closed(project, make_cell):
+    """A project of some cells, of which one was drawn twice; closed."""
+    for frame in (0, 1, 2, 3, 0):
+        project.apply(project.annotation.set_cells("Draw", {CellKey(frame, 1): make_cell(frame)}))
+    project.set_instance(Instance(1, "rider", "#4477aa"))
+    project.close()
+    return project.path
+
+
+def refused(path, message):
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=message) as caught:
+        Project.open(path)
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob(f"{path.name}-*"))
+    assert str(caught.value).endswith(".")
+
+
+def test_closing_leaves_one_file(closed):
+    assert [p.name for p in closed.parent.iterdir() if p.is_file()] == [closed.name]
+
+
+def test_nothing_is_overwritten(closed, video):
+    before = closed.read_bytes()
+    with pytest.raises(UserError, match="exists already"):
+        Project.create(closed, video)
+    assert closed.read_bytes() == before
+
+
+def test_a_project_that_cannot_be_created(tmp_path, video):
+    with pytest.raises(UserError, match="cannot be created"):
+        Project.create(tmp_path / "missing" / "a.vsreid", video)
+
+
+def test_the_header_tells_what_it_is(closed):
+    with closed.open("rb") as file:
+        header = file.read(100)
+    assert header[68:72] == b"VSRe"
+    assert int.from_bytes(header[60:64]) == 1
+
+
+def test_a_newer_project_is_refused(closed):
+    connection = sqlite3.connect(closed)
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    refused(closed, "made by a newer version")
+
+
+def test_other_files_are_refused(tmp_path):
+    text = tmp_path / "text.vsreid"
+    text.write_text("This is a text of some length. " * 100)
+    refused(text, "is not a vsreid-studio project")
+    empty = tmp_path / "empty.vsreid"
+    empty.touch()
+    refused(empty, "is not a vsreid-studio project")
+    other = tmp_path / "other.vsreid"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE things (id)")
+    connection.close()
+    refused(other, "is not a vsreid-studio project")
+    with pytest.raises(UserError, match="does not exist"):
+        Project.open(tmp_path / "nothing.vsreid")
+    with pytest.raises(UserError, match="does not exist"):
+        Project.open(tmp_path)
+
+
+def test_a_damaged_map_is_refused(closed):
+    connection = sqlite3.connect(closed)
+    connection.execute("UPDATE cells SET png = zeroblob(length(png)) WHERE frame = 2")
+    connection.commit()
+    connection.close()
+    refused(closed, "is damaged on disk")
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM video", "DROP TABLE decisions", "UPDATE instances SET colour = 1"]
+)
+def test_a_project_with_parts_missing_is_refused(closed, sql):
+    connection = sqlite3.connect(closed)
+    connection.execute(sql)
+    connection.commit()
+    connection.close()
+    refused(closed, "damaged|cannot be used")
+
+
+def test_damage_anywhere_is_noticed_or_harmless(closed):
+    sound = closed.read_bytes()
+    with Project.open(closed) as project:
+        cells = {key: (c.origin, c.pinned, c.mask.values.tobytes()) for key, c in project.annotation.cells()}
+    noticed = 0
+    for offset in range(100, len(sound) - 64, 1777):
+        closed.write_bytes(sound[:offset] + b"\xa5" * 64 + sound[offset + 64 :])
+        try:
+            with Project.open(closed) as project:
+                found = {
+                    k: (c.origin, c.pinned, c.mask.values.tobytes()) for k, c in project.annotation.cells()
+                }
+            assert found == cells, offset
+        except UserError:
+            noticed += 1
+    assert noticed > 3
+    closed.write_bytes(sound[: len(sound) // 2])
+    refused(closed, "damaged")
+
+
+def test_a_second_window_is_refused(project, closed, make_cell):
+    with Project.open(closed) as first:
+        with pytest.raises(UserError, match="open in another window"):
+            Project.open(closed)
+        script = f"import sqlite3; sqlite3.connect({str(closed)!r}, timeout=0).execute('SELECT * FROM video')"
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert "database is locked" in other.stderr
+        first.apply(first.annotation.set_cells("Draw", {CellKey(9, 1): make_cell(9)}))
+    Project.open(closed).close()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_project_is_refused(closed):
+    closed.chmod(0o444)
+    closed.parent.chmod(0o555)
+    try:
+        refused(closed, "read-only|not accessible")
+    finally:
+        closed.parent.chmod(0o755)
+
+
+def test_a_read_only_disk_leaves_the_annotation(closed, make_cell):
+    with Project.open(closed) as project:
+        project._database.pragma("query_only = 1")
+        with pytest.raises(UserError, match="cannot be written"):
+            project.apply(project.annotation.set_cells("Draw", {CellKey(9, 1): make_cell(9)}))
+        with pytest.raises(UserError, match="cannot be written"):
+            project.undo()
+        assert project.annotation.get(9, 1) is None
+        assert 1 in project.instances
+
+
+def test_a_moved_video_is_found(closed, video, tmp_path):
+    with Project.open(closed) as project:
+        assert project.locate_video() == video.path
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    (moved / "videos").mkdir()
+    shutil.move(closed, moved)
+    shutil.move(video.path, moved / "videos")
+    with Project.open(moved / closed.name) as project:
+        assert project.locate_video() == moved / "videos" / "street.mp4"
+        shutil.move(moved / "videos" / "street.mp4", moved)
+        assert project.locate_video() == moved / "street.mp4"
+        far = tmp_path / "far.mp4"
+        (moved / "street.mp4").rename(far)
+        with pytest.raises(UserError, match="not there any more"):
+            project.locate_video()
+        with pytest.raises(UserError, match="another video"):
+            project.relink_video(far, "other print")
+        assert project.video == video
+        project.relink_video(far, "print")
+        assert project.video == replace(video, path=far)
+    with Project.open(moved / closed.name) as project:
+        assert project.locate_video() == far
