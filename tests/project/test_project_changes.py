@@ -19,6 +19,7 @@ from vsreid_studio.engine.types import (
 )
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project, StaleChange, document
+from vsreid_studio.project.stored_mask import StoredMask
 
 A, B = CellKey(3, 1), CellKey(4, 1)
 RIDER = Instance(1, "rider", "#4477aa")
@@ -290,3 +291,9 @@ def test_instances_are_checked_and_shown_read_only(project):
     with pytest.raises(ValueError, match="own number"):
         project.apply(Change("Swap"), instances={2: RIDER})
     assert isinstance(project.instances, MappingProxyType)
+
+
+@pytest.mark.parametrize("png", [b"", b"\x89PNG" + bytes(40)])
+def test_a_compressed_map_must_fill_its_box(png):
+    with pytest.raises(ValueError, match="does not fill"):
+        StoredMask(Box(0, 0, 5, 4), png)

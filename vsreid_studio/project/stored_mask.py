@@ -32,7 +32,7 @@ class StoredMask(SoftMask):
     _decoded: NDArray[np.uint8] | None
 
     def __init__(self, box: Box, png: bytes) -> None:
-        if _PNG_SIZE.unpack_from(png) != (box.width, box.height):
+        if len(png) < _PNG_SIZE.size or _PNG_SIZE.unpack_from(png) != (box.width, box.height):
             raise ValueError(f"a compressed map does not fill {box}")
         for name, value in (("box", box), ("png", png), ("_decoded", None)):
             object.__setattr__(self, name, value)
