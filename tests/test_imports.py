@@ -1,0 +1,118 @@
+"""The walls between the rooms: the engine without Qt, torch in the engine alone, imports one way."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vsreid_studio
+
+PACKAGE = Path(vsreid_studio.__file__).parent
+
+# A module imports from its own rank and from those below, never from above.
+RANKS = {
+    **dict.fromkeys(("__init__", "errors", "config", "paths"), 0),
+    "engine": 1,
+    **dict.fromkeys(("project", "formats", "evaluation", "training", "benchmark"), 2),
+    "gui": 3,
+    "cli": 4,
+    **dict.fromkeys(("app", "__main__"), 5),
+}
+QT = {"PySide6", "shiboken6", "pyqtgraph", "PyQt5", "PyQt6"}
+TORCH = {"torch", "torchvision", "safetensors"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """The top-level module or subpackage that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module name that a file imports, absolute, wherever in it the statement stands."""
+    package = ["vsreid_studio", *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # `from . import x` may name a module as well as a value.
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def outside(path: Path) -> set[str]:
+    """The names of the distributions (top-level packages) that a file imports."""
+    return {name.split(".")[0] for name in imported(path)}
+
+
+def inside(path: Path) -> set[str]:
+    """The rooms of this package that a file imports from."""
+    parts = [name.split(".") for name in imported(path) if name.split(".")[0] == "vsreid_studio"]
+    return {part[1] if len(part) > 1 and part[1] in RANKS else "__init__" for part in parts}
+
+
+def run(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=PACKAGE.parent
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_every_module_has_a_rank() -> None:
+    assert {room(path) for path in FILES} <= RANKS.keys()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    above = {other for other in inside(path) if RANKS[other] > RANKS[room(path)]}
+    assert not above, f"{room(path)} imports from {above}"
+
+
+def test_only_engine_and_training_import_torch() -> None:
+    assert [
+        path for path in FILES if outside(path) & TORCH and room(path) not in {"engine", "training"}
+    ] == []
+
+
+def test_only_the_window_imports_qt() -> None:
+    assert [path for path in FILES if outside(path) & QT and room(path) not in {"gui", "app"}] == []
+
+
+def test_engine_loads_no_qt() -> None:
+    code = f"""
+import importlib, pkgutil, sys
+import vsreid_studio.engine as engine
+for module in pkgutil.walk_packages(engine.__path__, "vsreid_studio.engine."):
+    importlib.import_module(module.name)
+bad = {QT!r} | {{"vsreid_studio.gui"}}
+print(sorted(name for name in sys.modules if name in bad or name.split(".")[0] in bad))
+"""
+    assert run(code) == "[]"
+
+
+@pytest.mark.skipif(not (PACKAGE / "app.py").is_file(), reason="there is no app yet")
+def test_app_starts_without_torch_and_qt() -> None:
+    bad = QT | TORCH
+    code = f"import sys, vsreid_studio.app; print(sorted({{n.split('.')[0] for n in sys.modules}} & {bad!r}))"
+    assert run(code) == "[]"
+
+
+def test_scan_sees_all_forms_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "engine" / "nets" / "x.py"
+    source.parent.mkdir(parents=True)
+    source.write_text(
+        "from .. import walk\nfrom ...gui.canvas import Canvas\nfrom ... import __version__, cli\n"
+        "def f():\n    import torch.nn as nn\n    from vsreid_studio import app\n"
+    )
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    assert inside(source) == {"engine", "gui", "cli", "app", "__init__"}
+    assert outside(source) == {"vsreid_studio", "torch"}
