@@ -1,0 +1,96 @@
+"""What every kind of video has in common."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from ..lru import ArrayCache
+from ..types import Frame, read_only
+
+CACHE_BYTES = 256 * 2**20
+
+
+class Video(ABC):
+    """Frames by index, the same picture for an index in whatever order they are asked for.
+
+    Any thread may ask; one is served at a time. Use as a context manager, or call `close`.
+
+    Attributes:
+        path: the file or folder.
+        name: the file's stem or the folder's name.
+        length: number of frames, at least 1.
+        height, width: of every frame, in pixels, after rotation.
+    """
+
+    length: int
+    height: int
+    width: int
+
+    def __init__(self, path: Path, name: str, cache_bytes: int) -> None:
+        self.path = path
+        self.name = name
+        self._cache: ArrayCache[int, np.uint8] = ArrayCache(cache_bytes)
+        self._lock = threading.RLock()
+        self._closed = False
+
+    def frame(self, index: int) -> Frame:
+        """One frame.
+
+        Args:
+            index: 0 to length - 1, in the order of presentation.
+
+        Returns:
+            (height, width, 3) uint8 RGB, read-only.
+
+        Raises:
+            IndexError: there is no such frame.
+            UserError: it cannot be read or decoded.
+            ValueError: the video has been closed.
+        """
+        if not 0 <= index < self.length:
+            raise IndexError(f"{self.name} has frames 0 to {self.length - 1}, not {index}")
+        with self._lock:
+            if self._closed:
+                raise ValueError(f"{self.path} has been closed")
+            found = self._cache.get(index)
+            if found is None:
+                found = read_only(self._read(index))
+                self._cache.put(index, found)
+            return found
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the content that does not depend on where the video lies; cheap for any length."""
+        return self._fingerprint()
+
+    def close(self) -> None:
+        """Let go of the file and of all cached frames; closing twice does no harm."""
+        with self._lock:
+            self._closed = True
+            self._cache.clear()
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def _read(self, index: int) -> Frame:
+        """Decode a frame that is not in the cache; called with the lock held."""
+
+    @abstractmethod
+    def _fingerprint(self) -> str: ...
+
+    def _release(self) -> None:  # noqa: B027  (pictures hold nothing open)
+        """Close what is open; called with the lock held."""
