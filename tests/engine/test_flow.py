@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import errno
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from vsreid_studio.engine.flow import (
+    DisFlow,
+    FlowCache,
+    FlowSource,
+    RaftFlow,
+    consistency,
+    default_estimator,
+    read_flo,
+    warp,
+    warp_mask,
+    write_flo,
+)
+from vsreid_studio.engine.flow import cache as cache_module
+from vsreid_studio.engine.flow.working_size import enlarge, working_size
+from vsreid_studio.engine.types import Box, Flow, Frame, SoftMask
+from vsreid_studio.engine.video import Video, open_video
+from vsreid_studio.errors import UserError
+
+HEIGHT, WIDTH = 96, 128
+SHIFT = (5, -3)
+"""What a scene moves by from one frame to the next, (dx, dy)."""
+
+
+def scene(height: int = HEIGHT, width: int = WIDTH, step: int = 0, scale: int = 1) -> Frame:
+    """A textured picture, moved by `step` times SHIFT x scale."""
+    noise = np.random.default_rng(7).integers(0, 256, (60, 60, 3), np.uint8)
+    size = (width + 100 * scale, height + 100 * scale)
+    texture = cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC)
+    x, y = (50 * scale - step * shift * scale for shift in SHIFT)
+    return np.ascontiguousarray(texture[y : y + height, x : x + width], np.uint8)
+
+
+def middle(flow: Flow) -> NDArray[np.float32]:
+    height, width = flow.shape[:2]
+    return flow[height // 4 : -height // 4, width // 4 : -width // 4]
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Video:
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    for step in range(4):
+        Image.fromarray(scene(step=step)).save(folder / f"{step:05d}.png")
+    return open_video(folder)
+
+
+class CountingFlow:
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, source: Frame, target: Frame) -> Flow:
+        self.calls += 1
+        return np.full((*source.shape[:2], 2), (1.25, -0.5), np.float32)
+
+
+@pytest.mark.parametrize(("height", "width", "scale"), [(HEIGHT, WIDTH, 1), (960, 1100, 6)])
+def test_dis_finds_a_shift_at_every_size(height: int, width: int, scale: int) -> None:
+    flow = DisFlow()(scene(height, width, 0, scale), scene(height, width, 1, scale))
+    assert flow.shape == (height, width, 2)
+    assert flow.dtype == np.float32
+    np.testing.assert_allclose(
+        np.median(middle(flow), axis=(0, 1)), np.multiply(SHIFT, scale), atol=0.2 * scale
+    )
+
+
+def test_dis_does_not_depend_on_the_pair_before() -> None:
+    dis = DisFlow()
+    first = dis(scene(step=0), scene(step=1))
+    dis(scene(step=3), scene(step=0))
+    np.testing.assert_array_equal(dis(scene(step=0), scene(step=1)), first)
+
+
+def test_warp_follows_the_flow() -> None:
+    first, second = scene(step=0), scene(step=1)
+    carried = warp(first.astype(np.float32), DisFlow()(second, first))
+    inner = (slice(20, -20), slice(20, -20))
+    moved = np.abs(carried[inner] - second[inner]).mean()
+    still = np.abs(first[inner].astype(np.float32) - second[inner]).mean()
+    assert moved < still / 5
+
+
+def test_warp_samples_between_pixels_and_gives_zero_outside() -> None:
+    image = np.arange(20, dtype=np.float32).reshape(4, 5) + 1
+    flow = np.zeros((4, 5, 2), np.float32)
+    flow[..., 0] = 0.5
+    out = warp(image, flow)
+    np.testing.assert_allclose(out[:, :4], (image[:, :4] + image[:, 1:]) / 2, atol=1e-5)
+    np.testing.assert_allclose(out[:, 4], image[:, 4] / 2, atol=1e-5)
+    flow[..., 0] = 5
+    assert not warp(image, flow).any()
+    assert warp(image[..., None], flow).shape == (4, 5, 1)
+    with pytest.raises(ValueError, match="do not fit"):
+        warp(image[:3], flow)
+
+
+def test_consistency_marks_what_does_not_return() -> None:
+    forward = np.zeros((20, 30, 2), np.float32)
+    forward[..., 0] = 4
+    backward = -forward
+    backward[5:10, 10:20] = 3
+    good = consistency(forward, backward, 0.5)
+    expected = np.ones((20, 30), np.bool_)
+    expected[:, 26:] = False
+    expected[5:10, 6:16] = False
+    np.testing.assert_array_equal(good, expected)
+
+
+def random_flow(rng: np.random.Generator, size: float) -> Flow:
+    rough = rng.normal(0, size, (9, 13, 2)).astype(np.float32)
+    flow = cv2.resize(rough, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(flow + rng.uniform(-size, size, 2), np.float32)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.4, 6.0, 40.0, 3000.0])
+@pytest.mark.parametrize("noise", [0.0, 30.0])
+def test_warp_mask_equals_the_warp_of_the_whole_frame(size: float, noise: float) -> None:
+    rng = np.random.default_rng(int(size * 10 + noise))
+    for _ in range(12):
+        x0, x1 = np.sort(rng.integers(0, WIDTH + 1, 2))
+        y0, y1 = np.sort(rng.integers(0, HEIGHT + 1, 2))
+        values = np.zeros((HEIGHT, WIDTH), np.float32)
+        values[y0:y1, x0:x1] = rng.random((y1 - y0, x1 - x0))
+        mask = SoftMask.from_dense(values)
+        flow = random_flow(rng, size)
+        flow[rng.random((HEIGHT, WIDTH)) < 0.02] += np.float32(noise)
+        dense = SoftMask.from_dense(warp(mask.dense(HEIGHT, WIDTH), flow))
+        assert warp_mask(mask, flow).same(dense)
+
+
+def test_warp_mask_at_the_borders() -> None:
+    still = np.zeros((HEIGHT, WIDTH, 2), np.float32)
+    whole = SoftMask.from_dense(np.ones((HEIGHT, WIDTH), np.float32))
+    assert warp_mask(whole, still).same(whole)
+    assert warp_mask(whole, still + WIDTH).same(SoftMask.empty())
+    assert warp_mask(SoftMask.empty(), still).same(SoftMask.empty())
+    corner = SoftMask(Box(0, 0, 2, 2), np.full((2, 2), 255, np.uint8))
+    assert warp_mask(corner, still - 3).box == Box(3, 3, 5, 5)
+
+
+def test_flow_of_large_frames_scales_with_them() -> None:
+    assert working_size(480, 854) == (480, 854)
+    assert working_size(1080, 1920) == (480, 853)
+    assert working_size(1920, 1080) == (853, 480)
+    grown = enlarge(np.ones((10, 20, 2), np.float32), 30, 40)
+    assert grown.shape == (30, 40, 2)
+    np.testing.assert_allclose(grown[0, 0], (2, 3))
+
+
+def test_between_gives_the_flow_of_the_pair(video: Video) -> None:
+    source = FlowSource(video, DisFlow())
+    flow = source.between(0, 1)
+    assert not flow.flags.writeable
+    assert source.between(0, 1) is flow
+    np.testing.assert_allclose(np.median(middle(flow), axis=(0, 1)), SHIFT, atol=0.2)
+    back = np.median(middle(source.between(1, 0)), axis=(0, 1))
+    np.testing.assert_allclose(back, np.multiply(SHIFT, -1), atol=0.2)
+    assert not source.between(2, 2).any()
+    with pytest.raises(IndexError):
+        source.between(3, 4)
+
+
+def test_flo_files_round_trip(tmp_path: Path) -> None:
+    flow = np.random.default_rng(0).normal(0, 9, (7, 5, 2)).astype(np.float32)
+    write_flo(tmp_path / "a.flo", flow)
+    data = (tmp_path / "a.flo").read_bytes()
+    assert data[:4] == b"PIEH"
+    np.testing.assert_array_equal(read_flo(tmp_path / "a.flo"), flow)
+    flow[2, 3] = 2e9, np.nan
+    write_flo(tmp_path / "unknown.flo", flow)
+    flow[2, 3] = 0
+    np.testing.assert_array_equal(read_flo(tmp_path / "unknown.flo"), flow)
+
+
+@pytest.mark.parametrize("harm", ["magic", "short", "long", "header"])
+def test_wrong_flo_files_are_refused(tmp_path: Path, harm: str) -> None:
+    path = tmp_path / "bad.flo"
+    write_flo(path, np.zeros((7, 5, 2), np.float32))
+    data = path.read_bytes()
+    harmed = {"magic": b"FLOW" + data[4:], "short": data[:-4], "long": data + b"1234", "header": data[:6]}
+    path.write_bytes(harmed[harm])
+    with pytest.raises(UserError, match=r"bad\.flo"):
+        read_flo(path)
+
+
+def test_flo_files_come_first_and_the_estimator_fills_in(video: Video, tmp_path: Path) -> None:
+    folder = tmp_path / "flo"
+    with pytest.raises(UserError, match="no folder"):
+        FlowSource(video, CountingFlow(), flo_folder=folder)
+    folder.mkdir()
+    write_flo(folder / "00001.flo", np.full((HEIGHT, WIDTH, 2), 7, np.float32))
+    write_flo(folder / "00001.rflo", np.full((HEIGHT, WIDTH, 2), -7, np.float32))
+    write_flo(folder / "00002.flo", np.zeros((HEIGHT, WIDTH + 1, 2), np.float32))
+    estimator = CountingFlow()
+    source = FlowSource(video, estimator, flo_folder=folder)
+    assert (source.between(1, 2) == 7).all()
+    assert (source.between(2, 1) == -7).all()
+    assert estimator.calls == 0
+    assert (source.between(0, 1) == (1.25, -0.5)).all()
+    assert (source.between(1, 3) == (1.25, -0.5)).all()
+    with pytest.raises(UserError, match=r"00002\.flo is 129x96"):
+        source.between(2, 3)
+
+
+def test_the_cache_serves_a_later_run(video: Video, tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "flow"
+    first = FlowSource(video, DisFlow(), FlowCache(folder)).between(0, 1)
+    file = folder / "dis" / "00000-00001.npy"
+    assert file.stat().st_size < HEIGHT * WIDTH * 2 * 2 + 200
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+    class NoFlow(CountingFlow):
+        name = "dis"
+
+    estimator = NoFlow()
+    np.testing.assert_array_equal(
+        FlowSource(video, estimator, FlowCache(folder)).between(0, 1), first, strict=True
+    )
+    assert estimator.calls == 0
+    np.testing.assert_array_equal(FlowSource(video, DisFlow()).between(0, 1), first)
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "text", "size", "type", "archive"])
+def test_a_damaged_cache_file_is_computed_anew(video: Video, tmp_path: Path, harm: str) -> None:
+    FlowSource(video, CountingFlow(), FlowCache(tmp_path)).between(0, 1)
+    file = tmp_path / "counting" / "00000-00001.npy"
+    good = file.read_bytes()
+    with file.open("wb") as out:
+        if harm == "size":
+            np.save(out, np.zeros((3, 3, 2), np.float16))
+        elif harm == "type":
+            np.save(out, np.zeros((HEIGHT, WIDTH, 2), np.float32))
+        elif harm == "archive":
+            np.savez(out, np.zeros(3))
+        else:
+            out.write({"cut": good[: len(good) // 2], "empty": b"", "text": b"damaged"}[harm])
+    estimator = CountingFlow()
+    flow = FlowSource(video, estimator, FlowCache(tmp_path)).between(0, 1)
+    assert (flow == (1.25, -0.5)).all()
+    assert estimator.calls == 1
+    assert file.read_bytes() == good
+
+
+def test_a_cache_that_cannot_be_written_is_told_once(
+    video: Video, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way of the folder")
+    source = FlowSource(video, CountingFlow(), FlowCache(tmp_path / "file" / "flow"))
+    with caplog.at_level(logging.WARNING):
+        for target in (1, 2, 3):
+            assert (source.between(0, target) == (1.25, -0.5)).all()
+    assert len([record for record in caplog.records if "going on without" in record.message]) == 1
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache_module.np, "save", full)
+    assert FlowSource(video, CountingFlow(), FlowCache(tmp_path / "flow")).between(0, 1).any()
+    assert not list((tmp_path / "flow").rglob("*.*"))
+
+
+def test_raft_runs_with_weights_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from torchvision.models.optical_flow import raft_small  # noqa: PLC0415
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    for choice in ("auto", "dis"):
+        assert default_estimator(choice, "cpu").name == "dis"  # type: ignore[arg-type]
+    assert default_estimator("auto", "cuda").name == "dis"
+    with pytest.raises(UserError, match="weights of RAFT"):
+        default_estimator("raft", "cpu")
+    (tmp_path / "bad.pth").write_text("no weights")
+    with pytest.raises(UserError, match=r"bad\.pth"):
+        RaftFlow(tmp_path / "bad.pth")
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        torch.save(raft_small(weights=None).state_dict(), tmp_path / "raft.pth")
+        raft = RaftFlow(tmp_path / "raft.pth")
+        flow = raft(scene(step=0), scene(step=1))
+    finally:
+        torch.set_num_threads(threads)
+    assert raft.name == "raft-small"
+    assert flow.shape == (HEIGHT, WIDTH, 2)
+    assert flow.dtype == np.float32

@@ -1,0 +1,27 @@
+"""Optical flow F(I_i, I_j) and the warp W that it guides.
+
+A flow is a (H, W, 2) float32 array of pixels (dx, dy): flow[y, x] tells how far the source frame's pixel
+(x, y) moves to in the target frame.
+"""
+
+from __future__ import annotations
+
+from .cache import FlowCache
+from .estimators import DisFlow, FlowEstimator, RaftFlow, default_estimator
+from .flo_files import read_flo, write_flo
+from .source import FlowSource
+from .warp import consistency, warp, warp_mask
+
+__all__ = [
+    "DisFlow",
+    "FlowCache",
+    "FlowEstimator",
+    "FlowSource",
+    "RaftFlow",
+    "consistency",
+    "default_estimator",
+    "read_flo",
+    "warp",
+    "warp_mask",
+    "write_flo",
+]

@@ -1,0 +1,105 @@
+"""The flow between frames of one video, from wherever it is cheapest to have."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import UserError
+from ..lru import ArrayCache
+from ..types import Flow, read_only
+from ..video import Video
+from .cache import FlowCache
+from .estimators import FlowEstimator
+from .flo_files import flo_path, read_flo
+from .working_size import enlarge, shrink, working_size
+
+_MEMORY_BYTES = 64 * 2**20
+"""Some twenty flows at 480p: callers that work on the same pair of frames share one."""
+_HALF = float(np.finfo(np.float16).max)
+
+
+class FlowSource:
+    """F(I_i, I_j) for any pair of frames; any thread may ask, one is served at a time.
+
+    Flow is computed at the working size and rounded to half precision, cached on disk or not, so that a
+    run gives the same masks with and without a cache.
+    """
+
+    def __init__(
+        self,
+        video: Video,
+        estimator: FlowEstimator,
+        cache: FlowCache | None = None,
+        flo_folder: Path | None = None,
+    ) -> None:
+        """Take flow of a video.
+
+        Args:
+            cache: of this video's flow, on disk.
+            flo_folder: with ready flow between neighbours, see `flo_files.flo_path`; what it lacks is
+                computed.
+
+        Raises:
+            UserError: `flo_folder` is no folder.
+        """
+        if flo_folder is not None and not flo_folder.is_dir():
+            raise UserError(f"There is no folder of flow at {flo_folder}.")
+        self._video = video
+        self._estimator = estimator
+        self._cache = cache
+        self._flo_folder = flo_folder
+        self._memory: ArrayCache[tuple[int, int], np.float32] = ArrayCache(_MEMORY_BYTES)
+        self._lock = threading.Lock()
+
+    def between(self, source: int, target: int) -> Flow:
+        """The flow of frame `source`'s pixels toward frame `target`.
+
+        Returns:
+            (H, W, 2) float32, (dx, dy) in pixels of the frame; read-only.
+
+        Raises:
+            IndexError: there is no such frame.
+            UserError: a frame or a .flo file cannot be read, or does not fit the video.
+        """
+        with self._lock:
+            flow = self._memory.get((source, target))
+            if flow is None:
+                flow = read_only(self._fetch(source, target))
+                self._memory.put((source, target), flow)
+            return flow
+
+    def _fetch(self, source: int, target: int) -> Flow:
+        for index in (source, target):
+            if not 0 <= index < self._video.length:
+                raise IndexError(f"the video has frames 0 to {self._video.length - 1}, not {index}")
+        size = self._video.height, self._video.width
+        if source == target:
+            return np.zeros((*size, 2), np.float32)
+        if self._flo_folder is not None:
+            path = flo_path(self._flo_folder, source, target)
+            if path is not None and path.is_file():
+                flow = read_flo(path)
+                if flow.shape[:2] != size:
+                    raise UserError(
+                        f"The flow {path} is {flow.shape[1]}x{flow.shape[0]} pixels,"
+                        f" but the video {self._video.name} is {size[1]}x{size[0]}."
+                    )
+                return flow
+        return enlarge(self._half(source, target).astype(np.float32), *size)
+
+    def _half(self, source: int, target: int) -> NDArray[np.float16]:
+        """The flow at the working size, in half precision: from the cache, or computed and then cached."""
+        name = self._estimator.name
+        size = working_size(self._video.height, self._video.width)
+        cached = None if self._cache is None else self._cache.load(name, source, target, size)
+        if cached is not None:
+            return cached
+        flow = self._estimator(shrink(self._video.frame(source)), shrink(self._video.frame(target)))
+        half = np.nan_to_num(flow).clip(-_HALF, _HALF).astype(np.float16)
+        if self._cache is not None:
+            self._cache.store(name, source, target, half)
+        return half

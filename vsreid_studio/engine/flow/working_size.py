@@ -1,0 +1,37 @@
+"""The size that flow is computed and stored at: large frames cost much and gain little."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..types import Flow, Frame
+
+SHORT_SIDE = 480
+"""Pixels: the size of DAVIS 480p, for which the networks are made."""
+
+
+def working_size(height: int, width: int) -> tuple[int, int]:
+    """The (height, width) of a frame whose short side is brought down to `SHORT_SIDE`; smaller ones stay."""
+    short = min(height, width)
+    if short <= SHORT_SIDE:
+        return height, width
+    return round(height * SHORT_SIDE / short), round(width * SHORT_SIDE / short)
+
+
+def shrink(frame: Frame) -> Frame:
+    """A frame brought to its working size."""
+    height, width = working_size(*frame.shape[:2])
+    if (height, width) == frame.shape[:2]:
+        return frame
+    return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def enlarge(flow: Flow, height: int, width: int) -> Flow:
+    """A flow brought to another size: its grid is resized, and its displacements with it."""
+    old_height, old_width = flow.shape[:2]
+    if (old_height, old_width) == (height, width):
+        return flow
+    grown = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    grown *= np.array([width / old_width, height / old_height], np.float32)
+    return grown
