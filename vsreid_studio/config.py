@@ -22,6 +22,10 @@ class PropagationConfig:
         scales: patch sizes averaged over, as factors of the network's own.
         flip: also average over the mirrored patch.
         template: let N_mp read the memory of checkpoints.
+        memory: most entries an instance's memory holds; the first checkpoint is always one of them.
+        recent: how many recent confident frames may be among them (0: trusted masks only).
+        recovery_rounds: how often N_mp looks at a recovered instance, each time guided by what it found
+            before (authors' program: 5).
         lost_area: an instance whose area falls below this share of its first one counts as lost and is
             not propagated on (authors' program: 0.1; 0 switches it off).
     """
@@ -31,6 +35,9 @@ class PropagationConfig:
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     template: bool = True
+    memory: int = 4
+    recent: int = 0
+    recovery_rounds: int = 2
     lost_area: float = 0.0
 
 

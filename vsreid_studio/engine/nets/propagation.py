@@ -1,0 +1,347 @@
+"""N_mp, the mask propagation network (Sec. 3.1), in both sizes: two streams, each with a memory it can read.
+
+A stream sees a patch of the frame (RGB) or of the flow, with the guiding map and the other instances' maps.
+Its trunk reads the picture alone, so that the same features serve as keys of a memory: patches whose mask is
+trusted are matched to by attention, and what is read there joins the stream's own values. Without a memory it
+is the paper's network with the guiding map joined after the trunk instead of before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .lite0 import STRIDES, Lite0
+
+KEY_CHANNELS = 64
+
+
+class Features(NamedTuple):
+    """What a trunk says of a batch of patches.
+
+    Attributes:
+        coarse: (N, C, h, w), the deepest features.
+        skips: finer features by stride, for the decoder.
+    """
+
+    coarse: Tensor
+    skips: dict[int, Tensor]
+
+
+class MemoryEntry(NamedTuple):
+    """One trusted patch, seen through a stream.
+
+    Attributes:
+        keys: (KEY_CHANNELS, h * w), columns of length 1.
+        values: (C, h * w).
+        share: (h * w,), how much of each place the instance covers, in [0, 1].
+    """
+
+    keys: Tensor
+    values: Tensor
+    share: Tensor
+
+
+@dataclass(frozen=True)
+class StreamShape:
+    """Measures of a stream.
+
+    Attributes:
+        coarse: channels of the trunk's deepest features.
+        stride: of these, in pixels of the patch.
+        skips: channels of the finer features that the decoder joins, by stride.
+        width: channels of the values and of the pyramid pooling.
+        rates: of the dilated convolutions in the pyramid pooling.
+        separable: depthwise-separable convolutions (for CPUs) instead of full ones.
+    """
+
+    coarse: int
+    stride: int
+    skips: dict[int, int]
+    width: int
+    rates: tuple[int, ...]
+    separable: bool
+
+
+LITE = StreamShape(STRIDES[16] + STRIDES[32], 16, {2: 16, 4: 24, 8: 40}, 128, (1, 2, 4, 6), separable=True)
+PAPER = StreamShape(2048, 8, {}, 512, (6, 12, 18, 24, 1), separable=False)
+
+
+def _unit(
+    inner: int, outer: int, kernel: int = 1, rate: int = 1, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    padding = rate * (kernel // 2)
+    convolution = nn.Conv2d(inner, outer, kernel, stride, padding, rate, groups, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outer, momentum=0.03), nn.ReLU(inplace=True))
+
+
+def _spatial(inner: int, outer: int, separable: bool, rate: int = 1) -> nn.Sequential:
+    """A 3x3 convolution, or its depthwise-separable form."""
+    if not separable:
+        return _unit(inner, outer, 3, rate)
+    return nn.Sequential(_unit(inner, inner, 3, rate, groups=inner), _unit(inner, outer))
+
+
+def _average(maps: Tensor, like: Tensor) -> Tensor:
+    """Maps averaged down to the height and width of `like`."""
+    height, width = like.shape[-2:]
+    return functional.adaptive_avg_pool2d(maps, (height, width))
+
+
+class LiteTrunk(nn.Module):
+    """EfficientNet-Lite0 read at stride 16, with the features at stride 32 laid over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Lite0()
+
+    def forward(self, patch: Tensor) -> Features:
+        """(N, 3, H, W) of about zero mean and unit range, H and W multiples of 32."""
+        found = self.net(patch)
+        wide = functional.interpolate(found[32], scale_factor=2.0, mode="bilinear", align_corners=False)
+        return Features(torch.cat([found[16], wide], 1), {stride: found[stride] for stride in (2, 4, 8)})
+
+
+class ResNetTrunk(nn.Module):
+    """ResNet-101 at stride 8: the last two stages dilated instead of strided (Sec. 3.1).
+
+    Its tensors bear torchvision's names, so weights of `resnet101` or of the backbone of
+    `deeplabv3_resnet101` load as they are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.models import resnet101  # noqa: PLC0415 (heavy, and only this size needs it)
+
+        self.net = resnet101(weights=None, replace_stride_with_dilation=[False, True, True])
+        del self.net.fc, self.net.avgpool
+
+    def forward(self, patch: Tensor) -> Features:
+        """(N, 3, H, W) to features of 2048 channels at stride 8."""
+        net = self.net
+        x = net.maxpool(net.relu(net.bn1(net.conv1(patch))))
+        return Features(net.layer4(net.layer3(net.layer2(net.layer1(x)))), {})
+
+
+class PyramidPooling(nn.Module):
+    """Atrous spatial pyramid pooling: dilated convolutions side by side, and the patch's mean."""
+
+    def __init__(self, inner: int, shape: StreamShape) -> None:
+        super().__init__()
+        branch = shape.width // 2 if shape.separable else shape.width
+        self.entry = _unit(inner, shape.width)
+        self.branches = nn.ModuleList(
+            _spatial(shape.width, branch, shape.separable, rate) for rate in shape.rates
+        )
+        self.mean = nn.Sequential(nn.Conv2d(shape.width, branch, 1), nn.ReLU(inplace=True))
+        self.join = _unit(branch * (len(shape.rates) + 1), shape.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, h, w) to (N, width, h, w)."""
+        x = self.entry(x)
+        mean = self.mean(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
+        joined: Tensor = self.join(torch.cat([*(branch(x) for branch in self.branches), mean], 1))
+        return x + joined
+
+
+class MapEncoder(nn.Module):
+    """The guiding map and the other instances' maps, brought to every stride of the trunk."""
+
+    def __init__(self, shape: StreamShape) -> None:
+        super().__init__()
+        self.strides = [2**power for power in range(1, shape.stride.bit_length())]
+        self.channels = {stride: min(16 * 2**number, 64) for number, stride in enumerate(self.strides)}
+        inner = 2
+        steps = []
+        for stride in self.strides:
+            outer = self.channels[stride]
+            steps.append(_unit(inner, outer, 3, stride=2))
+            inner = outer
+        self.steps = nn.ModuleList(steps)
+
+    def forward(self, maps: Tensor) -> dict[int, Tensor]:
+        """(N, 2, H, W) to features by stride."""
+        found = {}
+        for stride, step in zip(self.strides, self.steps, strict=True):
+            maps = step(maps)
+            found[stride] = maps
+        return found
+
+
+class Decoder(nn.Module):
+    """From the coarse grid back towards the patch, joining the trunk's and the maps' finer features."""
+
+    def __init__(self, shape: StreamShape, map_channels: dict[int, int]) -> None:
+        super().__init__()
+        self.strides = sorted(shape.skips, reverse=True)
+        entries, steps = [], []
+        inner = shape.width
+        for stride in self.strides:
+            outer = max(32, min(96, shape.skips[stride] * 2))
+            entries.append(_unit(shape.skips[stride] + map_channels[stride], outer))
+            steps.append(_spatial(inner + outer, outer, shape.separable))
+            inner = outer
+        self.entries = nn.ModuleList(entries)
+        self.steps = nn.ModuleList(steps)
+        self.head = nn.Conv2d(inner, 1, 3, padding=1)
+
+    def forward(self, x: Tensor, skips: dict[int, Tensor], maps: dict[int, Tensor]) -> Tensor:
+        """To logits at the finest joined stride: (N, 1, h, w)."""
+        for stride, entry, step in zip(self.strides, self.entries, self.steps, strict=True):
+            side = entry(torch.cat([skips[stride], maps[stride]], 1))
+            x = functional.interpolate(x, size=side.shape[-2:], mode="bilinear", align_corners=False)
+            x = step(torch.cat([x, side], 1))
+        logits: Tensor = self.head(x)
+        return logits
+
+
+class Stream(nn.Module):
+    """One stream of N_mp."""
+
+    def __init__(self, trunk: nn.Module, shape: StreamShape) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.shape = shape
+        self.maps = MapEncoder(shape)
+        self.reduce = _unit(shape.coarse, shape.width)
+        self.key = nn.Conv2d(shape.coarse, KEY_CHANNELS, 1, bias=False)
+        # The sharpness of the softmax over the memory, learnt as a logarithm (start: 20).
+        self.log_sharpness = nn.Parameter(torch.tensor(3.0))
+        deepest = self.maps.channels[shape.stride]
+        self.value = nn.Sequential(
+            _unit(shape.width + deepest, shape.width), _spatial(shape.width, shape.width, shape.separable)
+        )
+        # Values read, the share of the instance read, and the best match on the instance and off it.
+        self.pool = PyramidPooling(2 * shape.width + 3, shape)
+        self.decoder = Decoder(shape, self.maps.channels)
+
+    def forward(
+        self, patch: Tensor, maps: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None = None
+    ) -> Tensor:
+        """Logits of the instance in each patch.
+
+        Args:
+            patch: (N, 3, H, W): RGB, or flow (dx, dy, length).
+            maps: (N, 2, H, W) in [0, 1]: the guiding map, and the greatest of the other instances' maps.
+            memories: for each patch the entries to read; None or an empty list reads nothing.
+
+        Returns:
+            (N, 1, H / s, W / s), s the decoder's finest stride.
+        """
+        return self.segment(self.encode(patch), maps, memories)
+
+    def encode(self, patch: Tensor) -> Features:
+        """The trunk's features of (N, 3, H, W) patches: they depend on the picture alone."""
+        features: Features = self.trunk(patch)
+        return features
+
+    def segment(
+        self, features: Features, maps: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None = None
+    ) -> Tensor:
+        """As `forward`, for patches already encoded."""
+        levels = self.maps(maps)
+        value = self._value(features, levels)
+        read = self._read(features, value, memories)
+        return self.decoder(self.pool(torch.cat([value, read], 1)), features.skips, levels)
+
+    def memorise(self, features: Features, maps: Tensor) -> list[MemoryEntry]:
+        """Entries for encoded patches whose mask (maps[:, 0]) is trusted."""
+        value = self._value(features, self.maps(maps)).flatten(2)
+        keys = self._keys(features)
+        share = _average(maps[:, :1], features.coarse).flatten(1)
+        return [MemoryEntry(*entry) for entry in zip(keys, value, share, strict=True)]
+
+    def _value(self, features: Features, levels: dict[int, Tensor]) -> Tensor:
+        value: Tensor = self.value(torch.cat([self.reduce(features.coarse), levels[self.shape.stride]], 1))
+        return value
+
+    def _keys(self, features: Features) -> Tensor:
+        return functional.normalize(self.key(features.coarse).flatten(2).float(), dim=1)
+
+    def _read(
+        self, features: Features, value: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None
+    ) -> Tensor:
+        """What each place of each patch finds in its memory: (N, width + 3, h, w)."""
+        count, width, height, breadth = value.shape
+        if memories is None or not any(memories):
+            return value.new_zeros(count, width + 3, height, breadth)
+        keys = self._keys(features)
+        rows = []
+        for query, memory in zip(keys, memories, strict=True):
+            if not memory:
+                rows.append(value.new_zeros(width + 3, height * breadth))
+                continue
+            stored = torch.cat([entry.keys for entry in memory], 1)
+            values = torch.cat([entry.values for entry in memory], 1)
+            share = torch.cat([entry.share for entry in memory])
+            likeness = stored.T @ query
+            weights = torch.softmax(likeness * self.log_sharpness.exp(), 0)
+            best_on = (likeness - 2 * (share[:, None] < 0.5)).amax(0, keepdim=True).clamp_min(-1)
+            best_off = (likeness - 2 * (share[:, None] >= 0.5)).amax(0, keepdim=True).clamp_min(-1)
+            read = values.to(weights.dtype) @ weights
+            rows.append(
+                torch.cat([read, share[None].to(weights.dtype) @ weights, best_on, best_off]).to(value.dtype)
+            )
+        return torch.stack(rows).view(count, width + 3, height, breadth)
+
+
+class MaskPropagationNet(nn.Module):
+    """N_mp: the RGB stream and the flow stream, their predictions averaged."""
+
+    def __init__(self, rgb: Stream, flow: Stream) -> None:
+        super().__init__()
+        self.rgb = rgb
+        self.flow = flow
+
+    def forward(
+        self,
+        patch: Tensor,
+        flow: Tensor,
+        maps: Tensor,
+        memories: Sequence[Sequence[MemoryEntry]] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of both streams at the RGB stream's finest stride; their mean is the prediction.
+
+        Args:
+            patch: (N, 3, H, W) RGB.
+            flow: (N, 3, h, w), at a size of its own.
+            maps: (N, 2, H, W), see `Stream`; the flow stream gets them averaged down to its size.
+            memories: entries of the RGB stream for each patch.
+        """
+        rgb = self.rgb(patch, maps, memories)
+        moving = self.flow(flow, _average(maps, flow))
+        return rgb, functional.interpolate(moving, size=rgb.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def lite() -> MaskPropagationNet:
+    """N_mp for CPUs: both streams on EfficientNet-Lite0, logits at stride 2."""
+    return MaskPropagationNet(Stream(LiteTrunk(), LITE), Stream(LiteTrunk(), LITE))
+
+
+def paper() -> MaskPropagationNet:
+    """N_mp as in the paper: both streams on a dilated ResNet-101, logits at stride 8."""
+    return MaskPropagationNet(Stream(ResNetTrunk(), PAPER), Stream(ResNetTrunk(), PAPER))
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of N_mp.
+
+    Attributes:
+        build: makes the network, its weights at random.
+        patch, flow_patch: sides of what the RGB and the flow stream see, in pixels.
+        align: sides at other scales are multiples of this.
+    """
+
+    build: Callable[[], MaskPropagationNet]
+    patch: int
+    flow_patch: int
+    align: int
+
+
+SIZES = {"lite": Size(lite, 256, 128, 32), "paper": Size(paper, 449, 449, 8)}

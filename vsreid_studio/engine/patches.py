@@ -1,0 +1,70 @@
+"""Patches: which part of a frame N_mp sees, and how it gets there and back (Algorithm 1, line 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .types import Box, Probability
+
+LEAST_SIDE = 32
+"""A patch covers at least this many pixels of the frame each way, so that a speck keeps some context."""
+MOST_ASPECT = 2.0
+"""A box longer than this is widened: a stretched patch looks like nothing the network was trained on."""
+
+
+def patch_box(box: Box, height: int, width: int, enlarge: float) -> Box:
+    """The part of the frame to crop for an instance.
+
+    Args:
+        box: Box(P > 0.5) of the guiding map.
+        height, width: of the frame, in pixels.
+        enlarge: growth on each side, as a share of the box's size.
+
+    Returns:
+        The enlarged box, no thinner than 1 : MOST_ASPECT where the frame allows, inside the frame.
+    """
+    wide, high = box.width * (1 + 2 * enlarge), box.height * (1 + 2 * enlarge)
+    wide, high = max(wide, high / MOST_ASPECT, LEAST_SIDE), max(high, wide / MOST_ASPECT, LEAST_SIDE)
+    middle_x, middle_y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    return Box(
+        round(middle_x - wide / 2),
+        round(middle_y - high / 2),
+        round(middle_x + wide / 2),
+        round(middle_y + high / 2),
+    ).clip(height, width)
+
+
+def fit(image: NDArray[Any], size: int) -> NDArray[Any]:
+    """A (H, W[, C]) image resized to (size, size[, C]): averaged when it shrinks, else bilinear."""
+    shrinks = image.shape[0] * image.shape[1] > size * size
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(np.ascontiguousarray(image), (size, size), interpolation=method)
+
+
+def crop(image: NDArray[Any], box: Box, size: int) -> NDArray[Any]:
+    """The box of a (H, W[, C]) image, resized to (size, size[, C])."""
+    return fit(image[box.slices], size)
+
+
+def paste(patch: Probability, box: Box) -> Probability:
+    """A (size, size) probability patch at the size of its box: (box.height, box.width) float32."""
+    return cv2.resize(patch, (box.width, box.height), interpolation=cv2.INTER_LINEAR).astype(
+        np.float32, copy=False
+    )
+
+
+def flow_patch(flow: NDArray[np.float32], box: Box, size: int) -> NDArray[np.float32]:
+    """What the flow stream sees of a (H, W, 2) flow: (size, size, 3) float32 (dx, dy, length).
+
+    The median motion of the patch is taken out (the camera moves, the instance differs), then a tenth of
+    the box's side counts as 1 and everything is kept within 3.
+    """
+    part = crop(flow, box, size)
+    part = part - np.median(part.reshape(-1, 2), axis=0)
+    part = part * (10.0 / max(box.width, box.height))
+    length = np.linalg.norm(part, axis=2, keepdims=True)
+    return np.concatenate([part, length], axis=2).clip(-3, 3).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Training of the networks, one command each; needs the extra `train`."""

@@ -1,0 +1,141 @@
+"""Annotated pictures for training, decoded once: DAVIS sequences with their flow, and stills."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..engine.types import Flow, Frame, LabelMap
+from ..errors import UserError
+
+FLOW_SCALE = 2
+"""Flow is kept at half the frames' size: the flow stream's patches are that coarse anyway."""
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """One picture with its instances.
+
+    Attributes:
+        frame: (H, W, 3) uint8 RGB.
+        labels: (H, W) uint8 instance numbers, 0 for background.
+        instances: the numbers worth training on.
+    """
+
+    frame: Frame
+    labels: LabelMap
+    instances: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One DAVIS sequence.
+
+    Attributes:
+        name: of the sequence.
+        frames: (N, H, W, 3) uint8 RGB.
+        labels: (N, H, W) uint8 instance numbers.
+        forward: (N-1, h, w, 2) float16: flow from frame i+1 to frame i at half size, in half-size pixels.
+            It carries maps forward (`engine.flow.warp_mask`).
+        backward: likewise from frame i to frame i+1.
+    """
+
+    name: str
+    frames: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    forward: NDArray[np.float16]
+    backward: NDArray[np.float16]
+
+    def flow(self, target: int, source: int) -> Flow:
+        """Flow from frame `target` to its neighbour `source`, at half size."""
+        found = self.forward[source] if source < target else self.backward[target]
+        return found.astype(np.float32)
+
+
+def read_labels(path: Path) -> LabelMap:
+    """Instance numbers of a mask picture; a 0/255 mask becomes 0/1 and void becomes background."""
+    with Image.open(path) as picture:
+        labels = np.asarray(picture if picture.mode in {"P", "L"} else picture.convert("L")).astype(np.uint8)
+    if labels.max(initial=0) == 255:
+        labels = np.where(labels == 255, 0 if np.any((labels > 0) & (labels < 255)) else 1, labels)
+    return labels.astype(np.uint8)
+
+
+def read_frame(path: Path) -> Frame:
+    """A picture as (H, W, 3) uint8 RGB."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise UserError(f"The picture {path} cannot be read.")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def read_stills(folders: Sequence[Path], least_area: float = 0.01) -> list[Still]:
+    """Every picture of `<folder>/images` that has a mask of the same name in `<folder>/masks`.
+
+    Args:
+        least_area: instances below this share of the picture are not trained on.
+    """
+
+    def read(path: Path) -> Still | None:
+        mask = path.parent.parent / "masks" / f"{path.stem}.png"
+        if not mask.exists():
+            return None
+        frame, labels = read_frame(path), read_labels(mask)
+        sizes = np.bincount(labels.ravel(), minlength=2)
+        worth = [int(n) for n in np.flatnonzero(sizes >= least_area * labels.size) if n > 0]
+        return Still(frame, labels, tuple(worth)) if worth and frame.shape[:2] == labels.shape else None
+
+    paths = [path for folder in folders for path in sorted((folder / "images").glob("*.jpg"))]
+    with ThreadPoolExecutor(2) as pool:
+        return [still for still in pool.map(read, paths) if still is not None]
+
+
+def read_clips(davis: Path, sequences: Sequence[str], cache: Path) -> list[Clip]:
+    """The named sequences, their frames, masks and flow decoded into memory-mapped files under `cache`."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda name: _clip(davis, name, cache / name), sequences))
+
+
+def _clip(davis: Path, name: str, folder: Path) -> Clip:
+    paths = sorted((davis / "JPEGImages" / "480p" / name).glob("*.jpg"))
+    masks = [davis / "Annotations" / "480p" / name / f"{path.stem}.png" for path in paths]
+    if len(paths) < 2 or not all(mask.exists() for mask in masks):
+        raise UserError(f"The sequence {name} in {davis} has no frames, or frames without masks.")
+    parts = {part: folder / f"{part}.npy" for part in ("frames", "labels", "forward", "backward")}
+    if not all(path.exists() for path in parts.values()):
+        folder.mkdir(parents=True, exist_ok=True)
+        frames = np.stack([read_frame(path) for path in paths])
+        np.save(parts["frames"], frames)
+        np.save(parts["labels"], np.stack([read_labels(mask) for mask in masks]))
+        grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+        dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        pairs = list(pairwise(grey))
+        np.save(
+            parts["forward"], np.stack([_half(dis.calc(later, earlier, None)) for earlier, later in pairs])
+        )
+        np.save(
+            parts["backward"], np.stack([_half(dis.calc(earlier, later, None)) for earlier, later in pairs])
+        )
+    return Clip(name, *(np.load(path, mmap_mode="r") for path in parts.values()))
+
+
+def _half(flow: Flow) -> NDArray[np.float16]:
+    height, width = flow.shape[0] // FLOW_SCALE, flow.shape[1] // FLOW_SCALE
+    return (cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / FLOW_SCALE).astype(np.float16)
+
+
+def split(root: Path, name: str) -> list[str]:
+    """Names of the sequences in `ImageSets/2016/<name>.txt`."""
+    path = root / "ImageSets" / "2016" / f"{name}.txt"
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except OSError as error:
+        raise UserError(f"The list of sequences {path} cannot be read.") from error

@@ -1,0 +1,98 @@
+"""Guiding maps as propagation really meets them: drifted, broken, coarse, or from another pose (Sec. 3.4)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from ..engine.types import Box, Probability
+
+
+def smooth_field(rng: Generator, height: int, width: int, cells: int, strength: float) -> Probability:
+    """A smooth random displacement: (height, width, 2) float32 pixels, of about `strength` pixels."""
+    coarse = rng.normal(0, strength, (cells + 2, cells + 2, 2)).astype(np.float32)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32, copy=False)
+
+
+def random_affine(
+    rng: Generator, centre: tuple[float, float], angle: float, scale: float, shift: float, shear: float = 0.0
+) -> np.ndarray:
+    """A (2, 3) affine matrix about a centre: at most so many degrees, scale steps and pixels."""
+    turn = np.deg2rad(rng.uniform(-angle, angle))
+    factor = np.exp(rng.uniform(-scale, scale))
+    slant = rng.uniform(-shear, shear)
+    matrix = factor * np.array([[np.cos(turn), -np.sin(turn) + slant], [np.sin(turn), np.cos(turn)]])
+    middle = np.array(centre)
+    return np.column_stack([matrix, middle - matrix @ middle + rng.uniform(-shift, shift, 2)])
+
+
+def deform(rng: Generator, mask: Probability, strength: float = 1.0) -> Probability:
+    """A (H, W) map in [0, 1] as a propagated one looks: shifted, warped, eaten or grown, blurred."""
+    box = Box.around(mask > 0.5)
+    if box is None:
+        return mask.copy()
+    height, width = mask.shape
+    side = float(np.sqrt(box.area))
+    centre = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+    matrix = random_affine(rng, centre, 8 * strength, 0.1 * strength, 0.06 * side * strength)
+    found = cv2.warpAffine(mask, matrix, (width, height))
+    if rng.random() < 0.7:
+        field = smooth_field(rng, height, width, 5, 0.03 * side * strength * rng.random() * 2)
+        rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+        found = cv2.remap(found, columns + field[..., 0], rows + field[..., 1], cv2.INTER_LINEAR)
+    if rng.random() < 0.5:
+        radius = max(1, round(side * 0.05 * strength * rng.random()))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+        found = cv2.dilate(found, kernel) if rng.random() < 0.5 else cv2.erode(found, kernel)
+    if rng.random() < 0.35:
+        found = _blobs(rng, found, box, side, strength)
+    if rng.random() < 0.5:
+        found = cv2.GaussianBlur(found, (0, 0), max(0.5, side * 0.02 * rng.random()))
+    return np.clip(found, 0, 1).astype(np.float32, copy=False)
+
+
+def _blobs(rng: Generator, mask: Probability, box: Box, side: float, strength: float) -> Probability:
+    """Holes in the map, and pieces of background that it has caught."""
+    for _ in range(rng.integers(1, 4)):
+        place = (int(rng.integers(box.x0, box.x1)), int(rng.integers(box.y0, box.y1)))
+        axes = tuple(max(1, int(side * strength * rng.uniform(0.04, 0.22))) for _ in range(2))
+        value = 0.0 if rng.random() < 0.6 else 1.0
+        mask = cv2.ellipse(mask, place, axes, float(rng.uniform(0, 180)), 0, 360, value, -1)
+    return mask
+
+
+def coarse_guide(rng: Generator, mask: Probability) -> Probability:
+    """A guiding map that is only a box or an ellipse around the instance, a little off."""
+    box = Box.around(mask > 0.5)
+    found = np.zeros_like(mask)
+    if box is None:
+        return found
+    off = rng.uniform(-0.06, 0.06, 4) * (box.width, box.height, box.width, box.height)
+    x0, y0, x1, y1 = (round(v) for v in np.array([box.x0, box.y0, box.x1, box.y1]) + off)
+    if rng.random() < 0.6:
+        found[max(0, y0) : y1, max(0, x0) : x1] = 1
+    else:
+        axes = (max(1, (x1 - x0) // 2), max(1, (y1 - y0) // 2))
+        found = cv2.ellipse(found, ((x0 + x1) // 2, (y0 + y1) // 2), axes, 0, 0, 360, 1.0, -1)
+    return found
+
+
+def foreign_guide(mask: Probability, other: Probability) -> Probability:
+    """Recovery (Algorithm 3, line 22): the template's mask, in its own pose, laid into the instance's box."""
+    box, source = Box.around(mask > 0.5), Box.around(other > 0.5)
+    found = np.zeros_like(mask)
+    if box is not None and source is not None:
+        part = np.ascontiguousarray(other[source.slices])
+        found[box.slices] = cv2.resize(part, (box.width, box.height), interpolation=cv2.INTER_LINEAR)
+    return found
+
+
+def guide(rng: Generator, mask: Probability, template: Probability) -> Probability:
+    """Any of the guiding maps N_mp must cope with, for a target mask and a template's mask."""
+    kind = rng.random()
+    if kind < 0.07:
+        return coarse_guide(rng, mask)
+    if kind < 0.14:
+        return foreign_guide(mask, template)
+    return deform(rng, mask, 1.0 if kind < 0.75 else 2.0)

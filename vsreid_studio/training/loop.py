@@ -1,0 +1,183 @@
+"""One training loop for every network: resumable, logged, with an average of the weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from ..errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Length and speed of a run.
+
+    Attributes:
+        steps: optimizer steps in all.
+        rate: peak learning rate; linear warm-up, then a cosine to a hundredth.
+        warmup: steps of the warm-up.
+        decay: weight decay.
+        average: of the exponential average of the weights, which is what is saved.
+        save_every: seconds between checkpoints.
+        seed: of the samples and of torch.
+    """
+
+    steps: int
+    rate: float = 1e-3
+    warmup: int = 100
+    decay: float = 1e-4
+    average: float = 0.998
+    save_every: float = 180.0
+    seed: int = 0
+
+    def factor(self, step: int) -> float:
+        """The learning rate of a step as a share of the peak."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        return rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, self.steps)))))
+
+
+class StepData(Dataset[Any]):
+    """Batches by step number: the same step always gets the same batch, so that a run can be resumed."""
+
+    def __init__(self, steps: int, make: Callable[[int], Any]) -> None:
+        self.steps = steps
+        self.make = make
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Any:
+        """The batch of a step."""
+        return self.make(step)
+
+
+def batches(make: Callable[[int], Any], start: int, steps: int, workers: int) -> Iterator[Any]:
+    """Batches of the steps from `start` on, made by `workers` processes (0: in this one)."""
+    loader = DataLoader(
+        StepData(steps, make),
+        batch_size=None,
+        sampler=range(start, steps),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+    )
+    return iter(loader)
+
+
+class Trainer:
+    """Trains a model by a loss function of (model, batch), and keeps what is needed to go on later.
+
+    Attributes:
+        model: being trained.
+        averaged: the exponential average of its weights and buffers.
+        step: steps done.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        groups: list[dict[str, Any]],
+        schedule: Schedule,
+        folder: Path,
+        describe: dict[str, object] | None = None,
+    ) -> None:
+        """Start, or go on where `folder` holds a checkpoint.
+
+        Args:
+            groups: parameter groups; a key `scale` multiplies the learning rate of one.
+            folder: gets `last.pt`, `log.jsonl`.
+            describe: the run's settings; a checkpoint of other settings is refused.
+        """
+        self.model = model
+        self.schedule = schedule
+        self.folder = folder
+        self.describe = describe or {}
+        self.step = 0
+        self.optimizer = torch.optim.AdamW(groups, lr=schedule.rate, weight_decay=schedule.decay)
+        self.averaged = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "last.pt").exists():
+            self._resume()
+
+    def run(
+        self, data: Iterator[Any], loss_of: Callable[[nn.Module, Any], tuple[Tensor, dict[str, float]]]
+    ) -> None:
+        """Train to the schedule's end. `loss_of` gives the loss and figures for the log."""
+        started = saved = time.monotonic()
+        first = self.step
+        figures: dict[str, list[float]] = {}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            for batch in data:
+                loss, found = loss_of(self.model, batch)
+                self._update(loss)
+                for name, value in {"loss": float(loss.detach()), **found}.items():
+                    figures.setdefault(name, []).append(value)
+                if self.step % 50 == 0 or self.step == self.schedule.steps:
+                    pace = (time.monotonic() - started) / (self.step - first)
+                    line = {name: round(sum(v) / len(v), 4) for name, v in figures.items()}
+                    log.write(json.dumps({"step": self.step, "s_per_step": round(pace, 3), **line}) + "\n")
+                    log.flush()
+                    logger.info(
+                        "step %d of %d: %s, %.2f s a step", self.step, self.schedule.steps, line, pace
+                    )
+                    figures.clear()
+                if time.monotonic() - saved > self.schedule.save_every:
+                    self.save()
+                    saved = time.monotonic()
+        self.save()
+
+    def _update(self, loss: Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise RuntimeError(f"the loss is not finite at step {self.step}")
+        factor = self.schedule.factor(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.rate * factor * group.get("scale", 1.0)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimizer.step()
+        self.step += 1
+        keep = min(self.schedule.average, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                mean = self.averaged[name]
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - keep)
+                else:
+                    mean.copy_(value)
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        state = {
+            "describe": self.describe,
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged,
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        temporary = self.folder / "last.pt.part"
+        torch.save(state, temporary)
+        temporary.replace(self.folder / "last.pt")
+
+    def _resume(self) -> None:
+        state = torch.load(self.folder / "last.pt", map_location="cpu", weights_only=True)
+        if state["describe"] != self.describe:
+            raise UserError(f"{self.folder} holds a run with other settings: {state['describe']}.")
+        self.model.load_state_dict(state["model"])
+        self.averaged = state["averaged"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        self.step = state["step"]
+        logger.info("going on at step %d", self.step)

@@ -1,0 +1,261 @@
+"""Groups of views for N_mp: patches of one instance under different circumstances, each with its guiding map.
+
+The views of a group serve each other as memory, so that each patch goes through the trunk once only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from ..engine.patches import crop, flow_patch, patch_box
+from ..engine.types import Box, Frame, Probability
+from . import deform
+from .clips import FLOW_SCALE, Clip, Still
+from .pictures import degrade, relight
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One patch of one instance.
+
+    Attributes:
+        patch: (S, S, 3) uint8 RGB.
+        flow: (S / 2, S / 2, 3) float32 as of `patches.flow_patch`; zero where `moves` is False.
+        moves: whether there is flow.
+        guide: (S, S) float32, the guiding map.
+        others: (S, S) float32, the other instances' guiding maps.
+        truth: (S, S) float32, the instance's mask.
+        others_truth: (S, S) float32, the other instances' masks.
+    """
+
+    patch: Frame
+    flow: NDArray[np.float32]
+    moves: bool
+    guide: Probability
+    others: Probability
+    truth: Probability
+    others_truth: Probability
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """An object cut out of a picture: (h, w, 3) uint8 RGB and (h, w) float32 mask in [0, 1]."""
+
+    frame: Frame
+    mask: Probability
+
+
+class ViewMaker:
+    """Makes groups of views out of annotated pictures; every group follows from its random generator alone.
+
+    Attributes:
+        size: side of the patches, in pixels.
+        views: views in a group.
+    """
+
+    def __init__(self, stills: Sequence[Still], clips: Sequence[Clip], size: int, views: int = 3) -> None:
+        self.stills = stills
+        self.clips = clips
+        self.size = size
+        self.views = views
+
+    def still_group(self, rng: Generator) -> list[View]:
+        """Views of one still under different affine and smooth warps, on its own ground or on another's."""
+        still = _any(rng, self.stills)
+        instance = int(rng.choice(still.instances))
+        ground = _any(rng, self.stills) if rng.random() < 0.5 else None
+        scenes = [self._scene(rng, still, instance, ground) for _ in range(self.views)]
+        made = []
+        for number, (frame, truth, others) in enumerate(scenes):
+            template = scenes[number - 1][1]
+            guide = deform.guide(rng, truth, template)
+            hint = deform.deform(rng, others) if others.any() else others
+            made.append(self._view(rng, frame, truth, others, guide, hint, None))
+        return self._finish(rng, made)
+
+    def clip_group(self, rng: Generator) -> list[View]:
+        """Views of a sequence's frames, guided by a neighbour's mask that the flow has carried over."""
+        clip = _any(rng, self.clips)
+        length = len(clip.frames)
+        first = int(rng.integers(length))
+        near = rng.integers(-12, 13, self.views - 1) + first
+        far = rng.integers(0, length, self.views - 1)
+        chosen = [first, *np.where(rng.random(self.views - 1) < 0.4, near, far).clip(0, length - 1).tolist()]
+        made = [self._clip_view(rng, clip, int(frame), int(chosen[n - 1])) for n, frame in enumerate(chosen)]
+        return self._finish(rng, made)
+
+    def _clip_view(self, rng: Generator, clip: Clip, target: int, template: int) -> View:
+        source = (
+            target - 1 if target and (rng.random() < 0.7 or target == len(clip.frames) - 1) else target + 1
+        )
+        truth = (clip.labels[target] > 0).astype(np.float32)
+        flow = clip.flow(target, source)
+        height, width = flow.shape[:2]
+        if rng.random() < 0.14:
+            guide = deform.guide(rng, truth, (clip.labels[template] > 0).astype(np.float32))
+        else:
+            small = cv2.resize(
+                (clip.labels[source] > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+            )
+            small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
+            rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+            small = cv2.remap(small, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
+            guide = cv2.resize(small, truth.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        nothing = np.zeros_like(truth)
+        return self._view(rng, np.asarray(clip.frames[target]), truth, nothing, guide, nothing, -flow)
+
+    def _scene(
+        self, rng: Generator, still: Still, instance: int, ground: Still | None
+    ) -> tuple[Frame, Probability, Probability]:
+        """The still warped anew: frame, the instance's mask, the others' masks."""
+        mask = still.labels == instance
+        box = Box.around(mask) or Box(0, 0, mask.shape[1], mask.shape[0])
+        side = float(np.sqrt(box.area))
+        height, width = mask.shape
+        centre = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+        matrix = deform.random_affine(rng, centre, 18, 0.28, 0.12 * side, 0.12)
+        rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+        grid = np.stack([columns, rows], axis=2) @ matrix[:, :2].T.astype(np.float32)
+        grid += matrix[:, 2].astype(np.float32)
+        if rng.random() < 0.7:
+            grid += deform.smooth_field(rng, height, width, 4, 0.035 * side * rng.random())
+        frame = cv2.remap(still.frame, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        truth = cv2.remap(mask.astype(np.float32), grid, None, cv2.INTER_LINEAR)
+        rest = ((still.labels > 0) & ~mask).astype(np.float32)
+        others = cv2.remap(rest, grid, None, cv2.INTER_LINEAR) if rest.any() else np.zeros_like(truth)
+        if ground is not None:
+            turn = deform.random_affine(rng, (width / 2, height / 2), 5, 0.2, 0.1 * width)
+            turn[:, :2] *= max(width / ground.frame.shape[1], height / ground.frame.shape[0])
+            behind = cv2.warpAffine(ground.frame, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
+            alpha = cv2.GaussianBlur(truth, (0, 0), 0.8)[..., None]
+            frame = (frame * alpha + behind * (1 - alpha)).astype(np.uint8)
+            others = np.zeros_like(truth)
+        return frame.astype(np.uint8, copy=False), truth, others
+
+    def _view(
+        self,
+        rng: Generator,
+        frame: Frame,
+        truth: Probability,
+        others: Probability,
+        guide: Probability,
+        hint: Probability,
+        flow: NDArray[np.float32] | None,
+    ) -> View:
+        """Crop everything by the guide's box, as propagation does."""
+        height, width = truth.shape
+        box = Box.around(guide > 0.5) or Box.around(truth > 0.5) or _anywhere(rng, height, width)
+        box = patch_box(box, height, width, float(rng.uniform(0.08, 0.3)))
+        if box.width < 8 or box.height < 8:
+            box = Box(0, 0, width, height)
+        half = self.size // 2
+        if flow is None:
+            moving = np.zeros((half, half, 3), np.float32)
+        else:
+            small = Box(*(v // FLOW_SCALE for v in (box.x0, box.y0, box.x1, box.y1))).clip(*flow.shape[:2])
+            moving = flow_patch(flow, small, half)
+        maps = (crop(image, box, self.size) for image in (guide, hint, truth, others))
+        guide, hint, truth, others = (np.clip(part, 0, 1).astype(np.float32) for part in maps)
+        patch = crop(frame, box, self.size).astype(np.uint8, copy=False)
+        return View(patch, moving, flow is not None, guide, hint, truth, others)
+
+    def _finish(self, rng: Generator, views: list[View]) -> list[View]:
+        """What happens to patches of either kind: a stranger passes, the light changes, all is mirrored."""
+        if rng.random() < 0.55:
+            stranger = self._cutout(rng)
+            in_front = rng.random() < 0.7
+            views = [
+                pass_by(rng, view, stranger, in_front) if rng.random() < 0.75 else view for view in views
+            ]
+        mirrored = rng.random() < 0.5
+        done = []
+        for view in views:
+            patch = degrade(rng, relight(rng, view.patch)) if rng.random() < 0.8 else view.patch
+            lit = replace(view, patch=patch)
+            done.append(mirror(lit) if mirrored else lit)
+        return done
+
+    def _cutout(self, rng: Generator) -> Cutout:
+        if self.clips and rng.random() < 0.4:
+            clip = _any(rng, self.clips)
+            number = rng.integers(len(clip.frames))
+            frame, mask = np.asarray(clip.frames[number]), clip.labels[number] > 0
+        else:
+            still = _any(rng, self.stills)
+            frame, mask = still.frame, still.labels == rng.choice(still.instances)
+        box = Box.around(mask) or Box(0, 0, mask.shape[1], mask.shape[0])
+        return Cutout(frame[box.slices], mask[box.slices].astype(np.float32))
+
+
+def pass_by(rng: Generator, view: View, stranger: Cutout, in_front: bool) -> View:
+    """The view with another object pasted over or behind the instance; now and then it hides all of it."""
+    size = view.truth.shape[0]
+    covers = in_front and rng.random() < 0.12
+    high, wide = stranger.mask.shape
+    factor = size * (rng.uniform(1.2, 1.8) if covers else rng.uniform(0.3, 0.9)) / max(high, wide)
+    middle = np.array([0.5, 0.5]) if covers else rng.uniform(0.0, 1.0, 2)
+    matrix = deform.random_affine(rng, (wide / 2, high / 2), 20, 0.1, 0)
+    matrix *= factor
+    matrix[:, 2] += middle * size - matrix @ np.array([wide / 2, high / 2, 1])
+    mask = cv2.warpAffine(stranger.mask, matrix, (size, size))
+    frame = cv2.warpAffine(stranger.frame, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    if covers and rng.random() < 0.6:
+        mask = np.maximum(mask, cv2.dilate(view.truth, np.ones((9, 9), np.uint8)))
+    shown = mask if in_front else mask * (1 - view.truth)
+    alpha = cv2.GaussianBlur(shown, (0, 0), 0.8)[..., None]
+    patch = (frame * alpha + view.patch * (1 - alpha)).astype(np.uint8)
+    truth = view.truth * (1 - shown)
+    guide = view.guide
+    hint = deform.deform(rng, shown, 1.0)
+    if in_front and not covers and rng.random() < 0.6:
+        guide = guide * (1 - deform.deform(rng, mask, 1.0))
+    flow = view.flow
+    if view.moves:
+        half = flow.shape[0]
+        small = cv2.resize(shown, (half, half), interpolation=cv2.INTER_AREA)[..., None]
+        motion = rng.normal(0, 0.7, 2)
+        stirred = np.array([*motion, np.hypot(*motion)], np.float32) + rng.normal(0, 0.05, flow.shape)
+        flow = (flow * (1 - small) + stirred * small).astype(np.float32)
+    told = rng.random() < 0.85
+    return replace(
+        view,
+        patch=patch,
+        flow=flow,
+        truth=truth,
+        guide=guide,
+        others=np.maximum(view.others * (1 - shown), hint) if told else view.others,
+        others_truth=np.maximum(view.others_truth * (1 - shown), shown) if told else view.others_truth,
+    )
+
+
+def mirror(view: View) -> View:
+    """The view flipped left to right, the flow's x turned round."""
+    flow = view.flow[:, ::-1] * np.array([-1, 1, 1], np.float32)
+    return View(
+        view.patch[:, ::-1],
+        flow,
+        view.moves,
+        view.guide[:, ::-1],
+        view.others[:, ::-1],
+        view.truth[:, ::-1],
+        view.others_truth[:, ::-1],
+    )
+
+
+def _any(rng: Generator, items: Sequence[T]) -> T:
+    return items[int(rng.integers(len(items)))]
+
+
+def _anywhere(rng: Generator, height: int, width: int) -> Box:
+    wide, high = rng.integers(40, width // 2 + 1), rng.integers(40, height // 2 + 1)
+    x, y = rng.integers(0, width - wide + 1), rng.integers(0, height - high + 1)
+    return Box(int(x), int(y), int(x + wide), int(y + high))
