@@ -55,6 +55,10 @@ class Annotation:
         cell = self.get(frame, instance)
         return cell.origin if cell else None
 
+    def anchored(self, frame: int, instance: int) -> bool:
+        """Whether c = i: a checkpoint, or 'not in this frame'. Nothing is propagated into such a cell."""
+        return self.origin(frame, instance) == frame
+
     def row(self, instance: int) -> Mapping[int, Cell]:
         """All cells of an instance by frame; do not change."""
         return self._rows.get(instance, {})

@@ -91,6 +91,10 @@ class Box:
         """The part inside a frame of height x width pixels."""
         return self.intersect(Box(0, 0, width, height))
 
+    def shifted(self, x: int, y: int) -> Box:
+        """The box moved by whole pixels."""
+        return Box(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
+
     def enlarge(self, fraction: float) -> Box:
         """Grown by `fraction` of its size on each side; may reach outside the frame."""
         dx, dy = round(self.width * fraction), round(self.height * fraction)
@@ -162,6 +166,16 @@ class SoftMask:
         full = np.zeros((height, width), np.bool_)
         full[self.box.slices] = self.values > 127
         return full
+
+    def inside(self, box: Box) -> Probability:
+        """The map inside any box, zero where it is not stored: (box.height, box.width) float32 in [0, 1]."""
+        part = np.zeros((box.height, box.width), np.float32)
+        common = self.box.intersect(box)
+        if common.area:
+            there = common.shifted(-box.x0, -box.y0)
+            here = common.shifted(-self.box.x0, -self.box.y0)
+            part[there.slices] = self.values[here.slices] * np.float32(1 / 255)
+        return part
 
     @property
     def area(self) -> int:
@@ -363,7 +377,13 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Take the recovered mask and propagate from it."""
+    """Take the recovered mask and propagate from it.
+
+    Attributes:
+        by: who accepts; `RECOVERY` for a headless run, where nobody looks.
+    """
+
+    by: Maker = Maker.PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,9 +405,13 @@ class Reassign:
 
 @dataclass(frozen=True, slots=True)
 class Redraw:
-    """It is this instance, but in that box: recover anew and propose again."""
+    """It is this instance, but in that box, which is not empty: recover anew and propose again."""
 
     box: Box
+
+    def __post_init__(self) -> None:
+        if not self.box.area:
+            raise ValueError(f"nothing can be recovered in {self.box}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
