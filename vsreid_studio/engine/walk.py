@@ -1,0 +1,208 @@
+"""Propagation along frames: which cells each checkpoint is due, and the steps that fill them.
+
+A *checkpoint* is a cell with c = i and a map; masks are carried on from it. A cell with c = i and an empty
+map ('not in this frame') is a *barrier*: nothing starts there and nothing passes it. Both are *anchors*, and
+no propagation overwrites an anchor. A cell not yet computed is infinitely far from its origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+from ..config import PropagationConfig
+from .annotation import Annotation, closer
+from .modules import MaskPropagation
+from .types import Cell, CellKey, Change, Progress, SoftMask
+
+Work: TypeAlias = Generator[Progress | Change, None, None]
+"""Steps that ask nothing."""
+
+
+class Territory(NamedTuple):
+    """Cells of one instance that are still to be computed: frame → checkpoint, in walking order.
+
+    Attributes:
+        forward: reached from an earlier checkpoint, ascending.
+        backward: reached from a later checkpoint, descending.
+    """
+
+    forward: dict[int, int]
+    backward: dict[int, int]
+
+
+def territory(annotation: Annotation, instance: int, frames: Collection[int] | None = None) -> Territory:
+    """What initial propagation has yet to compute of one instance (Algorithm 3, lines 6 to 9).
+
+    Every frame goes to the nearest checkpoint that reaches it without crossing an anchor. A tie keeps the
+    map that is there, and without one goes to the earlier checkpoint. Cells that came from their checkpoint
+    already are left out, so that a cancelled run is resumed where it stopped. A cell whose origin is no
+    checkpoint any more counts as not computed.
+
+    Args:
+        frames: the frames wanted, None for all. The frames between a checkpoint and a wanted one are
+            included, because the chain of masks leads through them.
+    """
+    row = annotation.row(instance)
+    checkpoints = frozenset(annotation.checkpoints(instance))
+    anchors = sorted(frame for frame, cell in row.items() if cell.origin == frame)
+    origins = {frame: cell.origin for frame, cell in row.items() if cell.origin in checkpoints}
+    forward: dict[int, int] = {}
+    backward: dict[int, int] = {}
+    for left, right in pairwise((-1, *anchors, annotation.length)):
+        # The ends of the video are no checkpoints, and neither are barriers.
+        rival = right if right in checkpoints else None
+        from_left = _run(origins, left, range(left + 1, right), rival) if left in checkpoints else []
+        rest = range(right - 1, left + len(from_left), -1)
+        from_right = _run(origins, right, rest, None) if right in checkpoints else []
+        for run, origin, due in ((from_left, left, forward), (from_right, right, backward)):
+            due.update((i, origin) for i in _up_to(run, frames) if origins.get(i) != origin)
+    return Territory(dict(sorted(forward.items())), dict(sorted(backward.items(), reverse=True)))
+
+
+def stale_after(annotation: Annotation, key: CellKey) -> tuple[CellKey, ...]:
+    """The cells, by frame, that were derived from this one and lose their ground when its map changes."""
+    row = annotation.row(key.instance)
+    return tuple(
+        CellKey(frame, key.instance)
+        for frame in sorted(row)
+        if frame != key.frame and row[frame].origin == key.frame
+    )
+
+
+def edit(annotation: Annotation, label: str, cells: Mapping[CellKey, Cell | None]) -> Change:
+    """Put cells in place (None removes) and drop, in the same step, what is stale after it.
+
+    c alone does not tell that a checkpoint has been drawn anew. So every edit by a person goes through here:
+    the next sweep finds the dropped cells missing and computes them from what is there then.
+
+    Returns:
+        the change, not yet applied.
+    """
+    dropped: dict[CellKey, Cell | None] = {}
+    for key, cell in cells.items():
+        old = annotation.get(*key)
+        kept = cell is not None and cell.origin == key.frame and old is not None and cell.mask.same(old.mask)
+        if not kept:
+            dropped.update(dict.fromkeys(stale_after(annotation, key)))
+    return annotation.set_cells(label, {**dropped, **cells})
+
+
+def _run(origins: Mapping[int, int], start: int, frames: Iterable[int], rival: int | None) -> list[int]:
+    """The leading run of `frames` that belongs to the checkpoint `start`, computed already or not."""
+    run = []
+    for frame in frames:
+        distance = abs(start - frame)
+        old = origins.get(frame)
+        if rival is not None and distance > abs(rival - frame):
+            break
+        if old is not None and old != start and distance >= abs(old - frame):
+            break
+        run.append(frame)
+    return run
+
+
+def _up_to(run: Sequence[int], frames: Collection[int] | None) -> Sequence[int]:
+    """The run without what lies behind the last frame wanted."""
+    if frames is None:
+        return run
+    return run[: max((n for n, frame in enumerate(run, 1) if frame in frames), default=0)]
+
+
+@dataclass
+class Walker:
+    """Takes the steps of a run and counts them.
+
+    Attributes:
+        annotation: every Change is applied to it before it is yielded.
+        propagation: M_mp.
+        config: its settings; here the rule for lost instances.
+        done, total: steps of the run; the total grows with every retrieval.
+    """
+
+    annotation: Annotation
+    propagation: MaskPropagation
+    config: PropagationConfig
+    done: int = 0
+    total: int = 0
+
+    def sweep(self, instances: Sequence[int], frames: Collection[int] | None = None) -> Work:
+        """Fill the territories of several instances in lockstep: all forward, then all backward.
+
+        Backward goes to frames before an instance's first checkpoint or nearer to a later one; with every
+        first mask in frame 0 there is none, and this is the paper's initialisation.
+
+        Yields:
+            Progress before each step, then one Change with all cells of the frame.
+        """
+        forward: dict[int, dict[int, int]] = {}
+        backward: dict[int, dict[int, int]] = {}
+        for instance in instances:
+            due = territory(self.annotation, instance, frames)
+            for plan, part in ((forward, due.forward), (backward, due.backward)):
+                for frame, origin in part.items():
+                    plan.setdefault(frame, {})[instance] = origin
+        yield from self._follow(forward, backward)
+
+    def walk(self, instance: int, origin: int) -> Work:
+        """Carry one new checkpoint forward and backward as far as it is closer (Algorithm 3, lines 23 to 30).
+
+        Yields:
+            Progress before each step, then the Change of one cell.
+        """
+        ahead = closer(self.annotation, instance, origin, range(origin + 1, self.annotation.length))
+        behind = closer(self.annotation, instance, origin, range(origin - 1, -1, -1))
+        aim = {instance: origin}
+        yield from self._follow(dict.fromkeys(ahead, aim), dict.fromkeys(behind, aim))
+
+    def _follow(
+        self, forward: Mapping[int, Mapping[int, int]], backward: Mapping[int, Mapping[int, int]]
+    ) -> Work:
+        """Take the steps of two plans, frame → instance → checkpoint."""
+        steps = [(frame - 1, frame, forward[frame]) for frame in sorted(forward)]
+        steps += [(frame + 1, frame, backward[frame]) for frame in sorted(backward, reverse=True)]
+        self.total += len(steps)
+        for source, target, origins in steps:
+            yield self._progress(target, next(iter(origins)) if len(origins) == 1 else None)
+            change = self._step(source, target, origins)
+            self.done += 1
+            if change.after:
+                self.annotation.apply(change)
+                yield change
+        if steps:
+            yield self._progress()
+
+    def _progress(self, frame: int | None = None, instance: int | None = None) -> Progress:
+        return Progress("propagating", self.done, self.total, frame, instance)
+
+    def _step(self, source: int, target: int, origins: Mapping[int, int]) -> Change:
+        """Carry some instances from one frame to its neighbour; nothing is applied yet."""
+        # A person may have drawn here since the plan was made: then the chain ends.
+        alive = {
+            k: cell
+            for k, origin in origins.items()
+            if (cell := self.annotation.get(source, k)) is not None
+            and cell.origin == origin
+            and not self.annotation.anchored(target, k)
+        }
+        # An empty map stays empty (Algorithm 1, line 5) and costs no flow and no network.
+        moving = [k for k, cell in alive.items() if cell.mask.box.area]
+        found = self.propagation.propagate(self.annotation, source, target, moving) if moving else {}
+        cells: dict[CellKey, Cell | None] = {}
+        for k, cell in alive.items():
+            mask, confidence = SoftMask.empty(), cell.confidence
+            if k in moving:
+                confidence = found[k].confidence
+                mask = mask if self._lost(k, found[k].mask) else found[k].mask
+            cells[CellKey(target, k)] = Cell(mask, origins[k], confidence=confidence)
+        return self.annotation.set_cells("propagate", cells)
+
+    def _lost(self, instance: int, mask: SoftMask) -> bool:
+        """Whether so little is left of an instance that the authors' program counts it as lost."""
+        share = self.config.lost_area
+        if not share:
+            return False
+        first = self.annotation.checkpoints(instance)[0]
+        return mask.area < share * self.annotation.mask(first, instance).area
