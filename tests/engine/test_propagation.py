@@ -1,0 +1,152 @@
+"""M_mp with a network whose weights are at random: what must hold whatever it has learnt."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vsreid_studio.config import PropagationConfig
+from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.flow import DisFlow, FlowSource, warp_mask
+from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.patches import patch_box
+from vsreid_studio.engine.propagation import NetworkPropagation
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.video import Video, open_video
+
+FRAMES = 4
+
+
+@pytest.fixture(scope="module")
+def network() -> nets.MaskPropagationNet:
+    torch.manual_seed(0)
+    network = nets.lite().eval().requires_grad_(False)
+    for stream in (network.rgb, network.flow):
+        _enliven(stream)
+    return network
+
+
+def _enliven(stream: nets.Stream) -> None:
+    """Random layers fade what they see: spread every norm's output again, and the logits."""
+    for module in stream.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_pre_hook(_measure)
+    stream(torch.rand(2, 3, 128, 128), torch.rand(2, 2, 128, 128))
+    for module in stream.modules():
+        module._forward_pre_hooks.clear()
+    stream.decoder.head.weight.mul_(3)
+
+
+def _measure(norm: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+    assert isinstance(norm, torch.nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    norm.running_mean.copy_(inputs[0].mean((0, 2, 3)))
+    norm.running_var.copy_(inputs[0].var((0, 2, 3)))
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Iterator[Video]:
+    """A textured square that moves two pixels a frame over a textured ground."""
+    rng = np.random.default_rng(0)
+    ground = rng.integers(0, 120, (120, 160, 3), dtype=np.uint8)
+    square = rng.integers(130, 255, (40, 40, 3), dtype=np.uint8)
+    for number in range(FRAMES):
+        frame = ground.copy()
+        frame[40:80, 50 + 2 * number : 90 + 2 * number] = square
+        Image.fromarray(frame).save(tmp_path / f"{number:05d}.png")
+    with open_video(tmp_path) as opened:
+        yield opened
+
+
+def _annotation(*boxes: Box) -> Annotation:
+    annotation = Annotation(FRAMES)
+    cells: dict[CellKey, Cell | None] = {}
+    for number, box in enumerate(boxes, 1):
+        full = np.zeros((120, 160), np.bool_)
+        full[box.slices] = True
+        cells[CellKey(0, number)] = Cell(SoftMask.from_dense(full), 0, True, Maker.PERSON)
+    annotation.apply(annotation.set_cells("draw", cells))
+    return annotation
+
+
+def _module(video: Video, network: nets.MaskPropagationNet, **options: object) -> NetworkPropagation:
+    config = PropagationConfig(**options)  # type: ignore[arg-type]
+    return NetworkPropagation(video, FlowSource(video, DisFlow()), network, config)
+
+
+SQUARE, OTHER = Box(50, 40, 90, 80), Box(100, 20, 130, 50)
+
+
+def test_every_instance_gets_a_map_inside_its_patch(video: Video, network: nets.MaskPropagationNet) -> None:
+    annotation = _annotation(SQUARE, OTHER)
+    found = _module(video, network).propagate(annotation, 0, 1, [1, 2])
+    assert sorted(found) == [1, 2]
+    warped = warp_mask(annotation.mask(0, 1), FlowSource(video, DisFlow()).between(1, 0)).hard_box
+    assert warped is not None
+    patch = patch_box(warped, 120, 160, 0.15)
+    assert found[1].mask.box.intersect(patch) == found[1].mask.box
+    assert all(0 <= prediction.confidence <= 1 for prediction in found.values())
+
+
+def test_the_same_twice(video: Video, network: nets.MaskPropagationNet) -> None:
+    first, second = (_module(video, network).propagate(_annotation(SQUARE), 0, 1, [1]) for _ in range(2))
+    assert first[1].mask.same(second[1].mask)
+
+
+def test_an_empty_map_stays_empty_without_the_network(video: Video) -> None:
+    annotation = _annotation(SQUARE)
+    nothing = Cell(SoftMask.empty(), 0)
+    annotation.apply(annotation.set_cells("lose", {CellKey(1, 1): nothing}))
+    module = _module(video, network=None)  # type: ignore[arg-type]
+    found = module.propagate(annotation, 1, 2, [1])
+    assert not found[1].mask.box.area
+    assert found[1].confidence == 1
+
+
+def test_other_instances_are_seen(video: Video, network: nets.MaskPropagationNet) -> None:
+    alone = _module(video, network).propagate(_annotation(SQUARE), 0, 1, [1])
+    beside = _module(video, network).propagate(_annotation(SQUARE, Box(80, 50, 110, 80)), 0, 1, [1])
+    assert not alone[1].mask.same(beside[1].mask)
+
+
+def test_a_corrected_checkpoint_is_read_anew(video: Video, network: nets.MaskPropagationNet) -> None:
+    annotation = _annotation(SQUARE)
+    module = _module(video, network)
+    before = module.propagate(annotation, 0, 1, [1])
+    full = np.zeros((120, 160), np.bool_)
+    full[40:80, 50:70] = True
+    drawn = Cell(SoftMask.from_dense(full), 0, True, Maker.PERSON)
+    annotation.apply(annotation.set_cells("draw", {CellKey(0, 1): drawn}))
+    after = module.propagate(annotation, 0, 1, [1])
+    fresh = _module(video, network).propagate(annotation, 0, 1, [1])
+    assert after[1].mask.same(fresh[1].mask)
+    assert not after[1].mask.same(before[1].mask)
+
+
+def test_scales_and_flip_are_averaged(video: Video, network: nets.MaskPropagationNet) -> None:
+    annotation = _annotation(SQUARE)
+    plain = _module(video, network).propagate(annotation, 0, 1, [1])
+    averaged = _module(video, network, scales=(1.0, 1.25), flip=True).propagate(annotation, 0, 1, [1])
+    assert not plain[1].mask.same(averaged[1].mask)
+
+
+@pytest.mark.parametrize("frame", [2, FRAMES - 1])
+def test_recovery_stays_near_the_box(video: Video, network: nets.MaskPropagationNet, frame: int) -> None:
+    module = _module(video, network, recovery_rounds=1)
+    found = module.recover(_annotation(SQUARE), frame, Box(54, 40, 94, 80), 1)
+    assert found.mask.box.intersect(Box(46, 32, 102, 88)) == found.mask.box
+
+
+def test_recent_masks_may_join_the_memory(video: Video, network: nets.MaskPropagationNet) -> None:
+    annotation = _annotation(SQUARE)
+    moved = np.zeros((120, 160), np.bool_)
+    moved[40:80, 52:92] = True
+    sure = Cell(SoftMask.from_dense(moved), 0, confidence=0.99)
+    annotation.apply(annotation.set_cells("propagate", {CellKey(1, 1): sure}))
+    without = _module(video, network, recent=0).propagate(annotation, 1, 2, [1])
+    with_it = _module(video, network, recent=1).propagate(annotation, 1, 2, [1])
+    assert not without[1].mask.same(with_it[1].mask)

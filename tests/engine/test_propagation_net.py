@@ -1,0 +1,87 @@
+"""N_mp in both sizes, with weights at random."""
+
+import pytest
+import torch
+
+from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.nets.lite0 import Lite0, fold_norms
+
+
+@pytest.fixture(scope="module")
+def lite() -> nets.MaskPropagationNet:
+    torch.manual_seed(0)
+    return nets.lite().eval()
+
+
+def _inputs(size: int, flow_size: int, count: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    shapes = ((3, size), (3, flow_size), (2, size))
+    patch, flow, maps = (torch.rand(count, channels, side, side) for channels, side in shapes)
+    return patch, flow, maps
+
+
+@torch.inference_mode()
+def test_lite_gives_logits_at_stride_two(lite: nets.MaskPropagationNet) -> None:
+    rgb, flow = lite(*_inputs(128, 64, 2))
+    assert rgb.shape == flow.shape == (2, 1, 64, 64)
+
+
+@torch.inference_mode()
+def test_paper_gives_logits_at_stride_eight() -> None:
+    network = nets.paper().eval()
+    rgb, flow = network(*_inputs(65, 65))
+    assert rgb.shape == flow.shape == (1, 1, 9, 9)
+    assert nets.PAPER.rates == (6, 12, 18, 24, 1)
+    assert nets.PAPER.width == 512
+
+
+@torch.inference_mode()
+def test_folded_norms_change_nothing(lite: nets.MaskPropagationNet) -> None:
+    for module in lite.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.1, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    inputs = _inputs(64, 32)
+    before = lite(*inputs)[0]
+    folded = nets.lite()
+    folded.load_state_dict(lite.state_dict())
+    fold_norms(folded.eval())
+    assert torch.allclose(folded(*inputs)[0], before, atol=1e-3)
+
+
+@torch.inference_mode()
+def test_memory_is_read_by_likeness(lite: nets.MaskPropagationNet) -> None:
+    patch, _, maps = _inputs(64, 32, 2)
+    maps[:, 0] = 0
+    maps[0, 0, :, :32] = 1
+    features = lite.rgb.encode(patch)
+    entries = lite.rgb.memorise(features, maps)
+    assert entries[0].keys.shape == (nets.KEY_CHANNELS, 16)
+    assert torch.allclose(entries[0].keys.norm(dim=0), torch.ones(16), atol=1e-4)
+    assert entries[0].share.tolist() == [1, 1, 0, 0] * 4
+    value = lite.rgb._value(features, lite.rgb.maps(maps))
+    read = lite.rgb._read(features, value, [[entries[0]], [entries[0]]])
+    # A patch that looks into its own memory finds itself: the best match is certain where its mask says.
+    best_on = read[0, -2].flatten()
+    assert torch.allclose(best_on[entries[0].share > 0.5], torch.ones(8), atol=1e-3)
+    assert (read[0] - read[1]).abs().max() > 1e-6
+
+
+@torch.inference_mode()
+def test_patches_without_memory_may_stand_beside_others(lite: nets.MaskPropagationNet) -> None:
+    patch, _, maps = _inputs(64, 32, 2)
+    entries = lite.rgb.memorise(lite.rgb.encode(patch), maps)
+    mixed = lite.rgb(patch, maps, [[], [entries[0]]])
+    assert torch.allclose(mixed[0], lite.rgb(patch[:1], maps[:1])[0], atol=1e-4)
+    assert torch.allclose(mixed[1], lite.rgb(patch[1:], maps[1:], [[entries[0]]])[0], atol=1e-4)
+
+
+def test_backbone_taps_every_stride() -> None:
+    features = Lite0().eval()(torch.zeros(1, 3, 64, 96))
+    assert {stride: tuple(f.shape[1:]) for stride, f in features.items()} == {
+        2: (16, 32, 48),
+        4: (24, 16, 24),
+        8: (40, 8, 12),
+        16: (112, 4, 6),
+        32: (192, 2, 3),
+    }
