@@ -19,9 +19,10 @@ RANKS = {
     **dict.fromkeys(("__init__", "errors", "config", "paths"), 0),
     "engine": 1,
     **dict.fromkeys(("project", "formats", "evaluation", "training", "benchmark"), 2),
-    "gui": 3,
-    "cli": 4,
-    **dict.fromkeys(("app", "__main__"), 5),
+    "headless": 3,
+    "gui": 4,
+    "cli": 5,
+    **dict.fromkeys(("app", "__main__"), 6),
 }
 QT = {"PySide6", "shiboken6", "pyqtgraph", "PyQt5", "PyQt6"}
 TORCH = {"torch", "torchvision", "safetensors"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from .errors import UserError
 
@@ -95,19 +96,42 @@ def load(path: Path, base: Config | None = None) -> Config:
 
 def _override(settings: C, values: dict[str, Any], where: str) -> C:
     known = {item.name: getattr(settings, item.name) for item in fields(settings)}  # type: ignore[arg-type]
+    types = get_type_hints(type(settings))
     changed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
             raise UserError(f"{where} has an unknown setting '{name}'.")
-        old = known[name]
-        if isinstance(value, dict):
-            changed[name] = _override(old, value, where)
-        elif isinstance(old, tuple) and isinstance(value, list):
-            changed[name] = tuple(float(item) for item in value)
-        elif isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
-            changed[name] = float(value)
-        elif type(value) is type(old):
-            changed[name] = value
+        if is_dataclass(known[name]) and isinstance(value, dict):
+            changed[name] = _override(known[name], value, where)
         else:
-            raise UserError(f"{where}: '{name}' should be a {type(old).__name__}, not {value!r}.")
+            changed[name] = _converted(known[name], value, f"{where}: '{name}'")
+            choices = get_args(types[name]) if isinstance(value, str) else ()
+            if value not in (choices or (value,)):
+                raise UserError(f"{where}: '{name}' should be one of {', '.join(choices)}, not {value!r}.")
     return replace(settings, **changed)  # type: ignore[type-var]
+
+
+def _converted(old: Any, value: Any, where: str) -> Any:
+    """The value in the type of the one it replaces.
+
+    Raises:
+        UserError: it is of another type, or no figure that any setting can have.
+    """
+    if isinstance(old, tuple):
+        if isinstance(value, list) and value and all(_is_number(item) and item > 0 for item in value):
+            return tuple(float(item) for item in value)
+        raise UserError(f"{where} should be a list of numbers above 0, not {value!r}.")
+    if isinstance(old, float) and _is_number(value):
+        value = float(value)
+    if type(value) is not type(old):
+        kind = "table" if is_dataclass(old) else type(old).__name__
+        raise UserError(f"{where} should be a {kind}, not {value!r}.")
+    if _is_number(value) and not -1 <= value < math.inf:
+        raise UserError(f"{where} cannot be {value!r}.")
+    if isinstance(value, int) and value < 0:
+        raise UserError(f"{where} should be 0 or more, not {value!r}.")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

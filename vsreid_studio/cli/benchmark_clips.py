@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..benchmark.clips import write_benchmark
-
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -45,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: nothing was written.
     """
+    from ..benchmark.clips import write_benchmark  # noqa: PLC0415  (OpenCV: `--help` need not wait for it)
+
     report = write_benchmark(
         args.davis,
         args.image_set,

@@ -6,10 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..evaluation import Report, evaluate, shared_sequences
-from ..formats.atomic import write_text
-from ..formats.davis import read_sequence_list
+if TYPE_CHECKING:
+    from ..evaluation import Report
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,6 +58,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something to read is missing or unfit, or something cannot be written.
     """
+    # OpenCV: `--help` need not wait for it.
+    from ..evaluation import evaluate, shared_sequences  # noqa: PLC0415
+    from ..formats.atomic import write_text  # noqa: PLC0415
+    from ..formats.davis import read_sequence_list  # noqa: PLC0415
+
     sequences = read_sequence_list(args.set) if args.set else shared_sequences(args.truth, args.results)
     report = evaluate(args.truth, args.results, sequences)
     sys.stdout.write(table(report))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
 
 import numpy as np
 
+from .annotation import Annotation
 from .types import MAX_INSTANCE, Box, LabelMap, SoftMask
 
 
@@ -50,3 +51,9 @@ def merge(masks: Mapping[int, SoftMask], height: int, width: int) -> LabelMap:
         background[place] *= (255 - values) * np.float32(1 / 255)
     winner *= background < best
     return labels
+
+
+def label_maps(annotation: Annotation, height: int, width: int) -> Iterator[LabelMap]:
+    """M of every frame of an annotation, in order: (height, width) uint8."""
+    for frame in range(annotation.length):
+        yield merge(annotation.frame_masks(frame), height, width)

@@ -118,7 +118,9 @@ def numbered_pictures(folder: Path) -> dict[int, Path]:
     return dict(sorted(numbered.items()))
 
 
-def read_first_masks(path: Path, height: int, width: int, length: int | None = None) -> dict[int, LabelMap]:
+def read_first_masks(
+    path: Path, height: int, width: int, length: int | None = None, *, void: bool = False
+) -> dict[int, LabelMap]:
     """Read the masks a person gives before a run.
 
     Args:
@@ -126,6 +128,7 @@ def read_first_masks(path: Path, height: int, width: int, length: int | None = N
             number is the mask of that frame, so that later ones introduce instances that appear later.
         height, width: frame size of the video in pixels.
         length: frames of the video, None to leave the frame numbers unchecked.
+        void: take 255 for void, that is background, as in a data set's annotation, and not for a mistake.
 
     Returns:
         (height, width) uint8 label maps with values 0 to 254, by frame, ascending; at least one has an
@@ -142,7 +145,7 @@ def read_first_masks(path: Path, height: int, width: int, length: int | None = N
     for frame, file in paths.items():
         if length is not None and frame >= length:
             raise UserError(f"{file} is a mask of frame {frame}, but the video ends at frame {length - 1}.")
-        labels = read_label_map(file, keep_void=True)
+        labels = read_label_map(file, keep_void=not void)
         if labels.shape != (height, width):
             found = f"{labels.shape[1]} x {labels.shape[0]}"
             raise UserError(f"{file} is {found} pixels, but the video is {width} x {height}.")

@@ -1,0 +1,5 @@
+"""`python -m vsreid_studio`."""
+
+from .app import main
+
+raise SystemExit(main())

@@ -1,0 +1,121 @@
+"""`vsreid-studio`: arguments, logging, and the way to the window or to a headless command.
+
+Nothing here or in `cli` imports torch, OpenCV or Qt before it is known what is to be done, so that `--help`
+and the window come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+from .cli import benchmark_clips, demo, evaluate, export, run, train
+from .errors import UserError
+
+log = logging.getLogger(__name__)
+
+COMMANDS = (run, demo, export, evaluate, train, benchmark_clips)
+BAD_INPUT = 2
+INTERRUPTED = 130
+"""As shells report a program that Ctrl-C ended: 128 + SIGINT."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line asks.
+
+    Args:
+        argv: arguments without the program's name, None for the process's own.
+
+    Returns:
+        the exit code: 0, 2 after one sentence about bad input on stderr, or 130 after Ctrl-C.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    args = parse(arguments)
+    # The root stays quiet: libraries tell more than anyone asked for.
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("vsreid_studio").setLevel(logging.DEBUG if args.verbose else logging.INFO)
+    try:
+        code: int = args.handler(args)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        log.debug("Where it arose:", exc_info=True)
+        return _say(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        return _say("Stopped.", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has left, as `head` does; nobody is there to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (OSError, MemoryError) as error:
+        log.debug("Where it arose:", exc_info=True)
+        return _say(_sentence(error), BAD_INPUT)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The parsed command line; its `handler` does what is asked.
+
+    Raises:
+        SystemExit: after --help or --version, or with code 2 after telling what is wrong.
+    """
+    parser = _parser()
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    for each in subparsers.choices.values():
+        # Here as well, as that is where one looks for it; absent, it must not undo the one before.
+        each.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if first is not None and first not in subparsers.choices:
+        # argparse would take the path of a video for a misspelt command.
+        parser = _parser()
+        parser.add_argument("path", type=Path, metavar="PATH")
+    return parser.parse_args(arguments)
+
+
+def open_window(args: argparse.Namespace) -> int:
+    """Open the window, on a video, a folder, a project or the start page.
+
+    Raises:
+        UserError: there is nothing at the path, or no window.
+    """
+    if args.path is not None and not args.path.exists():
+        raise UserError(f"'{args.path}' is neither a command nor a file: see vsreid-studio --help.")
+    raise UserError("This version has no window yet, only the commands that vsreid-studio --help lists.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vsreid-studio",
+        usage="vsreid-studio [PATH]\n       vsreid-studio COMMAND ...",
+        description=(
+            "Cut objects out of video: mask propagation with re-identification. Without a command it opens "
+            "the window on PATH: a video, a folder of pictures or a .vsreid project."
+        ),
+        epilog="Each command has a --help of its own.",
+    )
+    parser.add_argument("--version", action="version", version=f"vsreid-studio {__version__}")
+    parser.add_argument("--verbose", action="store_true", help="tell more, and where errors arose")
+    parser.set_defaults(handler=open_window, path=None)
+    return parser
+
+
+def _sentence(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this."
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}." if error.filename else f"The system says: {what}."
+
+
+def _say(sentence: str, code: int) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

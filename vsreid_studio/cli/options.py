@@ -1,0 +1,74 @@
+"""Options of every command that runs the engine."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import Config, load
+
+MULTI_SCALE = (0.75, 1.0, 1.25)
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add them to a command."""
+    method = parser.add_argument_group("method")
+    method.add_argument("--no-reid", action="store_true", help="propagate only, find nothing again")
+    method.add_argument("--adapt", type=_count, default=0, metavar="N", help="steps of adaptation (0)")
+    method.add_argument("--rho-reid", type=_cosine, metavar="X", help="accept above this similarity")
+    method.add_argument("--rho-occ", type=_share, metavar="X", help="and below this overlap with the mask")
+    method.add_argument("--size", choices=("lite", "paper"), help="which networks (lite)")
+    method.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
+    method.add_argument("--multi-scale", action="store_true", help="average over three patch sizes")
+    method.add_argument("--flip", action="store_true", help="average over mirrored patches")
+    method.add_argument("--flow", choices=("auto", "dis", "raft"), help="what computes flow (auto)")
+    method.add_argument("--flo", type=Path, metavar="FOLDER", help="ready flow: NNNNN.flo, NNNNN.rflo")
+    method.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where networks run (auto)")
+    method.add_argument("--config", type=Path, metavar="FILE.toml", help="settings; options above win")
+
+
+def config_of(args: argparse.Namespace) -> Config:
+    """The settings that the options ask for, over those of the file.
+
+    Raises:
+        UserError: the file cannot be read or is wrong.
+    """
+    config = load(args.config) if args.config else Config()
+    propagation, reid = config.propagation, config.reid
+    if args.size:
+        propagation = replace(propagation, size=args.size)
+    if args.multi_scale:
+        propagation = replace(propagation, scales=MULTI_SCALE)
+    if args.flip:
+        propagation = replace(propagation, flip=True)
+    if args.no_reid:
+        reid = replace(reid, enabled=False)
+    if args.rho_reid is not None:
+        reid = replace(reid, rho_reid=args.rho_reid)
+    if args.rho_occ is not None:
+        reid = replace(reid, rho_occ=args.rho_occ)
+    device, flow = args.device or config.device, args.flow or config.flow
+    return replace(config, propagation=propagation, reid=reid, device=device, flow=flow)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("not a number of steps")
+    return number
+
+
+def _cosine(text: str) -> float:
+    return _within(text, -1, 1)
+
+
+def _share(text: str) -> float:
+    return _within(text, 0, 1)
+
+
+def _within(text: str, low: float, high: float) -> float:
+    value = float(text)
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"should lie between {low} and {high}")
+    return value

@@ -1,0 +1,118 @@
+"""`vsreid-studio run`: a video and first masks in, a folder of masks out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from .options import add_engine_options, config_of
+
+if TYPE_CHECKING:
+    from ..headless.run import Outcome
+    from ..headless.task import Task
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to those of `vsreid-studio`."""
+    parser = subparsers.add_parser(
+        "run",
+        help="cut objects out of a video, or of every sequence of a DAVIS set",
+        usage="vsreid-studio run SOURCE --masks FIRST.png|FOLDER --output DIR [options]\n"
+        "       vsreid-studio run --davis ROOT --set NAME|FILE --output DIR [options]",
+        description=(
+            "Write DIR/SEQUENCE/00000.png and so on (palette PNGs of the video's size) and "
+            "DIR/SEQUENCE/provenance.json. The folder appears when all its masks are there; until then the "
+            "work is kept in DIR/SEQUENCE.vsreid, and the same command goes on from it after Ctrl-C or a "
+            "crash. Sequences that are complete are left as they are."
+        ),
+    )
+    parser.add_argument("source", nargs="?", type=Path, metavar="SOURCE", help="a video or picture folder")
+    parser.add_argument("--masks", type=Path, metavar="FIRST.png|FOLDER", help="of frame 0, or NNNNN.png")
+    parser.add_argument("--davis", type=Path, metavar="ROOT", help="a DAVIS folder instead of SOURCE")
+    parser.add_argument("--set", dest="image_set", metavar="NAME|FILE", help="which of its sequences")
+    parser.add_argument(
+        "--resolution", choices=("480p", "Full-Resolution"), default="480p", help="of the DAVIS folder (480p)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets a folder of masks")
+    parser.add_argument("--project", type=Path, metavar="FILE.vsreid", help="keep the work in this project")
+    parser.add_argument("--overwrite", action="store_true", help="replace what was made from other input")
+    add_engine_options(parser)
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the method on every sequence asked for.
+
+    Raises:
+        UserError: something is wrong with the input or the output; what is complete stays.
+    """
+    refuse_adaptation(args)
+    return run_tasks(args, _tasks(args))
+
+
+def run_tasks(args: argparse.Namespace, tasks: list[Task]) -> int:
+    """Carry tasks out with the options of `add_engine_options`, telling how it goes.
+
+    Returns:
+        0, or 130 after Ctrl-C.
+
+    Raises:
+        UserError: something is wrong with input or output; nothing is written before all input is looked at.
+    """
+    from ..headless.engine import Engine  # noqa: PLC0415  (torch)
+    from ..headless.run import check, run_task  # noqa: PLC0415
+    from .progress import Bar  # noqa: PLC0415
+
+    engine = Engine(config_of(args), args.weights)
+    # A single task looks at its own input before it writes.
+    if len(tasks) > 1:
+        check(tasks, engine, overwrite=args.overwrite)
+    for task in tasks:
+        try:
+            with Bar(task.name) as bar:
+                outcome = run_task(task, engine, overwrite=args.overwrite, emit=bar)
+        except KeyboardInterrupt:
+            kept = f"What is done is kept in {task.project_file}: " if task.project_file.exists() else ""
+            sys.stderr.write(
+                f"Stopped. {kept}the same command goes on from there.\n" if kept else "Stopped.\n"
+            )
+            return 130
+        sys.stdout.write(_summary(outcome) + "\n")
+    return 0
+
+
+def refuse_adaptation(args: argparse.Namespace) -> None:
+    """Raise UserError where adaptation is asked for."""
+    if args.adapt:
+        raise UserError("Adaptation is not in this version yet: leave --adapt out.")
+
+
+def _tasks(args: argparse.Namespace) -> list[Task]:
+    from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV)
+    from ..headless.task import Task, davis_tasks  # noqa: PLC0415
+
+    if args.davis is None:
+        if args.source is None or args.masks is None:
+            raise UserError("A run needs a SOURCE and its --masks, or --davis with --set.")
+        if args.image_set is not None:
+            raise UserError("--set goes with --davis.")
+        name = args.source.resolve().name if args.source.is_dir() else args.source.stem
+        return [Task(name, args.source, args.masks, args.output, args.project, args.flo)]
+    if args.image_set is None:
+        raise UserError("--davis needs a --set: a name such as val, or a list of sequences.")
+    if not all(option is None for option in (args.source, args.masks, args.project)):
+        raise UserError("--davis brings its own videos and masks: leave out SOURCE, --masks and --project.")
+    return davis_tasks(DavisRoot(args.davis, args.resolution), args.image_set, args.output, args.flo)
+
+
+def _summary(outcome: Outcome) -> str:
+    if outcome.skipped:
+        return f"{outcome.folder}: complete, left as it is"
+    found = f", {outcome.recovered} found again" if outcome.recovered else ""
+    speed = f"{outcome.frames / outcome.seconds:.1f} frames/s" if outcome.seconds else ""
+    return f"{outcome.folder}: {outcome.frames} masks{found} ({speed})"

@@ -1,0 +1,48 @@
+"""`vsreid-studio train`: one recipe for each network."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+RECIPES = {
+    "propagation": ("propagation", "N_mp: stills, video, flow stream, both jointly"),
+    "detector": ("detection", "N_det: boxes of objects of any class"),
+    "embedding": ("embedding", "N_reid: which boxes show the same object"),
+}
+"""The module in `training` for each network, and what it trains."""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to those of `vsreid-studio`."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a network on your own data, or repeat how the shipped weights were made",
+        usage="vsreid-studio train {" + ",".join(RECIPES) + "} ...",
+        description="\n".join(f"{name:<12} {what}" for name, (_, what) in RECIPES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Each has a --help of its own, such as: vsreid-studio train detector --help",
+    )
+    parser.add_argument("network", choices=RECIPES, help="which network")
+    # A recipe's options are known only once its module is imported, and torch with it.
+    parser.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Follow a recipe; what it tells goes to stderr.
+
+    Raises:
+        UserError: data or the extra 'train' are missing, or something cannot be written.
+    """
+    module, what = RECIPES[args.network]
+    recipe = import_module(f"..training.{module}", __package__)
+    parser = argparse.ArgumentParser(prog=f"vsreid-studio train {args.network}", description=what)
+    recipe.add_arguments(parser)
+    options = parser.parse_args(args.options)
+    code: int = recipe.run(options)
+    return code

@@ -1,0 +1,1 @@
+"""Runs without a window: a video and first masks in, a folder of masks out."""

@@ -1,0 +1,139 @@
+"""The project that keeps a headless run's work, begun anew or taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from ..engine.types import Cell, CellKey, LabelMap, Maker, SoftMask
+from ..engine.video import Video
+from ..errors import UserError
+from ..formats.palette import PALETTE
+from ..project import Instance, Project, VideoRef
+from .task import Inputs, MadeFrom, Task, difference
+
+_KEY = "headless"
+"""The setting of a project that tells which run it belongs to."""
+_SIDE_FILES = ("", "-wal", "-shm", "-journal")
+
+
+def first_cells(masks: Mapping[int, LabelMap]) -> dict[CellKey, Cell]:
+    """Each object of each given mask as a pinned checkpoint."""
+    cells = {}
+    for frame, labels in masks.items():
+        for number in np.unique(labels[labels > 0]).tolist():
+            mask = SoftMask.from_dense(labels == number)
+            cells[CellKey(frame, number)] = Cell(mask, frame, pinned=True, made_by=Maker.IMPORT)
+    return cells
+
+
+@contextmanager
+def project_of(task: Task, given: Inputs, *, overwrite: bool = False) -> Iterator[Project]:
+    """The task's project with the first masks in it, and with what an earlier call had done.
+
+    One that nobody asked for is removed again when the block fails before anything was computed.
+
+    Args:
+        overwrite: begin anew where the task's own project is of other input. A project that a person named
+            is never overwritten.
+
+    Raises:
+        UserError: it belongs to other input, is damaged, open elsewhere or cannot be written.
+    """
+    path = task.project_file
+    if task.project is None:
+        _clear(path, given, overwrite)
+    begun = path.exists()
+    project = Project.open(path) if begun else Project.create(path, _reference(given.video))
+    try:
+        with project:
+            _join(project, task, given)
+            try:
+                yield project
+            finally:
+                begun = any(not cell.pinned for _, cell in project.annotation.cells())
+    except BaseException:
+        if task.project is None and not begun:
+            remove(path)
+        raise
+
+
+def finish(task: Task, made_from: MadeFrom) -> None:
+    """Remove the task's own project once its masks are complete; a person's project stays."""
+    path = task.project_file
+    if task.project is not None or not path.is_file():
+        return
+    with Project.open(path) as project:
+        ours = _is_own(project) and not difference(made_from, _made_from(project))
+    if ours:
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Delete a closed project file, and what SQLite may have left beside it."""
+    for suffix in _SIDE_FILES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _clear(path: Path, given: Inputs, overwrite: bool) -> None:
+    """Make room for the task's own project where what is there cannot be taken up."""
+    if not path.is_file():
+        return
+    if not path.stat().st_size:
+        # A kill in the moment of creation leaves an empty file.
+        remove(path)
+        return
+    with Project.open(path) as project:
+        foreign = not _is_own(project) and not _untouched(project)
+        other = difference(given.made_from, _made_from(project)) if _is_own(project) else ""
+    if foreign:
+        raise UserError(f"The project {path} is in the way: move it, or go on with it by --project.")
+    if other and not overwrite:
+        raise UserError(
+            f"{path} is an unfinished run from {other}: choose another output folder or add --overwrite."
+        )
+    if other:
+        remove(path)
+
+
+def _join(project: Project, task: Task, given: Inputs) -> None:
+    """Bind a new project to this run, or check that it is of this run; put the first masks in."""
+    if _untouched(project):
+        own = task.project is None
+        project.settings.set(_KEY, {"own": own, "made_from": given.made_from})
+    elif _made_from(project) is None:
+        raise UserError(f"The project {project.path} holds other work: choose another file.")
+    elif other := difference(given.made_from, _made_from(project)):
+        raise UserError(f"The project {project.path} was made from {other}: choose another file.")
+    video = given.video
+    if project.video.path != video.path.absolute():
+        project.relink_video(video.path, video.fingerprint)
+    if not project.annotation.instances:
+        cells = first_cells(given.masks)
+        numbers = sorted({key.instance for key in cells})
+        instances = {number: _instance(number) for number in numbers}
+        project.apply(project.annotation.set_cells("import masks", cells), instances=instances)
+
+
+def _untouched(project: Project) -> bool:
+    return _KEY not in project.settings and not len(project.annotation) and not project.instances
+
+
+def _is_own(project: Project) -> bool:
+    return bool(project.settings.get(_KEY, {}).get("own"))
+
+
+def _made_from(project: Project) -> object:
+    return project.settings.get(_KEY, {}).get("made_from")
+
+
+def _reference(video: Video) -> VideoRef:
+    return VideoRef(video.path.absolute(), video.fingerprint, video.length, video.height, video.width)
+
+
+def _instance(number: int) -> Instance:
+    red, green, blue = (int(value) for value in PALETTE[number])
+    return Instance(number, f"instance {number}", f"#{red:02x}{green:02x}{blue:02x}", order=number)

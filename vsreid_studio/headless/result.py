@@ -1,0 +1,71 @@
+"""The folder of masks that a headless run ends in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..engine.types import LabelMap
+from ..errors import UserError
+from ..formats.atomic import publish, staging
+from ..formats.davis import frame_name
+from ..formats.masks import write_label_map
+from ..formats.provenance import write_provenance
+from .task import MadeFrom, difference
+
+RECORD = "provenance.json"
+"""Lies beside the masks in their folder, so that they appear together."""
+
+
+def finished(folder: Path, made_from: MadeFrom, length: int) -> bool:
+    """Whether every mask is there, made from this very input."""
+    if difference(made_from, _recorded(folder)):
+        return False
+    return all((folder / frame_name(index, ".png")).is_file() for index in range(length))
+
+
+def refuse_other(folder: Path, made_from: MadeFrom) -> None:
+    """Protect what was made from other input.
+
+    Raises:
+        UserError: the folder holds such, or is no folder.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        if other := difference(made_from, _recorded(folder)):
+            raise UserError(
+                f"{folder} holds files made from {other}: choose another output folder or add --overwrite."
+            )
+    elif folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file where a folder is needed.")
+
+
+def write(folder: Path, label_maps: Iterable[LabelMap], record: Mapping[str, Any]) -> int:
+    """Write masks and record as one: the folder appears, or is replaced, when all are written.
+
+    Returns:
+        The number of masks.
+
+    Raises:
+        UserError: something cannot be written; the folder is as it was.
+    """
+    with staging(folder.parent) as stage:
+        staged = stage / "masks"
+        staged.mkdir()
+        count = 0
+        for labels in label_maps:
+            write_label_map(staged / frame_name(count, ".png"), labels)
+            count += 1
+        write_provenance(staged / RECORD, record)
+        publish([(staged, folder)], stage)
+    return count
+
+
+def _recorded(folder: Path) -> object:
+    """What the masks in a folder were made from; None where nothing tells."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record.get("made_from") if isinstance(record, dict) else None

@@ -1,0 +1,121 @@
+"""One headless run: the method from first masks to a folder of masks, taken up where it was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from .. import __version__
+from ..engine.merge import label_maps
+from ..engine.run import accept_all
+from ..engine.types import Change, Event, Maker
+from ..engine.video import Video
+from ..engine.vsreid import vsreid
+from ..formats.atomic import writable_folder
+from ..formats.provenance import provenance
+from ..project import Project
+from . import result
+from .begin import finish, project_of
+from .engine import Engine
+from .task import Inputs, Task, inputs
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task.
+
+    Attributes:
+        folder: where the masks are.
+        frames: how many.
+        skipped: whether they were there already, made from the same input.
+        recovered: retrievals that were accepted.
+        seconds: spent on it.
+    """
+
+    folder: Path
+    frames: int
+    skipped: bool
+    recovered: int
+    seconds: float
+
+
+def check(tasks: list[Task], engine: Engine, *, overwrite: bool = False) -> None:
+    """Find out what is wrong with any of many tasks before the first begins.
+
+    Raises:
+        UserError: an input is unfit, or something made from other input is in the way.
+    """
+    for task in tasks:
+        with inputs(task, engine) as given:
+            if not overwrite:
+                result.refuse_other(task.folder, given.made_from)
+
+
+def run_task(task: Task, engine: Engine, *, overwrite: bool = False, emit: Emit | None = None) -> Outcome:
+    """Carry a task out, or the rest of it; everything above ρ_reid is accepted (Algorithm 3).
+
+    Whatever ends it before its time, an exception, Ctrl-C or a kill, leaves what is done in the task's
+    project, from which the next call goes on. The masks appear all at once at the end.
+
+    Args:
+        overwrite: replace what was made from other input.
+        emit: receives every event of the engine, each Change after it is on disk.
+
+    Raises:
+        UserError: an input is unfit, something of other input is in the way, or a file cannot be written.
+    """
+    start = monotonic()
+    with inputs(task, engine) as given:
+        length, made_from = given.video.length, given.made_from
+        if skipped := result.finished(task.folder, made_from, length):
+            recovered = 0
+        else:
+            if not overwrite:
+                result.refuse_other(task.folder, made_from)
+            engine.load()
+            recovered = _work(task, engine, given, overwrite, emit or (lambda _: None))
+        finish(task, made_from)
+    return Outcome(task.folder, length, skipped, recovered, monotonic() - start)
+
+
+def _work(task: Task, engine: Engine, given: Inputs, overwrite: bool, emit: Emit) -> int:
+    """Propagate, find again and write; the number of retrievals accepted."""
+    writable_folder(task.output)
+    with project_of(task, given, overwrite=overwrite) as project:
+        _drive(project, task, engine, given.video, emit)
+        record = _record(project, engine, given)
+        maps = label_maps(project.annotation, given.video.height, given.video.width)
+        result.write(task.folder, maps, record)
+        return sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
+
+
+def _drive(project: Project, task: Task, engine: Engine, video: Video, emit: Emit) -> None:
+    """Run the engine on a copy of the annotation, each change of which goes to the project's file."""
+    project.record_weights(engine.checksums)
+    propagation = engine.propagation(video, task.flo_folder)
+    reid = engine.reid(video, project.candidates(engine.candidates_key))
+
+    def take(event: Event) -> None:
+        if isinstance(event, Change):
+            project.apply(event, group="headless run")
+        emit(event)
+
+    accept_all(vsreid(project.annotation.copy(), propagation, reid, engine.config), take)
+
+
+def _record(project: Project, engine: Engine, given: Inputs) -> dict[str, Any]:
+    names = {number: one.name for number, one in project.instances.items()}
+    video = {"name": given.video.name, "height": given.video.height, "width": given.video.width}
+    settings = {**engine.settings, "device": str(engine.device)}
+    settings.pop("weights")
+    return {
+        **provenance(project.annotation, names, settings, engine.checksums),
+        "video": {**video, "fingerprint": given.video.fingerprint},
+        "program": f"vsreid-studio {__version__}",
+        "made_from": given.made_from,
+    }

@@ -1,0 +1,135 @@
+"""What is given to one headless run, and how to tell it from other input."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from ..engine.types import LabelMap
+from ..engine.video import Video, open_video
+from ..errors import UserError
+from ..formats.atomic import reason
+from ..formats.davis import DavisRoot
+from ..formats.masks import read_first_masks
+from .engine import Engine, digest
+
+MadeFrom: TypeAlias = dict[str, str]
+"""A checksum of each kind of input: 'video', 'masks' and 'settings'."""
+
+_WORDS = {"video": "another video", "masks": "other first masks", "settings": "other settings or weights"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One video to be cut.
+
+    Attributes:
+        name: of the sequence and of its folder.
+        source: a video file or a folder of pictures.
+        masks: first masks, see `formats.masks.read_first_masks`.
+        output: the folder in which a folder of this name gets the masks.
+        project: keeps the work for good; None for a file beside the masks that goes when they are complete.
+        flo_folder: ready flow, or None.
+        void: whether 255 in the masks is void, as in a data set, and not a mistake.
+    """
+
+    name: str
+    source: Path
+    masks: Path
+    output: Path
+    project: Path | None = None
+    flo_folder: Path | None = None
+    void: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the masks go."""
+        return self.output / self.name
+
+    @property
+    def project_file(self) -> Path:
+        """Where the work is kept while it lasts."""
+        return self.project or self.output / f"{self.name}.vsreid"
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """A task's input, read and found fit.
+
+    Attributes:
+        video: open.
+        masks: (H, W) uint8 label maps by frame.
+        made_from: tells this input from other.
+    """
+
+    video: Video
+    masks: Mapping[int, LabelMap]
+    made_from: MadeFrom
+
+
+def davis_tasks(davis: DavisRoot, image_set: str, output: Path, flo_root: Path | None = None) -> list[Task]:
+    """A task for each sequence of a set, with its first annotation as the first mask.
+
+    Args:
+        flo_root: holds a folder of ready flow for each sequence, or None.
+
+    Raises:
+        UserError: there is no such set, or a sequence has no annotation.
+    """
+    return [
+        Task(
+            name,
+            davis.frames_folder(name),
+            davis.annotation_files(name)[0],
+            output,
+            flo_folder=flo_root / name if flo_root else None,
+            void=True,
+        )
+        for name in davis.sequences(image_set)
+    ]
+
+
+@contextmanager
+def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
+    """Read what a task needs; the video closes with the block.
+
+    Raises:
+        UserError: something of it is missing, unreadable or unfit.
+    """
+    with open_video(task.source) as video:
+        masks = read_first_masks(task.masks, video.height, video.width, video.length, void=task.void)
+        flo = _listing(task.flo_folder) if task.flo_folder else []
+        made_from = {
+            "video": digest([video.fingerprint, video.length, video.height, video.width]),
+            "masks": _digest_masks(masks),
+            "settings": digest([engine.settings, flo]),
+        }
+        yield Inputs(video, masks, made_from)
+
+
+def difference(made_from: MadeFrom, other: object) -> str:
+    """In words, in what `other`, a `MadeFrom` once recorded, differs; empty when it does not."""
+    if not isinstance(other, dict):
+        return "unknown input"
+    return " and ".join(word for kind, word in _WORDS.items() if other.get(kind) != made_from[kind])
+
+
+def _digest_masks(masks: Mapping[int, LabelMap]) -> str:
+    found = hashlib.sha256()
+    for frame, labels in sorted(masks.items()):
+        found.update(f"{frame} {labels.shape}\n".encode())
+        found.update(labels.tobytes())
+    return found.hexdigest()
+
+
+def _listing(folder: Path) -> list[tuple[str, int]]:
+    """Names and sizes of the files of flow."""
+    try:
+        files = sorted(file for file in folder.iterdir() if file.suffix in {".flo", ".rflo"})
+        return [(file.name, file.stat().st_size) for file in files]
+    except OSError as error:
+        raise UserError(f"The folder of flow {folder} cannot be read: {reason(error)}.") from error
