@@ -1,0 +1,153 @@
+"""How long each part of the method takes a frame, and its share of the whole."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..config import Config
+from ..engine.annotation import Annotation
+from ..engine.flow import FlowSource
+from ..engine.gallery import Gallery
+from ..engine.merge import merge
+from ..engine.propagation import NetworkPropagation
+from ..engine.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
+from ..engine.retrieval import Matcher
+from ..engine.types import Candidates, Cell, CellKey, SoftMask
+from ..engine.video import Video
+
+_WARM_UP = 3
+"""Frames not counted: the first calls choose kernels and fill caches."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One row of the table.
+
+    Attributes:
+        name: of the part.
+        seconds: a frame, the median.
+    """
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured.
+
+    Attributes:
+        parts: decoding, flow, propagation, merge, detection, embedding, each in seconds a frame.
+        matching: one round of Algorithm 2 over all frames, in seconds.
+        instances: how many were propagated together.
+        frames: how many were counted.
+    """
+
+    parts: tuple[Part, ...]
+    matching: float
+    instances: int
+    frames: int
+
+    @property
+    def whole(self) -> float:
+        """All parts together, in seconds a frame."""
+        return sum(part.seconds for part in self.parts)
+
+    @property
+    def propagation_rate(self) -> float:
+        """Frames a second of propagation, flow included."""
+        cost = {part.name: part.seconds for part in self.parts}
+        return 1 / (cost["flow"] + cost["propagation"])
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.taken: dict[str, list[float]] = {}
+
+    @contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        """Take down how long the block takes."""
+        started = time.perf_counter()
+        yield
+        self.taken.setdefault(name, []).append(time.perf_counter() - started)
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.taken[name][_WARM_UP:] or self.taken[name])
+
+
+def measure(
+    video: Video,
+    first: Mapping[int, SoftMask],
+    propagation: NetworkPropagation,
+    flow: FlowSource,
+    detector: DetectionNetwork,
+    embedder: EmbeddingNetwork,
+    config: Config,
+    frames: int,
+) -> Speed:
+    """Run every part on the first frames of a video, one after the other.
+
+    Args:
+        first: masks of frame 0 by instance.
+        propagation: of this video, on `flow`.
+        frames: to be counted; three more are run first.
+    """
+    length = min(video.length, frames + _WARM_UP + 1)
+    annotation = Annotation(length)
+    given: dict[CellKey, Cell | None] = {CellKey(0, k): Cell(mask, 0, True) for k, mask in first.items()}
+    annotation.apply(annotation.set_cells("import", given))
+    watch = _Stopwatch()
+    found = {}
+    for frame in range(1, length):
+        with watch.timing("decoding"):
+            picture = video.frame(frame)
+        with watch.timing("flow"):
+            flow.between(frame, frame - 1)
+        with watch.timing("propagation"):
+            predicted = propagation.propagate(annotation, frame - 1, frame, list(first))
+        cells: dict[CellKey, Cell | None] = {
+            CellKey(frame, k): Cell(p.mask, 0, confidence=p.confidence) for k, p in predicted.items()
+        }
+        annotation.apply(annotation.set_cells("propagate", cells))
+        with watch.timing("merge"):
+            merge(annotation.frame_masks(frame), video.height, video.width)
+        with watch.timing("detection"):
+            boxes, scores, person = detector.detect(picture)
+        with watch.timing("embedding"):
+            embeddings = embedder.embed(picture, boxes)
+        found[frame] = Candidates(boxes, scores, person, embeddings)
+    gallery = Gallery(ReidModule(video, detector, embedder))
+    matcher = Matcher(found, gallery, config.reid, annotation.instances)
+    matcher.best(annotation)
+    for _ in range(_WARM_UP + 5):
+        with watch.timing("matching"):
+            matcher.best(annotation)
+    names = ("decoding", "flow", "propagation", "merge", "detection", "embedding")
+    parts = tuple(Part(name, watch.median(name)) for name in names)
+    return Speed(parts, watch.median("matching"), len(first), length - 1 - _WARM_UP)
+
+
+def table(speed: Speed) -> str:
+    """The measurement as Markdown."""
+    lines = [
+        "| part | ms a frame | share | of propagation |",
+        "|---|---|---|---|",
+    ]
+    propagation = next(part.seconds for part in speed.parts if part.name == "propagation")
+    lines += [
+        f"| {part.name} | {part.seconds * 1e3:.1f} | {part.seconds / speed.whole:.0%} "
+        f"| x {part.seconds / propagation:.2f} |"
+        for part in speed.parts
+    ]
+    lines += [
+        f"| all | {speed.whole * 1e3:.1f} | 100% | x {speed.whole / propagation:.2f} |",
+        "",
+        f"{speed.instances} instance(s), {speed.frames} frames, medians. "
+        f"Propagation with flow: {speed.propagation_rate:.1f} frames a second. "
+        f"One more round of Algorithm 2 over all frames: {speed.matching * 1e3:.2f} ms.",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,63 @@
+"""`vsreid-studio benchmark`: how long each part of the method takes on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    text = "time flow, propagation, detection, embedding and matching, and give each one's share"
+    parser = subparsers.add_parser("benchmark", help=text, description=text.capitalize() + ".")
+    parser.add_argument("--source", type=Path, metavar="VIDEO", help="video or folder (the bundled demo)")
+    parser.add_argument("--masks", type=Path, metavar="FIRST.png", help="its first masks")
+    parser.add_argument("--instances", type=int, metavar="K", help="propagate only the first K of them")
+    parser.add_argument("--frames", type=int, default=30, metavar="N", help="frames to count (%(default)s)")
+    parser.add_argument("--size", choices=("lite", "paper"), default="lite")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print the table.
+
+    Raises:
+        UserError: video, masks or weights do not serve.
+    """
+    import numpy as np  # noqa: PLC0415 (the parser is built at every start, the networks are not)
+
+    from .. import paths  # noqa: PLC0415
+    from ..benchmark.speed import measure, table  # noqa: PLC0415
+    from ..config import Config, PropagationConfig  # noqa: PLC0415
+    from ..engine import models  # noqa: PLC0415
+    from ..engine.flow import FlowSource, default_estimator  # noqa: PLC0415
+    from ..engine.propagation import NetworkPropagation  # noqa: PLC0415
+    from ..engine.types import SoftMask  # noqa: PLC0415
+    from ..engine.video import open_video  # noqa: PLC0415
+    from ..errors import UserError  # noqa: PLC0415
+    from ..formats.masks import read_first_masks  # noqa: PLC0415
+
+    if (args.source is None) != (args.masks is None):
+        raise UserError("Give both --source and --masks, or neither for the bundled demo.")
+    demo = paths.resources() / "demo"
+    config = Config(propagation=PropagationConfig(size=args.size), device=args.device)
+    device = models.resolve_device(args.device)
+    with open_video(args.source or demo / "demo.mp4") as video:
+        labels = read_first_masks(args.masks or demo / "first.png", video.height, video.width)[0]
+        numbers = [int(n) for n in np.unique(labels) if n][: args.instances]
+        flow = FlowSource(video, default_estimator(config.flow, device.type))
+        network = models.load_propagation(args.size, device)
+        speed = measure(
+            video,
+            {n: SoftMask.from_dense(labels == n) for n in numbers},
+            NetworkPropagation(video, flow, network, config.propagation),
+            flow,
+            models.load_detector(args.size, config.reid.boxes, device),
+            models.load_embedder(args.size, device),
+            config,
+            args.frames,
+        )
+    sys.stdout.write(table(speed))
+    return 0
