@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,7 +23,7 @@ from ..engine.tensors import map_tensor, picture_tensor
 from ..errors import UserError
 from .backbone import imagenet_lite0, resnet101_weights
 from .clips import read_clips, read_stills, split
-from .loop import Schedule, Trainer, batches
+from .loop import Schedule, Trainer, batches, write_weights
 from .views import View, ViewMaker
 
 logger = logging.getLogger(__name__)
@@ -283,7 +283,7 @@ def train(args: Namespace) -> Path:
     loss = PropagationLoss(stage, args.seed, trainer.step)
     trainer.run(batches(make, trainer.step, schedule.steps, args.workers), loss)
     result = Path(args.output) / "propagation.safetensors"
-    save_file({name: value.contiguous() for name, value in trainer.averaged.items()}, result)
+    write_weights(trainer.averaged, result)
     return result
 
 
