@@ -1,0 +1,112 @@
+"""ReidModule: computes a frame once, and compares like with like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vsreid_studio.engine.modules import Reidentification
+from vsreid_studio.engine.nets.detector import Detections
+from vsreid_studio.engine.reid import MemoryStore, ReidModule
+from vsreid_studio.engine.types import SoftMask
+
+HEIGHT, WIDTH = 40, 60
+BOXES = [[0, 0, 10, 10], [20, 5, 40, 35], [41, 0, 60, 40]]
+
+
+class Video:
+    height, width = HEIGHT, WIDTH
+
+    def frame(self, index: int) -> np.ndarray:
+        return np.full((HEIGHT, WIDTH, 3), index, np.uint8)
+
+
+class FakeDetector:
+    def __init__(self, count: int = 3) -> None:
+        self.calls: list[int] = []
+        self.count = count
+
+    def detect(self, frame: np.ndarray) -> Detections:
+        self.calls.append(int(frame[0, 0, 0]))
+        n = self.count
+        boxes = np.array(BOXES, np.int32)[:n]
+        return Detections(
+            boxes, np.linspace(0.9, 0.5, 3, dtype=np.float32)[:n], np.array([False, True, False])[:n]
+        )
+
+
+class FakeEmbedder:
+    """Embeds the position of a box's corner on a circle."""
+
+    dimensions = 2
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def embed(self, frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        self.calls.append(len(boxes))
+        angle = boxes[:, 0] / WIDTH
+        return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+
+
+def mask(x0: int, y0: int, x1: int, y1: int) -> SoftMask:
+    dense = np.zeros((HEIGHT, WIDTH), np.bool_)
+    dense[y0:y1, x0:x1] = True
+    return SoftMask.from_dense(dense)
+
+
+def test_a_frame_is_computed_once_in_one_batch():
+    detector, embedder = FakeDetector(), FakeEmbedder()
+    reid: Reidentification = ReidModule(Video(), detector, embedder)
+    assert not reid.cached(4)
+    first = reid.candidates(4)
+    assert reid.cached(4) and not reid.cached(5)
+    assert reid.candidates(4) is first
+    assert detector.calls == [4] and embedder.calls == [3]
+    assert first.boxes.tolist() == BOXES and first.person.tolist() == [False, True, False]
+    assert np.allclose(np.linalg.norm(first.embeddings, axis=1), 1)
+
+
+def test_what_a_store_holds_is_not_computed_again():
+    store = MemoryStore()
+    ReidModule(Video(), FakeDetector(), FakeEmbedder(), store=store).candidates(2)
+    detector = FakeDetector()
+    reid = ReidModule(Video(), detector, FakeEmbedder(), store=store)
+    assert reid.cached(2) and len(reid.candidates(2)) == 3 and not detector.calls
+
+
+def test_a_frame_without_boxes_is_kept_too():
+    detector = FakeDetector(0)
+    reid = ReidModule(Video(), detector, FakeEmbedder())
+    assert len(reid.candidates(0)) == 0 and len(reid.candidates(0)) == 0
+    assert detector.calls == [0]
+
+
+def test_an_appearance_is_that_of_the_masks_box():
+    reid = ReidModule(Video(), FakeDetector(), FakeEmbedder())
+    seen = reid.appearance(1, mask(20, 5, 40, 35))
+    assert seen.shape == (2,) and seen.dtype == np.float32
+    assert np.allclose(seen, reid.candidates(1).embeddings[1])
+
+
+def test_an_empty_mask_has_no_appearance():
+    with pytest.raises(ValueError, match="empty"):
+        ReidModule(Video(), FakeDetector(), FakeEmbedder()).appearance(0, SoftMask.empty())
+
+
+def test_persons_and_objects_are_never_compared():
+    persons = FakeEmbedder()
+    reid = ReidModule(Video(), FakeDetector(), FakeEmbedder(), persons)
+    found = reid.candidates(0)
+    assert found.embeddings.shape == (3, 4) and persons.calls == [1]
+    assert np.allclose(np.linalg.norm(found.embeddings, axis=1), 1)
+    person = reid.appearance(0, mask(21, 6, 40, 35))
+    thing = reid.appearance(0, mask(0, 0, 10, 9))
+    assert np.allclose(found.embeddings[[0, 2]] @ person, 0) and found.embeddings[1] @ person > 0.99
+    assert found.embeddings[1] @ thing == 0 and found.embeddings[0] @ thing > 0.99
+
+
+def test_a_mask_that_no_box_covers_is_an_object():
+    reid = ReidModule(Video(), FakeDetector(0), FakeEmbedder(), FakeEmbedder())
+    seen = reid.appearance(0, mask(3, 3, 9, 9))
+    assert np.linalg.norm(seen[:2]) > 0.99 and not seen[2:].any()

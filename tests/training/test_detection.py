@@ -1,0 +1,247 @@
+"""Training of N_det: truthful boxes, doubtful negatives left out, and a run that can be taken up again."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from vsreid_studio.engine.nets.detector import lite_detector, lite_network
+from vsreid_studio.errors import UserError
+from vsreid_studio.training import detection, loop
+from vsreid_studio.training.detection_augment import SampleMaker, visible_boxes
+from vsreid_studio.training.detection_data import (
+    CocoScenes,
+    Scene,
+    VocScenes,
+    boxes_of,
+    components,
+    training_groups,
+)
+from vsreid_studio.training.detection_partial import PartialHeads, PartialProposals, train_partially
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def picture(rng: np.random.Generator, objects: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    frame = rng.integers(0, 120, (64, 96, 3), dtype=np.uint8)
+    labels = np.zeros((64, 96), np.uint8)
+    for number in range(1, objects + 1):
+        x, y = int(rng.integers(5, 60)), int(rng.integers(5, 35))
+        labels[y : y + 24, x : x + 30] = number
+        frame[y : y + 24, x : x + 30] = 90 + 40 * number
+    return frame, labels
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder of the real layout with two stills of each kind and one short sequence of each use."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "data"
+    for folder in ("ecssd", "coco"):
+        for part in ("images", "masks"):
+            (root / "stills" / folder / part).mkdir(parents=True)
+        for number in range(2):
+            frame, labels = picture(rng, 2)
+            cv2.imwrite(str(root / "stills" / folder / "images" / f"{number}.jpg"), frame)
+            Image.fromarray(labels).save(root / "stills" / folder / "masks" / f"{number}.png")
+    sets = root / "davis2016" / "ImageSets" / "2016"
+    sets.mkdir(parents=True)
+    for davis, names in (("davis2016", ("train", "val-visible")), ("davis2017-first-frames", ("first",))):
+        for name in names:
+            for part in ("JPEGImages", "Annotations"):
+                (root / davis / part / "480p" / name).mkdir(parents=True)
+            for number in range(3):
+                frame, labels = picture(rng)
+                cv2.imwrite(str(root / davis / "JPEGImages" / "480p" / name / f"{number:05d}.jpg"), frame)
+                Image.fromarray(labels).save(
+                    root / davis / "Annotations" / "480p" / name / f"{number:05d}.png"
+                )
+            if davis == "davis2016":
+                (sets / f"{name}.txt").write_text(f"{name}\n")
+    return root
+
+
+def arguments(*words: str):
+    parser = ArgumentParser()
+    detection.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+@pytest.fixture
+def blank_backbone(monkeypatch):
+    torch.manual_seed(0)
+    state = lite_network().backbone.net.state_dict()
+    monkeypatch.setattr(detection, "imagenet_lite0", lambda: state)
+
+
+def test_a_run_trains_resumes_and_writes_weights_that_load(data, tmp_path, blank_backbone, monkeypatch):
+    words = ["--data", str(data), "--batch", "2", "--canvas", "64", "96"]
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    assert detection.run(arguments(*words, "--steps", "3", "--output", str(straight))) == 0
+    figures = json.loads((straight / "recall.json").read_text())
+    assert set(figures) == {"davis2017-first-frames", "davis2016-val-visible"}
+    assert all(0 <= part["recall@20"] <= part["recall@100"] <= 1 for part in figures.values())
+    log = [json.loads(line) for line in (straight / "log.jsonl").read_text().splitlines()]
+    assert log[-1]["step"] == 3 and np.isfinite(log[-1]["loss"])
+
+    whole = loop.Trainer._update
+
+    def breaks(self, loss):
+        whole(self, loss)
+        if self.step == 2:
+            self.save()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.Trainer, "_update", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        detection.train(arguments(*words, "--steps", "3", "--output", str(broken)))
+    monkeypatch.setattr(loop.Trainer, "_update", whole)
+    detection.train(arguments(*words, "--steps", "3", "--output", str(broken)))
+    first, second = (load_file(folder / "detector.safetensors") for folder in (straight, broken))
+    assert first.keys() == second.keys() == lite_network().state_dict().keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    lite_detector(second)
+
+
+def test_what_lies_apart_from_labels_is_doubtful_in_incomplete_pictures_only():
+    network = train_partially(lite_network(), trust=0)
+    rpn, heads = network.rpn, network.roi_heads
+    assert isinstance(rpn, PartialProposals) and isinstance(heads, PartialHeads) and rpn.trust == 0.5
+    rpn.trust = 0
+    places = torch.tensor([[0.0, 0, 20, 20], [4, 4, 30, 40], [200, 200, 220, 230], [300, 300, 320, 320]])
+    target = {"boxes": torch.tensor([[0.0, 0, 20, 20]]), "labels": torch.ones(1, dtype=torch.int64)}
+    open_, closed = ({**target, "complete": torch.tensor(v)} for v in (False, True))
+    labels, _ = rpn.assign_targets_to_anchors([places, places], [open_, closed])
+    assert labels[0].tolist() == [1, 0, -1, 0] and labels[1].tolist() == [1, 0, 0, 0]
+    chosen = heads.select_training_samples([places.clone(), places.clone()], [open_, closed])[0]
+    assert [200, 200, 220, 230] not in chosen[0].tolist() and [200, 200, 220, 230] in chosen[1].tolist()
+
+
+def test_an_incomplete_picture_without_labels_gives_a_finite_loss():
+    network = train_partially(lite_network(), trust=0)
+    target = {
+        "boxes": torch.zeros((0, 4)),
+        "labels": torch.zeros(0, dtype=torch.int64),
+        "complete": torch.tensor(False),
+    }
+    losses = network.train()([torch.rand(3, 64, 96)], [target])
+    assert all(torch.isfinite(loss) for loss in losses.values())
+
+
+def test_samples_have_boxes_inside_and_repeat_by_seed():
+    rng = np.random.default_rng(0)
+    groups = [[Scene(*picture(rng, 2), False) for _ in range(3)], [Scene(*picture(rng), True)]]
+    maker = SampleMaker(groups, 64, 96)
+    for seed in range(30):
+        sample = maker.sample(np.random.default_rng(seed))
+        again = maker.sample(np.random.default_rng(seed))
+        assert sample.frame.shape == (64, 96, 3) and sample.frame.dtype == np.uint8
+        assert np.array_equal(sample.frame, again.frame) and np.array_equal(sample.boxes, again.boxes)
+        assert sample.boxes.dtype == np.float32 and sample.boxes.shape[1] == 4
+        assert (sample.boxes[:, :2] >= 0).all() and (sample.boxes[:, 2:] <= [96, 64]).all()
+        assert (sample.boxes[:, 2:] - sample.boxes[:, :2] >= 8).all()
+
+
+def test_hidden_objects_are_no_truth():
+    labels = np.zeros((40, 40), np.uint8)
+    labels[:10, :10] = 1
+    labels[20:40, 20:40] = 2
+    whole = np.zeros(256)
+    whole[1], whole[2] = 1000, 400
+    assert visible_boxes(labels, whole).tolist() == [[20, 20, 40, 40]]
+
+
+def test_parts_of_a_foreground_are_numbered_and_specks_dropped():
+    labels = np.zeros((30, 30), np.uint8)
+    labels[:10, :10] = labels[15:25, 15:25] = labels[29, 29] = 1
+    parts = components(labels)
+    assert len(boxes_of(parts)) == 2 and parts[29, 29] == 0
+    assert not components(np.zeros((5, 5), np.uint8)).any()
+
+
+def test_groups_tell_which_labels_are_complete(data):
+    groups = training_groups(data, step=2)
+    assert [len(group) for group in groups] == [2, 2, 2]
+    assert [group[0].complete for group in groups] == [False, True, False]
+
+
+def test_nothing_to_train_on_is_told(tmp_path):
+    with pytest.raises(UserError, match="neither"):
+        training_groups(tmp_path)
+
+
+def test_coco_polygons_become_labels_with_the_smaller_on_top(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((40, 60, 3), np.uint8))
+    square = [0, 0, 0, 30, 30, 30, 30, 0]
+    small = [5, 5, 5, 10, 10, 10, 10, 5]
+    marks = [
+        {"image_id": 1, "area": 25, "segmentation": [small], "iscrowd": 0},
+        {"image_id": 1, "area": 900, "segmentation": [square], "iscrowd": 0},
+        {"image_id": 2, "area": 900, "segmentation": {"counts": [], "size": []}, "iscrowd": 1},
+    ]
+    images = [
+        {"id": 1, "file_name": "a.jpg"},
+        {"id": 2, "file_name": "a.jpg"},
+        {"id": 3, "file_name": "b.jpg"},
+    ]
+    (tmp_path / "i.json").write_text(json.dumps({"images": images, "annotations": marks}))
+    scenes = CocoScenes(tmp_path, tmp_path / "i.json")
+    assert len(scenes) == 2
+    assert scenes[0].labels[7, 7] == 2 and scenes[0].labels[20, 20] == 1 and scenes[0].complete
+    assert not scenes[1].labels.any() and not scenes[1].complete
+    assert len(scenes[:2]) == 2
+
+
+def test_a_broken_annotation_file_is_told(tmp_path):
+    (tmp_path / "i.json").write_text("{}")
+    with pytest.raises(UserError, match="COCO"):
+        CocoScenes(tmp_path, tmp_path / "i.json")
+
+
+def test_voc_masks_are_read_without_void(tmp_path):
+    for part in ("JPEGImages", "SegmentationObject"):
+        (tmp_path / part).mkdir()
+    labels = np.zeros((20, 30), np.uint8)
+    labels[2:8, 2:8], labels[9, :] = 1, 255
+    Image.fromarray(labels).save(tmp_path / "SegmentationObject" / "x.png")
+    cv2.imwrite(str(tmp_path / "JPEGImages" / "x.jpg"), np.zeros((20, 30, 3), np.uint8))
+    scenes = VocScenes(tmp_path)
+    assert len(scenes) == 1 and np.unique(scenes[0].labels).tolist() == [0, 1]
+    with pytest.raises(UserError, match="Segmentation"):
+        VocScenes(tmp_path / "JPEGImages")
+
+
+def test_a_canvas_that_does_not_fit_the_strides_is_refused(data):
+    with pytest.raises(UserError, match="32"):
+        detection.run(arguments("--data", str(data), "--output", "x", "--canvas", "60", "96"))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared data")
+def test_stills_give_samples_with_objects():
+    groups = [group[:20] for group in training_groups_of_one_still_folder()]
+    maker = SampleMaker(groups, 128, 160)
+    samples = [maker.sample(np.random.default_rng(seed)) for seed in range(20)]
+    assert sum(len(sample.boxes) for sample in samples) >= 20
+
+
+def training_groups_of_one_still_folder() -> list[list[Scene]]:
+    from vsreid_studio.training.clips import read_stills  # noqa: PLC0415
+
+    stills = read_stills([SHARED / "stills" / "pennfudan"], least_area=0)
+    return [[Scene(still.frame, still.labels, False) for still in stills]]

@@ -1,0 +1,201 @@
+"""`vsreid-studio train detector`: N_det of size 'lite', on DAVIS train, the stills, and COCO or VOC."""
+
+from __future__ import annotations
+
+import json
+import logging
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+
+from ..engine.nets.detector import Detector, lite_detector, lite_network
+from ..engine.nets.lite0 import freeze_norms
+from ..engine.types import Box
+from ..errors import UserError
+from .backbone import imagenet_lite0
+from .clips import split
+from .detection_augment import SampleMaker
+from .detection_data import CocoScenes, Scene, VocScenes, boxes_of, read_sequences, training_groups
+from .detection_partial import train_partially
+from .loop import Schedule, Trainer, batches
+from .precision import float_depthwise
+
+logger = logging.getLogger(__name__)
+
+FROZEN_BLOCKS = 3
+"""Blocks of the trunk that keep their ImageNet weights: edges and colours, whose gradients cost most."""
+COUNTS = (20, 100)
+"""Recall is measured at so many boxes a picture."""
+
+
+class Batch(NamedTuple):
+    """Some training pictures.
+
+    Attributes:
+        pictures: (N, 3, H, W) uint8 RGB.
+        boxes: N times (n, 4) float32.
+        complete: (N,) bool.
+        seed: of the sampling of anchors and proposals.
+    """
+
+    pictures: Tensor
+    boxes: tuple[Tensor, ...]
+    complete: Tensor
+    seed: int
+
+
+def make_batch(maker: SampleMaker, count: int, seed: int, step: int) -> Batch:
+    """The pictures of a step; the same for the same seed and step."""
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng([seed, step])
+    samples = [maker.sample(rng) for _ in range(count)]
+    pictures = torch.from_numpy(np.stack([sample.frame for sample in samples])).permute(0, 3, 1, 2)
+    boxes = tuple(torch.from_numpy(sample.boxes) for sample in samples)
+    return Batch(
+        pictures.contiguous(),
+        boxes,
+        torch.tensor([sample.complete for sample in samples]),
+        int(rng.integers(2**31)),
+    )
+
+
+def loss_of(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    """The sum of Faster R-CNN's four losses, and each for the log."""
+    # By batch, so that a resumed run samples as an unbroken one.
+    torch.manual_seed(batch.seed)
+    targets = [
+        {"boxes": boxes, "labels": torch.ones(len(boxes), dtype=torch.int64), "complete": complete}
+        for boxes, complete in zip(batch.boxes, batch.complete, strict=True)
+    ]
+    losses: dict[str, Tensor] = model([picture.float() / 255 for picture in batch.pictures], targets)
+    total = torch.stack(list(losses.values())).sum()
+    return total, {name.removeprefix("loss_"): float(loss.detach()) for name, loss in losses.items()}
+
+
+def prepared(weights: dict[str, Tensor] | None, trust: float) -> FasterRCNN:
+    """The network in training mode.
+
+    Args:
+        weights: of a whole detector to go on from; None starts from ImageNet.
+        trust: see `train_partially`.
+    """
+    network = lite_network()
+    if weights is None:
+        network.backbone.net.load_state_dict(imagenet_lite0())
+    else:
+        network.load_state_dict(weights)
+    train_partially(network, trust).train()
+    freeze_norms(network.backbone.net)
+    float_depthwise(network.backbone.net)
+    network.backbone.net.stem.requires_grad_(False)
+    for block in network.backbone.net.blocks[:FROZEN_BLOCKS]:
+        block.requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)
+
+
+def parameter_groups(network: FasterRCNN) -> list[dict[str, Any]]:
+    """The trunk's weights change a quarter as fast as the new layers'."""
+    trunk = [p for p in network.backbone.net.parameters() if p.requires_grad]
+    known = {id(p) for p in network.backbone.net.parameters()}
+    fresh = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
+    return [{"params": fresh, "scale": 1.0}, {"params": trunk, "scale": 0.25}]
+
+
+def recall(detector: Detector, scenes: Sequence[Scene], counts: Sequence[int] = COUNTS) -> dict[str, float]:
+    """The share of labelled objects that one of the first n boxes covers with an IoU of at least 0.5.
+
+    Args:
+        detector: gives up to max(counts) boxes.
+    """
+    hits = dict.fromkeys(counts, 0)
+    total = 0
+    for scene in scenes:
+        rows = detector.detect(scene.frame).boxes.tolist()
+        boxes = [Box(*row) for row in rows]
+        for truth in boxes_of(scene.labels).values():
+            total += 1
+            for count in counts:
+                hits[count] += any(truth.iou(box) >= 0.5 for box in boxes[:count])
+    figures = {f"recall@{count}": round(hits[count] / max(1, total), 4) for count in counts}
+    return {**figures, "objects": float(total)}
+
+
+def measure(weights: Path, data: Path) -> dict[str, dict[str, float]]:
+    """Recall on what is never trained on: the DAVIS-2017 first frames, and every 10th val-visible frame."""
+    detector = lite_detector(load_file(weights), boxes=max(COUNTS))
+    figures: dict[str, dict[str, float]] = {}
+    first, davis = data / "davis2017-first-frames", data / "davis2016"
+    if first.is_dir():
+        names = sorted(path.name for path in (first / "JPEGImages" / "480p").iterdir())
+        figures["davis2017-first-frames"] = recall(detector, read_sequences(first, names, 1, 480))
+    if (davis / "ImageSets" / "2016" / "val-visible.txt").is_file():
+        scenes = read_sequences(davis, split(davis, "val-visible"), 10, 480)
+        figures["davis2016-val-visible"] = recall(detector, scenes)
+    return figures
+
+
+def train(args: Namespace) -> Path:
+    """The whole run; returns the safetensors file it wrote."""
+    torch.manual_seed(args.seed)
+    groups = training_groups(Path(args.data))
+    if args.coco:
+        groups.append(CocoScenes(Path(args.coco[0]), Path(args.coco[1])))
+    if args.voc:
+        groups.append(VocScenes(Path(args.voc)))
+    logger.info("%d pictures", sum(len(group) for group in groups))
+    maker = SampleMaker(groups, *args.canvas)
+    network = prepared(load_file(args.init) if args.init else None, args.trust)
+    keys = ("steps", "batch", "canvas", "rate", "trust", "seed")
+    describe = {key: list(v) if isinstance(v := getattr(args, key), (list, tuple)) else v for key in keys}
+    schedule = Schedule(args.steps, args.rate, seed=args.seed)
+    trainer = Trainer(network, parameter_groups(network), schedule, Path(args.output), describe)
+    data = batches(
+        lambda step: make_batch(maker, args.batch, args.seed, step), trainer.step, args.steps, args.workers
+    )
+    trainer.run(data, loss_of)
+    result = Path(args.output) / "detector.safetensors"
+    save_file({name: value.contiguous() for name, value in trainer.averaged.items()}, result)
+    return result
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Options of `vsreid-studio train detector`."""
+    parser.add_argument(
+        "--data", required=True, help="folder with davis2016/ and stills/, e.g. ../shared/data"
+    )
+    parser.add_argument("--output", required=True, help="folder for the checkpoint, the log and the weights")
+    parser.add_argument("--coco", nargs=2, metavar=("IMAGES", "JSON"), help="also train on COCO instances")
+    parser.add_argument("--voc", metavar="FOLDER", help="also train on PASCAL VOC, e.g. VOCdevkit/VOC2012")
+    parser.add_argument("--init", help="weights to go on from (safetensors); default: ImageNet")
+    parser.add_argument("--measure", metavar="FILE", help="do not train, measure these weights")
+    parser.add_argument("--steps", type=int, default=1500, help="optimizer steps (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="pictures a step (default: %(default)s)")
+    parser.add_argument(
+        "--canvas", type=int, nargs=2, default=[320, 448], metavar=("H", "W"), help="multiples of 32"
+    )
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate (default: %(default)s)")
+    parser.add_argument(
+        "--trust", type=float, default=0.3, help="of negatives on incomplete pictures (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="processes that make samples (default: 0)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: Namespace) -> int:
+    """The command `vsreid-studio train detector`."""
+    if any(side <= 0 or side % 32 for side in args.canvas):
+        raise UserError(f"--canvas takes multiples of 32, not {args.canvas}.")
+    weights = Path(args.measure) if args.measure else train(args)
+    figures = measure(weights, Path(args.data))
+    logger.info("%s: %s", weights, figures)
+    if not args.measure:
+        (Path(args.output) / "recall.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0

@@ -1,0 +1,201 @@
+"""`vsreid-studio train embedding`: N_reid of size 'lite' by online instance matching."""
+
+from __future__ import annotations
+
+import json
+import logging
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ..engine.nets.embedding import Embedding, lite_embedding
+from ..engine.nets.lite0 import freeze_norms
+from ..errors import UserError
+from .backbone import imagenet_lite0
+from .clips import split
+from .embedding_augment import CropMaker
+from .embedding_data import Crops, ObjectView, davis_identities, still_identities
+from .embedding_measure import Search, embed, measure, read_search
+from .loop import Schedule, Trainer, batches
+from .oim import OnlineInstanceMatching
+from .precision import float_depthwise
+
+logger = logging.getLogger(__name__)
+
+FROZEN_BLOCKS = 5
+"""Blocks of the trunk that keep their ImageNet weights, to stride 8."""
+WHITENING = 0.5
+"""How far principal components are evened out at the start: 0 not at all, 1 wholly."""
+
+
+class Matching(nn.Module):
+    """The network and what it is matched against, so that one checkpoint holds both.
+
+    Attributes:
+        network: N_reid.
+        oim: table and queue.
+    """
+
+    def __init__(self, network: Embedding, oim: OnlineInstanceMatching) -> None:
+        super().__init__()
+        self.network = network
+        self.oim = oim
+
+
+def loss_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """The matching loss of (crops, identities), and how many were matched rightly."""
+    if not isinstance(model, Matching):
+        raise TypeError(f"this is the loss of Matching, not of {type(model).__name__}")
+    crops, identities = batch
+    x = model.network(crops)
+    loss = model.oim(x, identities)
+    with torch.no_grad():
+        known = identities >= 0
+        right = model.oim.logits(x[known]).argmax(1) == identities[known]
+    model.oim.remember(x, identities)
+    return loss, {"matched": float(right.float().mean())}
+
+
+@torch.no_grad()
+def start_projection(network: Embedding, crops: NDArray[np.uint8], power: float = WHITENING) -> None:
+    """Let the projection begin as the principal components of the pooled features.
+
+    Pooled ImageNet features tell objects apart already; centred, with the strong components damped, they do
+    so with a wider margin. Training starts from there instead of from noise.
+
+    Args:
+        crops: (N, S, S, 3) uint8 RGB of varied content; N at least the embedding's dimensions, or the rest
+            of these starts at random and small.
+        power: a component of standard deviation s is divided by s to this power.
+    """
+    pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)
+    features = torch.cat([network.pooled(part) for part in torch.split(pictures, 64)]).double()
+    mean = features.mean(0)
+    _, spread, axes = torch.linalg.svd(features - mean, full_matrices=False)
+    spread = spread / len(features) ** 0.5
+    useful = int((spread > 1e-6 * spread[0]).sum())
+    count = min(network.dimensions, useful)
+    # Scaled so that projected features have about unit length and the weights a usual size.
+    rows = axes[:count] / spread[:count, None] ** power
+    rows = rows / torch.linalg.vector_norm((features - mean) @ rows.T, dim=1).mean()
+    nn.init.normal_(network.projection.weight, std=1e-3)
+    network.projection.weight[:count] = rows.float()
+    network.projection.bias.copy_(-(network.projection.weight.double() @ mean).float())
+
+
+def prepared(identities: Sequence[Sequence[ObjectView]], maker: CropMaker, strangers: int) -> Matching:
+    """The network with its projection and its table begun from plain crops."""
+    network = lite_embedding()
+    network.pool.net.load_state_dict(imagenet_lite0())
+    network = network.to(memory_format=torch.channels_last).eval()
+    plain = np.stack([maker.plain(views[0]) for views in identities])
+    beside = [cv2.resize(s, (maker.size, maker.size)) for views in identities for s in views[0].strangers[:1]]
+    start_projection(network, np.concatenate([plain, np.stack(beside).astype(np.uint8)]) if beside else plain)
+    oim = OnlineInstanceMatching(len(identities), network.dimensions, strangers)
+    # A copy: what inference mode made must not enter a graph.
+    oim.table.copy_(torch.from_numpy(embed(network, plain).copy()))
+    model = Matching(network, oim).train()
+    freeze_norms(network.pool)
+    float_depthwise(network.pool)
+    network.pool.net.stem.requires_grad_(False)
+    for block in network.pool.net.blocks[:FROZEN_BLOCKS]:
+        block.requires_grad_(False)
+    return model
+
+
+def parameter_groups(network: Embedding) -> list[dict[str, Any]]:
+    """The trunk's weights change a fifth as fast as the projection's."""
+    trunk = [p for p in network.pool.parameters() if p.requires_grad]
+    return [{"params": list(network.projection.parameters()), "scale": 1.0}, {"params": trunk, "scale": 0.2}]
+
+
+def held_out(names: Sequence[str], count: int) -> tuple[list[str], list[str]]:
+    """Evenly spread sequences to measure on and not to train on: (kept, held out)."""
+    names = sorted(names)
+    if count >= len(names):
+        raise UserError(f"{count} of {len(names)} sequences cannot be held out.")
+    held = [names[(2 * n + 1) * len(names) // (2 * count)] for n in range(count)]
+    return [name for name in names if name not in held], held
+
+
+def _batch(maker: CropMaker, seed: int, step: int) -> tuple[Tensor, Tensor]:
+    cv2.setNumThreads(1)
+    crops: Crops = maker.crops(np.random.default_rng([seed, step]))
+    pictures = torch.from_numpy(crops.pictures).permute(0, 3, 1, 2)
+    return pictures, torch.from_numpy(crops.identities)
+
+
+def _search(args: Namespace, held: Sequence[str], size: int) -> Search | None:
+    """What to measure on: the held-out sequences, or val-visible when nothing is held out."""
+    davis = Path(args.data) / "davis2016"
+    if held:
+        return read_search(davis, held, size)
+    visible = davis / "ImageSets" / "2016" / "val-visible.txt"
+    return read_search(davis, split(davis, "val-visible"), size) if visible.is_file() else None
+
+
+def train(args: Namespace) -> tuple[Path, dict[str, dict[str, float]]]:
+    """The whole run; returns the safetensors file it wrote, and the figures before and after."""
+    torch.manual_seed(args.seed)
+    data = Path(args.data)
+    kept, held = held_out(split(data / "davis2016", "train"), args.held)
+    identities = davis_identities(data / "davis2016", kept) + still_identities(data / "stills")
+    size = lite_embedding().size
+    maker = CropMaker(identities, size, args.identities)
+    model = prepared(identities, maker, args.strangers)
+    logger.info("%d identities; held out: %s", len(identities), " ".join(held) or "none")
+    search = _search(args, held, size)
+    figures = {"before": measure(model.network, search)} if search else {}
+    logger.info("before: %s", figures)
+    describe = {
+        key: getattr(args, key) for key in ("steps", "identities", "strangers", "held", "rate", "seed")
+    }
+    schedule = Schedule(args.steps, args.rate, seed=args.seed, average=0.99)
+    trainer = Trainer(model, parameter_groups(model.network), schedule, Path(args.output), describe)
+    steps = batches(lambda step: _batch(maker, args.seed, step), trainer.step, args.steps, args.workers)
+    trainer.run(steps, loss_of)
+    part = "network."
+    weights = {n.removeprefix(part): v for n, v in trainer.averaged.items() if n.startswith(part)}
+    result = Path(args.output) / "embedding.safetensors"
+    save_file({name: value.contiguous() for name, value in weights.items()}, result)
+    if search:
+        figures["after"] = measure_file(result, search)
+    return result, figures
+
+
+def measure_file(weights: Path, search: Search) -> dict[str, float]:
+    """The figures of saved weights."""
+    network = lite_embedding()
+    network.load_state_dict(load_file(weights))
+    return measure(network.eval(), search)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Options of `vsreid-studio train embedding`."""
+    parser.add_argument(
+        "--data", required=True, help="folder with davis2016/ and stills/, e.g. ../shared/data"
+    )
+    parser.add_argument("--output", required=True, help="folder for the checkpoint, the log and the weights")
+    parser.add_argument("--held", type=int, default=6, help="sequences to measure on (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=600, help="optimizer steps (default: %(default)s)")
+    parser.add_argument("--identities", type=int, default=24, help="a step, two crops each (default: 24)")
+    parser.add_argument("--strangers", type=int, default=512, help="length of the queue (default: 512)")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make samples (default: 0)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: Namespace) -> int:
+    """The command `vsreid-studio train embedding`."""
+    weights, figures = train(args)
+    logger.info("%s: %s", weights, figures)
+    (Path(args.output) / "measured.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0

@@ -1,0 +1,145 @@
+"""Views of objects that N_reid is trained on: who is who, and what stands beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from ..engine.types import Box, Frame, LabelMap
+from ..errors import UserError
+from .clips import read_frame, read_labels, read_stills
+from .detection_data import boxes_of, components
+
+MARGIN = 0.4
+"""Surroundings kept on each side of an object, as a share of its size: room for jittered boxes."""
+LONGEST = 224
+"""Views are kept at no more than this many pixels a side."""
+LEAST_SIDE = 24
+"""Smaller objects are not trained on."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectView:
+    """One sight of an object.
+
+    Attributes:
+        frame: (h, w, 3) uint8 RGB, the object with its surroundings.
+        mask: (h, w) bool.
+        box: of the mask, in this view.
+        strangers: boxes of the same picture that show something else, each (n, n, 3) uint8.
+    """
+
+    frame: Frame
+    mask: NDArray[np.bool_]
+    box: Box
+    strangers: tuple[Frame, ...]
+
+
+def view_of(frame: Frame, labels: LabelMap, number: int, box: Box, rng: Generator) -> ObjectView:
+    """Cut one object and up to three strangers out of a picture."""
+    height, width = labels.shape
+    part = box.enlarge(MARGIN).clip(height, width)
+    scale = min(1.0, LONGEST / max(part.width, part.height))
+    size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
+    small = cv2.resize(np.ascontiguousarray(frame[part.slices]), size, interpolation=cv2.INTER_AREA)
+    mask = (labels[part.slices] == number).astype(np.uint8)
+    mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+    inner = Box.around(mask > 0) or Box(0, 0, *size)
+    others = strange_boxes(rng, box, (height, width), 3)
+    strangers = tuple(
+        cv2.resize(np.ascontiguousarray(frame[o.slices]), (128, 128), interpolation=cv2.INTER_AREA).astype(
+            np.uint8, copy=False
+        )
+        for o in others
+    )
+    return ObjectView(small.astype(np.uint8, copy=False), mask > 0, inner, strangers)
+
+
+def strange_boxes(
+    rng: Generator, box: Box, shape: tuple[int, ...], count: int, most: float = 0.2
+) -> list[Box]:
+    """Up to `count` random boxes of about an object's size that overlap its box by an IoU below `most`.
+
+    Args:
+        shape: (height, width) of the picture.
+    """
+    height, width = shape
+    found: list[Box] = []
+    for _ in range(40):
+        scale = np.exp(rng.uniform(-0.8, 0.5))
+        wide = int(min(width, max(16, box.width * scale * rng.uniform(0.8, 1.25))))
+        high = int(min(height, max(16, box.height * scale * rng.uniform(0.8, 1.25))))
+        left, top = int(rng.integers(width - wide + 1)), int(rng.integers(height - high + 1))
+        other = Box(left, top, left + wide, top + high)
+        if other.iou(box) < most and other.intersect(box).area < 2 * most * box.area:
+            found.append(other)
+        if len(found) == count:
+            break
+    return found
+
+
+def davis_identities(davis: Path, sequences: Iterable[str], step: int = 3) -> list[list[ObjectView]]:
+    """One identity for every object of every sequence, seen in every `step`-th frame."""
+    rng = np.random.default_rng(0)
+    identities = []
+    for name in sequences:
+        views: dict[int, list[ObjectView]] = {}
+        for path in sorted((davis / "JPEGImages" / "480p" / name).glob("*.jpg"))[::step]:
+            labels = read_labels(davis / "Annotations" / "480p" / name / f"{path.stem}.png")
+            frame = read_frame(path)
+            for number, box in boxes_of(labels).items():
+                if min(box.width, box.height) >= LEAST_SIDE // 2:
+                    views.setdefault(number, []).append(view_of(frame, labels, number, box, rng))
+        identities += list(views.values())
+    return identities
+
+
+def still_identities(stills: Path) -> list[list[ObjectView]]:
+    """Every object of every picture in the folders below `stills` as an identity seen once."""
+    rng = np.random.default_rng(0)
+    identities = []
+    for folder in sorted(path for path in stills.glob("*") if path.is_dir()):
+        for still in read_stills([folder], least_area=0.005):
+            labels = components(still.labels) if folder.name == "ecssd" else still.labels
+            for number, box in boxes_of(labels).items():
+                if min(box.width, box.height) >= LEAST_SIDE:
+                    identities.append([view_of(still.frame, labels, number, box, rng)])
+    return identities
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """What is embedded in a step.
+
+    Attributes:
+        pictures: (N, S, S, 3) uint8 RGB.
+        identities: (N,) int64, -1 for strangers.
+    """
+
+    pictures: NDArray[np.uint8]
+    identities: NDArray[np.int64]
+
+
+def draw(
+    rng: Generator, identities: Sequence[Sequence[ObjectView]], count: int, seen_often: float
+) -> list[int]:
+    """Different identities for a step.
+
+    Args:
+        seen_often: share of those with several views, of which there are few.
+    """
+    several = [n for n, views in enumerate(identities) if len(views) > 1]
+    single = [n for n, views in enumerate(identities) if len(views) == 1]
+    many = min(len(several), round(count * seen_often) if single else count)
+    few = min(len(single), count - many)
+    chosen = [int(n) for n in rng.choice(several, many, replace=False)] if many else []
+    chosen += [int(n) for n in rng.choice(single, few, replace=False)] if few else []
+    if not chosen:
+        raise UserError("There is no object to train on.")
+    return chosen
