@@ -66,6 +66,7 @@ class Bar:
             file=self._stream if terminal else _Lines(self._stream),
             mininterval=0.1 if terminal else _EVERY,
             maxinterval=_EVERY,
+            delay=0 if terminal else _EVERY,
             leave=False,
             dynamic_ncols=terminal,
         )

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vsreid_studio.config import Config, ReidConfig
+from vsreid_studio.engine.types import Event
+from vsreid_studio.errors import UserError
+from vsreid_studio.formats.masks import read_label_map, write_label_map
+from vsreid_studio.headless import result
+from vsreid_studio.headless import run as run_module
+from vsreid_studio.headless.engine import Engine
+from vsreid_studio.headless.run import run_task
+from vsreid_studio.headless.task import Task
+from vsreid_studio.project import Project
+
+LENGTH, HIDDEN = 10, range(3, 6)  # of the clip in conftest.py
+
+
+@pytest.fixture
+def task(clip, tmp_path: Path) -> Task:
+    return Task("clip", clip.source, clip.masks, tmp_path / "out")
+
+
+@pytest.fixture
+def engine(calls) -> Engine:
+    return Engine(Config())
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def masks(folder: Path) -> dict[str, bytes]:
+    return {name: data for name, data in files(folder).items() if name.endswith(".png")}
+
+
+def stop_at(number: int) -> Callable[[Event], None]:
+    """Ctrl-C at the n-th event."""
+    left = iter(range(number))
+
+    def emit(_: Event) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return emit
+
+
+def test_masks_and_record(task, engine):
+    outcome = run_task(task, engine)
+    assert (outcome.frames, outcome.skipped, outcome.recovered) == (LENGTH, False, 1)
+    assert sorted(files(task.output)) == sorted(
+        ["clip/provenance.json", *(f"clip/{index:05d}.png" for index in range(LENGTH))]
+    )
+    for index in range(LENGTH):
+        labels = read_label_map(task.folder / f"{index:05d}.png")
+        assert np.unique(labels).tolist() == ([0, 3] if index in HIDDEN else [0, 1, 3])
+    record = json.loads((task.folder / "provenance.json").read_text())
+    assert [one["instance"] for one in record["instances"]] == [1, 3]
+    assert record["decisions"][0]["verdict"] == "accepted"
+    assert record["settings"]["flow"] == "dis"
+
+
+def test_what_is_complete_is_left_alone(task, engine, calls, monkeypatch):
+    run_task(task, engine)
+    before = files(task.output)
+    calls.propagated.clear()
+    monkeypatch.setattr(Engine, "load", lambda _: pytest.fail("nothing is to be done"))
+    assert run_task(task, engine).skipped
+    assert files(task.output) == before
+    assert not calls.propagated
+
+
+def test_a_missing_mask_is_made_anew(task, engine):
+    run_task(task, engine)
+    whole = files(task.output)
+    (task.folder / "00004.png").unlink()
+    assert not run_task(task, engine).skipped
+    assert files(task.output) == whole
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 7, 18, 20, 25, 30, 35, 38])
+def test_goes_on_where_it_was_stopped(task, engine, calls, tmp_path, steps):
+    run_task(replace(task, output=tmp_path / "whole"), engine)
+    calls.propagated.clear()
+    calls.detected = 0
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task, engine, emit=stop_at(steps))
+    assert not task.folder.exists()
+    run_task(task, engine)
+    assert files(task.output) == files(tmp_path / "whole")
+    # One step may have been under way.
+    assert len(calls.propagated) <= 16
+    assert calls.detected <= LENGTH
+
+
+def test_nothing_remains_of_a_run_that_did_nothing(task, engine):
+    (task.source / "00001.png").write_bytes((task.source / "00001.png").read_bytes()[:200])
+    with pytest.raises(UserError, match="cannot be decoded"):
+        run_task(task, engine)
+    assert not files(task.output)
+
+
+@pytest.mark.parametrize("kind", ["masks", "settings", "video"])
+def test_other_input_is_not_overwritten(task, engine, kind, clip):
+    run_task(task, engine)
+    before = files(task.output)
+    if kind == "masks":
+        labels = read_label_map(clip.masks).copy()
+        labels[0, 0] = 1
+        write_label_map(clip.masks, labels)
+    elif kind == "settings":
+        engine = Engine(Config(reid=ReidConfig(enabled=False)))
+    else:
+        (clip.source / "00009.png").unlink()
+    with pytest.raises(UserError, match=f"other.*{kind}|another {kind}"):
+        run_task(task, engine)
+    assert files(task.output) == before
+    assert not run_task(task, engine, overwrite=True).skipped
+    assert len(masks(task.output)) == (LENGTH - 1 if kind == "video" else LENGTH)
+
+
+def test_an_unfinished_run_of_other_input_is_not_overwritten(task, engine):
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task, engine, emit=stop_at(9))
+    before = files(task.output)
+    assert list(before) == ["clip.vsreid"]
+    other = Engine(Config(reid=ReidConfig(rho_reid=0.9)))
+    with pytest.raises(UserError, match="unfinished run from other settings"):
+        run_task(task, other)
+    assert list(files(task.output)) == ["clip.vsreid"]
+    run_task(task, other, overwrite=True)
+    assert "clip.vsreid" not in files(task.output)
+
+
+def test_a_folder_of_something_else_is_not_overwritten(task, engine):
+    task.folder.mkdir(parents=True)
+    (task.folder / "holiday.png").write_text("mine")
+    with pytest.raises(UserError, match="holds files made from unknown input"):
+        run_task(task, engine)
+    assert list(files(task.output)) == ["clip/holiday.png"]
+
+
+def test_a_named_project_stays(task, engine, tmp_path, calls):
+    task = replace(task, project=tmp_path / "mine.vsreid")
+    run_task(task, engine)
+    with Project.open(task.project) as project:
+        assert len(project.annotation) == 2 * LENGTH
+        assert project.undo_label == "propagate"
+        assert [one.colour for one in project.instances.values()] == ["#800000", "#808000"]
+        assert len(project.runs) == 1
+    calls.propagated.clear()
+    run_task(replace(task, output=tmp_path / "again"), engine)
+    assert not calls.propagated
+    assert files(tmp_path / "again") == files(task.output)
+
+
+def test_a_named_project_of_other_work_is_refused(task, engine, tmp_path):
+    task = replace(task, project=tmp_path / "mine.vsreid")
+    run_task(task, engine)
+    before = task.project.read_bytes()
+    other = Engine(Config(reid=ReidConfig(enabled=False)))
+    with pytest.raises(UserError, match="made from other settings or weights: choose another file"):
+        run_task(replace(task, output=tmp_path / "again"), other, overwrite=True)
+    assert task.project.read_bytes() == before
+    assert not files(tmp_path / "again")
+
+
+def test_a_persons_project_in_the_way_is_kept(task, engine):
+    named = replace(task, project=task.project_file)
+    task.output.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        run_task(named, engine, emit=stop_at(9))
+    with pytest.raises(UserError, match="is in the way"):
+        run_task(task, engine, overwrite=True)
+    run_task(named, engine)
+    assert "clip.vsreid" in files(task.output)
+    assert run_task(task, engine).skipped
+    assert "clip.vsreid" in files(task.output)
+
+
+def test_a_full_disk_leaves_the_work_and_no_masks(task, engine, calls, monkeypatch):
+    def full(*_: object) -> None:
+        raise UserError("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="disk is full"):
+        patch.setattr(result, "write_label_map", full)
+        run_task(task, engine)
+    assert list(files(task.output)) == ["clip.vsreid"]
+    calls.propagated.clear()
+    run_task(task, engine)
+    assert not calls.propagated
+    assert len(masks(task.output)) == LENGTH
+
+
+def test_a_kill_just_before_the_end_is_tidied_up(task, engine, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "finish", lambda *_: None)
+        run_task(task, engine)
+    assert "clip.vsreid" in files(task.output)
+    assert run_task(task, engine).skipped
+    assert "clip.vsreid" not in files(task.output)
+
+
+def test_a_kill_in_the_moment_of_creation(task, engine):
+    task.output.mkdir()
+    task.project_file.touch()
+    run_task(task, engine)
+    assert len(masks(task.output)) == LENGTH
+
+
+def test_later_masks_bring_new_instances(task, engine, tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    labels = read_label_map(task.masks)
+    write_label_map(folder / "00000.png", np.where(labels == 1, labels, 0))
+    later = np.zeros_like(labels)
+    later[30:43, 38:51] = 3
+    write_label_map(folder / "00005.png", later)
+    run_task(replace(task, masks=folder), engine)
+    record = json.loads((task.folder / "provenance.json").read_text())
+    frames = {one["instance"]: one["frames"] for one in record["instances"]}
+    assert [cell["origin"] for cell in frames[3]] == [5] * LENGTH
+    assert frames[3][5]["pinned"]
