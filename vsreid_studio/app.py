@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
-from .cli import benchmark_clips, demo, evaluate, export, run, train
+from .cli import benchmark, benchmark_clips, demo, evaluate, export, run, train
 from .errors import UserError
 
 log = logging.getLogger(__name__)
 
-COMMANDS = (run, demo, export, evaluate, train, benchmark_clips)
+COMMANDS = (run, demo, export, evaluate, benchmark, benchmark_clips, train)
 BAD_INPUT = 2
 INTERRUPTED = 130
 """As shells report a program that Ctrl-C ended: 128 + SIGINT."""
@@ -64,7 +64,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         SystemExit: after --help or --version, or with code 2 after telling what is wrong.
     """
     parser = _parser()
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", prog="vsreid-studio")
     for command in COMMANDS:
         command.add_parser(subparsers)
     for each in subparsers.choices.values():

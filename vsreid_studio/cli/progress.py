@@ -12,6 +12,7 @@ from ..engine.types import Event, Progress, Proposal
 
 _EVERY = 10.0
 """Seconds between two lines of a log."""
+_SEARCH = "finding again"
 _PASSING = {"matching", "describing", "retrieving"}
 """Stages too short for a bar of their own; they belong to the search for lost instances."""
 
@@ -45,39 +46,38 @@ class Bar:
         if not isinstance(event, Progress):
             return
         if event.stage in _PASSING:
-            self._enter("finding again", None)
-        elif event.stage == "propagating" and self._phase == "finding again":
-            self._move(event)
+            self._enter(_SEARCH)
         else:
-            self._enter(event.stage, event)
+            # What retrievals add is a phase of its own, with another rate than the first propagation.
+            searching = event.stage == "propagating" and self._phase == _SEARCH
+            self._enter(_SEARCH if searching else event.stage)
             self._move(event)
 
-    def _enter(self, phase: str, first: Progress | None) -> None:
-        if phase == self._phase:
-            return
-        self._close()
-        self._phase = phase
+    def _enter(self, phase: str) -> None:
+        if phase != self._phase:
+            self._close()
+            self._phase = phase
+
+    def _new_bar(self, first: Progress) -> _Tqdm:
         terminal = self._stream.isatty()
-        self._bar = _Tqdm(
-            desc=f"{self._name}: {phase}",
-            total=first.total if first else None,
-            initial=first.done if first else 0,
+        return _Tqdm(
+            desc=f"{self._name}: {self._phase}",
+            total=first.total,
+            initial=first.done,
             unit=" frames",
             file=self._stream if terminal else _Lines(self._stream),
             mininterval=0.1 if terminal else _EVERY,
-            maxinterval=_EVERY,
+            miniters=1,
             delay=0 if terminal else _EVERY,
             leave=False,
             dynamic_ncols=terminal,
         )
 
     def _move(self, event: Progress) -> None:
-        assert self._bar is not None
+        if self._bar is None:
+            self._bar = self._new_bar(event)
         if self._found:
             self._bar.set_postfix_str(f"{self._found} found", refresh=False)
-        if self._bar.total is None:
-            # What was done before belongs to another bar and another rate.
-            self._bar.initial = self._bar.n = event.done
         self._bar.total = event.total
         self._bar.update(event.done - self._bar.n)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -85,13 +86,26 @@ def run_task(task: Task, engine: Engine, *, overwrite: bool = False, emit: Emit 
 
 def _work(task: Task, engine: Engine, given: Inputs, overwrite: bool, emit: Emit) -> int:
     """Propagate, find again and write; the number of retrievals accepted."""
-    writable_folder(task.output)
-    with project_of(task, given, overwrite=overwrite) as project:
+    with _output(task.output), project_of(task, given, overwrite=overwrite) as project:
         _drive(project, task, engine, given.video, emit)
         record = _record(project, engine, given)
         maps = label_maps(project.annotation, given.video.height, given.video.width)
         result.write(task.folder, maps, record)
         return sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
+
+
+@contextmanager
+def _output(folder: Path) -> Iterator[None]:
+    """A folder to write to, which does not remain where nothing came to lie in it."""
+    there = folder.exists()
+    writable_folder(folder)
+    try:
+        yield
+    except BaseException:
+        if not there:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _drive(project: Project, task: Task, engine: Engine, video: Video, emit: Emit) -> None:

@@ -24,6 +24,7 @@ from ..errors import UserError
 from .backbone import imagenet_lite0, resnet101_weights
 from .clips import read_clips, read_stills, split
 from .loop import Schedule, Trainer, batches, write_weights
+from .precision import float_depthwise
 from .views import View, ViewMaker
 
 logger = logging.getLogger(__name__)
@@ -252,6 +253,7 @@ def train(args: Namespace) -> Path:
     if args.stage == "flow":
         model.flow.load_state_dict(model.rgb.state_dict())
     model = model.to(memory_format=torch.channels_last)
+    float_depthwise(model)
     model.train()
     groups = parameter_groups(model, stage.streams)
     data = Path(args.data)
