@@ -21,6 +21,8 @@ from .clips import FLOW_SCALE, Clip, Still
 from .pictures import degrade, relight
 
 T = TypeVar("T")
+TWINS = 0.3
+"""Share of the strangers that look like the instance itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +173,7 @@ class ViewMaker:
     def _finish(self, rng: Generator, views: list[View]) -> list[View]:
         """What happens to patches of either kind: a stranger passes, the light changes, all is mirrored."""
         if rng.random() < 0.55:
-            stranger = self._cutout(rng)
+            stranger = self._stranger(rng, views)
             in_front = rng.random() < 0.7
             views = [
                 pass_by(rng, view, stranger, in_front) if rng.random() < 0.75 else view for view in views
@@ -183,6 +185,14 @@ class ViewMaker:
             lit = replace(view, patch=patch)
             done.append(mirror(lit) if mirrored else lit)
         return done
+
+    def _stranger(self, rng: Generator, views: Sequence[View]) -> Cutout:
+        """Anything, or a twin of the instance itself: what tells twins apart is the guiding map alone."""
+        model = _any(rng, views)
+        box = Box.around(model.truth > 0.5)
+        if box is None or rng.random() > TWINS:
+            return self._cutout(rng)
+        return Cutout(model.patch[box.slices], np.ascontiguousarray(model.truth[box.slices]))
 
     def _cutout(self, rng: Generator) -> Cutout:
         if self.clips and rng.random() < 0.4:
