@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 
 from vsreid_studio.engine.nets.detector import lite_detector, lite_network
 from vsreid_studio.errors import UserError
-from vsreid_studio.training import detection, loop
-from vsreid_studio.training.detection_augment import SampleMaker, visible_boxes
-from vsreid_studio.training.detection_data import (
+from vsreid_studio.training import loop
+from vsreid_studio.training.detection import recipe
+from vsreid_studio.training.detection.augment import SampleMaker, visible_boxes
+from vsreid_studio.training.detection.data import (
     CocoScenes,
     Scene,
     VocScenes,
@@ -25,7 +26,7 @@ from vsreid_studio.training.detection_data import (
     components,
     training_groups,
 )
-from vsreid_studio.training.detection_partial import PartialHeads, PartialProposals, train_partially
+from vsreid_studio.training.detection.partial import PartialHeads, PartialProposals, train_partially
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -79,7 +80,7 @@ def data(tmp_path: Path) -> Path:
 
 def arguments(*words: str):
     parser = ArgumentParser()
-    detection.add_arguments(parser)
+    recipe.add_arguments(parser)
     return parser.parse_args(words)
 
 
@@ -87,13 +88,13 @@ def arguments(*words: str):
 def blank_backbone(monkeypatch):
     torch.manual_seed(0)
     state = lite_network().backbone.net.state_dict()
-    monkeypatch.setattr(detection, "imagenet_lite0", lambda: state)
+    monkeypatch.setattr(recipe, "imagenet_lite0", lambda: state)
 
 
 def test_a_run_trains_resumes_and_writes_weights_that_load(data, tmp_path, blank_backbone, monkeypatch):
     words = ["--data", str(data), "--batch", "2", "--canvas", "64", "96"]
     straight, broken = tmp_path / "straight", tmp_path / "broken"
-    assert detection.run(arguments(*words, "--steps", "3", "--output", str(straight))) == 0
+    assert recipe.run(arguments(*words, "--steps", "3", "--output", str(straight))) == 0
     figures = json.loads((straight / "recall.json").read_text())
     assert set(figures) == {"davis2017-first-frames", "davis2016-val-visible"}
     assert all(0 <= part["recall@20"] <= part["recall@100"] <= 1 for part in figures.values())
@@ -110,9 +111,9 @@ def test_a_run_trains_resumes_and_writes_weights_that_load(data, tmp_path, blank
 
     monkeypatch.setattr(loop.Trainer, "_update", breaks)
     with pytest.raises(KeyboardInterrupt):
-        detection.train(arguments(*words, "--steps", "3", "--output", str(broken)))
+        recipe.train(arguments(*words, "--steps", "3", "--output", str(broken)))
     monkeypatch.setattr(loop.Trainer, "_update", whole)
-    detection.train(arguments(*words, "--steps", "3", "--output", str(broken)))
+    recipe.train(arguments(*words, "--steps", "3", "--output", str(broken)))
     first, second = (load_file(folder / "detector.safetensors") for folder in (straight, broken))
     assert first.keys() == second.keys() == lite_network().state_dict().keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -229,7 +230,7 @@ def test_voc_masks_are_read_without_void(tmp_path):
 
 def test_a_canvas_that_does_not_fit_the_strides_is_refused(data):
     with pytest.raises(UserError, match="32"):
-        detection.run(arguments("--data", str(data), "--output", "x", "--canvas", "60", "96"))
+        recipe.run(arguments("--data", str(data), "--output", "x", "--canvas", "60", "96"))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared data")

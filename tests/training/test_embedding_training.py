@@ -17,11 +17,12 @@ from torch.nn import functional
 from vsreid_studio.engine.nets.embedding import embedder, lite_embedding
 from vsreid_studio.engine.types import Box
 from vsreid_studio.errors import UserError
-from vsreid_studio.training import embedding, loop
-from vsreid_studio.training.embedding_augment import CropMaker
-from vsreid_studio.training.embedding_data import davis_identities, draw, strange_boxes
-from vsreid_studio.training.embedding_measure import measure
-from vsreid_studio.training.oim import UNKNOWN, OnlineInstanceMatching
+from vsreid_studio.training import loop
+from vsreid_studio.training.embedding import recipe
+from vsreid_studio.training.embedding.augment import CropMaker
+from vsreid_studio.training.embedding.data import davis_identities, draw, strange_boxes
+from vsreid_studio.training.embedding.measure import measure
+from vsreid_studio.training.embedding.oim import UNKNOWN, OnlineInstanceMatching
 
 
 @pytest.fixture(autouse=True)
@@ -143,16 +144,16 @@ def data(tmp_path: Path) -> Path:
 
 def arguments(*words: str):
     parser = ArgumentParser()
-    embedding.add_arguments(parser)
+    recipe.add_arguments(parser)
     return parser.parse_args(words)
 
 
 def test_a_run_trains_resumes_to_the_same_state_and_loads(data, tmp_path, monkeypatch):
     state = {name: value.clone() for name, value in lite_embedding().pool.net.state_dict().items()}
-    monkeypatch.setattr(embedding, "imagenet_lite0", lambda: state)
+    monkeypatch.setattr(recipe, "imagenet_lite0", lambda: state)
     words = ["--data", str(data), "--identities", "4", "--strangers", "8", "--held", "1", "--steps", "3"]
     straight, broken = tmp_path / "straight", tmp_path / "broken"
-    assert embedding.run(arguments(*words, "--output", str(straight))) == 0
+    assert recipe.run(arguments(*words, "--output", str(straight))) == 0
     figures = json.loads((straight / "measured.json").read_text())
     assert set(figures) == {"before", "after"} and figures["after"]["rank1"] == 1
     whole = loop.Trainer._update
@@ -165,9 +166,9 @@ def test_a_run_trains_resumes_to_the_same_state_and_loads(data, tmp_path, monkey
 
     monkeypatch.setattr(loop.Trainer, "_update", breaks)
     with pytest.raises(KeyboardInterrupt):
-        embedding.train(arguments(*words, "--output", str(broken)))
+        recipe.train(arguments(*words, "--output", str(broken)))
     monkeypatch.setattr(loop.Trainer, "_update", whole)
-    embedding.train(arguments(*words, "--output", str(broken)))
+    recipe.train(arguments(*words, "--output", str(broken)))
     first, second = (load_file(folder / "embedding.safetensors") for folder in (straight, broken))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -182,7 +183,7 @@ def test_the_projection_starts_at_damped_principal_components():
     network.low_precision = False
     crops = np.random.default_rng(0).integers(0, 256, (12, 128, 128, 3), dtype=np.uint8)
     crops[:, 40:90, 40:90] = np.arange(12, dtype=np.uint8)[:, None, None, None] * 20
-    embedding.start_projection(network, crops, power=1.0)
+    recipe.start_projection(network, crops, power=1.0)
     with torch.no_grad():
         features = network.pooled(torch.from_numpy(crops).permute(0, 3, 1, 2))
         projected = network.projection(features)
@@ -210,11 +211,11 @@ def test_strangers_keep_away_from_the_object():
 
 
 def test_some_sequences_are_held_out():
-    kept, held = embedding.held_out(list("abcdefghij"), 3)
+    kept, held = recipe.held_out(list("abcdefghij"), 3)
     assert len(held) == 3 and sorted(kept + held) == list("abcdefghij")
-    assert embedding.held_out(["a", "b"], 0) == (["a", "b"], [])
+    assert recipe.held_out(["a", "b"], 0) == (["a", "b"], [])
     with pytest.raises(UserError, match="held out"):
-        embedding.held_out(["a"], 1)
+        recipe.held_out(["a"], 1)
 
 
 def test_nothing_to_draw_from_is_told():
@@ -229,7 +230,7 @@ def test_measuring_a_perfect_embedding():
         def forward(self, crops):
             return functional.normalize(crops.float().mean((2, 3)) + 1e-3, dim=1)
 
-    from vsreid_studio.training.embedding_measure import Search  # noqa: PLC0415
+    from vsreid_studio.training.embedding.measure import Search  # noqa: PLC0415
 
     red, green = (np.eye(3, dtype=np.uint8)[n] * np.ones((4, 4, 1), np.uint8) for n in (0, 1))
     wrong = np.stack([np.stack([green] * 12), np.stack([red] * 12)])

@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from vsreid_studio.engine import models
 from vsreid_studio.engine.nets.lite0 import Lite0
 from vsreid_studio.errors import UserError
-from vsreid_studio.training import deform, propagation
 from vsreid_studio.training.clips import read_clips, read_stills
-from vsreid_studio.training.views import ViewMaker
+from vsreid_studio.training.propagation import deform, recipe
+from vsreid_studio.training.propagation.views import ViewMaker
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ground = rng.integers(0, 120, (96, 128, 3), dtype=np.uint8)
         for number in range(5):
             _picture(ground, 40 + 3 * number, pictures / f"{number:05d}.jpg", masks / f"{number:05d}.png")
-    for folder in propagation.STILLS:
+    for folder in recipe.STILLS:
         pictures, masks = root / "stills" / folder / "images", root / "stills" / folder / "masks"
         pictures.mkdir(parents=True)
         masks.mkdir(parents=True)
@@ -54,7 +54,7 @@ def _picture(ground: np.ndarray, x: int, picture: Path, mask: Path) -> None:
 @pytest.fixture(autouse=True)
 def random_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ImageNet weights are an extra that tests must do without."""
-    monkeypatch.setattr(propagation, "imagenet_lite0", _random_weights)
+    monkeypatch.setattr(recipe, "imagenet_lite0", _random_weights)
 
 
 def _random_weights() -> dict[str, torch.Tensor]:
@@ -63,7 +63,7 @@ def _random_weights() -> dict[str, torch.Tensor]:
 
 def _args(data: Path, output: Path, *rest: str) -> Namespace:
     parser = ArgumentParser()
-    propagation.add_arguments(parser)
+    recipe.add_arguments(parser)
     common = ["--data", str(data), "--output", str(output), "--cache", str(output / "cache")]
     small = ["--patch", "64", "--groups", "1", "--workers", "0"]
     return parser.parse_args([*rest, *common, *small])
@@ -73,7 +73,7 @@ def test_stages_run_one_after_the_other(data: Path, tmp_path: Path) -> None:
     weights: Path | None = None
     for stage in ("stills", "video", "flow", "joint"):
         init = ["--init", str(weights)] if weights else []
-        weights = propagation.train(_args(data, tmp_path / stage, stage, "--steps", "2", *init))
+        weights = recipe.train(_args(data, tmp_path / stage, stage, "--steps", "2", *init))
     assert weights is not None
     models.load_propagation("lite", torch.device("cpu"), weights)
     stills, joint = load_file(tmp_path / "stills" / weights.name), load_file(weights)
@@ -83,7 +83,7 @@ def test_stages_run_one_after_the_other(data: Path, tmp_path: Path) -> None:
 
 
 def test_loss_falls(data: Path, tmp_path: Path) -> None:
-    propagation.train(_args(data, tmp_path, "stills", "--steps", "15", "--rate", "3e-3"))
+    recipe.train(_args(data, tmp_path, "stills", "--steps", "15", "--rate", "3e-3"))
     state = torch.load(tmp_path / "last.pt", weights_only=True)
     assert state["step"] == 15
     logged = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -92,41 +92,41 @@ def test_loss_falls(data: Path, tmp_path: Path) -> None:
 
 
 def test_run_resumes_where_it_stopped(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = propagation.train(_args(data, tmp_path / "whole", "stills", "--steps", "4"))
+    whole = recipe.train(_args(data, tmp_path / "whole", "stills", "--steps", "4"))
 
     class Stopped(Exception):  # noqa: N818
         pass
 
-    update = propagation.Trainer._update
+    update = recipe.Trainer._update
 
-    def stop(self: propagation.Trainer, loss: torch.Tensor) -> None:
+    def stop(self: recipe.Trainer, loss: torch.Tensor) -> None:
         update(self, loss)
         if self.step == 2:
             self.save()
             raise Stopped
 
     with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(propagation.Trainer, "_update", stop)
-        propagation.train(_args(data, tmp_path / "parts", "stills", "--steps", "4"))
-    parts = propagation.train(_args(data, tmp_path / "parts", "stills", "--steps", "4"))
+        patch.setattr(recipe.Trainer, "_update", stop)
+        recipe.train(_args(data, tmp_path / "parts", "stills", "--steps", "4"))
+    parts = recipe.train(_args(data, tmp_path / "parts", "stills", "--steps", "4"))
     first, second = load_file(whole), load_file(parts)
     assert all(torch.allclose(first[name].float(), second[name].float(), atol=1e-3) for name in first)
 
 
 def test_other_settings_are_not_mixed_in(data: Path, tmp_path: Path) -> None:
-    propagation.train(_args(data, tmp_path, "stills", "--steps", "1"))
+    recipe.train(_args(data, tmp_path, "stills", "--steps", "1"))
     with pytest.raises(UserError, match="other settings"):
-        propagation.train(_args(data, tmp_path, "stills", "--steps", "2"))
+        recipe.train(_args(data, tmp_path, "stills", "--steps", "2"))
 
 
 def test_later_stage_needs_weights(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--init"):
-        propagation.run(_args(data, tmp_path, "joint"))
+        recipe.run(_args(data, tmp_path, "joint"))
 
 
 def test_views_follow_from_their_generator_alone(data: Path, tmp_path: Path) -> None:
     maker = ViewMaker(
-        read_stills([data / "stills" / name for name in propagation.STILLS]),
+        read_stills([data / "stills" / name for name in recipe.STILLS]),
         read_clips(data / "davis2016", ["one", "two"], tmp_path),
         64,
     )

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..engine.patches import crop, flow_patch, patch_box
-from ..engine.types import Box, Frame, Probability
+from ...engine.patches import crop, flow_patch, patch_box
+from ...engine.types import Box, Frame, Probability
+from ..clips import FLOW_SCALE, Clip, Still
+from ..pictures import degrade, relight
 from . import deform
-from .clips import FLOW_SCALE, Clip, Still
-from .pictures import degrade, relight
 
 T = TypeVar("T")
 TWINS = 0.3

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.nets.detector import SHORT_SIDE
-from ..engine.types import MAX_INSTANCE, Box, Frame, LabelMap
-from ..errors import UserError
-from .clips import read_frame, read_labels, read_stills, split
+from ...engine.nets.detector import SHORT_SIDE
+from ...engine.types import MAX_INSTANCE, Box, Frame, LabelMap
+from ...errors import UserError
+from ..clips import read_frame, read_labels, read_stills, split
 
 COMPLETE = frozenset({"coco"})
 """Folders of stills where nearly all objects are labelled; elsewhere one kind or a single one is."""

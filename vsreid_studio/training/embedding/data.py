@@ -11,10 +11,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..engine.types import Box, Frame, LabelMap
-from ..errors import UserError
-from .clips import read_frame, read_labels, read_stills
-from .detection_data import boxes_of, components
+from ...engine.types import Box, Frame, LabelMap
+from ...errors import UserError
+from ..clips import read_frame, read_labels, read_stills
+from ..detection.data import boxes_of, components
 
 MARGIN = 0.4
 """Surroundings kept on each side of an object, as a share of its size: room for jittered boxes."""

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..engine.nets.embedding import Embedding, crop_box
-from ..engine.types import Box
-from .clips import read_frame, read_labels
-from .embedding_data import strange_boxes
+from ...engine.nets.embedding import Embedding, crop_box
+from ...engine.types import Box
+from ..clips import read_frame, read_labels
+from .data import strange_boxes
 
 WRONG = 12
 """Wrong boxes a frame."""

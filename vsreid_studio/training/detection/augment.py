@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..engine.types import Frame, LabelMap
-from .detection_data import Scene, boxes_of
-from .pictures import degrade, relight
+from ...engine.types import Frame, LabelMap
+from ..pictures import degrade, relight
+from .data import Scene, boxes_of
 
 GREY = (127, 127, 127)
 """What the networks read as zero."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..engine.types import Frame
-from .embedding_data import Crops, ObjectView, draw
-from .pictures import degrade, relight
+from ...engine.types import Frame
+from ..pictures import degrade, relight
+from .data import Crops, ObjectView, draw
 
 
 class CropMaker:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from ..engine.types import Box, Probability
+from ...engine.types import Box, Probability
 
 
 def smooth_field(rng: Generator, height: int, width: int, cells: int, strength: float) -> Probability:

@@ -16,17 +16,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 
-from ..engine.nets.detector import Detector, lite_detector, lite_network
-from ..engine.nets.lite0 import freeze_norms
-from ..engine.types import Box
-from ..errors import UserError
-from .backbone import imagenet_lite0
-from .clips import split
-from .detection_augment import SampleMaker
-from .detection_data import CocoScenes, Scene, VocScenes, boxes_of, read_sequences, training_groups
-from .detection_partial import train_partially
-from .loop import Schedule, Trainer, batches
-from .precision import float_depthwise
+from ...engine.nets.detector import Detector, lite_detector, lite_network
+from ...engine.nets.lite0 import freeze_norms
+from ...engine.types import Box
+from ...errors import UserError
+from ..backbone import imagenet_lite0
+from ..clips import split
+from ..loop import Schedule, Trainer, batches
+from ..precision import float_depthwise
+from .augment import SampleMaker
+from .data import CocoScenes, Scene, VocScenes, boxes_of, read_sequences, training_groups
+from .partial import train_partially
 
 logger = logging.getLogger(__name__)
 

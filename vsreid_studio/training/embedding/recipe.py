@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..engine.nets.embedding import Embedding, lite_embedding
-from ..engine.nets.lite0 import freeze_norms
-from ..errors import UserError
-from .backbone import imagenet_lite0
-from .clips import split
-from .embedding_augment import CropMaker
-from .embedding_data import Crops, ObjectView, davis_identities, still_identities
-from .embedding_measure import Search, embed, measure, read_search
-from .loop import Schedule, Trainer, batches
+from ...engine.nets.embedding import Embedding, lite_embedding
+from ...engine.nets.lite0 import freeze_norms
+from ...errors import UserError
+from ..backbone import imagenet_lite0
+from ..clips import split
+from ..loop import Schedule, Trainer, batches
+from ..precision import float_depthwise
+from .augment import CropMaker
+from .data import Crops, ObjectView, davis_identities, still_identities
+from .measure import Search, embed, measure, read_search
 from .oim import OnlineInstanceMatching
-from .precision import float_depthwise
 
 logger = logging.getLogger(__name__)
 
