@@ -80,6 +80,8 @@ def batches(make: Callable[[int], Any], start: int, steps: int, workers: int) ->
         sampler=range(start, steps),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
+        # Of its own: else it draws from the one that a resumed run must find as it was left.
+        generator=torch.Generator(),
     )
     return iter(loader)
 
