@@ -1,0 +1,1 @@
+"""The window: everything that shows or asks. The only room that imports Qt."""
