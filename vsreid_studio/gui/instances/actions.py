@@ -1,0 +1,98 @@
+"""What can be done to the selected instance, as actions with keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QWidget
+
+from ...project import Instance
+
+KEYED = range(1, 10)
+"""Instances that a digit key selects."""
+
+
+class InstanceActions:
+    """The actions of an `InstancePanel`; keys may be set anew by whoever reads the key file.
+
+    Those of the list act while the focus is in the panel. Only the digits and `add` act everywhere in the
+    window; add them to the window too when the panel may float.
+
+    Attributes:
+        add, rename, recolour, hide, lock, move_up, move_down: as they are named.
+        absent, delete_range, delete: what takes masks away.
+        merge_menu: filled when it is about to show.
+        select: the action of each digit, by instance number.
+    """
+
+    def __init__(self, panel: QWidget) -> None:
+        self._panel = panel
+        self.add = self._new("Add instance", "Ctrl+Shift+N", everywhere=True)
+        self.rename = self._new("Rename", "F2")
+        self.recolour = self._new("Change colour …", "")
+        self.hide = self._new("Hide", "Ctrl+H")
+        self.lock = self._new("Lock", "Ctrl+L")
+        self.move_up = self._new("Move up", "Alt+Up")
+        self.move_down = self._new("Move down", "Alt+Down")
+        self.absent = self._new("Not in this frame", "")
+        self.delete_range = self._new("Delete in a range of frames …", "")
+        self.delete = self._new("Delete …", "Del")
+        self.merge_menu = QMenu("Merge into", panel)
+        self.select = {n: self._new(f"Select instance {n}", str(n), everywhere=True) for n in KEYED}
+
+    def follow(self, chosen: Instance | None, *, first: bool, last: bool, alone: bool) -> None:
+        """Enable what makes sense for the chosen instance.
+
+        Args:
+            chosen: None disables all but `add`.
+            first, last: whether it is listed first or last.
+            alone: whether there is no other.
+        """
+        for action in (self.rename, self.recolour, self.hide, self.lock, self.delete):
+            action.setEnabled(chosen is not None)
+        # A lock guards the masks; looks and name may change.
+        unlocked = chosen is not None and not chosen.locked
+        for action in (self.absent, self.delete_range, self.delete):
+            action.setEnabled(unlocked)
+        self.merge_menu.setEnabled(unlocked and not alone)
+        self.move_up.setEnabled(chosen is not None and not first)
+        self.move_down.setEnabled(chosen is not None and not last)
+        self.hide.setText("Show" if chosen is not None and chosen.hidden else "Hide")
+        self.lock.setText("Unlock" if chosen is not None and chosen.locked else "Lock")
+
+    def fill(self, menu: QMenu) -> None:
+        """Put everything but `add` and the digits into a menu."""
+        menu.addActions([self.rename, self.recolour, self.hide, self.lock])
+        menu.addSeparator()
+        menu.addActions([self.move_up, self.move_down])
+        menu.addSeparator()
+        menu.addAction(self.absent)
+        menu.addMenu(self.merge_menu)
+        menu.addSeparator()
+        menu.addActions([self.delete_range, self.delete])
+
+    def offer_merges(self, pairs: Iterable[tuple[Instance, Instance]]) -> list[tuple[QAction, int, int]]:
+        """Fill the merge menu; each action with the numbers of what would go and what would stay."""
+        self.merge_menu.clear()
+        offered = []
+        for source, target in pairs:
+            # An ampersand in a name is no mnemonic.
+            action = self.merge_menu.addAction(f"{source.name} → {target.name}".replace("&", "&&"))
+            action.setEnabled(not (source.locked or target.locked))
+            offered.append((action, source.number, target.number))
+        return offered
+
+    def _new(self, text: str, key: str, *, everywhere: bool = False) -> QAction:
+        action = QAction(text, self._panel)
+        action.setShortcut(QKeySequence(key))
+        contexts = Qt.ShortcutContext
+        action.setShortcutContext(
+            contexts.WindowShortcut if everywhere else contexts.WidgetWithChildrenShortcut
+        )
+        action.setAutoRepeat(False)
+        if not everywhere and key:
+            action.setShortcutVisibleInContextMenu(True)
+        self._panel.addAction(action)
+        return action
