@@ -19,7 +19,6 @@ class PropagationConfig:
 
     Attributes:
         size: which networks, 'lite' (CPU) or 'paper' (GPU).
-        enlarge: how much Box(P > 0.5) grows on each side before the crop, as a share of its size.
         scales: patch sizes averaged over, as factors of the network's own.
         flip: also average over the mirrored patch.
         template: let N_mp read the memory of checkpoints.
@@ -32,7 +31,6 @@ class PropagationConfig:
     """
 
     size: Literal["lite", "paper"] = "lite"
-    enlarge: float = 0.15
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     template: bool = True

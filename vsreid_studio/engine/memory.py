@@ -28,6 +28,7 @@ class Memory:
         self._video = video
         self._network = network
         self._config = config
+        self._size = SIZES[config.size]
         self._known: dict[CellKey, tuple[SoftMask, MemoryEntry]] = {}
 
     def entries(self, annotation: Annotation, instance: int, frame: int) -> list[MemoryEntry]:
@@ -70,12 +71,12 @@ class Memory:
     @torch.inference_mode()
     def _memorise(self, annotation: Annotation, key: CellKey, mask: SoftMask) -> MemoryEntry:
         tight = mask.hard_box or mask.box
-        box = patch_box(tight, self._video.height, self._video.width, self._config.enlarge)
+        box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
         others = np.zeros((box.height, box.width), np.float32)
         for number, other in annotation.frame_masks(key.frame).items():
             if number != key.instance:
                 np.maximum(others, other.inside(box), out=others)
-        size = SIZES[self._config.size].patch
+        size = self._size.patch
         maps = np.stack([fit(mask.inside(box), size), fit(others, size)], 2)[None]
         stream = self._network.rgb
         like = stream.log_sharpness

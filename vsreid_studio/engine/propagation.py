@@ -64,7 +64,7 @@ class NetworkPropagation:
             if tight is None:
                 found[instance] = Prediction(SoftMask.empty(), _sure_of_nothing(guides[instance]))
             else:
-                box = patch_box(tight, self._video.height, self._video.width, self._config.enlarge)
+                box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
                 requests.append(_request(instance, box, guides[instance].inside(box), guides))
         # What moved from source to target, seen on the target's pixels.
         predicted = self._predict(annotation, target, requests, -back)
@@ -77,8 +77,7 @@ class NetworkPropagation:
         own = template.hard_box or template.box
         guide = cv2.resize(template.inside(own), (box.width, box.height), interpolation=cv2.INTER_LINEAR)
         placed = SoftMask.from_dense(guide, (box.x0, box.y0))
-        last = self._video.length - 1
-        flow = self._flow.between(frame, frame + 1) if frame < last else -self._flow.between(frame, frame - 1)
+        flow = self._own_flow(frame)
         found = self._at(annotation, frame, placed, box, instance, flow)
         for _ in range(self._config.recovery_rounds - 1):
             tight = found.mask.hard_box
@@ -87,11 +86,31 @@ class NetworkPropagation:
             found = self._at(annotation, frame, found.mask, tight, instance, flow)
         return found
 
+    def segment(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+        """N_mp in a box that a person drew, guided by the ellipse that fills it, then by what it found."""
+        y, x = np.ogrid[-1 : 1 : box.height * 1j, -1 : 1 : box.width * 1j]
+        guide = SoftMask.from_dense(x**2 + y**2 <= 1, (box.x0, box.y0))
+        flow = self._own_flow(frame)
+        found = self._at(annotation, frame, guide, box, instance, flow)
+        for _ in range(self._config.recovery_rounds - 1):
+            if not found.mask.area:
+                break
+            found = self._at(annotation, frame, found.mask, box, instance, flow)
+        return found
+
+    def _own_flow(self, frame: int) -> Flow:
+        """What moves in a frame: to the next one, or for the last one as it came from the one before."""
+        if frame < self._video.length - 1:
+            return self._flow.between(frame, frame + 1)
+        if frame:
+            return -self._flow.between(frame, frame - 1)
+        return np.zeros((self._video.height, self._video.width, 2), np.float32)
+
     def _at(
         self, annotation: Annotation, frame: int, guide: SoftMask, tight: Box, instance: int, flow: Flow
     ) -> Prediction:
         """N_mp around one box of a frame, the other instances' present maps beside it."""
-        box = patch_box(tight, self._video.height, self._video.width, self._config.enlarge)
+        box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
         maps = annotation.frame_masks(frame)
         request = _request(instance, box, guide.inside(box), maps)
         return self._predict(annotation, frame, [request], flow)[instance]

@@ -156,7 +156,7 @@ class ViewMaker:
         """Crop everything by the guide's box, as propagation does."""
         height, width = truth.shape
         box = Box.around(guide > 0.5) or Box.around(truth > 0.5) or _anywhere(rng, height, width)
-        box = patch_box(box, height, width, float(rng.uniform(0.08, 0.3)))
+        box = patch_box(box, height, width, float(rng.uniform(0.12, 0.4)))
         if box.width < 8 or box.height < 8:
             box = Box(0, 0, width, height)
         half = self.size // 2
