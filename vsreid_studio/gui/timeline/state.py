@@ -1,0 +1,136 @@
+"""What the timeline shows: one plain object that the view fills and the painters read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.annotation import Annotation
+from ...engine.types import CellKey, Change
+from .look import Look
+from .spans import CHECKPOINT, Track
+from .types import BoxState, Row, TimelineBox
+
+
+class Boxes:
+    """The retrieved instances of one row, by frame.
+
+    Attributes:
+        frames: (n,) intp, ascending.
+        items: the boxes, in the same order.
+    """
+
+    def __init__(self, items: Iterable[TimelineBox] = ()) -> None:
+        self.items = sorted(items, key=lambda box: box.key.frame)
+        self.frames = np.array([box.key.frame for box in self.items], np.intp)
+
+    def within(self, first: int, stop: int) -> list[TimelineBox]:
+        """Those in frames first..stop-1."""
+        left, right = np.searchsorted(self.frames, (first, stop))
+        return self.items[left:right]
+
+
+@dataclass
+class TimelineState:
+    """All that is shown, apart from zoom and scroll position.
+
+    Attributes:
+        look: colours and sizes.
+        annotation: read only; whoever owns it applies a change and then tells of it.
+        length: frames of the video.
+        frame: where the playhead is.
+        selected: the instance that is plotted, None for none.
+        rows: the instances, from top to bottom.
+        tracks: their cells as arrays.
+        boxes: retrieved instances by row.
+        hatched: frames that an acceptance would overwrite, as (first, stop), by row.
+        similarity: (n,) best similarity of each frame's candidates by instance, NaN where unknown.
+        chosen: the range selected, first and last frame, or None.
+        running: the frames that the engine is at work on, or None.
+    """
+
+    look: Look
+    annotation: Annotation
+    length: int = 0
+    frame: int = 0
+    selected: int | None = None
+    rows: tuple[Row, ...] = ()
+    tracks: dict[int, Track] = field(default_factory=dict)
+    boxes: dict[int, Boxes] = field(default_factory=dict)
+    hatched: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    similarity: dict[int, NDArray[np.floating]] = field(default_factory=dict)
+    chosen: tuple[int, int] | None = None
+    running: range | None = None
+
+    def load(self, annotation: Annotation, rows: Sequence[Row]) -> None:
+        """Read a whole annotation."""
+        self.annotation, self.rows = annotation, tuple(rows)
+        self.tracks = {k: Track(self.length, annotation.row(k)) for k in annotation.instances}
+
+    def follow(self, change: Change) -> dict[int, list[int]]:
+        """Read the cells of a change anew; the frames touched, by instance."""
+        touched: dict[int, list[int]] = {}
+        for key in change.after:
+            touched.setdefault(key.instance, []).append(key.frame)
+        for instance, frames in touched.items():
+            row = self.annotation.row(instance)
+            if instance in self.tracks:
+                self.tracks[instance].update(frames, row)
+            else:
+                self.tracks[instance] = Track(self.length, row)
+        return touched
+
+    def place(self, boxes: Iterable[TimelineBox]) -> None:
+        """Sort retrieved instances into their rows."""
+        sorted_in: dict[int, list[TimelineBox]] = {}
+        for box in boxes:
+            sorted_in.setdefault(box.key.instance, []).append(box)
+        self.boxes = {instance: Boxes(items) for instance, items in sorted_in.items()}
+
+    def row(self, instance: int | None) -> Row | None:
+        """The row of an instance."""
+        return next((row for row in self.rows if row.number == instance), None)
+
+    def box(self, key: CellKey) -> TimelineBox | None:
+        """The box in a cell."""
+        boxes = self.boxes.get(key.instance)
+        found = boxes.within(key.frame, key.frame + 1) if boxes else []
+        return found[0] if found else None
+
+    def checkpoint(self, step: int) -> int | None:
+        """The next checkpoint after the current frame, or with step -1 the one before.
+
+        Of the selected instance, or of all when none is selected.
+        """
+        numbers = [self.selected] if self.selected is not None else [row.number for row in self.rows]
+        tracks = [self.tracks[k] for k in numbers if k in self.tracks]
+        if step > 0:
+            after = [track.flagged(CHECKPOINT, self.frame + 1) for track in tracks]
+            return min((int(frames[0]) for frames in after if frames.size), default=None)
+        before = [track.flagged(CHECKPOINT, 0, self.frame) for track in tracks]
+        return max((int(frames[-1]) for frames in before if frames.size), default=None)
+
+    def waiting(self, step: int, current: CellKey | None) -> CellKey | None:
+        """The next waiting retrieval, or with step -1 the previous one; past the end, from the start again.
+
+        Args:
+            current: the one reached last; counts only while the playhead is at its frame.
+        """
+        shown = {row.number for row in self.rows}
+        keys = sorted(
+            box.key
+            for number in shown & self.boxes.keys()
+            for box in self.boxes[number].items
+            if box.state is BoxState.WAITING
+        )
+        if not keys:
+            return None
+        if current is None or current.frame != self.frame:
+            # Neither side of the frame has been passed yet, so what waits in it comes first.
+            current = CellKey(self.frame, -1 if step > 0 else 1000)
+        rest = [key for key in keys if (key > current if step > 0 else key < current)]
+        order = (rest or keys) if step > 0 else (rest or keys)[::-1]
+        return order[0]

@@ -1,0 +1,179 @@
+"""The plot of the selected instance: area, confidence and best similarity of each frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+
+from .axis import TimeAxis
+from .columns import reduce
+from .look import Look, fade, mix
+from .spans import FILLED
+from .state import TimelineState
+from .surface import Surface
+
+_BUDGET = 0.004
+"""Seconds that counting areas may hold up the window at a time."""
+_AT_ONCE = 16
+"""Changed frames of which the area is counted at once."""
+
+
+class Curve(StrEnum):
+    """What can be plotted."""
+
+    AREA = "area"
+    CONFIDENCE = "confidence"
+    SIMILARITY = "similarity"
+
+
+class Strip(Surface):
+    """Three curves over the same frames as the rows; each can be switched off.
+
+    Counting the pixels of ten thousand maps takes long, so areas appear little by little.
+
+    Attributes:
+        shown: the curves that are on.
+    """
+
+    def __init__(self, state: TimelineState, axis: TimeAxis) -> None:
+        super().__init__(state, axis)
+        self.shown = set(Curve)
+        self._area: NDArray[np.float64] = np.zeros(0)
+        self._todo: list[int] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._count_some)
+
+    def sizeHint(self) -> QSize:
+        """As high as the look says."""
+        return QSize(200, self.state.look.strip)
+
+    def show_curve(self, curve: Curve, on: bool) -> None:
+        """Switch a curve on or off."""
+        (self.shown.add if on else self.shown.discard)(curve)
+        self.refresh()
+
+    def reload(self) -> None:
+        """Plot the selected instance anew."""
+        self._area = np.full(self.state.length, np.nan)
+        track = self.state.tracks.get(self.state.selected or 0)
+        # Taken from the end, so the earliest comes first.
+        self._todo = track.flagged(FILLED)[::-1].tolist() if track else []
+        (self._timer.start if self._todo else self._timer.stop)()
+        self.refresh()
+
+    def follow(self, frames: Iterable[int]) -> None:
+        """Take in cells of the selected instance that changed."""
+        touched = [frame for frame in frames if 0 <= frame < len(self._area)]
+        self._area[touched] = np.nan
+        for frame in touched[:_AT_ONCE]:
+            self._count(frame)
+        if touched[_AT_ONCE:]:
+            self._todo += touched[_AT_ONCE:]
+            self._timer.start()
+        self.refresh()
+
+    def values(self, curve: Curve) -> NDArray[np.floating]:
+        """A curve of the selected instance: (n,), NaN where unknown; areas in pixels."""
+        nothing = np.full(self.state.length, np.nan)
+        track = self.state.tracks.get(self.state.selected or 0)
+        if curve is Curve.SIMILARITY:
+            return self.state.similarity.get(self.state.selected or 0, nothing)
+        if track is None:
+            return nothing
+        if curve is Curve.CONFIDENCE:
+            return np.where(track.flags & FILLED, track.confidence, np.nan)
+        return self._area
+
+    def paint_content(self, painter: QPainter) -> None:
+        """Paint the curves that are on, area as a filled ground under the lines."""
+        look = self.state.look
+        self._scale_lines(painter, look)
+        row = self.state.row(self.state.selected)
+        if row is None:
+            painter.setPen(look.muted)
+            painter.setFont(look.small)
+            hint = "Select an instance to plot its area, confidence and similarity"
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, hint)
+            return
+        for curve in Curve:
+            if curve in self.shown:
+                for line in self._lines(curve):
+                    draw_curve(painter, curve, line, self.height() - 4 * look.unit, row.colour, look)
+
+    def _scale_lines(self, painter: QPainter, look: Look) -> None:
+        painter.setPen(QPen(look.faint, look.unit))
+        for share in (0.0, 0.5, 1.0):
+            y = round(self._y(share)) + 0.5
+            painter.drawLine(QLineF(0, y, self.width(), y))
+        painter.fillRect(QRectF(0, self.height() - 1, self.width(), 1), mix(look.muted, look.base, 0.5))
+
+    def _y(self, value: float) -> float:
+        room = 4 * self.state.look.unit
+        return self.height() - room - value * (self.height() - 2 * room)
+
+    def _lines(self, curve: Curve) -> Iterable[QPolygonF]:
+        """The curve in pixels, cut where values are unknown."""
+        values = self.values(curve)
+        if not len(values):
+            return
+        if self.axis.scale >= 1:
+            seen = self.axis.visible()
+            frames, part = np.arange(seen.start, seen.stop), values[seen.start : seen.stop]
+            x = self.axis.x(0) + (frames + 0.5) * self.axis.scale
+        else:
+            # Of many frames in one pixel the weakest confidence and the strongest similarity matter.
+            by = np.fmin if curve is Curve.CONFIDENCE else np.fmax
+            part = reduce(values, self.columns(), by)
+            x = (np.arange(len(part)) + 0.5) / self.devicePixelRatioF()
+        top = 1.0
+        if curve is Curve.AREA:
+            known = values[np.isfinite(values)]
+            top = float(known.max(initial=1.0))
+        y = self._y(0) + np.clip(part / top, 0, 1) * (self._y(1) - self._y(0))
+        finite = np.concatenate(([False], np.isfinite(y), [False]))
+        edges = np.flatnonzero(finite[1:] != finite[:-1])
+        for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            pairs = zip(x[start:stop].tolist(), y[start:stop].tolist(), strict=True)
+            yield QPolygonF([QPointF(*pair) for pair in pairs])
+
+    def _count(self, frame: int) -> None:
+        cell = self.state.annotation.get(frame, self.state.selected or 0)
+        area = cell.mask.area if cell is not None else 0
+        self._area[frame] = area or np.nan
+
+    def _count_some(self) -> None:
+        until = time.perf_counter() + _BUDGET
+        while self._todo and time.perf_counter() < until:
+            self._count(self._todo.pop())
+        if not self._todo:
+            self._timer.stop()
+        self.refresh()
+
+
+def draw_curve(
+    painter: QPainter, curve: Curve, line: QPolygonF, ground: float, colour: QColor, look: Look
+) -> None:
+    """Draw one piece of a curve; the three differ in stroke, not in colour alone.
+
+    Args:
+        ground: y of the value 0.
+    """
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if curve is Curve.AREA:
+        path = QPainterPath(QPointF(line.first().x(), ground))
+        path.addPolygon(line)
+        path.lineTo(line.last().x(), ground)
+        painter.fillPath(path, fade(colour, 0.3))
+        painter.setPen(QPen(fade(colour, 0.6), look.unit))
+    elif curve is Curve.CONFIDENCE:
+        painter.setPen(QPen(look.text, 1.5 * look.unit))
+    else:
+        painter.setPen(QPen(mix(look.text, look.base, 0.25), 1.5 * look.unit, Qt.PenStyle.DotLine))
+    painter.drawPolyline(line)

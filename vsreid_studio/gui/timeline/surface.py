@@ -1,0 +1,202 @@
+"""The base of ruler, plot and rows: a kept picture under a moving playhead, and the gestures on it."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum, auto
+
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from .axis import PAD, TimeAxis
+from .columns import Columns
+from .look import fade
+from .state import TimelineState
+
+_NOTCH = 120
+"""Units of a wheel's angle in one notch."""
+_ZOOM = 1.25
+"""Zoom of one notch."""
+_SLACK = 3
+"""Pixels that a press may move and still be a click."""
+
+
+class _Drag(Enum):
+    SCRUB = auto()
+    RANGE = auto()
+    PAN = auto()
+
+
+class Surface(QWidget):
+    """Paints along the time axis and turns the mouse into gestures.
+
+    The picture of the content is kept, so that a moving playhead costs one copy of a strip of it.
+
+    Signals:
+        pressed(QPoint): the left button went down without Shift, before anything else is told.
+        scrubbed(int): the playhead is dragged to a frame.
+        range_dragged(int, int): frames between the press with Shift and the mouse, both included.
+        range_dropped(bool): it is over; whether the mouse had moved.
+        panned(QPoint): the content is to follow the mouse by so many pixels.
+        hovered(QPoint): the mouse moved without a button.
+        left(): the mouse is gone.
+    """
+
+    pressed = Signal(QPoint)
+    scrubbed = Signal(int)
+    range_dragged = Signal(int, int)
+    range_dropped = Signal(bool)
+    panned = Signal(QPoint)
+    hovered = Signal(QPoint)
+    left = Signal()
+
+    def __init__(self, state: TimelineState, axis: TimeAxis, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state, self.axis = state, axis
+        self._picture: QPixmap | None = None
+        self._drag: _Drag | None = None
+        self._from = self._last = QPoint()
+        self._anchor = 0
+        self._moved = False
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        axis.changed.connect(self.refresh)
+
+    @property
+    def dragging(self) -> bool:
+        """Whether a button is held on it."""
+        return self._drag is not None
+
+    def paint_content(self, painter: QPainter) -> None:
+        """Paint everything but playhead and range."""
+        raise NotImplementedError
+
+    def frame_under(self, place: QPoint) -> int:
+        """The frame that a press goes to."""
+        return self.axis.frame_at(place.x())
+
+    def refresh(self) -> None:
+        """Paint the content anew."""
+        self._picture = None
+        self.update()
+
+    def columns(self, seams: bool = False) -> Columns:
+        """The frames under each column of device pixels."""
+        ratio = self.devicePixelRatioF()
+        left = self.axis.first - PAD / self.axis.scale
+        width = math.ceil(self.width() * ratio)
+        return Columns.of(left, self.axis.scale * ratio, width, self.axis.length, seams)
+
+    def move_playhead(self, *frames: int) -> None:
+        """Repaint the strips where the playhead was and is."""
+        half = math.ceil(self.axis.scale / 2 + self.state.look.names)
+        for frame in frames:
+            self.update(QRect(round(self.axis.centre(frame)) - half, 0, 2 * half, self.height()))
+
+    def picture(self) -> QPixmap:
+        """The content, painted now if anything changed."""
+        ratio = self.devicePixelRatioF()
+        if self._picture is None or self._picture.devicePixelRatio() != ratio:
+            size = self.size() * ratio
+            self._picture = QPixmap(max(1, math.ceil(size.width())), max(1, math.ceil(size.height())))
+            self._picture.setDevicePixelRatio(ratio)
+            self._picture.fill(self.state.look.base)
+            painter = QPainter(self._picture)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self.paint_content(painter)
+            painter.end()
+        return self._picture
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Copy the picture and paint what moves on top."""
+        picture = self.picture()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.drawPixmap(0, 0, picture)
+        self.paint_over(painter)
+        painter.end()
+
+    def paint_over(self, painter: QPainter) -> None:
+        """Paint the range chosen and the playhead."""
+        look, axis = self.state.look, self.axis
+        if not axis.length:
+            return
+        if self.state.chosen is not None:
+            first, last = self.state.chosen
+            left, right = axis.x(first), axis.x(last + 1)
+            painter.fillRect(
+                QRect(round(left), 0, round(right - left), self.height()), fade(look.accent, 0.2)
+            )
+            painter.setPen(QPen(fade(look.accent, 0.8), look.unit))
+            for x in (round(left) + 0.5, round(right) - 0.5):
+                painter.drawLine(round(x), 0, round(x), self.height())
+        x = axis.centre(self.state.frame)
+        if axis.scale > 4:
+            cell = QRect(round(axis.x(self.state.frame)), 0, round(axis.scale), self.height())
+            painter.fillRect(cell, fade(look.accent, 0.16))
+        painter.setPen(QPen(look.accent, 1.6 * look.unit))
+        painter.drawLine(round(x), 0, round(x), self.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Paint anew at the new size."""
+        self._picture = None
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Tell that the mouse is gone."""
+        self.left.emit()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to scrub, to choose a range or to pan."""
+        if self._drag is not None or not self.axis.length:
+            return
+        self._from = self._last = event.position().toPoint()
+        self._anchor = self.axis.frame_at(self._from.x())
+        self._moved = False
+        if event.button() is Qt.MouseButton.MiddleButton:
+            self._drag = _Drag.PAN
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif event.button() is Qt.MouseButton.LeftButton:
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self._drag = _Drag.RANGE
+            else:
+                self._drag = _Drag.SCRUB
+                self.pressed.emit(self._from)
+                self.scrubbed.emit(self.frame_under(self._from))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with what the press began."""
+        place = event.position().toPoint()
+        step, self._last = place - self._last, place
+        self._moved = self._moved or abs(place.x() - self._from.x()) > _SLACK
+        if self._drag is None:
+            self.hovered.emit(place)
+        elif self._drag is _Drag.PAN:
+            self.panned.emit(step)
+        elif self._drag is _Drag.SCRUB:
+            # A shaky click on a box must stay in the box's frame.
+            if self._moved:
+                self.scrubbed.emit(self.axis.frame_at(place.x()))
+        elif self._moved:
+            here = self.axis.frame_at(place.x())
+            self.range_dragged.emit(min(self._anchor, here), max(self._anchor, here))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End it."""
+        drag, self._drag = self._drag, None
+        self.unsetCursor()
+        if drag is _Drag.RANGE:
+            self.range_dropped.emit(self._moved)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom time at the mouse; sideways, or with Shift, scroll it."""
+        angle = event.angleDelta()
+        sideways = angle.x()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            sideways = sideways or angle.y()
+        if sideways:
+            fine = event.pixelDelta().x()
+            self.axis.scroll(-(fine or sideways))
+        elif angle.y():
+            self.axis.zoom(_ZOOM ** (angle.y() / _NOTCH), event.position().x())
+        event.accept()
