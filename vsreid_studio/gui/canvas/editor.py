@@ -1,0 +1,156 @@
+"""What the tools' effects do to the masks of the frame, and whether they may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from PySide6.QtCore import QObject, Signal
+
+from ...engine.types import Box, SoftMask
+from .options import ToolOptions
+from .picture import Picture
+from .shapes import without_holes, without_specks
+from .stroke import Stroke
+from .tools import Abort, Area, Begin, DrawBox, Effect, End, Line
+
+NO_PICTURE = "There is no picture to draw on yet."
+NOTHING_SELECTED = "Choose an instance to draw first, or add one."
+LOCKED = "This instance is locked: unlock it to change it."
+HIDDEN = "This instance is hidden: show it to change it."
+
+
+class Editor(QObject):
+    """Changes one frame's masks, and tells of each change once it is whole.
+
+    Attributes:
+        picture: shows the masks, with the stroke under way.
+        options: how the tools draw.
+
+    Signals:
+        edited(instance, SoftMask, label): the new map of an instance, once a stroke.
+        box_drawn(instance, Box): inside the frame, not empty.
+        refused(reason): why nothing was done, a sentence.
+        changed(Box): the part of the frame that has to be drawn anew.
+    """
+
+    edited = Signal(int, object, str)
+    box_drawn = Signal(int, object)
+    refused = Signal(str)
+    changed = Signal(object)
+
+    def __init__(self, picture: Picture, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.picture = picture
+        self.options = ToolOptions()
+        self._masks: dict[int, SoftMask] = {}
+        self._hidden: frozenset[int] = frozenset()
+        self._locked: frozenset[int] = frozenset()
+        self._selected: int | None = None
+
+    @property
+    def selected(self) -> int | None:
+        """The instance that is drawn, if any."""
+        return self._selected
+
+    def set_masks(self, masks: Mapping[int, SoftMask], hidden: Collection[int]) -> None:
+        """Replace the frame's masks. A stroke under way goes on, over the newer map of its instance."""
+        self._masks, self._hidden = dict(masks), frozenset(hidden)
+        stroke = self.picture.stroke
+        if stroke:
+            stroke.base = self._masks.get(stroke.instance, SoftMask.empty())
+        self.changed.emit(self.picture.set_masks(self._visible()))
+
+    def set_selected(self, instance: int | None) -> None:
+        """Choose which instance is drawn."""
+        self._selected = instance
+
+    def set_locked(self, locked: Collection[int]) -> None:
+        """Choose which instances may not be changed."""
+        self._locked = frozenset(locked)
+
+    def may_change(self, instance: int | None) -> bool:
+        """Whether an instance can be changed now; emits `refused` if not."""
+        reason = self._objection(instance)
+        if reason:
+            self.refused.emit(reason)
+        return not reason
+
+    def apply(self, effect: Effect) -> None:
+        """Do what a tool asks for. Strokes are only begun after `may_change`."""
+        match effect:
+            case Begin(label, removes):
+                self._begin(label, removes)
+            case Line(start, end) if self.picture.stroke:
+                self._painted(self.picture.stroke.line(start, end, self.options.size))
+            case Area(points) if self.picture.stroke:
+                self._painted(self.picture.stroke.area(points))
+            case End():
+                self._end()
+            case Abort() if self.picture.stroke:
+                touched, self.picture.stroke = self.picture.stroke.touched, None
+                self._painted(touched)
+            case DrawBox(box):
+                inside = box.intersect(self.picture.bounds)
+                if inside.area and self._selected is not None:
+                    self.box_drawn.emit(self._selected, inside)
+
+    def fill_holes(self, instance: int) -> None:
+        """Give an instance all that its map encloses."""
+        self._mend(instance, without_holes, "Fill holes", "There are no holes to fill.")
+
+    def remove_specks(self, instance: int, least_area: int) -> None:
+        """Take from an instance its pieces of fewer pixels than `least_area`, but never the largest."""
+        self._mend(
+            instance,
+            lambda mask: without_specks(mask, least_area),
+            "Remove specks",
+            "There are no specks to remove.",
+        )
+
+    def _objection(self, instance: int | None) -> str:
+        if not self.picture.bounds.area:
+            return NO_PICTURE
+        if instance is None:
+            return NOTHING_SELECTED
+        if instance in self._locked:
+            return LOCKED
+        return HIDDEN if instance in self._hidden else ""
+
+    def _visible(self) -> dict[int, SoftMask]:
+        return {number: mask for number, mask in self._masks.items() if number not in self._hidden}
+
+    def _begin(self, label: str, removes: bool) -> None:
+        if self._selected is None:
+            return
+        base = self._masks.get(self._selected, SoftMask.empty())
+        self.picture.stroke = Stroke(self._selected, base, self.picture.size, label, removes=removes)
+
+    def _end(self) -> None:
+        stroke, self.picture.stroke = self.picture.stroke, None
+        if stroke is None:
+            return
+        mask = stroke.result()
+        if mask.same(stroke.base):
+            # The overlay may still hold pixels composed with the stroke.
+            self._painted(stroke.touched)
+            return
+        self._masks[stroke.instance] = mask
+        # Already composed or noted as changed, so that no more than the stroke is drawn anew.
+        self.picture.masks = self._visible()
+        self.edited.emit(stroke.instance, mask, stroke.label)
+
+    def _mend(self, instance: int, mend: Callable[[SoftMask], SoftMask], label: str, needless: str) -> None:
+        if not self.may_change(instance):
+            return
+        old = self._masks.get(instance, SoftMask.empty())
+        new = mend(old)
+        if new.same(old):
+            self.refused.emit(needless)
+            return
+        self._masks[instance] = new
+        self.changed.emit(self.picture.set_masks(self._visible()))
+        self.edited.emit(instance, new, label)
+
+    def _painted(self, box: Box) -> None:
+        if box.area:
+            self.changed.emit(self.picture.invalidate(box))

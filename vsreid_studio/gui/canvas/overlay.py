@@ -1,0 +1,174 @@
+"""Masks made visible: from probability maps to a picture that lies over the frame, without Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.merge import merge
+from ...engine.types import NOWHERE, Box, LabelMap, SoftMask
+from .shapes import part_of
+
+Rgb: TypeAlias = tuple[int, int, int]
+Argb: TypeAlias = NDArray[np.uint32]
+"""(H, W) 0xAARRGGBB, the colour multiplied by its alpha."""
+
+_LINE, _SELECTED_LINE, _HEAT, _PREVIEW = 0.8, 1.0, 0.8, 0.6
+"""Opacities."""
+_STRIPE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How masks are shown.
+
+    Attributes:
+        colours: of the instances.
+        selected: the instance with the thick outline. It follows that instance's own map, also where another
+            wins the merge, so that what was painted always shows.
+        opacity: of the fill, in [0, 1].
+        outline_only: without fill.
+        probability: the selected instance's map as heat, the others as outlines.
+        line: thickness of outlines, in pixels.
+    """
+
+    colours: Mapping[int, Rgb] = field(default_factory=dict)
+    selected: int | None = None
+    opacity: float = 0.45
+    outline_only: bool = False
+    probability: bool = False
+    line: int = 1
+
+    @property
+    def fill(self) -> float:
+        """The opacity that the fill really has."""
+        return 0.0 if self.outline_only or self.heats else self.opacity
+
+    @property
+    def heats(self) -> bool:
+        """Whether a map is shown as heat."""
+        return self.probability and self.selected is not None
+
+    @property
+    def reach(self) -> int:
+        """How far from a changed pixel the picture can change, in pixels."""
+        return self.line + 1
+
+
+def union(boxes: Iterable[Box]) -> Box:
+    """The smallest box around all that are not empty; empty when there is none."""
+    present = [box for box in boxes if box.area]
+    return reduce(Box.union, present) if present else NOWHERE
+
+
+def label_part(masks: Mapping[int, SoftMask], box: Box) -> LabelMap:
+    """The merged labels inside a box: (box.height, box.width) uint8."""
+    parts = {}
+    for number, mask in masks.items():
+        common = mask.box.intersect(box)
+        if common.area:
+            here = common.shifted(-mask.box.x0, -mask.box.y0)
+            parts[number] = SoftMask(common.shifted(-box.x0, -box.y0), mask.values[here.slices])
+    return merge(parts, box.height, box.width)
+
+
+def edges(labels: LabelMap, thickness: int) -> NDArray[np.bool_]:
+    """The pixels of each region within `thickness` of another one; a frame's border is no edge."""
+    shape = cv2.MORPH_RECT if thickness == 1 else cv2.MORPH_ELLIPSE
+    kernel = cv2.getStructuringElement(shape, (2 * thickness + 1, 2 * thickness + 1))
+    differs = cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)
+    return differs & (labels > 0)
+
+
+def colour_table(colours: Mapping[int, Rgb], alpha: float) -> Argb:
+    """The picture's values by label: (256,) uint32, transparent where there is no colour."""
+    rows = np.zeros((256, 4))
+    for number, colour in colours.items():
+        rows[number] = (*colour, 255)
+    return _packed(rows, alpha)
+
+
+def heat_table(alpha: float) -> Argb:
+    """The picture's values by probability x 255: (256,) uint32, fading out towards 0."""
+    steps = np.arange(256, dtype=np.uint8)
+    colours = cv2.applyColorMap(steps[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
+    return _packed(np.column_stack([colours, np.minimum(steps * 8.0, 255)]), alpha)
+
+
+def _packed(rows: NDArray[np.float64], alpha: float) -> Argb:
+    """(n, 4) red, green, blue, alpha of 0 to 255, made fainter and multiplied: (n,) uint32."""
+    opacity = rows[:, 3:] / 255 * alpha
+    values = np.round(np.hstack([opacity * 255, rows[:, :3] * opacity])).astype(np.uint32)
+    packed = values[:, 0] << 24 | values[:, 1] << 16 | values[:, 2] << 8 | values[:, 3]
+    return packed.astype(np.uint32)
+
+
+def compose(masks: Mapping[int, SoftMask], box: Box, bounds: Box, style: Style) -> Argb:
+    """The picture of a frame's masks inside a box.
+
+    Args:
+        masks: the maps to show, by instance number.
+        box: where, inside `bounds`.
+        bounds: the whole frame.
+
+    Returns:
+        (box.height, box.width) premultiplied ARGB.
+    """
+    # Outlines depend on neighbours, so look a little further than is drawn.
+    reach = style.reach
+    around = Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach).intersect(bounds)
+    inner = box.shifted(-around.x0, -around.y0).slices
+    labels = label_part(masks, around)
+    picture = np.take(colour_table(style.colours, style.fill), labels)
+    lines = edges(labels, style.line)
+    picture[lines] = colour_table(style.colours, _LINE)[labels[lines]]
+    own = masks.get(style.selected) if style.selected is not None else None
+    if own is not None and style.selected is not None:
+        values = part_of(own, around)
+        if style.probability:
+            np.copyto(picture, np.take(heat_table(_HEAT), values), where=values > 0)
+        outline = edges((values > 127).view(np.uint8), style.line + 1)
+        picture[outline] = colour_table(style.colours, _SELECTED_LINE)[style.selected]
+    return picture[inner]
+
+
+def compose_neighbour(masks: Mapping[int, SoftMask], box: Box, style: Style) -> Argb:
+    """The onion skin: another frame's masks inside a box, faint, with a broken outline.
+
+    Returns:
+        (box.height, box.width) premultiplied ARGB.
+    """
+    labels = label_part(masks, box)
+    picture = np.take(colour_table(style.colours, style.opacity * 0.3), labels)
+    lines = edges(labels, style.line) & _stripes(box, _STRIPE)
+    picture[lines] = colour_table(style.colours, _LINE)[labels[lines]]
+    return picture
+
+
+def compose_preview(mask: SoftMask, colour: Rgb, style: Style) -> Argb:
+    """A recovered mask that is not accepted yet, striped to tell it from one that is there.
+
+    Returns:
+        (h, w) premultiplied ARGB, in the mask's box.
+    """
+    hard = (mask.values > 127).view(np.uint8)
+    table = colour_table({1: colour}, 1.0)
+    weak = colour_table({1: colour}, _PREVIEW * style.opacity)
+    picture = np.take(weak, hard)
+    picture[(hard > 0) & _stripes(mask.box, _STRIPE * style.line)] = colour_table({1: colour}, _PREVIEW)[1]
+    # The box is tight, so leave room for an outline along its sides.
+    outline = edges(np.pad(hard, 1), style.line)[1:-1, 1:-1]
+    picture[outline] = table[1]
+    return picture
+
+
+def _stripes(box: Box, width: int) -> NDArray[np.bool_]:
+    """Diagonal stripes that stay in place when the box moves: (box.height, box.width) bool."""
+    rows, columns = np.ogrid[box.y0 : box.y1, box.x0 : box.x1]
+    return (rows + columns) // width % 2 == 0

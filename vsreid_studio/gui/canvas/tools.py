@@ -1,0 +1,299 @@
+"""The tools: each turns presses, moves and releases in the frame into effects, without Qt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from ...engine.types import Box
+from .options import PaintMode, Tool, ToolOptions
+from .stroke import Point
+
+_LEAST_BOX = 3.0
+_LEAST_STEP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The mouse over the frame.
+
+    Attributes:
+        at: where, in the frame; may lie outside it.
+        right: whether the right button is meant.
+        straight: whether Shift is held.
+        reach: how far away a point still counts as hit, in pixels of the frame.
+    """
+
+    at: Point
+    right: bool = False
+    straight: bool = False
+    reach: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A stroke begins; it ends with `End` or `Abort`."""
+
+    label: str
+    removes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Paint a segment with the brush."""
+
+    start: Point
+    end: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Paint what a closed line encloses."""
+
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The stroke is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """The stroke never was."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawBox:
+    """A box was dragged open; it may reach outside the frame."""
+
+    box: Box
+
+
+Effect: TypeAlias = Begin | Line | Area | End | Abort | DrawBox
+Effects: TypeAlias = tuple[Effect, ...]
+
+
+class Gesture:
+    """What all tools can be told; this one does nothing, as the grab tool, with which the view pans.
+
+    Attributes:
+        options: how it draws.
+        paints: whether it changes masks by painting.
+        sketch: a line to show while the gesture lasts, in the frame.
+        busy: whether a gesture is under way that keys can end.
+    """
+
+    paints: ClassVar[bool] = False
+
+    def __init__(self, options: ToolOptions) -> None:
+        self.options = options
+        self.sketch: tuple[Point, ...] = ()
+        self.busy = False
+
+    def press(self, pointer: Pointer) -> Effects:
+        """A button went down."""
+        return ()
+
+    def move(self, pointer: Pointer) -> Effects:
+        """The mouse moved, with or without a button."""
+        return ()
+
+    def release(self, pointer: Pointer) -> Effects:
+        """The button went up."""
+        return ()
+
+    def confirm(self) -> Effects:
+        """Enter or a double click: close what is open."""
+        return ()
+
+    def back(self) -> Effects:
+        """Backspace: take the last step back."""
+        return ()
+
+    def cancel(self) -> Effects:
+        """Esc: give the gesture up."""
+        self.sketch, self.busy = (), False
+        return ()
+
+    def finish(self) -> Effects:
+        """The frame, the instance or the tool is about to change: keep what is painted, drop what is open."""
+        return self.cancel()
+
+
+class Brush(Gesture):
+    """Paints discs along the way of the mouse; with Shift, a straight line from where it was last."""
+
+    paints = True
+    removes: ClassVar[bool] = False
+
+    def __init__(self, options: ToolOptions) -> None:
+        super().__init__(options)
+        self._last: Point | None = None
+
+    def press(self, pointer: Pointer) -> Effects:
+        """Begin a stroke with a dot, or with a straight line."""
+        start = self._last if pointer.straight and self._last else pointer.at
+        self._last, self.busy, self.sketch = pointer.at, True, ()
+        removes = self.removes or pointer.right or self.options.mode is PaintMode.REMOVE
+        return Begin("Erase" if removes else "Paint", removes), Line(start, pointer.at)
+
+    def move(self, pointer: Pointer) -> Effects:
+        """Go on painting, or show the line that Shift would draw."""
+        if self.busy and self._last:
+            start, self._last = self._last, pointer.at
+            return (Line(start, pointer.at),)
+        self.sketch = (self._last, pointer.at) if pointer.straight and self._last else ()
+        return ()
+
+    def release(self, pointer: Pointer) -> Effects:
+        """End the stroke."""
+        return (*self.move(pointer), *self._end(End())) if self.busy else ()
+
+    def cancel(self) -> Effects:
+        """Take the whole stroke back."""
+        return self._end(Abort())
+
+    def finish(self) -> Effects:
+        """Keep the stroke; a straight line does not begin on another frame."""
+        effects = self._end(End())
+        self._last = None
+        return effects
+
+    def _end(self, effect: Effect) -> Effects:
+        was_busy, self.busy, self.sketch = self.busy, False, ()
+        return (effect,) if was_busy else ()
+
+
+class Eraser(Brush):
+    """A brush that takes away."""
+
+    removes = True
+
+
+class Lasso(Gesture):
+    """Fills what the mouse goes around; letting go closes the line."""
+
+    paints = True
+
+    def __init__(self, options: ToolOptions) -> None:
+        super().__init__(options)
+        self._removes = False
+
+    def press(self, pointer: Pointer) -> Effects:
+        """Begin the line."""
+        self._removes = pointer.right or self.options.mode is PaintMode.REMOVE
+        self.sketch, self.busy = (pointer.at,), True
+        return ()
+
+    def move(self, pointer: Pointer) -> Effects:
+        """Go on with the line."""
+        if self.busy and math.dist(self.sketch[-1], pointer.at) >= _LEAST_STEP:
+            self.sketch += (pointer.at,)
+        return ()
+
+    def release(self, pointer: Pointer) -> Effects:
+        """Close the line."""
+        self.move(pointer)
+        points = self.sketch
+        self.cancel()
+        return _shape(points, "lasso", self._removes)
+
+
+class Polygon(Gesture):
+    """Fills the corners that are clicked; a double click, Enter or a click on the first one closes it."""
+
+    paints = True
+
+    def __init__(self, options: ToolOptions) -> None:
+        super().__init__(options)
+        self._corners: tuple[Point, ...] = ()
+
+    def press(self, pointer: Pointer) -> Effects:
+        """Add a corner, or close on the first one."""
+        if pointer.right:
+            return ()
+        if len(self._corners) >= 3 and math.dist(self._corners[0], pointer.at) <= pointer.reach:
+            return self.confirm()
+        self._set((*self._corners, pointer.at))
+        return ()
+
+    def move(self, pointer: Pointer) -> Effects:
+        """Lead the open side along."""
+        if self.busy:
+            self.sketch = (*self._corners, pointer.at)
+        return ()
+
+    def confirm(self) -> Effects:
+        """Close the polygon; fewer than three corners enclose nothing and stay open."""
+        if len(self._corners) < 3:
+            return ()
+        points = self._corners
+        self.cancel()
+        return _shape(points, "polygon", self.options.mode is PaintMode.REMOVE)
+
+    def back(self) -> Effects:
+        """Take the last corner back."""
+        self._set(self._corners[:-1])
+        return ()
+
+    def cancel(self) -> Effects:
+        """Drop all corners."""
+        self._set(())
+        return ()
+
+    def _set(self, corners: tuple[Point, ...]) -> None:
+        self._corners = self.sketch = corners
+        self.busy = bool(corners)
+
+
+class BoxSelect(Gesture):
+    """Drags a box open."""
+
+    def press(self, pointer: Pointer) -> Effects:
+        """Begin at a corner."""
+        if not pointer.right:
+            self.sketch, self.busy = _rectangle(pointer.at, pointer.at), True
+        return ()
+
+    def move(self, pointer: Pointer) -> Effects:
+        """Open it."""
+        if self.busy:
+            self.sketch = _rectangle(self.sketch[0], pointer.at)
+        return ()
+
+    def release(self, pointer: Pointer) -> Effects:
+        """Take it, unless it was but a click."""
+        if not self.busy:
+            return ()
+        (ax, ay), (bx, by) = self.sketch[0], pointer.at
+        self.cancel()
+        if min(abs(ax - bx), abs(ay - by)) < _LEAST_BOX:
+            return ()
+        low, high = (min(ax, bx), min(ay, by)), (max(ax, bx), max(ay, by))
+        return (DrawBox(Box(*map(math.floor, low), *map(math.ceil, high))),)
+
+
+def make_tool(tool: Tool, options: ToolOptions) -> Gesture:
+    """A fresh tool of a kind."""
+    kinds: dict[Tool, type[Gesture]] = {
+        Tool.BRUSH: Brush,
+        Tool.ERASER: Eraser,
+        Tool.LASSO: Lasso,
+        Tool.POLYGON: Polygon,
+        Tool.BOX: BoxSelect,
+        Tool.GRAB: Gesture,
+    }
+    return kinds[tool](options)
+
+
+def _shape(points: tuple[Point, ...], name: str, removes: bool) -> Effects:
+    if len(points) < 3:
+        return ()
+    return Begin(f"Remove {name}" if removes else f"Paint {name}", removes), Area(points), End()
+
+
+def _rectangle(a: Point, b: Point) -> tuple[Point, ...]:
+    """A closed line around two opposite corners, from the first."""
+    return a, (b[0], a[1]), b, (a[0], b[1]), a
