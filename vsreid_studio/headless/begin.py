@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from ..engine.types import Cell, CellKey, LabelMap, Maker, SoftMask
 from ..engine.video import Video
 from ..errors import UserError
+from ..formats.cells import first_cells
 from ..formats.palette import PALETTE
 from ..project import Instance, Project, VideoRef
 from .task import Inputs, MadeFrom, Task, difference
@@ -18,16 +16,6 @@ from .task import Inputs, MadeFrom, Task, difference
 _KEY = "headless"
 """The setting of a project that tells which run it belongs to."""
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
-
-
-def first_cells(masks: Mapping[int, LabelMap]) -> dict[CellKey, Cell]:
-    """Each object of each given mask as a pinned checkpoint."""
-    cells = {}
-    for frame, labels in masks.items():
-        for number in np.unique(labels[labels > 0]).tolist():
-            mask = SoftMask.from_dense(labels == number)
-            cells[CellKey(frame, number)] = Cell(mask, frame, pinned=True, made_by=Maker.IMPORT)
-    return cells
 
 
 @contextmanager

@@ -1,0 +1,197 @@
+"""What a person can do to a document, as changes that are worked out and not yet applied.
+
+Every change of masks goes through `engine.walk.edit`, so that what was derived from a mask goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..engine.annotation import Annotation
+from ..engine.types import MAX_INSTANCE, Cell, CellKey, Change, LabelMap, Maker, SoftMask
+from ..engine.walk import edit
+from ..errors import UserError
+from ..formats.cells import first_cells
+from ..project import Instance, Project
+from .colours import default_colour
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One step of undo.
+
+    Attributes:
+        change: of cells and decisions.
+        instances: what becomes of instances; None removes.
+    """
+
+    change: Change
+    instances: Mapping[int, Instance | None] = field(default_factory=dict)
+
+
+def new_instance(
+    known: Mapping[int, Instance], number: int | None = None, name: str | None = None
+) -> Instance:
+    """An instance that is not there yet, at the end of the list.
+
+    Args:
+        number: its own, None for the lowest that is free.
+
+    Raises:
+        UserError: there are as many as masks can number.
+    """
+    if number is None:
+        number = next((n for n in range(1, MAX_INSTANCE + 1) if n not in known), None)
+        if number is None:
+            raise UserError(f"There are {MAX_INSTANCE} instances, and masks cannot number more.")
+    order = max((one.order for one in known.values()), default=0) + 1
+    colour = default_colour(number).name()
+    return Instance(number, name or f"object {number}", colour, order=order)
+
+
+def draw(project: Project, frame: int, instance: int, mask: SoftMask, label: str) -> Edit:
+    """A person's mask: pinned. An empty one says that the instance is not in this frame."""
+    cell = Cell(mask, frame, pinned=True, made_by=Maker.PERSON)
+    return Edit(edit(project.annotation, label, {CellKey(frame, instance): cell}))
+
+
+def mark_absent(project: Project, instance: int, frames: Iterable[int]) -> Edit:
+    """'Not in this frame', in each of these."""
+    cells: dict[CellKey, Cell | None] = {
+        CellKey(frame, instance): Cell(SoftMask.empty(), frame, pinned=True, made_by=Maker.PERSON)
+        for frame in frames
+    }
+    return Edit(edit(project.annotation, f"mark {project.instances[instance].name} absent", cells))
+
+
+def approve(project: Project, frame: int, instances: Iterable[int]) -> Edit:
+    """Pin what is there as it is; who made it is remembered."""
+    found = ((CellKey(frame, k), project.annotation.get(frame, k)) for k in instances)
+    cells: dict[CellKey, Cell | None] = {
+        key: replace(cell, origin=frame, pinned=True, confidence=1.0)
+        for key, cell in found
+        if cell is not None and not cell.pinned
+    }
+    if not cells:
+        raise UserError(f"Frame {frame} has no mask that is not approved yet.")
+    return Edit(edit(project.annotation, "approve", cells))
+
+
+def clear(project: Project, instances: Iterable[int], first: int, last: int) -> Edit:
+    """Remove masks from a range of frames, whoever made them; what was derived from them goes too."""
+    cells: dict[CellKey, Cell | None] = {
+        CellKey(frame, k): None
+        for k in instances
+        for frame in project.annotation.row(k)
+        if first <= frame <= last
+    }
+    if not cells:
+        raise UserError("There is no mask to clear in this range.")
+    return Edit(edit(project.annotation, f"clear frames {first} to {last}", cells))
+
+
+def delete(project: Project, number: int) -> Edit:
+    """Remove an instance with its masks and decisions."""
+    cells = {CellKey(frame, number): None for frame in project.annotation.row(number)}
+    decided = {key: None for key in project.annotation.decisions if key.instance == number}
+    change = project.annotation.set_cells(f"delete {project.instances[number].name}", cells)
+    return Edit(project.annotation.decide(change, decided), {number: None})
+
+
+def merge_into(project: Project, source: int, target: int) -> Edit:
+    """Let one instance become part of another; where both have a mask, it is their union."""
+    annotation = project.annotation
+    cells: dict[CellKey, Cell | None] = {}
+    for frame, cell in annotation.row(source).items():
+        other = annotation.get(frame, target)
+        cells[CellKey(frame, source)] = None
+        cells[CellKey(frame, target)] = cell if other is None else _union(frame, other, cell)
+    decided = {key: None for key in annotation.decisions if key.instance == source}
+    names = project.instances
+    # Not by `edit`: the checkpoints of both live on in the target, and so does what was derived from them.
+    change = annotation.set_cells(f"merge {names[source].name} into {names[target].name}", cells)
+    return Edit(annotation.decide(change, decided), {source: None})
+
+
+def _union(frame: int, one: Cell, other: Cell) -> Cell:
+    """Both masks in one cell, derived from the nearer of their checkpoints."""
+    box = one.mask.box.union(other.mask.box) if one.mask.box.area and other.mask.box.area else None
+    if box is None:
+        mask = one.mask if one.mask.box.area else other.mask
+    else:
+        both = np.maximum(one.mask.inside(box), other.mask.inside(box))
+        mask = SoftMask.from_dense(both, (box.x0, box.y0))
+    near = min(one, other, key=lambda cell: (abs(cell.origin - frame), not cell.pinned))
+    return replace(
+        near,
+        mask=mask,
+        pinned=one.pinned or other.pinned,
+        origin=frame if one.pinned or other.pinned else near.origin,
+        confidence=min(one.confidence, other.confidence),
+    )
+
+
+def reorder(known: Mapping[int, Instance], numbers: Sequence[int]) -> Edit:
+    """The instances in another order."""
+    moved = {n: replace(known[n], order=place) for place, n in enumerate(numbers)}
+    return Edit(Change("reorder"), {n: one for n, one in moved.items() if one != known[n]})
+
+
+def import_masks(project: Project, masks: Mapping[int, LabelMap], label: str = "import masks") -> Edit:
+    """Label maps as pinned masks, and an instance for each number that is new."""
+    cells: dict[CellKey, Cell | None] = dict(first_cells(masks))
+    known = dict(project.instances)
+    for number in sorted({key.instance for key in cells} - known.keys()):
+        known[number] = new_instance(known, number)
+    new = {n: one for n, one in known.items() if n not in project.instances}
+    return Edit(edit(project.annotation, label, cells), new)
+
+
+def timely(annotation: Annotation, change: Change) -> Change:
+    """The part of a run's change that does not meet what a person did meanwhile.
+
+    A run works on a copy. A cell is taken only where the document still holds what the run found there: the
+    cells are immutable, so identity tells.
+    """
+    cells = {key: cell for key, cell in change.after.items() if annotation.get(*key) is change.before[key]}
+    decided = {
+        key: one
+        for key, one in change.decisions_after.items()
+        if annotation.decisions.get(key) == change.decisions_before[key]
+    }
+    return annotation.decide(annotation.set_cells(change.label, cells), decided)
+
+
+def ungrounded(annotation: Annotation, posted: Sequence[Change]) -> Change | None:
+    """The cells that a run made from masks which a person changed too late for the run to notice.
+
+    Args:
+        posted: those changes of the person, in order.
+
+    Returns:
+        What removes them, None when there are none.
+    """
+    own: dict[CellKey, Cell | None] = {}
+    frames: dict[int, set[int]] = {}
+    for change in posted:
+        own.update(change.after)
+        for key, cell in change.after.items():
+            if not _same_ground(key.frame, change.before[key], cell):
+                frames.setdefault(key.instance, set()).add(key.frame)
+    stale: dict[CellKey, Cell | None] = {
+        CellKey(frame, k): None
+        for k, changed in frames.items()
+        for frame, cell in annotation.row(k).items()
+        if cell.origin in changed and cell.origin != frame and own.get(CellKey(frame, k)) is not cell
+    }
+    return annotation.set_cells("propagate", stale) if stale else None
+
+
+def _same_ground(frame: int, before: Cell | None, after: Cell | None) -> bool:
+    """Whether what was derived from a cell stays true."""
+    if before is None or after is None or after.origin != frame:
+        return False
+    return before.origin == frame and after.mask.same(before.mask)

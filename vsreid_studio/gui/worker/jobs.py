@@ -1,0 +1,167 @@
+"""What the engine's thread can be asked, and what it tells beside the engine's own events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from ...config import Config
+from ...engine.annotation import Annotation
+from ...engine.modules import MaskPropagation, Reidentification
+from ...engine.retrieval import Retrieval
+from ...engine.types import Box, Event, Prediction, SoftMask
+from ...engine.video import Video
+from ...engine.vsreid import Steps
+from ...project import CandidateStore
+
+
+class Propagation(MaskPropagation, Protocol):
+    """M_mp, which also cuts out what a box holds."""
+
+    def segment(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+        """N_mp in a box that a person drew, guided by the box."""
+        ...
+
+
+class Engine(Protocol):
+    """What makes the modules for a video: `headless.engine.Engine`, or a stand-in in tests."""
+
+    @property
+    def config(self) -> Config:
+        """The settings of every run."""
+        ...
+
+    @property
+    def checksums(self) -> Mapping[str, str]:
+        """The sha256 of each file of weights, by the network's name."""
+        ...
+
+    @property
+    def candidates_key(self) -> str:
+        """Names everything that candidates depend on beside the video."""
+        ...
+
+    def propagation(self, video: Video, /) -> Propagation:
+        """M_mp for a video."""
+        ...
+
+    def reid(self, video: Video, store: CandidateStore, /) -> Reidentification | None:
+        """M_reid for a video."""
+        ...
+
+
+EngineFactory: TypeAlias = Callable[[], Engine]
+"""Makes the engine, on the engine's thread and not before the first job."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """What a job needs of the document that is open.
+
+    Attributes:
+        video: the file or folder; the engine opens it for itself, so that it never waits for the window.
+        candidates: the project's store for networks of this checksum; from any thread.
+        record: notes in the project that a run starts, and with which weights; from any thread.
+    """
+
+    video: Path
+    candidates: Callable[[str], CandidateStore]
+    record: Callable[[Mapping[str, str]], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """What a box-select found.
+
+    Attributes:
+        frame, instance: the cell it is meant for.
+        mask: what the box holds; empty where nothing was found.
+        by_network: whether N_mp found it, and not GrabCut.
+    """
+
+    frame: int
+    instance: int
+    mask: SoftMask
+    by_network: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queue:
+    """The best candidates now, those that wait and those that are withheld.
+
+    Attributes:
+        retrievals: by falling similarity.
+    """
+
+    retrievals: tuple[Retrieval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know that does not stop the run.
+
+    Attributes:
+        sentence: tells it.
+    """
+
+    sentence: str
+
+
+Told: TypeAlias = Event | Cut | Queue | Notice
+"""Whatever a job may tell."""
+Tell: TypeAlias = Callable[[Told], None]
+
+
+class Outcome(StrEnum):
+    """How a job ended."""
+
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Propagate:
+    """Carry masks along, then find lost instances again (Algorithm 3).
+
+    Attributes:
+        annotation: the engine's own copy, changed by the run.
+        instances: those to be propagated and found again, None for all.
+        frames: those to be propagated to and searched, None for all.
+        find: whether to look for lost instances at all.
+    """
+
+    annotation: Annotation
+    instances: Collection[int] | None = None
+    frames: Collection[int] | None = None
+    find: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxSelect:
+    """Cut out the object in a box.
+
+    Attributes:
+        annotation: as it is now; not changed.
+        frame, instance: the cell that is meant.
+        box: not empty, inside the frame.
+    """
+
+    annotation: Annotation
+    frame: int
+    instance: int
+    box: Box
+
+
+class Task(Protocol):
+    """Any other work that belongs on this thread, an export for instance."""
+
+    def steps(self) -> Steps:
+        """Work that yields `Progress` and can be left off between two of them."""
+        ...
+
+
+Job: TypeAlias = Propagate | BoxSelect | Task

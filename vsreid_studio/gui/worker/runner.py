@@ -1,0 +1,217 @@
+"""The window's end of the engine's thread."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from time import monotonic
+
+from PySide6.QtCore import QObject, QThread, QTimer, Signal
+
+from ...engine.run import State
+from ...engine.types import Answer, Change, Progress, Proposal
+from .bench import shipped_engine
+from .jobs import Cut, EngineFactory, Job, Notice, Outcome, Queue, Source
+from .letters import condensed
+from .mail import Failure, Letter, Order
+from .pace import Pace
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+PERIOD = 0.05
+"""Seconds between two deliveries, so that the event loop stays free however fast the engine is."""
+
+
+class Runner(QObject):
+    """Starts jobs on the engine's thread and brings back what they tell, one job at a time.
+
+    Nothing of a job arrives after its `finished`, and nothing at all of a job that was abandoned.
+
+    Signals:
+        started(job): a job is on its way.
+        changed(job, step, change): the run changed its copy; all with one step are one step of undo.
+        progress(job, progress, rate, seconds_left): at most 20 times a second; seconds_left may be None.
+        proposal(job, proposal): the run waits for an answer.
+        queue(job, queue): the candidates that wait and those that are withheld.
+        cut(job, cut): what a box-select found.
+        notice(job, sentence): worth knowing, but no failure.
+        failed(job, sentence, details): the run could not go on; `finished` follows.
+        finished(job, outcome): always the last.
+        state_changed: `state` may be another one now.
+    """
+
+    started = Signal(int)
+    changed = Signal(int, int, object)
+    progress = Signal(int, object, float, object)
+    proposal = Signal(int, object)
+    queue = Signal(int, object)
+    cut = Signal(int, object)
+    notice = Signal(int, str)
+    failed = Signal(int, str, str)
+    finished = Signal(int, object)
+    state_changed = Signal()
+    _ordered = Signal(object)
+    _released = Signal()
+
+    def __init__(self, factory: EngineFactory = shipped_engine, parent: QObject | None = None) -> None:
+        """The thread starts with the first job.
+
+        Args:
+            factory: makes the engine; called on the engine's thread.
+        """
+        super().__init__(parent)
+        self._thread = QThread()
+        self._thread.setObjectName("engine")
+        self._worker = Worker(factory)
+        self._worker.moveToThread(self._thread)
+        self._ordered.connect(self._worker.run)
+        self._released.connect(self._worker.release)
+        self._order: Order | None = None
+        self._number = 0
+        self._step = 0
+        self._paused = False
+        self._delivered = 0.0
+        self._letters: deque[Letter] = deque()
+        self._pace = Pace()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._deliver)
+
+    @property
+    def order(self) -> Order | None:
+        """The job under way."""
+        return self._order
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way, also one that is paused or waits for an answer."""
+        return self._order is not None
+
+    @property
+    def state(self) -> State:
+        """As the person sees it: a pause counts from the moment it is asked for."""
+        if self._order is None:
+            return State.IDLE
+        if self._order.control.question is not None:
+            return State.ASKING
+        return State.PAUSED if self._paused else State.RUNNING
+
+    def start(self, job: Job, source: Source) -> int | None:
+        """Start a job.
+
+        Returns:
+            Its number; None, with nothing done, while another one is under way.
+        """
+        if self._order is not None:
+            return None
+        if not self._thread.isRunning():
+            self._thread.start()
+        self._number += 1
+        self._step, self._paused = 0, False
+        self._pace.reset()
+        self._order = Order(self._number, job, source)
+        self._order.mailbox.arrived.connect(self._arrived)
+        self._ordered.emit(self._order)
+        self.started.emit(self._number)
+        self.state_changed.emit()
+        return self._number
+
+    def pause(self) -> None:
+        """Stand still before the next step."""
+        if self._order is not None and not self._paused:
+            self._paused = True
+            self._order.control.pause()
+            self.state_changed.emit()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._order is not None and self._paused:
+            self._paused = False
+            self._pace.reset()
+            self._order.control.resume()
+            self.state_changed.emit()
+
+    def cancel(self) -> None:
+        """End the job before its next step; what is done stays."""
+        if self._order is not None:
+            self._order.control.cancel()
+            self.state_changed.emit()
+
+    def answer(self, answer: Answer, to: Proposal | None = None) -> bool:
+        """Answer the proposal that waits; this also ends a pause.
+
+        Returns:
+            False, with nothing done, when there is none, or another one than `to`.
+        """
+        if self._order is None or not self._order.control.answer(answer, to):
+            return False
+        self._step += 1
+        self._paused = False
+        self._pace.reset()
+        self.state_changed.emit()
+        return True
+
+    def forward(self, change: Change) -> None:
+        """Let the job know what a person did to the document meanwhile."""
+        if self._order is not None:
+            self._order.inbox.post(change)
+
+    def settle(self) -> None:
+        """End the job now and deliver what it still tells. Waits for the step under way.
+
+        Afterwards the engine's thread has let go of the document.
+        """
+        if (order := self._order) is not None:
+            order.control.cancel()
+            order.ended.wait()
+            self._deliver()
+        self._released.emit()
+
+    def stop(self) -> None:
+        """End the thread for good; returns when it has ended."""
+        self.settle()
+        self._timer.stop()
+        if self._thread.isRunning():
+            self._thread.quit()
+            self._thread.wait()
+
+    def _arrived(self) -> None:
+        if self._timer.isActive():
+            return
+        rest = self._delivered + PERIOD - monotonic()
+        self._timer.start(max(0, round(rest * 1000)))
+
+    def _deliver(self) -> None:
+        order = self._order
+        if order is None:
+            return
+        self._delivered = monotonic()
+        self._letters.extend(condensed(order.mailbox.take()))
+        # Whoever is told may settle the job, which delivers the rest from here: the order stays.
+        while self._letters:
+            self._tell(order, self._letters.popleft())
+
+    def _tell(self, order: Order, letter: Letter) -> None:
+        when, content = letter
+        number = order.number
+        match content:
+            case Change():
+                self.changed.emit(number, self._step, content)
+            case Progress():
+                self.progress.emit(number, content, *self._pace.take(when, content))
+            case Proposal():
+                self.state_changed.emit()
+                self.proposal.emit(number, content)
+            case Queue():
+                self.queue.emit(number, content)
+            case Cut():
+                self.cut.emit(number, content)
+            case Notice(sentence=sentence):
+                self.notice.emit(number, sentence)
+            case Failure(sentence=sentence, details=details):
+                self.failed.emit(number, sentence, details)
+            case Outcome():
+                self._order = None
+                self.finished.emit(number, content)
+                self.state_changed.emit()
