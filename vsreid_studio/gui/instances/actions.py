@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from ...project import Instance
+from ..look import plain
 
 KEYED = range(1, 10)
 """Instances that a digit key selects."""
@@ -78,8 +79,7 @@ class InstanceActions:
         self.merge_menu.clear()
         offered = []
         for source, target in pairs:
-            # An ampersand in a name is no mnemonic.
-            action = self.merge_menu.addAction(f"{source.name} → {target.name}".replace("&", "&&"))
+            action = self.merge_menu.addAction(plain(f"{source.name} → {target.name}"))
             action.setEnabled(not (source.locked or target.locked))
             offered.append((action, source.number, target.number))
         return offered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPalette
+from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...project import Instance
+from ..look import smaller
 from .glyphs import draw_eye, draw_lock, draw_swatch
 from .model import Index, Role
 
@@ -139,13 +140,13 @@ class InstanceDelegate(QStyledItemDelegate):
         elided = option.fontMetrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
         painter.drawText(QRect(place.x() + column, top, room, line), left, elided)
         if count:
-            painter.setFont(_smaller(option.font))
+            painter.setFont(smaller(option.font))
             painter.setPen(faint)
             elided = small.elidedText(count, Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRect(place.x() + column, top + line, room, small.height()), left, elided)
 
     def _small(self, option: QStyleOptionViewItem) -> QFontMetrics:
-        return QFontMetrics(_smaller(option.font))
+        return QFontMetrics(smaller(option.font))
 
     def _places(self, row: QRect, metrics: QFontMetrics) -> tuple[QRect, QRect, QRect, QRect]:
         """Swatch, text, eye and lock."""
@@ -156,12 +157,3 @@ class InstanceDelegate(QStyledItemDelegate):
         eye = lock.translated(-side - gap, 0)
         text = QRect(swatch.right() + gap, row.top(), eye.left() - swatch.right() - 2 * gap, row.height())
         return swatch, text, eye, lock
-
-
-def _smaller(font: QFont) -> QFont:
-    small = QFont(font)
-    if font.pointSizeF() > 0:
-        small.setPointSizeF(font.pointSizeF() * 0.85)
-    else:
-        small.setPixelSize(max(8, round(font.pixelSize() * 0.85)))
-    return small

@@ -1,0 +1,262 @@
+"""Asks what to export and where; writing is another's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..errors import UserError
+from ..formats.davis import RESOLUTIONS, check_name
+from .look import quiet_label
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """What a format needs to be asked.
+
+    Attributes:
+        key: names it in an `ExportRequest`.
+        title: for people.
+        summary: what it writes, one sentence.
+        resolutions: those to choose from; empty when there is no choice.
+        sets: usual names of image sets; empty when the format has none.
+        places: where a sequence goes below the folder, with {resolution} and {sequence}.
+    """
+
+    key: str
+    title: str
+    summary: str
+    resolutions: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+DAVIS = ExportFormat(
+    "davis",
+    "DAVIS data set",
+    "Adds frames, palette masks and a line in the list of the set to a data set, new or old.",
+    RESOLUTIONS,
+    ("val", "train", "test-dev"),
+    ("JPEGImages/{resolution}/{sequence}", "Annotations/{resolution}/{sequence}"),
+)
+FORMATS = (DAVIS,)
+"""In the order in which they are offered."""
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What the person wants.
+
+    Attributes:
+        format_key: an `ExportFormat.key`.
+        folder: where the data set is or shall be.
+        resolutions: at least one of the format's, if it has any.
+        sequence: a valid name.
+        image_set: a valid name; empty for a format without sets.
+        overwrite: whether a sequence that is there may be replaced.
+    """
+
+    format_key: str
+    folder: Path
+    resolutions: tuple[str, ...]
+    sequence: str
+    image_set: str
+    overwrite: bool
+
+
+class ExportDialog(QDialog):
+    """Non-blocking: `open()` it and wait for the signal.
+
+    Attributes:
+        format_box, folder, sequence, image_set, overwrite: what is asked.
+        resolutions: a box for each resolution of the chosen format.
+        problem: why it cannot be exported like this; empty when it can.
+        export: the button.
+
+    Signals:
+        export_requested (object): the `ExportRequest`; the dialog has closed.
+    """
+
+    export_requested = Signal(object)
+
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        folder: Path | None = None,
+        sequence: str = "",
+        formats: tuple[ExportFormat, ...] = FORMATS,
+    ) -> None:
+        """Fill in what is likely.
+
+        Args:
+            folder: None leaves it to the person.
+            sequence: usually the video's name.
+            formats: to choose from.
+        """
+        super().__init__(parent)
+        self.setWindowTitle("Export")
+        self._formats = formats
+        self.format_box = QComboBox()
+        self.format_box.addItems([it.title for it in formats])
+        self._summary = quiet_label()
+        self.folder = QLineEdit("" if folder is None else str(folder))
+        self.folder.setPlaceholderText("Folder of the data set")
+        self.choose = QPushButton("Choose …")
+        self.sequence = QLineEdit(sequence)
+        self.image_set = QComboBox()
+        self.image_set.setEditable(True)
+        self.overwrite = QCheckBox("Replace the sequence if it is there")
+        self.resolutions: dict[str, QCheckBox] = {}
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
+        self.problem.setTextFormat(Qt.TextFormat.PlainText)
+        self.problem.setForegroundRole(QPalette.ColorRole.WindowText)
+        self._boxes = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.export = self._boxes.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
+        self._lay_out()
+        self._take_format()
+        self._connect()
+
+    @property
+    def chosen(self) -> ExportFormat:
+        """The format."""
+        return self._formats[self.format_box.currentIndex()]
+
+    def request(self) -> ExportRequest:
+        """What is filled in, valid or not."""
+        return ExportRequest(
+            self.chosen.key,
+            Path(self.folder.text().strip()).expanduser(),
+            tuple(name for name, box in self.resolutions.items() if box.isChecked()),
+            self.sequence.text().strip(),
+            self.image_set.currentText().strip() if self.chosen.sets else "",
+            self.overwrite.isChecked(),
+        )
+
+    def accept(self) -> None:
+        """Close and hand the request on, unless something is missing."""
+        self._check()
+        if self.export.isEnabled():
+            super().accept()
+            self.export_requested.emit(self.request())
+
+    def _lay_out(self) -> None:
+        place = QHBoxLayout()
+        place.addWidget(self.folder, 1)
+        place.addWidget(self.choose)
+        self._sizes = QHBoxLayout()
+        self._form = QFormLayout()
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form.addRow("&Format", self.format_box)
+        self._form.addRow("", self._summary)
+        self._form.addRow("F&older", place)
+        self._form.addRow("&Sequence", self.sequence)
+        self._form.addRow("Se&t", self.image_set)
+        self._form.addRow("Resolution", self._sizes)
+        self._form.addRow("", self.overwrite)
+        label = self._form.labelForField(place)
+        if isinstance(label, QLabel):
+            label.setBuddy(self.folder)
+        for widget, name in (
+            (self.folder, "Folder"),
+            (self.sequence, "Name of the sequence"),
+            (self.image_set, "Name of the image set"),
+        ):
+            widget.setAccessibleName(name)
+        layout = QVBoxLayout(self)
+        layout.addLayout(self._form)
+        layout.addWidget(self.problem)
+        layout.addStretch()
+        layout.addWidget(self._boxes)
+        self.setMinimumWidth(34 * self.fontMetrics().height())
+
+    def _connect(self) -> None:
+        self.format_box.currentIndexChanged.connect(self._take_format)
+        self.choose.clicked.connect(self._choose_folder)
+        self.folder.textChanged.connect(self._check)
+        self.sequence.textChanged.connect(self._check)
+        self.image_set.editTextChanged.connect(self._check)
+        self.overwrite.toggled.connect(self._check)
+        self._boxes.accepted.connect(self.accept)
+        self._boxes.rejected.connect(self.reject)
+
+    def _take_format(self) -> None:
+        """Ask what the chosen format needs."""
+        chosen = self.chosen
+        self._summary.setText(chosen.summary)
+        for old in self.resolutions.values():
+            self._sizes.removeWidget(old)
+            old.deleteLater()
+        self.resolutions = {name: QCheckBox(name) for name in chosen.resolutions}
+        for box in self.resolutions.values():
+            box.setChecked(True)
+            box.toggled.connect(self._check)
+            self._sizes.addWidget(box)
+        self._form.setRowVisible(self._sizes, bool(chosen.resolutions))
+        self.image_set.clear()
+        self.image_set.addItems(chosen.sets)
+        self._form.setRowVisible(self.image_set, bool(chosen.sets))
+        self._check()
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, "Folder of the data set", self.folder.text())
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.folder.setText)
+        dialog.open()
+
+    def _check(self) -> None:
+        problem = next(self._problems(self.request()), "")
+        self.problem.setText(problem)
+        self.export.setEnabled(not problem)
+        self.export.setToolTip(problem)
+
+    def _problems(self, request: ExportRequest) -> Iterator[str]:
+        """What is wrong, the most urgent first, a sentence each."""
+        if not self.folder.text().strip():
+            yield "Choose the folder of the data set."
+        if request.folder.exists() and not request.folder.is_dir():
+            yield f"{request.folder} is a file where a folder is needed."
+        yield from _name_problems(request.sequence, "sequence")
+        if self.chosen.sets:
+            yield from _name_problems(request.image_set, "set")
+        if self.chosen.resolutions and not request.resolutions:
+            yield "Choose at least one resolution."
+        if not request.overwrite and self._there(request):
+            yield f"The data set has a sequence {request.sequence} already. Choose another name or replace it."
+
+    def _there(self, request: ExportRequest) -> bool:
+        """Whether something would be overwritten."""
+        places = (
+            request.folder / place.format(resolution=size, sequence=request.sequence)
+            for place in self.chosen.places
+            for size in request.resolutions or ("",)
+        )
+        return any(place.is_dir() and any(place.iterdir()) for place in places)
+
+
+def _name_problems(name: str, what: str) -> Iterator[str]:
+    try:
+        check_name(name)
+    except UserError as error:
+        yield str(error) if name else f"Give the {what} a name."

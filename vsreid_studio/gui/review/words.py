@@ -1,0 +1,62 @@
+"""Proposals and candidates in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ...config import ReidConfig
+from ...engine.retrieval import Reason
+from ...engine.types import Proposal
+
+NOTHING = (
+    "Nothing waits.\n\n"
+    "Propagate, and when an object that was lost is found again, it is shown here before anything is changed."
+)
+NONE_OFFERED = "None is good enough to be offered."
+NO_QUEUE = "No candidates yet. They are listed here when the engine has looked for lost objects."
+
+
+def figure(value: float) -> str:
+    """A share or similarity with two digits and without the leading zero: '.83', '−.05', '1.00'."""
+    text = f"{abs(value):.2f}"
+    sign = "−" if value < 0 and float(text) else ""
+    return sign + (text[1:] if text.startswith("0") else text)
+
+
+def frame_ranges(frames: Sequence[int]) -> str:
+    """Ascending frames as compact ranges: '3, 41–58'."""
+    if not frames:
+        return "none"
+    starts = [frames[0], *(after for before, after in pairwise(frames) if after != before + 1)]
+    ends = [*(before for before, after in pairwise(frames) if after != before + 1), frames[-1]]
+    pairs = zip(starts, ends, strict=True)
+    return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in pairs)
+
+
+def frame_count(count: int) -> str:
+    """'1 frame', '18 frames'."""
+    return f"{count} frame" if count == 1 else f"{count} frames"
+
+
+def consequence(proposal: Proposal) -> str:
+    """What accepting it changes."""
+    frames = proposal.overwrites
+    return f"Would overwrite {frame_ranges(frames)} ({frame_count(len(frames))})"
+
+
+_WHY = {
+    None: "Waits for you",
+    Reason.SETTLED: "You decided on it before",
+    Reason.SKIPPED: "Skipped in this run",
+    Reason.BELOW: "Not similar enough (ρ_reid {reid})",
+    Reason.PRESENT: "Has a mask in this frame already",
+    Reason.CONSISTENT: "Agrees with the present mask (ρ_occ {occ})",
+    Reason.OCCUPIED: "Lies on another instance",
+    Reason.RIVAL: "Another instance is more similar",
+}
+
+
+def why_not(reason: Reason | None, thresholds: ReidConfig) -> str:
+    """Why a candidate is not offered, in a sentence short enough for a list; or that it waits."""
+    return _WHY[reason].format(reid=figure(thresholds.rho_reid), occ=figure(thresholds.rho_occ))
