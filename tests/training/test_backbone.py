@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import resnet101
+
+from vsreid_studio.engine.nets.propagation import ResNetTrunk
+from vsreid_studio.training import backbone
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    return folder
+
+
+def test_without_weights_training_starts_at_random(hub: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert backbone.resnet101_weights() is None
+    assert "start at random" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [("deeplabv3_resnet101_coco-586e9e4e.pth", "backbone."), ("resnet101-cd907fc2.pth", "")],
+)
+def test_torchvision_weights_fit_the_dilated_trunk(hub: Path, name: str, prefix: str) -> None:
+    torch.manual_seed(0)
+    published = resnet101(weights=None).state_dict()
+    if prefix:
+        published = {key: value for key, value in published.items() if not key.startswith("fc.")}
+        published = {prefix + key: value for key, value in published.items()}
+        published["classifier.4.bias"] = torch.zeros(21)
+    torch.save(published, hub / name)
+    found = backbone.resnet101_weights()
+    assert found is not None
+    trunk = ResNetTrunk()
+    trunk.net.load_state_dict(found)
+    assert torch.equal(trunk.net.layer4[2].conv3.weight, published[prefix + "layer4.2.conv3.weight"])
