@@ -19,9 +19,10 @@ Rgb: TypeAlias = tuple[int, int, int]
 Argb: TypeAlias = NDArray[np.uint32]
 """(H, W) 0xAARRGGBB, the colour multiplied by its alpha."""
 
-_LINE, _SELECTED_LINE, _HEAT, _PREVIEW = 0.8, 1.0, 0.8, 0.6
+_LINE, _SELECTED_LINE, _HEAT, _PREVIEW = 0.9, 1.0, 0.65, 0.6
 """Opacities."""
 _STRIPE = 6
+_WHITE: Rgb = (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,9 @@ def compose(masks: Mapping[int, SoftMask], box: Box, bounds: Box, style: Style) 
         if style.probability:
             np.copyto(picture, np.take(heat_table(_HEAT), values), where=values > 0)
         outline = edges((values > 127).view(np.uint8), style.line + 1)
-        picture[outline] = colour_table(style.colours, _SELECTED_LINE)[style.selected]
+        # No instance's colour stands out from all that heat may be.
+        colours = {style.selected: _WHITE} if style.probability else style.colours
+        picture[outline] = colour_table(colours, _SELECTED_LINE)[style.selected]
     return picture[inner]
 
 

@@ -44,11 +44,12 @@ def without_specks(mask: SoftMask, least_area: int) -> SoftMask:
         least_area: in pixels; smaller pieces go.
     """
     hard = (mask.values > 127).view(np.uint8)
+    # OpenCV crashes on a picture without pixels.
+    if not hard.any():
+        return mask
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(hard, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    if not areas.any():
-        return mask
     kept = areas >= least_area
     kept[areas.argmax()] = True
     kept[0] = False

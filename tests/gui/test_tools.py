@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import pytest
+
+from vsreid_studio.engine.types import Box
+from vsreid_studio.gui.canvas.options import LARGEST_BRUSH, PaintMode, Tool, ToolOptions
+from vsreid_studio.gui.canvas.stroke import Point
+from vsreid_studio.gui.canvas.tools import (
+    Abort,
+    Area,
+    Begin,
+    DrawBox,
+    Effects,
+    End,
+    Gesture,
+    Line,
+    Pointer,
+    make_tool,
+)
+
+TRIANGLE = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)]
+ERASING = ToolOptions(mode=PaintMode.REMOVE)
+
+
+def tool(kind: Tool, options: ToolOptions | None = None) -> Gesture:
+    return make_tool(kind, options or ToolOptions())
+
+
+def drag(gesture: Gesture, points: list[Point], *, right: bool = False) -> Effects:
+    effects = gesture.press(Pointer(points[0], right))
+    for point in points[1:]:
+        effects += gesture.move(Pointer(point, right))
+    return effects + gesture.release(Pointer(points[-1], right))
+
+
+def click(gesture: Gesture, at: Point) -> Effects:
+    return gesture.press(Pointer(at)) + gesture.release(Pointer(at))
+
+
+def test_a_brush_paints_along_the_way() -> None:
+    a, b, c = TRIANGLE
+    assert drag(tool(Tool.BRUSH), TRIANGLE) == (
+        Begin("Paint", False),
+        Line(a, a),
+        Line(a, b),
+        Line(b, c),
+        Line(c, c),
+        End(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "right"),
+    [(Tool.BRUSH, None, True), (Tool.ERASER, None, False), (Tool.BRUSH, ERASING, False)],
+)
+def test_what_erases(kind: Tool, options: ToolOptions | None, right: bool) -> None:
+    assert drag(tool(kind, options), TRIANGLE, right=right)[0] == Begin("Erase", True)
+
+
+def test_shift_draws_a_line_from_the_last_point() -> None:
+    brush = tool(Tool.BRUSH)
+    assert brush.press(Pointer((1, 1), straight=True))[1] == Line((1, 1), (1, 1))
+    brush.release(Pointer((5, 5)))
+    brush.move(Pointer((30, 5), straight=True))
+    assert brush.sketch == ((5, 5), (30, 5))
+    assert brush.press(Pointer((40, 5), straight=True))[1] == Line((5, 5), (40, 5))
+    brush.finish()
+    assert brush.press(Pointer((50, 9), straight=True))[1] == Line((50, 9), (50, 9))
+
+
+def test_a_stroke_ends_once_and_can_be_taken_back() -> None:
+    brush = tool(Tool.BRUSH)
+    brush.press(Pointer((1, 1)))
+    assert brush.finish() == (End(),)
+    assert brush.finish() == brush.cancel() == brush.release(Pointer((1, 1))) == ()
+    brush.press(Pointer((1, 1)))
+    assert brush.cancel() == (Abort(),)
+    assert not brush.busy
+
+
+def test_a_lasso_closes_when_let_go() -> None:
+    lasso = tool(Tool.LASSO)
+    assert drag(lasso, TRIANGLE) == (Begin("Paint lasso", False), Area(tuple(TRIANGLE)), End())
+    assert drag(lasso, TRIANGLE, right=True)[0] == Begin("Remove lasso", True)
+    assert drag(lasso, TRIANGLE[:2]) == ()
+    assert lasso.sketch == ()
+
+
+def test_a_lasso_drops_what_is_open_when_it_has_to_end() -> None:
+    lasso = tool(Tool.LASSO)
+    lasso.press(Pointer((0, 0)))
+    lasso.move(Pointer((9, 0)))
+    assert lasso.finish() == ()
+    assert (lasso.sketch, lasso.busy) == ((), False)
+
+
+def test_a_polygon_closes_on_enter_and_on_its_first_corner() -> None:
+    whole = (Begin("Paint polygon", False), Area(tuple(TRIANGLE)), End())
+    polygon = tool(Tool.POLYGON)
+    for corner in TRIANGLE:
+        assert click(polygon, corner) == ()
+    assert polygon.confirm() == whole
+    for corner in TRIANGLE:
+        click(polygon, corner)
+    assert click(polygon, (0.5, 0.5)) == whole
+    assert not polygon.busy
+
+
+def test_a_polygon_takes_corners_back() -> None:
+    polygon = tool(Tool.POLYGON, ERASING)
+    for corner in [*TRIANGLE, (3.0, 3.0)]:
+        click(polygon, corner)
+    polygon.back()
+    assert polygon.confirm() == (Begin("Remove polygon", True), Area(tuple(TRIANGLE)), End())
+    click(polygon, (1, 1))
+    assert polygon.confirm() == ()
+    assert polygon.busy
+    polygon.back()
+    polygon.back()
+    assert not polygon.busy
+
+
+def test_a_polygon_leads_its_open_side_along() -> None:
+    polygon = tool(Tool.POLYGON)
+    polygon.move(Pointer((5, 5)))
+    assert polygon.sketch == ()
+    click(polygon, (0, 0))
+    polygon.move(Pointer((5, 5)))
+    assert polygon.sketch == ((0, 0), (5, 5))
+    polygon.cancel()
+    assert polygon.sketch == ()
+
+
+def test_a_box_is_dragged_in_any_direction() -> None:
+    box = tool(Tool.BOX)
+    assert drag(box, [(20.6, 30.2), (10.4, 9.9)]) == (DrawBox(Box(10, 9, 21, 31)),)
+    assert drag(box, [(5, 5), (6, 40)]) == ()
+    assert drag(box, [(5, 5), (50, 40)], right=True) == ()
+
+
+def test_grab_draws_nothing() -> None:
+    assert drag(tool(Tool.GRAB), TRIANGLE) == ()
+
+
+def test_brush_sizes_have_limits() -> None:
+    assert ToolOptions(size=0).size == 1
+    assert ToolOptions(size=1e9).size == LARGEST_BRUSH
