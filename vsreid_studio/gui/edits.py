@@ -5,7 +5,7 @@ Every change of masks goes through `engine.walk.edit`, so that what was derived 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -150,17 +150,24 @@ def import_masks(project: Project, masks: Mapping[int, LabelMap], label: str = "
     return Edit(edit(project.annotation, label, cells), new)
 
 
-def timely(annotation: Annotation, change: Change) -> Change:
+def timely(annotation: Annotation, known: Container[int], change: Change) -> Change:
     """The part of a run's change that does not meet what a person did meanwhile.
 
     A run works on a copy. A cell is taken only where the document still holds what the run found there: the
     cells are immutable, so identity tells.
+
+    Args:
+        known: numbers of the instances that are still there.
     """
-    cells = {key: cell for key, cell in change.after.items() if annotation.get(*key) is change.before[key]}
+    cells = {
+        key: cell
+        for key, cell in change.after.items()
+        if annotation.get(*key) is change.before[key] and (cell is None or key.instance in known)
+    }
     decided = {
         key: one
         for key, one in change.decisions_after.items()
-        if annotation.decisions.get(key) == change.decisions_before[key]
+        if annotation.decisions.get(key) == change.decisions_before[key] and key.instance in known
     }
     return annotation.decide(annotation.set_cells(change.label, cells), decided)
 

@@ -130,6 +130,10 @@ class Session(QObject):
             return False
         self.close()
         self._document = document
+        if not self.instances:
+            # So that a person can paint at once; there is nothing in it that undo could bring back.
+            with self._reporting():
+                self.project.set_instance(edits.new_instance({}), undoable=False)
         self._frame = min(self._kept("frame", 0), document.video.length - 1)
         instances = self.instances
         kept = self._kept("selected", 0)

@@ -79,6 +79,11 @@ class Inbox:
         with self._lock:
             self._changes.append(change)
 
+    def left(self) -> list[Change]:
+        """What no step has taken notice of."""
+        with self._lock:
+            return list(self._changes)
+
     def drain(self, annotation: Annotation) -> list[Change]:
         """Put what was posted into the run's copy; on the engine's thread, between two steps.
 

@@ -28,6 +28,9 @@ class Runner(QObject):
 
     Nothing of a job arrives after its `finished`, and nothing at all of a job that was abandoned.
 
+    Attributes:
+        unread: changes of the person that the last job ended too early to take notice of.
+
     Signals:
         started(job): a job is on its way.
         changed(job, step, change): the run changed its copy; all with one step are one step of undo.
@@ -68,6 +71,7 @@ class Runner(QObject):
         self._ordered.connect(self._worker.run)
         self._released.connect(self._worker.release)
         self._order: Order | None = None
+        self.unread: list[Change] = []
         self._number = 0
         self._step = 0
         self._paused = False
@@ -212,6 +216,7 @@ class Runner(QObject):
             case Failure(sentence=sentence, details=details):
                 self.failed.emit(number, sentence, details)
             case Outcome():
+                self.unread = order.inbox.left()
                 self._order = None
                 self.finished.emit(number, content)
                 self.state_changed.emit()

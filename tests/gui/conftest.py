@@ -1,0 +1,105 @@
+"""A session and an engine's thread for tests of the window, none of which may leave a thread behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from fake_engine import COLOURS, FakeEngine, Script
+from PIL import Image
+from pytestqt.qtbot import QtBot
+from small_clip import LENGTH, picture, true_mask
+
+from vsreid_studio.gui.conductor import Conductor
+from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.worker import Runner
+
+# Qt draws into memory unless someone wants to look on.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+OURS = {"engine", "frames"}
+"""Names of the threads that the window starts; Qt gives them to the system."""
+
+
+def our_threads() -> list[str]:
+    """Those that run now; Python itself does not list them reliably."""
+    tasks = Path("/proc/self/task")
+    names = [(task / "comm").read_text().strip() for task in tasks.iterdir()] if tasks.is_dir() else []
+    return [name for name in names if name in OURS]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    yield
+    assert our_threads() == []
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for index in range(LENGTH):
+        Image.fromarray(picture(index)).save(folder / f"{index:05d}.png")
+    return folder
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@dataclass
+class Heard:
+    """Collects what signals brought, in order."""
+
+    names: list[str] = field(default_factory=list)
+    values: list[tuple[object, ...]] = field(default_factory=list)
+
+    def listen(self, name: str) -> Callable[..., None]:
+        def take(*values: object) -> None:
+            self.names.append(name)
+            self.values.append(values)
+
+        return take
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def session(qtbot: QtBot, tmp_path: Path) -> Iterator[Session]:
+    session = Session(config=tmp_path / "config", data=tmp_path / "data")
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def runner(qtbot: QtBot, script: Script) -> Iterator[Runner]:
+    runner = Runner(lambda: FakeEngine(script))
+    yield runner
+    if script.gate is not None:
+        script.gate.release(1000)
+    runner.stop()
+
+
+@pytest.fixture
+def conductor(session: Session, runner: Runner) -> Conductor:
+    return Conductor(session, runner)
+
+
+@pytest.fixture
+def drawn(session: Session, pictures: Path) -> Session:
+    """A clip is open, and its two instances are drawn in frame 0."""
+    assert session.open(pictures)
+    session.add_instance("green")
+    session.rename(1, "red")
+    for number in COLOURS:
+        session.edit_mask(0, number, true_mask(0, number), "Paint")
+    session.select(1)
+    return session

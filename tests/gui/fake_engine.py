@@ -1,0 +1,137 @@
+"""An engine that works in a blink, without torch: it knows the disks of `tests/conftest.py` by colour."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vsreid_studio.config import Config, ReidConfig
+from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.types import Box, Candidates, Frame, Prediction, SoftMask
+from vsreid_studio.engine.video import Video
+from vsreid_studio.errors import UserError
+
+COLOURS = {1: (230, 20, 20), 2: (20, 230, 20)}
+CONFIG = Config(reid=ReidConfig(rho_reid=0.9, rho_occ=0.3))
+
+
+def seen(frame: Frame, number: int) -> NDArray[np.bool_]:
+    """Where an instance is seen: (H, W) bool."""
+    return (np.abs(frame.astype(int) - COLOURS[number]) < 30).all(axis=2)
+
+
+@dataclass
+class Script:
+    """What the stand-ins do, and what they were asked.
+
+    Attributes:
+        delay: seconds that a step takes.
+        missing: weights that are not there: 'propagation', 'detector'.
+        fails_at: the target frame at which propagation raises.
+        gate: when set, each step waits for it.
+        threads: names of the threads that the engine ran on.
+        targets: frames that masks were carried to, in order.
+    """
+
+    delay: float = 0.0
+    missing: set[str] = field(default_factory=set)
+    fails_at: int | None = None
+    gate: threading.Semaphore | None = None
+    threads: set[str] = field(default_factory=set)
+    targets: list[int] = field(default_factory=list)
+    on_step: Callable[[int], None] = lambda target: None
+
+    def step(self, target: int) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.targets.append(target)
+        if self.gate is not None:
+            self.gate.acquire()
+        if self.delay:
+            time.sleep(self.delay)
+        self.on_step(target)
+        if target == self.fails_at:
+            raise RuntimeError("the network fell over")
+
+    def need(self, what: str) -> None:
+        if what in self.missing:
+            raise UserError(f"No weights '{what}' are shipped.")
+
+
+class ByColour:
+    """Loses instance 1 behind the wall for good, as a network would, until it is found again."""
+
+    def __init__(self, video: Video, script: Script) -> None:
+        self._video, self._script = video, script
+
+    def propagate(
+        self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
+    ) -> dict[int, Prediction]:
+        self._script.step(target)
+        return {k: self._look(target, k) for k in instances}
+
+    def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+        return self._look(frame, instance)
+
+    def segment(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+        return self._look(frame, instance)
+
+    def _look(self, frame: int, instance: int) -> Prediction:
+        return Prediction(SoftMask.from_dense(seen(self._video.frame(frame), instance)), 0.9)
+
+
+class ReidByColour:
+    def __init__(self, video: Video) -> None:
+        self._video = video
+        self._known: dict[int, Candidates] = {}
+
+    def cached(self, frame: int) -> bool:
+        return frame in self._known
+
+    def candidates(self, frame: int) -> Candidates:
+        if frame not in self._known:
+            picture = self._video.frame(frame)
+            found = {k: Box.around(seen(picture, k)) for k in COLOURS}
+            boxes = [(b.x0, b.y0, b.x1, b.y1) for b in found.values() if b is not None]
+            rows = np.array([_unit(k) for k, b in found.items() if b is not None], np.float32)
+            n = len(boxes)
+            self._known[frame] = Candidates(
+                np.array(boxes, np.int32).reshape(-1, 4),
+                np.ones(n, np.float32),
+                np.zeros(n, np.bool_),
+                rows.reshape(-1, 3),
+            )
+        return self._known[frame]
+
+    def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
+        picture = self._video.frame(frame)
+        covered = picture[mask.hard(*picture.shape[:2])].mean(axis=0)
+        return _unit(min(COLOURS, key=lambda k: float(np.abs(covered - COLOURS[k]).sum())))
+
+
+def _unit(number: int) -> NDArray[np.float32]:
+    row = np.zeros(3, np.float32)
+    row[number] = 1
+    return row
+
+
+class FakeEngine:
+    """`worker.jobs.Engine` for tests."""
+
+    def __init__(self, script: Script, config: Config = CONFIG) -> None:
+        self.config = config
+        self.checksums: Mapping[str, str] = {"propagation-lite": "abc"}
+        self.candidates_key = "key"
+        self._script = script
+
+    def propagation(self, video: Video) -> ByColour:
+        self._script.need("propagation")
+        return ByColour(video, self._script)
+
+    def reid(self, video: Video, store: object) -> ReidByColour:
+        self._script.need("detector")
+        return ReidByColour(video)

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_clip import LENGTH, true_mask
+
+from vsreid_studio.engine.types import Cell, CellKey, Change, Maker, SoftMask
+from vsreid_studio.formats.masks import write_label_map
+from vsreid_studio.gui.session import Session
+
+
+def test_a_video_gets_a_project_beside_it(session: Session, pictures: Path):
+    assert session.open(pictures)
+    assert session.project.path == pictures.parent / "clip.vsreid"
+    assert list(session.instances) == [1]
+    assert session.selected == 1
+    assert session.undo_label is None
+
+
+def test_opening_again_brings_everything_back(drawn: Session, pictures: Path, tmp_path: Path):
+    drawn.go(3)
+    drawn.select(2)
+    drawn.close()
+    again = Session(config=tmp_path / "config", data=tmp_path / "data")
+    assert again.open(pictures)
+    assert (again.frame, again.selected) == (3, 2)
+    assert [one.name for one in again.instances.values()] == ["red", "green"]
+    assert again.annotation.mask(0, 1).same(true_mask(0, 1))
+    assert again.undo_label == "Paint"
+    again.undo()
+    assert again.annotation.get(0, 2) is None
+    assert [one.path.name for one in again.recent.projects()] == ["clip.vsreid"]
+    assert again.recent.projects()[0].thumbnail.is_file()
+    again.close()
+
+
+def test_a_read_only_folder_leads_to_the_data_folder(session, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("vsreid_studio.gui.opening.os.access", lambda *_: False)
+    assert session.open(pictures)
+    assert session.project.path.is_relative_to(tmp_path / "data")
+
+
+def test_another_video_of_the_same_name_gets_a_project_of_its_own(session, pictures, tmp_path):
+    session.open(pictures)
+    session.close()
+    shutil.rmtree(pictures)
+    pictures.mkdir()
+    for index in range(2):
+        write_label_map(pictures / f"{index}.png", np.full((20, 30), index, np.uint8))
+    assert session.open(pictures)
+    assert session.project.path.name.startswith("clip-")
+
+
+def test_a_moved_video_is_asked_for(session, drawn, pictures, tmp_path, qtbot):
+    path = drawn.project.path
+    drawn.close()
+    moved = tmp_path / "elsewhere" / "clip2"
+    moved.parent.mkdir()
+    pictures.rename(moved)
+    with qtbot.waitSignal(session.video_missing) as asked:
+        assert not session.open(path)
+    assert asked.args == [path]
+    assert session.open(path, moved)
+    assert session.annotation.get(0, 1) is not None
+
+
+@pytest.mark.parametrize("name", ["nothing.mp4", "nothing.vsreid"])
+def test_what_cannot_be_opened_leaves_what_is_open(drawn, tmp_path, name, qtbot):
+    with qtbot.waitSignal(drawn.failed) as told:
+        assert not drawn.open(tmp_path / name)
+    assert name in told.args[0]
+    assert "Traceback" in told.args[1]
+    assert drawn.project.path.name == "clip.vsreid"
+
+
+def test_a_stroke_is_pinned_and_drops_what_came_from_the_mask_before(drawn):
+    carried = {CellKey(i, 1): Cell(true_mask(i, 1), 0) for i in (1, 2)}
+    drawn.apply(drawn.annotation.set_cells("propagate", carried))
+    half = SoftMask.from_dense(np.eye(48, 80, dtype=np.bool_))
+    assert drawn.edit_mask(0, 1, half, "Paint")
+    cell = drawn.annotation.get(0, 1)
+    assert (cell.pinned, cell.origin, cell.made_by) == (True, 0, Maker.PERSON)
+    assert list(drawn.annotation.row(1)) == [0]
+    drawn.undo()
+    assert sorted(drawn.annotation.row(1)) == [0, 1, 2]
+    drawn.redo()
+    assert list(drawn.annotation.row(1)) == [0]
+
+
+def test_approve_pins_a_mask_as_it_is(drawn, qtbot):
+    drawn.apply(drawn.annotation.set_cells("propagate", {CellKey(2, 1): Cell(true_mask(2, 1), 0)}))
+    assert drawn.approve(2, [1, 2])
+    cell = drawn.annotation.get(2, 1)
+    assert (cell.pinned, cell.origin, cell.made_by) == (True, 2, Maker.PROPAGATION)
+    with qtbot.waitSignal(drawn.failed):
+        assert not drawn.approve(2, [1])
+
+
+def test_absent_and_clear(drawn):
+    assert drawn.mark_absent(1, range(4, 7))
+    assert all(drawn.annotation.get(i, 1).pinned for i in range(4, 7))
+    assert not drawn.annotation.mask(5, 1).box.area
+    assert drawn.clear_range([1, 2], 5, 9)
+    assert sorted(drawn.annotation.row(1)) == [0, 4]
+    drawn.undo()
+    assert sorted(drawn.annotation.row(1)) == [0, 4, 5, 6]
+
+
+def test_a_locked_instance_is_not_changed(drawn, qtbot):
+    drawn.lock(1, True)
+    assert drawn.undo_label == "Paint"
+    for act in (
+        lambda: drawn.edit_mask(1, 1, true_mask(1, 1), "Paint"),
+        lambda: drawn.delete(1),
+        lambda: drawn.merge(2, 1),
+        lambda: drawn.mark_absent(1, [3]),
+    ):
+        with qtbot.waitSignal(drawn.failed) as told:
+            assert not act()
+        assert told.args[0] == "red is locked: unlock it to change its masks."
+
+
+def test_delete_and_undo(drawn):
+    assert drawn.delete(1)
+    assert list(drawn.instances) == [2]
+    assert drawn.selected == 2
+    assert drawn.undo_label == "delete red"
+    drawn.undo()
+    assert list(drawn.instances) == [1, 2]
+    assert drawn.annotation.mask(0, 1).area
+
+
+def test_merge_unites_masks_and_keeps_checkpoints(drawn):
+    drawn.edit_mask(3, 2, true_mask(3, 2), "Paint")
+    both = true_mask(0, 1).area + true_mask(0, 2).area
+    assert drawn.merge(2, 1)
+    assert list(drawn.instances) == [1]
+    assert drawn.annotation.mask(0, 1).area == both
+    assert drawn.annotation.checkpoints(1) == (0, 3)
+    assert not drawn.annotation.row(2)
+    drawn.undo()
+    assert drawn.annotation.mask(0, 2).area == true_mask(0, 2).area
+
+
+def test_instances_are_renamed_recoloured_hidden_and_ordered(drawn, qtbot):
+    assert drawn.rename(1, " rider ")
+    assert drawn.recolour(1, "#ABCDEF")
+    assert drawn.hide(1, True)
+    assert drawn.reorder([2, 1])
+    assert list(drawn.instances) == [2, 1]
+    one = drawn.instances[1]
+    assert (one.name, one.colour, one.hidden) == ("rider", "#abcdef", True)
+    drawn.undo()
+    assert list(drawn.instances) == [1, 2]
+    with qtbot.waitSignal(drawn.failed):
+        assert not drawn.rename(1, "  ")
+
+
+def test_masks_are_imported_at_the_present_frame(session, pictures, tmp_path):
+    session.open(pictures)
+    labels = np.zeros((48, 80), np.uint8)
+    labels[5:20, 5:20], labels[30:40, 50:60] = 1, 4
+    write_label_map(tmp_path / "mask.png", labels)
+    session.go(2)
+    assert session.import_masks(tmp_path / "mask.png")
+    assert list(session.instances) == [1, 4]
+    cell = session.annotation.get(2, 4)
+    assert (cell.made_by, cell.pinned, cell.mask.area) == (Maker.IMPORT, True, 100)
+
+
+def test_a_mask_of_another_size_is_refused(drawn, tmp_path, qtbot):
+    write_label_map(tmp_path / "mask.png", np.ones((4, 4), np.uint8))
+    before = drawn.undo_label
+    with qtbot.waitSignal(drawn.failed):
+        assert not drawn.import_masks(tmp_path / "mask.png")
+    assert drawn.undo_label == before
+
+
+def test_frames_and_ranges_stay_inside(drawn):
+    drawn.go(99)
+    assert drawn.frame == LENGTH - 1
+    drawn.go(-5)
+    assert drawn.frame == 0
+    drawn.choose_range(8, -3)
+    assert drawn.range == (0, 8)
+    drawn.choose_range(None)
+    assert drawn.range is None
+
+
+def test_nothing_is_done_without_a_document(session):
+    assert not session.edit_mask(0, 1, SoftMask.empty(), "Paint")
+    assert session.add_instance() is None
+    assert session.undo() is None
+    assert not session.apply(Change("x"))
+
+
+def test_a_full_disk_leaves_the_document(drawn, qtbot, monkeypatch):
+    from vsreid_studio.errors import UserError  # noqa: PLC0415
+
+    def full(*_: object, **__: object) -> None:
+        raise UserError("The disk is full.")
+
+    monkeypatch.setattr(type(drawn.project), "apply", full)
+    with qtbot.waitSignal(drawn.failed) as told:
+        assert not drawn.edit_mask(1, 1, true_mask(1, 1), "Paint")
+    assert told.args[0] == "The disk is full."
+    assert drawn.annotation.get(1, 1) is None

@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from small_clip import HIDDEN, LENGTH, true_mask
+
+from vsreid_studio.engine.run import State
+from vsreid_studio.engine.types import Accept, Box, Cell, CellKey, Change, Maker, Progress, SoftMask, Verdict
+from vsreid_studio.gui.conductor import Conductor
+from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.worker import Outcome, Runner
+from vsreid_studio.gui.worker.letters import condensed, join
+from vsreid_studio.gui.worker.pace import Pace
+
+
+def run(qtbot, conductor: Conductor, **how) -> Outcome:
+    with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
+        assert conductor.propagate(**how)
+    return done.args[0]
+
+
+def until_proposal(qtbot, conductor: Conductor):
+    with qtbot.waitSignal(conductor.session.proposal_changed, timeout=5000):
+        conductor.propagate()
+    return conductor.session.proposal
+
+
+def test_masks_are_carried_along_on_the_engines_thread(qtbot, conductor, drawn, script):
+    assert run(qtbot, conductor, find=False) is Outcome.DONE
+    assert sorted(drawn.annotation.row(2)) == list(range(LENGTH))
+    assert drawn.annotation.mask(7, 2).same(true_mask(7, 2))
+    assert threading.main_thread().name not in script.threads
+    assert drawn.undo_label == "propagate"
+    drawn.undo()
+    assert sorted(drawn.annotation.row(2)) == [0]
+
+
+def test_the_last_signal_is_finished(qtbot, conductor, drawn, runner, heard):
+    for name in ("started", "changed", "progress", "proposal", "queue", "failed", "finished"):
+        getattr(runner, name).connect(heard.listen(name))
+    run(qtbot, conductor, find=False)
+    qtbot.wait(80)
+    assert heard.names[0] == "started"
+    assert heard.names[-1] == "finished"
+    assert heard.names.count("finished") == 1
+
+
+def test_a_chosen_range_and_instance(qtbot, conductor, drawn):
+    drawn.choose_range(0, 3)
+    run(qtbot, conductor, instances={1}, find=False)
+    assert sorted(drawn.annotation.row(1)) == [0, 1, 2, 3]
+    assert sorted(drawn.annotation.row(2)) == [0]
+
+
+def lose_red(drawn: Session) -> None:
+    """Instance 1 is lost behind the wall: a person says so, and nothing passes a barrier."""
+    drawn.mark_absent(1, [HIDDEN[0]])
+
+
+def test_a_proposal_waits_and_is_accepted(qtbot, conductor, drawn):
+    lose_red(drawn)
+    proposal = until_proposal(qtbot, conductor)
+    assert proposal.instance == 1
+    assert proposal.frame == HIDDEN[-1] + 1
+    assert conductor.state is State.ASKING
+    assert (drawn.frame, drawn.selected) == (proposal.frame, 1)
+    assert any(one.key == proposal.key and one.reason is None for one in drawn.retrievals)
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        assert conductor.accept()
+    assert drawn.proposal is None
+    assert drawn.annotation.get(*proposal.key).made_by is Maker.RECOVERY
+    assert drawn.annotation.origin(LENGTH - 1, 1) == proposal.frame
+    assert drawn.undo_label == "accept retrieval"
+    drawn.undo()
+    assert drawn.annotation.get(LENGTH - 1, 1) is None
+    assert drawn.undo_label == "propagate"
+
+
+def test_a_rejected_one_is_never_proposed_again(qtbot, conductor, drawn):
+    lose_red(drawn)
+    asked = []
+    conductor.session.proposal_changed.connect(lambda one: one and asked.append(one.key))
+    conductor.session.proposal_changed.connect(lambda one: one and conductor.reject())
+    assert run(qtbot, conductor) is Outcome.DONE
+    assert len(asked) == len(set(asked)) > 1
+    decisions = drawn.annotation.decisions
+    assert {decisions[key].verdict for key in asked} == {Verdict.REJECTED}
+    drawn.apply(drawn.annotation.set_cells("x", {}))
+    again = len(asked)
+    run(qtbot, conductor)
+    assert len(asked) == again
+
+
+def test_accept_all_takes_what_is_at_least_as_similar(qtbot, conductor, drawn):
+    lose_red(drawn)
+    drawn.edit_mask(HIDDEN[-1] + 2, 1, SoftMask.empty(), "Erase")
+    until_proposal(qtbot, conductor)
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        conductor.accept_all()
+    made = [key.frame for key, cell in drawn.annotation.cells() if cell.made_by is Maker.RECOVERY]
+    assert len(made) == 2
+
+
+def test_a_redrawn_box_is_proposed_anew(qtbot, conductor, drawn):
+    lose_red(drawn)
+    first = until_proposal(qtbot, conductor)
+    with qtbot.waitSignal(drawn.proposal_changed, check_params_cb=bool, timeout=5000):
+        conductor.redraw(Box(0, 0, 80, 30))
+    assert drawn.proposal.key == first.key
+    assert drawn.proposal.box == Box(0, 0, 80, 30)
+    conductor.cancel()
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE)
+
+
+def test_it_can_be_given_to_another(qtbot, conductor, drawn):
+    lose_red(drawn)
+    first = until_proposal(qtbot, conductor)
+    conductor.give_to(2)
+    qtbot.waitUntil(lambda: first.key in drawn.annotation.decisions, timeout=5000)
+    assert drawn.annotation.decisions[first.key].given_to == 2
+    conductor.cancel()
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE)
+
+
+def test_a_corrected_mask_is_pinned(qtbot, conductor, drawn):
+    lose_red(drawn)
+    first = until_proposal(qtbot, conductor)
+    mask = true_mask(first.frame, 1)
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        conductor.correct(mask)
+    assert drawn.annotation.get(*first.key).pinned
+
+
+def test_starting_twice_does_nothing(qtbot, conductor, drawn, script):
+    script.delay = 0.02
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        assert conductor.propagate(find=False)
+        assert not conductor.propagate(find=False)
+        assert not conductor.find_again()
+    assert sorted(script.targets) == sorted({*script.targets})
+
+
+def test_cancel_ends_within_two_tenths_and_keeps_what_is_done(qtbot, conductor, drawn, script):
+    script.delay = 0.05
+    conductor.propagate(find=False)
+    qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) > 2, timeout=5000)
+    start = time.monotonic()
+    with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
+        conductor.cancel()
+    assert time.monotonic() - start < 0.2
+    assert done.args == [Outcome.CANCELLED]
+    kept = len(drawn.annotation.row(2))
+    assert 2 < kept < LENGTH
+    script.delay = 0
+    run(qtbot, conductor, find=False)
+    assert len(drawn.annotation.row(2)) == LENGTH
+
+
+def test_pause_stands_still_and_goes_on(qtbot, conductor, drawn, script):
+    script.delay = 0.01
+    conductor.propagate(find=False)
+    qtbot.waitUntil(lambda: bool(script.targets))
+    conductor.toggle_pause()
+    assert conductor.state is State.PAUSED
+    qtbot.wait(60)
+    stood = len(script.targets)
+    qtbot.wait(60)
+    assert len(script.targets) == stood
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        conductor.propagate()
+    assert len(drawn.annotation.row(2)) == LENGTH
+
+
+@pytest.mark.parametrize("order", ["pause answer", "answer pause", "pause cancel answer", "cancel answer"])
+def test_pause_cancel_and_answer_race(qtbot, conductor, drawn, order):
+    lose_red(drawn)
+    until_proposal(qtbot, conductor)
+    acts = {"pause": conductor.pause, "cancel": conductor.cancel, "answer": conductor.accept}
+    for name in order.split():
+        acts[name]()
+    conductor.resume()
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)
+    assert drawn.proposal is None
+
+
+def test_a_persons_mask_wins_over_a_run(qtbot, conductor, drawn, script):
+    script.gate = threading.Semaphore(0)
+    mine = SoftMask.from_dense(true_mask(5, 2).dense(48, 80)[::-1] > 0.5)
+    conductor.propagate(find=False)
+    script.gate.release(2)
+    qtbot.waitUntil(lambda: len(script.targets) == 3)
+    # While the engine computes frame 3, the person draws that frame and a later one.
+    drawn.edit_mask(3, 2, mine, "Paint")
+    drawn.edit_mask(8, 2, mine, "Paint")
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        script.gate.release(100)
+    for frame in (3, 8):
+        cell = drawn.annotation.get(frame, 2)
+        assert cell.pinned
+        assert cell.mask.same(mine)
+    assert drawn.annotation.mask(3, 1).same(true_mask(3, 1))
+    run(qtbot, conductor, find=False)
+    row = drawn.annotation.row(2)
+    assert [row[i].origin for i in range(LENGTH)] == [0, 0, 3, 3, 3, 3, 8, 8, 8, 8, 8, 8]
+
+
+def test_a_checkpoint_drawn_anew_takes_what_came_from_it(qtbot, conductor, drawn, script):
+    script.gate = threading.Semaphore(0)
+    mine = true_mask(1, 2)
+    conductor.propagate(instances={2}, find=False)
+    script.gate.release(LENGTH - 2)
+    qtbot.waitUntil(lambda: len(script.targets) == LENGTH - 1)
+    # The last step is under way: nothing takes notice of this any more but the end.
+    drawn.edit_mask(0, 2, mine, "Paint")
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        script.gate.release(100)
+    assert list(drawn.annotation.row(2)) == [0]
+    run(qtbot, conductor, find=False)
+    assert len(drawn.annotation.row(2)) == LENGTH
+
+
+def test_deleting_an_instance_in_a_run(qtbot, conductor, drawn, script):
+    script.gate = threading.Semaphore(0)
+    conductor.propagate(find=False)
+    script.gate.release(2)
+    qtbot.waitUntil(lambda: len(script.targets) == 3)
+    drawn.delete(2)
+    with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
+        script.gate.release(100)
+    assert done.args == [Outcome.DONE]
+    assert not drawn.annotation.row(2)
+    assert len(drawn.annotation.row(1)) == LENGTH
+
+
+def test_undo_waits_while_a_run_works(qtbot, conductor, drawn, script):
+    script.gate = threading.Semaphore(0)
+    conductor.propagate(find=False)
+    with qtbot.waitSignal(conductor.failed):
+        conductor.undo()
+    assert drawn.undo_label == "Paint"
+    script.gate.release(100)
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)
+
+
+def test_an_exception_leaves_the_document_whole(qtbot, conductor, drawn, script):
+    script.fails_at = 4
+    with qtbot.waitSignal(conductor.failed, timeout=5000) as told:
+        assert run(qtbot, conductor) is Outcome.FAILED
+    assert told.args[0].startswith("The engine stopped unexpectedly (RuntimeError)")
+    assert "the network fell over" in told.args[1]
+    assert sorted(drawn.annotation.row(2)) == [0, 1, 2, 3]
+    script.fails_at = None
+    run(qtbot, conductor, find=False)
+    assert len(drawn.annotation.row(2)) == LENGTH
+
+
+def test_missing_weights_are_told(qtbot, conductor, drawn, script):
+    script.missing = {"propagation"}
+    with qtbot.waitSignal(conductor.failed, timeout=5000) as told:
+        assert run(qtbot, conductor) is Outcome.FAILED
+    assert told.args[0] == "No weights 'propagation' are shipped."
+
+
+def test_without_a_detector_masks_are_still_carried_along(qtbot, conductor, drawn, script):
+    script.missing = {"detector"}
+    with qtbot.waitSignal(conductor.told, timeout=5000) as told:
+        assert run(qtbot, conductor) is Outcome.DONE
+    assert told.args[0].startswith("Lost objects are not searched for")
+    assert len(drawn.annotation.row(1)) == LENGTH
+
+
+def test_nothing_to_propagate_is_told(qtbot, conductor, session, pictures):
+    session.open(pictures)
+    with qtbot.waitSignal(conductor.failed) as told:
+        assert not conductor.propagate()
+    assert told.args[0].startswith("Draw an object")
+
+
+@pytest.mark.parametrize("missing", [set(), {"propagation"}])
+def test_box_select(qtbot, conductor, drawn, script, missing):
+    script.missing = missing
+    box = true_mask(2, 2).box.enlarge(0.4)
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        assert conductor.box_select(2, 2, box)
+    cell = drawn.annotation.get(2, 2)
+    assert cell.pinned
+    assert cell.mask.box.iou(true_mask(2, 2).box) > 0.8
+    assert drawn.undo_label == "box-select"
+
+
+def test_closing_in_a_run_ends_cleanly(qtbot, conductor, drawn, script, runner):
+    script.delay = 0.02
+    conductor.propagate()
+    qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) > 2, timeout=5000)
+    conductor.settle()
+    kept = len(drawn.annotation.row(2))
+    drawn.close()
+    assert conductor.state is State.IDLE
+    runner.stop()
+    assert 2 < kept < LENGTH
+
+
+def test_closing_while_a_proposal_waits(qtbot, conductor, drawn, runner):
+    lose_red(drawn)
+    until_proposal(qtbot, conductor)
+    conductor.settle()
+    assert drawn.proposal is None
+    drawn.close()
+    runner.stop()
+
+
+def test_a_full_disk_ends_the_run(qtbot, conductor, drawn, script, monkeypatch):
+    from vsreid_studio.errors import UserError  # noqa: PLC0415
+
+    def full(*_: object, **__: object) -> None:
+        raise UserError("The disk is full.")
+
+    script.delay = 0.02
+    monkeypatch.setattr(type(drawn.project), "apply", full)
+    assert run(qtbot, conductor) is Outcome.CANCELLED
+
+
+def cell(origin: int) -> Cell:
+    return Cell(SoftMask.empty(), origin)
+
+
+def test_letters_are_condensed_without_changing_the_story():
+    a, b, c = cell(1), cell(2), cell(3)
+    key, other = CellKey(1, 1), CellKey(2, 1)
+    letters = [
+        (0.0, Progress("propagating", 0, 9)),
+        (0.1, Change("propagate", {key: None}, {key: a})),
+        (0.2, Progress("propagating", 1, 9)),
+        (0.3, Change("propagate", {key: a, other: None}, {key: b, other: c})),
+        (0.4, Change("accept retrieval", {key: b}, {key: c})),
+        (0.5, Progress("propagating", 2, 9)),
+        (0.6, Outcome.DONE),
+    ]
+    (_, first), (_, second), (_, progress), (_, end) = condensed(letters)
+    assert dict(first.before) == {key: None, other: None}
+    assert dict(first.after) == {key: b, other: c}
+    assert second.label == "accept retrieval"
+    assert progress.done == 2
+    assert end is Outcome.DONE
+    assert join([first]) is first
+
+
+def test_pace():
+    pace = Pace()
+    assert pace.take(0.0, Progress("propagating", 0, 100)) == (0.0, None)
+    assert pace.take(2.0, Progress("propagating", 20, 100)) == (10.0, 8.0)
+    assert pace.take(2.1, Progress("detecting", 0, 100)) == (0.0, None)
+
+
+def test_an_answer_to_another_proposal_is_refused(qtbot, conductor, drawn, runner: Runner):
+    lose_red(drawn)
+    first = until_proposal(qtbot, conductor)
+    conductor.skip()
+    assert not runner.answer(Accept(), first)
+    conductor.cancel()
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)

@@ -1,0 +1,277 @@
+"""Brings document and engine together: starts runs on the one, and lets their results into the other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from PySide6.QtCore import QObject, Signal
+
+from ..engine.run import State
+from ..engine.types import (
+    Accept,
+    Answer,
+    Box,
+    Change,
+    Correct,
+    Proposal,
+    Reassign,
+    Redraw,
+    Reject,
+    Skip,
+    SoftMask,
+)
+from . import edits
+from .session import Session
+from .worker import BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source
+from .worker.jobs import Task
+
+
+class Conductor(QObject):
+    """Everything that a person can ask of the engine.
+
+    A run works on a copy of the annotation. Its changes are let in where the person has not been meanwhile,
+    and the person's changes are handed to the run, so that neither loses anything.
+
+    Attributes:
+        session: the document.
+        runner: the engine's thread.
+        following: whether the present frame shall go along with what waits: until the person moves on.
+
+    Signals:
+        told(sentence): something worth knowing that is no failure.
+        failed(sentence, details): a run could not go on, or what was asked cannot be done now.
+        progress(progress, rate, seconds_left): of the run under way; seconds_left may be None.
+        finished(outcome): of a run; its last change is in the document.
+        state_changed: `state` may be another one.
+    """
+
+    told = Signal(str)
+    failed = Signal(str, str)
+    progress = Signal(object, float, object)
+    finished = Signal(object)
+    state_changed = Signal()
+
+    def __init__(self, session: Session, runner: Runner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.runner = runner
+        self.following = False
+        self._letting_in = False
+        self._accepted_from: float | None = None
+        session.changed.connect(self._hand_over)
+        runner.changed.connect(self._let_in)
+        runner.progress.connect(lambda _, *what: self.progress.emit(*what))
+        runner.proposal.connect(self._propose)
+        runner.queue.connect(self._list)
+        runner.cut.connect(self._place)
+        runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
+        runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
+        runner.finished.connect(self._finish)
+        runner.state_changed.connect(self.state_changed)
+
+    @property
+    def state(self) -> State:
+        """What the engine does, as the person sees it."""
+        return self.runner.state
+
+    # --- runs
+
+    def propagate(self, instances: Collection[int] | None = None, *, find: bool = True) -> bool:
+        """Carry masks along and find lost instances again; in the chosen range, if there is one.
+
+        Pressing it again goes on after a pause, and does nothing while a run is under way.
+
+        Args:
+            instances: None for all that are not locked.
+            find: whether to look for lost ones.
+        """
+        if self.state is State.PAUSED:
+            self.resume()
+            return False
+        if self.session.document is None or self.runner.busy:
+            return False
+        known = self.session.instances
+        chosen = {k for k in known if not known[k].locked and (instances is None or k in instances)}
+        annotation = self.session.annotation
+        if not any(annotation.checkpoints(k) for k in chosen):
+            self.failed.emit("Draw an object in some frame first; then its mask can be carried along.", "")
+            return False
+        span = self.session.range
+        frames = range(span[0], span[1] + 1) if span is not None else None
+        self._accepted_from = None
+        self.following = True
+        return self._start(Propagate(annotation.copy(), sorted(chosen), frames, find))
+
+    def find_again(self) -> bool:
+        """Look for the selected instance, in the chosen range or everywhere."""
+        if self.session.selected is None:
+            self.failed.emit("Select the instance to look for first.", "")
+            return False
+        return self.propagate({self.session.selected})
+
+    def box_select(self, frame: int, instance: int, box: Box) -> bool:
+        """Cut the object inside a box out; the mask follows."""
+        if self.session.document is None:
+            return False
+        video = self.session.video
+        box = box.clip(video.height, video.width)
+        if not box.area:
+            return False
+        if self.runner.busy:
+            self.failed.emit("Box-select needs the engine, which is busy: let the run end, or cancel it.", "")
+            return False
+        return self._start(BoxSelect(self.session.annotation.copy(), frame, instance, box))
+
+    def start(self, task: Task) -> bool:
+        """Do other work on the engine's thread."""
+        if self.runner.busy:
+            self.failed.emit("The engine is busy: let the run end, or cancel it.", "")
+            return False
+        return self._start(task)
+
+    def pause(self) -> None:
+        """Stand still before the next step."""
+        self.runner.pause()
+
+    def resume(self) -> None:
+        """Go on."""
+        self.runner.resume()
+
+    def toggle_pause(self) -> None:
+        """Pause a run, or go on."""
+        if self.state is State.RUNNING:
+            self.pause()
+        elif self.state is State.PAUSED:
+            self.resume()
+
+    def cancel(self) -> None:
+        """End the run before its next step; what is done stays."""
+        self.runner.cancel()
+
+    def settle(self) -> None:
+        """End whatever runs and let its results in; before the document closes."""
+        self.runner.settle()
+
+    # --- answers
+
+    def accept(self) -> bool:
+        """Take what waits."""
+        return self._answer(Accept())
+
+    def accept_all(self) -> bool:
+        """Take what waits and, in this run, all that is at least as similar."""
+        proposal = self.session.proposal
+        if proposal is None or not self._answer(Accept()):
+            return False
+        self._accepted_from = proposal.similarity
+        return True
+
+    def reject(self) -> bool:
+        """It is not this instance."""
+        return self._answer(Reject())
+
+    def skip(self) -> bool:
+        """Not now."""
+        return self._answer(Skip())
+
+    def give_to(self, instance: int) -> bool:
+        """It is that instance."""
+        proposal = self.session.proposal
+        if proposal is not None and instance == proposal.instance:
+            return self.accept()
+        if not self.session.annotation.checkpoints(instance):
+            self.failed.emit("It can be given to an instance only that has a mask somewhere.", "")
+            return False
+        return self._answer(Reassign(instance))
+
+    def redraw(self, box: Box) -> bool:
+        """It is this instance, but in that box; it will be proposed anew."""
+        video = self.session.video
+        clipped = box.clip(video.height, video.width)
+        return bool(clipped.area) and self._answer(Redraw(clipped))
+
+    def correct(self, mask: SoftMask) -> bool:
+        """It is this instance, with this mask."""
+        return self._answer(Correct(mask))
+
+    def undo(self) -> None:
+        """Take the last step back; not while a run makes one."""
+        if self._may_exchange():
+            self.session.undo()
+
+    def redo(self) -> None:
+        """Do the step again; not while a run makes one."""
+        if self._may_exchange():
+            self.session.redo()
+
+    # --- how it is done
+
+    def _start(self, job: Propagate | BoxSelect | Task) -> bool:
+        project = self.session.project
+        source = Source(self.session.video.path, project.candidates, project.record_weights)
+        return self.runner.start(job, source) is not None
+
+    def _answer(self, answer: Answer) -> bool:
+        proposal = self.session.proposal
+        if proposal is None or not self.runner.answer(answer, proposal):
+            return False
+        self.following = True
+        self.session.set_proposal(None)
+        return True
+
+    def _may_exchange(self) -> bool:
+        if self.state is not State.RUNNING:
+            return True
+        # What would be taken back is the run's own work, under its feet.
+        self.failed.emit("Undo waits until the engine stands still: pause the run, or cancel it.", "")
+        return False
+
+    def _hand_over(self, change: Change) -> None:
+        if not self._letting_in:
+            self.following = False
+            self.runner.forward(change)
+
+    def _let_in(self, number: int, step: int, change: Change) -> None:
+        fit = edits.timely(self.session.annotation, self.session.instances, change)
+        if not fit.after and not fit.decisions_after:
+            return
+        self._letting_in = True
+        try:
+            done = self.session.apply(fit, group=f"run {number}.{step}")
+        finally:
+            self._letting_in = False
+        if not done:
+            # A full disk, say: what cannot be kept must not be computed further.
+            self.runner.cancel()
+
+    def _propose(self, number: int, proposal: Proposal) -> None:
+        if self._accepted_from is not None and proposal.similarity >= self._accepted_from:
+            self.runner.answer(Accept(), proposal)
+            return
+        self._accepted_from = None
+        self.session.set_proposal(proposal)
+        if self.following:
+            self.session.select(proposal.instance)
+            self.session.go(proposal.frame)
+
+    def _list(self, number: int, queue: Queue) -> None:
+        self.session.set_retrievals(queue.retrievals)
+
+    def _place(self, number: int, cut: Cut) -> None:
+        if not cut.mask.area:
+            self.told.emit("Nothing stands out in this box: draw it a little larger, or use the brush.")
+            return
+        self.session.edit_mask(cut.frame, cut.instance, cut.mask, "box-select")
+        if not cut.by_network:
+            self.told.emit("Cut out by colour (GrabCut), as the network's weights are not there.")
+
+    def _finish(self, number: int, outcome: Outcome) -> None:
+        self.session.set_proposal(None)
+        left = self.runner.unread
+        if left and (stale := edits.ungrounded(self.session.annotation, left)) is not None:
+            self._letting_in = True
+            try:
+                self.session.apply(stale, undoable=False)
+            finally:
+                self._letting_in = False
+        self.finished.emit(outcome)
