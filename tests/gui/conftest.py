@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from fake_engine import COLOURS, FakeEngine, Script
 from PIL import Image
+from PySide6.QtCore import QThread
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 from small_clip import LENGTH, picture, true_mask
 
 from vsreid_studio.gui.conductor import Conductor
@@ -21,21 +23,18 @@ from vsreid_studio.gui.worker import Runner
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
-OURS = {"engine", "frames"}
-"""Names of the threads that the window starts; Qt gives them to the system."""
-
-
-def our_threads() -> list[str]:
-    """Those that run now; Python itself does not list them reliably."""
-    tasks = Path("/proc/self/task")
-    names = [(task / "comm").read_text().strip() for task in tasks.iterdir()] if tasks.is_dir() else []
-    return [name for name in names if name in OURS]
-
-
 @pytest.fixture(autouse=True)
-def no_thread_left() -> Iterator[None]:
+def no_thread_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    started: list[QThread] = []
+    start = QThread.start
+
+    def note(thread: QThread, *how: object) -> None:
+        started.append(thread)
+        start(thread, *how)
+
+    monkeypatch.setattr(QThread, "start", note)
     yield
-    assert our_threads() == []
+    assert [thread.objectName() for thread in started if isValid(thread) and thread.isRunning()] == []
 
 
 @pytest.fixture
