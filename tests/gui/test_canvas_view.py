@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPalette, QWheelEvent
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPalette, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -392,3 +392,46 @@ def test_the_benchmark_runs(
     monkeypatch.setattr("vsreid_studio.gui.canvas.benchmark.measure", lambda: iter(cases))
     benchmark()
     assert "p95   2.90 ms (0.18)" in capsys.readouterr().out
+
+
+def on_screen(canvas: CanvasView) -> QImage:
+    """What the repaints of parts have left there; `grab` would draw all anew."""
+    QApplication.processEvents()
+    return canvas.screen().grabWindow(canvas.winId()).toImage().convertToFormat(QImage.Format.Format_RGB32)
+
+
+def test_nothing_is_left_on_the_screen(canvas: CanvasView) -> None:
+    canvas.set_masks({1: SQUARE}, {}, ())
+    canvas.set_candidate(Box(20, 20, 50, 50), None)
+    QTest.mouseMove(canvas, at(80, 60))
+    # A power of two, at which Qt picks the same pixels whatever part it draws.
+    canvas.zoom(2, QPointF(at(80, 60)))
+    QApplication.processEvents()
+    QTest.mouseMove(canvas, at(120, 100))
+    drag(canvas, (80, 60), (90, 90), (30, 80))
+    drag(canvas, (30, 20), (100, 90), button=MIDDLE)
+    QTest.keyClick(canvas, Qt.Key.Key_BracketLeft)
+    QApplication.processEvents()
+    canvas.set_tool(Tool.LASSO)
+    drag(canvas, (10, 20), (100, 10), (70, 80))
+    canvas.set_tool(Tool.POLYGON)
+    for corner in [(20, 20), (140, 20), (90, 90)]:
+        QTest.mouseClick(canvas, LEFT, NOTHING, at(*corner))
+        QTest.mouseMove(canvas, at(70, 70))
+        QApplication.processEvents()
+    QTest.keyClick(canvas, Qt.Key.Key_Backspace)
+    canvas.set_tool(Tool.BRUSH)
+    QTest.mouseMove(canvas, at(60, 50))
+    seen = on_screen(canvas)
+    canvas.update()
+    assert on_screen(canvas) == seen
+    assert canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32) == seen
+
+
+def test_painting_what_is_painted_is_no_edit(canvas: CanvasView, told: Hearing) -> None:
+    loose = np.zeros((60, 60), np.uint8)
+    loose[10:50, 10:50] = 255
+    canvas.set_masks({1: SoftMask(Box(50, 30, 110, 90), loose)}, {}, ())
+    drag(canvas, (80, 60), (85, 60))
+    canvas.remove_specks(1, 100)
+    assert told.edits == []

@@ -16,6 +16,7 @@ from .options import Tool, ToolOptions
 from .picture import Picture
 from .sketches import bounds, draw_line, draw_ring, ring_bounds
 from .tools import Effects, Pointer, make_tool
+from .viewport import Viewport
 
 _BRUSH_STEP = 1.15
 _CLICK_REACH = 8.0
@@ -106,6 +107,11 @@ class DrawingWidget(NavigationWidget):
         """Whether the left button pans now."""
         return super().left_pans() or self._kind is Tool.GRAB
 
+    def look(self, viewport: Viewport) -> None:
+        """Show the frame at another scale or place."""
+        super().look(viewport)
+        self._sketch()
+
     def cursor_shape(self) -> Qt.CursorShape:
         """How the mouse looks: what the left button would do."""
         grip = self._grip()
@@ -124,7 +130,7 @@ class DrawingWidget(NavigationWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to redraw the candidate, to pan or to draw."""
-        if self._button != Qt.MouseButton.NoButton:
+        if self._button != Qt.MouseButton.NoButton or self._pan_from is not None:
             return
         self._mouse = event.position()
         grip = self._grip() if event.button() == _LEFT and not self._space else None

@@ -129,11 +129,9 @@ class Editor(QObject):
         stroke, self.picture.stroke = self.picture.stroke, None
         if stroke is None:
             return
-        mask = stroke.result()
-        if mask.same(stroke.base):
-            # The overlay may still hold pixels composed with the stroke.
-            self._painted(stroke.touched)
+        if not stroke.changes:
             return
+        mask = stroke.result()
         self._masks[stroke.instance] = mask
         # Already composed or noted as changed, so that no more than the stroke is drawn anew.
         self.picture.masks = self._visible()

@@ -34,7 +34,7 @@ class NavigationWidget(QWidget):
         """Show the whole frame, and keep doing so when the widget changes its size."""
         self._fitted = True
         if all(self._content):
-            self._look(Viewport.fitted(self._content, (self.width(), self.height())))
+            self.look(Viewport.fitted(self._content, (self.width(), self.height())))
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Enlarge around a point of the widget, by default its middle."""
@@ -42,7 +42,7 @@ class NavigationWidget(QWidget):
             self._fitted = False
             at = at if at is not None else QPointF(self.rect().center())
             viewport = self.viewport.zoomed(factor, (at.x(), at.y()), self._content)
-            self._look(viewport.kept_in_sight(self._content, (self.width(), self.height())))
+            self.look(viewport.kept_in_sight(self._content, (self.width(), self.height())))
 
     def point(self, at: QPointF) -> Point:
         """The frame's point under a point of the widget."""
@@ -51,6 +51,11 @@ class NavigationWidget(QWidget):
     def in_view(self, at: Point) -> QPointF:
         """The widget's point over a point of the frame."""
         return QPointF(*self.viewport.to_view(*at))
+
+    def look(self, viewport: Viewport) -> None:
+        """Show the frame at another scale or place."""
+        self.viewport = viewport.snapped(self.devicePixelRatioF())
+        self.update()
 
     def set_content(self, size: tuple[int, int]) -> None:
         """Set the frame's (width, height); a new size is fitted."""
@@ -91,7 +96,7 @@ class NavigationWidget(QWidget):
         way, self._pan_from = event.position() - self._pan_from, event.position()
         self._fitted = False
         viewport = self.viewport.moved(way.x(), way.y())
-        self._look(viewport.kept_in_sight(self._content, (self.width(), self.height())))
+        self.look(viewport.kept_in_sight(self._content, (self.width(), self.height())))
         return True
 
     def pan_release(self, event: QMouseEvent) -> bool:
@@ -137,7 +142,7 @@ class NavigationWidget(QWidget):
                 self.fit()
             return
         grown = event.size() - event.oldSize()
-        self._look(self.viewport.moved(grown.width() / 2, grown.height() / 2))
+        self.look(self.viewport.moved(grown.width() / 2, grown.height() / 2))
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow a change between dark and light."""
@@ -149,7 +154,3 @@ class NavigationWidget(QWidget):
         if held != self._space:
             self._space = held
             self.update_cursor()
-
-    def _look(self, viewport: Viewport) -> None:
-        self.viewport = viewport.snapped(self.devicePixelRatioF())
-        self.update()

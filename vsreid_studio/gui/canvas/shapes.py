@@ -60,6 +60,8 @@ def without_specks(mask: SoftMask, least_area: int) -> SoftMask:
     belongs = np.zeros(count, np.bool_)
     belongs[np.unique(groups[stays])] = True
     values = np.where(belongs[groups] & rest, mask.values, np.uint8(0))
+    if np.array_equal(values, mask.values):
+        return mask
     inner = Box.around(values > 0)
     assert inner is not None  # the largest piece stayed
     return SoftMask(inner.shifted(mask.box.x0, mask.box.y0), values[inner.slices].copy())

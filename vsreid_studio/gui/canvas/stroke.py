@@ -163,6 +163,11 @@ class Stroke:
         values[self._painted[box.slices]] = self._value
         return values
 
+    @property
+    def changes(self) -> bool:
+        """Whether the map with the stroke is another one."""
+        return not np.array_equal(self.part(self.touched), part_of(self.base, self.touched))
+
     def result(self) -> SoftMask:
         """The whole map with the stroke."""
         reach = self.base.box.clip(self._bounds.y1, self._bounds.x1)
