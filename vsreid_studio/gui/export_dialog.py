@@ -35,7 +35,7 @@ class ExportFormat:
     Attributes:
         key: names it in an `ExportRequest`.
         title: for people.
-        summary: what it writes, one sentence.
+        summary: what it writes, in at most 65 characters.
         resolutions: those to choose from; empty when there is no choice.
         sets: usual names of image sets; empty when the format has none.
         places: where a sequence goes below the folder, with {resolution} and {sequence}.
@@ -52,7 +52,7 @@ class ExportFormat:
 DAVIS = ExportFormat(
     "davis",
     "DAVIS data set",
-    "Adds frames, palette masks and a line in the list of the set to a data set, new or old.",
+    "Frames, palette masks and the list of the set, read back.",
     RESOLUTIONS,
     ("val", "train", "test-dev"),
     ("JPEGImages/{resolution}/{sequence}", "Annotations/{resolution}/{sequence}"),
@@ -118,6 +118,7 @@ class ExportDialog(QDialog):
         self.format_box = QComboBox()
         self.format_box.addItems([it.title for it in formats])
         self._summary = quiet_label()
+        self._summary.setWordWrap(False)
         self.folder = QLineEdit("" if folder is None else str(folder))
         self.folder.setPlaceholderText("Folder of the data set")
         self.choose = QPushButton("Choose …")
@@ -164,6 +165,7 @@ class ExportDialog(QDialog):
         place.addWidget(self.folder, 1)
         place.addWidget(self.choose)
         self._sizes = QHBoxLayout()
+        self._sizes.addStretch()
         self._form = QFormLayout()
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.addRow("&Format", self.format_box)
@@ -187,7 +189,7 @@ class ExportDialog(QDialog):
         layout.addWidget(self.problem)
         layout.addStretch()
         layout.addWidget(self._boxes)
-        self.setMinimumWidth(34 * self.fontMetrics().height())
+        self.setMinimumWidth(36 * self.fontMetrics().height())
 
     def _connect(self) -> None:
         self.format_box.currentIndexChanged.connect(self._take_format)
@@ -210,7 +212,7 @@ class ExportDialog(QDialog):
         for box in self.resolutions.values():
             box.setChecked(True)
             box.toggled.connect(self._check)
-            self._sizes.addWidget(box)
+            self._sizes.insertWidget(self._sizes.count() - 1, box)
         self._form.setRowVisible(self._sizes, bool(chosen.resolutions))
         self.image_set.clear()
         self.image_set.addItems(chosen.sets)
@@ -243,7 +245,7 @@ class ExportDialog(QDialog):
         if self.chosen.resolutions and not request.resolutions:
             yield "Choose at least one resolution."
         if not request.overwrite and self._there(request):
-            yield f"The data set has a sequence {request.sequence} already. Choose another name or replace it."
+            yield f"There is a sequence {request.sequence} already. Choose another name, or replace it."
 
     def _there(self, request: ExportRequest) -> bool:
         """Whether something would be overwritten."""

@@ -81,8 +81,8 @@ class InstanceView(QListView):
         if start is None:
             event.ignore()
             return
-        # Copy, or the view would remove the row from its model when the drag returns.
-        event.setDropAction(Qt.DropAction.CopyAction)
+        # No move, or the view would take the row out of its model when the drag returns.
+        event.setDropAction(Qt.DropAction.IgnoreAction)
         event.accept()
         gap = self._gap_at(event.position().toPoint())
         place = gap - 1 if gap > start else gap

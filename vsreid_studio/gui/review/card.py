@@ -47,7 +47,6 @@ class ProposalCard(QWidget):
         self.heading.setFont(font)
         self.go = QToolButton()
         self.go.setToolTip("Go to its frame")
-        self.go.setAutoRaise(True)
         self.crops = CropPair()
         self.similarity = Gauge("Similarity", "Cosine to what is known of the instance; the tick is ρ_reid")
         self.overlap = Gauge("Overlap", "IoU of the box with the instance's present mask; the tick is ρ_occ")

@@ -2,84 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtCore import QModelIndex, QRect, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHeaderView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QTableView,
     QWidget,
 )
 
-from ...engine.retrieval import Retrieval
 from ...engine.types import CellKey
-from ...project import Instance
 from ..look import smaller
-from .queue_model import Column, Index, QueueModel, Role
+from .candidate import GAP, MARGIN, CandidateDelegate, inks, picture_place
+from .queue_model import Column, Index, QueueModel
 from .words import why_not
-
-
-class CandidateDelegate(QStyledItemDelegate):
-    """Paints the first column: thumbnail, instance, and why it waits or does not."""
-
-    def __init__(self, model: QueueModel, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._model = model
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Draw one candidate."""
-        style = option.widget.style()
-        style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, option.widget)
-        retrieval: Retrieval = index.data(Role.RETRIEVAL)
-        instance: Instance | None = index.data(Role.INSTANCE)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        ink = option.palette.color(
-            QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text
-        )
-        faint = QColor(ink)
-        faint.setAlphaF(0.65)
-        colour = QColor(instance.colour) if instance is not None else faint
-        painter.save()
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        room = option.rect.adjusted(4, 3, -2, -3)
-        side = room.height()
-        self._draw_picture(painter, QRect(room.x(), room.y(), side, side), index, colour)
-        text = room.adjusted(side + 8, 0, 0, 0)
-        waits = retrieval.reason is None
-        self._write(painter, text, option.font, ink if waits else faint, index.data(), upper=True)
-        reason = why_not(retrieval.reason, self._model.thresholds)
-        self._write(painter, text, smaller(option.font), faint, reason, upper=False)
-        painter.restore()
-
-    def _draw_picture(self, painter: QPainter, place: QRect, index: Index, colour: QColor) -> None:
-        image: QImage | None = index.data(Qt.ItemDataRole.DecorationRole)
-        trough = QColor(colour)
-        trough.setAlphaF(0.2)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(trough)
-        painter.drawRoundedRect(place, 3, 3)
-        if image is not None and not image.isNull():
-            size = image.size().scaled(place.size() - QSize(4, 4), Qt.AspectRatioMode.KeepAspectRatio)
-            inner = QRectF(0, 0, size.width(), size.height())
-            inner.moveCenter(QRectF(place).center())
-            painter.drawImage(inner, image)
-        painter.setPen(colour)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(QRectF(place).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
-
-    def _write(
-        self, painter: QPainter, room: QRect, font: QFont, ink: QColor, text: str, *, upper: bool
-    ) -> None:
-        half = room.height() // 2
-        place = QRect(room.x(), room.y() + (0 if upper else half), room.width(), half)
-        painter.setFont(font)
-        painter.setPen(ink)
-        elided = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
-        painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, elided)
 
 
 class QueueView(QTableView):
@@ -101,7 +38,7 @@ class QueueView(QTableView):
         self._quiet = False
         self.empty = ""
         self.setModel(model)
-        self.setItemDelegateForColumn(Column.CANDIDATE, CandidateDelegate(model, self))
+        self.setItemDelegate(CandidateDelegate(self))
         self.setAccessibleName("Candidates")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setShowGrid(False)
@@ -116,6 +53,7 @@ class QueueView(QTableView):
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         titles = self.horizontalHeader()
         titles.setHighlightSections(False)
+        titles.setFont(smaller(self.font()))
         titles.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         titles.setSectionResizeMode(Column.CANDIDATE, QHeaderView.ResizeMode.Stretch)
         self.setSortingEnabled(True)
@@ -148,12 +86,32 @@ class QueueView(QTableView):
     def paintEvent(self, event: QPaintEvent) -> None:
         """The table, or why it is empty."""
         super().paintEvent(event)
-        if self._queue.rowCount():
-            return
         painter = QPainter(self.viewport())
+        if self._queue.rowCount():
+            self._draw_reasons(painter, event.rect())
+            return
         painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
         room = self.viewport().rect().adjusted(12, 6, -12, -6)
         painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.empty)
+
+    def _draw_reasons(self, painter: QPainter, seen: QRect) -> None:
+        """In the lower half of each row, over all columns: they are sentences."""
+        painter.setFont(smaller(self.font()))
+        metrics = painter.fontMetrics()
+        first, last = self.rowAt(seen.top()), self.rowAt(seen.bottom())
+        for row in range(first, (last if last >= 0 else self._queue.rowCount() - 1) + 1):
+            retrieval = self._queue.retrieval(row)
+            if retrieval is None:
+                continue
+            index = self._queue.index(row, Column.CANDIDATE)
+            room = self.visualRect(index).adjusted(0, MARGIN, 0, -MARGIN)
+            room.setTop(room.center().y())
+            room.setLeft(picture_place(self.visualRect(index)).right() + GAP)
+            room.setRight(self.viewport().width() - 6)
+            painter.setPen(inks(self.palette(), selected=self.selectionModel().isRowSelected(row))[1])
+            reason = why_not(retrieval.reason, self._queue.thresholds)
+            text = metrics.elidedText(reason, Qt.TextElideMode.ElideRight, room.width())
+            painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _tell_once(self, index: QModelIndex) -> None:
         if not self._told:

@@ -1,0 +1,99 @@
+"""The export dialog, filled in with keys and mouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from vsreid_studio.gui.export_dialog import DAVIS, ExportDialog, ExportFormat, ExportRequest
+
+LEFT = Qt.MouseButton.LeftButton
+VIDEO = ExportFormat("overlay", "Overlay video", "An MP4 with the masks drawn over the frames.")
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot, tmp_path: Path) -> ExportDialog:
+    dialog = ExportDialog(folder=tmp_path, sequence="clip", formats=(DAVIS, VIDEO))
+    qtbot.addWidget(dialog)
+    with qtbot.waitExposed(dialog):
+        dialog.open()
+    return dialog
+
+
+def retype(qtbot: QtBot, dialog: ExportDialog, text: str) -> None:
+    dialog.sequence.selectAll()
+    qtbot.keyClick(dialog.sequence, Qt.Key.Key_Delete)
+    qtbot.keyClicks(dialog.sequence, text)
+
+
+def test_asks_for_davis_and_closes(qtbot: QtBot, dialog: ExportDialog, tmp_path: Path) -> None:
+    retype(qtbot, dialog, "rider")
+    qtbot.keyClick(dialog.resolutions["480p"], Qt.Key.Key_Space)
+    with qtbot.waitSignal(dialog.export_requested) as asked:
+        qtbot.mouseClick(dialog.export, LEFT)
+    assert asked.args == [ExportRequest("davis", tmp_path, ("Full-Resolution",), "rider", "val", False)]
+    assert not dialog.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("", "Give the sequence a name."), ("a b", "cannot name"), (".x", "cannot name")]
+)
+def test_bad_names_are_told_at_once(qtbot: QtBot, dialog: ExportDialog, name: str, words: str) -> None:
+    retype(qtbot, dialog, name)
+    assert words in dialog.problem.text()
+    with qtbot.assertNotEmitted(dialog.export_requested):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+        dialog.accept()
+    assert dialog.isVisible()
+    retype(qtbot, dialog, "fine")
+    assert dialog.problem.text() == ""
+
+
+def test_needs_a_folder_and_a_resolution(dialog: ExportDialog, tmp_path: Path) -> None:
+    for box in dialog.resolutions.values():
+        box.setChecked(False)
+    assert dialog.problem.text() == "Choose at least one resolution."
+    dialog.folder.clear()
+    assert dialog.problem.text() == "Choose the folder of the data set."
+    (tmp_path / "file").touch()
+    dialog.folder.setText(str(tmp_path / "file"))
+    assert "is a file" in dialog.problem.text()
+
+
+def test_warns_before_it_would_overwrite(qtbot: QtBot, dialog: ExportDialog, tmp_path: Path) -> None:
+    there = tmp_path / "Annotations" / "480p" / "old"
+    there.mkdir(parents=True)
+    retype(qtbot, dialog, "old")
+    assert dialog.export.isEnabled()
+    (there / "00000.png").touch()
+    retype(qtbot, dialog, "old")
+    assert "already" in dialog.problem.text()
+    dialog.overwrite.setFocus()
+    qtbot.keyClick(dialog.overwrite, Qt.Key.Key_Space)
+    with qtbot.waitSignal(dialog.export_requested) as asked:
+        qtbot.mouseClick(dialog.export, LEFT)
+    assert asked.args[0].overwrite
+
+
+def test_another_format_asks_for_what_it_needs(dialog: ExportDialog, tmp_path: Path) -> None:
+    dialog.format_box.setCurrentIndex(1)
+    assert not dialog.image_set.isVisible()
+    assert dialog.request() == ExportRequest("overlay", tmp_path, (), "clip", "", False)
+    assert dialog.problem.text() == ""
+    dialog.format_box.setCurrentIndex(0)
+    assert dialog.image_set.isVisible()
+    assert list(dialog.resolutions) == ["480p", "Full-Resolution"]
+
+
+def test_folder_is_chosen_without_blocking(qtbot: QtBot, dialog: ExportDialog, tmp_path: Path) -> None:
+    qtbot.mouseClick(dialog.choose, LEFT)
+    chooser = dialog.findChild(QFileDialog)
+    assert chooser is not None
+    chooser.fileSelected.emit(str(tmp_path / "DAVIS"))
+    chooser.reject()
+    assert dialog.folder.text() == str(tmp_path / "DAVIS")
+    qtbot.waitUntil(lambda: dialog.findChild(QFileDialog) is None)

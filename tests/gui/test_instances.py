@@ -1,0 +1,248 @@
+"""The panel of instances, driven with mouse and keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QDropEvent
+from PySide6.QtWidgets import QColorDialog, QLineEdit
+from pytestqt.qtbot import QtBot
+
+from vsreid_studio.gui.instances import InstancePanel
+from vsreid_studio.gui.instances.delegate import Part
+from vsreid_studio.project import Instance
+
+LEFT = Qt.MouseButton.LeftButton
+RIDER, BIKE, DOG = (
+    Instance(1, "rider", "#0072b2"),
+    Instance(2, "bike & bell", "#e69f00"),
+    Instance(7, "dog", "#009e73"),
+)
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> InstancePanel:
+    panel = InstancePanel()
+    qtbot.addWidget(panel)
+    panel.set_instances({it.number: it for it in (RIDER, BIKE, DOG)})
+    panel.resize(280, 400)
+    with qtbot.waitActive(panel):
+        panel.show()
+        panel.activateWindow()
+    panel.view.setFocus()
+    return panel
+
+
+def click(
+    qtbot: QtBot,
+    panel: InstancePanel,
+    number: int,
+    part: Part = Part.TEXT,
+    held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
+    qtbot.mouseClick(panel.view.viewport(), LEFT, held, panel.view.place_of(number, part).center())
+
+
+def double_click(qtbot: QtBot, panel: InstancePanel, number: int, part: Part) -> None:
+    point = panel.view.place_of(number, part).center()
+    qtbot.mouseClick(panel.view.viewport(), LEFT, pos=point)
+    qtbot.mouseDClick(panel.view.viewport(), LEFT, pos=point)
+
+
+def listed(panel: InstancePanel) -> list[str]:
+    model = panel.view.model()
+    return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+
+def drop(panel: InstancePanel, number: int, point: QPoint) -> None:
+    """The end of a drag, handed to the list itself: without a display no drag gets there."""
+    model = panel.view.model()
+    mime = model.mimeData([model.index([1, 2, 7].index(number), 0)])
+    event = QDropEvent(QPointF(point), Qt.DropAction.MoveAction, mime, LEFT, Qt.KeyboardModifier.NoModifier)
+    panel.view.dropEvent(event)
+    # Else the view would take the row out of its model when the drag returns.
+    assert event.dropAction() != Qt.DropAction.MoveAction
+
+
+def test_lists_by_order_then_number(panel: InstancePanel) -> None:
+    assert listed(panel) == ["rider", "bike & bell", "dog"]
+    panel.set_instances({1: replace(RIDER, order=5), 7: DOG, 2: BIKE})
+    assert listed(panel) == ["bike & bell", "dog", "rider"]
+
+
+def test_click_selects_once(qtbot: QtBot, panel: InstancePanel) -> None:
+    seen: list[int] = []
+    panel.selected.connect(seen.append)
+    click(qtbot, panel, 2)
+    click(qtbot, panel, 2)
+    qtbot.keyClick(panel.view, Qt.Key.Key_Down)
+    assert (seen, panel.chosen) == ([2, 7], 7)
+
+
+def test_digit_selects_the_instance_of_that_number(qtbot: QtBot, panel: InstancePanel) -> None:
+    seen: list[int] = []
+    panel.selected.connect(seen.append)
+    for key in (Qt.Key.Key_7, Qt.Key.Key_3, Qt.Key.Key_1):
+        qtbot.keyClick(panel.view, key)
+    assert seen == [7, 1]
+
+
+def test_setters_are_silent_and_keep_the_selection(qtbot: QtBot, panel: InstancePanel) -> None:
+    with qtbot.assertNotEmitted(panel.selected):
+        panel.set_selected(2)
+        panel.set_instances({2: replace(BIKE, order=3), 7: DOG, 1: RIDER})
+        panel.set_counts({2: "3 masks"})
+    assert panel.chosen == 2
+    assert panel.view.currentIndex().data() == "bike & bell"
+    panel.set_instances({1: RIDER})
+    assert panel.chosen is None
+
+
+def test_eye_and_lock_switch_without_selecting(qtbot: QtBot, panel: InstancePanel) -> None:
+    panel.set_selected(1)
+    with qtbot.assertNotEmitted(panel.selected):
+        with qtbot.waitSignal(panel.hidden_changed) as hidden:
+            click(qtbot, panel, 7, Part.EYE)
+        with qtbot.waitSignal(panel.locked_changed) as locked:
+            click(qtbot, panel, 2, Part.LOCK)
+    assert (hidden.args, locked.args) == ([7, True], [2, True])
+    panel.set_instances({1: RIDER, 7: replace(DOG, hidden=True)})
+    with qtbot.waitSignal(panel.hidden_changed) as shown:
+        click(qtbot, panel, 7, Part.EYE)
+    assert shown.args == [7, False]
+
+
+def test_rename_by_key(qtbot: QtBot, panel: InstancePanel) -> None:
+    click(qtbot, panel, 1)
+    qtbot.keyClick(panel.view, Qt.Key.Key_F2)
+    editor = panel.view.findChild(QLineEdit)
+    assert editor is not None
+    # Digits and counts that come in meanwhile do not disturb the typing.
+    qtbot.keyClicks(editor, "rider 7")
+    panel.set_counts({1: "1 mask"})
+    with qtbot.waitSignal(panel.renamed) as renamed:
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert renamed.args == [1, "rider 7"]
+    assert listed(panel)[0] == "rider"
+
+
+@pytest.mark.parametrize("text", ["  ", "dog"])
+def test_blank_or_same_name_asks_for_nothing(qtbot: QtBot, panel: InstancePanel, text: str) -> None:
+    double_click(qtbot, panel, 7, Part.TEXT)
+    editor = panel.view.findChild(QLineEdit)
+    assert editor is not None
+    with qtbot.assertNotEmitted(panel.renamed):
+        qtbot.keyClicks(editor, text)
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+
+
+def test_colour_dialog_does_not_block(qtbot: QtBot, panel: InstancePanel) -> None:
+    double_click(qtbot, panel, 2, Part.SWATCH)
+    dialog = panel.findChild(QColorDialog)
+    assert dialog is not None and not dialog.isModal()
+    dialog.setCurrentColor(QColor("#cc79a7"))
+    with qtbot.waitSignal(panel.recoloured) as recoloured:
+        dialog.accept()
+    assert recoloured.args == [2, "#cc79a7"]
+    qtbot.waitUntil(lambda: panel.findChild(QColorDialog) is None)
+
+
+def test_reorder_by_key(qtbot: QtBot, panel: InstancePanel) -> None:
+    panel.set_selected(2)
+    with qtbot.waitSignal(panel.moved) as down:
+        qtbot.keyClick(panel.view, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+    assert down.args == [2, 2]
+    panel.set_selected(1)
+    with qtbot.assertNotEmitted(panel.moved):
+        qtbot.keyClick(panel.view, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+
+
+def test_reorder_by_drop(qtbot: QtBot, panel: InstancePanel) -> None:
+    view = panel.view
+    top = view.visualRect(view.model().index(0, 0))
+    with qtbot.waitSignal(panel.moved) as up:
+        drop(panel, 7, top.topLeft() + QPoint(20, 2))
+    with qtbot.waitSignal(panel.moved) as end:
+        drop(panel, 1, view.viewport().rect().bottomLeft() + QPoint(20, -5))
+    with qtbot.assertNotEmitted(panel.moved):
+        drop(panel, 1, top.bottomLeft() + QPoint(20, -1))
+    assert (up.args, end.args) == ([7, 0], [1, 2])
+    assert listed(panel) == ["rider", "bike & bell", "dog"]
+
+
+def test_delete_asks_first_and_tells_what_goes(qtbot: QtBot, panel: InstancePanel) -> None:
+    panel.set_selected(1)
+    panel.set_counts({1: "120 masks, 3 checkpoints"})
+    with qtbot.assertNotEmitted(panel.delete_requested):
+        qtbot.keyClick(panel.view, Qt.Key.Key_Delete)
+        assert "rider" in panel.question.sentence.text()
+        assert "120 masks, 3 checkpoints" in panel.question.sentence.text()
+        qtbot.keyClick(panel.question.no, Qt.Key.Key_Escape)
+    assert not panel.question.isVisible()
+    qtbot.keyClick(panel.view, Qt.Key.Key_Delete)
+    with qtbot.waitSignal(panel.delete_requested) as deleted:
+        qtbot.mouseClick(panel.question.yes, LEFT)
+    assert deleted.args == [1]
+
+
+def test_question_goes_when_the_list_changes(qtbot: QtBot, panel: InstancePanel) -> None:
+    panel.set_selected(1)
+    qtbot.keyClick(panel.view, Qt.Key.Key_Delete)
+    panel.set_instances({2: BIKE, 7: DOG})
+    assert not panel.question.isVisible()
+
+
+def test_locked_is_not_deleted(qtbot: QtBot, panel: InstancePanel) -> None:
+    panel.set_instances({1: replace(RIDER, locked=True)})
+    panel.set_selected(1)
+    qtbot.keyClick(panel.view, Qt.Key.Key_Delete)
+    assert not panel.question.isVisible()
+    assert not panel.actions_.absent.isEnabled()
+
+
+def test_merge_two_selected_either_way(qtbot: QtBot, panel: InstancePanel) -> None:
+    click(qtbot, panel, 2)
+    click(qtbot, panel, 7, held=Qt.KeyboardModifier.ControlModifier)
+    menu = panel.actions_.merge_menu
+    menu.aboutToShow.emit()
+    assert [action.text() for action in menu.actions()] == ["bike && bell → dog", "dog → bike && bell"]
+    menu.actions()[1].trigger()
+    with qtbot.waitSignal(panel.merge_requested) as merged:
+        qtbot.keyClick(panel.question.yes, Qt.Key.Key_Return)
+    assert merged.args == [7, 2]
+
+
+def test_merge_one_into_any_other(qtbot: QtBot, panel: InstancePanel) -> None:
+    click(qtbot, panel, 1)
+    panel.actions_.merge_menu.aboutToShow.emit()
+    texts = [action.text() for action in panel.actions_.merge_menu.actions()]
+    assert texts == ["rider → bike && bell", "rider → dog"]
+
+
+def test_other_actions(qtbot: QtBot, panel: InstancePanel) -> None:
+    panel.set_selected(7)
+    with qtbot.waitSignal(panel.absent_requested) as absent:
+        panel.actions_.absent.trigger()
+    with qtbot.waitSignal(panel.delete_range_requested) as cleared:
+        panel.actions_.delete_range.trigger()
+    with qtbot.waitSignal(panel.hidden_changed) as hidden:
+        qtbot.keyClick(panel.view, Qt.Key.Key_H, Qt.KeyboardModifier.ControlModifier)
+    assert (absent.args, cleared.args, hidden.args) == ([7], [7], [7, True])
+
+
+def test_empty_list_offers_only_add(qtbot: QtBot, panel: InstancePanel) -> None:
+    panel.set_instances({})
+    panel.repaint()
+    assert not panel.actions_.delete.isEnabled()
+    with qtbot.waitSignal(panel.add_requested):
+        modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        qtbot.keyClick(panel, Qt.Key.Key_N, modifiers)
+
+
+def test_a_screen_reader_hears_everything(panel: InstancePanel) -> None:
+    panel.set_instances({1: replace(RIDER, hidden=True, locked=True)})
+    panel.set_counts({1: "4 masks"})
+    spoken = panel.view.model().index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken == "rider, instance 1, 4 masks, hidden, locked"
