@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QLineEdit, QMainWindow
+from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.config import ReidConfig
@@ -257,6 +257,30 @@ def test_show_the_proposal(qtbot: QtBot, panel: ReviewPanel) -> None:
     with qtbot.waitSignal(panel.shown) as shown:
         qtbot.mouseClick(panel.card.go, LEFT)
     assert shown.args == [CellKey(45, 1)]
+
+
+def test_tab_goes_from_the_answers_to_the_queue(qtbot: QtBot, panel: ReviewPanel) -> None:
+    panel.set_queue([STRONG, WEAK])
+    panel.set_search(BIKE, None)
+    queue = panel.queue
+    panel.buttons[0].setFocus()
+    passed = []
+    for _ in range(9):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        passed.append(QApplication.focusWidget())
+    assert passed == [*panel.buttons[1:], queue.all_shown, queue.view, queue.find_button]
+
+
+def test_a_floating_review_answers_from_the_window_too(
+    qtbot: QtBot, window: QMainWindow, panel: ReviewPanel
+) -> None:
+    window.addActions(panel.actions_.everything)
+    window.findChild(ReviewDock).setFloating(True)
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    with qtbot.waitSignal(panel.answered) as answered:
+        qtbot.keyClick(window, Qt.Key.Key_R)
+    assert answered.args == [Reject()]
 
 
 def test_find_again(qtbot: QtBot, panel: ReviewPanel) -> None:

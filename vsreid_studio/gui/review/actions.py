@@ -26,7 +26,7 @@ _TITLES = {Mode.REDRAWING: "Redraw box", Mode.CORRECTING: "Correct"}
 class ReviewActions:
     """The actions of a `ReviewPanel`. They act everywhere in the panel's window while a proposal waits.
 
-    A panel in a floating dock is in another window than the canvas: add `everything` to that window too.
+    A panel in a floating dock is in another window than the canvas: that window may `addActions(everything)`.
 
     Attributes:
         accept, reject, give, redraw, correct, skip, accept_all: as they are named; `redraw` and `correct`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from types import MappingProxyType
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -176,6 +177,10 @@ class ReviewPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(parts)
+        queue = self.queue
+        order = [self.card.go, *self.buttons, queue.all_shown, queue.view, queue.find_button]
+        for before, after in pairwise(order):
+            QWidget.setTabOrder(before, after)
 
     def _connect(self) -> None:
         actions = self.actions_
