@@ -400,6 +400,12 @@ def on_screen(canvas: CanvasView) -> QImage:
     return canvas.screen().grabWindow(canvas.winId()).toImage().convertToFormat(QImage.Format.Format_RGB32)
 
 
+def assert_clean(canvas: CanvasView) -> None:
+    seen = on_screen(canvas)
+    canvas.update()
+    assert on_screen(canvas) == seen
+
+
 def test_nothing_is_left_on_the_screen(canvas: CanvasView) -> None:
     canvas.set_masks({1: SQUARE}, {}, ())
     canvas.set_candidate(Box(20, 20, 50, 50), None)
@@ -408,10 +414,13 @@ def test_nothing_is_left_on_the_screen(canvas: CanvasView) -> None:
     canvas.zoom(2, QPointF(at(80, 60)))
     QApplication.processEvents()
     QTest.mouseMove(canvas, at(120, 100))
+    assert_clean(canvas)
     drag(canvas, (80, 60), (90, 90), (30, 80))
     drag(canvas, (30, 20), (100, 90), button=MIDDLE)
     QTest.keyClick(canvas, Qt.Key.Key_BracketLeft)
     QApplication.processEvents()
+    QTest.mouseMove(canvas, at(60, 90))
+    assert_clean(canvas)
     canvas.set_tool(Tool.LASSO)
     drag(canvas, (10, 20), (100, 10), (70, 80))
     canvas.set_tool(Tool.POLYGON)
@@ -422,10 +431,7 @@ def test_nothing_is_left_on_the_screen(canvas: CanvasView) -> None:
     QTest.keyClick(canvas, Qt.Key.Key_Backspace)
     canvas.set_tool(Tool.BRUSH)
     QTest.mouseMove(canvas, at(60, 50))
-    seen = on_screen(canvas)
-    canvas.update()
-    assert on_screen(canvas) == seen
-    assert canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32) == seen
+    assert_clean(canvas)
 
 
 def test_painting_what_is_painted_is_no_edit(canvas: CanvasView, told: Hearing) -> None:
@@ -435,3 +441,32 @@ def test_painting_what_is_painted_is_no_edit(canvas: CanvasView, told: Hearing) 
     drag(canvas, (80, 60), (85, 60))
     canvas.remove_specks(1, 100)
     assert told.edits == []
+
+
+def test_a_lock_drops_an_open_polygon(canvas: CanvasView, told: Hearing) -> None:
+    canvas.set_tool(Tool.POLYGON)
+    for corner in [(20, 20), (40, 20), (40, 40)]:
+        QTest.mouseClick(canvas, LEFT, NOTHING, at(*corner))
+    canvas.set_locked({1})
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert told.edits == []
+
+
+def test_another_frame_drops_what_belonged_to_the_old(canvas: CanvasView) -> None:
+    canvas.set_display(Display(onion_skin=True))
+    canvas.set_masks({1: SQUARE}, {}, ())
+    canvas.set_neighbour({2: SQUARE})
+    canvas.set_candidate(SQUARE.box, SQUARE)
+    canvas.set_frame(canvas.index, FRAME)
+    assert colour(canvas, 80, 60) != QColor(90, 90, 90)
+    canvas.set_frame(canvas.index + 1, FRAME)
+    for place in ((80, 60), (60, 40), (62, 42)):
+        assert colour(canvas, *place) == QColor(90, 90, 90)
+
+
+def test_the_skin_is_recoloured(canvas: CanvasView) -> None:
+    canvas.set_display(Display(onion_skin=True))
+    canvas.set_neighbour({1: SQUARE})
+    before = colour(canvas, 80, 60)
+    canvas.set_masks({}, {1: QColor("blue")}, ())
+    assert colour(canvas, 80, 60) != before

@@ -3,20 +3,10 @@ from __future__ import annotations
 import pytest
 
 from vsreid_studio.engine.types import Box
+from vsreid_studio.gui.canvas.effects import Abort, Area, Begin, DrawBox, Effects, End, Line, Pointer
 from vsreid_studio.gui.canvas.options import LARGEST_BRUSH, PaintMode, Tool, ToolOptions
 from vsreid_studio.gui.canvas.stroke import Point
-from vsreid_studio.gui.canvas.tools import (
-    Abort,
-    Area,
-    Begin,
-    DrawBox,
-    Effects,
-    End,
-    Gesture,
-    Line,
-    Pointer,
-    make_tool,
-)
+from vsreid_studio.gui.canvas.tools import Gesture, make_tool
 
 TRIANGLE = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)]
 ERASING = ToolOptions(mode=PaintMode.REMOVE)

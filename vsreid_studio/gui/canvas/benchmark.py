@@ -20,7 +20,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
 from ...engine.types import Box, Frame, SoftMask
-from .options import Display, ToolOptions
+from .options import Display, Tool, ToolOptions
 from .view import CanvasView
 
 PAINT_BUDGET, SCRUB_BUDGET = 16.0, 33.0
@@ -35,9 +35,12 @@ def measure() -> Iterator[tuple[str, list[float], float]]:
     yield "stroke, brush 60, 1920 x 1080", _stroke(canvas), PAINT_BUDGET
     canvas.set_display(Display(probability=True))
     yield "the same over the probability map", _stroke(canvas), PAINT_BUDGET
-    canvas.resize(1280, 720)
     canvas.set_display(Display())
-    yield "the same in a window of 1280 x 720", _stroke(canvas), PAINT_BUDGET
+    canvas.set_tool(Tool.LASSO)
+    yield "lasso of 400 points", _stroke(canvas), PAINT_BUDGET
+    canvas.set_tool(Tool.BRUSH)
+    canvas.resize(1280, 720)
+    yield "brush in a window of 1280 x 720", _stroke(canvas), PAINT_BUDGET
     yield "scrubbing 854 x 480, 5 instances", _scrub(_canvas(854, 480)), SCRUB_BUDGET
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.types import Box, SoftMask
+from .effects import Abort, Area, Begin, DrawBox, Effect, End, Line
 from .options import ToolOptions
 from .picture import Picture
 from .shapes import without_holes, without_specks
 from .stroke import Stroke
-from .tools import Abort, Area, Begin, DrawBox, Effect, End, Line
 
 NO_PICTURE = "There is no picture to draw on yet."
 NOTHING_SELECTED = "Choose an instance to draw first, or add one."

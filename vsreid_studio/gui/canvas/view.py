@@ -31,7 +31,7 @@ class CanvasView(DrawingWidget):
             are about.
         display: what lies over the picture.
 
-    Signals (beside those of `DrawingWidget`):
+    Signals (beside those of `DrawingWidget` and `ToolWidget`):
         edited(instance, SoftMask, label): the new map of an instance in this frame, once a stroke.
         box_drawn(instance, Box): the person dragged a box around the selected instance.
         refused(reason): why nothing was done, a sentence.
@@ -63,7 +63,7 @@ class CanvasView(DrawingWidget):
         self.finish()
         if index != self.index or frame.shape[1::-1] != self.picture.size:
             self.index = index
-            self._masks, self._neighbour = {}, {}
+            self._masks, self._neighbour, self.picture.under = {}, {}, None
             self.editor.set_masks({}, ())
             self.set_candidate(None, None)
         self.picture.set_frame(frame)
@@ -81,7 +81,7 @@ class CanvasView(DrawingWidget):
             colours: of the instances; those not named get their default colour.
             hidden: instances that are not shown and cannot be drawn.
         """
-        if self.picture.stroke and self.picture.stroke.instance in hidden:
+        if self.editor.selected in hidden:
             self.finish()
         self._masks, self._colours = masks, dict(colours)
         self.editor.set_masks(masks, hidden)
@@ -96,7 +96,7 @@ class CanvasView(DrawingWidget):
 
     def set_locked(self, locked: Collection[int]) -> None:
         """Choose which instances may not be changed."""
-        if self.picture.stroke and self.picture.stroke.instance in locked:
+        if self.editor.selected in locked:
             self.finish()
         self.editor.set_locked(locked)
 
@@ -175,6 +175,8 @@ class CanvasView(DrawingWidget):
         if style != self.picture.style:
             self.picture.style = style
             self.refresh(self.picture.invalidate())
+            if self._neighbour:
+                self._skin()
 
     def _skin(self) -> None:
         box = union(mask.box.intersect(self.picture.bounds) for mask in self._neighbour.values())
