@@ -1,0 +1,157 @@
+"""Light and dark: palettes, the style sheet and icons that follow the system."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication
+
+from .. import paths
+
+Role = QPalette.ColorRole
+_DISABLED = QPalette.ColorGroup.Disabled
+
+_LIGHT: dict[Role, str] = {
+    Role.Window: "#f4f5f6",
+    Role.WindowText: "#1b1e21",
+    Role.Base: "#ffffff",
+    Role.AlternateBase: "#f0f2f4",
+    Role.Text: "#1b1e21",
+    Role.PlaceholderText: "#626970",
+    Role.Button: "#eaecee",
+    Role.ButtonText: "#1b1e21",
+    Role.BrightText: "#ffe3df",
+    Role.Light: "#ffffff",
+    Role.Midlight: "#e2e5e8",
+    Role.Mid: "#cdd2d6",
+    Role.Dark: "#9aa1a8",
+    Role.Shadow: "#5b6168",
+    Role.Highlight: "#0068b8",
+    Role.HighlightedText: "#ffffff",
+    Role.Link: "#005a9e",
+    Role.LinkVisited: "#6b4c9a",
+    Role.ToolTipBase: "#ffffff",
+    Role.ToolTipText: "#1b1e21",
+}
+_DARK: dict[Role, str] = {
+    Role.Window: "#202326",
+    Role.WindowText: "#e6e8ea",
+    Role.Base: "#17191b",
+    Role.AlternateBase: "#1d2022",
+    Role.Text: "#e6e8ea",
+    Role.PlaceholderText: "#9aa2a9",
+    Role.Button: "#2c3034",
+    Role.ButtonText: "#e6e8ea",
+    Role.BrightText: "#5c2420",
+    Role.Light: "#43494f",
+    Role.Midlight: "#363b40",
+    Role.Mid: "#3a3f44",
+    Role.Dark: "#121416",
+    Role.Shadow: "#000000",
+    Role.Highlight: "#2f8fdd",
+    Role.HighlightedText: "#ffffff",
+    Role.Link: "#6db8f2",
+    Role.LinkVisited: "#b69ae0",
+    Role.ToolTipBase: "#2c3034",
+    Role.ToolTipText: "#e6e8ea",
+}
+_SIZES = (16, 20, 24, 32, 48, 64)
+
+
+class Theme(QObject):
+    """Dresses the application, and again whenever the system changes between light and dark.
+
+    Attributes:
+        dark: which of the two it is now.
+
+    Signals:
+        changed: icons have to be asked for anew.
+    """
+
+    changed = Signal()
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self._app = app
+        self.dark = False
+        app.setStyle("Fusion")
+        app.styleHints().colorSchemeChanged.connect(self._follow)
+        self._follow(app.styleHints().colorScheme())
+
+    def set_dark(self, dark: bool) -> None:
+        """Wear the one or the other."""
+        self.dark = dark
+        self._app.setPalette(palette(dark))
+        # Set again, as colours in it were taken from the palette of before.
+        self._app.setStyleSheet((paths.resources() / "style.qss").read_text(encoding="utf-8"))
+        self.changed.emit()
+
+    def _follow(self, scheme: Qt.ColorScheme) -> None:
+        self.set_dark(scheme is Qt.ColorScheme.Dark)
+
+
+def palette(dark: bool) -> QPalette:
+    """The palette of one of the two."""
+    made = QPalette()
+    for role, colour in (_DARK if dark else _LIGHT).items():
+        made.setColor(role, QColor(colour))
+    faint = QColor("#6b7278" if dark else "#a3a9af")
+    for role in (Role.WindowText, Role.Text, Role.ButtonText):
+        made.setColor(_DISABLED, role, faint)
+    made.setColor(_DISABLED, Role.Highlight, QColor("#43494f" if dark else "#cdd2d6"))
+    return made
+
+
+def icon(name: str, palette: QPalette) -> QIcon:
+    """An icon of the project's own, in the colours of a palette.
+
+    Args:
+        name: of a file in `resources/icons`, without its suffix.
+    """
+    made = QIcon()
+    text = palette.color(Role.ButtonText)
+    states = (
+        (QIcon.Mode.Normal, QIcon.State.Off, text),
+        (QIcon.Mode.Normal, QIcon.State.On, palette.color(Role.HighlightedText)),
+        (QIcon.Mode.Disabled, QIcon.State.Off, palette.color(_DISABLED, Role.ButtonText)),
+        (QIcon.Mode.Disabled, QIcon.State.On, palette.color(_DISABLED, Role.ButtonText)),
+    )
+    for mode, state, colour in states:
+        for side in _SIZES:
+            made.addPixmap(drawing(name, side, colour), mode, state)
+    return made
+
+
+def drawing(name: str, side: int, colour: QColor, scale: float = 1.0) -> QPixmap:
+    """An icon as a square picture.
+
+    Args:
+        side: in pixels of the window.
+        scale: pixels of the screen in one of the window.
+    """
+    image = QImage(QSize(side, side) * scale, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    ink = _source(paths.resources() / "icons" / f"{name}.svg").replace(b"currentColor", colour.name().encode())
+    QSvgRenderer(QByteArray(ink)).render(painter, QRectF(image.rect()))
+    painter.end()
+    pixmap = QPixmap.fromImage(image)
+    pixmap.setDevicePixelRatio(scale)
+    return pixmap
+
+
+def program_icon() -> QIcon:
+    """The program's own, in its own colours."""
+    made = QIcon()
+    for side in (*_SIZES, 128, 256):
+        made.addPixmap(drawing("vsreid-studio", side, QColor()))
+    return made
+
+
+@lru_cache(maxsize=64)
+def _source(path: Path) -> bytes:
+    return path.read_bytes()
