@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PySide6.QtGui import QColor
 
@@ -26,7 +28,9 @@ def annotation() -> Annotation:
         for frame in frames:
             distance = abs(frame - origin)
             sure = max(0.05, 0.98 - decay * distance)
-            cells[CellKey(frame, instance)] = Cell(mask(4 + distance % 5), origin, confidence=sure)
+            cells[CellKey(frame, instance)] = Cell(
+                mask(12 + round(5 * math.sin(frame / 8))), origin, confidence=sure
+            )
 
     fill(RIDER, 0, range(1, 16))
     fill(RIDER, 30, range(16, 43))

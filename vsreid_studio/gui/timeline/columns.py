@@ -6,18 +6,13 @@ Painting one value a column costs the same for a hundred frames as for a hundred
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .spans import Track
-
-_FAINTEST = 0.3
-"""Opacity of a column in which a single frame out of many is filled: it must not vanish."""
-_LEAST_TONE = 0.22
-"""Opacity of a cell of confidence 0."""
-_SEAM = 0.55
-"""Opacity of the column between two cells that are wide enough to be told apart, relative to theirs."""
+_TOUCH = 1e-6
+"""Frames that rounding may put an edge off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,77 +20,121 @@ class Columns:
     """Which frames lie under each pixel column.
 
     Attributes:
+        first: the frame, with fraction, at the left edge of column 0.
+        scale: device pixels a frame.
+        ratio: device pixels a logical one.
         low, high: (w,) intp: column x shows frames low[x]..high[x]-1, at least one.
         inside: (w,) bool: whether the column shows any frame of the video.
-        seam: (w,) bool: the last column of a wide cell.
     """
 
+    first: float
+    scale: float
+    ratio: float
     low: NDArray[np.intp]
     high: NDArray[np.intp]
     inside: NDArray[np.bool_]
-    seam: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, first: float, scale: float, width: int, length: int, seams: bool = False) -> Columns:
-        """Lay out the columns.
+    def of(cls, first: float, scale: float, width: int, length: int, ratio: float = 1) -> Columns:
+        """Lay out `width` columns over a video of `length` frames; `first` may be negative."""
+        edges = first + np.arange(width + 1) / scale
+        whole = np.floor(edges + _TOUCH).astype(np.intp)
+        low = whole[:-1].clip(0, max(0, length - 1))
+        high = np.maximum(whole[1:], low + 1).clip(0, max(1, length))
+        inside = (edges[:-1] >= -_TOUCH) & (whole[:-1] < length)
+        return cls(first, scale, ratio, low, high, inside)
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+    @property
+    def place(self) -> NDArray[np.floating]:
+        """The frame, with fraction, at the middle of each column: (w,)."""
+        return self.first + (np.arange(len(self)) + 0.5) / self.scale
+
+    def at(self, frames: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.intp]:
+        """The first columns of frames; they may lie outside."""
+        return np.ceil((frames - self.first - _TOUCH) * self.scale).astype(np.intp)
+
+    def dots(self, size: float) -> NDArray[np.bool_]:
+        """(w,) bool: a dotted line, its dots so many logical pixels long, that scrolls with the frames."""
+        start = round(self.first * self.scale)
+        return (np.arange(start, start + len(self)) // max(1, round(size * self.ratio))) % 2 == 0
+
+    def reduce(self, values: NDArray[np.floating], by: np.ufunc) -> NDArray[np.floating]:
+        """One value a column: `by` (np.fmin, np.fmax) over its frames, NaN where none is known; (w,).
 
         Args:
-            first: the frame, with fraction, at the left edge of column 0; may be negative.
-            scale: device pixels a frame.
-            width: how many columns.
-            length: frames of the video.
-            seams: whether cells are to be told apart.
+            values: (n,), one a frame, NaN where unknown.
         """
-        edges = first + np.arange(width + 1) / scale
-        low = np.floor(edges[:-1] + 1e-6).astype(np.intp)
-        high = np.floor(edges[1:] + 1e-6).astype(np.intp)
-        inside = (edges[:-1] >= -1e-6) & (low < length)
-        seam = np.zeros(width, np.bool_)
-        if seams:
-            seam[:-1] = low[:-1] != low[1:]
-        low = low.clip(0, max(0, length - 1))
-        return cls(low, np.maximum(high, low + 1).clip(0, max(1, length)), inside & (length > 0), seam)
+        padded = np.append(values, np.nan)
+        pairs = np.stack((self.low, self.high), axis=1).ravel()
+        reduced: NDArray[np.floating] = by.reduceat(padded, pairs)[::2]
+        reduced[~self.inside] = np.nan
+        return reduced
+
+    def sample(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """One value a column, on a straight line between the middles of frames; (w,).
+
+        Where a neighbour is unknown, a frame's value holds over its whole width, so that one known frame
+        among unknown ones is seen.
+
+        Args:
+            values: (n,), one a frame, NaN where unknown.
+        """
+        centres = np.arange(len(values)) + 0.5
+        sampled = np.interp(self.place, centres, values)
+        sampled = np.where(np.isnan(sampled), values[self.low], sampled)
+        sampled[~self.inside] = np.nan
+        return sampled
 
 
-def shade(track: Track, columns: Columns) -> NDArray[np.float32]:
-    """How opaque each column's bar is: (w,) float32 in [0, 1], from the confidence; 0 for a gap."""
-    filled, trust = track.sums
-    count = filled[columns.high] - filled[columns.low]
-    share = count / (columns.high - columns.low)
-    tone = (trust[columns.high] - trust[columns.low]) / np.maximum(count, 1)
-    opacity = (_FAINTEST + (1 - _FAINTEST) * share) * tone_of(tone)
-    opacity[(count == 0) | ~columns.inside] = 0
-    opacity[columns.seam] *= _SEAM
-    shaded: NDArray[np.float32] = opacity.astype(np.float32)
-    return shaded
-
-
-def tone_of(confidence: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The opacity of a confidence in [0, 1]; differences near 1, where most masks lie, show most."""
-    return _LEAST_TONE + (1 - _LEAST_TONE) * np.clip(confidence, 0, 1) ** 2
-
-
-def pixels(opacity: NDArray[np.float32], colour: tuple[int, int, int]) -> NDArray[np.uint32]:
-    """One row of premultiplied ARGB in Qt's byte order: (1, w) uint32.
+def pixels(opacity: NDArray[np.floating], colour: tuple[int, int, int]) -> NDArray[np.uint32]:
+    """Premultiplied ARGB in Qt's order: (h, w) uint32.
 
     Args:
-        opacity: (w,) float32 in [0, 1].
+        opacity: (h, w) in [0, 1].
         colour: red, green, blue, 0 to 255.
     """
-    row: NDArray[np.uint32] = np.round(opacity * 255).astype(np.uint32) << np.uint32(24)
+    return _shades(*colour)[(opacity * 255 + 0.5).astype(np.uint8)]
+
+
+@lru_cache(maxsize=512)
+def _shades(*colour: int) -> NDArray[np.uint32]:
+    """A colour in each of 256 opacities: (256,) uint32."""
+    alpha = np.arange(256, dtype=np.uint32)
+    shades: NDArray[np.uint32] = alpha << np.uint32(24)
     for value, shift in zip(colour, (16, 8, 0), strict=True):
-        row |= np.round(opacity * value).astype(np.uint32) << np.uint32(shift)
-    return row[None]
+        shades |= (alpha * np.uint32(value) // np.uint32(255)) << np.uint32(shift)
+    return shades
 
 
-def reduce(values: NDArray[np.floating], columns: Columns, by: np.ufunc) -> NDArray[np.floating]:
-    """One value a column: `by` (np.fmin, np.fmax) over its frames, NaN where none is known; (w,).
+def stroke(height: NDArray[np.floating], rows: int, thickness: float) -> NDArray[np.floating]:
+    """A smooth line through one point a column: (rows, w) coverage in [0, 1].
 
     Args:
-        values: (n,), one a frame, NaN where unknown.
+        height: (w,) distance of the line from the top in pixels, NaN for no line.
+        rows: pixels from top to bottom.
+        thickness: of the line, in pixels.
     """
-    padded = np.append(values, np.nan)
-    pairs = np.stack((columns.low, columns.high), axis=1).ravel()
-    reduced: NDArray[np.floating] = by.reduceat(padded, pairs)[::2]
-    reduced[~columns.inside] = np.nan
-    return reduced
+    padded = np.concatenate((height[:1], height, height[-1:]))
+    half_way = (padded[:-1] + padded[1:]) / 2
+    # A column also covers half the way to its neighbours, else steep lines would fall apart.
+    top = np.fmin(height, np.fmin(half_way[:-1], half_way[1:])) - thickness / 2
+    bottom = np.fmax(height, np.fmax(half_way[:-1], half_way[1:])) + thickness / 2
+    row = np.arange(rows, dtype=np.float32)[:, None]
+    cover = np.minimum(row + 1, bottom.astype(np.float32)) - np.maximum(row, top.astype(np.float32))
+    return np.nan_to_num(np.clip(cover, 0, 1))
+
+
+def ground(height: NDArray[np.floating], rows: int, bottom: float) -> NDArray[np.floating]:
+    """The area between one point a column and a line below: (rows, w) coverage in [0, 1].
+
+    Args:
+        height: (w,) distance of the upper edge from the top in pixels, NaN for nothing.
+        rows: pixels from top to bottom.
+        bottom: distance of the lower edge.
+    """
+    row = np.arange(rows, dtype=np.float32)[:, None]
+    cover = np.minimum(row + 1, np.float32(bottom)) - np.maximum(row, height.astype(np.float32))
+    return np.nan_to_num(np.clip(cover, 0, 1))

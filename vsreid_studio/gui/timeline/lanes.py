@@ -8,16 +8,15 @@ from PySide6.QtCore import QPoint, QPointF, QRectF
 from PySide6.QtGui import QPainter, QPixmap
 
 from .axis import TimeAxis
-from .bars import Lane, paint_bars, paint_empty, paint_hatch, paint_origins
+from .bars import Lane, paint_bars, paint_hatch, paint_origins
 from .columns import Columns
-from .look import fade
+from .look import fade, mix
 from .marks import box_at, paint_boxes, paint_marks
+from .sprites import Sprites
 from .state import TimelineState
 from .surface import Surface
 from .types import Row, TimelineBox
 
-_SEAMS = 9.0
-"""Pixels a frame from which neighbouring cells are told apart."""
 _DIMMED = 0.35
 """Opacity of a hidden instance's row."""
 
@@ -29,11 +28,17 @@ class Lanes(Surface):
         super().__init__(state, axis)
         self.offset = 0
         self._dirty: set[int] = set()
+        self._sprites = Sprites(self.devicePixelRatioF())
 
     @property
     def content_height(self) -> int:
         """Pixels that all rows take."""
         return len(self.state.rows) * self.state.look.row
+
+    def restyle(self) -> None:
+        """Paint anew in another look."""
+        self._sprites = Sprites(self.devicePixelRatioF())
+        self.refresh()
 
     def set_offset(self, offset: int) -> None:
         """Scroll."""
@@ -72,12 +77,14 @@ class Lanes(Surface):
 
     def picture(self) -> QPixmap:
         """The content; rows that changed are painted over the kept picture."""
+        if self._sprites.ratio != self.devicePixelRatioF():
+            self._sprites = Sprites(self.devicePixelRatioF())
         kept = self._picture is not None
         picture = super().picture()
         if kept and self._dirty:
             painter = QPainter(picture)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            columns = self.columns(self.axis.scale >= _SEAMS)
+            columns = self.columns()
             for lane in self._lanes():
                 if lane.row.number in self._dirty:
                     self._paint(painter, lane, columns)
@@ -87,7 +94,8 @@ class Lanes(Surface):
 
     def paint_content(self, painter: QPainter) -> None:
         """Paint the rows in sight."""
-        columns = self.columns(self.axis.scale >= _SEAMS)
+        columns = self.columns()
+        painter.fillRect(self.rect(), mix(self.state.look.window, self.state.look.base, 0.5))
         for lane in self._lanes():
             self._paint(painter, lane, columns)
 
@@ -116,13 +124,14 @@ class Lanes(Surface):
         painter.setOpacity(_DIMMED if lane.row.hidden else 1)
         track = state.tracks.get(lane.row.number)
         if track is not None:
-            paint_empty(painter, lane, track, self.axis)
-            paint_bars(painter, lane, track, self.axis, columns)
-            paint_origins(painter, lane, track, self.axis)
+            paint_bars(painter, lane, track, columns)
+            paint_origins(painter, lane, track, self.axis, columns)
         paint_hatch(painter, lane, state.hatched.get(lane.row.number, ()), self.axis)
-        if lane.row.number in state.boxes:
+        boxes = state.boxes.get(lane.row.number)
+        if boxes is not None:
             seen = self.axis.visible()
-            paint_boxes(painter, lane, state.boxes[lane.row.number].within(seen.start, seen.stop), self.axis)
+            near = boxes.within(seen.start, seen.stop)
+            paint_boxes(painter, lane, near, self.axis, self._sprites)
         if track is not None:
-            paint_marks(painter, lane, track, self.axis)
+            paint_marks(painter, lane, track, self.axis, self._sprites)
         painter.restore()

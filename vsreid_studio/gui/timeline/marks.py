@@ -6,59 +6,65 @@ A disc is a checkpoint, a diamond one that was recovered; solid means pinned. A 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen, QPolygonF
 
-from .axis import TimeAxis
+from .axis import PAD, TimeAxis
 from .bars import Lane
-from .look import fade, mix
+from .look import Look, fade, mix
 from .spans import ABSENT, CHECKPOINT, PINNED, RECOVERED, Track
+from .sprites import Sprites
 from .types import BoxState, TimelineBox
 
-_APART = 3.0
+_APART = 5.0
 """Pixels that two marks keep between them; of those closer, one is painted."""
 
 
-def paint_marks(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis) -> None:
+def paint_marks(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, sprites: Sprites) -> None:
     """Paint the marks of checkpoints, pinned cells and 'not in this frame'."""
-    seen = axis.visible()
+    seen, look = axis.visible(), lane.look
     marked = track.flagged(CHECKPOINT | PINNED, seen.start, seen.stop)
     # Of marks in one place, the one that a person put there is the one to be seen.
-    weight = track.flags[marked] & PINNED
-    for frame in _spread(marked, weight, axis):
-        flags = int(track.flags[frame])
-        centre = QPointF(axis.centre(frame), lane.bar.center().y())
-        if flags & ABSENT:
-            _cross(painter, lane, centre)
-        elif flags & RECOVERED:
-            _diamond(painter, lane, centre, bool(flags & PINNED))
-        else:
-            _disc(painter, lane, centre, bool(flags & PINNED))
+    marked = _spread(marked, track.flags[marked] & PINNED, axis)
+    kinds = track.flags[marked] & (ABSENT | RECOVERED | PINNED)
+    side, middle = 16 * look.unit, lane.bar.center().y()
+    for kind in np.unique(kinds).tolist():
+        picture = sprites.get(kind, (side, side), partial(_draw_mark, look=look, kind=kind))
+        centres = PAD + (marked[kinds == kind] + 0.5 - axis.first) * axis.scale
+        sprites.stamp(painter, picture, centres.tolist(), middle)
 
 
-def paint_boxes(painter: QPainter, lane: Lane, boxes: Sequence[TimelineBox], axis: TimeAxis) -> None:
+def paint_boxes(
+    painter: QPainter, lane: Lane, boxes: Sequence[TimelineBox], axis: TimeAxis, sprites: Sprites
+) -> None:
     """Paint retrieved instances, filled from below by similarity; those that wait lie on top."""
-    order = sorted(boxes, key=lambda box: (box.state is BoxState.WAITING, box.similarity))
-    taken: set[int] = set()
-    shown: list[TimelineBox] = []
-    for box in reversed(order):
-        place = round(axis.centre(box.key.frame) / _APART)
-        if place not in taken:
-            taken.add(place)
-            shown.append(box)
-    for box in reversed(shown):
-        _box(painter, lane, box, box_area(lane, box, axis))
+    look, colour = lane.look, lane.row.colour.rgb()
+    width, high = box_size(look, axis)
+    size, middle = (width + 4 * look.unit, high + 4 * look.unit), lane.bar.center().y()
+    order = sorted(boxes, key=lambda box: (box.state is not BoxState.WAITING, -box.similarity))
+    shown: dict[int, TimelineBox] = {}
+    for box in order:
+        shown.setdefault(int(box.key.frame * min(1.0, axis.scale / _APART)), box)
+    for box in reversed(shown.values()):
+        level = max(0, min(16, round(16 * box.similarity)))
+        draw = partial(_draw_box, lane=lane, state=box.state, level=level / 16, size=(width, high))
+        picture = sprites.get((box.state, level, colour, width), size, draw)
+        sprites.stamp(painter, picture, (axis.centre(box.key.frame),), middle)
+
+
+def box_size(look: Look, axis: TimeAxis) -> tuple[float, float]:
+    """Width and height of a retrieved instance's box."""
+    return round(max(11 * look.unit, min(18 * look.unit, axis.scale))), look.bar + 7 * look.unit
 
 
 def box_area(lane: Lane, box: TimelineBox, axis: TimeAxis) -> QRectF:
     """Where a retrieved instance's box lies."""
-    unit = lane.look.unit
-    width = max(11 * unit, min(18 * unit, axis.scale))
-    high = lane.bar.height() + 7 * unit
+    width, high = box_size(lane.look, axis)
     return QRectF(axis.centre(box.key.frame) - width / 2, lane.bar.center().y() - high / 2, width, high)
 
 
@@ -72,68 +78,71 @@ def box_at(lane: Lane, boxes: Sequence[TimelineBox], axis: TimeAxis, place: QPoi
     )
 
 
-def _spread(frames: NDArray[np.intp], weight: NDArray[np.integer], axis: TimeAxis) -> Iterator[int]:
+def _spread(frames: NDArray[np.intp], weight: NDArray[np.integer], axis: TimeAxis) -> NDArray[np.intp]:
     if axis.scale >= _APART or not frames.size:
-        yield from frames.tolist()
-        return
-    order = np.argsort(-weight.astype(np.int16), kind="stable")
+        return frames
+    order = frames[np.argsort(-weight.astype(np.int16), kind="stable")]
     # By frame, not by pixel, so that the same marks stay when one scrolls.
-    places = (frames[order] * (axis.scale / _APART)).astype(np.intp)
-    _, chosen = np.unique(places, return_index=True)
-    yield from frames[order[chosen]].tolist()
+    _, chosen = np.unique((order * (axis.scale / _APART)).astype(np.intp), return_index=True)
+    return order[chosen]
 
 
-def _disc(painter: QPainter, lane: Lane, centre: QPointF, solid: bool) -> None:
-    _pens(painter, lane, solid)
-    radius = 4.3 * lane.look.unit
-    painter.drawEllipse(centre, radius, radius)
+def _draw_mark(painter: QPainter, look: Look, kind: int) -> None:
+    solid = bool(kind & PINNED)
+    shape = _cross if kind & ABSENT else _diamond if kind & RECOVERED else _disc
+    shape(painter, look, solid)
 
 
-def _diamond(painter: QPainter, lane: Lane, centre: QPointF, solid: bool) -> None:
-    _pens(painter, lane, solid)
-    reach = 6.2 * lane.look.unit
-    corners = ((0, -reach), (reach, 0), (0, reach), (-reach, 0))
-    painter.drawPolygon(QPolygonF([centre + QPointF(x, y) for x, y in corners]))
+def _disc(painter: QPainter, look: Look, solid: bool) -> None:
+    _pens(painter, look, solid)
+    radius = 4.3 * look.unit
+    painter.drawEllipse(QPointF(0, 0), radius, radius)
 
 
-def _cross(painter: QPainter, lane: Lane, centre: QPointF) -> None:
-    reach = 3.6 * lane.look.unit
-    lines = [
-        QLineF(centre.x() - reach, centre.y() + y * reach, centre.x() + reach, centre.y() - y * reach)
-        for y in (1, -1)
-    ]
+def _diamond(painter: QPainter, look: Look, solid: bool) -> None:
+    _pens(painter, look, solid)
+    reach = 6.2 * look.unit
+    painter.drawPolygon(
+        QPolygonF([QPointF(x, y) for x, y in ((0, -reach), (reach, 0), (0, reach), (-reach, 0))])
+    )
+
+
+def _cross(painter: QPainter, look: Look, solid: bool) -> None:
+    reach = 3.6 * look.unit
+    lines = [QLineF(-reach, y * reach, reach, -y * reach) for y in (1, -1)]
     # A wider stroke in the background's colour first: it can be read on a bar, too.
-    for colour, width in ((lane.look.base, 4.6), (lane.look.text, 2.0)):
-        pen = QPen(colour, width * lane.look.unit)
+    for colour, width in ((look.base, 4.6), (look.text, 2.0)):
+        pen = QPen(colour, width * look.unit)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         painter.drawLines(lines)
 
 
-def _pens(painter: QPainter, lane: Lane, solid: bool) -> None:
-    look = lane.look
+def _pens(painter: QPainter, look: Look, solid: bool) -> None:
     painter.setPen(QPen(look.base if solid else look.text, 1.6 * look.unit))
     painter.setBrush(look.text if solid else look.base)
 
 
-def _box(painter: QPainter, lane: Lane, box: TimelineBox, area: QRectF) -> None:
+def _draw_box(
+    painter: QPainter, lane: Lane, state: BoxState, level: float, size: tuple[float, float]
+) -> None:
     look, unit = lane.look, lane.look.unit
-    rejected = box.state is BoxState.REJECTED
+    width, high = size
+    area = QRectF(-width / 2, -high / 2, width, high)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(look.base)
     painter.drawRoundedRect(area, 2.5 * unit, 2.5 * unit)
-    level = QRectF(area.adjusted(2 * unit, 2 * unit, -2 * unit, -2 * unit))
-    level.setTop(level.bottom() - level.height() * max(0.0, min(1.0, box.similarity)))
-    painter.fillRect(level, fade(lane.row.colour, 0.45 if rejected else 1.0))
+    inner = area.adjusted(2 * unit, 2 * unit, -2 * unit, -2 * unit)
+    inner.setTop(inner.bottom() - inner.height() * level)
+    painter.fillRect(inner, fade(lane.row.colour, 0.45 if state is BoxState.REJECTED else 1.0))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    if box.state is BoxState.WAITING:
+    if state is BoxState.WAITING:
         painter.setPen(QPen(look.text, 2.2 * unit))
-    elif rejected:
-        painter.setPen(QPen(look.muted, 1.2 * unit, Qt.PenStyle.DotLine))
-    else:
+    elif state is BoxState.ACCEPTED:
         painter.setPen(QPen(mix(look.text, look.base, 0.2), 1.1 * unit))
-    painter.drawRoundedRect(area, 2.5 * unit, 2.5 * unit)
-    if rejected:
+    else:
         painter.setPen(QPen(look.muted, 1.4 * unit))
-        inner = area.adjusted(2.5 * unit, 2.5 * unit, -2.5 * unit, -2.5 * unit)
-        painter.drawLine(inner.bottomLeft(), inner.topRight())
+        slash = area.adjusted(2.5 * unit, 2.5 * unit, -2.5 * unit, -2.5 * unit)
+        painter.drawLine(slash.bottomLeft(), slash.topRight())
+        painter.setPen(QPen(look.muted, 1.2 * unit, Qt.PenStyle.DotLine))
+    painter.drawRoundedRect(area, 2.5 * unit, 2.5 * unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFont,
@@ -13,11 +14,11 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
     QPixmap,
-    QPolygonF,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from .columns import Columns
 from .look import Look, fade
 from .state import TimelineState
 from .strip import Curve, draw_curve
@@ -125,7 +126,7 @@ class Switches(QWidget):
         look = self.state.look
         for curve, button in self.buttons.items():
             button.setFont(look.small)
-            button.setIconSize(QSize(round(22 * look.unit), round(10 * look.unit)))
+            button.setIconSize(QSize(round(22 * look.unit), round(15 * look.unit)))
             button.setIcon(self._icon(curve, look))
 
     def _button(self, curve: Curve) -> QToolButton:
@@ -136,6 +137,7 @@ class Switches(QWidget):
         button.setChecked(True)
         button.setAutoRaise(True)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.toggled.connect(lambda on: self.toggled.emit(curve, on))
         return button
@@ -149,9 +151,11 @@ class Switches(QWidget):
         painter = QPainter(picture)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         row = self.state.row(self.state.selected)
-        shares = ((0.0, 0.7), (0.35, 0.25), (0.65, 0.55), (1.0, 0.2))
-        line = QPolygonF([QPointF(x * size.width(), y * size.height()) for x, y in shares])
-        draw_curve(painter, curve, line, size.height(), row.colour if row else look.muted, look)
+        columns = Columns.of(0, 1, picture.width(), picture.width(), ratio)
+        # A hill, a dale and a slope, as an example.
+        shares = np.interp(np.linspace(0, 1, len(columns)), (0, 0.35, 0.65, 1), (0.1, 0.9, 0.4, 1))
+        colour = row.colour if row else look.muted
+        draw_curve(painter, curve, shares, QRectF(QPointF(0, 0), size), columns, colour, look)
         painter.end()
         return QIcon(picture)
 

@@ -8,12 +8,13 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtCore import QLineF, QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from .axis import TimeAxis
-from .columns import reduce
-from .look import Look, fade, mix
+from .bars import band
+from .columns import Columns, ground, stroke
+from .look import Look, mix
 from .spans import FILLED
 from .state import TimelineState
 from .surface import Surface
@@ -102,46 +103,29 @@ class Strip(Surface):
             hint = "Select an instance to plot its area, confidence and similarity"
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, hint)
             return
+        columns = self.columns()
         for curve in Curve:
             if curve in self.shown:
-                for line in self._lines(curve):
-                    draw_curve(painter, curve, line, self.height() - 4 * look.unit, row.colour, look)
+                shares = self._shares(curve, columns)
+                draw_curve(painter, curve, shares, QRectF(self.rect()), columns, row.colour, look)
 
     def _scale_lines(self, painter: QPainter, look: Look) -> None:
         painter.setPen(QPen(look.faint, look.unit))
         for share in (0.0, 0.5, 1.0):
-            y = round(self._y(share)) + 0.5
+            y = round(level(share, self.height(), look)) + 0.5
             painter.drawLine(QLineF(0, y, self.width(), y))
         painter.fillRect(QRectF(0, self.height() - 1, self.width(), 1), mix(look.muted, look.base, 0.5))
 
-    def _y(self, value: float) -> float:
-        room = 4 * self.state.look.unit
-        return self.height() - room - value * (self.height() - 2 * room)
-
-    def _lines(self, curve: Curve) -> Iterable[QPolygonF]:
-        """The curve in pixels, cut where values are unknown."""
+    def _shares(self, curve: Curve, columns: Columns) -> NDArray[np.floating]:
+        """The curve's value in each column as a share of the height: (w,) in [0, 1], NaN where unknown."""
         values = self.values(curve)
-        if not len(values):
-            return
-        if self.axis.scale >= 1:
-            seen = self.axis.visible()
-            frames, part = np.arange(seen.start, seen.stop), values[seen.start : seen.stop]
-            x = self.axis.x(0) + (frames + 0.5) * self.axis.scale
+        if columns.scale >= 1:
+            shares = columns.sample(values)
         else:
             # Of many frames in one pixel the weakest confidence and the strongest similarity matter.
-            by = np.fmin if curve is Curve.CONFIDENCE else np.fmax
-            part = reduce(values, self.columns(), by)
-            x = (np.arange(len(part)) + 0.5) / self.devicePixelRatioF()
-        top = 1.0
-        if curve is Curve.AREA:
-            known = values[np.isfinite(values)]
-            top = float(known.max(initial=1.0))
-        y = self._y(0) + np.clip(part / top, 0, 1) * (self._y(1) - self._y(0))
-        finite = np.concatenate(([False], np.isfinite(y), [False]))
-        edges = np.flatnonzero(finite[1:] != finite[:-1])
-        for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            pairs = zip(x[start:stop].tolist(), y[start:stop].tolist(), strict=True)
-            yield QPolygonF([QPointF(*pair) for pair in pairs])
+            shares = columns.reduce(values, np.fmin if curve is Curve.CONFIDENCE else np.fmax)
+        top = 1.0 if curve is not Curve.AREA else float(np.fmax.reduce(values, initial=1.0))
+        return np.clip(shares / top, 0, 1)
 
     def _count(self, frame: int) -> None:
         cell = self.state.annotation.get(frame, self.state.selected or 0)
@@ -157,23 +141,38 @@ class Strip(Surface):
         self.refresh()
 
 
+def level(share: float, high: float, look: Look) -> float:
+    """How far from the top a value lies in a plot so many pixels high."""
+    room = 4 * look.unit
+    return room + (1 - share) * (high - 2 * room)
+
+
 def draw_curve(
-    painter: QPainter, curve: Curve, line: QPolygonF, ground: float, colour: QColor, look: Look
+    painter: QPainter,
+    curve: Curve,
+    shares: NDArray[np.floating],
+    area: QRectF,
+    columns: Columns,
+    colour: QColor,
+    look: Look,
 ) -> None:
-    """Draw one piece of a curve; the three differ in stroke, not in colour alone.
+    """Draw a curve; the three differ in stroke, not in colour alone.
 
     Args:
-        ground: y of the value 0.
+        shares: (w,) in [0, 1], one a device pixel of the area, NaN for none.
+        columns: of the area.
+        colour: the instance's, for its area.
     """
-    painter.setBrush(Qt.BrushStyle.NoBrush)
+    rows = round(area.height() * columns.ratio)
+    floor = level(0, area.height(), look) * columns.ratio
+    top = level(1, area.height(), look) * columns.ratio
+    height = floor + shares * (top - floor)
+    thick = 1.4 * look.unit * columns.ratio
     if curve is Curve.AREA:
-        path = QPainterPath(QPointF(line.first().x(), ground))
-        path.addPolygon(line)
-        path.lineTo(line.last().x(), ground)
-        painter.fillPath(path, fade(colour, 0.3))
-        painter.setPen(QPen(fade(colour, 0.6), look.unit))
+        band(painter, 0.3 * ground(height, rows, floor), colour, area)
+        band(painter, 0.6 * stroke(height, rows, thick), mix(colour, look.text, 0.15), area)
     elif curve is Curve.CONFIDENCE:
-        painter.setPen(QPen(look.text, 1.5 * look.unit))
+        band(painter, stroke(height, rows, thick), look.text, area)
     else:
-        painter.setPen(QPen(mix(look.text, look.base, 0.25), 1.5 * look.unit, Qt.PenStyle.DotLine))
-    painter.drawPolyline(line)
+        dotted = np.where(columns.dots(3 * look.unit), height, np.nan)
+        band(painter, stroke(dotted, rows, thick), look.text, area)

@@ -81,12 +81,12 @@ class Surface(QWidget):
         self._picture = None
         self.update()
 
-    def columns(self, seams: bool = False) -> Columns:
+    def columns(self) -> Columns:
         """The frames under each column of device pixels."""
         ratio = self.devicePixelRatioF()
         left = self.axis.first - PAD / self.axis.scale
         width = math.ceil(self.width() * ratio)
-        return Columns.of(left, self.axis.scale * ratio, width, self.axis.length, seams)
+        return Columns.of(left, self.axis.scale * ratio, width, self.axis.length, ratio)
 
     def move_playhead(self, *frames: int) -> None:
         """Repaint the strips where the playhead was and is."""

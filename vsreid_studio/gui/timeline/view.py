@@ -347,8 +347,12 @@ class TimelineView(QWidget):
         layout = self.layout()
         if layout is not None:
             layout.activate()
+        hidden = max(0, self.lanes.content_height - self.lanes.height())
+        self._down.setVisible(hidden > 0)
+        if layout is not None:
+            layout.activate()
         self.axis.set_width(self.lanes.width())
-        self._down.setRange(0, max(0, self.lanes.content_height - self.lanes.height()))
+        self._down.setRange(0, hidden)
         self._down.setPageStep(max(1, self.lanes.height()))
         self._down.setSingleStep(self.state.look.row)
 
@@ -360,6 +364,7 @@ class TimelineView(QWidget):
         self.names.setFixedWidth(look.names)
         self.switches.setFixedWidth(look.names)
         self.switches.restyle()
+        self.lanes.restyle()
         self._follow_size()
         self._repaint(anew=True)
 
