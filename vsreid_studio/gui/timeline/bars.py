@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,18 +40,18 @@ class Lane:
     width: float
     look: Look
 
-    @property
+    @cached_property
     def bar(self) -> QRectF:
         """The band in which bars lie; above it is room for the lines to checkpoints."""
         high = self.look.bar
         return QRectF(0, round(self.top + self.look.row - high - 5 * self.look.unit), self.width, high)
 
-    @property
+    @cached_property
     def rail(self) -> float:
         """The line above the bar that joins a span to its checkpoint."""
         return round(self.bar.top() - 4 * self.look.unit)
 
-    @property
+    @cached_property
     def ink(self) -> QColor:
         """The instance's colour, strengthened so that a thin line of it can be read on the background."""
         return mix(self.row.colour, self.look.text, 0.35)
@@ -78,6 +79,8 @@ def paint_origins(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, c
     band(painter, line[None], lane.ink, QRectF(0, rail, lane.width, thick))
     band(painter, strokes[None], lane.ink, QRectF(0, rail + thick, lane.width, round(2 * unit)))
     astray = spans[(spans["origin"] < spans["start"]) | (spans["origin"] >= spans["stop"])]
+    if not len(astray):
+        return
     arcs = QPainterPath()
     for start, stop, origin in astray[:_ARCS].tolist():
         end = axis.x(start) + 2 * unit if origin < start else axis.x(stop) - 3 * unit

@@ -21,7 +21,7 @@ from .spans import ABSENT, CHECKPOINT, PINNED, RECOVERED, Track
 from .sprites import Sprites
 from .types import BoxState, TimelineBox
 
-_APART = 5.0
+_APART = 9.0
 """Pixels that two marks keep between them; of those closer, one is painted."""
 
 
@@ -34,7 +34,8 @@ def paint_marks(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, spr
     kinds = track.flags[marked] & (ABSENT | RECOVERED | PINNED)
     side, middle = 16 * look.unit, lane.bar.center().y()
     for kind in np.unique(kinds).tolist():
-        picture = sprites.get(kind, (side, side), partial(_draw_mark, look=look, kind=kind))
+        draw = partial(_draw_mark, look=look, kind=kind)
+        picture = sprites.find(kind) or sprites.make(kind, (side, side), draw)
         centres = PAD + (marked[kinds == kind] + 0.5 - axis.first) * axis.scale
         sprites.stamp(painter, picture, centres.tolist(), middle)
 
@@ -52,8 +53,11 @@ def paint_boxes(
         shown.setdefault(int(box.key.frame * min(1.0, axis.scale / _APART)), box)
     for box in reversed(shown.values()):
         level = max(0, min(16, round(16 * box.similarity)))
-        draw = partial(_draw_box, lane=lane, state=box.state, level=level / 16, size=(width, high))
-        picture = sprites.get((box.state, level, colour, width), size, draw)
+        name = (box.state, level, colour, width)
+        picture = sprites.find(name)
+        if picture is None:
+            draw = partial(_draw_box, lane=lane, state=box.state, level=level / 16, size=(width, high))
+            picture = sprites.make(name, size, draw)
         sprites.stamp(painter, picture, (axis.centre(box.key.frame),), middle)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,10 +82,8 @@ def rails(spans: NDArray[np.void], columns: Columns) -> tuple[NDArray[np.floatin
     line[np.cumsum(steps[:-1]) > 0] = 1
     home = spans[(spans["origin"] >= spans["start"]) & (spans["origin"] < spans["stop"])]
     middle = columns.at(home["origin"] + 0.5) - thick // 2
-    for place in (left, right - thick, middle):
-        for offset in range(thick):
-            at = place + offset
-            strokes[at[(at >= 0) & (at < len(columns))]] = 1
+    at = (np.concatenate((left, right - thick, middle))[:, None] + np.arange(thick)).ravel()
+    strokes[at[(at >= 0) & (at < len(columns))]] = 1
     return line, strokes
 
 
@@ -106,10 +105,16 @@ def _crown(track: Track, columns: Columns, body: NDArray[np.floating], radius: i
         at = stop + offset
         body[at[(at >= 0) & (at < len(columns))]] = 0
     crown = np.repeat(body[None], radius, axis=0)
-    centres = radius - np.arange(radius) - 0.5
-    corner = np.clip(radius + 0.5 - np.hypot(centres[:, None], centres), 0, 1)
-    for first, shape in ((start, corner), (stop - radius, corner[:, ::-1])):
-        at = (first[:, None] + np.arange(radius)).ravel()
-        kept = (at >= 0) & (at < len(columns))
-        crown[:, at[kept]] *= np.tile(shape, len(first))[:, kept]
+    corners, reach = _corners(radius), np.arange(radius)
+    at = np.concatenate((start[:, None] + reach, stop[:, None] - radius + reach), axis=1).ravel()
+    kept = (at >= 0) & (at < len(columns))
+    crown[:, at[kept]] *= np.tile(corners, len(bars))[:, kept]
     return crown
+
+
+@lru_cache(maxsize=8)
+def _corners(radius: int) -> NDArray[np.floating]:
+    """What round corners leave of the first and the last columns of a bar: (radius, 2 * radius)."""
+    away = radius - np.arange(radius) - 0.5
+    left = np.clip(radius + 0.5 - np.hypot(away[:, None], away), 0, 1)
+    return np.concatenate((left, left[:, ::-1]), axis=1)

@@ -22,17 +22,19 @@ class Sprites:
         self.ratio = ratio
         self._kept: dict[Hashable, QPixmap] = {}
 
-    def get(self, name: Hashable, size: tuple[float, float], draw: Callable[[QPainter], None]) -> QPixmap:
-        """A picture.
+    def find(self, name: Hashable) -> QPixmap | None:
+        """The picture of that name, None if it has not been drawn yet."""
+        return self._kept.get(name)
+
+    def make(self, name: Hashable, size: tuple[float, float], draw: Callable[[QPainter], None]) -> QPixmap:
+        """Draw a picture and keep it.
 
         Args:
             name: tells pictures apart.
             size: width and height, in logical pixels.
-            draw: draws it around the origin, if it is not known yet.
+            draw: draws it around the origin.
         """
-        picture = self._kept.get(name)
-        if picture is None:
-            picture = self._kept[name] = self._draw(size, draw)
+        picture = self._kept[name] = self._draw(size, draw)
         return picture
 
     def stamp(self, painter: QPainter, picture: QPixmap, centres: Iterable[float], middle: float) -> None:
