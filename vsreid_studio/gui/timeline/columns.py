@@ -41,7 +41,7 @@ class Columns:
         whole = np.floor(edges + _TOUCH).astype(np.intp)
         low = whole[:-1].clip(0, max(0, length - 1))
         high = np.maximum(whole[1:], low + 1).clip(0, max(1, length))
-        inside = (edges[:-1] >= -_TOUCH) & (whole[:-1] < length)
+        inside = ((whole[:-1] >= 0) | (whole[1:] > 0)) & (whole[:-1] < length)
         return cls(first, scale, ratio, low, high, inside)
 
     def __len__(self) -> int:

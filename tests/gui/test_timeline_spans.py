@@ -1,0 +1,148 @@
+"""The arrays behind the timeline: spans, their update, and pixel columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from timeline_scene import BIKE, LENGTH, RIDER, annotation, mask
+
+from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.gui.timeline.columns import Columns, ground, pixels, stroke
+from vsreid_studio.gui.timeline.shades import rails, shade, tone_of, wide_spans
+from vsreid_studio.gui.timeline.spans import (
+    ABSENT,
+    CHECKPOINT,
+    FILLED,
+    PINNED,
+    RECOVERED,
+    Track,
+    ranges,
+)
+
+
+def track(instance: int) -> Track:
+    return Track(LENGTH, annotation().row(instance))
+
+
+def test_cells_that_share_an_origin_are_one_span_gaps_included() -> None:
+    assert track(RIDER).spans.tolist() == [(0, 16, 0), (16, 43, 30), (43, 100, 55), (104, 105, 104)]
+    assert track(BIKE).spans.tolist() == [(0, 60, 0), (62, 66, 0), (70, 120, 90)]
+
+
+def test_bars_leave_out_gaps() -> None:
+    assert track(RIDER).bars(30, 60).tolist() == [(30, 40, 30), (50, 60, 55)]
+
+
+def test_flags_tell_marks_apart() -> None:
+    rider = track(RIDER)
+    assert rider.flagged(CHECKPOINT).tolist() == [0, 30, 55]
+    assert rider.flagged(RECOVERED).tolist() == [55]
+    assert rider.flagged(ABSENT).tolist() == [104]
+    assert rider.flagged(PINNED).tolist() == [0, 30, 104]
+    assert not rider.flags[45] & FILLED
+
+
+def test_frames_outside_the_video_are_left_out() -> None:
+    row = {-1: Cell(mask(), 0), 3: Cell(mask(), 0), 7: Cell(mask(), 0)}
+    assert Track(5, row).spans.tolist() == [(3, 4, 0)]
+    assert Track(0, row).spans.tolist() == []
+
+
+def test_update_finds_what_a_fresh_reading_finds() -> None:
+    random = np.random.default_rng(3)
+    grid = Annotation(40)
+    followed = Track(40, {})
+    for _ in range(300):
+        first = int(random.integers(0, 40))
+        frames = range(first, min(40, first + int(random.integers(1, 5))))
+        kind = int(random.integers(0, 4))
+        cell = Cell(SoftMask.empty() if kind == 3 else mask(), 10 * kind, confidence=float(random.random()))
+        change = grid.set_cells("", {CellKey(i, 1): cell if kind else None for i in frames})
+        grid.apply(change)
+        followed.update(frames, grid.row(1))
+        fresh = Track(40, grid.row(1))
+        assert followed.spans.tolist() == fresh.spans.tolist()
+        assert np.array_equal(followed.flags, fresh.flags)
+        assert np.array_equal(followed.sums[1], fresh.sums[1])
+
+
+def test_pinned_recovery_keeps_its_kind() -> None:
+    row = {2: Cell(mask(), 2, pinned=True, made_by=Maker.RECOVERY)}
+    assert Track(4, row).flags[2] == FILLED | PINNED | CHECKPOINT | RECOVERED
+
+
+def test_neighbouring_frames_become_ranges() -> None:
+    assert list(ranges({5, 3, 4, 9})) == [(3, 6), (9, 10)]
+    assert list(ranges(())) == []
+
+
+@pytest.mark.parametrize("scale", [0.037, 0.5, 0.9, 1.0, 1.3, 7.0])
+def test_columns_show_every_frame_and_none_twice_when_many_share_a_pixel(scale: float) -> None:
+    columns = Columns.of(-2.0, scale, 2000, 900)
+    shown = columns.low[columns.inside]
+    assert shown[0] == 0
+    assert (np.diff(shown) >= 0).all()
+    if scale < 1:
+        assert (columns.high[columns.inside][:-1] == shown[1:]).all()
+    else:
+        assert set(shown.tolist()) >= set(range(int(1900 / scale) if scale > 2 else 900))
+
+
+def test_a_single_filled_frame_is_seen_among_a_hundred() -> None:
+    lone = Track(10_000, {5_000: Cell(mask(), 5_000)})
+    body = shade(lone, Columns.of(0, 0.01, 100, 10_000), 3).body
+    assert body[50] > 0.25
+    assert np.count_nonzero(body) == 1
+
+
+def test_tone_rises_with_confidence() -> None:
+    tones = tone_of(np.array([0, 0.5, 0.9, 1.0]))
+    assert (np.diff(tones) > 0).all()
+    assert tones[0] > 0.1
+    assert tones[-1] == 1
+
+
+def test_spans_that_meet_keep_a_slit_and_the_gap_is_dotted() -> None:
+    columns = Columns.of(0, 10, 1200, LENGTH)
+    bars = shade(track(RIDER), columns, 3)
+    assert bars.body[159] == 0
+    assert bars.body[155] > 0
+    assert bars.body[161] > 0
+    assert not bars.body[400:500].any()
+    assert 0.3 < np.count_nonzero(bars.gaps[400:499]) / 100 < 0.7
+    assert bars.crown[0, 160] < bars.crown[0, 165]
+
+
+def test_a_rail_covers_its_span_and_points_at_the_checkpoint() -> None:
+    columns = Columns.of(0, 10, 1200, LENGTH)
+    line, strokes = rails(wide_spans(track(RIDER), columns), columns)
+    assert line[165:425].all()
+    assert not line[1005:].any()
+    assert strokes[300:310].any()
+
+
+def test_reduce_and_sample_keep_unknown_frames_unknown() -> None:
+    values = np.array([0.1, np.nan, 0.9, 0.5, np.nan, 0.4])
+    many = Columns.of(0, 0.5, 4, 6)
+    assert many.reduce(values, np.fmin)[:3].tolist() == [0.1, 0.5, 0.4]
+    assert np.isnan(many.reduce(values, np.fmin)[3])
+    few = Columns.of(0, 4, 24, 6).sample(values)
+    assert np.isnan(few[4:8]).all()
+    assert few[0] == 0.1
+    # Known between unknown neighbours: it holds over its whole width.
+    assert (few[20:24] == 0.4).all()
+
+
+def test_strokes_are_smooth_and_unbroken() -> None:
+    steep = stroke(np.array([2.0, 18.0, np.nan, 5.0]), 20, 1.0)
+    assert steep[:, 0].sum() >= 8
+    assert not steep[:, 2].any()
+    assert steep[:, 3].sum() == pytest.approx(1)
+    assert ground(np.array([4.5]), 10, 8)[:, 0].tolist() == [0, 0, 0, 0, 0.5, 1, 1, 1, 0, 0]
+
+
+def test_pixels_are_premultiplied() -> None:
+    assert pixels(np.array([[0, 1.0]]), (255, 128, 0)).tolist() == [[0, 0xFFFF8000]]
+    half = int(pixels(np.array([[0.5]]), (255, 128, 0))[0, 0])
+    assert (half >> 24, half >> 16 & 255, half >> 8 & 255, half & 255) == (128, 128, 64, 0)
