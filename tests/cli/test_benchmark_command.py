@@ -1,0 +1,27 @@
+import re
+
+import pytest
+from conftest import Calls, Clip
+
+from vsreid_studio import app
+from vsreid_studio.engine import propagation
+from vsreid_studio.headless import engine
+
+
+def test_every_part_is_timed(
+    clip: Clip, calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(propagation, "NetworkPropagation", engine.NetworkPropagation)
+    given = ["--source", str(clip.source), "--masks", str(clip.masks), "--frames", "4"]
+    assert app.main(["benchmark", *given]) == 0
+    printed = capsys.readouterr().out
+    for part in ("decoding", "flow", "propagation", "merge", "detection", "embedding", "all"):
+        assert re.search(rf"\| {part} \| [\d.]+ \| \d+% \| x [\d.]+ \|", printed)
+    # Four counted after three that warm up, and both instances together.
+    assert "2 instance(s), 4 frames" in printed
+    assert calls.propagated == list(range(1, 8))
+
+
+def test_video_without_masks_is_refused(clip: Clip, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["benchmark", "--source", str(clip.source)]) == 2
+    assert "--masks" in capsys.readouterr().err
