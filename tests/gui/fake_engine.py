@@ -126,6 +126,7 @@ class FakeEngine:
         self.config = config
         self.checksums: Mapping[str, str] = {"propagation-lite": "abc"}
         self.candidates_key = "key"
+        self.device = "cpu"
         self._script = script
 
     def propagation(self, video: Video) -> ByColour:

@@ -42,6 +42,7 @@ class Conductor(QObject):
         failed(sentence, details): a run could not go on, or what was asked cannot be done now.
         progress(progress, rate, seconds_left): of the run under way; seconds_left may be None.
         finished(outcome): of a run; its last change is in the document.
+        device_known(name): what the engine computes on.
         state_changed: `state` may be another one.
     """
 
@@ -49,6 +50,7 @@ class Conductor(QObject):
     failed = Signal(str, str)
     progress = Signal(object, float, object)
     finished = Signal(object)
+    device_known = Signal(str)
     state_changed = Signal()
 
     def __init__(self, session: Session, runner: Runner, parent: QObject | None = None) -> None:
@@ -59,12 +61,14 @@ class Conductor(QObject):
         self._letting_in = False
         self._accepted_from: float | None = None
         session.changed.connect(self._hand_over)
+        session.closing.connect(self.settle)
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
         runner.proposal.connect(self._propose)
         runner.queue.connect(self._list)
         runner.cut.connect(self._place)
         runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
+        runner.device.connect(lambda _, name: self.device_known.emit(name))
         runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
         runner.finished.connect(self._finish)
         runner.state_changed.connect(self.state_changed)

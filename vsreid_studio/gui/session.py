@@ -34,6 +34,7 @@ class Session(QObject):
 
     Signals:
         opened, closed: another document is there, or none.
+        closing: the document is about to close; let go of it before the signal returns.
         changed(change): of cells and decisions, whoever made it; on disk already.
         instances_changed: names, looks, order or number of instances.
         frame_changed(frame): the present frame.
@@ -43,11 +44,12 @@ class Session(QObject):
         retrievals_changed: the list of candidates.
         undo_changed: what can be undone and redone.
         saved: a change is on disk.
-        video_missing(project): a project's video has to be looked for.
+        video_missing(project, sentence): a project's video has to be looked for.
         failed(sentence, details): something could not be done.
     """
 
     opened = Signal()
+    closing = Signal()
     closed = Signal()
     changed = Signal(object)
     instances_changed = Signal()
@@ -58,7 +60,7 @@ class Session(QObject):
     retrievals_changed = Signal()
     undo_changed = Signal()
     saved = Signal()
-    video_missing = Signal(object)
+    video_missing = Signal(object, str)
     failed = Signal(str, str)
 
     def __init__(
@@ -122,8 +124,7 @@ class Session(QObject):
         try:
             document = open_document(path, self._data, video)
         except VideoMissing as error:
-            self.video_missing.emit(error.project)
-            self._tell(error)
+            self.video_missing.emit(error.project, str(error))
             return False
         except (UserError, OSError) as error:
             self._tell(error)
@@ -145,9 +146,10 @@ class Session(QObject):
         return True
 
     def close(self) -> None:
-        """Close what is open. The engine must have let go of it."""
+        """Close what is open."""
         if self._document is None:
             return
+        self.closing.emit()
         with self._reporting():
             self.project.settings.set("frame", self._frame)
             self.project.settings.set("selected", self._selected or 0)

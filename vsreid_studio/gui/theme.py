@@ -136,7 +136,9 @@ def drawing(name: str, side: int, colour: QColor, scale: float = 1.0) -> QPixmap
     image = QImage(QSize(side, side) * scale, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
-    ink = _source(paths.resources() / "icons" / f"{name}.svg").replace(b"currentColor", colour.name().encode())
+    ink = _source(paths.resources() / "icons" / f"{name}.svg").replace(
+        b"currentColor", colour.name().encode()
+    )
     QSvgRenderer(QByteArray(ink)).render(painter, QRectF(image.rect()))
     painter.end()
     pixmap = QPixmap.fromImage(image)

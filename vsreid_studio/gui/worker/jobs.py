@@ -12,6 +12,7 @@ from ...config import Config
 from ...engine.annotation import Annotation
 from ...engine.modules import MaskPropagation, Reidentification
 from ...engine.retrieval import Retrieval
+from ...engine.run import Control
 from ...engine.types import Box, Event, Prediction, SoftMask
 from ...engine.video import Video
 from ...engine.vsreid import Steps
@@ -37,6 +38,11 @@ class Engine(Protocol):
     @property
     def checksums(self) -> Mapping[str, str]:
         """The sha256 of each file of weights, by the network's name."""
+        ...
+
+    @property
+    def device(self) -> object:
+        """What it computes on; its str names it."""
         ...
 
     @property
@@ -110,7 +116,18 @@ class Notice:
     sentence: str
 
 
-Told: TypeAlias = Event | Cut | Queue | Notice
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the engine computes on, told when it is made.
+
+    Attributes:
+        name: 'cpu' or 'cuda', say.
+    """
+
+    name: str
+
+
+Told: TypeAlias = Event | Cut | Queue | Notice | Device
 """Whatever a job may tell."""
 Tell: TypeAlias = Callable[[Told], None]
 
@@ -159,8 +176,13 @@ class BoxSelect:
 class Task(Protocol):
     """Any other work that belongs on this thread, an export for instance."""
 
-    def steps(self) -> Steps:
-        """Work that yields `Progress` and can be left off between two of them."""
+    def steps(self, control: Control, tell: Tell, /) -> Steps:
+        """Work that yields `Progress` and can be left off between two of them.
+
+        Args:
+            control: the job's, for work that looks at `cancelled` within a step.
+            tell: receives progress within a step.
+        """
         ...
 
 

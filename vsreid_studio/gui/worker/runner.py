@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from ...engine.run import State
 from ...engine.types import Answer, Change, Progress, Proposal
 from .bench import shipped_engine
-from .jobs import Cut, EngineFactory, Job, Notice, Outcome, Queue, Source
+from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Queue, Source
 from .letters import condensed
 from .mail import Failure, Letter, Order
 from .pace import Pace
@@ -39,6 +39,7 @@ class Runner(QObject):
         queue(job, queue): the candidates that wait and those that are withheld.
         cut(job, cut): what a box-select found.
         notice(job, sentence): worth knowing, but no failure.
+        device(job, name): what the engine computes on.
         failed(job, sentence, details): the run could not go on; `finished` follows.
         finished(job, outcome): always the last.
         state_changed: `state` may be another one now.
@@ -51,6 +52,7 @@ class Runner(QObject):
     queue = Signal(int, object)
     cut = Signal(int, object)
     notice = Signal(int, str)
+    device = Signal(int, str)
     failed = Signal(int, str, str)
     finished = Signal(int, object)
     state_changed = Signal()
@@ -213,6 +215,8 @@ class Runner(QObject):
                 self.cut.emit(number, content)
             case Notice(sentence=sentence):
                 self.notice.emit(number, sentence)
+            case Device(name=name):
+                self.device.emit(number, name)
             case Failure(sentence=sentence, details=details):
                 self.failed.emit(number, sentence, details)
             case Outcome():

@@ -17,7 +17,7 @@ from ...engine.types import Answer, CellKey, Event, Progress, Proposal, Skip
 from ...engine.vsreid import Steps, vsreid
 from ...errors import UserError
 from .bench import Bench
-from .jobs import BoxSelect, Cut, Notice, Propagate, Queue, Tell
+from .jobs import BoxSelect, Cut, Device, Notice, Propagate, Queue, Tell
 from .mail import Order
 
 log = logging.getLogger(__name__)
@@ -40,13 +40,14 @@ def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
         case BoxSelect() as job:
             return _box_select(job, order, bench, tell)
         case task:
-            return task.steps()
+            return task.steps(order.control, tell)
 
 
 def _propagate(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Steps:
     """Algorithm 3 on the job's copy, into which the person's changes come between two steps."""
     yield Progress("loading", 0, 1)
     engine = bench.engine
+    tell(Device(str(engine.device)))
     propagation = bench.propagation(order.source)
     reid = _reid(job, order, bench, tell)
     order.source.record(engine.checksums)

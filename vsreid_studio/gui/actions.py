@@ -1,0 +1,236 @@
+"""Everything the window can be asked to do, with its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PySide6.QtGui import QAction, QKeySequence, QPalette
+from PySide6.QtWidgets import QWidget
+
+from .theme import icon
+
+
+class Group(StrEnum):
+    """Where an action belongs in menus and on the sheet of keys."""
+
+    FILE = "File"
+    EDIT = "Edit"
+    TOOLS = "Tools"
+    ENGINE = "Engine"
+    FRAMES = "Frames"
+    VIEW = "View"
+    HELP = "Help"
+
+
+class Act(StrEnum):
+    """The actions of the window itself; the value names each in the file of keys."""
+
+    OPEN = "open"
+    OPEN_FOLDER = "open_folder"
+    DEMO = "demo"
+    START_PAGE = "start_page"
+    IMPORT = "import_masks"
+    IMPORT_FOLDER = "import_folder"
+    EXPORT = "export"
+    QUIT = "quit"
+    UNDO = "undo"
+    REDO = "redo"
+    APPROVE = "approve"
+    APPROVE_ALL = "approve_all"
+    ABSENT = "absent"
+    CLEAR_FRAME = "clear_frame"
+    CLEAR_RANGE = "clear_range"
+    BRUSH = "brush"
+    ERASER = "eraser"
+    LASSO = "lasso"
+    POLYGON = "polygon"
+    BOX = "box"
+    GRAB = "grab"
+    SMALLER = "smaller"
+    LARGER = "larger"
+    PROPAGATE = "propagate"
+    PROPAGATE_ONE = "propagate_one"
+    FIND_AGAIN = "find_again"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+    FOLLOW = "follow"
+    NEXT = "next_frame"
+    PREVIOUS = "previous_frame"
+    NEXT_TEN = "next_ten"
+    PREVIOUS_TEN = "previous_ten"
+    FIRST = "first_frame"
+    LAST = "last_frame"
+    NEXT_CHECKPOINT = "next_checkpoint"
+    PREVIOUS_CHECKPOINT = "previous_checkpoint"
+    NEXT_RETRIEVAL = "next_retrieval"
+    PREVIOUS_RETRIEVAL = "previous_retrieval"
+    RANGE_START = "range_start"
+    RANGE_END = "range_end"
+    RANGE_NONE = "range_none"
+    FIT = "fit"
+    OUTLINE = "outline"
+    PROBABILITY = "probability"
+    ONION = "onion"
+    KEYS = "keys"
+    ABOUT = "about"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """How an action looks and which keys it has at first.
+
+    Attributes:
+        group: where it belongs.
+        text: in the menu; a tail of ' …' says that it asks first.
+        keys: as Qt writes them; several are alternatives.
+        icon: in `resources/icons`, none if empty.
+        tip: what it does, where the text does not tell.
+        checkable: whether it is on or off.
+        canvas: whether its keys count only while the canvas has the focus, as lists need them, too.
+    """
+
+    group: Group
+    text: str
+    keys: tuple[str, ...] = ()
+    icon: str = ""
+    tip: str = ""
+    checkable: bool = False
+    canvas: bool = False
+
+
+SPECS: dict[Act, Spec] = {
+    Act.OPEN: Spec(Group.FILE, "Open …", ("Ctrl+O",), "open", "Open a video or a project"),
+    Act.OPEN_FOLDER: Spec(
+        Group.FILE, "Open folder …", ("Ctrl+Shift+O",), "film", "Open a folder of pictures"
+    ),
+    Act.DEMO: Spec(Group.FILE, "Try the demo", (), "resume", "Open a copy of the bundled clip"),
+    Act.START_PAGE: Spec(Group.FILE, "Start page", ("Ctrl+W",), "home", "Close the document"),
+    Act.IMPORT: Spec(
+        Group.FILE, "Import mask …", ("Ctrl+I",), "import", "Take masks for this frame from a picture"
+    ),
+    Act.IMPORT_FOLDER: Spec(
+        Group.FILE,
+        "Import folder of masks …",
+        ("Ctrl+Shift+I",),
+        "",
+        "Pictures named by their frame's number",
+    ),
+    Act.EXPORT: Spec(Group.FILE, "Export …", ("Ctrl+E",), "export", "Write the masks as a data set"),
+    Act.QUIT: Spec(Group.FILE, "Quit", ("Ctrl+Q",)),
+    Act.UNDO: Spec(Group.EDIT, "Undo", ("Ctrl+Z",), "undo"),
+    Act.REDO: Spec(Group.EDIT, "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo"),
+    Act.APPROVE: Spec(
+        Group.EDIT, "Approve", ("Return", "Enter"), "approve", "Pin the selected mask as it is", canvas=True
+    ),
+    Act.APPROVE_ALL: Spec(
+        Group.EDIT, "Approve all in this frame", ("Shift+Return", "Shift+Enter"), canvas=True
+    ),
+    Act.ABSENT: Spec(
+        Group.EDIT, "Not in this frame", ("X",), "absent", "The selected instance is out of sight here"
+    ),
+    Act.CLEAR_FRAME: Spec(
+        Group.EDIT, "Clear in this frame", ("Del", "Backspace"), tip="Remove the selected mask", canvas=True
+    ),
+    Act.CLEAR_RANGE: Spec(Group.EDIT, "Clear in the chosen frames", ("Ctrl+Del", "Ctrl+Backspace")),
+    Act.BRUSH: Spec(Group.TOOLS, "Brush", ("B",), "brush", "Paint; the right button erases", True),
+    Act.ERASER: Spec(Group.TOOLS, "Eraser", ("E",), "eraser", "", True),
+    Act.LASSO: Spec(Group.TOOLS, "Lasso", ("L",), "lasso", "Fill what you go around", True),
+    Act.POLYGON: Spec(Group.TOOLS, "Polygon", ("Y",), "polygon", "Click corners; Enter closes", True),
+    Act.BOX: Spec(Group.TOOLS, "Box-select", ("Q",), "box", "Drag a box: the object in it is cut out", True),
+    Act.GRAB: Spec(Group.TOOLS, "Grab", ("H",), "grab", "Move the picture", True),
+    Act.SMALLER: Spec(Group.TOOLS, "Smaller brush", ("[",)),
+    Act.LARGER: Spec(Group.TOOLS, "Larger brush", ("]",)),
+    Act.PROPAGATE: Spec(
+        Group.ENGINE, "Propagate", ("P",), "propagate", "Carry all masks along and find lost objects again"
+    ),
+    Act.PROPAGATE_ONE: Spec(
+        Group.ENGINE, "Propagate selected", ("Shift+P",), "propagate-one", "Only the selected instance"
+    ),
+    Act.FIND_AGAIN: Spec(
+        Group.ENGINE, "Find again", ("Ctrl+F",), "find", "Look for the selected instance where it is lost"
+    ),
+    Act.PAUSE: Spec(Group.ENGINE, "Pause", ("Space",), "pause", "", True),
+    Act.CANCEL: Spec(Group.ENGINE, "Cancel", ("Esc",), "cancel", "End the run; what is done stays"),
+    Act.FOLLOW: Spec(Group.ENGINE, "Follow the run", ("Shift+F",), "follow", "Show the frame at work", True),
+    Act.NEXT: Spec(Group.FRAMES, "Next frame", ("Right",), canvas=True),
+    Act.PREVIOUS: Spec(Group.FRAMES, "Previous frame", ("Left",), canvas=True),
+    Act.NEXT_TEN: Spec(Group.FRAMES, "10 frames on", ("Shift+Right",), canvas=True),
+    Act.PREVIOUS_TEN: Spec(Group.FRAMES, "10 frames back", ("Shift+Left",), canvas=True),
+    Act.FIRST: Spec(Group.FRAMES, "First frame", ("Home",), canvas=True),
+    Act.LAST: Spec(Group.FRAMES, "Last frame", ("End",), canvas=True),
+    Act.NEXT_CHECKPOINT: Spec(Group.FRAMES, "Next checkpoint", ("Ctrl+Right",)),
+    Act.PREVIOUS_CHECKPOINT: Spec(Group.FRAMES, "Previous checkpoint", ("Ctrl+Left",)),
+    Act.NEXT_RETRIEVAL: Spec(Group.FRAMES, "Next retrieval", ("N",)),
+    Act.PREVIOUS_RETRIEVAL: Spec(Group.FRAMES, "Previous retrieval", ("Shift+N",)),
+    Act.RANGE_START: Spec(Group.FRAMES, "Choose from here", ("I",)),
+    Act.RANGE_END: Spec(Group.FRAMES, "Choose up to here", ("O",)),
+    Act.RANGE_NONE: Spec(Group.FRAMES, "Choose no frames", ("Ctrl+D",)),
+    Act.FIT: Spec(Group.VIEW, "Fit in the window", ("F",), "fit"),
+    Act.OUTLINE: Spec(Group.VIEW, "Outline only", ("V",), checkable=True),
+    Act.PROBABILITY: Spec(Group.VIEW, "Probability map", ("M",), checkable=True),
+    Act.ONION: Spec(Group.VIEW, "Onion skin", ("K",), checkable=True),
+    Act.KEYS: Spec(Group.HELP, "Keys", ("?", "F1"), "help"),
+    Act.ABOUT: Spec(Group.HELP, "About"),
+}
+TOOLS = (Act.BRUSH, Act.ERASER, Act.LASSO, Act.POLYGON, Act.BOX, Act.GRAB)
+RANGED = (Act.RANGE_START, Act.RANGE_END, Act.RANGE_NONE)
+
+
+class Actions:
+    """The window's actions. What they do, and when they can be done, others connect."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._made = {act: _made(spec, window) for act, spec in SPECS.items()}
+        self.dress(window.palette())
+
+    def __getitem__(self, act: Act) -> QAction:
+        return self._made[act]
+
+    def __iter__(self) -> Iterator[Act]:
+        return iter(self._made)
+
+    def connect(self, act: Act, do: Callable[[], object]) -> None:
+        """Let an action do something; of the check mark that Qt tells it learns nothing."""
+        self._made[act].triggered.connect(lambda _=False: do())
+
+    def of(self, group: Group) -> list[QAction]:
+        """A group's, in order."""
+        return [self._made[act] for act, spec in SPECS.items() if spec.group is group]
+
+    def enable(self, on: bool, *acts: Act) -> None:
+        """Enable or disable some."""
+        for act in acts:
+            self._made[act].setEnabled(on)
+
+    def dress(self, palette: QPalette) -> None:
+        """Take the icons anew, in the colours of a palette."""
+        for act, spec in SPECS.items():
+            if spec.icon:
+                self._made[act].setIcon(icon(spec.icon, palette))
+
+    def show_pause(self, paused: bool, palette: QPalette) -> None:
+        """Let the pause say what it does next."""
+        action = self._made[Act.PAUSE]
+        action.setText("Go on" if paused else "Pause")
+        action.setIcon(icon("resume" if paused else "pause", palette))
+        action.setChecked(paused)
+        explain(action)
+
+
+def explain(action: QAction) -> None:
+    """Let the tool tip tell the key, too."""
+    said = action.property("tip") or action.text().replace(" …", "").replace("&", "")
+    key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    action.setToolTip(f"{said} ({key})" if key else said)
+
+
+def _made(spec: Spec, window: QWidget) -> QAction:
+    action = QAction(spec.text, window)
+    action.setShortcuts([QKeySequence(key) for key in spec.keys])
+    action.setCheckable(spec.checkable)
+    name = spec.text.replace(" …", "")
+    action.setProperty("tip", f"{name}: {spec.tip[0].lower()}{spec.tip[1:]}" if spec.tip else name)
+    explain(action)
+    return action

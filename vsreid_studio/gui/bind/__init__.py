@@ -1,0 +1,8 @@
+"""Between the document and each widget: the widgets know no session, the session knows no widget."""
+
+from .canvas import CanvasBinder
+from .instances import InstanceBinder
+from .review import ReviewBinder
+from .timeline import TimelineBinder
+
+__all__ = ["CanvasBinder", "InstanceBinder", "ReviewBinder", "TimelineBinder"]

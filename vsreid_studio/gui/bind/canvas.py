@@ -1,0 +1,155 @@
+"""The document on the canvas, and what is drawn there into the document."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QColor
+
+from ...engine.types import Box, Change, Frame, Proposal, SoftMask
+from ..canvas import CanvasView
+from ..conductor import Conductor
+from ..frames import FrameLoader
+from .correction import Correction
+
+
+class CanvasBinder(QObject):
+    """Keeps the canvas at the present frame.
+
+    Attributes:
+        canvas: the widget.
+        correction: of the proposal that waits, while the person paints it right.
+        redrawing: whether the next box is the proposal's.
+
+    Signals:
+        told(sentence): why nothing was drawn.
+        redrawn: the person has drawn the proposal's box.
+    """
+
+    told = Signal(str)
+    redrawn = Signal()
+
+    def __init__(
+        self, canvas: CanvasView, conductor: Conductor, loader: FrameLoader, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.canvas = canvas
+        self.correction: Correction | None = None
+        self.redrawing = False
+        self._conductor, self._session, self._loader = conductor, conductor.session, loader
+        session = self._session
+        session.frame_changed.connect(loader.request)
+        loader.loaded.connect(self._show_frame)
+        session.changed.connect(self._follow)
+        session.instances_changed.connect(self._show_masks)
+        session.selection_changed.connect(self._select)
+        session.proposal_changed.connect(self._propose)
+        session.opened.connect(self._open)
+        canvas.edited.connect(self._take_stroke)
+        canvas.box_drawn.connect(self._take_box)
+        canvas.candidate_moved.connect(self._redraw)
+        canvas.refused.connect(self.told)
+        if session.document is not None:
+            self._open()
+
+    def begin_correction(self) -> None:
+        """Let the person paint what was recovered."""
+        proposal = self._session.proposal
+        if proposal is not None:
+            self.correction = Correction(proposal)
+            self._session.go(proposal.frame)
+            self._session.select(proposal.instance)
+            self._show_masks()
+            self._show_candidate()
+
+    def end_correction(self) -> None:
+        """Show the proposal again."""
+        self.correction = None
+        self._show_masks()
+        self._show_candidate()
+
+    def undo_stroke(self) -> bool:
+        """Take back a stroke of the correction; False where there is none to take back."""
+        if self.correction is None or not self.correction.undo():
+            return False
+        self._show_masks()
+        return True
+
+    def _open(self) -> None:
+        self.correction, self.redrawing = None, False
+        self._loader.open(self._session.video)
+        self._loader.request(self._session.frame)
+
+    def _show_frame(self, index: int, frame: Frame) -> None:
+        self.canvas.set_frame(index, frame)
+        self._show_masks()
+        self._show_candidate()
+
+    def _show_masks(self) -> None:
+        session, index = self._session, self.canvas.index
+        if session.document is None or not 0 <= index < session.annotation.length:
+            return
+        instances = session.instances
+        masks = session.annotation.frame_masks(index)
+        if self.correction is not None and self.correction.frame == index:
+            masks[self.correction.instance] = self.correction.mask
+        self.canvas.set_locked([k for k, one in instances.items() if one.locked])
+        self.canvas.set_selected(session.selected)
+        self.canvas.set_masks(
+            masks,
+            {k: QColor(one.colour) for k, one in instances.items()},
+            {k for k, one in instances.items() if one.hidden},
+        )
+        if self.canvas.display.onion_skin:
+            self.show_neighbour()
+
+    def show_neighbour(self) -> None:
+        """Give the onion skin the frame before, or for the first one the frame after."""
+        index = self.canvas.index
+        near = index - 1 if index > 0 else index + 1
+        self.canvas.set_neighbour(self._session.annotation.frame_masks(near))
+
+    def _follow(self, change: Change) -> None:
+        index = self.canvas.index
+        if any(abs(key.frame - index) <= 1 for key in change.after):
+            self._show_masks()
+
+    def _select(self, instance: int | None) -> None:
+        self.canvas.set_selected(instance)
+
+    def _propose(self, proposal: Proposal | None) -> None:
+        self.correction, self.redrawing = None, False
+        self._show_masks()
+        self._show_candidate()
+
+    def _show_candidate(self) -> None:
+        proposal = self._session.proposal
+        if proposal is None or proposal.frame != self.canvas.index or self.correction is not None:
+            self.canvas.set_candidate(None, None)
+            return
+        one = self._session.instances.get(proposal.instance)
+        colour = QColor(one.colour) if one is not None else None
+        self.canvas.set_candidate(proposal.box, proposal.recovered, colour)
+
+    def _take_stroke(self, instance: int, mask: SoftMask, label: str) -> None:
+        correction = self.correction
+        if correction is not None and (correction.frame, correction.instance) == (
+            self.canvas.index,
+            instance,
+        ):
+            correction.paint(mask)
+        elif not self._session.edit_mask(self.canvas.index, instance, mask, label):
+            # The stroke is on the canvas, but not in the document.
+            self._show_masks()
+
+    def _take_box(self, instance: int, box: Box) -> None:
+        if self.redrawing:
+            self._redraw(box)
+        else:
+            self._conductor.box_select(self.canvas.index, instance, box)
+
+    def _redraw(self, box: Box) -> None:
+        self.redrawing = False
+        if self._conductor.redraw(box):
+            self.redrawn.emit()
+        else:
+            self._show_candidate()

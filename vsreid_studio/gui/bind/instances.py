@@ -1,0 +1,88 @@
+"""The document's instances in their panel."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from ..conductor import Conductor
+from ..instances import InstancePanel
+
+_COUNT_EVERY = 300
+"""Milliseconds between two counts while a run changes cells all the time."""
+
+
+class InstanceBinder(QObject):
+    """Keeps the panel true, and does what it asks for.
+
+    Attributes:
+        panel: the widget.
+
+    Signals:
+        range_wanted(instance): frames have to be chosen before its masks can go.
+    """
+
+    range_wanted = Signal(int)
+
+    def __init__(self, panel: InstancePanel, conductor: Conductor, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.panel = panel
+        self._session = session = conductor.session
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_COUNT_EVERY)
+        self._timer.timeout.connect(self._count)
+        for signal in (session.opened, session.instances_changed, session.closed):
+            signal.connect(self._show)
+        session.changed.connect(self._count_soon)
+        session.selection_changed.connect(panel.set_selected)
+        panel.selected.connect(session.select)
+        panel.add_requested.connect(session.add_instance)
+        panel.renamed.connect(session.rename)
+        panel.recoloured.connect(session.recolour)
+        panel.hidden_changed.connect(session.hide)
+        panel.locked_changed.connect(session.lock)
+        panel.moved.connect(self._move)
+        panel.delete_requested.connect(session.delete)
+        panel.merge_requested.connect(session.merge)
+        panel.absent_requested.connect(lambda k: session.mark_absent(k, [session.frame]))
+        panel.delete_range_requested.connect(self._delete_range)
+        self._show()
+
+    def _show(self) -> None:
+        self.panel.set_instances(self._session.instances)
+        self.panel.set_selected(self._session.selected)
+        self._count()
+
+    def _count_soon(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _count(self) -> None:
+        if self._session.document is None:
+            return
+        annotation = self._session.annotation
+        self.panel.set_counts(
+            {
+                k: _words(len(annotation.row(k)), len(annotation.checkpoints(k)))
+                for k in self._session.instances
+            }
+        )
+
+    def _move(self, instance: int, place: int) -> None:
+        order = [k for k in self._session.instances if k != instance]
+        order.insert(place, instance)
+        self._session.reorder(order)
+
+    def _delete_range(self, instance: int) -> None:
+        chosen = self._session.range
+        if chosen is None:
+            self.range_wanted.emit(instance)
+        else:
+            self._session.clear_range([instance], *chosen)
+
+
+def _words(masks: int, checkpoints: int) -> str:
+    if not masks:
+        return "no mask yet"
+    first = "1 mask" if masks == 1 else f"{masks} masks"
+    return f"{first}, 1 checkpoint" if checkpoints == 1 else f"{first}, {checkpoints} checkpoints"

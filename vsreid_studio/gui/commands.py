@@ -1,0 +1,264 @@
+"""What the window's actions do to document, engine and canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QActionGroup
+
+from ..engine.run import State
+from .actions import RANGED, SPECS, TOOLS, Act, Actions
+from .canvas import Tool
+from .conductor import Conductor
+from .workspace import Workspace
+
+_TOOLS = {
+    Act.BRUSH: Tool.BRUSH,
+    Act.ERASER: Tool.ERASER,
+    Act.LASSO: Tool.LASSO,
+    Act.POLYGON: Tool.POLYGON,
+    Act.BOX: Tool.BOX,
+    Act.GRAB: Tool.GRAB,
+}
+_STRIDE = 10
+_BRUSH_STEP = 1.15
+_SPECK = 0.0002
+"""Share of the frame below which a stray piece of a mask is a speck."""
+
+
+class Commands(QObject):
+    """Connects the actions that need an open document, and enables them when they make sense."""
+
+    def __init__(self, actions: Actions, workspace: Workspace, conductor: Conductor, parent: QObject) -> None:
+        super().__init__(parent)
+        self._actions, self._parts, self._conductor = actions, workspace, conductor
+        self._session = session = conductor.session
+        for act, do in self._everything().items():
+            actions.connect(act, do)
+        self._connect_tools()
+        self._connect_view()
+        self._connect_review()
+        self._place_keys()
+        for signal in (
+            *(session.opened, session.closed, session.undo_changed, session.selection_changed),
+            *(session.range_changed, session.instances_changed, conductor.state_changed),
+        ):
+            signal.connect(self._refresh)
+        session.selection_changed.connect(self._offer_mending)
+        session.frame_changed.connect(self._offer_mending)
+        session.changed.connect(self._offer_mending)
+        self._refresh()
+
+    def _everything(self) -> dict[Act, Callable[[], object]]:
+        session, conductor, timeline = self._session, self._conductor, self._parts.timeline
+        return {
+            Act.UNDO: self._undo,
+            Act.REDO: conductor.redo,
+            Act.APPROVE: self._approve,
+            Act.APPROVE_ALL: lambda: session.approve(session.frame, list(session.instances)),
+            Act.ABSENT: self._mark_absent,
+            Act.CLEAR_FRAME: self._clear_frame,
+            Act.CLEAR_RANGE: self._clear_range,
+            Act.PROPAGATE: self._propagate,
+            Act.PROPAGATE_ONE: self._propagate_one,
+            Act.FIND_AGAIN: conductor.find_again,
+            Act.PAUSE: conductor.toggle_pause,
+            Act.CANCEL: conductor.cancel,
+            Act.NEXT: partial(self._step, 1),
+            Act.PREVIOUS: partial(self._step, -1),
+            Act.NEXT_TEN: partial(self._step, _STRIDE),
+            Act.PREVIOUS_TEN: partial(self._step, -_STRIDE),
+            Act.FIRST: lambda: timeline.go_to(0),
+            Act.LAST: lambda: timeline.go_to(session.video.length - 1),
+            Act.NEXT_CHECKPOINT: timeline.next_checkpoint,
+            Act.PREVIOUS_CHECKPOINT: timeline.previous_checkpoint,
+            Act.NEXT_RETRIEVAL: timeline.next_retrieval,
+            Act.PREVIOUS_RETRIEVAL: timeline.previous_retrieval,
+            Act.RANGE_START: partial(self._choose, start=True),
+            Act.RANGE_END: partial(self._choose, start=False),
+            Act.RANGE_NONE: lambda: session.choose_range(None),
+            Act.FIT: self._parts.canvas.fit,
+            Act.SMALLER: lambda: self._parts.canvas.resize_brush(1 / _BRUSH_STEP),
+            Act.LARGER: lambda: self._parts.canvas.resize_brush(_BRUSH_STEP),
+        }
+
+    def _connect_tools(self) -> None:
+        group = QActionGroup(self)
+        for act in TOOLS:
+            group.addAction(self._actions[act])
+            self._actions.connect(act, partial(self._parts.canvas.set_tool, _TOOLS[act]))
+        self._actions[Act.BRUSH].setChecked(True)
+        canvas, options = self._parts.canvas, self._parts.options
+        options.set_brush_size(round(canvas.options.size))
+        options.set_opacity(canvas.display.opacity)
+        options.brush_size_changed.connect(
+            lambda size: canvas.set_options(replace(canvas.options, size=float(size)))
+        )
+        canvas.brush_resized.connect(lambda size: options.set_brush_size(round(size)))
+        options.opacity_changed.connect(lambda share: self._display(opacity=share))
+        options.fill_holes_requested.connect(self._fill_holes)
+        options.remove_specks_requested.connect(self._remove_specks)
+
+    def _connect_view(self) -> None:
+        """Switches are on the panel and in the menu; either moves the other."""
+        options, actions = self._parts.options, self._actions
+        for act, signal, switch, shown in (
+            (Act.OUTLINE, options.outline_changed, options.outline, "outline_only"),
+            (Act.PROBABILITY, options.probability_changed, options.probability, "probability"),
+            (Act.ONION, options.onion_changed, options.onion, "onion_skin"),
+        ):
+            signal.connect(actions[act].setChecked)
+            actions[act].toggled.connect(switch.setChecked)
+            actions[act].toggled.connect(lambda on, name=shown: self._display(**{name: on}))
+
+    def _connect_review(self) -> None:
+        panel, on_canvas = self._parts.review.panel, self._parts.on_canvas
+        panel.correct_requested.connect(self._correct)
+        panel.redraw_requested.connect(self._redraw)
+        panel.edit_left.connect(self._leave_edit)
+        panel.correction_done.connect(self._take_correction)
+        panel.shown.connect(self._parts.on_timeline.show_retrieval)
+        on_canvas.redrawn.connect(self._restore_tool)
+        self._tool_before = Act.BRUSH
+
+    def _place_keys(self) -> None:
+        """Some keys count on the canvas only: lists and fields need them for themselves."""
+        for act, spec in SPECS.items():
+            if spec.canvas:
+                self._actions[act].setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+                self._parts.canvas.addAction(self._actions[act])
+
+    def _refresh(self) -> None:
+        """Enable what can be done now."""
+        session, actions, state = self._session, self._actions, self._conductor.state
+        there = session.document is not None
+        everything = {act for act, spec in SPECS.items() if act in self._everything() or act in TOOLS}
+        actions.enable(there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.START_PAGE)
+        actions.enable(there and state is State.IDLE, Act.EXPORT)
+        chosen = there and session.selected is not None
+        actions.enable(chosen, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.PROPAGATE_ONE, Act.FIND_AGAIN)
+        actions.enable(there and session.range is not None, Act.CLEAR_RANGE, RANGED[-1])
+        idle = state in {State.IDLE, State.PAUSED}
+        for act in (Act.PROPAGATE, Act.PROPAGATE_ONE, Act.FIND_AGAIN):
+            actions[act].setEnabled(actions[act].isEnabled() and idle)
+        # Only while there is something to pause or end, so that Space and Esc are the canvas's otherwise.
+        actions.enable(state in {State.RUNNING, State.PAUSED}, Act.PAUSE)
+        actions.enable(state is not State.IDLE, Act.CANCEL)
+        actions.show_pause(state is State.PAUSED, self._parts.canvas.palette())
+        self._name_steps()
+        self._offer_mending()
+
+    def _name_steps(self) -> None:
+        for act, word, label in (
+            (Act.UNDO, "Undo", self._session.undo_label),
+            (Act.REDO, "Redo", self._session.redo_label),
+        ):
+            action = self._actions[act]
+            action.setText(f"{word} {_lower(label)}".replace("&", "&&") if label else word)
+            action.setEnabled(label is not None)
+
+    def _offer_mending(self) -> None:
+        session = self._session
+        one = session.instances.get(session.selected) if session.selected is not None else None
+        there = one is not None and not one.locked and not one.hidden
+        if there and session.selected is not None:
+            there = bool(session.annotation.mask(session.frame, session.selected).box.area)
+        self._parts.options.set_editable(there)
+
+    # --- what they do
+
+    def _undo(self) -> None:
+        if not self._parts.on_canvas.undo_stroke():
+            self._conductor.undo()
+
+    def _step(self, frames: int) -> None:
+        self._parts.timeline.step(frames)
+
+    def _approve(self) -> None:
+        if self._session.selected is not None:
+            self._session.approve(self._session.frame, [self._session.selected])
+
+    def _mark_absent(self) -> None:
+        session = self._session
+        if session.selected is not None:
+            first, last = session.range or (session.frame, session.frame)
+            session.mark_absent(session.selected, range(first, last + 1))
+
+    def _clear_frame(self) -> None:
+        session = self._session
+        if session.selected is not None:
+            session.clear_range([session.selected], session.frame, session.frame)
+
+    def _clear_range(self) -> None:
+        session = self._session
+        if session.range is not None:
+            chosen = [session.selected] if session.selected is not None else list(session.instances)
+            session.clear_range(chosen, *session.range)
+
+    def _propagate(self) -> None:
+        self._conductor.propagate()
+
+    def _propagate_one(self) -> None:
+        if self._session.selected is not None:
+            self._conductor.propagate({self._session.selected})
+
+    def _choose(self, *, start: bool) -> None:
+        session, frame = self._session, self._session.frame
+        first, last = session.range or (frame, frame)
+        session.choose_range(frame, max(frame, last)) if start else session.choose_range(
+            min(first, frame), frame
+        )
+
+    def _display(self, **changes: float | bool) -> None:
+        canvas = self._parts.canvas
+        canvas.set_display(replace(canvas.display, **changes))  # type: ignore[arg-type]
+        if canvas.display.onion_skin and self._session.document is not None:
+            self._parts.on_canvas.show_neighbour()
+
+    def _fill_holes(self) -> None:
+        if self._session.selected is not None:
+            self._parts.canvas.fill_holes(self._session.selected)
+
+    def _remove_specks(self) -> None:
+        if self._session.selected is not None:
+            video = self._session.video
+            least = max(8, round(_SPECK * video.height * video.width))
+            self._parts.canvas.remove_specks(self._session.selected, least)
+
+    # --- answers that are drawn
+
+    def _correct(self) -> None:
+        self._conductor.following = False
+        self._parts.on_canvas.begin_correction()
+        self._parts.canvas.setFocus()
+
+    def _redraw(self) -> None:
+        self._tool_before = next((act for act in TOOLS if self._actions[act].isChecked()), Act.BRUSH)
+        proposal = self._session.proposal
+        if proposal is not None:
+            self._session.go(proposal.frame)
+            self._session.select(proposal.instance)
+            self._parts.on_canvas.redrawing = True
+            self._actions[Act.BOX].trigger()
+            self._parts.canvas.setFocus()
+
+    def _leave_edit(self) -> None:
+        if self._parts.on_canvas.redrawing:
+            self._parts.on_canvas.redrawing = False
+            self._restore_tool()
+        self._parts.on_canvas.end_correction()
+
+    def _restore_tool(self) -> None:
+        self._actions[self._tool_before].trigger()
+
+    def _take_correction(self) -> None:
+        correction = self._parts.on_canvas.correction
+        if correction is not None:
+            self._conductor.correct(correction.mask)
+
+
+def _lower(label: str) -> str:
+    return label[:1].lower() + label[1:]

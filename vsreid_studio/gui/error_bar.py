@@ -1,0 +1,139 @@
+"""The bar that tells what went wrong, or what is worth knowing, without standing in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFontDatabase, QPalette
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .theme import drawing, icon
+
+NOTICE_SECONDS = 8
+
+
+class ErrorBar(QFrame):
+    """Shows one sentence at a time, with details to unfold; the newest one wins.
+
+    Attributes:
+        sentence, details: what is shown.
+        unfold: shows or hides the details.
+        dismiss: takes the bar away.
+        offer: does something about it, when there is something to be done.
+
+    Signals:
+        dismissed: the person took it away.
+    """
+
+    dismissed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("bar")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self._sign = QLabel()
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.sentence.setTextFormat(Qt.TextFormat.PlainText)
+        self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.offer = QPushButton()
+        self.unfold = QToolButton()
+        self.unfold.setText("Details")
+        self.unfold.setCheckable(True)
+        self.unfold.setAutoRaise(True)
+        self.dismiss = QToolButton()
+        self.dismiss.setAutoRaise(True)
+        self.dismiss.setAccessibleName("Dismiss")
+        self.details = QPlainTextEdit()
+        self.details.setReadOnly(True)
+        self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.details.setMaximumHeight(180)
+        self._act: Callable[[], object] | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.hide)
+        self._failure = False
+        self._lay_out()
+        self.unfold.toggled.connect(self.details.setVisible)
+        self.dismiss.clicked.connect(self._dismiss)
+        self.offer.clicked.connect(self._take_offer)
+        self.hide()
+
+    def fail(self, sentence: str, details: str = "") -> None:
+        """Tell that something could not be done; it stays until it is dismissed."""
+        self._show(sentence, details, failure=True)
+
+    def tell(self, sentence: str) -> None:
+        """Tell something worth knowing; it goes by itself. A failure that is shown is not covered."""
+        if not (self.isVisible() and self._failure):
+            self._show(sentence, "", failure=False)
+            self._timer.start(NOTICE_SECONDS * 1000)
+
+    def suggest(self, sentence: str, button: str, act: Callable[[], object]) -> None:
+        """Tell what went wrong, with a button that does something about it."""
+        self._show(sentence, "", failure=True)
+        self._act = act
+        self.offer.setText(button)
+        self.offer.show()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow light and dark."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._dress()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(self._sign)
+        row.addWidget(self.sentence, 1)
+        row.addWidget(self.offer)
+        row.addWidget(self.unfold)
+        row.addWidget(self.dismiss)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 6, 6, 6)
+        layout.addLayout(row)
+        layout.addWidget(self.details)
+
+    def _show(self, sentence: str, details: str, *, failure: bool) -> None:
+        self._timer.stop()
+        self._failure, self._act = failure, None
+        self.sentence.setText(sentence)
+        self.details.setPlainText(details)
+        self.unfold.setChecked(False)
+        self.details.hide()
+        self.unfold.setVisible(bool(details))
+        self.offer.hide()
+        # A property and not a colour, so that the style sheet can tell light from dark.
+        self.setProperty("failure", failure)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self._dress()
+        self.show()
+
+    def _dress(self) -> None:
+        side = self.fontMetrics().height() + 2
+        colour = self.palette().color(QPalette.ColorRole.WindowText)
+        name = "warning" if self._failure else "info"
+        self._sign.setPixmap(drawing(name, side, colour, self.devicePixelRatioF()))
+        self.dismiss.setIcon(icon("cancel", self.palette()))
+        self.dismiss.setIconSize(QSize(side - 4, side - 4))
+
+    def _dismiss(self) -> None:
+        self.hide()
+        self.dismissed.emit()
+
+    def _take_offer(self) -> None:
+        act, self._act = self._act, None
+        self.hide()
+        if act is not None:
+            act()

@@ -1,0 +1,199 @@
+"""The window: what it consists of, and how its parts find one another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from ..config import Config
+from ..engine.types import Progress
+from ..errors import UserError
+from .actions import Act, Actions
+from .commands import Commands
+from .conductor import Conductor
+from .error_bar import ErrorBar
+from .files import Files
+from .frames import FrameLoader
+from .key_sheet import KeySheet
+from .keys import FILE, keyed, load_keys
+from .menus import add_menus, add_toolbar
+from .recent import config_folder, data_folder
+from .session import Session
+from .start_page import StartPage
+from .status import Status
+from .theme import Theme
+from .worker import Runner
+from .worker.jobs import EngineFactory
+from .workspace import Workspace
+
+_PLACES = 1
+"""Counts up when the docks change, so that places saved by an older version are not applied."""
+
+
+class MainWindow(QMainWindow):
+    """Start page or document, with toolbar, menus and docks.
+
+    Attributes:
+        session: the document.
+        conductor: the engine.
+        loader: decodes frames.
+        actions_: what the window can be asked.
+        files: opens, imports and exports.
+        parts: what shows the document.
+        bar: tells what went wrong.
+        start: the page without a document.
+        status: the texts of the status bar.
+    """
+
+    def __init__(
+        self,
+        theme: Theme,
+        *,
+        engine: EngineFactory | None = None,
+        config: Path | None = None,
+        data: Path | None = None,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            engine: makes the engine, None for the shipped one.
+            config, data: folders for the person's settings and data, None for the system's places.
+        """
+        super().__init__()
+        self._theme = theme
+        self._config = config or config_folder()
+        data = data or data_folder()
+        self.session = Session(self, config=self._config, data=data)
+        runner = Runner(engine, self) if engine is not None else Runner(parent=self)
+        self.conductor = Conductor(self.session, runner, self)
+        self.loader = FrameLoader(self)
+        self.loader.start()
+        self.actions_ = Actions(self)
+        self.bar = ErrorBar()
+        self.start = StartPage()
+        self.parts = Workspace(self, self.conductor, self.loader, Config().reid)
+        self.status = Status(self.statusBar(), self.conductor)
+        self.files = Files(self, self.session, self.conductor, self.bar, data)
+        self._lay_out()
+        Commands(self.actions_, self.parts, self.conductor, self)
+        self._keyed = keyed(self.actions_, self.parts.instances.actions_, self.parts.review.panel.actions_)
+        self._connect()
+        self._settings = QSettings(str(self._config / "window.ini"), QSettings.Format.IniFormat)
+        self._docked = self._kept("docks")
+        if not self.restoreGeometry(self._kept("window")):
+            self.resize(1280, 800)
+        self._show_start()
+        try:
+            load_keys(self._config / FILE, self._keyed)
+        except UserError as error:
+            self.bar.fail(str(error))
+
+    def show_keys(self) -> KeySheet:
+        """Show the sheet of keys, beside the window."""
+        sheet = KeySheet(self._keyed, self._config / FILE, self)
+        sheet.show()
+        return sheet
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the first of the files."""
+        path = next((url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()), "")
+        if path:
+            event.acceptProposedAction()
+            self.files.open(Path(path))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Everything is saved: end the threads and go."""
+        if self.session.document is not None:
+            self._docked = self.saveState(_PLACES)
+        self._settings.setValue("docks", self._docked)
+        self._settings.setValue("window", self.saveGeometry())
+        # The step under way may take a moment; the person need not watch.
+        self.hide()
+        self.session.close()
+        self.loader.stop()
+        self.conductor.runner.stop()
+        event.accept()
+
+    def _lay_out(self) -> None:
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.start)
+        self._pages.addWidget(self.parts.canvas)
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.bar)
+        layout.addWidget(self._pages, 1)
+        self.setCentralWidget(middle)
+        self.setAcceptDrops(True)
+        self._toolbar = add_toolbar(self, self.actions_)
+        add_menus(self, self.actions_, self.parts.docks)
+        # A panel may float, and its keys shall count here all the same.
+        self.addActions(self.parts.review.panel.actions_.everything)
+        self.addActions([self.parts.instances.actions_.add, *self.parts.instances.actions_.select.values()])
+
+    def _connect(self) -> None:
+        session, conductor, bar, files = self.session, self.conductor, self.bar, self.files
+        session.opened.connect(self._show_document)
+        session.closed.connect(self._show_start)
+        for source in (session, conductor, self.loader):
+            source.failed.connect(bar.fail)
+        conductor.told.connect(bar.tell)
+        conductor.progress.connect(self._follow_run)
+        self.parts.on_canvas.told.connect(bar.tell)
+        self.parts.on_instances.range_wanted.connect(
+            lambda _: bar.tell("Choose frames first: Shift-drag on the timeline, or press I and O.")
+        )
+        self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
+        self.start.open_requested.connect(files.ask_open)
+        self.start.folder_requested.connect(files.ask_folder)
+        self.start.demo_requested.connect(files.open_demo)
+        self.start.chosen.connect(files.open)
+        self._theme.changed.connect(lambda: self.actions_.dress(self.palette()))
+        for act, do in {
+            Act.OPEN: files.ask_open,
+            Act.OPEN_FOLDER: files.ask_folder,
+            Act.DEMO: files.open_demo,
+            Act.START_PAGE: session.close,
+            Act.IMPORT: files.ask_mask,
+            Act.IMPORT_FOLDER: files.ask_masks,
+            Act.EXPORT: files.ask_export,
+            Act.QUIT: self.close,
+            Act.KEYS: self.show_keys,
+            Act.ABOUT: files.about,
+        }.items():
+            self.actions_.connect(act, do)
+
+    def _show_document(self) -> None:
+        self._pages.setCurrentWidget(self.parts.canvas)
+        if self._docked.isEmpty() or not self.restoreState(self._docked, _PLACES):
+            self.parts.show_docks(True)
+        self._toolbar.show()
+        self.bar.hide()
+        self.setWindowTitle(f"{self.session.project.path.stem} — vsreid-studio")
+        self.parts.canvas.setFocus()
+
+    def _show_start(self) -> None:
+        if self._pages.currentWidget() is self.parts.canvas:
+            self._docked = self.saveState(_PLACES)
+        self._pages.setCurrentWidget(self.start)
+        self.parts.show_docks(False)
+        self._toolbar.hide()
+        self.start.set_recent(self.session.recent.projects())
+        self.setWindowTitle("vsreid-studio")
+
+    def _follow_run(self, progress: Progress) -> None:
+        if progress.frame is not None and self.actions_[Act.FOLLOW].isChecked():
+            self.session.go(progress.frame)
+
+    def _kept(self, key: str) -> QByteArray:
+        value = self._settings.value(key)
+        return value if isinstance(value, QByteArray) else QByteArray()

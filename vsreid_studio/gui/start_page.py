@@ -1,0 +1,145 @@
+"""What the window shows before anything is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QPalette, QPixmap
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .look import quiet_label
+from .recent import RecentProject
+from .theme import drawing
+
+_PATH = Qt.ItemDataRole.UserRole
+_THUMBNAIL = QSize(176, 99)
+
+
+class StartPage(QWidget):
+    """Offers to open something, what was open last, and the demo.
+
+    Attributes:
+        open_button, folder_button, demo_button: the offers.
+        recent: the projects of before.
+
+    Signals:
+        open_requested, folder_requested, demo_requested: a button was pressed.
+        chosen(path): a project of before.
+    """
+
+    open_requested = Signal()
+    folder_requested = Signal()
+    demo_requested = Signal()
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("start")
+        self._logo = QLabel()
+        self._title = QLabel("vsreid-studio")
+        font = self._title.font()
+        font.setPointSizeF(font.pointSizeF() * 2.2)
+        font.setBold(True)
+        self._title.setFont(font)
+        self.open_button = QPushButton("Open a video …")
+        self.open_button.setDefault(True)
+        self.folder_button = QPushButton("Open a folder of pictures …")
+        self.demo_button = QPushButton("Try the demo")
+        for button in (self.open_button, self.folder_button, self.demo_button):
+            button.setObjectName("large")
+        self.recent = QListWidget()
+        self.recent.setViewMode(QListView.ViewMode.IconMode)
+        self.recent.setResizeMode(QListView.ResizeMode.Adjust)
+        self.recent.setMovement(QListView.Movement.Static)
+        self.recent.setIconSize(_THUMBNAIL)
+        self.recent.setSpacing(10)
+        self.recent.setWordWrap(True)
+        self.recent.setAccessibleName("Recent projects")
+        self._heading = QLabel("Recent")
+        self._nothing = quiet_label("What you open is listed here. You can also drop a file on this window.")
+        self._lay_out()
+        self.open_button.clicked.connect(self.open_requested)
+        self.folder_button.clicked.connect(self.folder_requested)
+        self.demo_button.clicked.connect(self.demo_requested)
+        self.recent.itemActivated.connect(self._choose)
+        self.recent.itemClicked.connect(self._choose)
+        self._dress()
+
+    def set_recent(self, projects: Sequence[RecentProject]) -> None:
+        """Show these, newest first."""
+        self.recent.clear()
+        for project in projects:
+            item = QListWidgetItem(self._picture(project), project.path.stem)
+            item.setData(_PATH, project.path)
+            item.setToolTip(str(project.path))
+            item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
+            item.setSizeHint(_THUMBNAIL + QSize(12, 2 * self.fontMetrics().height() + 8))
+            self.recent.addItem(item)
+        self.recent.setVisible(bool(projects))
+        self._nothing.setVisible(not projects)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow light and dark."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._dress()
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(16)
+        words = QVBoxLayout()
+        words.addWidget(self._title)
+        words.addWidget(quiet_label("Draw each object once. It is carried through, and found again."))
+        head.addWidget(self._logo)
+        head.addLayout(words, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(12)
+        for button in (self.open_button, self.folder_button, self.demo_button):
+            buttons.addWidget(button)
+        buttons.addStretch()
+        font = self._heading.font()
+        font.setBold(True)
+        self._heading.setFont(font)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(56, 44, 56, 28)
+        layout.setSpacing(18)
+        layout.addLayout(head)
+        layout.addLayout(buttons)
+        layout.addSpacing(10)
+        layout.addWidget(self._heading)
+        layout.addWidget(self._nothing)
+        layout.addWidget(self.recent, 1)
+        layout.addStretch()
+
+    def _dress(self) -> None:
+        text = self.palette().color(QPalette.ColorRole.WindowText)
+        self._logo.setPixmap(drawing("vsreid-studio", 72, text, self.devicePixelRatioF()))
+
+    def _picture(self, project: RecentProject) -> QIcon:
+        scale = self.devicePixelRatioF()
+        found = QPixmap(str(project.thumbnail))
+        if found.isNull():
+            faint = self.palette().color(QPalette.ColorRole.Dark)
+            return QIcon(drawing("film", _THUMBNAIL.height(), faint, scale))
+        fitted = found.scaled(
+            _THUMBNAIL * scale,
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+        fitted.setDevicePixelRatio(scale)
+        return QIcon(fitted)
+
+    def _choose(self, item: QListWidgetItem) -> None:
+        path: Path = item.data(_PATH)
+        self.chosen.emit(path)

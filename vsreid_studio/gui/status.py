@@ -1,0 +1,132 @@
+"""The status bar: where one is, what the engine does, and that all is saved."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
+
+from ..engine.run import State
+from ..engine.types import Progress
+from .conductor import Conductor
+
+_DOING = {
+    "loading": "loading the networks",
+    "detecting": "looking for objects",
+    "describing": "comparing looks",
+    "matching": "comparing candidates",
+    "retrieving": "looking at what was found",
+    "selecting": "cutting out",
+    "exporting": "exporting",
+}
+_WIDEST = 34
+"""Characters of a name before it is cut."""
+
+
+class Status(QObject):
+    """Writes into a status bar.
+
+    Attributes:
+        place, engine, kept: the three texts.
+        bar: how far the run is.
+    """
+
+    def __init__(self, status: QStatusBar, conductor: Conductor) -> None:
+        super().__init__(status)
+        self._conductor, self._session = conductor, conductor.session
+        self.place, self.engine, self.kept = QLabel(), QLabel(), QLabel()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setMaximumWidth(140)
+        self.bar.setMaximumHeight(8)
+        self.bar.setAccessibleName("Progress of the run")
+        self._device = ""
+        self._doing = ""
+        self._pixel = ""
+        status.setSizeGripEnabled(False)
+        for label in (self.place, self.engine):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setContentsMargins(8, 2, 8, 2)
+        status.addWidget(self.place)
+        status.addWidget(self.engine, 1)
+        status.addWidget(self.bar)
+        self.kept.setContentsMargins(8, 2, 8, 2)
+        status.addPermanentWidget(self.kept)
+        session = self._session
+        for signal in (session.opened, session.closed, session.frame_changed, session.range_changed):
+            signal.connect(self._place)
+        session.saved.connect(lambda: self.kept.setText("saved"))
+        session.failed.connect(self._failed)
+        session.closed.connect(lambda: self.kept.setText(""))
+        session.opened.connect(lambda: self.kept.setText("saved"))
+        conductor.progress.connect(self._progress)
+        conductor.state_changed.connect(self._state)
+        conductor.device_known.connect(self._know)
+        self._place()
+        self._state()
+
+    def show_pixel(self, x: int, y: int) -> None:
+        """Tell what is under the mouse; negative figures for nothing."""
+        self._pixel = f" · {x}, {y}" if x >= 0 else ""
+        self._place()
+
+    def _place(self) -> None:
+        session = self._session
+        if session.document is None:
+            self.place.setText("")
+            return
+        text = f"frame {session.frame}/{session.video.length - 1}"
+        if session.range is not None:
+            text += f" · {session.range[0]}–{session.range[1]} chosen"
+        self.place.setText(text + self._pixel)
+
+    def _know(self, device: str) -> None:
+        self._device = device
+        self._state()
+
+    def _failed(self) -> None:
+        if self._session.document is not None:
+            self.kept.setText("not saved")
+
+    def _state(self) -> None:
+        state = self._conductor.state
+        self.bar.setVisible(state is not State.IDLE)
+        where = f" ({self._device})" if self._device else ""
+        match state:
+            case State.IDLE:
+                self._doing = ""
+                self.engine.setText(f"engine: idle{where}")
+            case State.ASKING:
+                self.engine.setText("engine: waits for your answer")
+            case State.PAUSED:
+                self.engine.setText(f"engine: paused{', ' + self._doing if self._doing else ''}")
+            case State.RUNNING:
+                self.engine.setText(f"engine: {self._doing or 'starting'}")
+
+    def _progress(self, progress: Progress, rate: float, left: float | None) -> None:
+        self._doing = self._words(progress)
+        self.bar.setRange(0, max(1, progress.total))
+        self.bar.setValue(min(progress.done, progress.total))
+        if self._conductor.state is not State.RUNNING:
+            self._state()
+            return
+        text = f"engine: {self._doing}"
+        if rate:
+            text += f", {rate:.1f} frames/s" if rate < 10 else f", {rate:.0f} frames/s"
+        if left is not None:
+            text += f", {_duration(left)} left"
+        self.engine.setText(text)
+
+    def _words(self, progress: Progress) -> str:
+        if progress.stage != "propagating":
+            return _DOING.get(progress.stage, progress.stage)
+        one = self._session.instances.get(progress.instance or 0)
+        name = one.name[:_WIDEST] if one is not None else "all"
+        # The last of a stage names no frame.
+        return f"propagating {name}" + (f" → {progress.frame}" if progress.frame is not None else "")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,71 @@
+"""The parts of the window that show an open document, and where they are docked."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from ..config import ReidConfig
+from .bind import CanvasBinder, InstanceBinder, ReviewBinder, TimelineBinder
+from .canvas import CanvasView
+from .conductor import Conductor
+from .frames import FrameLoader
+from .instances import InstancePanel
+from .review import ReviewDock
+from .timeline import TimelineView
+from .tool_options import ToolOptions
+
+_LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+
+
+class Workspace:
+    """Widgets and their binders.
+
+    Attributes:
+        canvas, timeline, instances, options, review: the widgets.
+        docks: those that can be moved and hidden, in the order of the View menu.
+        on_canvas, on_timeline, on_instances, on_review: bind them to the document.
+    """
+
+    def __init__(
+        self, window: QMainWindow, conductor: Conductor, loader: FrameLoader, thresholds: ReidConfig
+    ) -> None:
+        self.canvas = CanvasView(window)
+        self.timeline = TimelineView()
+        self.instances = InstancePanel()
+        self.options = ToolOptions()
+        self.review = ReviewDock(window)
+        self.docks = [
+            _dock(window, "instances", "Instances", self.instances),
+            _dock(window, "tools", "Tool options", self.options),
+            self.review,
+            _dock(window, "timeline", "Timeline", self.timeline),
+        ]
+        left, tools, review, below = self.docks
+        for area in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
+            window.setCorner(area, Qt.DockWidgetArea.BottomDockWidgetArea)
+        window.addDockWidget(_LEFT, left)
+        window.splitDockWidget(left, tools, Qt.Orientation.Vertical)
+        window.addDockWidget(_RIGHT, review)
+        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, below)
+        line = window.fontMetrics().height()
+        window.resizeDocks([left, review], [15 * line, 19 * line], Qt.Orientation.Horizontal)
+        window.resizeDocks([left, tools], [30 * line, 12 * line], Qt.Orientation.Vertical)
+        window.resizeDocks([below], [13 * line], Qt.Orientation.Vertical)
+        self.on_canvas = CanvasBinder(self.canvas, conductor, loader, window)
+        self.on_timeline = TimelineBinder(self.timeline, conductor, loader, window)
+        self.on_instances = InstanceBinder(self.instances, conductor, window)
+        self.on_review = ReviewBinder(self.review.panel, conductor, loader, thresholds, window)
+
+    def show_docks(self, shown: bool) -> None:
+        """Show what was open, or hide everything behind the start page."""
+        for dock in self.docks:
+            dock.setVisible(shown)
+
+
+def _dock(window: QMainWindow, name: str, title: str, widget: QWidget) -> QDockWidget:
+    dock = QDockWidget(title, window)
+    # Qt saves the docks' places by this name.
+    dock.setObjectName(name)
+    dock.setWidget(widget)
+    return dock
