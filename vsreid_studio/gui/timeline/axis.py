@@ -119,8 +119,9 @@ class TimeAxis(QObject):
 
     def _place(self, first: float, scale: float) -> None:
         scale = max(scale, self.narrowest)
-        room = max(1.0, self.width - 2 * PAD) / scale
-        first = max(0.0, min(self.length - room, first))
+        # Whole pixels, so that a scrolled picture is the old one moved.
+        last = math.ceil(self.length * scale - max(1.0, self.width - 2 * PAD) - 1e-6)
+        first = max(0, min(last, round(first * scale))) / scale
         self._fitted = scale <= self.narrowest * (1 + 1e-9)
         laid_out = (first, scale, self.length, self.width)
         if laid_out != self._laid_out:

@@ -31,12 +31,13 @@ class Lane:
     Attributes:
         row: the instance.
         top: of the row, in logical pixels.
-        width: of the row.
+        left, width: the part of it that is painted.
         look: colours and sizes.
     """
 
     row: Row
     top: float
+    left: float
     width: float
     look: Look
 
@@ -44,7 +45,8 @@ class Lane:
     def bar(self) -> QRectF:
         """The band in which bars lie; above it is room for the lines to checkpoints."""
         high = self.look.bar
-        return QRectF(0, round(self.top + self.look.row - high - 5 * self.look.unit), self.width, high)
+        top = round(self.top + self.look.row - high - 5 * self.look.unit)
+        return QRectF(self.left, top, self.width, high)
 
     @cached_property
     def rail(self) -> float:
@@ -62,11 +64,16 @@ def paint_bars(painter: QPainter, lane: Lane, track: Track, columns: Columns) ->
     area, colour = lane.bar, lane.row.colour
     bars = shade(track, columns, _ROUND * lane.look.unit)
     round_part = len(bars.crown) / columns.ratio
-    band(painter, bars.crown, colour, QRectF(0, area.top(), lane.width, round_part))
+    band(painter, bars.crown, colour, QRectF(lane.left, area.top(), lane.width, round_part))
     middle = area.adjusted(0, round_part, 0, -round_part)
     band(painter, bars.body[None], colour, middle)
-    band(painter, bars.crown[::-1], colour, QRectF(0, area.bottom() - round_part, lane.width, round_part))
-    line = QRectF(0, round(area.center().y()), lane.width, max(1, round(1.2 * lane.look.unit)))
+    band(
+        painter,
+        bars.crown[::-1],
+        colour,
+        QRectF(lane.left, area.bottom() - round_part, lane.width, round_part),
+    )
+    line = QRectF(lane.left, round(area.center().y()), lane.width, max(1, round(1.2 * lane.look.unit)))
     band(painter, bars.gaps[None], lane.ink, line)
 
 
@@ -76,9 +83,12 @@ def paint_origins(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, c
     spans = wide_spans(track, columns)
     line, strokes = rails(spans, columns)
     thick = max(1, round(1.2 * unit))
-    band(painter, line[None], lane.ink, QRectF(0, rail, lane.width, thick))
-    band(painter, strokes[None], lane.ink, QRectF(0, rail + thick, lane.width, round(2 * unit)))
+    band(painter, line[None], lane.ink, QRectF(lane.left, rail, lane.width, thick))
+    band(painter, strokes[None], lane.ink, QRectF(lane.left, rail + thick, lane.width, round(2 * unit)))
     astray = spans[(spans["origin"] < spans["start"]) | (spans["origin"] >= spans["stop"])]
+    first, stop = columns.sight()
+    reach = np.minimum(astray["origin"], astray["start"]), np.maximum(astray["origin"], astray["stop"])
+    astray = astray[(reach[0] <= stop) & (reach[1] >= first)]
     if not len(astray):
         return
     arcs = QPainterPath()
@@ -96,15 +106,17 @@ def paint_origins(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, c
 def paint_hatch(painter: QPainter, lane: Lane, ranges: Iterable[tuple[int, int]], axis: TimeAxis) -> None:
     """Paint slanted lines over the frames that an acceptance would overwrite."""
     unit = lane.look.unit
-    sight = QRectF(-20, lane.top, lane.width + 40, lane.look.row)
+    sight = QRectF(lane.left - 20, lane.top, lane.width + 40, lane.look.row)
     for first, stop in ranges:
         area = QRectF(axis.x(first), lane.bar.top(), (stop - first) * axis.scale, lane.bar.height())
         area = area.adjusted(0, -2 * unit, 0, 2 * unit).intersected(sight)
         if area.isEmpty():
             continue
         high, step = area.height(), 6 * unit
-        # Counted from the axis, not from the area, so that the pattern of neighbours runs on.
-        offsets = np.arange(np.floor((area.left() - high) / step), area.right() / step) * step
+        # Counted from frame 0, so that the pattern runs on from piece to piece and moves with the frames.
+        zero = axis.x(0)
+        numbers = np.arange(np.floor((area.left() - high - zero) / step), (area.right() - zero) / step)
+        offsets = zero + numbers * step
         painter.save()
         painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
         painter.fillRect(area, fade(lane.look.base, 0.25))

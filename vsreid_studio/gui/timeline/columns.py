@@ -25,6 +25,7 @@ class Columns:
         ratio: device pixels a logical one.
         low, high: (w,) intp: column x shows frames low[x]..high[x]-1, at least one.
         inside: (w,) bool: whether the column shows any frame of the video.
+        last: (w,) bool: whether the next column shows another frame.
     """
 
     first: float
@@ -33,6 +34,7 @@ class Columns:
     low: NDArray[np.intp]
     high: NDArray[np.intp]
     inside: NDArray[np.bool_]
+    last: NDArray[np.bool_]
 
     @classmethod
     def of(cls, first: float, scale: float, width: int, length: int, ratio: float = 1) -> Columns:
@@ -42,10 +44,15 @@ class Columns:
         low = whole[:-1].clip(0, max(0, length - 1))
         high = np.maximum(whole[1:], low + 1).clip(0, max(1, length))
         inside = ((whole[:-1] >= 0) | (whole[1:] > 0)) & (whole[:-1] < length)
-        return cls(first, scale, ratio, low, high, inside)
+        return cls(first, scale, ratio, low, high, inside, whole[1:] > whole[:-1])
 
     def __len__(self) -> int:
         return len(self.low)
+
+    def sight(self, margin: float = 0) -> tuple[int, int]:
+        """The frames shown, as (first, stop), and those that lie so many logical pixels beside them."""
+        more = int(margin * self.ratio / self.scale) + 1 if margin else 0
+        return max(0, int(self.low[0]) - more), int(self.high[-1]) + more
 
     @property
     def place(self) -> NDArray[np.floating]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from PySide6.QtCore import QPoint, QPointF, QRectF
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF
 from PySide6.QtGui import QPainter, QPixmap
 
 from .axis import TimeAxis
@@ -27,6 +27,9 @@ class Lanes(Surface):
     def __init__(self, state: TimelineState, axis: TimeAxis) -> None:
         super().__init__(state, axis)
         self.offset = 0
+        self._bare = QRect()
+        self._zoom: tuple[float, ...] = ()
+        self._start = 0
         self._dirty: set[int] = set()
         self._sprites = Sprites(self.devicePixelRatioF())
 
@@ -46,9 +49,9 @@ class Lanes(Surface):
             self.offset = offset
             self.refresh()
 
-    def refresh_rows(self, instances: Iterable[int]) -> None:
+    def refresh_rows(self, instances: Collection[int]) -> None:
         """Paint some rows anew."""
-        for lane in self._lanes():
+        for lane in self._lanes(0, self.width()):
             if lane.row.number in instances:
                 self._dirty.add(lane.row.number)
                 self.update(0, int(lane.top), self.width(), self.state.look.row)
@@ -75,63 +78,95 @@ class Lanes(Surface):
         box = self.box_at(place)
         return box.key.frame if box else super().frame_under(place)
 
+    def follow_axis(self) -> None:
+        """After scrolling in time, move the picture and paint only what came into sight."""
+        now = (self.axis.scale, self.axis.length, self.width(), self.devicePixelRatioF())
+        was, self._zoom = self._zoom, now
+        start, self._start = self._start, round(self.axis.first * self.axis.scale)
+        shift = start - self._start
+        moved = shift * now[-1]
+        if self._picture is None or was != now or moved != round(moved) or abs(shift) >= self.width():
+            self.refresh()
+            return
+        self._picture.scroll(round(moved), 0, self._picture.rect())
+        bare = QRect(0, 0, shift, self.height())
+        if shift < 0:
+            bare = QRect(self.width() + shift, 0, -shift, self.height())
+        self._bare = self._bare.translated(shift, 0).united(bare)
+        self.update()
+
+    def refresh(self) -> None:
+        """Paint all of it anew."""
+        self._bare = QRect()
+        super().refresh()
+
     def picture(self) -> QPixmap:
-        """The content; rows that changed are painted over the kept picture."""
+        """The content; over the kept picture, rows that changed and what scrolling laid bare."""
         if self._sprites.ratio != self.devicePixelRatioF():
             self._sprites = Sprites(self.devicePixelRatioF())
         kept = self._picture is not None
         picture = super().picture()
-        if kept and self._dirty:
+        if kept and not (self._bare.isEmpty() and not self._dirty):
             painter = QPainter(picture)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            columns = self.columns()
-            for lane in self._lanes():
-                if lane.row.number in self._dirty:
-                    self._paint(painter, lane, columns)
+            if not self._bare.isEmpty():
+                # Marks at the old edge were cut there.
+                more = self.state.look.row
+                part = self._bare.adjusted(-more, 0, more, 0).intersected(self.rect())
+                self._paint_rows(painter, part.left(), part.width())
+            self._paint_rows(painter, 0, self.width(), self._dirty)
             painter.end()
         self._dirty.clear()
+        self._bare = QRect()
         return picture
 
     def paint_content(self, painter: QPainter) -> None:
-        """Paint the rows in sight."""
-        columns = self.columns()
+        """Paint the rows in sight, and the ground below them."""
         painter.fillRect(self.rect(), mix(self.state.look.window, self.state.look.base, 0.5))
-        for lane in self._lanes():
-            self._paint(painter, lane, columns)
+        self._paint_rows(painter, 0, self.width())
+
+    def _paint_rows(
+        self, painter: QPainter, left: int, width: int, only: Collection[int] | None = None
+    ) -> None:
+        lanes = [lane for lane in self._lanes(left, width) if only is None or lane.row.number in only]
+        if lanes and width > 0:
+            columns = self.columns(left, width)
+            for lane in lanes:
+                self._paint(painter, lane, columns)
 
     def _lane(self, row: Row) -> Lane:
         top = self.state.rows.index(row) * self.state.look.row - self.offset
-        return Lane(row, top, self.width(), self.state.look)
+        return Lane(row, top, 0, self.width(), self.state.look)
 
-    def _lanes(self) -> list[Lane]:
+    def _lanes(self, left: int, width: int) -> list[Lane]:
         high = self.state.look.row
         first = max(0, self.offset // high)
         last = (self.offset + self.height()) // high
         return [
-            Lane(row, number * high - self.offset, self.width(), self.state.look)
+            Lane(row, number * high - self.offset, left, width, self.state.look)
             for number, row in enumerate(self.state.rows[first : last + 1], first)
         ]
 
     def _paint(self, painter: QPainter, lane: Lane, columns: Columns) -> None:
         state, look = self.state, self.state.look
-        area = QRectF(0, lane.top, self.width(), look.row)
+        area = QRectF(lane.left, lane.top, lane.width, look.row)
         painter.save()
         painter.setClipRect(area)
         painter.fillRect(area, look.base)
         if lane.row.number == state.selected:
             painter.fillRect(area, fade(look.accent, 0.1))
-        painter.fillRect(QRectF(0, area.bottom() - 1, self.width(), 1), look.faint)
+        painter.fillRect(QRectF(lane.left, area.bottom() - 1, lane.width, 1), look.faint)
         painter.setOpacity(_DIMMED if lane.row.hidden else 1)
         track = state.tracks.get(lane.row.number)
         if track is not None:
             paint_bars(painter, lane, track, columns)
             paint_origins(painter, lane, track, self.axis, columns)
         paint_hatch(painter, lane, state.hatched.get(lane.row.number, ()), self.axis)
+        # Marks of frames beside the part reach into it.
+        seen = columns.sight(look.row)
         boxes = state.boxes.get(lane.row.number)
         if boxes is not None:
-            seen = self.axis.visible()
-            near = boxes.within(seen.start, seen.stop)
-            paint_boxes(painter, lane, near, self.axis, self._sprites)
+            paint_boxes(painter, lane, boxes.within(*seen), self.axis, self._sprites)
         if track is not None:
-            paint_marks(painter, lane, track, self.axis, self._sprites)
+            paint_marks(painter, lane, track, self.axis, seen, self._sprites)
         painter.restore()

@@ -25,10 +25,12 @@ _APART = 9.0
 """Pixels that two marks keep between them; of those closer, one is painted."""
 
 
-def paint_marks(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, sprites: Sprites) -> None:
-    """Paint the marks of checkpoints, pinned cells and 'not in this frame'."""
-    seen, look = axis.visible(), lane.look
-    marked = track.flagged(CHECKPOINT | PINNED, seen.start, seen.stop)
+def paint_marks(
+    painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, seen: tuple[int, int], sprites: Sprites
+) -> None:
+    """Paint the marks of checkpoints, pinned cells and 'not in this frame' in frames (first, stop)."""
+    look = lane.look
+    marked = track.flagged(CHECKPOINT | PINNED, *seen)
     # Of marks in one place, the one that a person put there is the one to be seen.
     marked = _spread(marked, track.flags[marked] & PINNED, axis)
     kinds = track.flags[marked] & (ABSENT | RECOVERED | PINNED)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Columns
-from .spans import ABSENT, NONE, Track
+from .spans import ABSENT, NONE, Track, reaching
 
 _FAINTEST = 0.3
 """Opacity of a column in which a single frame out of many is filled: it must not vanish."""
@@ -53,7 +53,7 @@ def shade(track: Track, columns: Columns, radius: float) -> Bars:
     computed = (track.origin[columns.low] != NONE) & ((track.flags[columns.low] & ABSENT) == 0)
     gaps = (computed & (count == 0) & columns.inside & columns.dots(1.5)) * 0.7
     if columns.scale >= _SEAMS_FROM * columns.ratio:
-        body[:-1][columns.low[:-1] != columns.low[1:]] *= _SEAM
+        body[columns.last] *= _SEAM
     return Bars(body, _crown(track, columns, body, round(radius * columns.ratio)), gaps)
 
 
@@ -88,19 +88,16 @@ def rails(spans: NDArray[np.void], columns: Columns) -> tuple[NDArray[np.floatin
 
 
 def wide_spans(track: Track, columns: Columns) -> NDArray[np.void]:
-    """The spans in sight that are wide enough for a line of their own."""
-    spans = track.spans_in(int(columns.low[0]), int(columns.high[-1]))
-    return spans[(spans["stop"] - spans["start"]) * columns.scale >= _WIDE * columns.ratio]
+    """The spans that are wide enough for a line of their own, in sight or not."""
+    return track.spans[(track.spans["stop"] - track.spans["start"]) * columns.scale >= _WIDE * columns.ratio]
 
 
 def _crown(track: Track, columns: Columns, body: NDArray[np.floating], radius: int) -> NDArray[np.floating]:
     """Cut the slits into `body`, and round the corners of its topmost lines of pixels."""
-    bars = track.bars(int(columns.low[0]), int(columns.high[-1]))
+    bars = reaching(track.bars, *columns.sight())
     bars = bars[(bars["stop"] - bars["start"]) * columns.scale >= _WIDE * columns.ratio]
     slit = max(1, round(columns.ratio))
     start, stop = columns.at(bars["start"]), columns.at(bars["stop"]) - slit
-    # A bar may begin before what is in sight: then no corner of it is seen.
-    start[bars["start"] == columns.low[0]] -= radius * int(columns.low[0] > 0)
     for offset in range(slit):
         at = stop + offset
         body[at[(at >= 0) & (at < len(columns))]] = 0

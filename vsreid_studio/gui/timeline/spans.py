@@ -38,6 +38,7 @@ class Track:
         self.confidence = np.zeros(length, np.float32)
         self.flags = np.zeros(length, np.uint8)
         self._sums: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
+        self._bars: NDArray[np.void] | None = None
         items = [(frame, cell) for frame, cell in row.items() if 0 <= frame < length]
         if items:
             frames = np.fromiter((frame for frame, _ in items), np.intp, len(items))
@@ -59,7 +60,7 @@ class Track:
             self.origin[frame] = NONE if cell is None else cell.origin
             self.confidence[frame] = 0 if cell is None else cell.confidence
             self.flags[frame] = 0 if cell is None else _flags(frame, cell)
-        self._sums = None
+        self._sums = self._bars = None
         self._splice(min(touched), max(touched) + 1)
 
     def _splice(self, first: int, stop: int) -> None:
@@ -81,16 +82,12 @@ class Track:
             self._sums = np.concatenate(([0], parts[0])), np.concatenate(([0.0], parts[1]))
         return self._sums
 
-    def spans_in(self, first: int, stop: int) -> NDArray[np.void]:
-        """The spans that reach into frames first..stop-1."""
-        left = int(np.searchsorted(self.spans["stop"], first, side="right"))
-        right = int(np.searchsorted(self.spans["start"], stop, side="left"))
-        return self.spans[left:right]
-
-    def bars(self, first: int, stop: int) -> NDArray[np.void]:
-        """Within frames first..stop-1, the parts of spans without gap, of dtype `SPAN`."""
-        filled = (self.flags[first:stop] & FILLED).astype(np.bool_)
-        return find_spans(np.where(filled, self.origin[first:stop], np.int32(NONE)), first)
+    @property
+    def bars(self) -> NDArray[np.void]:
+        """The parts of spans without gap, by frame, of dtype `SPAN`."""
+        if self._bars is None:
+            self._bars = find_spans(np.where(self.flags & FILLED, self.origin, np.int32(NONE)))
+        return self._bars
 
     def flagged(self, bit: int, first: int = 0, stop: int | None = None) -> NDArray[np.intp]:
         """The frames in first..stop-1 with a flag, ascending."""
@@ -124,6 +121,13 @@ def find_spans(origin: NDArray[np.int32], first: int = 0) -> NDArray[np.void]:
     spans["start"], spans["stop"] = start[here] + first, stop[here] + first
     spans["origin"] = origin[start[here]]
     return spans
+
+
+def reaching(spans: NDArray[np.void], first: int, stop: int) -> NDArray[np.void]:
+    """Of spans by frame, those that reach into frames first..stop-1; they may reach out of them, too."""
+    left = int(np.searchsorted(spans["stop"], first, side="right"))
+    right = int(np.searchsorted(spans["start"], stop, side="left"))
+    return spans[left:right]
 
 
 def ranges(frames: Collection[int]) -> Iterator[tuple[int, int]]:

@@ -6,6 +6,7 @@ A stroked shape takes Qt ten times as long as a copy of it, and a long video sho
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from math import floor
 
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPixmap
@@ -41,9 +42,11 @@ class Sprites:
         """Put a picture around points on one line, on whole device pixels so that it stays sharp."""
         ratio, half = self.ratio, picture.width() // 2
         top = (round(middle * ratio) - picture.height() // 2) / ratio
+        # Halves go up always, or marks would jump to and fro as one scrolls.
+        nudge = 0.5 + 1e-6
         put = painter.drawPixmap
         for x in centres:
-            put(QPointF((round(x * ratio) - half) / ratio, top), picture)
+            put(QPointF((floor(x * ratio + nudge) - half) / ratio, top), picture)
 
     def _draw(self, size: tuple[float, float], draw: Callable[[QPainter], None]) -> QPixmap:
         # Odd numbers of pixels: the centre is a pixel.

@@ -61,7 +61,7 @@ class Surface(QWidget):
         self._moved = False
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        axis.changed.connect(self.refresh)
+        axis.changed.connect(self.follow_axis)
 
     @property
     def dragging(self) -> bool:
@@ -81,12 +81,16 @@ class Surface(QWidget):
         self._picture = None
         self.update()
 
-    def columns(self) -> Columns:
-        """The frames under each column of device pixels."""
+    def follow_axis(self) -> None:
+        """Paint what another zoom or scroll position shows."""
+        self.refresh()
+
+    def columns(self, left: int = 0, width: int | None = None) -> Columns:
+        """The frames under each column of device pixels, of all or of a part so many logical pixels wide."""
         ratio = self.devicePixelRatioF()
-        left = self.axis.first - PAD / self.axis.scale
-        width = math.ceil(self.width() * ratio)
-        return Columns.of(left, self.axis.scale * ratio, width, self.axis.length, ratio)
+        first = self.axis.first + (left - PAD) / self.axis.scale
+        count = math.ceil((self.width() if width is None else width) * ratio)
+        return Columns.of(first, self.axis.scale * ratio, count, self.axis.length, ratio)
 
     def move_playhead(self, *frames: int) -> None:
         """Repaint the strips where the playhead was and is."""
