@@ -31,7 +31,7 @@ def test_cells_that_share_an_origin_are_one_span_gaps_included() -> None:
 
 
 def test_bars_leave_out_gaps() -> None:
-    assert track(RIDER).bars(30, 60).tolist() == [(30, 40, 30), (50, 60, 55)]
+    assert track(RIDER).bars.tolist() == [(0, 16, 0), (16, 40, 30), (50, 100, 55)]
 
 
 def test_flags_tell_marks_apart() -> None:

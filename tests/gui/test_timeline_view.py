@@ -16,7 +16,7 @@ from timeline_scene import BIKE, BOXES, LENGTH, RIDER, ROWS, dress, mask
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.timeline import BoxState, Row, TimelineBox, TimelineView
-from vsreid_studio.gui.timeline.benchmark import turn
+from vsreid_studio.gui.timeline.benchmark import crowd, fill, turn
 from vsreid_studio.gui.timeline.hover import describe
 from vsreid_studio.gui.timeline.strip import Curve
 
@@ -344,3 +344,39 @@ def test_boxes_differ_in_outline_not_in_colour_alone(view: TimelineView) -> None
     assert pictures[0] != pictures[1]
     assert pictures[1] != pictures[2]
     assert pictures[0] != pictures[2]
+
+
+def differing(one: QImage, other: QImage) -> int:
+    """How many pixels of two pictures differ."""
+    parts = [
+        np.frombuffer(picture.convertToFormat(QImage.Format.Format_RGB32).constBits(), np.uint32)
+        for picture in (one, other)
+    ]
+    return int(np.count_nonzero(parts[0] != parts[1]))
+
+
+@pytest.mark.parametrize("scale", [0.3, 2.0, 9.5, 23.7])
+@pytest.mark.parametrize("slanted", [False, True])
+def test_a_scrolled_picture_is_the_one_painted_anew(qtbot: QtBot, scale: float, slanted: bool) -> None:
+    view = TimelineView()
+    qtbot.addWidget(view)
+    view.resize(700, 300)
+    grid = crowd(3_000, 3)
+    if slanted:
+        # Far from its checkpoint, so that an arc crosses much of what is seen.
+        stray = {CellKey(i, 1): Cell(mask(), 40) for i in range(1_500, 1_560)}
+        grid.apply(grid.set_cells("stray", stray))
+    fill(view, grid)
+    if not slanted:
+        view.set_hatched({})
+    view.show()
+    view.axis.zoom(scale / view.axis.scale, 300)
+    view.axis.scroll((1_400 - view.axis.first) * view.axis.scale)
+    for step in (37, 200, -5, -411, 90.4, 3, -699, 2000):
+        view.lanes.grab()
+        view.axis.scroll(step)
+        view.axis.scroll(11)
+        scrolled = view.lanes.grab().toImage()
+        view.lanes.refresh()
+        # Qt cuts slanted strokes at the clip, which shades a few of their pixels otherwise.
+        assert differing(view.lanes.grab().toImage(), scrolled) <= (300 if slanted else 0)

@@ -166,7 +166,7 @@ class Lanes(Surface):
         seen = columns.sight(look.row)
         boxes = state.boxes.get(lane.row.number)
         if boxes is not None:
-            paint_boxes(painter, lane, boxes.within(*seen), self.axis, self._sprites)
+            paint_boxes(painter, lane, boxes, self.axis, seen, self._sprites)
         if track is not None:
             paint_marks(painter, lane, track, self.axis, seen, self._sprites)
         painter.restore()

@@ -19,10 +19,13 @@ from .bars import Lane
 from .look import Look, fade, mix
 from .spans import ABSENT, CHECKPOINT, PINNED, RECOVERED, Track
 from .sprites import Sprites
+from .state import Boxes
 from .types import BoxState, TimelineBox
 
 _APART = 9.0
 """Pixels that two marks keep between them; of those closer, one is painted."""
+_SMALL = 0.6
+"""Size of marks, and width of settled boxes, in a row so full of them that they would hide its bars."""
 
 
 def paint_marks(
@@ -35,30 +38,38 @@ def paint_marks(
     marked = _spread(marked, track.flags[marked] & PINNED, axis)
     kinds = track.flags[marked] & (ABSENT | RECOVERED | PINNED)
     side, middle = 16 * look.unit, lane.bar.center().y()
+    dense = np.count_nonzero(track.flags & (CHECKPOINT | PINNED)) * side > len(track) * axis.scale
+    size = _SMALL if dense else 1.0
     for kind in np.unique(kinds).tolist():
-        draw = partial(_draw_mark, look=look, kind=kind)
-        picture = sprites.find(kind) or sprites.make(kind, (side, side), draw)
+        draw = partial(_draw_mark, look=look, kind=kind, size=size)
+        picture = sprites.find((kind, size)) or sprites.make((kind, size), (side, side), draw)
         centres = PAD + (marked[kinds == kind] + 0.5 - axis.first) * axis.scale
         sprites.stamp(painter, picture, centres.tolist(), middle)
 
 
 def paint_boxes(
-    painter: QPainter, lane: Lane, boxes: Sequence[TimelineBox], axis: TimeAxis, sprites: Sprites
+    painter: QPainter, lane: Lane, boxes: Boxes, axis: TimeAxis, seen: tuple[int, int], sprites: Sprites
 ) -> None:
-    """Paint retrieved instances, filled from below by similarity; those that wait lie on top."""
+    """Paint retrieved instances of frames (first, stop), filled from below by similarity.
+
+    Those that wait lie on top.
+    """
     look, colour = lane.look, lane.row.colour.rgb()
-    width, high = box_size(look, axis)
-    size, middle = (width + 4 * look.unit, high + 4 * look.unit), lane.bar.center().y()
-    order = sorted(boxes, key=lambda box: (box.state is not BoxState.WAITING, -box.similarity))
+    full, high = box_size(look, axis)
+    middle = lane.bar.center().y()
+    dense = len(boxes.items) * 2 * full > axis.length * axis.scale
+    order = sorted(boxes.within(*seen), key=lambda box: (box.state is not BoxState.WAITING, -box.similarity))
     shown: dict[int, TimelineBox] = {}
     for box in order:
         shown.setdefault(int(box.key.frame * min(1.0, axis.scale / _APART)), box)
     for box in reversed(shown.values()):
         level = max(0, min(16, round(16 * box.similarity)))
+        width = full * _SMALL if dense and box.state is not BoxState.WAITING else full
         name = (box.state, level, colour, width)
         picture = sprites.find(name)
         if picture is None:
             draw = partial(_draw_box, lane=lane, state=box.state, level=level / 16, size=(width, high))
+            size = width + 4 * look.unit, high + 4 * look.unit
             picture = sprites.make(name, size, draw)
         sprites.stamp(painter, picture, (axis.centre(box.key.frame),), middle)
 
@@ -93,7 +104,8 @@ def _spread(frames: NDArray[np.intp], weight: NDArray[np.integer], axis: TimeAxi
     return order[chosen]
 
 
-def _draw_mark(painter: QPainter, look: Look, kind: int) -> None:
+def _draw_mark(painter: QPainter, look: Look, kind: int, size: float) -> None:
+    painter.scale(size, size)
     solid = bool(kind & PINNED)
     shape = _cross if kind & ABSENT else _diamond if kind & RECOVERED else _disc
     shape(painter, look, solid)
