@@ -26,6 +26,8 @@ class PropagationConfig:
         recent: how many recent confident frames may be among them (0: trusted masks only).
         recovery_rounds: how often N_mp looks at a recovered instance, each time guided by what it found
             before (authors' program: 5).
+        stray_gap: a small piece of a map farther than this from the largest piece is dropped, see
+            `engine.strays` (0 keeps all).
         lost_area: an instance whose area falls below this share of its first one counts as lost and is
             not propagated on (authors' program: 0.1; 0 switches it off).
     """
@@ -37,6 +39,7 @@ class PropagationConfig:
     memory: int = 4
     recent: int = 0
     recovery_rounds: int = 2
+    stray_gap: float = 0.25
     lost_area: float = 0.0
 
 

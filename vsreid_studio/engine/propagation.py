@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,9 +17,13 @@ from .flow import FlowSource, warp_mask
 from .memory import Memory
 from .nets.propagation import SIZES, MaskPropagationNet, MemoryEntry
 from .patches import crop, fit, flow_patch, paste, patch_box
+from .strays import without_strays
 from .tensors import map_tensor, picture_tensor
 from .types import Box, Flow, Frame, Prediction, Probability, SoftMask
 from .video import Video
+
+LATELY = 10
+"""Frames over which an instance is seen well at least once, as a rule."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +35,14 @@ class Request:
         box: of the patch, in the frame.
         guide: (box.height, box.width) float32, the guiding map.
         others: likewise, the greatest of the other instances' maps.
+        expected: the instance's area when it was last seen well, in pixels; 0 when that is not known.
     """
 
     instance: int
     box: Box
     guide: Probability
     others: Probability
+    expected: float = 0.0
 
 
 class NetworkPropagation:
@@ -65,7 +71,9 @@ class NetworkPropagation:
                 found[instance] = Prediction(SoftMask.empty(), _sure_of_nothing(guides[instance]))
             else:
                 box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
-                requests.append(_request(instance, box, guides[instance].inside(box), guides))
+                request = _request(instance, box, guides[instance].inside(box), guides)
+                expected = _seen_lately(annotation, source, source - target, instance)
+                requests.append(replace(request, expected=expected))
         # What moved from source to target, seen on the target's pixels.
         predicted = self._predict(annotation, target, requests, -back)
         return {**found, **predicted}
@@ -143,7 +151,8 @@ class NetworkPropagation:
         assert total is not None
         views = len(self._config.scales) * (2 if self._config.flip else 1)
         patches = (total[:, 0] / views).cpu().numpy()
-        return {r.instance: _prediction(patch, r.box) for r, patch in zip(requests, patches, strict=True)}
+        gap = self._config.stray_gap
+        return {r.instance: _prediction(patch, r, gap) for r, patch in zip(requests, patches, strict=True)}
 
     def _memories(
         self, annotation: Annotation, frame: int, instances: Sequence[int]
@@ -189,9 +198,18 @@ def _request(instance: int, box: Box, guide: Probability, maps: Mapping[int, Sof
     return Request(instance, box, guide, others)
 
 
-def _prediction(patch: Probability, box: Box) -> Prediction:
+def _seen_lately(annotation: Annotation, source: int, step: int, instance: int) -> float:
+    """The greatest area of the instance in the last frames that led to `source`."""
+    frames = range(source, source + LATELY * step, step)
+    return max(annotation.mask(frame, instance).area for frame in frames)
+
+
+def _prediction(patch: Probability, request: Request, gap: float) -> Prediction:
     """The patch laid into the frame, and how far its pixels are from undecided."""
+    box = request.box
     full = paste(patch, box)
+    if gap:
+        full = without_strays(full, gap, request.expected)
     inside = full > 0.5
     confidence = float(full[inside].mean()) if inside.any() else 1 - float(full.max(initial=0))
     return Prediction(SoftMask.from_dense(full, (box.x0, box.y0)), confidence)
