@@ -63,10 +63,25 @@ def test_every_command_has_help(command, capsys):
     assert f"vsreid-studio {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["."], ["--verbose"]])
-def test_there_is_no_window_yet(arguments, capsys):
-    assert app.main(arguments) == 2
-    assert capsys.readouterr().err.startswith("This version has no window yet")
+@pytest.mark.parametrize(
+    ("arguments", "path", "demo"),
+    [([], None, False), (["."], Path(), False), (["--verbose"], None, False), (["demo"], None, True)],
+)
+def test_the_window_opens(arguments, path, demo, monkeypatch):
+    from vsreid_studio.gui import application  # noqa: PLC0415  (Qt)
+
+    opened = []
+    monkeypatch.setattr(application, "run", lambda path, demo=False: opened.append((path, demo)) or 0)
+    assert app.main(arguments) == 0
+    assert opened == [(path, demo)]
+
+
+def test_without_a_screen_the_commands_are_named(monkeypatch, capsys):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert app.main([]) == 2
+    assert "no screen" in capsys.readouterr().err
 
 
 def test_a_misspelt_command(capsys):

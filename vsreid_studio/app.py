@@ -81,12 +81,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def open_window(args: argparse.Namespace) -> int:
     """Open the window, on a video, a folder, a project or the start page.
 
+    Returns:
+        the exit code.
+
     Raises:
-        UserError: there is nothing at the path, or no window.
+        UserError: there is nothing at the path, or no screen to show a window on.
     """
     if args.path is not None and not args.path.exists():
         raise UserError(f"'{args.path}' is neither a command nor a file: see vsreid-studio --help.")
-    raise UserError("This version has no window yet, only the commands that vsreid-studio --help lists.")
+    # Qt only where there is a window.
+    from .gui.application import run as run_window  # noqa: PLC0415
+
+    return run_window(args.path)
 
 
 def _parser() -> argparse.ArgumentParser:

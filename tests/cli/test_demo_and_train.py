@@ -30,11 +30,6 @@ def test_demo_writes_and_scores(calls, tmp_path, capsys, monkeypatch):
     assert lines[-1] == f"The masks are in {tmp_path / 'out/demo'}"
 
 
-def test_demo_has_no_window_yet(capsys):
-    assert main(["demo"]) == 2
-    assert "demo --headless" in capsys.readouterr().err
-
-
 @pytest.fixture
 def recipe(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stands in for `training.detection`."""

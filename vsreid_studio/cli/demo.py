@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import paths
-from ..errors import UserError
 from .options import add_engine_options
 from .run import refuse_adaptation, run_tasks
 
@@ -40,16 +39,18 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the demo's masks and tell where they are and how good.
+    """Open the window on the demo, or write its masks and tell where they are and how good.
 
     Raises:
-        UserError: there is no window, the clip or the weights are missing, or something cannot be written.
+        UserError: there is no screen, the clip or the weights are missing, or something cannot be written.
     """
+    if not args.headless:
+        from ..gui.application import run as run_window  # noqa: PLC0415  (Qt)
+
+        return run_window(None, demo=True)
     from ..headless.task import Task  # noqa: PLC0415  (torch)
     from .evaluate import table  # noqa: PLC0415
 
-    if not args.headless:
-        raise UserError("This version has no window yet: run 'vsreid-studio demo --headless'.")
     refuse_adaptation(args)
     clip = paths.resources() / "demo"
     task = Task(NAME, clip / "demo.mp4", clip / "first.png", args.output, flo_folder=args.flo)

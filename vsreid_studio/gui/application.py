@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from types import TracebackType
 from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
+from ..errors import UserError
 from .main_window import MainWindow
 from .theme import Theme, program_icon
 
@@ -30,7 +32,11 @@ def run(path: Path | None, *, demo: bool = False) -> int:
 
     Returns:
         the exit code.
+
+    Raises:
+        UserError: there is no screen.
     """
+    _refuse_blindness()
     app = application()
     window = MainWindow(Theme(app))
     window.show()
@@ -53,6 +59,15 @@ def application() -> QApplication:
     app.setDesktopFileName("vsreid-studio")
     app.setWindowIcon(program_icon())
     return app
+
+
+def _refuse_blindness() -> None:
+    """Qt ends the process where it finds no screen; this tells first."""
+    told = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"} & os.environ.keys()
+    if sys.platform == "linux" and not told:
+        raise UserError(
+            "There is no screen to open a window on: see vsreid-studio --help for the headless commands."
+        )
 
 
 @contextmanager

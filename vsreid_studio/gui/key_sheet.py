@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from .keys import Keyed
 from .look import quiet_label
 
-COLUMNS = 3
+COLUMNS = 4
 MOUSE = (
     ("Zoom", "Wheel"),
     ("Move the picture", "Middle button, or Space"),
@@ -47,17 +47,16 @@ class KeySheet(QDialog):
         groups: dict[str, list[tuple[str, str]]] = {"Mouse": list(MOUSE)}
         for one in listed:
             if one.keys:
-                name = one.action.text().replace(" …", "").replace("&&", "&")
-                groups.setdefault(one.group, []).append((name, " or ".join(one.keys)))
+                groups.setdefault(one.group, []).append((one.text.replace(" …", ""), " or ".join(one.keys)))
         page = QWidget()
         row = QHBoxLayout(page)
-        row.setSpacing(32)
+        row.setSpacing(36)
         for names in _columns({name: len(rows) + 2 for name, rows in groups.items()}):
             column = QVBoxLayout()
             for name in names:
                 column.addLayout(_table(name, groups[name]))
-                column.addSpacing(12)
-            column.addStretch()
+                column.addSpacing(14)
+            column.addStretch(1)
             row.addLayout(column)
         area = QScrollArea()
         area.setWidget(page)
@@ -72,8 +71,8 @@ class KeySheet(QDialog):
         foot.addWidget(hint, 1)
         foot.addWidget(close)
         layout.addLayout(foot)
-        hint_size = page.sizeHint()
-        self.resize(hint_size.width() + 60, min(hint_size.height() + 80, 760))
+        whole = page.sizeHint()
+        self.resize(whole.width() + 64, min(whole.height() + 110, 800))
 
 
 def _table(name: str, rows: list[tuple[str, str]]) -> QGridLayout:

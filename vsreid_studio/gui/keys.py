@@ -25,12 +25,14 @@ class Keyed:
     Attributes:
         table, name: where it stands in the file.
         group: its heading on the sheet.
+        text: what it does.
         action: the action.
     """
 
     table: str
     name: str
     group: str
+    text: str
     action: QAction
 
     @property
@@ -42,11 +44,13 @@ class Keyed:
 
 def keyed(actions: Actions, instances: InstanceActions, review: ReviewActions) -> list[Keyed]:
     """Every action of the window that can have keys, as the sheet lists them."""
-    listed = [Keyed("window", act.value, SPECS[act].group.value, actions[act]) for act in actions]
+    listed = [
+        Keyed("window", act.value, spec.group.value, spec.text, actions[act]) for act, spec in SPECS.items()
+    ]
     for table, group, owner in (("review", "Review", review), ("instances", "Instances", instances)):
-        listed += [Keyed(table, name, group, action) for name, action in _members(owner)]
+        listed += [Keyed(table, name, group, action.text(), action) for name, action in _members(owner)]
     listed += [
-        Keyed("instances", f"select_{number}", "Instances", action)
+        Keyed("instances", f"select_{number}", "Instances", action.text(), action)
         for number, action in instances.select.items()
     ]
     return listed

@@ -177,6 +177,7 @@ class MainWindow(QMainWindow):
         if self._docked.isEmpty() or not self.restoreState(self._docked, _PLACES):
             self.parts.show_docks(True)
         self._toolbar.show()
+        self.statusBar().show()
         self.bar.hide()
         self.setWindowTitle(f"{self.session.project.path.stem} — vsreid-studio")
         self.parts.canvas.setFocus()
@@ -187,6 +188,7 @@ class MainWindow(QMainWindow):
         self._pages.setCurrentWidget(self.start)
         self.parts.show_docks(False)
         self._toolbar.hide()
+        self.statusBar().hide()
         self.start.set_recent(self.session.recent.projects())
         self.setWindowTitle("vsreid-studio")
 

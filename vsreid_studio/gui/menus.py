@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar, QToolButton
 
 from .actions import TOOLS, Act, Actions, Group
 
@@ -50,5 +50,9 @@ def add_toolbar(window: QMainWindow, actions: Actions) -> QToolBar:
         if place:
             bar.addSeparator()
         bar.addActions([actions[act] for act in acts])
+    # The one that everything leads to is named.
+    main = bar.widgetForAction(actions[Act.PROPAGATE])
+    if isinstance(main, QToolButton):
+        main.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     window.addToolBar(bar)
     return bar

@@ -29,7 +29,7 @@ _LIGHT: dict[Role, str] = {
     Role.Midlight: "#e2e5e8",
     Role.Mid: "#cdd2d6",
     Role.Dark: "#9aa1a8",
-    Role.Shadow: "#5b6168",
+    Role.Shadow: "#7a8188",
     Role.Highlight: "#0068b8",
     Role.HighlightedText: "#ffffff",
     Role.Link: "#005a9e",
@@ -51,7 +51,7 @@ _DARK: dict[Role, str] = {
     Role.Midlight: "#363b40",
     Role.Mid: "#3a3f44",
     Role.Dark: "#121416",
-    Role.Shadow: "#000000",
+    Role.Shadow: "#7c848b",
     Role.Highlight: "#2f8fdd",
     Role.HighlightedText: "#ffffff",
     Role.Link: "#6db8f2",
@@ -87,7 +87,8 @@ class Theme(QObject):
         self.dark = dark
         self._app.setPalette(palette(dark))
         # Set again, as colours in it were taken from the palette of before.
-        self._app.setStyleSheet((paths.resources() / "style.qss").read_text(encoding="utf-8"))
+        sheet = (paths.resources() / "style.qss").read_text(encoding="utf-8")
+        self._app.setStyleSheet(sheet.replace("@icons", (paths.resources() / "icons").as_posix()))
         self.changed.emit()
 
     def _follow(self, scheme: Qt.ColorScheme) -> None:

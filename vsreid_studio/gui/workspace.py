@@ -49,7 +49,7 @@ class Workspace:
         window.addDockWidget(_RIGHT, review)
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, below)
         line = window.fontMetrics().height()
-        window.resizeDocks([left, review], [15 * line, 19 * line], Qt.Orientation.Horizontal)
+        window.resizeDocks([left, review], [15 * line, 22 * line], Qt.Orientation.Horizontal)
         window.resizeDocks([left, tools], [30 * line, 12 * line], Qt.Orientation.Vertical)
         window.resizeDocks([below], [13 * line], Qt.Orientation.Vertical)
         self.on_canvas = CanvasBinder(self.canvas, conductor, loader, window)
