@@ -208,13 +208,13 @@ class Actions:
         """Take the icons anew, in the colours of a palette."""
         for act, spec in SPECS.items():
             if spec.icon:
-                self._made[act].setIcon(icon(spec.icon, palette))
+                self._made[act].setIcon(icon(spec.icon, palette, checkable=spec.checkable))
 
     def show_pause(self, paused: bool, palette: QPalette) -> None:
         """Let the pause say what it does next."""
         action = self._made[Act.PAUSE]
         action.setText("Go on" if paused else "Pause")
-        action.setIcon(icon("resume" if paused else "pause", palette))
+        action.setIcon(icon("resume" if paused else "pause", palette, checkable=True))
         action.setChecked(paused)
         explain(action)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPixmap
@@ -59,7 +58,8 @@ _DARK: dict[Role, str] = {
     Role.ToolTipBase: "#2c3034",
     Role.ToolTipText: "#e6e8ea",
 }
-_SIZES = (16, 20, 24, 32, 48, 64)
+_SIZES = (16, 22, 32, 44)
+"""Menus and toolbar, where a pixel of the window is one of the screen, and where it is two."""
 
 
 class Theme(QObject):
@@ -107,20 +107,20 @@ def palette(dark: bool) -> QPalette:
     return made
 
 
-def icon(name: str, palette: QPalette) -> QIcon:
+def icon(name: str, palette: QPalette, *, checkable: bool = False) -> QIcon:
     """An icon of the project's own, in the colours of a palette.
 
     Args:
         name: of a file in `resources/icons`, without its suffix.
+        checkable: whether it also stands on the ground of what is checked.
     """
     made = QIcon()
-    text = palette.color(Role.ButtonText)
-    states = (
-        (QIcon.Mode.Normal, QIcon.State.Off, text),
-        (QIcon.Mode.Normal, QIcon.State.On, palette.color(Role.HighlightedText)),
+    states = [
+        (QIcon.Mode.Normal, QIcon.State.Off, palette.color(Role.ButtonText)),
         (QIcon.Mode.Disabled, QIcon.State.Off, palette.color(_DISABLED, Role.ButtonText)),
-        (QIcon.Mode.Disabled, QIcon.State.On, palette.color(_DISABLED, Role.ButtonText)),
-    )
+    ]
+    if checkable:
+        states.append((QIcon.Mode.Normal, QIcon.State.On, palette.color(Role.HighlightedText)))
     for mode, state, colour in states:
         for side in _SIZES:
             made.addPixmap(drawing(name, side, colour), mode, state)
@@ -137,10 +137,7 @@ def drawing(name: str, side: int, colour: QColor, scale: float = 1.0) -> QPixmap
     image = QImage(QSize(side, side) * scale, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
-    ink = _source(paths.resources() / "icons" / f"{name}.svg").replace(
-        b"currentColor", colour.name().encode()
-    )
-    QSvgRenderer(QByteArray(ink)).render(painter, QRectF(image.rect()))
+    _renderer(name, colour.name()).render(painter, QRectF(image.rect()))
     painter.end()
     pixmap = QPixmap.fromImage(image)
     pixmap.setDevicePixelRatio(scale)
@@ -150,11 +147,12 @@ def drawing(name: str, side: int, colour: QColor, scale: float = 1.0) -> QPixmap
 def program_icon() -> QIcon:
     """The program's own, in its own colours."""
     made = QIcon()
-    for side in (*_SIZES, 128, 256):
+    for side in (16, 32, 48, 64, 128, 256):
         made.addPixmap(drawing("vsreid-studio", side, QColor()))
     return made
 
 
-@lru_cache(maxsize=64)
-def _source(path: Path) -> bytes:
-    return path.read_bytes()
+@lru_cache(maxsize=128)
+def _renderer(name: str, colour: str) -> QSvgRenderer:
+    source = (paths.resources() / "icons" / f"{name}.svg").read_bytes()
+    return QSvgRenderer(QByteArray(source.replace(b"currentColor", colour.encode())))
