@@ -361,3 +361,16 @@ def test_an_answer_to_another_proposal_is_refused(qtbot, conductor, drawn, runne
     assert not runner.answer(Accept(), first)
     conductor.cancel()
     qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)
+
+
+def test_a_step_that_takes_too_long_is_abandoned(qtbot, conductor, drawn, script, runner, monkeypatch):
+    monkeypatch.setattr("vsreid_studio.gui.worker.runner.PATIENCE", 0.05)
+    script.gate = threading.Semaphore(0)
+    conductor.propagate(find=False)
+    qtbot.waitUntil(lambda: bool(script.targets))
+    with qtbot.waitSignal(conductor.finished) as done:
+        drawn.close()
+    assert done.args == [Outcome.CANCELLED]
+    assert conductor.state is State.IDLE
+    script.gate.release(100)
+    runner.stop()

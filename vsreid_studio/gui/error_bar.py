@@ -57,7 +57,7 @@ class ErrorBar(QFrame):
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
         self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.details.setMaximumHeight(180)
+        self.details.setMaximumHeight(9 * self.fontMetrics().height())
         self._act: Callable[[], object] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)

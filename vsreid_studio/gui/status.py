@@ -54,8 +54,6 @@ class Status(QObject):
         session = self._session
         for signal in (session.opened, session.closed, session.frame_changed, session.range_changed):
             signal.connect(self._place)
-        session.saved.connect(lambda: self.kept.setText("saved"))
-        session.failed.connect(self._failed)
         session.closed.connect(lambda: self.kept.setText(""))
         session.opened.connect(lambda: self.kept.setText("saved"))
         conductor.progress.connect(self._progress)
@@ -82,10 +80,6 @@ class Status(QObject):
     def _know(self, device: str) -> None:
         self._device = device
         self._state()
-
-    def _failed(self) -> None:
-        if self._session.document is not None:
-            self.kept.setText("not saved")
 
     def _state(self) -> None:
         state = self._conductor.state

@@ -42,6 +42,7 @@ class ReviewBinder(QObject):
         session.proposal_changed.connect(self._propose)
         session.retrievals_changed.connect(self._list)
         session.instances_changed.connect(self._name)
+        session.instances_changed.connect(self._search)
         session.selection_changed.connect(self._search)
         session.range_changed.connect(self._search)
         session.opened.connect(self._open)

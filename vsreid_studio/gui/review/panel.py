@@ -170,9 +170,9 @@ class ReviewPanel(QWidget):
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(self._pages)
         parts.addWidget(self.queue)
-        # What a tall window has to spare goes to the list.
-        parts.setStretchFactor(0, 0)
-        parts.setStretchFactor(1, 1)
+        # The pictures are what one judges by; the list scrolls.
+        parts.setStretchFactor(0, 3)
+        parts.setStretchFactor(1, 2)
         parts.setCollapsible(0, False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)

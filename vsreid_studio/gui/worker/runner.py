@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 PERIOD = 0.05
 """Seconds between two deliveries, so that the event loop stays free however fast the engine is."""
+PATIENCE = 1.0
+"""Seconds that a document waits for the step under way before it closes."""
 
 
 class Runner(QObject):
@@ -164,14 +166,19 @@ class Runner(QObject):
             self._order.inbox.post(change)
 
     def settle(self) -> None:
-        """End the job now and deliver what it still tells. Waits for the step under way.
+        """End the job now and deliver what it still tells, or abandon it when its step takes too long.
 
-        Afterwards the engine's thread has let go of the document.
+        Afterwards nothing more of it arrives. What an abandoned one still asks of a closed project fails on
+        the engine's thread, where nobody listens.
         """
         if (order := self._order) is not None:
             order.control.cancel()
-            order.ended.wait()
+            order.ended.wait(PATIENCE)
             self._deliver()
+        if self._order is order and order is not None:
+            self._order = None
+            self.finished.emit(order.number, Outcome.CANCELLED)
+            self.state_changed.emit()
         self._released.emit()
 
     def stop(self) -> None:
