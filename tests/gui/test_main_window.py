@@ -15,6 +15,7 @@ from fake_engine import FakeEngine, Script
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 
@@ -440,3 +441,25 @@ window.close()
 def test_an_empty_mask_says_absent(window):
     window.session.edit_mask(2, 1, SoftMask.empty(), "Erase")
     assert window.session.annotation.anchored(2, 1)
+
+
+def test_box_select_while_a_proposal_waits_goes_by_colour(qtbot, window):
+    until_proposal(qtbot, window)
+    session = window.session
+    session.select(2)
+    session.go(2)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == 2)
+    press(window, Qt.Key.Key_Q)
+    drag(window, (49, 26), (72, 46))
+    qtbot.waitUntil(lambda: session.annotation.get(2, 2).pinned, timeout=5000)
+    assert session.annotation.mask(2, 2).box.iou(true_mask(2, 2).box) > 0.8
+    assert session.proposal is not None
+
+
+def test_the_timelines_menu(qtbot, window):
+    draw_both(qtbot, window)
+    window.parts.timeline.menu_requested.emit(window.mapToGlobal(window.rect().center()), 1, 3)
+    assert (window.session.selected, window.session.frame) == (1, 3)
+    menu = next(menu for menu in window.parts.timeline.findChildren(QMenu) if menu.isVisible())
+    assert window.actions_[Act.ABSENT] in menu.actions()
+    menu.close()

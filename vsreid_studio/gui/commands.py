@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import QMenu
 
 from ..engine.run import State
 from .actions import RANGED, SPECS, TOOLS, Act, Actions
@@ -23,6 +24,12 @@ _TOOLS = {
     Act.BOX: Tool.BOX,
     Act.GRAB: Tool.GRAB,
 }
+_MENU = (
+    (Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME),
+    (Act.RANGE_START, Act.RANGE_END, Act.RANGE_NONE, Act.CLEAR_RANGE),
+    (Act.PROPAGATE_ONE, Act.FIND_AGAIN),
+)
+"""Of the timeline's own menu."""
 _STRIDE = 10
 _BRUSH_STEP = 1.15
 _SPECK = 0.0002
@@ -122,6 +129,7 @@ class Commands(QObject):
         panel.correction_done.connect(self._take_correction)
         panel.shown.connect(self._parts.on_timeline.show_retrieval)
         on_canvas.redrawn.connect(self._restore_tool)
+        self._parts.timeline.menu_requested.connect(self._offer_menu)
         self._tool_before = Act.BRUSH
 
     def _place_keys(self) -> None:
@@ -227,6 +235,18 @@ class Commands(QObject):
             video = self._session.video
             least = max(8, round(_SPECK * video.height * video.width))
             self._parts.canvas.remove_specks(self._session.selected, least)
+
+    def _offer_menu(self, place: QPoint, instance: int, frame: int) -> None:
+        """What can be done at a place of the timeline, which becomes the present one."""
+        if instance:
+            self._session.select(instance)
+        self._parts.timeline.go_to(frame)
+        menu = QMenu(self._parts.timeline)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for acts in _MENU:
+            menu.addActions([self._actions[act] for act in acts])
+            menu.addSeparator()
+        menu.popup(place)
 
     # --- answers that are drawn
 

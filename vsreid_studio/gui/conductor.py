@@ -66,7 +66,7 @@ class Conductor(QObject):
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
         runner.proposal.connect(self._propose)
         runner.queue.connect(self._list)
-        runner.cut.connect(self._place)
+        runner.cut.connect(lambda _, cut: self.place(cut))
         runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
         runner.device.connect(lambda _, name: self.device_known.emit(name))
         runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
@@ -121,10 +121,16 @@ class Conductor(QObject):
         box = box.clip(video.height, video.width)
         if not box.area:
             return False
-        if self.runner.busy:
-            self.failed.emit("Box-select needs the engine, which is busy: let the run end, or cancel it.", "")
-            return False
-        return self._start(BoxSelect(self.session.annotation.copy(), frame, instance, box))
+        return not self.runner.busy and self._start(
+            BoxSelect(self.session.annotation.copy(), frame, instance, box)
+        )
+
+    def place(self, cut: Cut) -> None:
+        """Put what a box-select found into the document."""
+        if not cut.mask.area:
+            self.told.emit("Nothing stands out in this box: draw it a little larger, or use the brush.")
+        elif self.session.edit_mask(cut.frame, cut.instance, cut.mask, "box-select") and not cut.by_network:
+            self.told.emit("Cut out by colour (GrabCut): the network is busy, or its weights are not there.")
 
     def start(self, task: Task) -> bool:
         """Do other work on the engine's thread."""
@@ -260,14 +266,6 @@ class Conductor(QObject):
 
     def _list(self, number: int, queue: Queue) -> None:
         self.session.set_retrievals(queue.retrievals)
-
-    def _place(self, number: int, cut: Cut) -> None:
-        if not cut.mask.area:
-            self.told.emit("Nothing stands out in this box: draw it a little larger, or use the brush.")
-            return
-        self.session.edit_mask(cut.frame, cut.instance, cut.mask, "box-select")
-        if not cut.by_network:
-            self.told.emit("Cut out by colour (GrabCut), as the network's weights are not there.")
 
     def _finish(self, number: int, outcome: Outcome) -> None:
         self.session.set_proposal(None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from threading import Condition
 
 from PySide6.QtCore import QObject, QThread, Signal
@@ -15,33 +16,46 @@ from ..errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
+class _Errand:
+    """Work on a frame that can wait.
+
+    Attributes:
+        key: tells whose it is.
+        index: of the frame.
+        work: what is to be done with it.
+    """
+
+    key: Hashable
+    index: int
+    work: Callable[[Frame], object]
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
     """One frame to be decoded.
 
     Attributes:
         epoch: tells the video that is open now from those before.
-        key: of a crop, None for a frame to be shown.
-        box: what is wanted of a crop's frame, None for all.
+        errand: what is to be done with it, None for a frame to be shown.
     """
 
     epoch: int
     video: Video
     index: int
-    key: Hashable = None
-    box: Box | None = None
+    errand: _Errand | None = None
 
 
 class FrameLoader(QThread):
-    """Serves the newest request only; crops for hover and review wait until no frame is wanted.
+    """Serves the newest request only; errands such as crops for the review wait until no frame is wanted.
 
     Signals:
         loaded(index, frame): a frame that `request` asked for.
-        cropped(key, crop): what `crop` asked for.
+        done(key, result): what `crop` or `errand` asked for.
         failed(sentence, details): a frame cannot be read.
     """
 
     loaded = Signal(int, object)
-    cropped = Signal(object, object)
+    done = Signal(object, object)
     failed = Signal(str, str)
     _served = Signal(object, object)
     _missed = Signal(object, str)
@@ -53,7 +67,7 @@ class FrameLoader(QThread):
         self._video: Video | None = None
         self._epoch = 0
         self._wanted: int | None = None
-        self._crops: OrderedDict[Hashable, tuple[int, Box | None]] = OrderedDict()
+        self._errands: OrderedDict[Hashable, _Errand] = OrderedDict()
         self._closing = False
         # This object lives on the GUI's thread: what arrives there is compared with what is open there.
         self._served.connect(self._deliver)
@@ -63,7 +77,7 @@ class FrameLoader(QThread):
         """Serve this video from now on, or none; answers about the one before are dropped."""
         with self._condition:
             self._video, self._wanted = video, None
-            self._crops.clear()
+            self._errands.clear()
             self._epoch += 1
 
     def request(self, index: int) -> None:
@@ -72,10 +86,14 @@ class FrameLoader(QThread):
             self._wanted = index
             self._condition.notify()
 
-    def crop(self, key: Hashable, index: int, box: Box | None) -> None:
-        """Ask for a part of a frame, or all of it; asking again for a key that waits changes nothing."""
+    def crop(self, key: Hashable, index: int, box: Box) -> None:
+        """Ask for a part of a frame."""
+        self.errand(key, index, partial(_cut, box=box))
+
+    def errand(self, key: Hashable, index: int, work: Callable[[Frame], object]) -> None:
+        """Ask for work on a frame, done on this thread; asking again for a key that waits changes nothing."""
         with self._condition:
-            self._crops.setdefault(key, (index, box))
+            self._errands.setdefault(key, _Errand(key, index, work))
             self._condition.notify()
 
     def stop(self) -> None:
@@ -90,19 +108,20 @@ class FrameLoader(QThread):
         while (task := self._next()) is not None:
             try:
                 frame = task.video.frame(task.index)
+                result = frame if task.errand is None else task.errand.work(frame)
             except (UserError, IndexError) as error:
                 self._missed.emit(task, str(error))
             except ValueError:
                 pass  # Closed meanwhile.
             else:
-                self._served.emit(task, frame)
+                self._served.emit(task, result)
 
     def _next(self) -> _Task | None:
         with self._condition:
             self._condition.wait_for(
                 lambda: (
                     self._closing
-                    or (self._video is not None and (self._wanted is not None or bool(self._crops)))
+                    or (self._video is not None and (self._wanted is not None or bool(self._errands)))
                 )
             )
             if self._closing:
@@ -111,24 +130,22 @@ class FrameLoader(QThread):
             if self._wanted is not None:
                 index, self._wanted = self._wanted, None
                 return _Task(self._epoch, self._video, index)
-            key, (index, box) = self._crops.popitem(last=False)
-            return _Task(self._epoch, self._video, index, key, box)
+            _, errand = self._errands.popitem(last=False)
+            return _Task(self._epoch, self._video, errand.index, errand)
 
-    def _deliver(self, task: _Task, frame: Frame) -> None:
+    def _deliver(self, task: _Task, result: object) -> None:
         if task.epoch != self._epoch:
             return
-        if task.key is None:
-            self.loaded.emit(task.index, frame)
+        if task.errand is None:
+            self.loaded.emit(task.index, result)
         else:
-            self.cropped.emit(task.key, _cut(frame, task.box))
+            self.done.emit(task.errand.key, result)
 
     def _report(self, task: _Task, sentence: str) -> None:
         if task.epoch == self._epoch:
             self.failed.emit(f"Frame {task.index} cannot be shown.", sentence)
 
 
-def _cut(frame: Frame, box: Box | None) -> Frame:
-    if box is None:
-        return frame
+def _cut(frame: Frame, box: Box) -> Frame:
     height, width = frame.shape[:2]
     return frame[box.clip(height, width).slices]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 
+from ...engine.grabcut import cut
 from ...engine.types import Box, Change, Frame, Proposal, SoftMask
 from ..canvas import CanvasView
 from ..conductor import Conductor
 from ..frames import FrameLoader
+from ..worker import Cut
 from .correction import Correction
+
+_BY_COLOUR = "box-select"
 
 
 class CanvasBinder(QObject):
@@ -39,6 +45,7 @@ class CanvasBinder(QObject):
         session = self._session
         session.frame_changed.connect(loader.request)
         loader.loaded.connect(self._show_frame)
+        loader.done.connect(self._place)
         session.changed.connect(self._follow)
         session.instances_changed.connect(self._show_masks)
         session.selection_changed.connect(self._select)
@@ -144,8 +151,17 @@ class CanvasBinder(QObject):
     def _take_box(self, instance: int, box: Box) -> None:
         if self.redrawing:
             self._redraw(box)
-        else:
+        elif not self._conductor.runner.busy:
             self._conductor.box_select(self.canvas.index, instance, box)
+        else:
+            # A run may take minutes, and the person wants to go on drawing.
+            frame = self.canvas.index
+            self._loader.errand((_BY_COLOUR, frame, instance, box), frame, partial(cut, box=box))
+
+    def _place(self, name: tuple[object, ...], result: object) -> None:
+        match name, result:
+            case (str(kind), int(frame), int(instance), Box()), SoftMask() if kind == _BY_COLOUR:
+                self._conductor.place(Cut(frame, instance, result, by_network=False))
 
     def _redraw(self, box: Box) -> None:
         self.redrawing = False

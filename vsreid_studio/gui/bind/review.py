@@ -51,7 +51,7 @@ class ReviewBinder(QObject):
         panel.accept_all_requested.connect(lambda _: conductor.accept_all())
         panel.find_requested.connect(lambda _: conductor.find_again())
         panel.thumbnail_wanted.connect(self._want)
-        loader.cropped.connect(self._deliver)
+        loader.done.connect(self._deliver)
         self._open()
 
     def _open(self) -> None:
@@ -119,6 +119,7 @@ class ReviewBinder(QObject):
             self._loader.crop(("queue", key), key.frame, found.box)
 
     def _deliver(self, name: tuple[object, ...], crop: Frame) -> None:
+        """Show a picture, if it is one that was asked for here."""
         kind = name[0]
         if kind == "queue" and isinstance(name[1], CellKey):
             self.panel.set_thumbnail(name[1], to_image(crop))

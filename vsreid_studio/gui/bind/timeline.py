@@ -51,7 +51,7 @@ class TimelineBinder(QObject):
         view.range_selected.connect(session.choose_range)
         view.range_cleared.connect(lambda: session.choose_range(None))
         view.thumbnail_wanted.connect(self._want)
-        loader.cropped.connect(self._deliver)
+        loader.done.connect(self._deliver)
         if session.document is not None:
             self._open()
 

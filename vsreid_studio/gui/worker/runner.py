@@ -116,7 +116,7 @@ class Runner(QObject):
         if not self._thread.isRunning():
             self._thread.start()
         self._number += 1
-        self._step, self._paused = 0, False
+        self._step, self._paused, self.unread = 0, False, []
         self._pace.reset()
         self._order = Order(self._number, job, source)
         self._order.mailbox.arrived.connect(self._arrived)
@@ -176,6 +176,7 @@ class Runner(QObject):
             order.ended.wait(PATIENCE)
             self._deliver()
         if self._order is order and order is not None:
+            self.unread = order.inbox.left()
             self._order = None
             self.finished.emit(order.number, Outcome.CANCELLED)
             self.state_changed.emit()
