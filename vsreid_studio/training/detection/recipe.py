@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 
@@ -22,7 +22,7 @@ from ...engine.types import Box
 from ...errors import UserError
 from ..backbone import imagenet_lite0
 from ..clips import split
-from ..loop import Schedule, Trainer, batches
+from ..loop import Schedule, Trainer, batches, write_weights
 from ..precision import float_depthwise
 from .augment import SampleMaker
 from .data import CocoScenes, Scene, VocScenes, boxes_of, read_sequences, training_groups
@@ -162,7 +162,7 @@ def train(args: Namespace) -> Path:
     )
     trainer.run(data, loss_of)
     result = Path(args.output) / "detector.safetensors"
-    save_file({name: value.contiguous() for name, value in trainer.averaged.items()}, result)
+    write_weights(trainer.averaged, result)
     return result
 
 

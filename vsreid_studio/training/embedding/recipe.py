@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...engine.nets.embedding import Embedding, lite_embedding
@@ -21,7 +21,7 @@ from ...engine.nets.lite0 import freeze_norms
 from ...errors import UserError
 from ..backbone import imagenet_lite0
 from ..clips import split
-from ..loop import Schedule, Trainer, batches
+from ..loop import Schedule, Trainer, batches, write_weights
 from ..precision import float_depthwise
 from .augment import CropMaker
 from .data import Crops, ObjectView, davis_identities, still_identities
@@ -165,7 +165,7 @@ def train(args: Namespace) -> tuple[Path, dict[str, dict[str, float]]]:
     part = "network."
     weights = {n.removeprefix(part): v for n, v in trainer.averaged.items() if n.startswith(part)}
     result = Path(args.output) / "embedding.safetensors"
-    save_file({name: value.contiguous() for name, value in weights.items()}, result)
+    write_weights(weights, result)
     if search:
         figures["after"] = measure_file(result, search)
     return result, figures
