@@ -182,6 +182,7 @@ class Actions:
     """The window's actions. What they do, and when they can be done, others connect."""
 
     def __init__(self, window: QWidget) -> None:
+        self._paused = False
         self._made = {act: _made(spec, window) for act, spec in SPECS.items()}
         self.dress(window.palette())
 
@@ -207,15 +208,19 @@ class Actions:
     def dress(self, palette: QPalette) -> None:
         """Take the icons anew, in the colours of a palette."""
         for act, spec in SPECS.items():
-            if spec.icon:
-                self._made[act].setIcon(icon(spec.icon, palette, checkable=spec.checkable))
+            name = "resume" if act is Act.PAUSE and self._paused else spec.icon
+            if name:
+                self._made[act].setIcon(icon(name, palette, checkable=spec.checkable))
 
     def show_pause(self, paused: bool, palette: QPalette) -> None:
         """Let the pause say what it does next."""
+        if paused == self._paused:
+            return
+        self._paused = paused
         action = self._made[Act.PAUSE]
         action.setText("Go on" if paused else "Pause")
+        action.setProperty("tip", action.text())
         action.setIcon(icon("resume" if paused else "pause", palette, checkable=True))
-        action.setChecked(paused)
         explain(action)
 
 

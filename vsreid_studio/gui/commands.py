@@ -156,6 +156,8 @@ class Commands(QObject):
         actions.enable(state in {State.RUNNING, State.PAUSED}, Act.PAUSE)
         actions.enable(state is not State.IDLE, Act.CANCEL)
         actions.show_pause(state is State.PAUSED, self._parts.canvas.palette())
+        # Qt checks it by itself when it is pressed, also when nothing came of it.
+        actions[Act.PAUSE].setChecked(state is State.PAUSED)
         self._name_steps()
         self._offer_mending()
 
