@@ -18,6 +18,8 @@ _DOING = {
     "selecting": "cutting out",
     "exporting": "exporting",
 }
+_FRAMEWISE = {"propagating", "detecting", "exporting"}
+"""Stages that count frames, so that a rate means something."""
 _WIDEST = 34
 """Characters of a name before it is cut."""
 
@@ -104,9 +106,10 @@ class Status(QObject):
             self._state()
             return
         text = f"engine: {self._doing}"
-        if rate:
+        counted = progress.stage in _FRAMEWISE
+        if rate and counted:
             text += f", {rate:.1f} frames/s" if rate < 10 else f", {rate:.0f} frames/s"
-        if left is not None:
+        if left is not None and counted:
             text += f", {_duration(left)} left"
         self.engine.setText(text)
 
