@@ -1,0 +1,170 @@
+"""A session that is edited, propagated and undone at random until it is killed; see `crash.py`.
+
+Each line on the standard output is a word and what goes with it: `begin` and the state as the change under
+way will leave it ('undo' or 'redo' where only the file knows), `done` and the state after its commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from fake_engine import FakeEngine, Script
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QGuiApplication
+from small_clip import HEIGHT, LENGTH, WIDTH, true_mask
+
+from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.run import State
+from vsreid_studio.engine.types import Box, Change, SoftMask
+from vsreid_studio.gui.conductor import Conductor
+from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.worker import Runner
+from vsreid_studio.project import Instance, Project
+
+OPENING, READY, BEGIN, DONE = "opening", "ready", "begin", "done"
+UNDO, REDO = "undo", "redo"
+
+
+def digest(annotation: Annotation, instances: Mapping[int, Instance]) -> str:
+    """All that a person would miss, as one short word."""
+    state = hashlib.sha256()
+    for key, cell in annotation.cells():
+        state.update(repr((key, cell.origin, cell.pinned, cell.made_by, cell.confidence)).encode())
+        state.update(repr(cell.mask.box).encode() + cell.mask.values.tobytes())
+    for item in (*sorted(annotation.decisions.items()), *sorted(instances.items())):
+        state.update(repr(item).encode())
+    return state.hexdigest()[:16]
+
+
+def tell(word: str, state: str = "") -> None:
+    sys.stdout.write(f"{word} {state}\n")
+    sys.stdout.flush()
+
+
+class Watched(Session):
+    """Tells of every change before and after."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(config=data, data=data)
+        # Connected first, as what else listens may go on to the next change.
+        self.changed.connect(lambda _: tell(DONE, digest(self.annotation, self.instances)))
+
+    def apply(
+        self,
+        change: Change,
+        *,
+        instances: Mapping[int, Instance | None] | None = None,
+        group: str | None = None,
+        undoable: bool = True,
+    ) -> bool:
+        coming = self.annotation.copy()
+        coming.apply(change)
+        known = {**self.instances, **(instances or {})}
+        tell(BEGIN, digest(coming, {n: one for n, one in known.items() if one is not None}))
+        return super().apply(change, instances=instances, group=group, undoable=undoable)
+
+    def _exchange(self, way: Callable[[Project], Change | None]) -> Change | None:
+        tell(BEGIN, UNDO if way is Project.undo else REDO)
+        return super()._exchange(way)
+
+
+class Person:
+    """Does one thing after the other, without looking."""
+
+    def __init__(self, session: Session, conductor: Conductor, dice: random.Random) -> None:
+        self.session, self.conductor, self.dice = session, conductor, dice
+        self._whims: dict[Callable[[], object], int] = {
+            self.paint: 30,
+            conductor.propagate: 20,
+            self.answer: 20,
+            conductor.cancel: 2,
+            conductor.toggle_pause: 4,
+            conductor.undo: 8,
+            conductor.redo: 5,
+            lambda: session.approve(self.frame(), [*session.instances]): 4,
+            lambda: session.mark_absent(self.instance(), {self.frame(), self.frame()}): 4,
+            lambda: session.clear_range([self.instance()], *sorted((self.frame(), self.frame()))): 3,
+            self.add: 3,
+            lambda: session.rename(self.instance(), f"name {dice.random()}"): 3,
+            lambda: session.hide(self.instance(), dice.random() < 0.5): 2,
+            lambda: session.reorder(dice.sample([*session.instances], len(session.instances))): 2,
+            self.merge: 1,
+            self.delete: 1,
+        }
+
+    def act(self) -> None:
+        """Do something, and go on after a moment."""
+        if not self.session.instances:
+            self.add()
+        for whim in self.dice.choices([*self._whims], [*self._whims.values()]):
+            whim()
+        QTimer.singleShot(self.dice.randrange(12), self.act)
+
+    def frame(self) -> int:
+        return self.dice.randrange(LENGTH)
+
+    def instance(self) -> int:
+        return self.dice.choice([*self.session.instances])
+
+    def paint(self) -> None:
+        """Draw a disk as it is, or anything."""
+        frame, number = self.frame(), self.instance()
+        mask = true_mask(frame, number) if number <= 2 else SoftMask.empty()
+        if self.dice.random() < 0.3 or not mask.area:
+            left, top = self.dice.randrange(WIDTH - 20), self.dice.randrange(HEIGHT - 20)
+            noise = np.random.default_rng(self.dice.randrange(1 << 30)).integers(1, 256, (20, 20), np.uint8)
+            mask = SoftMask(Box(left, top, left + 20, top + 20), noise)
+        self.session.edit_mask(frame, number, mask, "paint")
+
+    def answer(self) -> None:
+        """Judge what waits."""
+        if self.conductor.state is State.ASKING and self.session.proposal is not None:
+            proposal = self.session.proposal
+            self.dice.choice(
+                [
+                    self.conductor.accept,
+                    self.conductor.accept_all,
+                    self.conductor.reject,
+                    self.conductor.skip,
+                    lambda: self.conductor.correct(true_mask(proposal.frame, 2)),
+                ]
+            )()
+
+    def add(self) -> None:
+        if len(self.session.instances) < 5:
+            self.session.add_instance()
+
+    def merge(self) -> None:
+        if len(self.session.instances) > 3:
+            self.session.merge(*self.dice.sample([*self.session.instances], 2))
+
+    def delete(self) -> None:
+        if len(self.session.instances) > 2:
+            self.session.delete(self.instance())
+
+
+def main(clip: Path, data: Path, seed: int) -> int:
+    """Go on until killed."""
+    app = QGuiApplication(["crash"])
+    # What a slot raises would else be a line on the terminal and nothing more.
+    sys.excepthook = lambda *error: (traceback.print_exception(*error), os._exit(3))
+    session = Watched(data)
+    conductor = Conductor(session, Runner(lambda: FakeEngine(Script(delay=0.004))))
+    tell(OPENING)
+    if not session.open(clip):
+        return 2
+    tell(READY, digest(session.annotation, session.instances))
+    person = Person(session, conductor, random.Random(seed))
+    QTimer.singleShot(0, person.act)
+    return app.exec()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,9 @@
+"""A session that is killed loses nothing that it reported as done."""
+
+from crash import kills
+
+
+def test_killed_sessions_keep_every_finished_change(tmp_path):
+    story = kills(5, tmp_path, seed=4, seconds=0.8)
+    assert sum(one.changes for one in story) > 20
+    assert story[-1].cells
