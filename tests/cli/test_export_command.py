@@ -69,3 +69,18 @@ def test_a_project_without_masks(clip, tmp_path, capsys):
     Project.create(tmp_path / "empty.vsreid", reference).close()
     assert call("export", tmp_path / "empty.vsreid", "--output", tmp_path / "set") == 2
     assert capsys.readouterr().err.endswith("empty.vsreid has no masks to export.\n")
+
+
+def test_an_overlay_video(project, tmp_path, capsys):
+    path = tmp_path / "shown.mp4"
+    assert call("export", project, "--format", "overlay", "--output", path, "--opacity", "1") == 0
+    assert capsys.readouterr().out == f"10 frames of clip are in {path}\n"
+    with Project.open(project) as opened:
+        red, green, blue = bytes.fromhex(opened.instances[1].colour[1:])
+    with open_video(path) as video:
+        assert (video.length, video.height, video.width, video.rate) == (10, 48, 80, 24)
+        assert np.abs(video.frame(0)[16, 12].astype(int) - (red, green, blue)).max() < 25
+    assert call("export", project, "--format", "overlay", "--output", path) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert call("export", project, "--format", "overlay", "--output", tmp_path / "shown") == 2
+    assert "suffix .mp4" in capsys.readouterr().err

@@ -97,3 +97,19 @@ def test_folder_is_chosen_without_blocking(qtbot: QtBot, dialog: ExportDialog, t
     chooser.reject()
     assert dialog.folder.text() == str(tmp_path / "DAVIS")
     qtbot.waitUntil(lambda: dialog.findChild(QFileDialog) is None)
+
+
+def test_the_overlay_video_asks_less(qtbot, tmp_path):
+    dialog = ExportDialog(folder=tmp_path, sequence="clip")
+    qtbot.addWidget(dialog)
+    dialog.format_box.setCurrentIndex(1)
+    assert not dialog.problem.text()
+    assert not dialog.image_set.isVisibleTo(dialog)
+    (tmp_path / "clip.mp4").touch()
+    dialog.overwrite.setChecked(True)
+    dialog.overwrite.setChecked(False)
+    assert dialog.problem.text() == "There is a video clip already. Choose another name, or replace it."
+    dialog.overwrite.setChecked(True)
+    with qtbot.waitSignal(dialog.export_requested) as asked:
+        dialog.accept()
+    assert asked.args[0] == ExportRequest("overlay", tmp_path, (), "clip", "", True)

@@ -21,6 +21,7 @@ from small_clip import HIDDEN, LENGTH, true_mask
 
 from vsreid_studio.engine.run import State
 from vsreid_studio.engine.types import Box, Maker, SoftMask, Verdict
+from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.application import application
@@ -463,3 +464,15 @@ def test_the_timelines_menu(qtbot, window):
     menu = next(menu for menu in window.parts.timeline.findChildren(QMenu) if menu.isVisible())
     assert window.actions_[Act.ABSENT] in menu.actions()
     menu.close()
+
+
+def test_export_of_an_overlay_video(qtbot, window, tmp_path):
+    draw_both(qtbot, window)
+    request = ExportRequest("overlay", tmp_path / "out", (), "shown", "", False)
+    assert window.files.export(request)
+    wait_idle(qtbot, window)
+    assert "shown is in" in window.bar.sentence.text()
+    with open_video(tmp_path / "out" / "shown.mp4") as video:
+        assert video.length == LENGTH
+        # Red was drawn in frame 0, and is now seen in the instance's own colour.
+        assert video.frame(0)[16, 12, 1] > video.frame(1)[16, 12, 1] + 20

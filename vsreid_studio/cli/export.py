@@ -6,12 +6,15 @@ import argparse
 import logging
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from .options import share
 
 if TYPE_CHECKING:
+    from ..engine.types import Frame, LabelMap
     from ..engine.video import Video
     from ..project import Project
 
@@ -25,18 +28,31 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "export",
         help="write the masks of a project in another form",
-        description="Add a project's frames and masks to a data set in DAVIS layout, new or old.",
+        description=(
+            "Add a project's frames and masks to a data set in DAVIS layout, new or old, "
+            "or write a video that shows the masks over the frames."
+        ),
     )
     parser.add_argument("project", type=Path, metavar="FILE.vsreid", help="the project")
-    parser.add_argument("--format", choices=("davis",), default="davis", help="the form (davis)")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the data set's folder")
+    parser.add_argument("--format", choices=("davis", "overlay"), default="davis", help="the form (davis)")
     parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="the data set's folder, or for an overlay the video FILE.mp4",
+    )
+    parser.add_argument("--video", type=Path, metavar="PATH", help="where the video is now, if it has moved")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there by that name")
+    davis = parser.add_argument_group("davis")
+    davis.add_argument(
         "--resolution", choices=("480p", "Full-Resolution", "both"), default="both", help="which sizes (both)"
     )
-    parser.add_argument("--name", metavar="SEQUENCE", help="what to call it (as the video)")
-    parser.add_argument("--set", default="val", dest="image_set", metavar="NAME", help="list it in (val)")
-    parser.add_argument("--video", type=Path, metavar="PATH", help="where the video is now, if it has moved")
-    parser.add_argument("--overwrite", action="store_true", help="replace a sequence of that name")
+    davis.add_argument("--name", metavar="SEQUENCE", help="what to call it (as the video)")
+    davis.add_argument("--set", default="val", dest="image_set", metavar="NAME", help="list it in (val)")
+    overlay = parser.add_argument_group("overlay")
+    overlay.add_argument("--opacity", type=share, default=0.45, metavar="X", help="of the masks (0.45)")
+    overlay.add_argument("--no-outlines", action="store_true", help="tint the masks only")
     parser.set_defaults(handler=run)
 
 
@@ -46,26 +62,59 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: the project or its video cannot be read, or something cannot be written.
     """
-    from ..engine.merge import label_maps  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415  (OpenCV)
-    from ..formats.davis import RESOLUTIONS, export_davis  # noqa: PLC0415
     from ..project import Project  # noqa: PLC0415
 
     with Project.open(args.project) as project, open_video(args.video or project.locate_video()) as video:
         _same_video(project, video)
         _complete(project)
-        name = args.name or _fit_name(video.name)
-        count = export_davis(
-            args.output,
-            name,
-            (video.frame(index) for index in range(video.length)),
-            label_maps(project.annotation, video.height, video.width),
-            [size for size in RESOLUTIONS if args.resolution in {size, "both"}],
-            image_set=args.image_set,
-            overwrite=args.overwrite,
-        )
-    sys.stdout.write(f"{count} frames of {name} are in {args.output}\n")
+        write = _overlay if args.format == "overlay" else _davis
+        sys.stdout.write(f"{write(args, project, video)}\n")
     return 0
+
+
+def _davis(args: argparse.Namespace, project: Project, video: Video) -> str:
+    """Write, and tell what is where."""
+    from ..formats.davis import RESOLUTIONS, export_davis  # noqa: PLC0415
+
+    name = args.name or _fit_name(video.name)
+    count = export_davis(
+        args.output,
+        name,
+        _frames(video),
+        _labels(project, video),
+        [size for size in RESOLUTIONS if args.resolution in {size, "both"}],
+        image_set=args.image_set,
+        overwrite=args.overwrite,
+    )
+    return f"{count} frames of {name} are in {args.output}"
+
+
+def _overlay(args: argparse.Namespace, project: Project, video: Video) -> str:
+    """Write, and tell what is where."""
+    from ..formats.overlay import write_overlay  # noqa: PLC0415
+    from ..formats.painting import Paint, rgb_of  # noqa: PLC0415
+
+    colours = {n: rgb_of(one.colour) for n, one in project.instances.items() if not one.hidden}
+    count = write_overlay(
+        args.output,
+        _frames(video),
+        _labels(project, video),
+        Paint(colours, args.opacity, not args.no_outlines),
+        rate=video.rate,
+        overwrite=args.overwrite,
+    )
+    return f"{count} frames of {video.name} are in {args.output}"
+
+
+def _frames(video: Video) -> Iterator[Frame]:
+    return (video.frame(index) for index in range(video.length))
+
+
+def _labels(project: Project, video: Video) -> Iterator[LabelMap]:
+    from ..engine.merge import label_maps  # noqa: PLC0415  (OpenCV)
+
+    return label_maps(project.annotation, video.height, video.width)
 
 
 def _same_video(project: Project, video: Video) -> None:

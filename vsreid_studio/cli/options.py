@@ -17,7 +17,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     method.add_argument("--no-reid", action="store_true", help="propagate only, find nothing again")
     method.add_argument("--adapt", type=_count, default=0, metavar="N", help="steps of adaptation (0)")
     method.add_argument("--rho-reid", type=_cosine, metavar="X", help="accept above this similarity")
-    method.add_argument("--rho-occ", type=_share, metavar="X", help="and below this overlap with the mask")
+    method.add_argument("--rho-occ", type=share, metavar="X", help="and below this overlap with the mask")
     method.add_argument("--size", choices=("lite", "paper"), help="which networks (lite)")
     method.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
     method.add_argument("--multi-scale", action="store_true", help="average over three patch sizes")
@@ -63,7 +63,8 @@ def _cosine(text: str) -> float:
     return _within(text, -1, 1)
 
 
-def _share(text: str) -> float:
+def share(text: str) -> float:
+    """A number from 0 to 1, of an option."""
     return _within(text, 0, 1)
 
 

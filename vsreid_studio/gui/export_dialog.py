@@ -39,6 +39,7 @@ class ExportFormat:
         resolutions: those to choose from; empty when there is no choice.
         sets: usual names of image sets; empty when the format has none.
         places: where a sequence goes below the folder, with {resolution} and {sequence}.
+        thing: what is written, in a word.
     """
 
     key: str
@@ -47,6 +48,7 @@ class ExportFormat:
     resolutions: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    thing: str = "sequence"
 
 
 DAVIS = ExportFormat(
@@ -57,7 +59,14 @@ DAVIS = ExportFormat(
     ("val", "train", "test-dev"),
     ("JPEGImages/{resolution}/{sequence}", "Annotations/{resolution}/{sequence}"),
 )
-FORMATS = (DAVIS,)
+OVERLAY = ExportFormat(
+    "overlay",
+    "Overlay video (MP4)",
+    "One video that shows the masks over the frames, in their colours.",
+    places=("{sequence}.mp4",),
+    thing="video",
+)
+FORMATS = (DAVIS, OVERLAY)
 """In the order in which they are offered."""
 
 
@@ -120,12 +129,11 @@ class ExportDialog(QDialog):
         self._summary = quiet_label()
         self._summary.setWordWrap(False)
         self.folder = QLineEdit("" if folder is None else str(folder))
-        self.folder.setPlaceholderText("Folder of the data set")
         self.choose = QPushButton("Choose …")
         self.sequence = QLineEdit(sequence)
         self.image_set = QComboBox()
         self.image_set.setEditable(True)
-        self.overwrite = QCheckBox("Replace the sequence if it is there")
+        self.overwrite = QCheckBox()
         self.resolutions: dict[str, QCheckBox] = {}
         self.problem = QLabel()
         self.problem.setWordWrap(True)
@@ -160,6 +168,10 @@ class ExportDialog(QDialog):
             super().accept()
             self.export_requested.emit(self.request())
 
+    @property
+    def _folder_title(self) -> str:
+        return "Folder of the data set" if self.chosen.resolutions else f"Folder of the {self.chosen.thing}"
+
     def _lay_out(self) -> None:
         place = QHBoxLayout()
         place.addWidget(self.folder, 1)
@@ -171,7 +183,9 @@ class ExportDialog(QDialog):
         self._form.addRow("&Format", self.format_box)
         self._form.addRow("", self._summary)
         self._form.addRow("F&older", place)
-        self._form.addRow("&Sequence", self.sequence)
+        self._name_label = QLabel()
+        self._name_label.setBuddy(self.sequence)
+        self._form.addRow(self._name_label, self.sequence)
         self._form.addRow("Se&t", self.image_set)
         self._form.addRow("Resolution", self._sizes)
         self._form.addRow("", self.overwrite)
@@ -180,7 +194,7 @@ class ExportDialog(QDialog):
             label.setBuddy(self.folder)
         for widget, name in (
             (self.folder, "Folder"),
-            (self.sequence, "Name of the sequence"),
+            (self.sequence, "Name"),
             (self.image_set, "Name of the image set"),
         ):
             widget.setAccessibleName(name)
@@ -205,6 +219,9 @@ class ExportDialog(QDialog):
         """Ask what the chosen format needs."""
         chosen = self.chosen
         self._summary.setText(chosen.summary)
+        self.folder.setPlaceholderText(self._folder_title)
+        self.overwrite.setText(f"Replace the {chosen.thing} if it is there")
+        self._name_label.setText(f"{chosen.thing.capitalize()} &name")
         for old in self.resolutions.values():
             self._sizes.removeWidget(old)
             old.deleteLater()
@@ -220,7 +237,7 @@ class ExportDialog(QDialog):
         self._check()
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self, "Folder of the data set", self.folder.text())
+        dialog = QFileDialog(self, self._folder_title, self.folder.text())
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -236,16 +253,17 @@ class ExportDialog(QDialog):
     def _problems(self, request: ExportRequest) -> Iterator[str]:
         """What is wrong, the most urgent first, a sentence each."""
         if not self.folder.text().strip():
-            yield "Choose the folder of the data set."
+            yield f"Choose the {self._folder_title.lower()}."
         if request.folder.exists() and not request.folder.is_dir():
             yield f"{request.folder} is a file where a folder is needed."
-        yield from _name_problems(request.sequence, "sequence")
+        yield from _name_problems(request.sequence, self.chosen.thing)
         if self.chosen.sets:
             yield from _name_problems(request.image_set, "set")
         if self.chosen.resolutions and not request.resolutions:
             yield "Choose at least one resolution."
         if not request.overwrite and self._there(request):
-            yield f"There is a sequence {request.sequence} already. Choose another name, or replace it."
+            there = f"There is a {self.chosen.thing} {request.sequence} already."
+            yield f"{there} Choose another name, or replace it."
 
     def _there(self, request: ExportRequest) -> bool:
         """Whether something would be overwritten."""
@@ -254,7 +272,7 @@ class ExportDialog(QDialog):
             for place in self.chosen.places
             for size in request.resolutions or ("",)
         )
-        return any(place.is_dir() and any(place.iterdir()) for place in places)
+        return any(place.is_file() or (place.is_dir() and any(place.iterdir())) for place in places)
 
 
 def _name_problems(name: str, what: str) -> Iterator[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -12,10 +12,12 @@ from ..engine.annotation import Annotation
 from ..engine.merge import label_maps
 from ..engine.run import Control
 from ..engine.types import Frame, Progress
-from ..engine.video import open_video
+from ..engine.video import Video, open_video
 from ..engine.vsreid import Steps
 from ..formats.davis import Resolution, export_davis
-from .export_dialog import ExportRequest
+from ..formats.overlay import SUFFIX, write_overlay
+from ..formats.painting import Paint, rgb_of
+from .export_dialog import OVERLAY, ExportRequest
 from .worker.jobs import Tell
 
 
@@ -25,20 +27,22 @@ class _Cancelled(Exception):  # noqa: N818
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """Writes the masks of a document as a data set.
+    """Writes the masks of a document as a data set, or as a video.
 
     Attributes:
         request: what the person wants.
         video: the document's.
         annotation: as it was when it was asked for.
+        colours: '#rrggbb' of the instances to be seen in a video.
     """
 
     request: ExportRequest
     video: Path
     annotation: Annotation
+    colours: Mapping[int, str] = field(default_factory=dict)
 
     def steps(self, control: Control, tell: Tell) -> Steps:
-        """Write everything; the data set is as before when it is cancelled.
+        """Write everything; what was there is as before when it is cancelled.
 
         Yields:
             Progress before and after.
@@ -55,13 +59,28 @@ class Export:
                     yield video.frame(index)
 
             with suppress(_Cancelled):
-                export_davis(
-                    self.request.folder,
-                    self.request.sequence,
-                    frames(),
-                    label_maps(self.annotation, video.height, video.width),
-                    cast(tuple[Resolution, ...], self.request.resolutions),
-                    image_set=self.request.image_set,
-                    overwrite=self.request.overwrite,
-                )
+                self._write(video, frames())
         yield Progress("exporting", length, length)
+
+    def _write(self, video: Video, frames: Iterator[Frame]) -> None:
+        request = self.request
+        labels = label_maps(self.annotation, video.height, video.width)
+        if request.format_key == OVERLAY.key:
+            write_overlay(
+                request.folder / f"{request.sequence}{SUFFIX}",
+                frames,
+                labels,
+                Paint({number: rgb_of(colour) for number, colour in self.colours.items()}),
+                rate=video.rate,
+                overwrite=request.overwrite,
+            )
+            return
+        export_davis(
+            request.folder,
+            request.sequence,
+            frames,
+            labels,
+            cast(tuple[Resolution, ...], request.resolutions),
+            image_set=request.image_set,
+            overwrite=request.overwrite,
+        )

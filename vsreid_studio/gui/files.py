@@ -58,9 +58,11 @@ class Files(QObject):
         return self.open(clip) and self._session.import_masks(mask) and self._conductor.propagate()
 
     def export(self, request: ExportRequest) -> bool:
-        """Write a data set, on the engine's thread."""
+        """Write a data set or a video, on the engine's thread."""
         session = self._session
-        if not self._conductor.start(Export(request, session.video.path, session.annotation.copy())):
+        colours = {number: one.colour for number, one in session.instances.items() if not one.hidden}
+        work = Export(request, session.video.path, session.annotation.copy(), colours)
+        if not self._conductor.start(work):
             return False
         self._exporting = request
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -27,11 +28,13 @@ class Video(ABC):
         name: the file's stem or the folder's name.
         length: number of frames, at least 1.
         height, width: of every frame, in pixels, after rotation.
+        rate: frames per second on the average, None where nothing tells.
     """
 
     length: int
     height: int
     width: int
+    rate: Fraction | None = None
 
     def __init__(self, path: Path, name: str, cache_bytes: int) -> None:
         self.path = path

@@ -45,6 +45,7 @@ class VideoFile(Video):
         try:
             self._index = self._complete_index()
             self.length = len(self._index.packets)
+            self.rate = self._stream.average_rate or None
             self._asked = 0
             self._decode_from(0, picture_packets(self._container, self._stream))
             first = self._decode_to(0)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ...engine.merge import merge
 from ...engine.types import NOWHERE, Box, LabelMap, SoftMask
+from ...formats.painting import Rgb, edges
 from .shapes import part_of
 
-Rgb: TypeAlias = tuple[int, int, int]
 Argb: TypeAlias = NDArray[np.uint32]
 """(H, W) 0xAARRGGBB, the colour multiplied by its alpha."""
 
@@ -77,14 +77,6 @@ def label_part(masks: Mapping[int, SoftMask], box: Box) -> LabelMap:
             here = common.shifted(-mask.box.x0, -mask.box.y0)
             parts[number] = SoftMask(common.shifted(-box.x0, -box.y0), mask.values[here.slices])
     return merge(parts, box.height, box.width)
-
-
-def edges(labels: LabelMap, thickness: int) -> NDArray[np.bool_]:
-    """The pixels of each region within `thickness` of another one; a frame's border is no edge."""
-    shape = cv2.MORPH_RECT if thickness == 1 else cv2.MORPH_ELLIPSE
-    kernel = cv2.getStructuringElement(shape, (2 * thickness + 1, 2 * thickness + 1))
-    differs = cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)
-    return differs & (labels > 0)
 
 
 def colour_table(colours: Mapping[int, Rgb], alpha: float) -> Argb:

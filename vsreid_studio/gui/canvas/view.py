@@ -9,11 +9,12 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QWidget
 
 from ...engine.types import Box, Frame, SoftMask
+from ...formats.painting import Rgb
 from ..colours import default_colour
 from .candidate_item import CandidateItem
 from .drawing import DrawingWidget
 from .options import Display
-from .overlay import Rgb, Style, compose_neighbour, compose_preview, union
+from .overlay import Style, compose_neighbour, compose_preview, union
 from .picture import Patch
 
 _LINES_A_HEIGHT = 480
