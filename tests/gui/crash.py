@@ -31,7 +31,7 @@ SECONDS = 1.5
 _FRESH = 10
 """Kills after which a project is begun anew, so that its creation is hit too."""
 _STEPS = 3
-_AIMED = 0.005
+_AIMED = 0.0015
 """Seconds in which a change is committed: every other kill is aimed at them, as random ones mostly miss."""
 
 

@@ -82,7 +82,7 @@ class Person:
         self.session, self.conductor, self.dice = session, conductor, dice
         self._whims: dict[Callable[[], object], int] = {
             self.paint: 30,
-            conductor.propagate: 20,
+            lambda: conductor.propagate({1, 2}): 20,
             self.answer: 20,
             conductor.cancel: 2,
             conductor.toggle_pause: 4,
