@@ -50,7 +50,7 @@ def _run(engine: Engine, video: Video, first: LabelMap, length: int, reid: bool)
     }
     annotation.apply(annotation.set_cells("import", given))
     module = engine.reid(video, MemoryStore()) if reid else None
-    accept_all(vsreid(annotation, engine.propagation(video), module, engine.config))
+    accept_all(vsreid(annotation, engine.propagation(video), module, engine.config, grow=False))
     return annotation
 
 

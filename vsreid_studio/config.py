@@ -59,7 +59,7 @@ class ReidConfig:
     """
 
     enabled: bool = True
-    rho_reid: float = 0.7
+    rho_reid: float = 0.65
     rho_occ: float = 0.3
     only_missing: bool = False
     max_overlap: float = 1.0

@@ -119,7 +119,9 @@ def _drive(project: Project, task: Task, engine: Engine, video: Video, emit: Emi
             project.apply(event, group="headless run")
         emit(event)
 
-    accept_all(vsreid(project.annotation.copy(), propagation, reid, engine.config), take)
+    # Nobody looks at what is accepted: a mistake that joined the gallery would look like proof for the next.
+    steps = vsreid(project.annotation.copy(), propagation, reid, engine.config, grow=False)
+    accept_all(steps, take)
 
 
 def _record(project: Project, engine: Engine, given: Inputs) -> dict[str, Any]:
