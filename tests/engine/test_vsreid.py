@@ -307,6 +307,21 @@ def test_what_a_person_drew_while_it_waited_stays() -> None:
     assert annotation.get(5, 1) is mine
 
 
+def test_a_mask_that_goes_before_it_is_described_is_left_out() -> None:
+    class Strict(FakeReid):
+        def appearance(self, frame: int, mask: SoftMask) -> np.ndarray:
+            assert mask.area
+            return super().appearance(frame, mask)
+
+    annotation = grid(4, (0, 1, drawn(0, 1)), (2, 1, drawn(2, 1)))
+    cleared = False
+    for event in steps(annotation, Strict()):
+        if isinstance(event, Progress) and event.stage == "describing" and not cleared:
+            annotation.apply(edit(annotation, "clear", {CellKey(2, 1): None}))
+            cleared = True
+    assert cleared
+
+
 def test_answers_must_be_due() -> None:
     generator = steps(first_masks(4), found(f3=0.9))
     next(generator)

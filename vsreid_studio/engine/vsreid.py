@@ -134,4 +134,6 @@ def _describe(
     pending = [(frame, k) for k in instances for frame in gallery.pending(annotation, k)]
     for done, (frame, instance) in enumerate(pending):
         yield Progress("describing", done, len(pending), frame, instance)
-        gallery.entry(annotation, frame, instance)
+        # A person may have taken the mask away meanwhile.
+        if frame in gallery.frames(annotation, instance):
+            gallery.entry(annotation, frame, instance)
