@@ -33,6 +33,7 @@ class Act(StrEnum):
     START_PAGE = "start_page"
     IMPORT = "import_masks"
     IMPORT_FOLDER = "import_folder"
+    COMPARE = "compare"
     EXPORT = "export"
     QUIT = "quit"
     UNDO = "undo"
@@ -116,6 +117,9 @@ SPECS: dict[Act, Spec] = {
         ("Ctrl+Shift+I",),
         "",
         "Pictures named by their frame's number",
+    ),
+    Act.COMPARE: Spec(
+        Group.FILE, "Compare with ground truth …", ("Ctrl+G",), "", "See J and F against exact masks"
     ),
     Act.EXPORT: Spec(Group.FILE, "Export …", ("Ctrl+E",), "export", "Write the masks as a data set"),
     Act.QUIT: Spec(Group.FILE, "Quit", ("Ctrl+Q",)),

@@ -144,7 +144,7 @@ class Commands(QObject):
         session, actions, state = self._session, self._actions, self._conductor.state
         there = session.document is not None
         everything = {act for act, spec in SPECS.items() if act in self._everything() or act in TOOLS}
-        actions.enable(there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.START_PAGE)
+        actions.enable(there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.COMPARE, Act.START_PAGE)
         actions.enable(there and state is State.IDLE, Act.EXPORT)
         chosen = there and session.selected is not None
         actions.enable(chosen, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.PROPAGATE_ONE, Act.FIND_AGAIN)

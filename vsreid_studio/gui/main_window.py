@@ -13,6 +13,7 @@ from ..engine.types import Progress
 from ..errors import UserError
 from .actions import Act, Actions
 from .commands import Commands
+from .compare import Comparison
 from .conductor import Conductor
 from .error_bar import ErrorBar
 from .files import Files
@@ -42,6 +43,7 @@ class MainWindow(QMainWindow):
         loader: decodes frames.
         actions_: what the window can be asked.
         files: opens, imports and exports.
+        comparison: with a ground truth.
         parts: what shows the document.
         bar: tells what went wrong.
         start: the page without a document.
@@ -77,6 +79,7 @@ class MainWindow(QMainWindow):
         self.parts = Workspace(self, self.conductor, self.loader, Config().reid)
         self.status = Status(self.statusBar(), self.conductor)
         self.files = Files(self, self.session, self.conductor, self.bar, data)
+        self.comparison = Comparison(self, self.session, self.bar)
         self._lay_out()
         Commands(self.actions_, self.parts, self.conductor, self)
         self._keyed = keyed(self.actions_, self.parts.instances.actions_, self.parts.review.panel.actions_)
@@ -119,6 +122,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.session.close()
         self.loader.stop()
+        self.comparison.stop()
         self.conductor.runner.stop()
         event.accept()
 
@@ -135,7 +139,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(middle)
         self.setAcceptDrops(True)
         self._toolbar = add_toolbar(self, self.actions_)
-        add_menus(self, self.actions_, self.parts.docks)
+        add_menus(self, self.actions_, [*self.parts.docks, self.comparison.dock])
         # A panel may float, and its keys shall count here all the same.
         self.addActions(self.parts.review.panel.actions_.everything)
         self.addActions([self.parts.instances.actions_.add, *self.parts.instances.actions_.select.values()])
@@ -165,6 +169,7 @@ class MainWindow(QMainWindow):
             Act.START_PAGE: session.close,
             Act.IMPORT: files.ask_mask,
             Act.IMPORT_FOLDER: files.ask_masks,
+            Act.COMPARE: self.comparison.ask,
             Act.EXPORT: files.ask_export,
             Act.QUIT: self.close,
             Act.KEYS: self.show_keys,
@@ -179,6 +184,7 @@ class MainWindow(QMainWindow):
         self._toolbar.show()
         self.statusBar().show()
         self.bar.hide()
+        self.comparison.recall()
         self.setWindowTitle(f"{self.session.project.path.stem} — vsreid-studio")
         self.parts.canvas.setFocus()
 
@@ -187,6 +193,7 @@ class MainWindow(QMainWindow):
             self._docked = self.saveState(_PLACES)
         self._pages.setCurrentWidget(self.start)
         self.parts.show_docks(False)
+        self.comparison.dock.hide()
         self._toolbar.hide()
         self.statusBar().hide()
         self.start.set_recent(self.session.recent.projects())

@@ -1,0 +1,158 @@
+"""The comparison with a ground truth, in a window of its own and in the whole one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_engine import COLOURS, FakeEngine, seen
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QMainWindow
+from pytestqt.qtbot import QtBot
+from small_clip import LENGTH, picture, true_mask
+
+from vsreid_studio.engine.types import Box, CellKey, Change, Decision, Maker, SoftMask, Verdict
+from vsreid_studio.formats.masks import write_label_map
+from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.application import application
+from vsreid_studio.gui.compare import Comparison
+from vsreid_studio.gui.error_bar import ErrorBar
+from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.theme import Theme
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    folder = tmp_path / "truth"
+    folder.mkdir()
+    for index in range(LENGTH):
+        frame = picture(index)
+        labels = sum(number * seen(frame, number).astype(np.uint8) for number in COLOURS)
+        write_label_map(folder / f"{index:05d}.png", labels)
+    return folder
+
+
+@pytest.fixture
+def bar() -> ErrorBar:
+    return ErrorBar()
+
+
+@pytest.fixture
+def comparison(qtbot: QtBot, drawn: Session, bar: ErrorBar) -> Iterator[Comparison]:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    qtbot.addWidget(bar)
+    comparison = Comparison(window, drawn, bar)
+    window.show()
+    yield comparison
+    comparison.stop()
+
+
+def row(comparison: Comparison, number: int) -> list[str]:
+    table = comparison.panel.table
+    return [table.item(number, column).text() for column in range(table.columnCount())]
+
+
+def wait_for(qtbot: QtBot, comparison: Comparison, number: int, figures: list[str]) -> None:
+    def reached() -> None:
+        assert row(comparison, number)[1:4] == figures
+
+    qtbot.waitUntil(reached, timeout=5000)
+
+
+def test_figures_follow_the_masks(qtbot, comparison, drawn, truth):
+    assert comparison.compare(truth)
+    assert comparison.dock.isVisible()
+    # Only frame 0 has masks, and it does not count; red is out of sight in 3 of 10 frames, as it should be.
+    wait_for(qtbot, comparison, 0, ["0.300"] * 3)
+    wait_for(qtbot, comparison, 2, ["0.150"] * 3)
+    assert [row(comparison, line)[0] for line in range(3)] == ["red", "green", "mean"]
+    assert "10 frames" in comparison.panel.state.text()
+    drawn.edit_mask(1, 1, true_mask(1, 1), "Paint")
+    wait_for(qtbot, comparison, 0, ["0.400"] * 3)
+    drawn.undo()
+    wait_for(qtbot, comparison, 0, ["0.300"] * 3)
+    drawn.edit_mask(2, 2, SoftMask.from_dense(seen(picture(2), 1)), "Paint")
+    wait_for(qtbot, comparison, 1, ["0.000"] * 3)
+    assert row(comparison, 0)[4] == "–"
+    drawn.go(4)
+    qtbot.waitUntil(lambda: row(comparison, 0)[4] == "1.000")
+    drawn.rename(1, "ball")
+    qtbot.waitUntil(lambda: row(comparison, 0)[0] == "ball")
+    qtbot.mouseClick(
+        comparison.panel.table.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=comparison.panel.table.visualItemRect(comparison.panel.table.item(1, 1)).center(),
+    )
+    assert drawn.selected == 2
+
+
+def test_gain_since_an_acceptance(qtbot, comparison, drawn, truth):
+    comparison.compare(truth)
+    wait_for(qtbot, comparison, 0, ["0.300"] * 3)
+    assert row(comparison, 0)[5] == ""
+    key = CellKey(7, 1)
+    change = drawn.annotation.set_cells("accept", {})
+    decision = Decision(Verdict.ACCEPTED, Box(0, 0, 5, 5), 0.9, Maker.PERSON)
+    drawn.apply(drawn.annotation.decide(Change(change.label), {key: decision}))
+    drawn.edit_mask(7, 1, true_mask(7, 1), "Paint")
+    wait_for(qtbot, comparison, 0, ["0.400"] * 3)
+    assert [row(comparison, line)[5] for line in range(3)] == ["+0.100", "+0.000", "+0.050"]
+
+
+def test_an_unfit_truth_leaves_all_as_it_was(qtbot, comparison, bar, drawn, truth, tmp_path):
+    comparison.compare(truth)
+    wait_for(qtbot, comparison, 0, ["0.300"] * 3)
+    assert not comparison.compare(tmp_path / "config")
+    assert "holds 0 masks" in bar.sentence.text()
+    assert comparison.truth.folder == truth
+    assert row(comparison, 0)[1] == "0.300"
+
+
+def test_a_truth_that_breaks_meanwhile(qtbot, comparison, bar, drawn, truth):
+    comparison.compare(truth)
+    wait_for(qtbot, comparison, 0, ["0.300"] * 3)
+    (truth / "00005.png").write_text("no picture")
+    drawn.edit_mask(5, 1, true_mask(7, 1), "Paint")
+    qtbot.waitUntil(lambda: "it is not a picture" in bar.sentence.text(), timeout=5000)
+    assert comparison.truth is None
+
+
+def test_in_the_window(qtbot, pictures, truth, tmp_path):
+    theme = Theme(application())
+
+    def window() -> MainWindow:
+        made = MainWindow(theme, engine=FakeEngine, config=tmp_path / "config", data=tmp_path / "data")
+        qtbot.addWidget(made)
+        made.show()
+        return made
+
+    first = window()
+    action = first.actions_[Act.COMPARE]
+    assert not action.isEnabled()
+    first.files.open(pictures)
+    assert not first.comparison.dock.isVisible()
+    action.trigger()
+    dialog = first.findChild(QFileDialog)
+    dialog.fileSelected.emit(str(truth))
+    dialog.close()
+    assert first.comparison.dock.isVisible()
+    qtbot.waitUntil(lambda: "10 frames" in first.comparison.panel.state.text(), timeout=5000)
+    first.session.close()
+    assert not first.comparison.dock.isVisible()
+    first.close()
+    # The project remembers it, until the person has enough.
+    again = window()
+    again.files.open(pictures)
+    assert again.comparison.dock.isVisible()
+    assert again.comparison.truth.folder == truth
+    again.comparison.panel.end.click()
+    assert not again.comparison.dock.isVisible()
+    again.session.close()
+    again.files.open(pictures)
+    assert again.comparison.truth is None
+    again.close()
+    theme.deleteLater()

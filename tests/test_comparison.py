@@ -1,0 +1,86 @@
+"""Work under way must be scored as the official evaluation scores the finished masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vsreid_studio.engine.types import SoftMask
+from vsreid_studio.errors import UserError
+from vsreid_studio.evaluation import evaluate
+from vsreid_studio.evaluation.comparison import Tally, Truth, overall
+from vsreid_studio.formats.masks import write_label_map
+
+HEIGHT, WIDTH, LENGTH = 40, 60, 6
+
+
+def labels(index: int, shift: int = 0):
+    one = np.zeros((HEIGHT, WIDTH), np.uint8)
+    one[5:20, 5 + index + shift : 25 + index + shift] = 1
+    one[25:35, 30 - shift : 50 - shift] = 2
+    return one
+
+
+@pytest.fixture
+def truth_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "truth" / "clip"
+    folder.mkdir(parents=True)
+    for index in range(LENGTH):
+        write_label_map(folder / f"{index:05d}.png", labels(index))
+    return folder
+
+
+def maps(index: int, shift: int):
+    one = labels(index, shift)
+    return {number: SoftMask.from_dense(one == number) for number in (1, 2)}
+
+
+def test_the_figures_are_the_official_ones(truth_folder, tmp_path):
+    truth = Truth.read(truth_folder, LENGTH, HEIGHT, WIDTH)
+    assert (tuple(truth.files), truth.instances) == ((1, 2, 3, 4), 2)
+    tally = Tally(truth)
+    assert tally.figures() == {}
+    assert tally.at(1) == {}
+    results = tmp_path / "results" / "clip"
+    results.mkdir(parents=True)
+    for index in range(LENGTH):
+        write_label_map(results / f"{index:05d}.png", labels(index, index))
+    for frame in truth.files:
+        tally.put(frame, truth.score(frame, maps(frame, frame), HEIGHT, WIDTH))
+    report = evaluate(truth_folder.parent, results.parent, ["clip"])
+    for number, score in report.sequences["clip"].items():
+        figures = tally.figures()[number]
+        assert (figures.j, figures.f) == pytest.approx((score.j.mean, score.f.mean))
+    assert overall(tally.figures()).both == pytest.approx(report.overall()["J&F"])
+    assert (tally.scored, tally.at(0)) == (4, {})
+    tally.put(2, truth.score(2, maps(2, 0), HEIGHT, WIDTH))
+    assert tally.at(2)[1].both == 1
+
+
+def test_an_instance_that_is_missing_or_too_many(truth_folder):
+    truth = Truth.read(truth_folder, LENGTH, HEIGHT, WIDTH)
+    scores = truth.score(1, {1: maps(1, 0)[1], 7: maps(1, 0)[2]}, HEIGHT, WIDTH)
+    assert scores.tolist() == [[1, 1], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("length", "height", "sentence"),
+    [(5, HEIGHT, "the video ends at frame 4"), (LENGTH, 41, "is 60 x 40 pixels, but the video is 60 x 41")],
+)
+def test_a_truth_of_another_video(truth_folder, length, height, sentence):
+    with pytest.raises(UserError, match=sentence):
+        Truth.read(truth_folder, length, height, WIDTH)
+
+
+def test_an_unfit_truth(truth_folder):
+    write_label_map(truth_folder / "00000.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    with pytest.raises(UserError, match="shows no object"):
+        Truth.read(truth_folder, LENGTH, HEIGHT, WIDTH)
+    for index in range(2, LENGTH):
+        (truth_folder / f"{index:05d}.png").unlink()
+    with pytest.raises(UserError, match="holds 2 masks"):
+        Truth.read(truth_folder, LENGTH, HEIGHT, WIDTH)
+    with pytest.raises(UserError, match="cannot be read"):
+        Truth.read(truth_folder / "none", LENGTH, HEIGHT, WIDTH)

@@ -1,0 +1,184 @@
+"""Keeps the comparison true to the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QDockWidget, QMainWindow
+
+from ...engine.types import Change, Verdict
+from ...errors import UserError
+from ...evaluation.comparison import Figures, Tally, Truth
+from .. import dialogs
+from ..colours import default_colour
+from ..error_bar import ErrorBar
+from ..session import Session
+from .panel import ComparePanel, Line
+from .scorer import Scorer, Sheet
+
+_SETTING = "truth"
+"""The project remembers the folder by this key."""
+_SCORE_AFTER = 300
+_SHOW_EVERY = 200
+"""Milliseconds: a stroke or a run changes frames faster than they need to be scored and shown."""
+
+
+class Comparison(QObject):
+    """J and F of the masks, per instance, while they are made.
+
+    Attributes:
+        dock: not shown until there is a truth.
+        panel: the table in it.
+        truth: what is compared with, None for nothing.
+    """
+
+    def __init__(self, window: QMainWindow, session: Session, bar: ErrorBar) -> None:
+        super().__init__(window)
+        self._window, self._session, self._bar = window, session, bar
+        self.panel = ComparePanel()
+        self.truth: Truth | None = None
+        self._tally: Tally | None = None
+        self._before: dict[int, Figures] = {}
+        self._stale: set[int] = set()
+        self._scorer = Scorer(self)
+        self._score_soon = self._timer(_SCORE_AFTER, self._score)
+        self._show_soon = self._timer(_SHOW_EVERY, self._show)
+        self.dock = QDockWidget("Comparison", window)
+        self.dock.setObjectName("compare")
+        self.dock.setWidget(self.panel)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        self.dock.hide()
+        self._scorer.scored.connect(self._take)
+        self._scorer.failed.connect(self._break_off)
+        session.closing.connect(self._forget)
+        session.changed.connect(self._follow)
+        session.instances_changed.connect(self._show_shortly)
+        session.frame_changed.connect(self._show_shortly)
+        self.panel.choose_requested.connect(self.ask)
+        self.panel.end_requested.connect(self.end)
+        self.panel.chosen.connect(session.select)
+
+    def ask(self) -> None:
+        """Ask for the folder of the truth."""
+        if self._session.document is not None:
+            known = self.truth.folder if self.truth is not None else self._session.video.path
+            title = "Folder of the ground truth"
+            dialogs.ask_folder(self._window, title, known.parent, self.compare)
+
+    def compare(self, folder: Path) -> bool:
+        """Compare with a folder of masks from now on; if it does not fit, all stays as it was."""
+        if not self._begin(folder.absolute()):
+            return False
+        self.dock.show()
+        self.dock.raise_()
+        self._remember(str(folder.absolute()))
+        return True
+
+    def recall(self) -> None:
+        """Go on with what the open project was compared with, if that is still there."""
+        kept = self._session.project.settings.get(_SETTING)
+        self.dock.setVisible(isinstance(kept, str) and Path(kept).is_dir() and self._begin(Path(kept)))
+
+    def end(self) -> None:
+        """Compare with nothing."""
+        self._forget()
+        self.dock.hide()
+        if self._session.document is not None:
+            self._remember(None)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._scorer.stop()
+
+    def _begin(self, folder: Path) -> bool:
+        video = self._session.video
+        try:
+            truth = Truth.read(folder, video.length, video.height, video.width)
+        except UserError as error:
+            self._bar.fail(str(error))
+            return False
+        self._forget()
+        self.truth, self._tally = truth, Tally(truth)
+        self._scorer.open(Sheet(truth, video.height, video.width))
+        self._mark(truth.files)
+        self._score()
+        self._show()
+        return True
+
+    def _forget(self) -> None:
+        self._scorer.open(None)
+        self.truth = self._tally = None
+        self._before.clear()
+        self._stale.clear()
+        self._score_soon.stop()
+        self._show_soon.stop()
+        self.panel.clear()
+
+    def _remember(self, folder: str | None) -> None:
+        try:
+            self._session.project.settings.set(_SETTING, folder)
+        except UserError as error:
+            self._bar.fail(str(error))
+
+    def _follow(self, change: Change) -> None:
+        if self._tally is None:
+            return
+        if any(one and one.verdict is Verdict.ACCEPTED for one in change.decisions_after.values()):
+            self._before = self._tally.figures()
+        self._mark(key.frame for key in change.after)
+
+    def _mark(self, frames: Iterable[int]) -> None:
+        if self.truth is not None:
+            self._stale.update(frame for frame in frames if frame in self.truth.files)
+            if self._stale and not self._score_soon.isActive():
+                self._score_soon.start()
+
+    def _score(self) -> None:
+        """Hand over what changed; the maps are read-only, so another thread may look at them."""
+        self._score_soon.stop()
+        annotation = self._session.annotation
+        self._scorer.ask({frame: annotation.frame_masks(frame) for frame in sorted(self._stale)})
+        self._stale.clear()
+
+    def _take(self, frame: int, scores: NDArray[np.float64]) -> None:
+        if self._tally is not None:
+            self._tally.put(frame, scores)
+            self._show_shortly()
+
+    def _show_shortly(self) -> None:
+        if self._tally is not None and not self._show_soon.isActive():
+            self._show_soon.start()
+
+    def _show(self) -> None:
+        if self._tally is None or self.truth is None or self._session.document is None:
+            return
+        figures, here = self._tally.figures(), self._tally.at(self._session.frame)
+        lines = [
+            self._line(number, figures.get(number), here.get(number))
+            for number in range(1, self.truth.instances + 1)
+        ]
+        self.panel.show_state(self.truth.folder.name, self._tally.scored, len(self._tally.frames))
+        self.panel.show_lines(lines)
+
+    def _line(self, number: int, figures: Figures | None, here: Figures | None) -> Line:
+        one, before = self._session.instances.get(number), self._before.get(number)
+        gain = figures.both - before.both if figures is not None and before is not None else None
+        name = one.name if one is not None else f"{number} (not in this project)"
+        colour = QColor(one.colour) if one is not None else default_colour(number)
+        return Line(number, name, colour, figures, here, gain)
+
+    def _break_off(self, sentence: str) -> None:
+        self._forget()
+        self._bar.fail(sentence)
+
+    def _timer(self, milliseconds: int, do: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(do)
+        return timer

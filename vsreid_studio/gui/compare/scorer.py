@@ -1,0 +1,107 @@
+"""Scores frames on a thread of its own: F takes too long for the window, and the engine's thread is busy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Condition
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from ...engine.types import SoftMask
+from ...errors import UserError
+from ...evaluation.comparison import Truth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """What frames are scored against.
+
+    Attributes:
+        truth: the exact masks.
+        height, width: of the video's frames.
+    """
+
+    truth: Truth
+    height: int
+    width: int
+
+
+class Scorer(QThread):
+    """Scores the newest state of each frame that was asked for, in the order of asking.
+
+    Signals:
+        scored(frame, scores): see `Truth.score`.
+        failed(sentence): a mask of the truth cannot be read; nothing more is scored until `open`.
+    """
+
+    scored = Signal(int, object)
+    failed = Signal(str)
+    _done = Signal(object, int, object)
+    _broke = Signal(object, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("scorer")
+        self._condition = Condition()
+        self._sheet: Sheet | None = None
+        self._wanted: dict[int, Mapping[int, SoftMask]] = {}
+        self._closing = False
+        # This object lives on the GUI's thread: scores of a truth that is no longer open end there.
+        self._done.connect(self._deliver)
+        self._broke.connect(self._report)
+
+    def open(self, sheet: Sheet | None) -> None:
+        """Score against this from now on, or against nothing; what was asked before is dropped."""
+        with self._condition:
+            self._sheet = sheet
+            self._wanted.clear()
+        if sheet is not None and not self.isRunning():
+            # The window and the engine go first.
+            self.start(QThread.Priority.LowPriority)
+
+    def ask(self, frames: Mapping[int, Mapping[int, SoftMask]]) -> None:
+        """Have frames scored with these maps; a frame that waits already takes the newer ones."""
+        with self._condition:
+            if self._sheet is not None:
+                self._wanted.update(frames)
+                self._condition.notify()
+
+    def stop(self) -> None:
+        """End the thread; returns when it has ended."""
+        with self._condition:
+            self._closing = True
+            self._condition.notify()
+        self.wait()
+
+    def run(self) -> None:
+        """Score until stopped."""
+        while (task := self._next()) is not None:
+            sheet, frame, masks = task
+            try:
+                scores = sheet.truth.score(frame, masks, sheet.height, sheet.width)
+            except (UserError, ValueError) as error:
+                # A ValueError is a damaged map of the project.
+                with self._condition:
+                    if self._sheet is sheet:
+                        self._wanted.clear()
+                self._broke.emit(sheet, str(error))
+            else:
+                self._done.emit(sheet, frame, scores)
+
+    def _next(self) -> tuple[Sheet, int, Mapping[int, SoftMask]] | None:
+        with self._condition:
+            self._condition.wait_for(lambda: self._closing or bool(self._sheet and self._wanted))
+            if self._closing:
+                return None
+            assert self._sheet is not None
+            frame = next(iter(self._wanted))
+            return self._sheet, frame, self._wanted.pop(frame)
+
+    def _deliver(self, sheet: Sheet, frame: int, scores: object) -> None:
+        if sheet is self._sheet:
+            self.scored.emit(frame, scores)
+
+    def _report(self, sheet: Sheet, sentence: str) -> None:
+        if sheet is self._sheet:
+            self.failed.emit(sentence)
