@@ -121,7 +121,9 @@ SPECS: dict[Act, Spec] = {
     Act.COMPARE: Spec(
         Group.FILE, "Compare with ground truth …", ("Ctrl+G",), "", "See J and F against exact masks"
     ),
-    Act.EXPORT: Spec(Group.FILE, "Export …", ("Ctrl+E",), "export", "Write the masks as a data set"),
+    Act.EXPORT: Spec(
+        Group.FILE, "Export …", ("Ctrl+E",), "export", "Write the masks as a data set or a video"
+    ),
     Act.QUIT: Spec(Group.FILE, "Quit", ("Ctrl+Q",)),
     Act.UNDO: Spec(Group.EDIT, "Undo", ("Ctrl+Z",), "undo"),
     Act.REDO: Spec(Group.EDIT, "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo"),

@@ -63,6 +63,11 @@ class Comparison(QObject):
         self.panel.end_requested.connect(self.end)
         self.panel.chosen.connect(session.select)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every frame that counts has been scored."""
+        return self._tally is not None and self._tally.scored == len(self._tally.frames)
+
     def ask(self) -> None:
         """Ask for the folder of the truth."""
         if self._session.document is not None:

@@ -28,6 +28,8 @@ _COLUMNS = (
     ("Here", "J&F in the present frame"),
     ("Gain", "J&F since before the retrieval that was accepted last"),
 )
+_IN_SIGHT = 5
+"""Rows that always show."""
 _HINT = (
     "Choose a folder of exact masks in DAVIS form, 00000.png and so on, to see how close the masks of this "
     "video come to them."
@@ -81,7 +83,10 @@ class ComparePanel(QWidget):
             item = QTableWidgetItem(title)
             item.setToolTip(tip)
             self.table.setHorizontalHeaderItem(column, item)
-        self.table.verticalHeader().hide()
+        rows = self.table.verticalHeader()
+        rows.hide()
+        rows.setMinimumSectionSize(0)
+        rows.setDefaultSectionSize(round(1.5 * self.fontMetrics().height()))
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -125,12 +130,19 @@ class ComparePanel(QWidget):
         rows = [*lines, _mean(lines)] if len(lines) > 1 else list(lines)
         self.table.setRowCount(len(rows))
         self._numbers = [line.number for line in rows]
+        self._make_room(len(rows))
         for row, line in enumerate(rows):
             for column, text in enumerate(_texts(line)):
                 item = self._item(row, column)
                 item.setText(text)
                 if line.number and not column:
                     item.setIcon(swatch_icon(self.table, line.colour))
+
+    def _make_room(self, rows: int) -> None:
+        """Keep a few instances in sight; more can be scrolled."""
+        frame = 2 * self.table.frameWidth() + self.table.horizontalHeader().sizeHint().height()
+        row = self.table.verticalHeader().defaultSectionSize()
+        self.table.setMinimumHeight(frame + min(rows, _IN_SIGHT) * row)
 
     def _item(self, row: int, column: int) -> QTableWidgetItem:
         item = self.table.item(row, column)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
+from ... import paths
 from ...engine.run import State
 from ...errors import UserError
 from ..actions import Act
@@ -95,6 +96,7 @@ class Scenes:
         session.go(30)
         self.take("accepted")
         self._view()
+        self._compare()
         self._dialogs()
         session.close()
         self.take("start")
@@ -130,6 +132,15 @@ class Scenes:
             actions[act].setChecked(True)
             self.take(state)
             actions[act].setChecked(False)
+
+    def _compare(self) -> None:
+        """With the demo's exact masks."""
+        comparison = self.window.comparison
+        comparison.compare(paths.resources() / "demo" / "truth")
+        self.until(lambda: comparison.complete)
+        self.rest(0.3)
+        self.take("comparison")
+        comparison.end()
 
     def _dialogs(self) -> None:
         window = self.window
