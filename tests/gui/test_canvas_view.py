@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.gui.canvas import CanvasView, Display, PaintMode, Tool, ToolOptions
+from vsreid_studio.gui.canvas.benchmark import Case
 from vsreid_studio.gui.canvas.benchmark import main as benchmark
 from vsreid_studio.gui.canvas.editor import HIDDEN, LOCKED, NO_PICTURE, NOTHING_SELECTED
 
@@ -388,7 +389,7 @@ def test_the_surround_follows_the_palette(canvas: CanvasView) -> None:
 def test_the_benchmark_runs(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cases = [("stroke", [1.0, 2.0, 3.0], 16.0)]
+    cases = [Case("stroke", [(1.0, 1.0), (2.0, 1.5), (3.0, 2.0)], 16.0)]
     monkeypatch.setattr("vsreid_studio.gui.canvas.benchmark.measure", lambda: iter(cases))
     benchmark()
     assert "p95   2.90 ms (0.18)" in capsys.readouterr().out

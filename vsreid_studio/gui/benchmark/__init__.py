@@ -1,0 +1,1 @@
+"""Measures the app against its budgets: `python -m vsreid_studio.gui.benchmark`."""

@@ -1,0 +1,127 @@
+"""A project of ten thousand cells, opened from disk, shown in the window, and scrubbed through."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PySide6.QtCore import QEventLoop
+from PySide6.QtWidgets import QApplication
+
+from ...engine.types import Box, Cell, CellKey, SoftMask
+from ..edits import new_instance
+from ..main_window import MainWindow
+from ..opening import open_document
+from ..theme import Theme
+from .table import Figure
+
+OPEN_BUDGET, SCRUB_BUDGET = 1000.0, 33.0
+"""Milliseconds."""
+FRAMES, INSTANCES = 2000, 5
+_HEIGHT, _WIDTH = 480, 854
+_APART = 50
+_OPENINGS = 8
+_SCRUBBED, _STRIDE = 120, 7
+"""Frames shown, and how far one lies from the next, as the mouse moves."""
+
+
+def window_figures(app: QApplication, scratch: Path) -> Iterator[Figure]:
+    """Open the project alone, then in the window, and scrub through it there."""
+    path = make_project(scratch)
+    window = MainWindow(Theme(app), config=scratch / "config", data=scratch / "data")
+    try:
+        window.show()
+        app.processEvents()
+        alone = _Times()
+        for _ in range(_OPENINGS):
+            with alone.once():
+                document = open_document(path, scratch / "data")
+            document.close()
+        yield Figure(f"opening {FRAMES * INSTANCES:,} cells, from disk", OPEN_BUDGET, alone.wall, alone.cpu)
+        shown = _Times()
+        for _ in range(_OPENINGS):
+            with shown.once():
+                window.files.open(path)
+                # Here on purpose: until it is seen.
+                app.processEvents()
+            window.session.close()
+            app.processEvents()
+        yield Figure(f"opening {FRAMES * INSTANCES:,} cells, until shown", OPEN_BUDGET, shown.wall, shown.cpu)
+        window.files.open(path)
+        yield _scrub(window, app)
+    finally:
+        window.close()
+
+
+def _scrub(window: MainWindow, app: QApplication) -> Figure:
+    """Go from frame to frame; each is decoded on the loader's thread and then painted with its masks."""
+    times, loop = _Times(), QEventLoop()
+    window.loader.loaded.connect(lambda index: loop.quit() if index == window.session.frame else None)
+    for step in range(1, _SCRUBBED + 1):
+        with times.once():
+            window.session.go(step * _STRIDE)
+            loop.exec()
+            app.processEvents()
+    return Figure(f"scrub 854 x 480, {INSTANCES} instances, decoded", SCRUB_BUDGET, times.wall, times.cpu)
+
+
+def make_project(scratch: Path) -> Path:
+    """A project with a soft mask of some hundred pixels' width in each frame for each instance."""
+    clip = scratch / "long.mp4"
+    _write_video(clip)
+    document = open_document(clip, scratch / "data")
+    project = document.project
+    masks = [_mask(seed) for seed in range(40)]
+    cells: dict[CellKey, Cell | None] = {
+        CellKey(frame, k): Cell(masks[(frame + k) % len(masks)], frame // _APART * _APART, confidence=0.9)
+        for frame in range(FRAMES)
+        for k in range(1, INSTANCES + 1)
+    }
+    instances = {k: new_instance({}, k) for k in range(1, INSTANCES + 1)}
+    project.apply(project.annotation.set_cells("fill", cells), instances=instances, undoable=False)
+    path = project.path
+    document.close()
+    return path
+
+
+def _write_video(path: Path) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (_WIDTH, _HEIGHT))
+    coarse = np.random.default_rng(0).integers(0, 256, (9, 16, 3), dtype=np.uint8)
+    picture = cv2.resize(coarse, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_CUBIC)
+    for frame in range(FRAMES):
+        writer.write(np.roll(picture, frame, axis=1))
+    writer.release()
+
+
+def _mask(seed: int) -> SoftMask:
+    values = np.zeros((150, 120), np.uint8)
+    cv2.ellipse(values, (60, 75), (45 - seed % 7, 60 - seed % 11), seed, 0, 360, 255, cv2.FILLED)
+    box = Box(10 * seed, 2 * seed, 10 * seed + 120, 2 * seed + 150)
+    return SoftMask(box, cv2.GaussianBlur(values, (9, 9), 0))
+
+
+class _Times:
+    """Times of repetitions, in milliseconds.
+
+    Attributes:
+        wall, cpu: on the clock, and of the processor in all threads.
+    """
+
+    def __init__(self) -> None:
+        self.wall: list[float] = []
+        self.cpu: list[float] = []
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """Time what is done inside."""
+        # What earlier repetitions left behind is not to be swept up in this one.
+        gc.collect()
+        begin, worked = time.perf_counter(), time.process_time()
+        yield
+        self.wall.append((time.perf_counter() - begin) * 1000)
+        self.cpu.append((time.process_time() - worked) * 1000)
