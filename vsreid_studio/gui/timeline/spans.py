@@ -95,7 +95,8 @@ class Track:
 
 
 def _flags(frame: int, cell: Cell) -> int:
-    filled = cell.mask.values.size > 0
+    # Not by its values: a map that was just read from a file would be decoded for it.
+    filled = cell.mask.box.area > 0
     flags = FILLED if filled else 0
     if cell.pinned:
         flags |= PINNED if filled else PINNED | ABSENT
