@@ -40,7 +40,7 @@ class PropagationConfig:
     recent: int = 0
     recovery_rounds: int = 2
     stray_gap: float = 0.25
-    lost_area: float = 0.0
+    lost_area: float = 0.1
 
 
 @dataclass(frozen=True)

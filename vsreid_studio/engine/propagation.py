@@ -117,9 +117,12 @@ class NetworkPropagation:
     def _at(
         self, annotation: Annotation, frame: int, guide: SoftMask, tight: Box, instance: int, flow: Flow
     ) -> Prediction:
-        """N_mp around one box of a frame, the other instances' present maps beside it."""
+        """N_mp around one box of a frame, beside the maps of other instances that can be trusted there.
+
+        A propagated map is not: one that has drifted over this instance would keep it from being found.
+        """
         box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
-        maps = annotation.frame_masks(frame)
+        maps = {k: mask for k, mask in annotation.frame_masks(frame).items() if annotation.anchored(frame, k)}
         request = _request(instance, box, guide.inside(box), maps)
         return self._predict(annotation, frame, [request], flow)[instance]
 
