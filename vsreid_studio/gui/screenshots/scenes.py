@@ -83,6 +83,8 @@ class Scenes:
         proposal = session.proposal
         assert proposal is not None
         self.until(lambda: window.parts.canvas.index == proposal.frame)
+        # The crops of the list come one by one.
+        self.rest(1)
         self.take("proposal")
         window.parts.review.panel.actions_.correct.trigger()
         self._stroke((0.55, 0.5), (0.6, 0.6))
