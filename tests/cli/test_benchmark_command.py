@@ -1,7 +1,7 @@
 import re
+from typing import Any
 
 import pytest
-from conftest import Calls, Clip
 
 from vsreid_studio import app
 from vsreid_studio.engine import propagation
@@ -9,7 +9,7 @@ from vsreid_studio.headless import engine
 
 
 def test_every_part_is_timed(
-    clip: Clip, calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clip: Any, calls: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(propagation, "NetworkPropagation", engine.NetworkPropagation)
     given = ["--source", str(clip.source), "--masks", str(clip.masks), "--frames", "4"]
@@ -22,6 +22,6 @@ def test_every_part_is_timed(
     assert calls.propagated == list(range(1, 8))
 
 
-def test_video_without_masks_is_refused(clip: Clip, capsys: pytest.CaptureFixture[str]) -> None:
+def test_video_without_masks_is_refused(clip: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["benchmark", "--source", str(clip.source)]) == 2
     assert "--masks" in capsys.readouterr().err
