@@ -14,7 +14,7 @@ from ..engine.types import Box, Frame, LabelMap
 
 Rgb: TypeAlias = tuple[int, int, int]
 
-_LINES = 400
+_LINES = 240
 """Rows of a frame for each pixel of an outline's thickness."""
 
 
