@@ -32,7 +32,7 @@ def test_every_cell_and_decision_is_told(tmp_path: Path) -> None:
 
     assert record["frames"] == 6
     assert record["weights"] == {"lite.safetensors": "ab12"}
-    assert record["settings"]["config"]["reid"]["rho_reid"] == 0.7
+    assert record["settings"]["config"]["reid"]["rho_reid"] == Config().reid.rho_reid
     assert record["settings"]["video"] == "clip.mp4"
     assert (record["settings"]["rho"], record["settings"]["sizes"]) == (0.5, [1, 2])
     assert [(each["instance"], each["name"]) for each in record["instances"]] == [

@@ -56,7 +56,7 @@ def window(qtbot: QtBot) -> Iterator[QMainWindow]:
 def panel(window: QMainWindow) -> ReviewPanel:
     panel = window.findChild(ReviewDock).panel
     panel.set_instances(ALL)
-    panel.set_proposal(PROPOSAL, RIDER, ReidConfig())
+    panel.set_proposal(PROPOSAL, RIDER, ReidConfig(rho_reid=0.7))
     return panel
 
 
