@@ -64,15 +64,11 @@ def paint_bars(painter: QPainter, lane: Lane, track: Track, columns: Columns) ->
     area, colour = lane.bar, lane.row.colour
     bars = shade(track, columns, _ROUND * lane.look.unit)
     round_part = len(bars.crown) / columns.ratio
-    band(painter, bars.crown, colour, QRectF(lane.left, area.top(), lane.width, round_part))
+    crown = pixels(bars.crown, _rgb(colour))
+    _stretch(painter, crown, QRectF(lane.left, area.top(), lane.width, round_part))
     middle = area.adjusted(0, round_part, 0, -round_part)
     band(painter, bars.body[None], colour, middle)
-    band(
-        painter,
-        bars.crown[::-1],
-        colour,
-        QRectF(lane.left, area.bottom() - round_part, lane.width, round_part),
-    )
+    _stretch(painter, crown[::-1], QRectF(lane.left, area.bottom() - round_part, lane.width, round_part))
     line = QRectF(lane.left, round(area.center().y()), lane.width, max(1, round(1.2 * lane.look.unit)))
     band(painter, bars.gaps[None], lane.ink, line)
 
@@ -134,7 +130,14 @@ def band(painter: QPainter, opacity: NDArray[np.floating], colour: QColor, area:
     Args:
         opacity: (h, w) in [0, 1]; a single line of pixels is stretched to the area's height.
     """
-    argb = pixels(opacity, (colour.red(), colour.green(), colour.blue()))
+    _stretch(painter, pixels(opacity, _rgb(colour)), area)
+
+
+def _rgb(colour: QColor) -> tuple[int, int, int]:
+    return colour.red(), colour.green(), colour.blue()
+
+
+def _stretch(painter: QPainter, argb: NDArray[np.uint32], area: QRectF) -> None:
     high, width = argb.shape
     # The painter is done with the buffer when drawImage returns, and argb lives as long.
     image = QImage(argb.tobytes(), width, high, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)

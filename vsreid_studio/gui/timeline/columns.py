@@ -103,7 +103,8 @@ def pixels(opacity: NDArray[np.floating], colour: tuple[int, int, int]) -> NDArr
         opacity: (h, w) in [0, 1].
         colour: red, green, blue, 0 to 255.
     """
-    return _shades(*colour)[(opacity * 255 + 0.5).astype(np.uint8)]
+    # Much faster than indexing.
+    return _shades(*colour).take((opacity * 255 + 0.5).astype(np.uint8))
 
 
 @lru_cache(maxsize=512)

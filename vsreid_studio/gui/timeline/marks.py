@@ -58,11 +58,7 @@ def paint_boxes(
     full, high = box_size(look, axis)
     middle = lane.bar.center().y()
     dense = len(boxes.items) * 2 * full > axis.length * axis.scale
-    order = sorted(boxes.within(*seen), key=lambda box: (box.state is not BoxState.WAITING, -box.similarity))
-    shown: dict[int, TimelineBox] = {}
-    for box in order:
-        shown.setdefault(int(box.key.frame * min(1.0, axis.scale / _APART)), box)
-    for box in reversed(shown.values()):
+    for box in boxes.shown(*seen, axis.scale / _APART):
         level = max(0, min(16, round(16 * box.similarity)))
         width = full * _SMALL if dense and box.state is not BoxState.WAITING else full
         name = (box.state, level, colour, width)

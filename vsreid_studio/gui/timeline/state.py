@@ -21,11 +21,26 @@ class Boxes:
     Attributes:
         frames: (n,) intp, ascending.
         items: the boxes, in the same order.
+        ranked: (n,) intp, indices of the boxes: those that wait first, then by falling similarity.
     """
 
     def __init__(self, items: Iterable[TimelineBox] = ()) -> None:
         self.items = sorted(items, key=lambda box: box.key.frame)
         self.frames = np.array([box.key.frame for box in self.items], np.intp)
+        ranked = sorted(range(len(self.items)), key=lambda n: self.items[n].rank)
+        self.ranked = np.array(ranked, np.intp)
+
+    def shown(self, first: int, stop: int, slots: float) -> list[TimelineBox]:
+        """Of those in frames first..stop-1 the best one of each slot, the best of all last.
+
+        Args:
+            slots: how many there are in a frame, mostly less than one; a frame is not parted into several.
+        """
+        left, right = np.searchsorted(self.frames, (first, stop))
+        near = self.ranked[(self.ranked >= left) & (self.ranked < right)]
+        slot = (self.frames[near] * min(1.0, slots)).astype(np.intp)
+        _, best = np.unique(slot, return_index=True)
+        return [self.items[n] for n in near[np.sort(best)[::-1]].tolist()]
 
     def within(self, first: int, stop: int) -> list[TimelineBox]:
         """Those in frames first..stop-1."""

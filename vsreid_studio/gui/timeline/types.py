@@ -50,3 +50,8 @@ class TimelineBox:
     key: CellKey
     similarity: float
     state: BoxState = BoxState.WAITING
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Sorts what a person should see first to the front."""
+        return self.state is not BoxState.WAITING, -self.similarity
