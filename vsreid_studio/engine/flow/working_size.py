@@ -11,17 +11,17 @@ SHORT_SIDE = 480
 """Pixels: the size of DAVIS 480p, for which the networks are made."""
 
 
-def working_size(height: int, width: int) -> tuple[int, int]:
-    """The (height, width) of a frame whose short side is brought down to `SHORT_SIDE`; smaller ones stay."""
+def working_size(height: int, width: int, most: int = SHORT_SIDE) -> tuple[int, int]:
+    """The (height, width) of a frame whose short side is brought down to `most`; smaller ones stay."""
     short = min(height, width)
-    if short <= SHORT_SIDE:
+    if short <= most:
         return height, width
-    return round(height * SHORT_SIDE / short), round(width * SHORT_SIDE / short)
+    return round(height * most / short), round(width * most / short)
 
 
-def shrink(frame: Frame) -> Frame:
+def shrink(frame: Frame, most: int = SHORT_SIDE) -> Frame:
     """A frame brought to its working size."""
-    height, width = working_size(*frame.shape[:2])
+    height, width = working_size(*frame.shape[:2], most)
     if (height, width) == frame.shape[:2]:
         return frame
     return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
