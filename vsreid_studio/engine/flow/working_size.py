@@ -21,7 +21,7 @@ def working_size(height: int, width: int, most: int = SHORT_SIDE) -> tuple[int, 
 
 def shrink(frame: Frame, most: int = SHORT_SIDE) -> Frame:
     """A frame brought to its working size."""
-    height, width = working_size(*frame.shape[:2], most)
+    height, width = working_size(frame.shape[0], frame.shape[1], most)
     if (height, width) == frame.shape[:2]:
         return frame
     return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
