@@ -99,7 +99,9 @@ class FlowSource:
         if cached is not None:
             return cached
         flow = self._estimator(shrink(self._video.frame(source)), shrink(self._video.frame(target)))
-        half = np.nan_to_num(flow).clip(-_HALF, _HALF).astype(np.float16)
+        # A look at the sum is cheap; a network may say what is no number, but hardly ever does.
+        finite = flow if np.isfinite(flow.sum()) else np.nan_to_num(flow)
+        half = finite.clip(-_HALF, _HALF).astype(np.float16)
         if self._cache is not None:
             self._cache.store(name, source, target, half)
         return half
