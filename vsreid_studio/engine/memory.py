@@ -8,7 +8,7 @@ import torch
 from ..config import PropagationConfig
 from .annotation import Annotation
 from .nets.propagation import SIZES, MaskPropagationNet, MemoryEntry
-from .patches import crop, fit, patch_box
+from .patches import crop, fit, others_inside, patch_box
 from .tensors import map_tensor, picture_tensor
 from .types import CellKey, SoftMask
 from .video import Video
@@ -72,10 +72,7 @@ class Memory:
     def _memorise(self, annotation: Annotation, key: CellKey, mask: SoftMask) -> MemoryEntry:
         tight = mask.hard_box or mask.box
         box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
-        others = np.zeros((box.height, box.width), np.float32)
-        for number, other in annotation.frame_masks(key.frame).items():
-            if number != key.instance:
-                np.maximum(others, other.inside(box), out=others)
+        others = others_inside(annotation.frame_masks(key.frame), key.instance, box)
         size = self._size.patch
         maps = np.stack([fit(mask.inside(box), size), fit(others, size)], 2)[None]
         stream = self._network.rgb

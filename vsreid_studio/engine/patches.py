@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import Box, Probability
+from .types import Box, Probability, SoftMask
 
 LEAST_SIDE = 32
 """A patch covers at least this many pixels of the frame each way, so that a speck keeps some context."""
@@ -48,6 +49,15 @@ def fit(image: NDArray[Any], size: int) -> NDArray[Any]:
 def crop(image: NDArray[Any], box: Box, size: int) -> NDArray[Any]:
     """The box of a (H, W[, C]) image, resized to (size, size[, C])."""
     return fit(image[box.slices], size)
+
+
+def others_inside(maps: Mapping[int, SoftMask], instance: int, box: Box) -> Probability:
+    """The greatest of the maps of all instances but one, inside a box: (box.height, box.width) float32."""
+    others = np.zeros((box.height, box.width), np.float32)
+    for number, mask in maps.items():
+        if number != instance and mask.box.intersect(box).area:
+            np.maximum(others, mask.inside(box), out=others)
+    return others
 
 
 def paste(patch: Probability, box: Box) -> Probability:

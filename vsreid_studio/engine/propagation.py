@@ -16,7 +16,7 @@ from .annotation import Annotation
 from .flow import FlowSource, warp_mask
 from .memory import Memory
 from .nets.propagation import SIZES, MaskPropagationNet, MemoryEntry
-from .patches import crop, fit, flow_patch, paste, patch_box
+from .patches import crop, fit, flow_patch, others_inside, paste, patch_box
 from .strays import without_strays
 from .tensors import map_tensor, picture_tensor
 from .types import Box, Flow, Frame, Prediction, Probability, SoftMask
@@ -194,11 +194,7 @@ class NetworkPropagation:
 
 
 def _request(instance: int, box: Box, guide: Probability, maps: Mapping[int, SoftMask]) -> Request:
-    others = np.zeros_like(guide)
-    for number, mask in maps.items():
-        if number != instance and mask.box.intersect(box).area:
-            np.maximum(others, mask.inside(box), out=others)
-    return Request(instance, box, guide, others)
+    return Request(instance, box, guide, others_inside(maps, instance, box))
 
 
 def _seen_lately(annotation: Annotation, source: int, step: int, instance: int) -> float:
