@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 
 from vsreid_studio.engine import models
 from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.tensors import compute_type
 from vsreid_studio.errors import UserError
 
 
@@ -45,7 +46,7 @@ def test_half_precision_on_disk_is_enough(tmp_path: Path) -> None:
         {name: v.half() if v.is_floating_point() else v for name, v in nets.lite().state_dict().items()}, path
     )
     network = models.load_propagation("lite", torch.device("cpu"), path)
-    assert next(network.parameters()).dtype == models.compute_type(torch.device("cpu"))
+    assert next(network.parameters()).dtype == compute_type(torch.device("cpu"))
     assert not network.training
 
 

@@ -6,7 +6,6 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from .nets.detector import Detector
 from .nets.embedding import Embedder, embedder
 from .nets.lite0 import fold_norms
 from .nets.propagation import MaskPropagationNet
+from .tensors import compute_type
 
 
 @dataclass(frozen=True)
@@ -118,17 +118,6 @@ def resolve_device(choice: str) -> torch.device:
     if choice == "cuda" and not torch.cuda.is_available():
         raise UserError("There is no CUDA device here; choose --device cpu or auto.")
     return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-@lru_cache(1)
-def compute_type(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes in it, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    fast = (
-        torch.ops.mkldnn._is_mkldnn_bf16_supported() and "AVX512" in torch.backends.cpu.get_cpu_capability()
-    )
-    return torch.bfloat16 if fast else torch.float32
 
 
 def load_propagation(size: str, device: torch.device, weights: Path | None = None) -> MaskPropagationNet:

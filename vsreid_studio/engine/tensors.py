@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,3 +20,21 @@ def map_tensor(maps: NDArray[np.generic], like: Tensor) -> Tensor:
     """(N, S, S, C) floats to (N, C, S, S), on the device and of the type of `like`."""
     values = torch.from_numpy(np.ascontiguousarray(maps, np.float32)).permute(0, 3, 1, 2)
     return values.to(like.device, like.dtype).contiguous(memory_format=torch.channels_last)
+
+
+@lru_cache
+def compute_type(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes in it, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    fast = (
+        torch.ops.mkldnn._is_mkldnn_bf16_supported() and "AVX512" in torch.backends.cpu.get_cpu_capability()
+    )
+    return torch.bfloat16 if fast else torch.float32
+
+
+def mixed_precision(device: torch.device, enabled: bool = True) -> torch.autocast:
+    """Autocast to bfloat16, where `device` computes in it; elsewhere it would be many times slower."""
+    return torch.autocast(
+        device.type, torch.bfloat16, enabled=enabled and compute_type(device) is torch.bfloat16
+    )

@@ -23,6 +23,7 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, nms
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from ...errors import UserError
+from ..tensors import mixed_precision
 from ..types import Frame
 from .lite0 import STRIDES, Lite0, fold_norms
 
@@ -59,7 +60,7 @@ class PyramidTrunk(nn.Module):
 
     Attributes:
         out_channels: of every level (torchvision reads it).
-        low_precision: compute in bfloat16; the levels come out as float32 all the same.
+        low_precision: compute in bfloat16 where the device does; the levels come out as float32 all the same.
     """
 
     def __init__(self) -> None:
@@ -72,7 +73,7 @@ class PyramidTrunk(nn.Module):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """(N, 3, H, W) scaled to (x - 127) / 128, H and W multiples of 32, to levels by name."""
         x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.low_precision):
+        with mixed_precision(x.device, self.low_precision):
             features = self.net(x)
             levels = self.pyramid({str(stride): features[stride] for stride in _LEVELS})
         return {name: level.float() for name, level in levels.items()}

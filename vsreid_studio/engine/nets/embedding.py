@@ -17,6 +17,7 @@ from torchvision.models import resnet50
 
 from ...errors import UserError
 from ..patches import crop
+from ..tensors import mixed_precision
 from ..types import Box, Frame
 from .lite0 import STRIDES, Lite0, fold_norms
 
@@ -72,7 +73,7 @@ class Embedding(nn.Module):
         projection: from these to the embedding.
         size: side of the crops, in pixels.
         dimensions: of the embedding.
-        low_precision: compute the features in bfloat16.
+        low_precision: compute the features in bfloat16 where the device does.
     """
 
     def __init__(self, pool: LitePool | ResNetPool, dimensions: int, size: int) -> None:
@@ -86,7 +87,7 @@ class Embedding(nn.Module):
     def pooled(self, crops: Tensor) -> Tensor:
         """(N, 3, size, size) RGB in [0, 255], of any dtype, to (N, channels) float32."""
         x = crops.float().contiguous(memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.low_precision):
+        with mixed_precision(x.device, self.low_precision):
             features: Tensor = self.pool(x)
         return features
 

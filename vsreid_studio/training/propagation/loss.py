@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...engine.nets import propagation as nets
-from ...engine.tensors import map_tensor, picture_tensor
+from ...engine.tensors import map_tensor, mixed_precision, picture_tensor
 from .views import View
 
 
@@ -103,7 +103,7 @@ class PropagationLoss:
         assert isinstance(model, nets.MaskPropagationNet)
         random = np.random.default_rng([self.seed, 77, self.step])
         self.step += 1
-        with torch.autocast(batch.patch.device.type, torch.bfloat16):
+        with mixed_precision(batch.patch.device):
             rgb, flow = self._logits(model, batch, random)
         truth, everywhere = batch.truth[:, :1], torch.ones(len(batch.truth))
         moves = batch.moves.float()
