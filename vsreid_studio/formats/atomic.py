@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -123,6 +123,25 @@ def publish(moves: Sequence[tuple[Path, Path]], stage: Path) -> None:
         if isinstance(error, OSError):
             raise cannot_write(target, error) from error
         raise
+
+
+def refuse_existing(folders: Iterable[Path], overwrite: bool, files: Iterable[Path] = ()) -> None:
+    """Check before an export that nothing of a person's would be lost.
+
+    Args:
+        folders, files: what the export will make; an empty folder does not count as there.
+        overwrite: allow those that are there to be replaced by their like.
+
+    Raises:
+        UserError: something would be lost, or a file stands where a folder belongs, or a folder where a file
+            does.
+    """
+    for place, is_folder in (*((it, True) for it in folders), *((it, False) for it in files)):
+        if place.exists() and place.is_dir() != is_folder:
+            there, needed = ("file", "folder") if is_folder else ("folder", "file")
+            raise UserError(f"{place} is a {there} where a {needed} is needed.")
+        if not overwrite and place.exists() and not (is_folder and not any(place.iterdir())):
+            raise UserError(f"{place} is there already: choose another place or ask to overwrite it.")
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
-from .atomic import publish, reason, staging
-from .masks import encode_label_map, read_label_map
+from .atomic import publish, reason, refuse_existing, staging
+from .footage import Footage
+from .masks import read_label_map
+from .pictures import write_frame, write_mask
 
 Resolution: TypeAlias = Literal["480p", "Full-Resolution"]
 RESOLUTIONS: tuple[Resolution, ...] = ("480p", "Full-Resolution")
 
 _YEAR = "2017"
-_JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
@@ -153,13 +152,13 @@ def write_sequence(folder: Path, label_maps: Iterable[LabelMap], *, overwrite: b
     Raises:
         UserError: the folder is there, or something cannot be written.
     """
-    _refuse_existing([folder], overwrite)
+    refuse_existing([folder], overwrite)
     with staging(folder.parent) as stage:
         staged = stage / "masks"
         staged.mkdir()
         count = 0
         for labels in label_maps:
-            _write_mask(staged / frame_name(count, ".png"), labels)
+            write_mask(staged / frame_name(count, ".png"), labels)
             count += 1
         publish([(staged, folder)], stage)
     return count
@@ -194,7 +193,7 @@ def export_davis(
     check_name(sequence)
     list_path = root / "ImageSets" / _YEAR / f"{check_name(image_set)}.txt"
     parts = [Path(kind, size, sequence) for size in resolutions for kind in ("JPEGImages", "Annotations")]
-    _refuse_existing([root / part for part in parts], overwrite)
+    refuse_existing([root / part for part in parts], overwrite)
     with staging(root) as stage:
         count = _fill(stage, sequence, frames, label_maps, resolutions)
         moves = [(stage / part, root / part) for part in parts]
@@ -224,23 +223,15 @@ def _fill(
     for target in targets:
         target.frames_folder(sequence).mkdir(parents=True)
         target.annotations_folder(sequence).mkdir(parents=True)
-    count = 0
-    for frame, labels in zip_longest(frames, label_maps):
-        if frame is None or labels is None:
-            raise UserError(f"The export of {sequence} needs as many masks as frames.")
-        if frame.shape[:2] != labels.shape:
-            raise UserError(f"Frame {count} of {sequence} and its mask differ in size.")
-        height, width = labels.shape
+    footage = Footage(sequence, frames, label_maps)
+    for number, frame, labels in footage:
         for target in targets:
-            size = size_480p(height, width) if target.resolution == "480p" else (height, width)
-            picture = target.frames_folder(sequence) / frame_name(count, ".jpg")
-            _write_frame(picture, _resized(frame, size, cv2.INTER_AREA))
-            mask = target.annotations_folder(sequence) / frame_name(count, ".png")
-            _write_mask(mask, _resized(labels, size, cv2.INTER_NEAREST_EXACT))
-        count += 1
-    if not count:
-        raise UserError(f"There is no frame of {sequence} to export.")
-    return count
+            size = size_480p(*labels.shape) if target.resolution == "480p" else labels.shape
+            picture = target.frames_folder(sequence) / frame_name(number, ".jpg")
+            write_frame(picture, _resized(frame, size, cv2.INTER_AREA))
+            mask = target.annotations_folder(sequence) / frame_name(number, ".png")
+            write_mask(mask, _resized(labels, size, cv2.INTER_NEAREST_EXACT))
+    return footage.count
 
 
 def _resized(image: NDArray[np.uint8], size: tuple[int, int], method: int) -> NDArray[np.uint8]:
@@ -248,27 +239,3 @@ def _resized(image: NDArray[np.uint8], size: tuple[int, int], method: int) -> ND
     if image.shape[:2] == size:
         return image
     return cv2.resize(image, size[::-1], interpolation=method).astype(np.uint8, copy=False)
-
-
-def _write_frame(path: Path, frame: Frame) -> None:
-    """Write a JPEG and check that it opens at the right size. Not atomic: the folder is staged."""
-    Image.fromarray(np.ascontiguousarray(frame)).save(path, quality=_JPEG_QUALITY, subsampling=0)
-    with Image.open(path) as picture:
-        if picture.size != (frame.shape[1], frame.shape[0]):
-            raise UserError(f"The frame {path.name} was written but reads back at another size.")
-
-
-def _write_mask(path: Path, labels: LabelMap) -> None:
-    """Write a mask and check that it reads back equal. Not atomic: the folder is staged."""
-    path.write_bytes(encode_label_map(labels))
-    if not np.array_equal(read_label_map(path, keep_void=True), labels):
-        raise UserError(f"The mask {path.name} was written but reads back differently.")
-
-
-def _refuse_existing(folders: Iterable[Path], overwrite: bool) -> None:
-    """Raise UserError where something would be lost."""
-    for folder in folders:
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder} is a file where a folder is needed.")
-        if not overwrite and folder.is_dir() and any(folder.iterdir()):
-            raise UserError(f"{folder} is there already: choose another place or ask to overwrite it.")
