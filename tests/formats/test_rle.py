@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from grids import awkward_maps
+
+from vsreid_studio.errors import UserError
+from vsreid_studio.formats.coco_json import box_of
+from vsreid_studio.formats.rle import compressed, expanded, label_map, mask_of, run_lengths
+
+
+def disk() -> np.ndarray:
+    y, x = np.mgrid[:24, :32]
+    return ((y - 12) ** 2 + (x - 15) ** 2 <= 49).astype(np.uint8)
+
+
+def corner(y: int, x: int) -> np.ndarray:
+    labels = np.zeros((480, 854), np.uint8)
+    labels[y, x] = 1
+    return labels
+
+
+def chequers() -> np.ndarray:
+    labels = np.zeros((6, 9), np.uint8)
+    labels[::2, ::2] = 1
+    return labels
+
+
+# What pycocotools 2.0.11 makes of these.
+KNOWN = [
+    (disk(), r"\61d06L2N2N2O000O20N10001N2N2N4J_6"),
+    (corner(479, 853), "oY`<1"),
+    (corner(0, 0), "01oY`<"),
+    (np.ones((480, 854), np.uint8), "0PZ`<"),
+    (chequers(), "01100060J00060J00060J00060J0000"),
+]
+
+
+@pytest.mark.parametrize(("labels", "text"), KNOWN)
+def test_strings_are_those_of_coco(labels, text):
+    lengths = run_lengths(labels)[1]
+    assert compressed(lengths) == text
+    assert expanded(text) == lengths
+    assert np.array_equal(mask_of(expanded(text), *labels.shape), labels == 1)
+
+
+def test_a_mask_without_pixels():
+    assert run_lengths(np.zeros((480, 854), np.uint8)) == {}
+    assert compressed([480 * 854]) == "PZ`<"
+    assert not mask_of(expanded("PZ`<"), 480, 854).any()
+
+
+@pytest.mark.parametrize("labels", awkward_maps())
+def test_round_trips_and_boxes(labels):
+    found = run_lengths(labels)
+    assert list(found) == [n for n in np.unique(labels) if n]
+    again = [(number, expanded(compressed(lengths))) for number, lengths in found.items()]
+    assert np.array_equal(label_map(again, *labels.shape), labels)
+    for number, lengths in found.items():
+        rows, columns = np.nonzero(labels == number)
+        sides = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+        assert box_of(lengths, labels.shape[0]) == sides
+        assert sum(lengths[1::2]) == len(rows)
+
+
+def test_long_and_shrinking_runs():
+    lengths = [0, 1, 1_000_000, 3, 17, 2_000_000, 1, 1]
+    assert expanded(compressed(lengths)) == lengths
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), [("~1", "'~' does not belong"), ("é", "does not belong"), ("PP", "end midway")]
+)
+def test_broken_strings(text, sentence):
+    with pytest.raises(UserError, match=sentence):
+        expanded(text)
+
+
+@pytest.mark.parametrize("lengths", [[3], [2, -1, 11], [13], []])
+def test_lengths_that_fit_no_frame(lengths):
+    with pytest.raises(UserError, match="do not fill a frame of 4 x 3"):
+        mask_of(lengths, 3, 4)
+
+
+def test_overlapping_masks():
+    with pytest.raises(UserError, match="instance 2 overlaps"):
+        label_map([(1, [0, 6]), (2, [5, 1])], 2, 3)

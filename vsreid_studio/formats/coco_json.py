@@ -1,0 +1,75 @@
+"""What COCO's files of pictures and of videos have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from .atomic import reason
+from .rle import compressed, expanded
+
+
+def encoded(lengths: Sequence[int], height: int, width: int) -> dict[str, Any]:
+    """A mask as COCO's `segmentation` in compressed run lengths."""
+    return {"size": [height, width], "counts": compressed(lengths)}
+
+
+def lengths_of(segmentation: Mapping[str, Any]) -> list[int]:
+    """The run lengths of a `segmentation`, compressed or plain.
+
+    Raises:
+        UserError: they are broken.
+        TypeError: these are polygons.
+    """
+    counts = segmentation["counts"]
+    return expanded(counts) if isinstance(counts, str) else [int(length) for length in counts]
+
+
+def box_of(lengths: Sequence[int], height: int) -> list[float]:
+    """The tight box [x, y, width, height] of a mask that has a pixel, as COCO gives it.
+
+    Args:
+        lengths: run lengths down the columns.
+        height: of the frame in pixels.
+    """
+    bounds = np.cumsum(lengths)
+    starts, ends = bounds[:-1:2], bounds[1::2] - 1
+    left, right = int(starts[0] // height), int(ends[-1] // height)
+    if np.any(starts // height != ends // height):
+        # A run that goes on in the next column has touched the bottom and the top.
+        top, bottom = 0, height - 1
+    else:
+        top, bottom = int((starts % height).min()), int((ends % height).max())
+    return [float(side) for side in (left, top, right - left + 1, bottom - top + 1)]
+
+
+def categories_json(kinds: Mapping[str, int]) -> list[dict[str, Any]]:
+    """COCO's list of categories, of numbers by name."""
+    return [{"id": number, "name": name, "supercategory": "object"} for name, number in kinds.items()]
+
+
+def write_coco(path: Path, document: Mapping[str, Any]) -> None:
+    """Write JSON in UTF-8. Not atomic: the folder is staged."""
+    path.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_coco(path: Path, lists: Iterable[str]) -> dict[str, Any]:
+    """Read JSON that has some lists.
+
+    Raises:
+        UserError: it cannot be read, or lacks one of them.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {reason(error)}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON.") from error
+    if not isinstance(document, dict) or not all(isinstance(document.get(it), list) for it in lists):
+        raise UserError(f"{path} is not a COCO file: it needs the lists {' and '.join(lists)}.")
+    return document
