@@ -1,0 +1,140 @@
+"""Data sets in YouTube-VOS layout: `JPEGImages` and `Annotations` by video, and `meta.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..engine.types import Frame, LabelMap
+from ..errors import UserError
+from .atomic import publish, reason, refuse_existing, staging
+from .catalogue import YOUTUBE_VOS
+from .davis import check_name, frame_name, mask_files
+from .footage import Footage
+from .masks import read_label_map
+from .names import name_of
+from .pictures import write_frame, write_mask
+
+META = "meta.json"
+
+
+@dataclass(frozen=True)
+class VosObject:
+    """An object of a video, as `meta.json` tells.
+
+    Attributes:
+        number: its value in the masks, 1 to 254.
+        category: its name.
+        frames: those in which it has a pixel, ascending.
+    """
+
+    number: int
+    category: str
+    frames: tuple[int, ...]
+
+
+def export_youtube_vos(
+    root: Path,
+    video: str,
+    frames: Iterable[Frame],
+    label_maps: Iterable[LabelMap],
+    names: Mapping[int, str],
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Add a video to a data set in YouTube-VOS layout, new or old, and read it back.
+
+    Args:
+        root: of the data set; created when missing. What its `meta.json` tells of other videos is kept.
+        video: a name without spaces, that of its folders.
+        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        names: of instances, by number.
+        overwrite: replace the video if the data set has it.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: the video is there, frames and masks do not match, something cannot be written or read, or
+            what was written reads differently. The data set is then as it was, but for empty folders.
+    """
+    check_name(video)
+    parts = YOUTUBE_VOS.parts(video)
+    refuse_existing([root / part for part in parts], overwrite)
+    meta = _read_meta(root / META) if (root / META).exists() else {"videos": {}}
+    if video in meta["videos"] and not overwrite:
+        raise UserError(f"{root / META} names a video {video} already: choose another name.")
+    with staging(root) as stage:
+        footage = Footage(video, frames, label_maps)
+        seen = _fill(stage, video, footage)
+        objects = {
+            str(number): {
+                "category": name_of(names, number),
+                "frames": [frame_name(index, "") for index in seen[number]],
+            }
+            for number in sorted(seen)
+        }
+        meta["videos"][video] = {"objects": objects}
+        (stage / META).write_text(json.dumps(meta, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        footage.confirm(read_masks(stage, video), root / "Annotations" / video)
+        if {one.number: list(one.frames) for one in read_objects(stage, video)} != seen:
+            raise UserError(f"{root / META} was written but tells otherwise of {video}.")
+        publish([(stage / part, root / part) for part in (*parts, Path(META))], stage)
+    return footage.count
+
+
+def read_objects(root: Path, video: str) -> tuple[VosObject, ...]:
+    """The objects of a video, by number.
+
+    Raises:
+        UserError: `meta.json` cannot be read, or does not know the video.
+    """
+    videos = _read_meta(root / META)["videos"]
+    try:
+        objects = [
+            VosObject(int(key), str(one.get("category", "")), tuple(int(index) for index in one["frames"]))
+            for key, one in videos[video]["objects"].items()
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{root / META} tells nothing useful of a video {video}.") from error
+    return tuple(sorted(objects, key=lambda one: one.number))
+
+
+def read_masks(root: Path, video: str) -> Iterator[LabelMap]:
+    """The masks of a video in order: (H, W) uint8.
+
+    Raises:
+        UserError: there is none, or one cannot be read.
+    """
+    return (read_label_map(path) for path in mask_files(root / "Annotations" / video))
+
+
+def _fill(stage: Path, video: str, footage: Footage) -> dict[int, list[int]]:
+    """Write frames and masks; returns the frames in which each instance is seen."""
+    pictures, masks = (stage / part for part in YOUTUBE_VOS.parts(video))
+    pictures.mkdir(parents=True)
+    masks.mkdir(parents=True)
+    seen: dict[int, list[int]] = {}
+    for index, frame, labels in footage:
+        write_frame(pictures / frame_name(index, ".jpg"), frame)
+        write_mask(masks / frame_name(index, ".png"), labels)
+        for number in np.unique(labels[labels > 0]).tolist():
+            seen.setdefault(number, []).append(index)
+    return seen
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {reason(error)}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON.") from error
+    if not isinstance(meta, dict) or not isinstance(meta.get("videos"), dict):
+        raise UserError(f"{path} is not the meta.json of a YouTube-VOS data set.")
+    return meta
