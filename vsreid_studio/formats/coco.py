@@ -1,0 +1,123 @@
+"""Data sets in COCO layout: each frame an image, each mask an annotation in run lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..engine.types import Frame, LabelMap
+from ..errors import UserError
+from .atomic import publish, refuse_existing, staging
+from .catalogue import COCO
+from .coco_json import box_of, categories_json, encoded, lengths_of, read_coco, write_coco
+from .davis import check_name, frame_name
+from .footage import Footage
+from .names import categories, name_of
+from .pictures import write_frame
+from .rle import label_map, run_lengths
+
+
+def export_coco(
+    root: Path,
+    sequence: str,
+    frames: Iterable[Frame],
+    label_maps: Iterable[LabelMap],
+    names: Mapping[int, str],
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Write `images/SEQUENCE/00000.jpg` on and `annotations/instances_SEQUENCE.json`, and read them back.
+
+    An image's id is its frame's number; an annotation has besides COCO's fields an `instance_id`. Instances
+    of one name share a category. The frames in which nothing is seen are images without annotations.
+
+    Args:
+        root: of the data set; created when missing.
+        sequence: a name without spaces.
+        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        names: of instances, by number.
+        overwrite: replace the sequence if it is there.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
+            was written reads differently. What was there is then there still.
+    """
+    check_name(sequence)
+    pictures, listing = COCO.parts(sequence)
+    refuse_existing([root / pictures], overwrite, [root / listing])
+    with staging(root) as stage:
+        footage = Footage(sequence, frames, label_maps)
+        for part in (stage / pictures, stage / listing.parent):
+            part.mkdir(parents=True)
+        found: list[dict[int, list[int]]] = []
+        for index, frame, labels in footage:
+            write_frame(stage / pictures / frame_name(index, ".jpg"), frame)
+            found.append(run_lengths(labels))
+        write_coco(stage / listing, _document(footage, found, names))
+        footage.confirm(read_coco_masks(stage / listing), root / listing)
+        publish([(stage / part, root / part) for part in (pictures, listing)], stage)
+    return footage.count
+
+
+def read_coco_masks(path: Path) -> Iterator[LabelMap]:
+    """The label map of every image, by ascending id: (height, width) uint8.
+
+    The number in it is the annotation's `instance_id`, or its place among those of its image, from 1, in
+    files that others made.
+
+    Raises:
+        UserError: the file cannot be read, is no COCO instances file, or has overlapping masks.
+    """
+    document = read_coco(path, ("images", "annotations"))
+    marks: dict[int, list[Any]] = {}
+    try:
+        for mark in document["annotations"]:
+            marks.setdefault(mark["image_id"], []).append(mark)
+        for image in sorted(document["images"], key=lambda it: it["id"]):
+            height, width = int(image["height"]), int(image["width"])
+            numbered = enumerate(marks.get(image["id"], ()), 1)
+            masks = [(it.get("instance_id", place), lengths_of(it["segmentation"])) for place, it in numbered]
+            yield label_map(masks, height, width)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not a COCO instances file with masks in run lengths.") from error
+
+
+def _document(
+    footage: Footage, found: list[dict[int, list[int]]], names: Mapping[int, str]
+) -> dict[str, Any]:
+    kinds = categories(names, (number for marks in found for number in marks))
+    height, width = footage.height, footage.width
+    annotations: list[dict[str, Any]] = []
+    for index, marks in enumerate(found):
+        for number, lengths in marks.items():
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": index,
+                    "category_id": kinds[name_of(names, number)],
+                    "instance_id": number,
+                    "segmentation": encoded(lengths, height, width),
+                    "area": sum(lengths[1::2]),
+                    "bbox": box_of(lengths, height),
+                    "iscrowd": 0,
+                }
+            )
+    return {
+        "info": {"description": f"{footage.name}, exported by vsreid-studio"},
+        "licenses": [],
+        "images": [
+            {
+                "id": index,
+                "file_name": f"{footage.name}/{frame_name(index, '.jpg')}",
+                "height": height,
+                "width": width,
+            }
+            for index in range(footage.count)
+        ],
+        "annotations": annotations,
+        "categories": categories_json(kinds),
+    }

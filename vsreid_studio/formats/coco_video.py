@@ -1,0 +1,131 @@
+"""Data sets in YouTube-VIS layout (COCO for video): each instance one track of masks in run lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..engine.types import Frame, LabelMap
+from ..errors import UserError
+from .atomic import publish, refuse_existing, staging
+from .catalogue import COCO_VIDEO
+from .coco_json import box_of, categories_json, encoded, lengths_of, read_coco, write_coco
+from .davis import check_name, frame_name
+from .footage import Footage
+from .names import categories, name_of
+from .pictures import write_frame
+from .rle import label_map, run_lengths
+
+
+def export_coco_video(
+    root: Path,
+    sequence: str,
+    frames: Iterable[Frame],
+    label_maps: Iterable[LabelMap],
+    names: Mapping[int, str],
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Write `JPEGImages/SEQUENCE/00000.jpg` on and `instances_SEQUENCE.json`, and read them back.
+
+    The file holds one video. An annotation is a track: its id is the instance's number, and it has one
+    segmentation, box and area a frame, null where the instance is not seen. An instance that is never seen
+    has no track. Instances of one name share a category.
+
+    Args:
+        root: of the data set; created when missing.
+        sequence: a name without spaces.
+        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        names: of instances, by number.
+        overwrite: replace the sequence if it is there.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
+            was written reads differently. What was there is then there still.
+    """
+    check_name(sequence)
+    pictures, listing = COCO_VIDEO.parts(sequence)
+    refuse_existing([root / pictures], overwrite, [root / listing])
+    with staging(root) as stage:
+        footage = Footage(sequence, frames, label_maps)
+        (stage / pictures).mkdir(parents=True)
+        found: list[dict[int, list[int]]] = []
+        for index, frame, labels in footage:
+            write_frame(stage / pictures / frame_name(index, ".jpg"), frame)
+            found.append(run_lengths(labels))
+        write_coco(stage / listing, _document(footage, found, names))
+        footage.confirm(read_coco_video(stage / listing), root / listing)
+        publish([(stage / part, root / part) for part in (pictures, listing)], stage)
+    return footage.count
+
+
+def read_coco_video(path: Path, video: int = 1) -> Iterator[LabelMap]:
+    """The label maps of one video of the file, in order: (height, width) uint8, ids of tracks as numbers.
+
+    Args:
+        video: its id.
+
+    Raises:
+        UserError: the file cannot be read, is not of this kind, has no such video or overlapping masks.
+    """
+    document = read_coco(path, ("videos", "annotations"))
+    try:
+        wanted = next((it for it in document["videos"] if it["id"] == video), None)
+        if wanted is None:
+            raise UserError(f"{path} has no video {video}.")
+        tracks = [it for it in document["annotations"] if it["video_id"] == video]
+        for index in range(len(wanted["file_names"])):
+            there = [(it["id"], it["segmentations"][index]) for it in tracks]
+            masks = [(number, lengths_of(mask)) for number, mask in there if mask is not None]
+            yield label_map(masks, int(wanted["height"]), int(wanted["width"]))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not a YouTube-VIS file with masks in run lengths.") from error
+
+
+def _document(
+    footage: Footage, found: list[dict[int, list[int]]], names: Mapping[int, str]
+) -> dict[str, Any]:
+    seen = sorted({number for marks in found for number in marks})
+    kinds = categories(names, seen)
+    return {
+        "info": {"description": f"{footage.name}, exported by vsreid-studio"},
+        "licenses": [],
+        "videos": [
+            {
+                "id": 1,
+                "height": footage.height,
+                "width": footage.width,
+                "length": footage.count,
+                "file_names": [
+                    f"{footage.name}/{frame_name(index, '.jpg')}" for index in range(footage.count)
+                ],
+            }
+        ],
+        "annotations": [
+            {
+                "id": number,
+                "video_id": 1,
+                "category_id": kinds[name_of(names, number)],
+                "iscrowd": 0,
+                "height": footage.height,
+                "width": footage.width,
+                "length": footage.count,
+                **_track([marks.get(number) for marks in found], footage.height, footage.width),
+            }
+            for number in seen
+        ],
+        "categories": categories_json(kinds),
+    }
+
+
+def _track(masks: list[list[int] | None], height: int, width: int) -> dict[str, list[Any]]:
+    """A list over the frames for each thing that COCO tells of a mask."""
+    return {
+        "segmentations": [None if it is None else encoded(it, height, width) for it in masks],
+        "bboxes": [None if it is None else box_of(it, height) for it in masks],
+        "areas": [None if it is None else sum(it[1::2]) for it in masks],
+    }
