@@ -1,0 +1,129 @@
+"""Masks as MOTS text (KITTI MOTS): a line for each mask, `frame id class height width rle`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ..engine.types import MAX_INSTANCE, Frame, LabelMap
+from ..errors import UserError
+from .atomic import publish, reason, refuse_existing, staging
+from .catalogue import MOTS
+from .davis import check_name
+from .footage import Footage
+from .names import categories, name_of
+from .rle import compressed, expanded, label_map, run_lengths
+
+_CLASS = 1000
+"""An object's id is its class times this plus its instance number, as in KITTI MOTS."""
+
+
+def export_mots(
+    root: Path,
+    sequence: str,
+    frames: Iterable[Frame],
+    label_maps: Iterable[LabelMap],
+    names: Mapping[int, str],
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Write `SEQUENCE.txt` and the names of its classes, `SEQUENCE.labels.txt`, and read them back.
+
+    Frames are numbered from 0, classes from 1 in the order of the lines of the second file; instances of one
+    name share a class. An id modulo 1000 is the instance's number. Lines come by frame, then by instance.
+
+    Args:
+        root: the folder; created when missing.
+        sequence: a name without spaces.
+        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        names: of instances, by number.
+        overwrite: replace the files if they are there.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: a file is there, frames and masks do not match, something cannot be written, or what was
+            written reads differently. What was there is then there still.
+    """
+    check_name(sequence)
+    text, listing = MOTS.parts(sequence)
+    refuse_existing([], overwrite, [root / text, root / listing])
+    with staging(root) as stage:
+        footage = Footage(sequence, frames, label_maps)
+        found = [run_lengths(labels) for _, _, labels in footage]
+        kinds = categories(names, (number for marks in found for number in marks))
+        (stage / text).write_text("".join(_lines(footage, found, names, kinds)), encoding="ascii")
+        (stage / listing).write_text("".join(f"{kind}\n" for kind in kinds), encoding="utf-8")
+        written = read_mots(stage / text, footage.height, footage.width, footage.count)
+        footage.confirm(written, root / text)
+        if read_labels(stage / listing) != tuple(kinds):
+            raise UserError(f"{root / listing} was written but reads back differently.")
+        publish([(stage / part, root / part) for part in (text, listing)], stage)
+    return footage.count
+
+
+def read_mots(path: Path, height: int, width: int, length: int) -> Iterator[LabelMap]:
+    """The label maps of a file of MOTS text, in order: (height, width) uint8, ids modulo 1000 as numbers.
+
+    Args:
+        height, width, length: of the video, as the text tells nothing of frames without masks.
+
+    Raises:
+        UserError: the file cannot be read, a line is broken, of another size or of a frame out of the video,
+            or masks overlap.
+    """
+    masks: dict[int, list[tuple[int, list[int]]]] = {}
+    for place, line in enumerate(_read(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        frame, number, size, lengths = _parsed(path, place, line)
+        if size != (height, width) or not 0 <= frame < length:
+            raise UserError(f"Line {place} of {path} is of another size, or of a frame out of the video.")
+        masks.setdefault(frame, []).append((number, lengths))
+    for frame in range(length):
+        yield label_map(masks.get(frame, ()), height, width)
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """The names of the classes, from class 1 on.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    return tuple(_read(path).split("\n")[:-1])
+
+
+def _lines(
+    footage: Footage,
+    found: list[dict[int, list[int]]],
+    names: Mapping[int, str],
+    kinds: Mapping[str, int],
+) -> Iterator[str]:
+    for frame, marks in enumerate(found):
+        for number, lengths in marks.items():
+            kind = kinds[name_of(names, number)]
+            size = f"{footage.height} {footage.width}"
+            yield f"{frame} {kind * _CLASS + number} {kind} {size} {compressed(lengths)}\n"
+
+
+def _parsed(path: Path, place: int, line: str) -> tuple[int, int, tuple[int, int], list[int]]:
+    """Frame, instance, (height, width) and run lengths of a line."""
+    try:
+        frame, identity, _, height, width = (int(word) for word in line.split()[:5])
+        (text,) = line.split()[5:]
+    except ValueError as error:
+        raise UserError(f"Line {place} of {path} is not 'frame id class height width rle'.") from error
+    number = identity % _CLASS
+    if not 1 <= number <= MAX_INSTANCE:
+        raise UserError(f"Line {place} of {path} has the id {identity}, which is of no instance.")
+    return frame, number, (height, width), expanded(text)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {reason(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file.") from error
