@@ -1,0 +1,80 @@
+"""One call that writes any of the formats of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import cast
+
+from ..engine.types import Frame, LabelMap
+from . import catalogue
+from .catalogue import ExportRequest
+from .coco import export_coco
+from .coco_video import export_coco_video
+from .cutouts import export_cutouts
+from .davis import Resolution, export_davis
+from .mots import export_mots
+from .overlay import SUFFIX, write_overlay
+from .painting import Paint
+from .youtube_vos import export_youtube_vos
+
+_NAMED = {
+    catalogue.YOUTUBE_VOS.key: export_youtube_vos,
+    catalogue.COCO.key: export_coco,
+    catalogue.COCO_VIDEO.key: export_coco_video,
+    catalogue.MOTS.key: export_mots,
+    catalogue.CUTOUTS.key: export_cutouts,
+}
+"""The writers that take names of instances and nothing special."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What is exported.
+
+    Attributes:
+        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        names: of instances, by number.
+        paint: how an overlay video shows them.
+        rate: frames per second of an overlay video, None for its default.
+    """
+
+    frames: Iterable[Frame]
+    label_maps: Iterable[LabelMap]
+    names: Mapping[int, str] = field(default_factory=dict)
+    paint: Paint = field(default_factory=Paint)
+    rate: Fraction | None = None
+
+
+def export(request: ExportRequest, material: Material) -> int:
+    """Write what is asked for, and read it back.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: it is there already, something cannot be written, or the material is unfit; what was there
+            is then there still.
+        ValueError: the request names a format that does not exist.
+    """
+    folder, sequence = request.folder, request.sequence
+    frames, labels, names = material.frames, material.label_maps, material.names
+    if (write := _NAMED.get(request.format_key)) is not None:
+        return write(folder, sequence, frames, labels, names, overwrite=request.overwrite)
+    if request.format_key == catalogue.DAVIS.key:
+        return export_davis(
+            folder,
+            sequence,
+            frames,
+            labels,
+            cast(tuple[Resolution, ...], request.resolutions),
+            image_set=request.image_set,
+            overwrite=request.overwrite,
+        )
+    if request.format_key == catalogue.OVERLAY.key:
+        path = folder / f"{sequence}{SUFFIX}"
+        return write_overlay(
+            path, frames, labels, material.paint, rate=material.rate, overwrite=request.overwrite
+        )
+    raise ValueError(f"there is no format {request.format_key!r}")
