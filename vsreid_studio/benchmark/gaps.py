@@ -1,16 +1,20 @@
-"""Scores before, inside and after the frames in which an instance is hidden."""
+"""Scores before, inside and after the frames in which an instance is hidden, and what was found again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from ..errors import UserError
-from ..evaluation import evaluate
+from ..evaluation import InstanceScore, evaluate
+from .proposals import Accepted, judge_accepted
 from .types import Gap
+
+FOUND = 0.5
+"""An instance counts as found again when its J, averaged over the frames after the gap, exceeds this."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,8 @@ class GapScore:
 
     Attributes:
         clip: its name.
-        before, after: over the frames before and after the gap in which the instance is to be seen.
+        before, after: over the frames before and after the gap in which the instance is to be seen, by the
+            official rules without the first and the last one of the clip.
         inside: over the gap: the share of frames whose map is empty, as it should be.
     """
 
@@ -27,6 +32,33 @@ class GapScore:
     before: float
     inside: float
     after: float
+
+    @property
+    def found(self) -> bool:
+        """Whether the instance was found again: its J after the gap is above `FOUND`."""
+        return self.after > FOUND
+
+
+@dataclass(frozen=True)
+class GapSummary:
+    """Of all gaps, each of which counts alike.
+
+    Attributes:
+        before, inside, after: means.
+        found: the share of gaps after which the instance was found again.
+        accepted: what was accepted without being right, None where no result tells of proposals.
+    """
+
+    before: float
+    inside: float
+    after: float
+    found: float
+    accepted: Accepted | None
+
+    @property
+    def kept(self) -> float:
+        """J after the gap as a share of J before it; 0 when there was nothing before."""
+        return self.after / self.before if self.before else 0.0
 
 
 def read_gaps(clips: Path) -> dict[str, list[Gap]]:
@@ -43,38 +75,81 @@ def read_gaps(clips: Path) -> dict[str, list[Gap]]:
         raise UserError(f"{path} is missing or damaged: make the clips with make-clips.") from error
 
 
-def score_gaps(clips: Path, results: Path) -> list[GapScore]:
+def score_gaps(clips: Path, results: Path) -> tuple[list[GapScore], dict[str, Accepted | None]]:
     """Score results on clips with gaps; clips without a gap are left out.
 
     Args:
         clips: a folder written by `write_benchmark`.
         results: a folder of masks for each clip.
 
+    Returns:
+        the scores, and of each clip what `judge_accepted` finds in its provenance.
+
     Raises:
         UserError: something is missing or unfit.
     """
-    gaps = {name: found for name, found in read_gaps(clips).items() if found}
-    report = evaluate(clips / "Annotations" / "480p", results, sorted(gaps))
-    scores = []
-    for name, found in sorted(gaps.items()):
-        for gap in found:
-            score = report.sequences[name][gap.instance]
-            numbers = [int(frame.rpartition("/")[2]) for frame in score.frames]
-            before = [j for n, j in zip(numbers, score.j_series, strict=True) if n < gap.first]
-            inside = [j for n, j in zip(numbers, score.j_series, strict=True) if gap.first <= n <= gap.last]
-            after = [j for n, j in zip(numbers, score.j_series, strict=True) if n > gap.last]
-            if before and inside and after:
-                scores.append(GapScore(name, fmean(before), fmean(inside), fmean(after)))
+    gaps = {name: found for name, found in sorted(read_gaps(clips).items()) if found}
+    truth = clips / "Annotations" / "480p"
+    report = evaluate(truth, results, list(gaps))
+    scores = [one for name in gaps for one in around_gaps(name, gaps[name], report.sequences[name])]
     if not scores:
         raise UserError(f"No clip in {clips} has a gap with frames before and after it.")
-    return scores
+    return scores, {name: judge_accepted(truth / name, results / name) for name in gaps}
 
 
-def table(scores: Sequence[GapScore]) -> str:
-    """The scores and their means, in columns."""
+def around_gaps(clip: str, gaps: Sequence[Gap], scores: Mapping[int, InstanceScore]) -> Iterator[GapScore]:
+    """The score of each gap that has frames before and after it.
+
+    Args:
+        scores: of the clip, by instance.
+    """
+    for gap in gaps:
+        score = scores[gap.instance]
+        frames = [int(name.rpartition("/")[2]) for name in score.frames]
+        j = dict(zip(frames, score.j_series, strict=True))
+        hidden = {n for other in gaps if other.instance == gap.instance for n in frames_of(other)}
+        before = [value for n, value in j.items() if n < gap.first and n not in hidden]
+        inside = [value for n, value in j.items() if n in frames_of(gap)]
+        after = [value for n, value in j.items() if n > gap.last and n not in hidden]
+        if before and inside and after:
+            yield GapScore(clip, fmean(before), fmean(inside), fmean(after))
+
+
+def frames_of(gap: Gap) -> range:
+    """The frames of a gap."""
+    return range(gap.first, gap.last + 1)
+
+
+def summary(scores: Sequence[GapScore], accepted: Iterable[Accepted | None]) -> GapSummary:
+    """The means of one score or more."""
+    parts = (fmean(getattr(score, part) for score in scores) for part in ("before", "inside", "after"))
+    before, inside, after = parts
+    found = fmean(score.found for score in scores)
+    return GapSummary(before, inside, after, found, Accepted.total(accepted))
+
+
+def table(scores: Sequence[GapScore], accepted: Mapping[str, Accepted | None]) -> str:
+    """The scores and their means, in columns; then found again and wrong proposals in a line each."""
     width = max(len(score.clip) for score in scores)
-    lines = [f"{'clip':<{width}}   before   inside    after"]
-    lines += [f"{s.clip:<{width}} {s.before:8.4f} {s.inside:8.4f} {s.after:8.4f}" for s in scores]
-    means = [fmean(getattr(score, part) for score in scores) for part in ("before", "inside", "after")]
-    lines += ["-" * len(lines[0]), f"{'mean':<{width}} " + " ".join(f"{mean:8.4f}" for mean in means)]
+    whole = summary(scores, accepted.values())
+    lines = [f"{'clip':<{width}}   before   inside    after  found  accepted  wrong"]
+    for one in scores:
+        told = accepted.get(one.clip)
+        counts = f"{told.all:9d} {told.wrong:6d}" if told else f"{'-':>9} {'-':>6}"
+        figures = f"{one.before:8.4f} {one.inside:8.4f} {one.after:8.4f}"
+        lines.append(f"{one.clip:<{width}} {figures} {'yes' if one.found else 'no':>6} {counts}")
+    means = f"{whole.before:8.4f} {whole.inside:8.4f} {whole.after:8.4f}"
+    lines += ["-" * len(lines[0]), f"{'mean':<{width}} {means}", *_sentences(scores, whole)]
     return "\n".join(lines) + "\n"
+
+
+def _sentences(scores: Sequence[GapScore], whole: GapSummary) -> list[str]:
+    found = sum(score.found for score in scores)
+    lines = [
+        f"J after the gap is {whole.kept:.3f} of J before it.",
+        f"Lost instances found again: {found} of {len(scores)} ({whole.found:.3f}).",
+    ]
+    if whole.accepted is not None:
+        share = f" ({whole.accepted.share:.3f})" if whole.accepted.share is not None else ""
+        lines.append(f"Wrong proposals accepted: {whole.accepted.wrong} of {whole.accepted.all}{share}.")
+    return lines

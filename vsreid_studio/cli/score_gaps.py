@@ -16,7 +16,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="score masks of clips with hidden objects: J before, inside and after the gap",
         description=(
             "Score masks of the clips that make-clips hidden has made. Inside the gap the truth is empty, so "
-            "J is the share of frames without a mask."
+            "J is the share of frames without a mask. An instance counts as found again when its mean J "
+            "after the gap exceeds 0.5. Where the results have a provenance.json, accepted proposals are "
+            "judged: one is wrong when the recovered mask has an IoU below 0.5 with the truth in its frame."
         ),
     )
     parser.add_argument("--clips", type=Path, required=True, metavar="DIR", help="what make-clips wrote")
@@ -32,11 +34,17 @@ def run(args: argparse.Namespace) -> int:
         UserError: something to read is missing or unfit, or the file cannot be written.
     """
     # OpenCV: `--help` need not wait for it.
-    from ..benchmark.gaps import score_gaps, table  # noqa: PLC0415
+    from ..benchmark.gaps import score_gaps, summary, table  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
 
-    scores = score_gaps(args.clips, args.results)
-    sys.stdout.write(table(scores))
+    scores, accepted = score_gaps(args.clips, args.results)
+    sys.stdout.write(table(scores, accepted))
     if args.json:
-        write_text(args.json, json.dumps([asdict(score) for score in scores], indent=2) + "\n")
+        whole = summary(scores, accepted.values())
+        figures = {
+            "mean": {**asdict(whole), "kept": whole.kept},
+            "gaps": [{**asdict(score), "found": score.found} for score in scores],
+            "accepted": {name: told and asdict(told) for name, told in accepted.items()},
+        }
+        write_text(args.json, json.dumps(figures, indent=2) + "\n")
     return 0
