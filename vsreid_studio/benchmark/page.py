@@ -1,0 +1,213 @@
+"""The page of tables, in Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from ..evaluation import Report
+from .figures import Example
+from .gaps import GapSummary
+from .proposals import Accepted
+from .published import Published
+
+BEGIN = "<!-- what fails: written by hand, kept when this page is made anew -->"
+END = "<!-- end of what fails -->"
+_UNWRITTEN = "Nobody has written yet what fails, and why."
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of the page.
+
+    Attributes:
+        link: its path, seen from the page.
+        example: what it shows.
+    """
+
+    link: str
+    example: Example
+
+
+@dataclass
+class Line:
+    """What is known of one row of Table 1.
+
+    Attributes:
+        title: of the row.
+        seconds: a frame of one object, None where not measured.
+        frames, pairs: scores on the set itself and on crossing pairs; None where not all is computed.
+        hidden: around the gaps of the clips with hidden objects.
+        accepted: proposals accepted on the set itself.
+        missing: why the row cannot be had; empty for one that can.
+        compared: whether it is listed beside published methods.
+    """
+
+    title: str
+    seconds: float | None = None
+    frames: Report | None = None
+    pairs: Report | None = None
+    hidden: GapSummary | None = None
+    accepted: Accepted | None = None
+    missing: str = ""
+    compared: bool = True
+
+
+@dataclass
+class Page:
+    """All that the page tells.
+
+    Attributes:
+        command: what makes it.
+        image_set: name of the set, with `sequences`, its number of sequences, and `length` of frames.
+        machine: on what the time was taken.
+        lines: rows of Table 1.
+        published: other methods on the same frames.
+        pictures: groups of figures by title.
+        by_hand: the paragraph on what fails.
+    """
+
+    command: str
+    image_set: str
+    sequences: Sequence[str]
+    machine: str
+    lines: Sequence[Line]
+    published: Sequence[Published] = ()
+    pictures: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
+    by_hand: str = _UNWRITTEN
+
+
+def kept_text(old_page: str) -> str:
+    """The paragraph on what fails, of an earlier page; a stand-in where there is none."""
+    found = re.search(re.escape(BEGIN) + r"\n(.*?)\n?" + re.escape(END), old_page, re.DOTALL)
+    return (found.group(1).strip() if found else "") or _UNWRITTEN
+
+
+def render(page: Page) -> str:
+    """The whole page."""
+    parts = [
+        "# Accuracy",
+        f"Made by `{page.command}`; do not edit it but between the marks below 'What fails'. J and F by the "
+        "official rules of DAVIS (the first and the last frame of a sequence do not count), means over "
+        "instances. Everything is automatic: the first mask is given, nobody looks at what follows.",
+        f"## Table 1: what each part brings, on {page.image_set}",
+        f"{len(page.sequences)} sequences. {page.machine}",
+        _parts_table(page.lines),
+        *_absent(page.lines),
+        "## Lost and crossing objects",
+        "Clips made of the same sequences, truth exact to the pixel. *Hidden*: a panel hides the object for "
+        "a while; J before, inside (the share of frames whose map is rightly empty) and after the gap, and "
+        "the last as a share of the first. *Found again*: J after the gap is above .5. *Wrong accepted*: of "
+        "all accepted proposals, those whose recovered mask has an IoU below .5 with the truth in that frame "
+        "(in brackets: how many). *Pairs*: two objects cross and hide each other.",
+        _lost_table(page.lines),
+        f"## Table 2: beside published methods, on {page.image_set}",
+        _published_table(page.lines, page.published),
+        "## Sequence by sequence",
+        _sequence_table(page.lines, page.sequences),
+        "## What fails",
+        f"{BEGIN}\n{page.by_hand}\n{END}",
+        *_picture_parts(page.pictures),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _parts_table(lines: Iterable[Line]) -> str:
+    body = []
+    for line in lines:
+        if not line.missing:
+            ms = "–" if line.seconds is None else f"{line.seconds * 1e3:.0f}"
+            body.append([line.title, *_jf(line.frames), ms, _share(line.accepted)])
+    return grid(["", "J", "F", "J&F", "ms a frame", "wrong accepted"], body)
+
+
+def _absent(lines: Iterable[Line]) -> list[str]:
+    return [f"No row '{line.title}': {line.missing}." for line in lines if line.missing]
+
+
+def _lost_table(lines: Iterable[Line]) -> str:
+    heads = ["", "before", "inside", "after", "after / before", "found again", "wrong accepted", "pairs J&F"]
+    body = []
+    for line in lines:
+        if line.missing:
+            continue
+        gaps = line.hidden
+        told = ["–"] * 6
+        if gaps is not None:
+            told = [number(v) for v in (gaps.before, gaps.inside, gaps.after, gaps.kept, gaps.found)]
+            told.append(_share(gaps.accepted))
+        body.append([line.title, *told, _jf(line.pairs)[2]])
+    return grid(heads, body)
+
+
+def _published_table(lines: Iterable[Line], published: Sequence[Published]) -> str:
+    entries = [(one.both, [one.name, number(one.j), number(one.f), number(one.both)]) for one in published]
+    for line in lines:
+        if line.compared and line.frames is not None:
+            figures = line.frames.overall()
+            own = [f"**vsreid-studio, {line.title.removeprefix('→ ')}**", *_jf(line.frames)]
+            entries.append((figures["J&F"], own))
+    entries.sort(key=lambda entry: -entry[0])
+    return grid(["method", "J", "F", "J&F"], [row for _, row in entries])
+
+
+def _sequence_table(lines: Iterable[Line], sequences: Sequence[str]) -> str:
+    """J&F by sequence and row."""
+    known = [(line.title, line.frames) for line in lines if line.frames is not None]
+    if not known:
+        return "Nothing is computed yet."
+    body = [
+        [name, *(number(report.sequence(name).get("J&F")) for _, report in known)]
+        for name in sorted(sequences)
+    ]
+    return "J&F.\n\n" + grid(["", *(title for title, _ in known)], body)
+
+
+def _picture_parts(pictures: Mapping[str, Sequence[Figure]]) -> list[str]:
+    if not any(pictures.values()):
+        return []
+    parts = [
+        "## Pictures",
+        "One frame a sequence; in colour what was found, the white line is the truth. Frames: DAVIS "
+        "(Perazzi et al., CVPR 2016), CC BY-NC 4.0.",
+    ]
+    for title, figures in pictures.items():
+        if figures:
+            shown = [f"![{one.example.sequence} {one.example.frame}]({one.link})" for one in figures]
+            told = [
+                f"{one.example.sequence} {one.example.frame}: J {number(one.example.j)}, "
+                f"F {number(one.example.f)}"
+                for one in figures
+            ]
+            parts += [f"### {title}", grid(shown, [told])]
+    return parts
+
+
+def grid(heads: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, its first column to the left."""
+    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def number(value: float | None) -> str:
+    """A figure in [0, 1] with three decimals, the zero before the point left out; a dash for none."""
+    return "–" if value is None else f"{value:.3f}".removeprefix("0")
+
+
+def mean(values: Iterable[float]) -> float | None:
+    """The mean, None of nothing."""
+    listed = list(values)
+    return fmean(listed) if listed else None
+
+
+def _jf(report: Report | None) -> list[str]:
+    figures = report.overall() if report is not None else {}
+    return [number(figures.get(name)) for name in ("J", "F", "J&F")]
+
+
+def _share(accepted: Accepted | None) -> str:
+    if accepted is None or accepted.share is None:
+        return "–"
+    return f"{number(accepted.share)} ({accepted.wrong} of {accepted.all})"

@@ -1,0 +1,170 @@
+"""The runs behind the tables: which there are, where their masks are kept, and what they come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..benchmark.clips import write_benchmark
+from ..benchmark.pace import pace
+from ..benchmark.rows import Row, UnknownSettingError, row_config
+from ..benchmark.scoring import Scored, score
+from ..config import Config
+from ..engine.reid import MemoryStore
+from ..engine.types import SoftMask
+from ..formats.atomic import writable_folder, write_text
+from ..formats.davis import DavisRoot
+from ..headless.engine import Engine, digest
+from ..headless.result import finished
+from ..headless.run import run_task
+from ..headless.task import Task, davis_tasks, inputs
+from .progress import Bar
+
+Kind: TypeAlias = Literal["frames", "hidden", "pairs"]
+KINDS: tuple[Kind, ...] = ("frames", "hidden", "pairs")
+
+_TIMED = 30
+"""Frames over which time is taken."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Sequences that a row is run on.
+
+    Attributes:
+        kind: the set itself, or clips made of it.
+        davis: where they are.
+        image_set: their names, as a set of it or a file.
+    """
+
+    kind: Kind
+    davis: DavisRoot
+    image_set: str
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Their names."""
+        return self.davis.sequences(self.image_set)
+
+    @property
+    def truth(self) -> Path:
+        """A folder of masks for each."""
+        return self.davis.annotations_folder("")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row that can be run.
+
+    Attributes:
+        row: of the table.
+        engine: with its settings.
+        work: the folder that keeps masks, scores and times of all rows.
+    """
+
+    row: Row
+    engine: Engine
+    work: Path
+
+    def results(self, data: DataSet) -> Path:
+        """Where its masks of a data set are."""
+        return self.work / data.kind / self.row.name
+
+    def tasks(self, data: DataSet) -> list[Task]:
+        """One for each sequence."""
+        return davis_tasks(data.davis, data.image_set, self.results(data))
+
+    def compute(self, data: DataSet) -> None:
+        """Make what masks are missing; those of other settings or weights are made anew."""
+        for task in self.tasks(data):
+            with Bar(f"{self.row.name}, {task.name}") as bar:
+                run_task(task, self.engine, overwrite=True, emit=bar)
+
+    def scored(self, data: DataSet) -> dict[str, Scored] | None:
+        """The scores of every sequence; None unless all masks are there, made with this very variant."""
+        tasks = self.tasks(data)
+        if not all(self._complete(task) for task in tasks):
+            return None
+        return {task.name: score(data.truth, task.output, task.name) for task in tasks}
+
+    def _complete(self, task: Task) -> bool:
+        if not task.folder.is_dir():
+            return False
+        with inputs(task, self.engine) as given:
+            return finished(task.folder, given.made_from, given.video.length)
+
+    def known_pace(self) -> float | None:
+        """Seconds a frame, as measured before with these settings and weights."""
+        kept = _paces(self.work).get(self.row.name, {})
+        return kept["seconds"] if kept.get("made_with") == digest(self.engine.settings) else None
+
+    def measure_pace(self, data: DataSet) -> None:
+        """Take the time on the set's first sequence and keep it."""
+        self.engine.load()
+        with inputs(self.tasks(data)[0], self.engine) as given:
+            video, labels = given.video, given.masks[0]
+            first = {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
+            seconds = pace(
+                lambda: (self.engine.propagation(video), self.engine.reid(video, MemoryStore())),
+                first,
+                self.engine.config,
+                min(_TIMED, video.length),
+            )
+        kept = _paces(self.work)
+        kept[self.row.name] = {"made_with": digest(self.engine.settings), "seconds": seconds}
+        write_text(_pace_file(writable_folder(self.work)), json.dumps(kept, indent=1) + "\n")
+
+
+def variants(
+    base: Config, weights: Path | None, work: Path, listed: Sequence[Row]
+) -> Iterator[tuple[Row, Variant | str]]:
+    """Each row with its variant, or with the setting that this version lacks for it.
+
+    Raises:
+        UserError: the device or the weights are not there.
+    """
+    for row in listed:
+        try:
+            config = row_config(base, listed, row)
+        except UnknownSettingError as error:
+            yield row, str(error)
+        else:
+            yield row, Variant(row, Engine(config, weights), work)
+
+
+def clips_of(
+    source: DataSet, kind: Literal["hidden", "pairs"], given: Path | None, work: Path, *, make: bool
+) -> DataSet | None:
+    """Clips of a set: those given, or those in the work folder.
+
+    Args:
+        make: make those in the work folder unless they are there.
+
+    Returns:
+        None where there are none.
+
+    Raises:
+        UserError: none can be made.
+    """
+    names = "\n".join(source.sequences)
+    folder = given or work / "clips" / f"{kind}-{digest(names)[:8]}"
+    if given is None and make and not folder.exists():
+        write_benchmark(source.davis.root, source.image_set, folder, kind)
+    return DataSet(kind, DavisRoot(folder), kind) if given or folder.exists() else None
+
+
+def _pace_file(work: Path) -> Path:
+    return work / "pace.json"
+
+
+def _paces(work: Path) -> dict[str, dict[str, Any]]:
+    try:
+        kept = json.loads(_pace_file(work).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}

@@ -1,0 +1,123 @@
+"""`vsreid-studio tables`: what each part of the method brings, and how it compares with published ones."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Config, load
+
+if TYPE_CHECKING:
+    from .table_runs import DataSet, Variant
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_KINDS = ("frames", "hidden", "pairs")
+_ROWS = ("full-image", "box", "flow-stream", "memory", "reid", "multi-scale", "adaptation")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to those of `vsreid-studio`."""
+    parser = subparsers.add_parser(
+        "tables",
+        help="measure accuracy row by row, and write a page of tables and pictures",
+        description=(
+            "Run the method on a set, on clips with hidden objects and on crossing pairs, once for each row "
+            "of the table, of which each adds one thing to the row before; score everything and write a page "
+            "in Markdown, with pictures of the best and the worst frames in a folder 'images' beside it. The "
+            "masks stay in the work folder: after Ctrl-C, or when weights change, the same command makes "
+            "only what is missing. What is written under 'What fails' in the page is kept."
+        ),
+    )
+    parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder")
+    parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.md", help="the page")
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="keeps masks and scores")
+    parser.add_argument("--published", type=Path, metavar="FILE.json", help="figures of other methods")
+    parser.add_argument("--hidden", type=Path, metavar="DIR", help="clips of make-clips hidden (else made)")
+    parser.add_argument("--pairs", type=Path, metavar="DIR", help="clips of make-clips pairs (else made)")
+    parser.add_argument(
+        "--rows",
+        nargs="+",
+        choices=_ROWS,
+        default=_ROWS,
+        metavar="ROW",
+        help=f"compute these only: {', '.join(_ROWS)}",
+    )
+    parser.add_argument(
+        "--on",
+        nargs="+",
+        choices=_KINDS,
+        default=_KINDS,
+        metavar="KIND",
+        help="compute frames, hidden or pairs only",
+    )
+    parser.add_argument(
+        "--adapt", type=float, default=15.0, metavar="S", help="adaptation of the last row (15)"
+    )
+    parser.add_argument(
+        "--timing",
+        choices=("missing", "again", "skip"),
+        default="missing",
+        help="take the time a frame where it is missing, of every row again, or not at all (missing)",
+    )
+    parser.add_argument("--as-is", action="store_true", help="run nothing, write the page of what is there")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings that no row touches")
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute what is missing and write the page.
+
+    Returns:
+        0, or 130 after Ctrl-C; the page is written in both cases.
+
+    Raises:
+        UserError: something to read is missing or unfit, or something cannot be written.
+    """
+    from ..benchmark.rows import rows  # noqa: PLC0415  (OpenCV, torch)
+    from .table_page import write_page  # noqa: PLC0415
+    from .table_runs import variants  # noqa: PLC0415
+
+    base = load(args.config) if args.config else Config()
+    found = list(variants(base, args.weights, args.work, rows(args.adapt)))
+    for row, variant in found:
+        if isinstance(variant, str):
+            sys.stderr.write(f"Row '{row.title}' is left out: this version has no setting {variant}.\n")
+    chosen = [v for row, v in found if not isinstance(v, str) and row.name in args.rows]
+    data = _data(args)
+    stopped = False
+    try:
+        _compute(args, chosen, data)
+    except KeyboardInterrupt:
+        stopped = True
+        sys.stderr.write("Stopped: the same command goes on from there.\n")
+    write_page(args.output, Path(args.image_set).stem, found, data, args.published)
+    sys.stdout.write(f"{args.output}\n")
+    return 130 if stopped else 0
+
+
+def _data(args: argparse.Namespace) -> list[DataSet]:
+    from ..formats.davis import DavisRoot  # noqa: PLC0415
+    from .table_runs import DataSet, clips_of  # noqa: PLC0415
+
+    source = DataSet("frames", DavisRoot(args.davis), args.image_set)
+    wanted = () if args.as_is else args.on
+    hidden = clips_of(source, "hidden", args.hidden, args.work, make="hidden" in wanted)
+    pairs = clips_of(source, "pairs", args.pairs, args.work, make="pairs" in wanted)
+    return [one for one in (source, hidden, pairs) if one is not None]
+
+
+def _compute(args: argparse.Namespace, chosen: list[Variant], data: list[DataSet]) -> None:
+    for variant in chosen:
+        if args.timing == "again" or (args.timing == "missing" and variant.known_pace() is None):
+            variant.measure_pace(data[0])
+    if args.as_is:
+        return
+    for one in data:
+        if one.kind in args.on:
+            for variant in chosen:
+                variant.compute(one)
