@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,13 @@ import pytest
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.video import open_video
+from vsreid_studio.formats.catalogue import FORMATS
+from vsreid_studio.formats.coco import read_coco_masks
+from vsreid_studio.formats.coco_video import read_coco_video
+from vsreid_studio.formats.cutouts import read_cutouts
 from vsreid_studio.formats.masks import read_label_map
+from vsreid_studio.formats.mots import read_mots
+from vsreid_studio.formats.youtube_vos import read_masks
 from vsreid_studio.project import Project, VideoRef
 
 
@@ -84,3 +92,41 @@ def test_an_overlay_video(project, tmp_path, capsys):
     assert "is there already" in capsys.readouterr().err
     assert call("export", project, "--format", "overlay", "--output", tmp_path / "shown") == 2
     assert "suffix .mp4" in capsys.readouterr().err
+
+
+READERS = {
+    "youtube-vos": lambda root: read_masks(root, "clip"),
+    "coco": lambda root: read_coco_masks(root / "annotations/instances_clip.json"),
+    "coco-video": lambda root: read_coco_video(root / "instances_clip.json"),
+    "mots": lambda root: read_mots(root / "clip.txt", 48, 80, 10),
+    "cutouts": lambda root: read_cutouts(root / "clip"),
+}
+
+
+@pytest.mark.parametrize("form", READERS)
+def test_the_other_forms_hold_the_same_masks(form, project, tmp_path, capsys):
+    options = ["--format", form, "--output", tmp_path / "set"]
+    assert call("export", project, *options) == 0
+    assert capsys.readouterr().out == f"10 frames of clip are in {tmp_path / 'set'}\n"
+    expected = [read_label_map(tmp_path / f"out/clip/{index:05d}.png") for index in range(10)]
+    assert all(map(np.array_equal, READERS[form](tmp_path / "set"), expected))
+    assert call("export", project, *options) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert call("export", project, *options, "--overwrite") == 0
+    assert call("export", project, *options, "--name", "a b") == 2
+    assert "cannot name a sequence" in capsys.readouterr().err
+
+
+def test_names_of_instances_become_categories(project, tmp_path):
+    with Project.open(project) as opened:
+        opened.set_instance(replace(opened.instances[1], name="Läuferin"))
+    assert call("export", project, "--format", "coco-video", "--output", tmp_path / "set") == 0
+    document = json.loads((tmp_path / "set/instances_clip.json").read_text(encoding="utf-8"))
+    assert document["categories"][0]["name"] == "Läuferin"
+
+
+def test_help_tells_of_every_form(capsys):
+    with pytest.raises(SystemExit):
+        call("export", "--help")
+    text = capsys.readouterr().out
+    assert all(f"\n  {form.key} " in text for form in FORMATS)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..formats.catalogue import DAVIS, FORMATS, OVERLAY, ExportRequest
 from .options import share
 
 if TYPE_CHECKING:
@@ -28,27 +29,32 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "export",
         help="write the masks of a project in another form",
-        description=(
-            "Add a project's frames and masks to a data set in DAVIS layout, new or old, "
-            "or write a video that shows the masks over the frames."
-        ),
+        description="Write a project's frames and masks in another form, and read back what was written.",
+        epilog="formats:\n" + "\n".join(f"  {it.key:<12} {it.title}: {it.summary}" for it in FORMATS),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("project", type=Path, metavar="FILE.vsreid", help="the project")
-    parser.add_argument("--format", choices=("davis", "overlay"), default="davis", help="the form (davis)")
+    parser.add_argument(
+        "--format",
+        choices=[it.key for it in FORMATS],
+        default=DAVIS.key,
+        metavar="FORMAT",
+        help="one of those below (davis)",
+    )
     parser.add_argument(
         "--output",
         type=Path,
         required=True,
         metavar="PATH",
-        help="the data set's folder, or for an overlay the video FILE.mp4",
+        help="the folder, of a data set new or old, or for an overlay the video FILE.mp4",
     )
+    parser.add_argument("--name", metavar="SEQUENCE", help="what to call it (as the video)")
     parser.add_argument("--video", type=Path, metavar="PATH", help="where the video is now, if it has moved")
     parser.add_argument("--overwrite", action="store_true", help="replace what is there by that name")
     davis = parser.add_argument_group("davis")
     davis.add_argument(
-        "--resolution", choices=("480p", "Full-Resolution", "both"), default="both", help="which sizes (both)"
+        "--resolution", choices=(*DAVIS.resolutions, "both"), default="both", help="which sizes (both)"
     )
-    davis.add_argument("--name", metavar="SEQUENCE", help="what to call it (as the video)")
     davis.add_argument("--set", default="val", dest="image_set", metavar="NAME", help="list it in (val)")
     overlay = parser.add_argument_group("overlay")
     overlay.add_argument("--opacity", type=share, default=0.45, metavar="X", help="of the masks (0.45)")
@@ -68,25 +74,26 @@ def run(args: argparse.Namespace) -> int:
     with Project.open(args.project) as project, open_video(args.video or project.locate_video()) as video:
         _same_video(project, video)
         _complete(project)
-        write = _overlay if args.format == "overlay" else _davis
+        write = _overlay if args.format == OVERLAY.key else _data_set
         sys.stdout.write(f"{write(args, project, video)}\n")
     return 0
 
 
-def _davis(args: argparse.Namespace, project: Project, video: Video) -> str:
+def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
     """Write, and tell what is where."""
-    from ..formats.davis import RESOLUTIONS, export_davis  # noqa: PLC0415
+    from ..formats.exports import Material, export  # noqa: PLC0415
 
     name = args.name or _fit_name(video.name)
-    count = export_davis(
+    request = ExportRequest(
+        args.format,
         args.output,
+        tuple(size for size in DAVIS.resolutions if args.resolution in {size, "both"}),
         name,
-        _frames(video),
-        _labels(project, video),
-        [size for size in RESOLUTIONS if args.resolution in {size, "both"}],
-        image_set=args.image_set,
-        overwrite=args.overwrite,
+        args.image_set,
+        args.overwrite,
     )
+    names = {number: one.name for number, one in project.instances.items()}
+    count = export(request, Material(_frames(video), _labels(project, video), names))
     return f"{count} frames of {name} are in {args.output}"
 
 
