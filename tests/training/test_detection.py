@@ -19,14 +19,14 @@ from vsreid_studio.training import loop
 from vsreid_studio.training.detection import recipe
 from vsreid_studio.training.detection.augment import SampleMaker, visible_boxes
 from vsreid_studio.training.detection.data import (
-    CocoScenes,
     Scene,
-    VocScenes,
     boxes_of,
     components,
+    scenes_of,
     training_groups,
 )
 from vsreid_studio.training.detection.partial import PartialHeads, PartialProposals, train_partially
+from vsreid_studio.training.public import Annotated
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -187,45 +187,10 @@ def test_nothing_to_train_on_is_told(tmp_path):
         training_groups(tmp_path)
 
 
-def test_coco_polygons_become_labels_with_the_smaller_on_top(tmp_path):
-    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((40, 60, 3), np.uint8))
-    square = [0, 0, 0, 30, 30, 30, 30, 0]
-    small = [5, 5, 5, 10, 10, 10, 10, 5]
-    marks = [
-        {"image_id": 1, "area": 25, "segmentation": [small], "iscrowd": 0},
-        {"image_id": 1, "area": 900, "segmentation": [square], "iscrowd": 0},
-        {"image_id": 2, "area": 900, "segmentation": {"counts": [], "size": []}, "iscrowd": 1},
-    ]
-    images = [
-        {"id": 1, "file_name": "a.jpg"},
-        {"id": 2, "file_name": "a.jpg"},
-        {"id": 3, "file_name": "b.jpg"},
-    ]
-    (tmp_path / "i.json").write_text(json.dumps({"images": images, "annotations": marks}))
-    scenes = CocoScenes(tmp_path, tmp_path / "i.json")
-    assert len(scenes) == 2
-    assert scenes[0].labels[7, 7] == 2 and scenes[0].labels[20, 20] == 1 and scenes[0].complete
-    assert not scenes[1].labels.any() and not scenes[1].complete
-    assert len(scenes[:2]) == 2
-
-
-def test_a_broken_annotation_file_is_told(tmp_path):
-    (tmp_path / "i.json").write_text("{}")
-    with pytest.raises(UserError, match="COCO"):
-        CocoScenes(tmp_path, tmp_path / "i.json")
-
-
-def test_voc_masks_are_read_without_void(tmp_path):
-    for part in ("JPEGImages", "SegmentationObject"):
-        (tmp_path / part).mkdir()
-    labels = np.zeros((20, 30), np.uint8)
-    labels[2:8, 2:8], labels[9, :] = 1, 255
-    Image.fromarray(labels).save(tmp_path / "SegmentationObject" / "x.png")
-    cv2.imwrite(str(tmp_path / "JPEGImages" / "x.jpg"), np.zeros((20, 30, 3), np.uint8))
-    scenes = VocScenes(tmp_path)
-    assert len(scenes) == 1 and np.unique(scenes[0].labels).tolist() == [0, 1]
-    with pytest.raises(UserError, match="Segmentation"):
-        VocScenes(tmp_path / "JPEGImages")
+def test_scenes_of_public_sets_are_shrunk():
+    frame, labels = picture(np.random.default_rng(0))
+    scene = scenes_of([Annotated(frame, labels, True)], short=32)[0]
+    assert scene.frame.shape == (32, 48, 3) and scene.labels.shape == (32, 48) and scene.complete
 
 
 def test_a_canvas_that_does_not_fit_the_strides_is_refused(data):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ...engine.nets.detector import SHORT_SIDE
 from ...engine.types import MAX_INSTANCE, Box, Frame, LabelMap
 from ...errors import UserError
 from ..clips import read_frame, read_labels, read_stills, split
+from ..lazy import Mapped
+from ..public import Annotated
 
 COMPLETE = frozenset({"coco"})
 """Folders of stills where nearly all objects are labelled; elsewhere one kind or a single one is."""
@@ -111,82 +110,6 @@ def training_groups(data: Path, step: int = 4) -> list[Sequence[Scene]]:
     return groups
 
 
-class CocoScenes(Sequence[Scene]):
-    """COCO pictures with their polygons as label maps, the smaller on top; decoded anew each time."""
-
-    def __init__(self, images: Path, annotations: Path) -> None:
-        """Read the annotation file.
-
-        Raises:
-            UserError: it cannot be read or is not a COCO instances file.
-        """
-        try:
-            content = json.loads(annotations.read_text(encoding="utf-8"))
-            self._marks: dict[int, list[dict[str, Any]]] = {}
-            for mark in content["annotations"]:
-                self._marks.setdefault(mark["image_id"], []).append(mark)
-            self._paths = [
-                (images / item["file_name"], item["id"])
-                for item in content["images"]
-                if item["id"] in self._marks
-            ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{annotations} is not a COCO instances file: {error}.") from error
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    @overload
-    def __getitem__(self, index: int) -> Scene: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Scene]: ...
-    def __getitem__(self, index: int | slice) -> Scene | list[Scene]:
-        """A picture, shrunk; it is incomplete where a crowd is labelled as one."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        path, key = self._paths[index]
-        frame = read_frame(path)
-        marks = sorted(self._marks[key], key=lambda mark: -float(mark.get("area", 0)))
-        single = [
-            mark for mark in marks if not mark.get("iscrowd") and isinstance(mark["segmentation"], list)
-        ]
-        labels = _fill_polygons(frame.shape[0], frame.shape[1], single[-MAX_INSTANCE:])
-        return Scene(*shrink(frame, labels, SHORT_SIDE), len(single) == len(marks))
-
-
-def _fill_polygons(height: int, width: int, marks: Sequence[dict[str, Any]]) -> LabelMap:
-    labels: NDArray[np.uint8] = np.zeros((height, width), np.uint8)
-    for number, mark in enumerate(marks, 1):
-        parts = [np.rint(np.reshape(part, (-1, 2))).astype(np.int32) for part in mark["segmentation"]]
-        cv2.fillPoly(labels, parts, (number,))
-    return labels
-
-
-class VocScenes(Sequence[Scene]):
-    """PASCAL VOC pictures that have a `SegmentationObject` mask; decoded anew each time."""
-
-    def __init__(self, root: Path) -> None:
-        """List the masks of a `VOC2012/` folder.
-
-        Raises:
-            UserError: there are none.
-        """
-        self._masks = sorted((root / "SegmentationObject").glob("*.png"))
-        self._images = root / "JPEGImages"
-        if not self._masks:
-            raise UserError(f"{root} holds no SegmentationObject/*.png.")
-
-    def __len__(self) -> int:
-        return len(self._masks)
-
-    @overload
-    def __getitem__(self, index: int) -> Scene: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Scene]: ...
-    def __getitem__(self, index: int | slice) -> Scene | list[Scene]:
-        """A picture, shrunk; VOC labels its twenty classes only."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        mask = self._masks[index]
-        frame = read_frame(self._images / f"{mask.stem}.jpg")
-        return Scene(*shrink(frame, read_labels(mask), SHORT_SIDE), False)
+def scenes_of(pictures: Sequence[Annotated], short: int = SHORT_SIDE) -> Sequence[Scene]:
+    """COCO's or VOC's pictures as scenes, shrunk to `short` pixels on the short side, made when needed."""
+    return Mapped(pictures, lambda it: Scene(*shrink(it.frame, it.labels, short), it.complete))

@@ -24,8 +24,9 @@ from ..backbone import imagenet_lite0
 from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..precision import float_depthwise
+from ..public import add_public_arguments, public_pictures
 from .augment import SampleMaker
-from .data import CocoScenes, Scene, VocScenes, boxes_of, read_sequences, training_groups
+from .data import Scene, boxes_of, read_sequences, scenes_of, training_groups
 from .partial import train_partially
 
 logger = logging.getLogger(__name__)
@@ -146,10 +147,7 @@ def train(args: Namespace) -> Path:
     """The whole run; returns the safetensors file it wrote."""
     torch.manual_seed(args.seed)
     groups = training_groups(Path(args.data))
-    if args.coco:
-        groups.append(CocoScenes(Path(args.coco[0]), Path(args.coco[1])))
-    if args.voc:
-        groups.append(VocScenes(Path(args.voc)))
+    groups += [scenes_of(pictures) for pictures in public_pictures(args)]
     logger.info("%d pictures", sum(len(group) for group in groups))
     maker = SampleMaker(groups, *args.canvas)
     network = prepared(load_file(args.init) if args.init else None, args.trust)
@@ -172,8 +170,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--data", required=True, help="folder with davis2016/ and stills/, e.g. ../shared/data"
     )
     parser.add_argument("--output", required=True, help="folder for the checkpoint, the log and the weights")
-    parser.add_argument("--coco", nargs=2, metavar=("IMAGES", "JSON"), help="also train on COCO instances")
-    parser.add_argument("--voc", metavar="FOLDER", help="also train on PASCAL VOC, e.g. VOCdevkit/VOC2012")
+    add_public_arguments(parser)
     parser.add_argument("--init", help="weights to go on from (safetensors); default: ImageNet")
     parser.add_argument("--measure", metavar="FILE", help="do not train, measure these weights")
     parser.add_argument("--steps", type=int, default=1500, help="optimizer steps (default: %(default)s)")
