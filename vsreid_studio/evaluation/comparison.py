@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.merge import merge
-from ..engine.types import SoftMask
+from ..engine.types import LabelMap, SoftMask
 from ..errors import UserError
 from ..formats.masks import numbered_pictures, read_label_map
 from .measures import boundary_f, jaccard
@@ -88,9 +88,24 @@ class Truth:
             UserError: the mask cannot be read, or has another size.
         """
         truth = _read(self.files[frame], height, width)
-        found = merge(masks, height, width)
-        pairs = ((truth == number, found == number) for number in range(1, self.instances + 1))
-        return np.array([(jaccard(true, own), boundary_f(true, own)) for true, own in pairs])
+        return frame_scores(truth, masks, range(1, self.instances + 1))
+
+
+def frame_scores(
+    truth: LabelMap, masks: Mapping[int, SoftMask], instances: Sequence[int]
+) -> NDArray[np.float64]:
+    """J and F of instances in one frame.
+
+    Args:
+        truth: (H, W) uint8.
+        masks: the frame's maps by instance number; all of them compete for pixels.
+
+    Returns:
+        (instances, 2) float64 in [0, 1].
+    """
+    found = merge(masks, *truth.shape)
+    pairs = ((truth == number, found == number) for number in instances)
+    return np.array([(jaccard(true, own), boundary_f(true, own)) for true, own in pairs])
 
 
 class Tally:

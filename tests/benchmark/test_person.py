@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vsreid_studio.benchmark.person import simulate
+from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, render
+from vsreid_studio.benchmark.session import Round, Session
+from vsreid_studio.config import Config
+from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
+from vsreid_studio.errors import UserError
+
+HEIGHT, WIDTH, LENGTH = 40, 90, 15
+CONFIG = Config()
+
+
+def square(x: int) -> NDArray[np.bool_]:
+    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    mask[10:30, x : x + 20] = True
+    return mask
+
+
+def moving(hidden: Sequence[int] = ()) -> list[NDArray[np.uint8]]:
+    """A square that moves by three pixels a frame."""
+    return [
+        (square(5 + 3 * n) if n not in hidden else np.zeros((HEIGHT, WIDTH), np.bool_)).astype(np.uint8)
+        for n in range(LENGTH)
+    ]
+
+
+@dataclass
+class Still:
+    """Propagation that takes everything to stand still; recovery that fills the box."""
+
+    gone: Sequence[int] = ()
+    targets: list[int] = field(default_factory=list)
+
+    def propagate(
+        self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
+    ) -> dict[int, Prediction]:
+        self.targets.append(target)
+        empty = SoftMask.empty()
+        masks = {k: empty if target in self.gone else annotation.mask(source, k) for k in instances}
+        return {k: Prediction(mask, 0.9) for k, mask in masks.items()}
+
+    def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+        full = np.zeros((HEIGHT, WIDTH), np.bool_)
+        full[box.slices] = True
+        return Prediction(SoftMask.from_dense(full), 0.9)
+
+
+@dataclass
+class Offers:
+    """One candidate in each of some frames, all alike."""
+
+    boxes: dict[int, tuple[int, int, int, int]]
+    described: int = 0
+
+    def candidates(self, frame: int) -> Candidates:
+        n = int(frame in self.boxes)
+        rows = np.array([self.boxes[frame]] if n else [], np.int32).reshape(-1, 4)
+        return Candidates(rows, np.ones(n, np.float32), np.zeros(n, np.bool_), np.ones((n, 1), np.float32))
+
+    def cached(self, frame: int) -> bool:
+        return True
+
+    def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
+        self.described += 1
+        return np.ones(1, np.float32)
+
+
+def test_worst_frame_is_corrected_and_only_what_is_nearer_computed() -> None:
+    propagation = Still()
+    session = simulate(moving(), propagation, None, CONFIG, limit=1)
+    first, second = session.rounds
+    assert (first.corrections, first.propagated) == (0, 0)
+    assert second.corrections == 1
+    assert second.both > first.both
+    # The first of the frames in which the square is off by so much that not even the boundaries meet.
+    worst = 8
+    computed = propagation.targets[LENGTH - 1 :]
+    assert computed == [*range(worst + 1, LENGTH), *range(worst - 1, worst // 2, -1)]
+    assert second.propagated == len(computed)
+
+
+def test_corrections_end_at_the_goal_or_the_limit() -> None:
+    whole = simulate(moving(), Still(), None, CONFIG)
+    assert whole.rounds[-1].both >= 0.95
+    assert all(one.both < 0.95 for one in whole.rounds[:-1])
+    assert [one.corrections for one in whole.rounds] == list(range(len(whole.rounds)))
+    assert whole.reached(0.9).corrections <= whole.reached(0.95).corrections
+    assert len(simulate(moving(), Still(), None, CONFIG, limit=3).rounds) == 4
+
+
+def test_nothing_to_do_for_an_object_that_stands_still() -> None:
+    session = simulate([square(5).astype(np.uint8)] * LENGTH, Still(), None, CONFIG)
+    assert len(session.rounds) == 1
+    assert session.reached(0.95) == session.rounds[0]
+
+
+def test_proposals_are_answered_by_the_truth() -> None:
+    hidden = range(6, 9)
+    truth = moving(hidden)
+    right = {n: (5 + 3 * n, 10, 25 + 3 * n, 30) for n in range(9, LENGTH)}
+    offers = Offers({**right, 7: (60, 10, 80, 30), 10: (0, 0, 9, 9)})
+    session = simulate(truth, Still(gone=hidden), offers, CONFIG, limit=0)
+    # While it is hidden, and in another place, nothing is right.
+    assert session.wrong == 2
+    assert session.proposals >= 4
+    assert (session.lost, session.found) == (1, 1)
+    assert simulate(truth, Still(gone=hidden), None, CONFIG, limit=0).found == 0
+
+
+def test_what_was_rejected_is_not_proposed_again_nor_described_twice() -> None:
+    offers = Offers({7: (0, 0, 9, 9)})
+    session = simulate(moving(), Still(), offers, CONFIG, limit=4)
+    assert (session.proposals, session.wrong) == (1, 1)
+    # The first mask and the corrections; the last one is not compared any more.
+    assert offers.described <= 5
+
+
+def test_absent_instances_are_drawn_as_absent() -> None:
+    truth = [square(5).astype(np.uint8)] * LENGTH
+    truth[7] = np.zeros((HEIGHT, WIDTH), np.uint8)
+    session = simulate(truth, Still(), None, replace(CONFIG), limit=5)
+    assert session.rounds[0].both < 0.95
+    assert session.rounds[1].both == 1
+
+
+def test_adaptation_is_called_before_each_run() -> None:
+    seen = []
+    simulate(moving(), Still(), None, CONFIG, limit=2, adapt=lambda a: seen.append(a.checkpoints(1)))
+    assert [len(checkpoints) for checkpoints in seen] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("truth", [[], moving()[:2], [np.zeros((4, 4), np.uint8)] * 5])
+def test_there_must_be_something_to_do(truth: list[NDArray[np.uint8]]) -> None:
+    with pytest.raises(UserError, match="3 frames"):
+        simulate(truth, Still(), None, CONFIG)
+
+
+def test_page_counts_what_is_not_reached_as_the_limit() -> None:
+    good = Session((Round(0, 0, 0.8, 0.8), Round(1, 7, 0.96, 0.96)), 3, 1, 1, 1)
+    poor = Session((Round(0, 0, 0.8, 0.8), Round(1, 9, 0.94, 0.90)), 0, 0, 0, 0)
+    assert from_plain(as_plain(good)) == good
+    assert (needed(good, 0.95, 20), needed(poor, 0.9, 20), needed(poor, 0.95, 20)) == (1, 1, 20)
+    page = render({"all parts": {"a": good, "b": poor}}, "val", 20)
+    cells = "| all parts | .800 | 1.0 | 2 of 2 | 8 | 10.5 | 1 of 2 | 8 | 3 | 1 | 1 of 1 |"
+    assert cells in page
+    assert "| b | .800 | 1 | 9 | – | – | .920 | 0 | 0 | – |" in page

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vsreid_studio import app
+from vsreid_studio.cli import sessions
+from vsreid_studio.config import Config
+
+
+def simulate(davis: Path, output: Path, *options: str) -> int:
+    given = ["--davis", str(davis), "--set", "both", "--output", str(output)]
+    return app.main(["simulate", *given, *options])
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "person.md"
+
+
+def test_page_and_figures(tiny_davis: Path, page: Path, calls: Any) -> None:
+    assert simulate(tiny_davis, page, "--limit", "2", "--compare") == 0
+    text = page.read_text()
+    for name in ("All parts", "Without memory", "Without re-identification"):
+        assert f"## {name}\n" in text
+    kept = json.loads(page.with_suffix(".json").read_text())["variants"]
+    gone = {name: one["sequences"]["gone"] for name, one in kept.items()}
+    assert (gone["all parts"]["lost"], gone["all parts"]["found"]) == (1, 1)
+    assert gone["without re-identification"]["found"] == 0
+    assert len(gone["all parts"]["rounds"]) == 3
+    # Candidates are looked for once, whatever the number of variants.
+    assert calls.detected <= 20
+
+
+def test_goes_on_where_it_was_stopped(
+    tiny_davis: Path, page: Path, calls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+    real = sessions.simulate
+
+    def stop_at_second(*given: Any, **options: Any) -> Any:
+        if done:
+            raise KeyboardInterrupt
+        done.append(1)
+        return real(*given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions, "simulate", stop_at_second)
+        assert simulate(tiny_davis, page, "--limit", "1") == 130
+    assert "| gone |" in page.read_text()
+    calls.propagated.clear()
+    monkeypatch.setattr(sessions, "read_label_map", lambda path: _only(path, "there", real_read))
+    assert simulate(tiny_davis, page, "--limit", "1") == 0
+    assert "| there |" in page.read_text()
+
+
+real_read = sessions.read_label_map
+
+
+def _only(path: Path, name: str, read: Any) -> Any:
+    assert path.parent.name == name, "worked on again"
+    return read(path)
+
+
+@pytest.mark.skipif(hasattr(Config(), "adapt"), reason="adaptation is there")
+def test_adaptation_is_refused(tiny_davis: Path, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate(tiny_davis, page, "--adapt", "5") == 2
+    assert "Adaptation is not in this version" in capsys.readouterr().err
+    assert not page.exists()

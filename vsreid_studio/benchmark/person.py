@@ -1,0 +1,198 @@
+"""A simulated person at the studio: how much work is a sequence, until it is good enough?
+
+The person draws every instance in the first frame, lets the engine propagate and find again, and answers each
+proposal by the truth: yes where the recovered mask is right (`proposals.matches`), else no. Then, time after
+time, they take the cell (frame and instance) with the lowest J&F that they have not drawn yet, draw the true
+mask, and let the engine go on: it computes what the rule |c - i| gives to the new checkpoint, and retrieves
+again. All goes through the calls that the window uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean
+
+import numpy as np
+
+from ..config import Config
+from ..engine.annotation import Annotation
+from ..engine.modules import MaskPropagation, Reidentification
+from ..engine.types import (
+    Accept,
+    Answer,
+    Cell,
+    CellKey,
+    Change,
+    LabelMap,
+    Maker,
+    Proposal,
+    Reject,
+    SoftMask,
+)
+from ..engine.vsreid import vsreid
+from ..engine.walk import edit
+from ..errors import UserError
+from ..evaluation.comparison import frame_scores
+from .gaps import FOUND, frames_of
+from .proposals import matches
+from .remembering import Remembering
+from .session import GOALS, Round, Session
+from .types import Clip
+
+
+def simulate(
+    truth: Sequence[LabelMap],
+    propagation: MaskPropagation,
+    reid: Reidentification | None,
+    config: Config,
+    *,
+    limit: int = 20,
+    adapt: Callable[[Annotation], None] | None = None,
+    tell: Callable[[Round], None] | None = None,
+) -> Session:
+    """Work on a sequence until J&F reaches the last of `GOALS` or nothing is left to correct.
+
+    Args:
+        truth: (H, W) uint8 of every frame. What is not in the first one does not count.
+        limit: no more corrections than this.
+        adapt: fits the networks of `propagation` to the pinned masks; called before the engine runs.
+        tell: told of each round.
+
+    Raises:
+        UserError: there are fewer than 3 frames, or no object in the first.
+    """
+    person = _Person(truth, propagation, reid and Remembering(reid), config, adapt)
+    person.draw_first()
+    rounds: list[Round] = []
+    while True:
+        person.run_engine()
+        rounds.append(person.standing(len(rounds)))
+        if tell is not None:
+            tell(rounds[-1])
+        if len(rounds) == 1:
+            lost = person.after_gaps()
+        if len(rounds) > limit or rounds[-1].both >= GOALS[-1] or not person.correct():
+            found = sum(j > FOUND for j in lost)
+            return Session(tuple(rounds), person.proposals, person.wrong, len(lost), found)
+
+
+@dataclass
+class _Person:
+    """Knows the truth, and what came of the work so far.
+
+    Attributes:
+        scores: (frames, instances, 2) float64, J and F.
+        stale: frames to be scored anew.
+        propagated: cells computed since the first correction.
+    """
+
+    truth: Sequence[LabelMap]
+    propagation: MaskPropagation
+    reid: Reidentification | None
+    config: Config
+    adapt: Callable[[Annotation], None] | None
+    proposals: int = 0
+    wrong: int = 0
+    propagated: int = 0
+    corrected: bool = False
+    stale: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        first = self.truth[0] if len(self.truth) > 2 else np.zeros((1, 1), np.uint8)
+        self.instances = tuple(int(k) for k in np.unique(first[first > 0]))
+        if not self.instances:
+            raise UserError("A simulated person needs 3 frames, and an object in the first.")
+        self.annotation = Annotation(len(self.truth))
+        self.scores = np.full((len(self.truth), len(self.instances), 2), np.nan)
+        self.stale.update(self.counted)
+
+    @property
+    def counted(self) -> range:
+        """The frames that count."""
+        return range(1, len(self.truth) - 1)
+
+    @cached_property
+    def _gaps(self) -> dict[int, list[range]]:
+        gaps = Clip((), tuple(self.truth)).gaps()
+        return {k: [frames_of(gap) for gap in gaps if gap.instance == k] for k in self.instances}
+
+    def draw_first(self) -> None:
+        """The masks of frame 0."""
+        self._put("draw", {CellKey(0, k): self._true_cell(0, k) for k in self.instances})
+
+    def correct(self) -> bool:
+        """Draw the true mask in the worst cell; False when there is none that is not drawn yet."""
+        both = self.scores.mean(axis=2)
+        for frame in range(len(self.truth)):
+            for place, instance in enumerate(self.instances):
+                cell = self.annotation.get(frame, instance)
+                if frame not in self.counted or (cell is not None and cell.pinned):
+                    both[frame, place] = np.inf
+        frame, place = (int(n) for n in np.unravel_index(both.argmin(), both.shape))
+        if not both[frame, place] < 1:
+            return False
+        key = CellKey(frame, self.instances[place])
+        self._put("correct", {key: self._true_cell(*key)})
+        self.corrected = True
+        return True
+
+    def run_engine(self) -> None:
+        """Propagate and find again, and answer what it asks."""
+        if self.adapt is not None:
+            self.adapt(self.annotation)
+        steps = vsreid(self.annotation, self.propagation, self.reid, self.config)
+        try:
+            answer: Answer | None = None
+            while True:
+                event = steps.send(answer)
+                if isinstance(event, Change):
+                    self._take(event)
+                answer = self._judge(event) if isinstance(event, Proposal) else None
+        except StopIteration:
+            return
+        finally:
+            steps.close()
+
+    def standing(self, corrections: int) -> Round:
+        """Score what has changed."""
+        for frame in self.stale.intersection(self.counted):
+            masks = self.annotation.frame_masks(frame)
+            self.scores[frame] = frame_scores(self.truth[frame], masks, self.instances)
+        self.stale.clear()
+        j, f = self.scores[1:-1].mean(axis=(0, 1))
+        return Round(corrections, self.propagated, float(j), float(f))
+
+    def after_gaps(self) -> list[float]:
+        """The mean J after each gap, over the frames that count and in which the instance is to be seen."""
+        means = []
+        for place, instance in enumerate(self.instances):
+            hidden = {n for gap in self._gaps[instance] for n in gap}
+            for gap in self._gaps[instance]:
+                after = [n for n in self.counted if n >= gap.stop and n not in hidden]
+                if after:
+                    means.append(fmean(float(j) for j in self.scores[after, place, 0]))
+        return means
+
+    def _put(self, label: str, cells: Mapping[CellKey, Cell | None]) -> None:
+        change = edit(self.annotation, label, cells)
+        self.annotation.apply(change)
+        self.stale.update(key.frame for key in change.after)
+
+    def _take(self, change: Change) -> None:
+        self.stale.update(key.frame for key in change.after)
+        if self.corrected:
+            made = (cell.made_by for cell in change.after.values() if cell is not None)
+            self.propagated += sum(by is Maker.PROPAGATION for by in made)
+
+    def _judge(self, proposal: Proposal) -> Answer:
+        truth = self.truth[proposal.frame]
+        right = matches(truth == proposal.instance, proposal.recovered.hard(*truth.shape))
+        self.proposals += 1
+        self.wrong += not right
+        return Accept() if right else Reject()
+
+    def _true_cell(self, frame: int, instance: int) -> Cell:
+        mask = SoftMask.from_dense(self.truth[frame] == instance)
+        return Cell(mask, frame, pinned=True, made_by=Maker.PERSON)

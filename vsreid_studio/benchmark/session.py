@@ -1,0 +1,53 @@
+"""What came of a simulated person's work on one sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GOALS = (0.90, 0.95)
+"""J&F at which a result may be good enough, ascending."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """How things stand after so many corrections.
+
+    Attributes:
+        corrections: masks drawn after those of the first frame.
+        propagated: cells computed by propagation since the first correction.
+        j, f: means over frames and instances by the official rules, in [0, 1].
+    """
+
+    corrections: int
+    propagated: int
+    j: float
+    f: float
+
+    @property
+    def both(self) -> float:
+        """J&F."""
+        return (self.j + self.f) / 2
+
+
+@dataclass(frozen=True)
+class Session:
+    """The work on one sequence.
+
+    Attributes:
+        rounds: one before the first correction and one after each.
+        proposals: how many the person answered.
+        wrong: how many of them were wrong, and hence rejected.
+        lost: gaps after which an instance is to be seen again.
+        found: how many of these instances were found again (J after the gap above `gaps.FOUND`), before the
+            first correction.
+    """
+
+    rounds: tuple[Round, ...]
+    proposals: int
+    wrong: int
+    lost: int
+    found: int
+
+    def reached(self, goal: float) -> Round | None:
+        """The first round at or above a J&F; None if there was none."""
+        return next((one for one in self.rounds if one.both >= goal), None)

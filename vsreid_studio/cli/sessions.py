@@ -1,0 +1,125 @@
+"""A simulated person's sessions on many sequences, kept in a file as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from ..benchmark.person import simulate
+from ..benchmark.person_table import as_plain, from_plain, render
+from ..benchmark.session import Round, Session
+from ..config import Config
+from ..engine.reid import MemoryStore
+from ..engine.video import open_video
+from ..errors import UserError
+from ..formats.atomic import writable_folder, write_text
+from ..formats.davis import DavisRoot
+from ..formats.masks import read_label_map
+from ..headless.engine import Engine, digest
+
+
+class Sessions:
+    """Works through a set, variant by variant."""
+
+    def __init__(self, davis: DavisRoot, image_set: str, page: Path, limit: int) -> None:
+        """Read what earlier calls have left.
+
+        Args:
+            page: gets the tables; the file of the same name with suffix .json, all figures.
+            limit: of corrections.
+
+        Raises:
+            UserError: there is no such set, or the page's folder cannot be written to.
+        """
+        self._davis = davis
+        self._names = davis.sequences(image_set)
+        self._title = Path(image_set).stem
+        self._page = page
+        self._file = page.with_suffix(".json")
+        self._limit = limit
+        self._variants: dict[str, dict[str, Session]] = {}
+        self._made_with: dict[str, str] = {}
+        self._weights: dict[str, Mapping[str, str]] = {}
+        # The candidates of Algorithm 2 do not depend on the variant.
+        self._candidates: dict[str, MemoryStore] = {}
+        writable_folder(page.parent)
+        self._read()
+
+    def work(
+        self,
+        variant: str,
+        config: Config,
+        weights: Path | None,
+        adaptation: float,
+        tell: Callable[[str, Round], None],
+    ) -> None:
+        """Simulate a person on each sequence that is not there yet.
+
+        Args:
+            variant: names the settings.
+            weights: a file for N_mp instead of the shipped one.
+            adaptation: in seconds a correction, 0 for none.
+            tell: told of the sequence and each round.
+
+        Raises:
+            UserError: something to read is missing or unfit, or the page cannot be written.
+        """
+        engine = Engine(config, weights)
+        made_with = digest([engine.settings, self._limit, adaptation])
+        if self._made_with.get(variant) != made_with:
+            self._variants[variant] = {}
+        self._made_with[variant], self._weights[variant] = made_with, engine.checksums
+        self._drop_other_weights(engine.checksums)
+        for name in self._names:
+            if name not in self._variants[variant]:
+                told = partial(tell, f"{variant}, {name}")
+                self._variants[variant][name] = self._session(name, engine, told)
+                self._write()
+        self._write()
+
+    def _drop_other_weights(self, weights: Mapping[str, str]) -> None:
+        """Forget variants of earlier weights: in one table they would seem comparable."""
+        for variant, others in list(self._weights.items()):
+            if any(weights.get(name, checksum) != checksum for name, checksum in others.items()):
+                del self._variants[variant], self._made_with[variant], self._weights[variant]
+
+    def _session(self, name: str, engine: Engine, tell: Callable[[Round], None]) -> Session:
+        truth = [read_label_map(file) for file in self._davis.annotation_files(name)]
+        with open_video(self._davis.frames_folder(name)) as video:
+            if {labels.shape for labels in truth} != {(video.height, video.width)} or (
+                len(truth) != video.length
+            ):
+                raise UserError(f"The masks of {name} do not fit its frames: a person needs one for each.")
+            store = self._candidates.setdefault(name, MemoryStore())
+            propagation, reid = engine.propagation(video), engine.reid(video, store)
+            return simulate(truth, propagation, reid, engine.config, limit=self._limit, tell=tell)
+
+    def _read(self) -> None:
+        try:
+            kept = json.loads(self._file.read_text(encoding="utf-8"))["variants"]
+            for variant, one in kept.items():
+                sessions = {name: from_plain(session) for name, session in one["sequences"].items()}
+                self._made_with[variant], self._weights[variant] = one["made_with"], dict(one["weights"])
+                self._variants[variant] = sessions
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            # Not there, or of another version: done anew.
+            self._variants, self._made_with, self._weights = {}, {}, {}
+
+    def _write(self) -> None:
+        kept = {
+            variant: {
+                "made_with": self._made_with[variant],
+                "weights": self._weights[variant],
+                "sequences": {name: as_plain(session) for name, session in sessions.items()},
+            }
+            for variant, sessions in self._variants.items()
+        }
+        write_text(self._file, json.dumps({"variants": kept}, indent=1) + "\n")
+        shown = {
+            variant: {name: sessions[name] for name in self._names if name in sessions}
+            for variant, sessions in self._variants.items()
+        }
+        listed = {variant: sessions for variant, sessions in shown.items() if sessions}
+        write_text(self._page, render(listed, self._title, self._limit))

@@ -1,0 +1,110 @@
+"""`vsreid-studio simulate`: how many corrections a person needs, sequence by sequence."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Config, load
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from ..benchmark.session import Round
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to those of `vsreid-studio`."""
+    parser = subparsers.add_parser(
+        "simulate",
+        help="count the corrections that a simulated person needs for a good result",
+        description=(
+            "A simulated person draws the first mask, answers each proposal by the truth, then corrects the "
+            "worst frame again and again, until J&F is .95. Write the corrections and re-propagated frames "
+            "needed for J&F .90 and .95, as Markdown and, beside it, as JSON. Sequences that are in the JSON "
+            "file, made with the same settings and weights, are not worked on again."
+        ),
+    )
+    parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder, or clips")
+    parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.md", help="the page")
+    parser.add_argument("--no-memory", action="store_true", help="the network reads no memory of checkpoints")
+    parser.add_argument("--no-reid", action="store_true", help="nothing is found again")
+    parser.add_argument(
+        "--adapt", type=float, default=0.0, metavar="S", help="adapt for S seconds a correction"
+    )
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="also without memory, and without re-identification; candidates are computed once for all",
+    )
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="most corrections (20)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="other settings")
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate, and write the page after each sequence.
+
+    Returns:
+        0, or 130 after Ctrl-C, when the sequences done are kept.
+
+    Raises:
+        UserError: something to read is missing or unfit, or the page cannot be written.
+    """
+    if args.limit < 0:
+        raise UserError("--limit is a number of corrections.")
+    if args.output.suffix == ".json":
+        raise UserError("--output is the page in Markdown; its figures go to a .json beside it.")
+    from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV, torch)
+    from .sessions import Sessions  # noqa: PLC0415
+
+    configs = _configs(args, load(args.config) if args.config else Config())
+    sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, args.limit)
+    try:
+        for name, config in configs.items():
+            sessions.work(name, config, args.weights, args.adapt, _tell)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped: the same command goes on from there.\n")
+        return 130
+    sys.stdout.write(f"{args.output}\n")
+    return 0
+
+
+def _configs(args: argparse.Namespace, base: Config) -> dict[str, Config]:
+    """The settings of each variant, by its name."""
+    listed = {_name(args.no_memory, args.no_reid, args.adapt): _config(args, base)}
+    if args.compare:
+        for switch in ("no_memory", "no_reid"):
+            other = argparse.Namespace(**{**vars(args), switch: True})
+            listed.setdefault(_name(other.no_memory, other.no_reid, other.adapt), _config(other, base))
+    return listed
+
+
+def _config(args: argparse.Namespace, base: Config) -> Config:
+    from ..benchmark.rows import ADAPTATION, UnknownSettingError, put  # noqa: PLC0415
+
+    config = base
+    if args.no_memory:
+        config = put(config, "propagation.template", False)
+    if args.no_reid:
+        config = put(config, "reid.enabled", False)
+    try:
+        return put(config, ADAPTATION, args.adapt)
+    except UnknownSettingError as error:
+        raise UserError("Adaptation is not in this version yet: leave --adapt out.") from error
+
+
+def _name(no_memory: bool, no_reid: bool, adapt: float) -> str:
+    parts = ["without memory"] * no_memory + ["without re-identification"] * no_reid
+    if adapt:
+        parts.append(f"with adaptation ({adapt:g} s)")
+    return ", ".join(parts) or "all parts"
+
+
+def _tell(name: str, done: Round) -> None:
+    sys.stderr.write(f"{name}: {done.corrections} corrections, J&F {done.both:.4f}\n")
