@@ -12,7 +12,7 @@ from vsreid_studio.config import Config
 
 
 def simulate(davis: Path, output: Path, *options: str) -> int:
-    given = ["--davis", str(davis), "--set", "both", "--output", str(output)]
+    given = ["--davis", str(davis), "--set", "both", "--output", str(output), "--work", str(davis)]
     return app.main(["simulate", *given, *options])
 
 
@@ -31,8 +31,12 @@ def test_page_and_figures(tiny_davis: Path, page: Path, calls: Any) -> None:
     assert (gone["all parts"]["lost"], gone["all parts"]["found"]) == (1, 1)
     assert gone["without re-identification"]["found"] == 0
     assert len(gone["all parts"]["rounds"]) == 3
-    # Candidates are looked for once, whatever the number of variants.
+    # Candidates are looked for once, whatever the number of variants and calls.
     assert calls.detected <= 20
+    page.with_suffix(".json").unlink()
+    before = calls.detected
+    simulate(tiny_davis, page, "--limit", "2", "--no-memory")
+    assert calls.detected == before
 
 
 def test_goes_on_where_it_was_stopped(

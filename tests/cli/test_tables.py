@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def test_what_is_there_is_not_made_again(tables: Tables, page: Path, calls: Any)
     calls.propagated.clear()
     assert tables("--timing", "skip") == 0
     assert not calls.propagated
+    assert page.read_text() == text
+
+
+def test_candidates_are_looked_for_once(tables: Tables, calls: Any, page: Path) -> None:
+    tables("--timing", "skip")
+    before, text = calls.detected, page.read_text()
+    for folder in (page.parents[1] / "work").glob("*/reid/*"):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    tables("--timing", "skip")
+    assert calls.detected == before
     assert page.read_text() == text
 
 

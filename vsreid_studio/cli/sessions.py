@@ -18,16 +18,18 @@ from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
 from ..formats.masks import read_label_map
 from ..headless.engine import Engine, digest
+from .sharing import SharingEngine
 
 
 class Sessions:
     """Works through a set, variant by variant."""
 
-    def __init__(self, davis: DavisRoot, image_set: str, page: Path, limit: int) -> None:
+    def __init__(self, davis: DavisRoot, image_set: str, page: Path, candidates: Path, limit: int) -> None:
         """Read what earlier calls have left.
 
         Args:
             page: gets the tables; the file of the same name with suffix .json, all figures.
+            candidates: a folder to keep those of Algorithm 2, which do not depend on the variant.
             limit: of corrections.
 
         Raises:
@@ -42,8 +44,7 @@ class Sessions:
         self._variants: dict[str, dict[str, Session]] = {}
         self._made_with: dict[str, str] = {}
         self._weights: dict[str, Mapping[str, str]] = {}
-        # The candidates of Algorithm 2 do not depend on the variant.
-        self._candidates: dict[str, MemoryStore] = {}
+        self._candidates = candidates
         writable_folder(page.parent)
         self._read()
 
@@ -66,7 +67,7 @@ class Sessions:
         Raises:
             UserError: something to read is missing or unfit, or the page cannot be written.
         """
-        engine = Engine(config, weights)
+        engine = SharingEngine(config, weights, self._candidates)
         made_with = digest([engine.settings, self._limit, adaptation])
         if self._made_with.get(variant) != made_with:
             self._variants[variant] = {}
@@ -92,8 +93,7 @@ class Sessions:
                 len(truth) != video.length
             ):
                 raise UserError(f"The masks of {name} do not fit its frames: a person needs one for each.")
-            store = self._candidates.setdefault(name, MemoryStore())
-            propagation, reid = engine.propagation(video), engine.reid(video, store)
+            propagation, reid = engine.propagation(video), engine.reid(video, MemoryStore())
             return simulate(truth, propagation, reid, engine.config, limit=self._limit, tell=tell)
 
     def _read(self) -> None:

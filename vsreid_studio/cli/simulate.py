@@ -31,6 +31,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder, or clips")
     parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.md", help="the page")
+    parser.add_argument(
+        "--work", type=Path, required=True, metavar="DIR", help="keeps candidate boxes, as of tables"
+    )
     parser.add_argument("--no-memory", action="store_true", help="the network reads no memory of checkpoints")
     parser.add_argument("--no-reid", action="store_true", help="nothing is found again")
     parser.add_argument(
@@ -39,7 +42,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--compare",
         action="store_true",
-        help="also without memory, and without re-identification; candidates are computed once for all",
+        help="also without memory, and without re-identification",
     )
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="most corrections (20)")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
@@ -64,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     from .sessions import Sessions  # noqa: PLC0415
 
     configs = _configs(args, load(args.config) if args.config else Config())
-    sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, args.limit)
+    candidates = args.work / "candidates"
+    sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, candidates, args.limit)
     try:
         for name, config in configs.items():
             sessions.work(name, config, args.weights, args.adapt, _tell)

@@ -19,11 +19,12 @@ from ..engine.reid import MemoryStore
 from ..engine.types import SoftMask
 from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
-from ..headless.engine import Engine, digest
+from ..headless.engine import digest
 from ..headless.result import finished
 from ..headless.run import run_task
 from ..headless.task import Task, davis_tasks, inputs
 from .progress import Bar
+from .sharing import SharingEngine
 
 Kind: TypeAlias = Literal["frames", "hidden", "pairs"]
 KINDS: tuple[Kind, ...] = ("frames", "hidden", "pairs")
@@ -68,7 +69,7 @@ class Variant:
     """
 
     row: Row
-    engine: Engine
+    engine: SharingEngine
     work: Path
 
     def results(self, data: DataSet) -> Path:
@@ -110,7 +111,8 @@ class Variant:
             video, labels = given.video, given.masks[0]
             first = {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
             seconds = pace(
-                lambda: (self.engine.propagation(video), self.engine.reid(video, MemoryStore())),
+                # Not shared ones: to find candidates takes its time, too.
+                lambda: (self.engine.propagation(video), self.engine.reid_alone(video, MemoryStore())),
                 first,
                 self.engine.config,
                 min(_TIMED, video.length),
@@ -134,7 +136,7 @@ def variants(
         except UnknownSettingError as error:
             yield row, str(error)
         else:
-            yield row, Variant(row, Engine(config, weights), work)
+            yield row, Variant(row, SharingEngine(config, weights, work / "candidates"), work)
 
 
 def clips_of(
