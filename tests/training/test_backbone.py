@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from torchvision.models import resnet101
+from torchvision.models import resnet50, resnet101
 
+from vsreid_studio.engine.nets.embedding import ResNetPool
 from vsreid_studio.engine.nets.propagation import ResNetTrunk
 from vsreid_studio.training import backbone
 
@@ -17,8 +18,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_weights_training_starts_at_random(hub: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert backbone.resnet101_weights() is None
-    assert "start at random" in caplog.text
+    assert backbone.resnet101_weights() is None and backbone.resnet50_weights() is None
+    assert "starts at random" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,13 @@ def test_torchvision_weights_fit_the_dilated_trunk(hub: Path, name: str, prefix:
     trunk = ResNetTrunk()
     trunk.net.load_state_dict(found)
     assert torch.equal(trunk.net.layer4[2].conv3.weight, published[prefix + "layer4.2.conv3.weight"])
+
+
+def test_torchvision_weights_fit_the_embedding(hub: Path) -> None:
+    published = resnet50(weights=None).state_dict()
+    torch.save(published, hub / "resnet50-11ad3fa6.pth")
+    found = backbone.resnet50_weights()
+    assert found is not None
+    pool = ResNetPool()
+    pool.net.load_state_dict(found)
+    assert torch.equal(pool.net.layer4[2].conv3.weight, published["layer4.2.conv3.weight"])

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from vsreid_studio.engine.nets.embedding import embedder, lite_embedding
+from vsreid_studio.engine.nets.embedding import Embedding, ResNetPool, embedder, lite_embedding
 from vsreid_studio.engine.types import Box
 from vsreid_studio.errors import UserError
 from vsreid_studio.training import loop
@@ -176,6 +176,19 @@ def test_a_run_trains_resumes_to_the_same_state_and_loads(data, tmp_path, monkey
         np.zeros((40, 40, 3), np.uint8), np.array([[0, 0, 20, 20]], np.int32)
     )
     assert np.isclose(np.linalg.norm(rows), 1, atol=1e-5)
+
+
+def test_the_paper_size_trains_by_the_same_command(data, tmp_path, monkeypatch):
+    # Smaller crops than it is used with: the weights are the same, and the test takes seconds.
+    monkeypatch.setitem(recipe.SIZES, "paper", lambda: Embedding(ResNetPool(), 256, 64))
+    monkeypatch.setattr(recipe, "resnet50_weights", lambda: None)
+    words = ["--data", str(data), "--identities", "4", "--strangers", "8", "--held", "1", "--steps", "2"]
+    assert recipe.run(arguments(*words, "--size", "paper", "--output", str(tmp_path))) == 0
+    box = np.array([[0, 0, 20, 20]], np.int32)
+    rows = embedder("paper", load_file(tmp_path / "embedding.safetensors")).embed(
+        np.zeros((40, 40, 3), np.uint8), box
+    )
+    assert rows.shape == (1, 256) and np.isclose(np.linalg.norm(rows), 1, atol=1e-5)
 
 
 def test_the_projection_starts_at_damped_principal_components():

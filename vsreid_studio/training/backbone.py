@@ -37,12 +37,26 @@ def resnet101_weights() -> dict[str, Tensor] | None:
     Returns:
         None when neither is there; training then starts at random.
     """
+    return _downloaded("ResNet-101", ("deeplabv3_resnet101_coco-*.pth", "backbone."), ("resnet101-*.pth", ""))
+
+
+def resnet50_weights() -> dict[str, Tensor] | None:
+    """Torchvision's ImageNet weights for `ResNetPool.net`, as `resnet101_weights` finds them."""
+    return _downloaded("ResNet-50", ("resnet50-*.pth", ""))
+
+
+def _downloaded(name: str, *choices: tuple[str, str]) -> dict[str, Tensor] | None:
+    """The first file that is there, without its classifier.
+
+    Args:
+        choices: pattern of the file's name, and what its tensors' names begin with.
+    """
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    for pattern, prefix in (("deeplabv3_resnet101_coco-*.pth", "backbone."), ("resnet101-*.pth", "")):
+    for pattern, prefix in choices:
         for path in sorted(folder.glob(pattern)):
             state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-            logger.info("the trunks start from %s", path.name)
-            kept = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
-            return {name: v for name, v in kept.items() if not name.startswith("fc.")}
-    logger.warning("there are no ResNet-101 weights in %s: the trunks start at random", folder)
+            logger.info("the trunk starts from %s", path.name)
+            kept = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+            return {key: v for key, v in kept.items() if not key.startswith("fc.")}
+    logger.warning("there are no %s weights in %s: the trunk starts at random", name, folder)
     return None

@@ -1,4 +1,4 @@
-"""`vsreid-studio train embedding`: N_reid of size 'lite' by online instance matching."""
+"""`vsreid-studio train embedding`: N_reid by online instance matching."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...engine.nets.embedding import Embedding, lite_embedding
+from ...engine.nets.embedding import SIZES, Embedding, LitePool
 from ...engine.nets.lite0 import freeze_norms
 from ...errors import UserError
-from ..backbone import imagenet_lite0
+from ..backbone import imagenet_lite0, resnet50_weights
 from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..precision import float_depthwise
@@ -31,7 +31,7 @@ from .oim import OnlineInstanceMatching
 logger = logging.getLogger(__name__)
 
 FROZEN_BLOCKS = 5
-"""Blocks of the trunk that keep their ImageNet weights, to stride 8."""
+"""Blocks of the lite trunk that keep their ImageNet weights, to stride 8."""
 WHITENING = 0.5
 """How far principal components are evened out at the start: 0 not at all, 1 wholly."""
 
@@ -91,10 +91,25 @@ def start_projection(network: Embedding, crops: NDArray[np.uint8], power: float 
     network.projection.bias.copy_(-(network.projection.weight.double() @ mean).float())
 
 
-def prepared(identities: Sequence[Sequence[ObjectView]], maker: CropMaker, strangers: int) -> Matching:
+def initial(size: str) -> tuple[Embedding, list[nn.Module]]:
+    """N_reid with an ImageNet trunk, and the layers that keep those weights."""
+    network = SIZES[size]()
+    pool = network.pool
+    if isinstance(pool, LitePool):
+        pool.net.load_state_dict(imagenet_lite0())
+        return network, [pool.net.stem, *pool.net.blocks[:FROZEN_BLOCKS]]
+    published = resnet50_weights()
+    if published is None:
+        return network, []
+    pool.net.load_state_dict(published)
+    return network, [pool.net.conv1, pool.net.layer1]
+
+
+def prepared(
+    identities: Sequence[Sequence[ObjectView]], maker: CropMaker, strangers: int, size: str = "lite"
+) -> Matching:
     """The network with its projection and its table begun from plain crops."""
-    network = lite_embedding()
-    network.pool.net.load_state_dict(imagenet_lite0())
+    network, kept = initial(size)
     network = network.to(memory_format=torch.channels_last).eval()
     plain = np.stack([maker.plain(views[0]) for views in identities])
     beside = [cv2.resize(s, (maker.size, maker.size)) for views in identities for s in views[0].strangers[:1]]
@@ -105,9 +120,8 @@ def prepared(identities: Sequence[Sequence[ObjectView]], maker: CropMaker, stran
     model = Matching(network, oim).train()
     freeze_norms(network.pool)
     float_depthwise(network.pool)
-    network.pool.net.stem.requires_grad_(False)
-    for block in network.pool.net.blocks[:FROZEN_BLOCKS]:
-        block.requires_grad_(False)
+    for layer in kept:
+        layer.requires_grad_(False)
     return model
 
 
@@ -148,9 +162,9 @@ def train(args: Namespace) -> tuple[Path, dict[str, dict[str, float]]]:
     data = Path(args.data)
     kept, held = held_out(split(data / "davis2016", "train"), args.held)
     identities = davis_identities(data / "davis2016", kept) + still_identities(data / "stills")
-    size = lite_embedding().size
+    size = SIZES[args.size]().size
     maker = CropMaker(identities, size, args.identities)
-    model = prepared(identities, maker, args.strangers)
+    model = prepared(identities, maker, args.strangers, args.size)
     logger.info("%d identities; held out: %s", len(identities), " ".join(held) or "none")
     search = _search(args, held, size)
     figures = {"before": measure(model.network, search)} if search else {}
@@ -158,6 +172,8 @@ def train(args: Namespace) -> tuple[Path, dict[str, dict[str, float]]]:
     describe = {
         key: getattr(args, key) for key in ("steps", "identities", "strangers", "held", "rate", "seed")
     }
+    if args.size != "lite":
+        describe["size"] = args.size
     schedule = Schedule(args.steps, args.rate, seed=args.seed, average=0.99)
     trainer = Trainer(model, parameter_groups(model.network), schedule, Path(args.output), describe)
     steps = batches(lambda step: _batch(maker, args.seed, step), trainer.step, args.steps, args.workers)
@@ -167,13 +183,13 @@ def train(args: Namespace) -> tuple[Path, dict[str, dict[str, float]]]:
     result = Path(args.output) / "embedding.safetensors"
     write_weights(weights, result)
     if search:
-        figures["after"] = measure_file(result, search)
+        figures["after"] = measure_file(result, search, args.size)
     return result, figures
 
 
-def measure_file(weights: Path, search: Search) -> dict[str, float]:
+def measure_file(weights: Path, search: Search, size: str) -> dict[str, float]:
     """The figures of saved weights."""
-    network = lite_embedding()
+    network = SIZES[size]()
     network.load_state_dict(load_file(weights))
     return measure(network.eval(), search)
 
@@ -184,6 +200,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--data", required=True, help="folder with davis2016/ and stills/, e.g. ../shared/data"
     )
     parser.add_argument("--output", required=True, help="folder for the checkpoint, the log and the weights")
+    parser.add_argument("--size", choices=sorted(SIZES), default="lite")
     parser.add_argument("--held", type=int, default=6, help="sequences to measure on (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=600, help="optimizer steps (default: %(default)s)")
     parser.add_argument("--identities", type=int, default=24, help="a step, two crops each (default: 24)")
