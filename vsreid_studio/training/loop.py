@@ -1,4 +1,8 @@
-"""One training loop for every network: resumable, logged, with an average of the weights."""
+"""One training loop for every network: resumable, logged, with an average of the weights.
+
+Several processes that torchrun started share it, see `processes`: each step averages their gradients, and the
+first of them writes.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import UserError
+from .processes import Team, join, moved
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +56,17 @@ class Schedule:
 
 
 def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
-    """A safetensors file, whole or not at all: matrices in half precision, which costs no accuracy."""
+    """A safetensors file, whole or not at all: matrices in half precision, which costs no accuracy.
+
+    Of several processes one writes, and all go on when the file is there.
+    """
+    team = join()
+    if team.leads:
+        _write(state, path)
+    team.wait()
+
+
+def _write(state: Mapping[str, Tensor], path: Path) -> None:
     kept = {name: value.half() if value.ndim > 1 else value for name, value in state.items()}
     temporary = path.with_name(path.name + ".part")
     save_file({name: value.contiguous() for name, value in kept.items()}, temporary)
@@ -73,11 +89,15 @@ class StepData(Dataset[Any]):
 
 
 def batches(make: Callable[[int], Any], start: int, steps: int, workers: int) -> Iterator[Any]:
-    """Batches of the steps from `start` on, made by `workers` processes (0: in this one)."""
+    """Batches of the steps from `start` on, made by `workers` processes (0: in this one).
+
+    Where several processes train, `make` is asked for other numbers than the steps: see `Team.numbers`.
+    """
+    team = join()
     loader = DataLoader(
-        StepData(steps, make),
+        StepData(steps * team.size, make),
         batch_size=None,
-        sampler=range(start, steps),
+        sampler=team.numbers(start, steps),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         # Of its own: else it draws from the one that a resumed run must find as it was left.
@@ -93,6 +113,7 @@ class Trainer:
         model: being trained.
         averaged: the exponential average of its weights and buffers.
         step: steps done.
+        team: the processes that train together, nearly always this one alone.
     """
 
     def __init__(
@@ -107,19 +128,27 @@ class Trainer:
 
         Args:
             groups: parameter groups; a key `scale` multiplies the learning rate of one.
-            folder: gets `last.pt`, `log.jsonl`.
+            folder: gets `last.pt`, `log.jsonl`. Processes that train together have to share it.
             describe: the run's settings; a checkpoint of other settings is refused.
+
+        Raises:
+            UserError: the checkpoint is of other settings, or not all processes find the same one.
         """
-        self.model = model
+        self.team = join()
+        # In place: the groups hold the parameters already.
+        self.model = model.to(self.team.device)
         self.schedule = schedule
         self.folder = folder
-        self.describe = describe or {}
+        self.describe = _described(describe or {}, self.team)
         self.step = 0
         self.optimizer = torch.optim.AdamW(groups, lr=schedule.rate, weight_decay=schedule.decay)
         self.averaged = {name: value.detach().clone() for name, value in model.state_dict().items()}
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "last.pt").exists():
             self._resume()
+        if not self.team.agree(self.step):
+            raise UserError(f"The processes find different checkpoints: {folder} has to be one they share.")
+        self.team.share(model.state_dict().values())
 
     def run(
         self, data: Iterator[Any], loss_of: Callable[[nn.Module, Any], tuple[Tensor, dict[str, float]]]
@@ -128,37 +157,43 @@ class Trainer:
         started = saved = time.monotonic()
         first = self.step
         figures: dict[str, list[float]] = {}
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            for batch in data:
-                loss, found = loss_of(self.model, batch)
-                self._update(loss)
-                for name, value in {"loss": float(loss.detach()), **found}.items():
-                    figures.setdefault(name, []).append(value)
-                if self.step % 50 == 0 or self.step == self.schedule.steps:
-                    pace = (time.monotonic() - started) / (self.step - first)
-                    line = {name: round(sum(v) / len(v), 4) for name, v in figures.items()}
-                    log.write(json.dumps({"step": self.step, "s_per_step": round(pace, 3), **line}) + "\n")
-                    log.flush()
-                    logger.info(
-                        "step %d of %d: %s, %.2f s a step", self.step, self.schedule.steps, line, pace
-                    )
-                    figures.clear()
-                if time.monotonic() - saved > self.schedule.save_every:
-                    self.save()
-                    saved = time.monotonic()
+        for batch in data:
+            with _made_on(self.team.device):
+                loss, found = loss_of(self.model, moved(batch, self.team.device))
+            self._update(loss)
+            for name, value in {"loss": float(loss.detach()), **found}.items():
+                figures.setdefault(name, []).append(value)
+            if self.step % 50 == 0 or self.step in {10, self.schedule.steps}:
+                self._log(figures, (time.monotonic() - started) / (self.step - first))
+                figures.clear()
+            if time.monotonic() - saved > self.schedule.save_every:
+                self.save()
+                saved = time.monotonic()
         self.save()
 
+    def _log(self, figures: Mapping[str, list[float]], pace: float) -> None:
+        """Tell the means of the leader's figures since the last time; `pace` in seconds a step."""
+        if not self.team.leads:
+            return
+        line = {name: round(sum(v) / len(v), 4) for name, v in figures.items()}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"step": self.step, "s_per_step": round(pace, 3), **line}) + "\n")
+        logger.info("step %d of %d: %s, %.2f s a step", self.step, self.schedule.steps, line, pace)
+
     def _update(self, loss: Tensor) -> None:
-        if not torch.isfinite(loss):
-            raise RuntimeError(f"the loss is not finite at step {self.step}")
         factor = self.schedule.factor(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate * factor * group.get("scale", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if not torch.isfinite(self.team.average(trained, loss)):
+            raise RuntimeError(f"the loss is not finite at step {self.step}")
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
+        # Running statistics and tables of what was seen go by the leader's batches.
+        self.team.share(self.model.buffers())
         keep = min(self.schedule.average, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
@@ -169,7 +204,9 @@ class Trainer:
                     mean.copy_(value)
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint, whole or not at all; only the leader does."""
+        if not self.team.leads:
+            return
         state = {
             "describe": self.describe,
             "step": self.step,
@@ -187,8 +224,18 @@ class Trainer:
         if state["describe"] != self.describe:
             raise UserError(f"{self.folder} holds a run with other settings: {state['describe']}.")
         self.model.load_state_dict(state["model"])
-        self.averaged = state["averaged"]
+        self.averaged = {name: value.to(self.team.device) for name, value in state["averaged"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         self.step = state["step"]
         logger.info("going on at step %d", self.step)
+
+
+def _described(settings: dict[str, object], team: Team) -> dict[str, object]:
+    """A run's settings, with the number of processes where there are several: the batches depend on it."""
+    return {**settings, "processes": team.size} if team.size > 1 else settings
+
+
+def _made_on(device: torch.device) -> AbstractContextManager[object]:
+    """Let tensors that a loss makes be made on the GPU; on a CPU there is nothing to do."""
+    return nullcontext() if device.type == "cpu" else device

@@ -24,6 +24,7 @@ from ..backbone import imagenet_lite0
 from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..precision import float_depthwise
+from ..processes import join
 from ..public import add_public_arguments, public_pictures
 from .augment import SampleMaker
 from .data import Scene, boxes_of, read_sequences, scenes_of, training_groups
@@ -191,6 +192,8 @@ def run(args: Namespace) -> int:
     if any(side <= 0 or side % 32 for side in args.canvas):
         raise UserError(f"--canvas takes multiples of 32, not {args.canvas}.")
     weights = Path(args.measure) if args.measure else train(args)
+    if not join().leads:
+        return 0
     figures = measure(weights, Path(args.data))
     logger.info("%s: %s", weights, figures)
     if not args.measure:

@@ -23,6 +23,7 @@ from ..backbone import imagenet_lite0, resnet50_weights
 from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..precision import float_depthwise
+from ..processes import join
 from .augment import CropMaker
 from .data import Crops, ObjectView, davis_identities, still_identities
 from .measure import Search, embed, measure, read_search
@@ -182,7 +183,7 @@ def train(args: Namespace) -> tuple[Path, dict[str, dict[str, float]]]:
     weights = {n.removeprefix(part): v for n, v in trainer.averaged.items() if n.startswith(part)}
     result = Path(args.output) / "embedding.safetensors"
     write_weights(weights, result)
-    if search:
+    if search and trainer.team.leads:
         figures["after"] = measure_file(result, search, args.size)
     return result, figures
 
@@ -213,6 +214,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """The command `vsreid-studio train embedding`."""
     weights, figures = train(args)
+    if not join().leads:
+        return 0
     logger.info("%s: %s", weights, figures)
     (Path(args.output) / "measured.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
