@@ -51,12 +51,12 @@ def test_the_header_tells_what_it_is(closed):
     with closed.open("rb") as file:
         header = file.read(100)
     assert header[68:72] == b"VSRe"
-    assert int.from_bytes(header[60:64]) == 1
+    assert int.from_bytes(header[60:64]) == 2
 
 
 def test_a_newer_project_is_refused(closed):
     connection = sqlite3.connect(closed)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
     refused(closed, "made by a newer version")
 

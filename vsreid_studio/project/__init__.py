@@ -3,6 +3,15 @@
 from .candidates import CandidateStore
 from .document import Project, StaleChange
 from .notes import Settings
-from .records import Instance, Run, VideoRef
+from .records import Adaptation, Instance, Run, VideoRef
 
-__all__ = ["CandidateStore", "Instance", "Project", "Run", "Settings", "StaleChange", "VideoRef"]
+__all__ = [
+    "Adaptation",
+    "CandidateStore",
+    "Instance",
+    "Project",
+    "Run",
+    "Settings",
+    "StaleChange",
+    "VideoRef",
+]

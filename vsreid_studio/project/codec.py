@@ -21,7 +21,7 @@ from ..engine.types import (
     SoftMask,
     Verdict,
 )
-from .records import Instance, VideoRef
+from .records import Adaptation, Instance, VideoRef
 from .schema import Row
 from .stored_mask import StoredMask, compress
 
@@ -115,6 +115,23 @@ def read_instance(number: int, row: Row) -> Instance:
     """
     name, colour, hidden, locked, order = row
     return Instance(number, name, colour, bool(hidden), bool(locked), order)
+
+
+def adaptation_row(adaptation: Adaptation) -> Row:
+    """The columns of ADAPTATION."""
+    return (adaptation.base, adaptation.data, crc32(adaptation.data))
+
+
+def read_adaptation(row: Row) -> Adaptation:
+    """The adaptation of a row.
+
+    Raises:
+        ValueError: the row is damaged.
+    """
+    base, data, checksum = row
+    if crc32(data) != checksum:
+        raise ValueError("the adaptation is damaged")
+    return Adaptation(base, data)
 
 
 def pack_candidates(candidates: Candidates) -> bytes:

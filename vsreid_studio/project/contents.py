@@ -7,21 +7,30 @@ from dataclasses import dataclass
 
 from ..engine.types import Cell, CellKey, Change, Decision
 from . import codec
-from .records import Instance, VideoRef
-from .schema import CELLS, DECISIONS, INSTANCES, Rows, Table
+from .records import Adaptation, Instance, VideoRef
+from .schema import ADAPTATION, CELLS, DECISIONS, INSTANCES, Rows, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Cells, decisions and instances; None where there is none."""
+    """Cells, decisions, instances and the adaptation; None where there is none.
+
+    Of the adaptation there is one, in slot 0, or none.
+    """
 
     cells: Mapping[CellKey, Cell | None]
     decisions: Mapping[CellKey, Decision | None]
     instances: Mapping[int, Instance | None]
+    adaptation: Mapping[int, Adaptation | None]
 
 
-def encode(change: Change, instances: Mapping[int, Instance | None], video: VideoRef) -> dict[Table, Rows]:
-    """The rows that put a change and these instances in place.
+def encode(
+    change: Change,
+    instances: Mapping[int, Instance | None],
+    adaptation: Mapping[int, Adaptation | None],
+    video: VideoRef,
+) -> dict[Table, Rows]:
+    """The rows that put a change, these instances and this adaptation in place.
 
     Raises:
         ValueError: something does not fit into the video, or an instance stands under another's number.
@@ -39,6 +48,9 @@ def encode(change: Change, instances: Mapping[int, Instance | None], video: Vide
         },
         INSTANCES: {
             (number,): None if one is None else codec.instance_row(one) for number, one in instances.items()
+        },
+        ADAPTATION: {
+            (slot,): None if one is None else codec.adaptation_row(one) for slot, one in adaptation.items()
         },
     }
 
@@ -61,4 +73,7 @@ def decode(rows: Mapping[Table, Rows], video: VideoRef) -> Contents:
         number: None if row is None else codec.read_instance(number, row)
         for (number,), row in rows[INSTANCES].items()
     }
-    return Contents(cells, decisions, instances)
+    adaptation = {
+        slot: None if row is None else codec.read_adaptation(row) for (slot,), row in rows[ADAPTATION].items()
+    }
+    return Contents(cells, decisions, instances, adaptation)

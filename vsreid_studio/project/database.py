@@ -11,7 +11,7 @@ from threading import RLock
 from typing import Any
 
 from ..errors import UserError
-from .schema import APPLICATION_ID, CREATE, SCHEMA_VERSION, Row
+from .schema import ADDED, APPLICATION_ID, CREATE, SCHEMA_VERSION, Row
 
 _PRIMARY = 0xFF  # SQLite's extended error codes carry the primary one in the lowest byte
 _SENTENCES = {
@@ -138,9 +138,12 @@ class Database:
             raise UserError(f"The project {self.path} was made by a newer version of vsreid-studio.")
         if self.pragma("quick_check(1)") != ("ok",):
             raise damaged(self.path)
-        # Tells a read-only file now, not at the first stroke.
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("ROLLBACK")
+        # Begun even where there is nothing to add: it tells a read-only file now, not at the first stroke.
+        with self.transaction() as connection:
+            for later in range(version + 1, SCHEMA_VERSION + 1):
+                for statement in ADDED[later]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {later}")
 
     def _write_ahead(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")

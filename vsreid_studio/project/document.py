@@ -18,7 +18,7 @@ from .contents import decode, encode
 from .database import Database, damaged
 from .history import History, read, write
 from .notes import Settings, record_run, runs
-from .records import Instance, Run, VideoRef
+from .records import Adaptation, Instance, Run, VideoRef
 
 MAX_STEPS = 200
 
@@ -58,6 +58,7 @@ class Project:
         self.annotation = Annotation(self._video.length, cells, decisions)
         self._instances: dict[int, Instance] = {}
         self._replace_instances(held.instances)
+        self._adaptation = held.adaptation.get(0)
 
     @classmethod
     def create(cls, path: Path, video_ref: VideoRef) -> Project:
@@ -115,6 +116,7 @@ class Project:
         change: Change,
         *,
         instances: Mapping[int, Instance | None] | None = None,
+        adaptation: Mapping[int, Adaptation | None] | None = None,
         undoable: bool = True,
         group: str | None = None,
     ) -> None:
@@ -123,6 +125,7 @@ class Project:
         Args:
             change: names the step and says what becomes of cells and decisions.
             instances: what becomes of instances in the same step; None removes.
+            adaptation: what becomes of the adaptation, which has the number 0; None removes.
             undoable: whether it is a step of its own. If not, undo of an older step still brings back what
                 that step found.
             group: changes in a row of the same group are one step, named by the first: a run's, say.
@@ -132,7 +135,7 @@ class Project:
             UserError: the disk is full, fails or is read-only.
             ValueError: a cell does not fit into the video.
         """
-        writes = encode(change, instances or {}, self._video)
+        writes = encode(change, instances or {}, adaptation or {}, self._video)
         with self._database.lock:
             self._refuse_stale(change)
             joined = self._group[1] if self._group and group == self._group[0] else None
@@ -147,6 +150,7 @@ class Project:
                 self._group = (group, step) if group is not None else None
             self.annotation.apply(change)
             self._replace_instances(instances or {})
+            self._adaptation = (adaptation or {}).get(0, self._adaptation)
 
     def _refuse_stale(self, change: Change) -> None:
         for key, before in change.before.items():
@@ -236,7 +240,22 @@ class Project:
         change = self.annotation.decide(self.annotation.set_cells(label, held.cells), held.decisions)
         self.annotation.apply(change)
         self._replace_instances(held.instances)
+        self._adaptation = held.adaptation.get(0, self._adaptation)
         return change
+
+    @property
+    def adaptation(self) -> Adaptation | None:
+        """What N_mp has learnt of this video, if it was adapted."""
+        return self._adaptation
+
+    def set_adaptation(self, adaptation: Adaptation | None) -> None:
+        """Keep what an adaptation has brought, or forget it; one step of undo.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        label = "forget the adaptation" if adaptation is None else "adapt to this video"
+        self.apply(Change(label), adaptation={0: adaptation})
 
     @property
     def video(self) -> VideoRef:

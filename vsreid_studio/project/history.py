@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Iterable
 
 from .database import Database
-from .schema import CELLS, DECISIONS, INSTANCES, Key, Rows, Table
+from .schema import ADAPTATION, CELLS, DECISIONS, INSTANCES, Key, Rows, Table
 
-TABLES = (CELLS, DECISIONS, INSTANCES)
+TABLES = (CELLS, DECISIONS, INSTANCES, ADAPTATION)
 
 
 def read(database: Database) -> dict[Table, Rows]:

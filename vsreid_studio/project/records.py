@@ -59,6 +59,19 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Adaptation:
+    """What N_mp has learnt of this video.
+
+    Attributes:
+        base: checksum of the weights that were adapted; it goes with no others.
+        data: the adapted tensors, a safetensors file.
+    """
+
+    base: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run of the engine on this project.
 

@@ -1,4 +1,4 @@
-"""The tables of a project file, version 1."""
+"""The tables of a project file, version 2: it added the adaptation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 APPLICATION_ID = int.from_bytes(b"VSRe")
 """Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Row: TypeAlias = tuple[Any, ...]
 """Values of one row in SQLite's types, without its key."""
@@ -53,6 +53,19 @@ DECISIONS = Table(
     "decisions", ("frame", "instance"), ("verdict", "x0", "y0", "x1", "y1", "similarity", "by", "given_to")
 )
 INSTANCES = Table("instances", ("number",), ("name", "colour", "hidden", "locked", "place"))
+ADAPTATION = Table("adaptation", ("slot",), ("base", "data", "checksum"))
+
+ADDED = {
+    2: (
+        """CREATE TABLE adaptation (
+        slot INTEGER PRIMARY KEY CHECK (slot = 0),
+        base TEXT NOT NULL,           -- checksum of the weights that were adapted
+        data BLOB NOT NULL,           -- safetensors
+        checksum INTEGER NOT NULL)""",
+        ADAPTATION.twin,
+    ),
+}
+"""SQL by the version that a file becomes by it; a file of an older version gets it when it is opened."""
 
 CREATE = (
     """CREATE TABLE video (
@@ -88,4 +101,5 @@ CREATE = (
     CELLS.twin,
     DECISIONS.twin,
     INSTANCES.twin,
+    *(statement for version in sorted(ADDED) for statement in ADDED[version]),
 )
