@@ -9,7 +9,7 @@ from timeline_scene import BIKE, LENGTH, RIDER, annotation, mask
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.timeline.columns import Columns, ground, pixels, stroke
-from vsreid_studio.gui.timeline.shades import rails, shade, tone_of, wide_spans
+from vsreid_studio.gui.timeline.shades import rails, shade, tone_of
 from vsreid_studio.gui.timeline.spans import (
     ABSENT,
     CHECKPOINT,
@@ -91,7 +91,7 @@ def test_columns_show_every_frame_and_none_twice_when_many_share_a_pixel(scale: 
 
 def test_a_single_filled_frame_is_seen_among_a_hundred() -> None:
     lone = Track(10_000, {5_000: Cell(mask(), 5_000)})
-    body = shade(lone, Columns.of(0, 0.01, 100, 10_000), 3).body
+    body = shade([lone], Columns.of(0, 0.01, 100, 10_000), 3).body[0]
     assert body[50] > 0.25
     assert np.count_nonzero(body) == 1
 
@@ -105,21 +105,24 @@ def test_tone_rises_with_confidence() -> None:
 
 def test_spans_that_meet_keep_a_slit_and_the_gap_is_dotted() -> None:
     columns = Columns.of(0, 10, 1200, LENGTH)
-    bars = shade(track(RIDER), columns, 3)
-    assert bars.body[159] == 0
-    assert bars.body[155] > 0
-    assert bars.body[161] > 0
-    assert not bars.body[400:500].any()
-    assert 0.3 < np.count_nonzero(bars.gaps[400:499]) / 100 < 0.7
-    assert bars.crown[0, 160] < bars.crown[0, 165]
+    bars = shade([track(RIDER), Track(LENGTH, {})], columns, 3)
+    body, gaps, crown = bars.body[0], bars.gaps[0], bars.crown[0]
+    assert body[159] == 0
+    assert body[155] > 0
+    assert body[161] > 0
+    assert not body[400:500].any()
+    assert 0.3 < np.count_nonzero(gaps[400:499]) / 100 < 0.7
+    assert crown[0, 160] < crown[0, 165]
+    assert not (bars.body[1].any() or bars.gaps[1].any() or bars.crown[1].any())
 
 
 def test_a_rail_covers_its_span_and_points_at_the_checkpoint() -> None:
     columns = Columns.of(0, 10, 1200, LENGTH)
-    line, strokes = rails(wide_spans(track(RIDER), columns), columns)
-    assert line[165:425].all()
-    assert not line[1005:].any()
-    assert strokes[300:310].any()
+    line, strokes = rails([Track(LENGTH, {}), track(RIDER)], columns)
+    assert line[1, 165:425].all()
+    assert not line[1, 1005:].any()
+    assert strokes[1, 300:310].any()
+    assert not (line[0].any() or strokes[0].any())
 
 
 def test_reduce_and_sample_keep_unknown_frames_unknown() -> None:

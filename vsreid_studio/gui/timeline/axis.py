@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 PAD = 9.0
@@ -69,6 +71,11 @@ class TimeAxis(QObject):
     def centre(self, frame: int) -> float:
         """Where the middle of a frame lies."""
         return self.x(frame + 0.5)
+
+    def centres(self, frames: NDArray[np.intp]) -> NDArray[np.floating]:
+        """Where the middles of frames lie: (n,)."""
+        middles: NDArray[np.floating] = PAD + (frames + 0.5 - self.first) * self.scale
+        return middles
 
     def frame_at(self, x: float) -> int:
         """The frame under a pixel, or the nearest one of the video."""

@@ -14,12 +14,10 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 from .axis import TimeAxis
 from .columns import Columns, pixels
 from .look import Look, fade, mix
-from .shades import rails, shade, wide_spans
+from .shades import wide
 from .spans import Track
 from .types import Row
 
-_ROUND = 3.0
-"""Radius of a bar's corners."""
 _ARCS = 100
 """Arcs painted in one row; more would be a tangle."""
 
@@ -59,32 +57,15 @@ class Lane:
         return mix(self.row.colour, self.look.text, 0.35)
 
 
-def paint_bars(painter: QPainter, lane: Lane, track: Track, columns: Columns) -> None:
-    """Paint the filled cells, and a dotted line where the instance was not found."""
-    area, colour = lane.bar, lane.row.colour
-    bars = shade(track, columns, _ROUND * lane.look.unit)
-    round_part = len(bars.crown) / columns.ratio
-    crown = pixels(bars.crown, _rgb(colour))
-    _stretch(painter, crown, QRectF(lane.left, area.top(), lane.width, round_part))
-    middle = area.adjusted(0, round_part, 0, -round_part)
-    band(painter, bars.body[None], colour, middle)
-    _stretch(painter, crown[::-1], QRectF(lane.left, area.bottom() - round_part, lane.width, round_part))
-    line = QRectF(lane.left, round(area.center().y()), lane.width, max(1, round(1.2 * lane.look.unit)))
-    band(painter, bars.gaps[None], lane.ink, line)
-
-
-def paint_origins(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, columns: Columns) -> None:
-    """Paint a line over each span to its checkpoint, and an arc from one that lies apart from it."""
+def paint_arcs(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, columns: Columns) -> None:
+    """Paint an arc to each wide span from its checkpoint, where that lies apart from it."""
+    astray = track.astray
+    if not len(astray):
+        return
     unit, rail = lane.look.unit, lane.rail
-    spans = wide_spans(track, columns)
-    line, strokes = rails(spans, columns)
-    thick = max(1, round(1.2 * unit))
-    band(painter, line[None], lane.ink, QRectF(lane.left, rail, lane.width, thick))
-    band(painter, strokes[None], lane.ink, QRectF(lane.left, rail + thick, lane.width, round(2 * unit)))
-    astray = spans[(spans["origin"] < spans["start"]) | (spans["origin"] >= spans["stop"])]
     first, stop = columns.sight()
     reach = np.minimum(astray["origin"], astray["start"]), np.maximum(astray["origin"], astray["stop"])
-    astray = astray[(reach[0] <= stop) & (reach[1] >= first)]
+    astray = astray[wide(astray, columns) & (reach[0] <= stop) & (reach[1] >= first)]
     if not len(astray):
         return
     arcs = QPainterPath()

@@ -5,6 +5,7 @@ Painting one value a column costs the same for a hundred frames as for a hundred
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -68,6 +69,15 @@ class Columns:
         start = round(self.first * self.scale)
         return (np.arange(start, start + len(self)) // max(1, round(size * self.ratio))) % 2 == 0
 
+    def totals(self, sums: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The totals over each column's frames, one row for each running sum of (n + 1,) values: (k, w)."""
+        low, high = self.low, self.high
+        if np.array_equal(high[:-1], low[1:]):
+            # Many frames a pixel: each edge is looked up once.
+            edges = np.append(low, high[-1])
+            return np.diff(np.stack([part.take(edges) for part in sums]))
+        return np.stack([part.take(high) - part.take(low) for part in sums])
+
     def reduce(self, values: NDArray[np.floating], by: np.ufunc) -> NDArray[np.floating]:
         """One value a column: `by` (np.fmin, np.fmax) over its frames, NaN where none is known; (w,).
 
@@ -130,9 +140,7 @@ def stroke(height: NDArray[np.floating], rows: int, thickness: float) -> NDArray
     # A column also covers half the way to its neighbours, else steep lines would fall apart.
     top = np.fmin(height, np.fmin(half_way[:-1], half_way[1:])) - thickness / 2
     bottom = np.fmax(height, np.fmax(half_way[:-1], half_way[1:])) + thickness / 2
-    row = np.arange(rows, dtype=np.float32)[:, None]
-    cover = np.minimum(row + 1, bottom.astype(np.float32)) - np.maximum(row, top.astype(np.float32))
-    return np.nan_to_num(np.clip(cover, 0, 1))
+    return _cover(rows, top, bottom)
 
 
 def ground(height: NDArray[np.floating], rows: int, bottom: float) -> NDArray[np.floating]:
@@ -143,6 +151,15 @@ def ground(height: NDArray[np.floating], rows: int, bottom: float) -> NDArray[np
         rows: pixels from top to bottom.
         bottom: distance of the lower edge.
     """
+    return _cover(rows, height, np.where(np.isnan(height), np.nan, bottom))
+
+
+def _cover(rows: int, top: NDArray[np.floating], bottom: NDArray[np.floating]) -> NDArray[np.floating]:
+    """How much of each pixel lies between two heights: (rows, w) in [0, 1], 0 where they are NaN."""
+    known = ~np.isnan(top)
+    upper = np.where(known, top, 0).astype(np.float32)
+    lower = np.where(known, bottom, -1).astype(np.float32)
     row = np.arange(rows, dtype=np.float32)[:, None]
-    cover = np.minimum(row + 1, np.float32(bottom)) - np.maximum(row, height.astype(np.float32))
-    return np.nan_to_num(np.clip(cover, 0, 1))
+    cover = np.minimum(row + 1, lower)
+    cover -= np.maximum(row, upper)
+    return np.clip(cover, 0, 1, out=cover)

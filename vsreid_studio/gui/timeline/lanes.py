@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import groupby
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPixmap
 
 from .axis import TimeAxis
-from .bars import Lane, paint_bars, paint_hatch, paint_origins
+from .bars import Lane, paint_arcs, paint_hatch
 from .columns import Columns
-from .look import fade, mix
+from .look import mix
 from .marks import box_at, paint_boxes, paint_marks
+from .sheet import OPACITY, paint_cells
 from .sprites import Sprites
 from .state import TimelineState
 from .surface import Surface
 from .types import Row, TimelineBox
-
-_DIMMED = 0.35
-"""Opacity of a hidden instance's row."""
 
 
 class Lanes(Surface):
@@ -130,9 +129,7 @@ class Lanes(Surface):
     ) -> None:
         lanes = [lane for lane in self._lanes(left, width) if only is None or lane.row.number in only]
         if lanes and width > 0:
-            columns = self.columns(left, width)
-            for lane in lanes:
-                self._paint(painter, lane, columns)
+            self._paint(painter, lanes, self.columns(left, width))
 
     def _lane(self, row: Row) -> Lane:
         top = self.state.rows.index(row) * self.state.look.row - self.offset
@@ -147,26 +144,35 @@ class Lanes(Surface):
             for number, row in enumerate(self.state.rows[first : last + 1], first)
         ]
 
-    def _paint(self, painter: QPainter, lane: Lane, columns: Columns) -> None:
-        state, look = self.state, self.state.look
-        area = QRectF(lane.left, lane.top, lane.width, look.row)
-        painter.save()
-        painter.setClipRect(area)
-        painter.fillRect(area, look.base)
-        if lane.row.number == state.selected:
-            painter.fillRect(area, fade(look.accent, 0.1))
-        painter.fillRect(QRectF(lane.left, area.bottom() - 1, lane.width, 1), look.faint)
-        painter.setOpacity(_DIMMED if lane.row.hidden else 1)
-        track = state.tracks.get(lane.row.number)
-        if track is not None:
-            paint_bars(painter, lane, track, columns)
-            paint_origins(painter, lane, track, self.axis, columns)
-        paint_hatch(painter, lane, state.hatched.get(lane.row.number, ()), self.axis)
+    def _paint(self, painter: QPainter, lanes: Sequence[Lane], columns: Columns) -> None:
+        state = self.state
+        paint_cells(painter, lanes, state.tracks, state.selected, columns)
         # Marks of frames beside the part reach into it.
-        seen = columns.sight(look.row)
-        boxes = state.boxes.get(lane.row.number)
-        if boxes is not None:
-            paint_boxes(painter, lane, boxes, self.axis, seen, self._sprites)
-        if track is not None:
-            paint_marks(painter, lane, track, self.axis, seen, self._sprites)
+        seen = columns.sight(state.look.row)
+        painter.save()
+        painter.setClipRect(QRectF(lanes[0].left, 0, lanes[0].width, self.height()))
+        for hidden, group in groupby(sorted(lanes, key=_hidden), _hidden):
+            painter.setOpacity(OPACITY[hidden])
+            some = list(group)
+            for lane in some:
+                self._paint_lines(painter, lane, columns)
+            paint_boxes(painter, some, state.boxes, self.axis, seen, self._sprites)
+            paint_marks(painter, some, state.tracks, self.axis, seen, self._sprites)
         painter.restore()
+
+    def _paint_lines(self, painter: QPainter, lane: Lane, columns: Columns) -> None:
+        """Lines over a row's cells, which must not reach into other rows."""
+        track, hatched = self.state.tracks.get(lane.row.number), self.state.hatched.get(lane.row.number)
+        if not hatched and (track is None or not len(track.astray)):
+            return
+        painter.save()
+        area = QRectF(lane.left, lane.top, lane.width, lane.look.row)
+        painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+        if track is not None:
+            paint_arcs(painter, lane, track, self.axis, columns)
+        paint_hatch(painter, lane, hatched or (), self.axis)
+        painter.restore()
+
+
+def _hidden(lane: Lane) -> bool:
+    return lane.row.hidden

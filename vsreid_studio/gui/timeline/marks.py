@@ -6,20 +6,21 @@ A disc is a checkpoint, a diamond one that was recovered; solid means pinned. A 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen, QPolygonF
 
-from .axis import PAD, TimeAxis
+from .axis import TimeAxis
 from .bars import Lane
 from .look import Look, fade, mix
-from .spans import ABSENT, CHECKPOINT, PINNED, RECOVERED, Track
-from .sprites import Sprites
-from .state import Boxes
+from .spans import ABSENT, PINNED, RECOVERED, Track
+from .sprites import Sprite, Sprites
+from .state import LEVELS, Boxes
 from .types import BoxState, TimelineBox
 
 _APART = 9.0
@@ -29,45 +30,88 @@ _SMALL = 0.6
 
 
 def paint_marks(
-    painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, seen: tuple[int, int], sprites: Sprites
+    painter: QPainter,
+    lanes: Sequence[Lane],
+    tracks: Mapping[int, Track],
+    axis: TimeAxis,
+    seen: tuple[int, int],
+    sprites: Sprites,
 ) -> None:
     """Paint the marks of checkpoints, pinned cells and 'not in this frame' in frames (first, stop)."""
-    look = lane.look
-    marked = track.flagged(CHECKPOINT | PINNED, *seen)
+    marked = [(lane, tracks[lane.row.number]) for lane in lanes if lane.row.number in tracks]
+    parts = [track.marked[slice(*np.searchsorted(track.marked, seen))] for _, track in marked]
+    if not any(map(len, parts)):
+        return
+    frames = np.concatenate(parts)
+    row = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    flags = np.concatenate([track.flags[part] for (_, track), part in zip(marked, parts, strict=True)])
     # Of marks in one place, the one that a person put there is the one to be seen.
-    marked = _spread(marked, track.flags[marked] & PINNED, axis)
-    kinds = track.flags[marked] & (ABSENT | RECOVERED | PINNED)
-    side, middle = 16 * look.unit, lane.bar.center().y()
-    dense = np.count_nonzero(track.flags & (CHECKPOINT | PINNED)) * side > len(track) * axis.scale
-    size = _SMALL if dense else 1.0
-    for kind in np.unique(kinds).tolist():
-        draw = partial(_draw_mark, look=look, kind=kind, size=size)
-        picture = sprites.find((kind, size)) or sprites.make((kind, size), (side, side), draw)
-        centres = PAD + (marked[kinds == kind] + 0.5 - axis.first) * axis.scale
-        sprites.stamp(painter, picture, centres.tolist(), middle)
+    best = _spread(frames, row, flags & PINNED > 0, axis)
+    frames, row, kinds = frames[best], row[best], flags[best] & (ABSENT | RECOVERED | PINNED)
+    side = 16 * lanes[0].look.unit
+    dense = np.array([len(track.marked) * side > len(track) * axis.scale for _, track in marked])
+    names = (2 * kinds + dense[row]).tolist()
+    pictures = {name: _mark(sprites, lanes[0].look, *divmod(name, 2)) for name in set(names)}
+    middles = np.array([round(lane.bar.center().y() * sprites.ratio) for lane, _ in marked])
+    centres = sprites.pixels(axis.centres(frames))
+    sprites.stamp(painter, [pictures[name] for name in names], centres, middles[row].tolist())
+
+
+def _mark(sprites: Sprites, look: Look, kind: int, dense: int) -> Sprite:
+    side, size = 16 * look.unit, _SMALL if dense else 1.0
+    draw = partial(_draw_mark, look=look, kind=kind, size=size)
+    return sprites.find((kind, size)) or sprites.make((kind, size), (side, side), draw)
 
 
 def paint_boxes(
-    painter: QPainter, lane: Lane, boxes: Boxes, axis: TimeAxis, seen: tuple[int, int], sprites: Sprites
+    painter: QPainter,
+    lanes: Sequence[Lane],
+    boxes: Mapping[int, Boxes],
+    axis: TimeAxis,
+    seen: tuple[int, int],
+    sprites: Sprites,
 ) -> None:
     """Paint retrieved instances of frames (first, stop), filled from below by similarity.
 
     Those that wait lie on top.
     """
-    look, colour = lane.look, lane.row.colour.rgb()
-    full, high = box_size(look, axis)
-    middle = lane.bar.center().y()
-    dense = len(boxes.items) * 2 * full > axis.length * axis.scale
-    for box in boxes.shown(*seen, axis.scale / _APART):
-        level = max(0, min(16, round(16 * box.similarity)))
-        width = full * _SMALL if dense and box.state is not BoxState.WAITING else full
-        name = (box.state, level, colour, width)
-        picture = sprites.find(name)
-        if picture is None:
-            draw = partial(_draw_box, lane=lane, state=box.state, level=level / 16, size=(width, high))
-            size = width + 4 * look.unit, high + 4 * look.unit
-            picture = sprites.make(name, size, draw)
-        sprites.stamp(painter, picture, (axis.centre(box.key.frame),), middle)
+    for lane in lanes:
+        own = boxes.get(lane.row.number)
+        shown = own.shown(*seen, axis.scale / _APART) if own is not None else ()
+        if own is None or not len(shown):
+            continue
+        size = box_size(lane.look, axis)
+        dense = len(own.items) * 2 * size[0] > axis.length * axis.scale
+        kinds, row = own.kinds[shown].tolist(), (lane.row.colour.rgb(), size[0], dense)
+        pictures = {
+            kind: sprites.find((kind, *row)) or _box(sprites, lane, (kind, *row), size) for kind in set(kinds)
+        }
+        centres = sprites.pixels(axis.centres(own.frames[shown]))
+        painter.save()
+        # Boxes are nearly as high as their row, and their edges must not shade the next one.
+        area = QRectF(lane.left, lane.top, lane.width, lane.look.row)
+        painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+        middle = round(lane.bar.center().y() * sprites.ratio)
+        sprites.stamp(painter, [pictures[kind] for kind in kinds], centres, repeat(middle))
+        painter.restore()
+
+
+def _box(
+    sprites: Sprites, lane: Lane, name: tuple[int, int, float, bool], size: tuple[float, float]
+) -> Sprite:
+    """Draw a box: its outline once for all rows, filled up to its level in the row's colour."""
+    look, (state, level) = lane.look, Boxes.kind(name[0])
+    width, high = size
+    if name[-1] and state is not BoxState.WAITING:
+        width *= _SMALL
+    outline = sprites.find((state, width))
+    if outline is None:
+        draw = partial(_draw_box, look=look, state=state, size=(width, high))
+        outline = sprites.make((state, width), (width + 4 * look.unit, high + 4 * look.unit), draw)
+    wide, tall = width - 4 * look.unit, high - 4 * look.unit
+    filled = tall * level / LEVELS
+    colour = fade(lane.row.colour, 0.45 if state is BoxState.REJECTED else 1.0)
+    return sprites.tint(name, outline, QRectF(-wide / 2, tall / 2 - filled, wide, filled), colour)
 
 
 def box_size(look: Look, axis: TimeAxis) -> tuple[float, float]:
@@ -91,13 +135,23 @@ def box_at(lane: Lane, boxes: Sequence[TimelineBox], axis: TimeAxis, place: QPoi
     )
 
 
-def _spread(frames: NDArray[np.intp], weight: NDArray[np.integer], axis: TimeAxis) -> NDArray[np.intp]:
-    if axis.scale >= _APART or not frames.size:
-        return frames
-    order = frames[np.argsort(-weight.astype(np.int16), kind="stable")]
+def _spread(
+    frames: NDArray[np.intp], row: NDArray[np.intp], first: NDArray[np.bool_], axis: TimeAxis
+) -> NDArray[np.intp]:
+    """Which marks are painted, by number, so that they keep apart.
+
+    Args:
+        frames, row: (n,) each, ascending by row and then by frame.
+        first: (n,) the ones to be preferred.
+    """
+    numbers = np.arange(len(frames))
+    if axis.scale >= _APART:
+        return numbers
     # By frame, not by pixel, so that the same marks stay when one scrolls.
-    _, chosen = np.unique((order * (axis.scale / _APART)).astype(np.intp), return_index=True)
-    return order[chosen]
+    slot = row * (axis.length + 1) + (frames * (axis.scale / _APART)).astype(np.intp)
+    begins = np.flatnonzero(np.diff(slot, prepend=-1))
+    best: NDArray[np.intp] = np.minimum.reduceat(np.where(first, 0, len(frames)) + numbers, begins)
+    return best % len(frames)
 
 
 def _draw_mark(painter: QPainter, look: Look, kind: int, size: float) -> None:
@@ -137,24 +191,18 @@ def _pens(painter: QPainter, look: Look, solid: bool) -> None:
     painter.setBrush(look.text if solid else look.base)
 
 
-def _draw_box(
-    painter: QPainter, lane: Lane, state: BoxState, level: float, size: tuple[float, float]
-) -> None:
-    look, unit = lane.look, lane.look.unit
+def _draw_box(painter: QPainter, look: Look, state: BoxState, size: tuple[float, float]) -> None:
+    unit = look.unit
     width, high = size
     area = QRectF(-width / 2, -high / 2, width, high)
-    painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(look.base)
-    painter.drawRoundedRect(area, 2.5 * unit, 2.5 * unit)
-    inner = area.adjusted(2 * unit, 2 * unit, -2 * unit, -2 * unit)
-    inner.setTop(inner.bottom() - inner.height() * level)
-    painter.fillRect(inner, fade(lane.row.colour, 0.45 if state is BoxState.REJECTED else 1.0))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
     if state is BoxState.WAITING:
         painter.setPen(QPen(look.text, 2.2 * unit))
     elif state is BoxState.ACCEPTED:
         painter.setPen(QPen(mix(look.text, look.base, 0.2), 1.1 * unit))
     else:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.drawRoundedRect(area, 2.5 * unit, 2.5 * unit)
         painter.setPen(QPen(look.muted, 1.4 * unit))
         slash = area.adjusted(2.5 * unit, 2.5 * unit, -2.5 * unit, -2.5 * unit)
         painter.drawLine(slash.bottomLeft(), slash.topRight())

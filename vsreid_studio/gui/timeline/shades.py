@@ -1,7 +1,11 @@
-"""One row's cells as opacities of pixel columns: bars toned by confidence, gaps, lines over spans."""
+"""Rows of cells as opacities of pixel columns: bars toned by confidence, gaps, lines over spans.
+
+All rows are worked out together: with twenty of them, calls would take longer than what they compute.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Columns
-from .spans import ABSENT, NONE, Track, reaching
+from .spans import ABSENT, NONE, SPAN, Track, reaching
 
 _FAINTEST = 0.3
 """Opacity of a column in which a single frame out of many is filled: it must not vanish."""
@@ -25,12 +29,12 @@ _WIDE = 5.0
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """The bars of a row.
+    """The bars of k rows.
 
     Attributes:
-        body: (w,) opacity in [0, 1].
-        crown: (r, w) opacity of the topmost lines of pixels, with round corners; the lowest mirror them.
-        gaps: (w,) opacity of a line where the engine has found nothing.
+        body: (k, w) opacity in [0, 1].
+        crown: (k, r, w) opacity of the topmost lines of pixels, with round corners; the lowest mirror them.
+        gaps: (k, w) opacity of a line where the engine has found nothing.
     """
 
     body: NDArray[np.floating]
@@ -38,23 +42,26 @@ class Bars:
     gaps: NDArray[np.floating]
 
 
-def shade(track: Track, columns: Columns, radius: float) -> Bars:
+def shade(tracks: Sequence[Track], columns: Columns, radius: float) -> Bars:
     """Tone the columns by confidence; bars that meet keep a slit between them.
 
     Args:
+        tracks: one a row, at least one.
         radius: of the round corners, in logical pixels.
     """
-    filled, trust = track.sums
-    count = filled[columns.high] - filled[columns.low]
-    tone = (trust[columns.high] - trust[columns.low]) / np.maximum(count, 1)
-    share = count / (columns.high - columns.low)
+    low = columns.low
+    count, trust = (columns.totals([track.sums[part] for track in tracks]) for part in range(2))
+    tone = trust / np.maximum(count, 1)
+    share = count / (columns.high - low)
     body = (_FAINTEST + (1 - _FAINTEST) * share) * tone_of(tone)
-    body[(count == 0) | ~columns.inside] = 0
-    computed = (track.origin[columns.low] != NONE) & ((track.flags[columns.low] & ABSENT) == 0)
-    gaps = (computed & (count == 0) & columns.inside & columns.dots(1.5)) * 0.7
+    nothing = (count == 0) | ~columns.inside
+    body[nothing] = 0
+    computed = np.stack([track.origin.take(low) != NONE for track in tracks])
+    computed &= np.stack([track.flags.take(low) & ABSENT for track in tracks]) == 0
+    gaps = (computed & (count == 0) & (columns.inside & columns.dots(1.5))) * 0.7
     if columns.scale >= _SEAMS_FROM * columns.ratio:
-        body[columns.last] *= _SEAM
-    return Bars(body, _crown(track, columns, body, round(radius * columns.ratio)), gaps)
+        body[:, columns.last] *= _SEAM
+    return Bars(body, _crown(tracks, columns, body, round(radius * columns.ratio)), gaps)
 
 
 def tone_of(confidence: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -62,56 +69,77 @@ def tone_of(confidence: NDArray[np.floating]) -> NDArray[np.floating]:
     return _LEAST_TONE + (1 - _LEAST_TONE) * np.clip(confidence, 0, 1) ** 2
 
 
-def rails(spans: NDArray[np.void], columns: Columns) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """A line over each span, and under it short strokes down at its ends and at its checkpoint.
-
-    Args:
-        spans: those that are wide enough for it, see `wide_spans`.
+def rails(tracks: Sequence[Track], columns: Columns) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """A line over each wide span, and under it short strokes down at its ends and at its checkpoint.
 
     Returns:
-        two (w,) opacities in [0, 1].
+        two (k, w) opacities in [0, 1].
     """
-    line, strokes = np.zeros(len(columns)), np.zeros(len(columns))
-    spans = spans[(spans["stop"] - spans["start"] > 1) | (spans["start"] != spans["origin"])]
+    width, rows = len(columns), len(tracks)
+    spans, row = _gathered([track.spans for track in tracks], columns)
+    several = (spans["stop"] - spans["start"] > 1) | (spans["start"] != spans["origin"])
+    spans, row = spans[several], row[several]
     inset, thick = round(1.2 * columns.ratio), max(1, round(1.2 * columns.ratio))
     left, right = columns.at(spans["start"]) + inset, columns.at(spans["stop"]) - 2 * inset
     # Spans do not overlap: what begins and has not ended is a span.
-    steps = np.zeros(len(columns) + 1, np.intp)
-    steps += np.bincount(left.clip(0, len(columns)), minlength=len(steps))
-    steps -= np.bincount(right.clip(0, len(columns)), minlength=len(steps))
-    line[np.cumsum(steps[:-1]) > 0] = 1
-    home = spans[(spans["origin"] >= spans["start"]) & (spans["origin"] < spans["stop"])]
-    middle = columns.at(home["origin"] + 0.5) - thick // 2
-    at = (np.concatenate((left, right - thick, middle))[:, None] + np.arange(thick)).ravel()
-    strokes[at[(at >= 0) & (at < len(columns))]] = 1
-    return line, strokes
+    begun, ended = (
+        np.bincount(row * (width + 1) + edge.clip(0, width), minlength=rows * (width + 1))
+        for edge in (left, right)
+    )
+    line = np.cumsum((begun - ended).reshape(rows, width + 1), axis=1)[:, :width] > 0
+    home = (spans["origin"] >= spans["start"]) & (spans["origin"] < spans["stop"])
+    middle = columns.at(spans["origin"][home] + 0.5) - thick // 2
+    strokes = np.zeros((rows, width))
+    at = np.concatenate((left, right - thick, middle))
+    _put(strokes, np.concatenate((row, row, row[home])), at[:, None] + np.arange(thick), 1.0)
+    return line.astype(np.float64), strokes
 
 
-def wide_spans(track: Track, columns: Columns) -> NDArray[np.void]:
-    """The spans that are wide enough for a line of their own, in sight or not."""
-    return track.spans[(track.spans["stop"] - track.spans["start"]) * columns.scale >= _WIDE * columns.ratio]
+def wide(spans: NDArray[np.void], columns: Columns) -> NDArray[np.bool_]:
+    """Which spans are wide enough for a line of their own, in sight or not: (n,)."""
+    enough: NDArray[np.bool_] = (spans["stop"] - spans["start"]) * columns.scale >= _WIDE * columns.ratio
+    return enough
 
 
-def _crown(track: Track, columns: Columns, body: NDArray[np.floating], radius: int) -> NDArray[np.floating]:
+def _gathered(
+    spans: Sequence[NDArray[np.void]], columns: Columns
+) -> tuple[NDArray[np.void], NDArray[np.intp]]:
+    """The wide ones of all rows, and the row of each."""
+    together = np.concatenate(spans) if spans else np.zeros(0, SPAN)
+    row = np.repeat(np.arange(len(spans)), [len(own) for own in spans])
+    enough = wide(together, columns)
+    return together[enough], row[enough]
+
+
+def _put(target: NDArray[np.floating], row: NDArray[np.intp], at: NDArray[np.intp], value: float) -> None:
+    """Set columns `at`, (n, m), in the rows `row`, (n,); those outside are passed over."""
+    row = np.broadcast_to(row[:, None], at.shape)
+    kept = (at >= 0) & (at < target.shape[1])
+    target[row[kept], at[kept]] = value
+
+
+def _crown(
+    tracks: Sequence[Track], columns: Columns, body: NDArray[np.floating], radius: int
+) -> NDArray[np.floating]:
     """Cut the slits into `body`, and round the corners of its topmost lines of pixels."""
-    bars = reaching(track.bars, *columns.sight())
-    bars = bars[(bars["stop"] - bars["start"]) * columns.scale >= _WIDE * columns.ratio]
+    seen = columns.sight()
+    bars, row = _gathered([reaching(track.bars, *seen) for track in tracks], columns)
     slit = max(1, round(columns.ratio))
     start, stop = columns.at(bars["start"]), columns.at(bars["stop"]) - slit
-    for offset in range(slit):
-        at = stop + offset
-        body[at[(at >= 0) & (at < len(columns))]] = 0
-    crown = np.repeat(body[None], radius, axis=0)
-    corners, reach = _corners(radius), np.arange(radius)
-    at = np.concatenate((start[:, None] + reach, stop[:, None] - radius + reach), axis=1).ravel()
+    _put(body, row, stop[:, None] + np.arange(slit), 0.0)
+    crown = np.repeat(body[:, None], radius, axis=1)
+    reach = np.arange(radius)
+    at = np.concatenate((start[:, None] + reach, stop[:, None] - radius + reach), axis=1)
     kept = (at >= 0) & (at < len(columns))
-    crown[:, at[kept]] *= np.tile(corners, len(bars))[:, kept]
+    owner = np.broadcast_to(row[:, None], at.shape)[kept]
+    shape = np.broadcast_to(_corners(radius), (len(bars), 2 * radius, radius))[kept]
+    crown[owner, :, at[kept]] *= shape
     return crown
 
 
 @lru_cache(maxsize=8)
 def _corners(radius: int) -> NDArray[np.floating]:
-    """What round corners leave of the first and the last columns of a bar: (radius, 2 * radius)."""
+    """What round corners leave of a bar's first and last columns, from the top: (2 * radius, radius)."""
     away = radius - np.arange(radius) - 0.5
     left = np.clip(radius + 0.5 - np.hypot(away[:, None], away), 0, 1)
-    return np.concatenate((left, left[:, ::-1]), axis=1)
+    return np.concatenate((left, left[::-1]), axis=0)

@@ -37,8 +37,9 @@ class Track:
         self.origin = np.full(length, NONE, np.int32)
         self.confidence = np.zeros(length, np.float32)
         self.flags = np.zeros(length, np.uint8)
-        self._sums: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
+        self._sums: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
         self._bars: NDArray[np.void] | None = None
+        self._marked: NDArray[np.intp] | None = None
         items = [(frame, cell) for frame, cell in row.items() if 0 <= frame < length]
         if items:
             frames = np.fromiter((frame for frame, _ in items), np.intp, len(items))
@@ -60,7 +61,7 @@ class Track:
             self.origin[frame] = NONE if cell is None else cell.origin
             self.confidence[frame] = 0 if cell is None else cell.confidence
             self.flags[frame] = 0 if cell is None else _flags(frame, cell)
-        self._sums = self._bars = None
+        self._sums = self._bars = self._marked = None
         self._splice(min(touched), max(touched) + 1)
 
     def _splice(self, first: int, stop: int) -> None:
@@ -74,12 +75,12 @@ class Track:
         self.spans = np.concatenate((self.spans[:left], fresh, self.spans[right:]))
 
     @property
-    def sums(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Running sums, (n + 1,) each, of filled cells and of their confidence: means over any frames."""
         if self._sums is None:
-            filled = (self.flags & FILLED).astype(np.int64)
-            parts = np.cumsum(filled), np.cumsum(self.confidence * filled, dtype=np.float64)
-            self._sums = np.concatenate(([0], parts[0])), np.concatenate(([0.0], parts[1]))
+            filled = (self.flags & FILLED).astype(np.float64)
+            parts = np.cumsum(filled), np.cumsum(self.confidence * filled)
+            self._sums = np.concatenate(([0.0], parts[0])), np.concatenate(([0.0], parts[1]))
         return self._sums
 
     @property
@@ -88,6 +89,19 @@ class Track:
         if self._bars is None:
             self._bars = find_spans(np.where(self.flags & FILLED, self.origin, np.int32(NONE)))
         return self._bars
+
+    @property
+    def astray(self) -> NDArray[np.void]:
+        """The spans whose checkpoint lies apart from them, by frame, of dtype `SPAN`."""
+        spans = self.spans
+        return spans[(spans["origin"] < spans["start"]) | (spans["origin"] >= spans["stop"])]
+
+    @property
+    def marked(self) -> NDArray[np.intp]:
+        """The frames of checkpoints and of pinned cells, ascending."""
+        if self._marked is None:
+            self._marked = self.flagged(CHECKPOINT | PINNED)
+        return self._marked
 
     def flagged(self, bit: int, first: int = 0, stop: int | None = None) -> NDArray[np.intp]:
         """The frames in first..stop-1 with a flag, ascending."""

@@ -14,6 +14,10 @@ from .look import Look
 from .spans import CHECKPOINT, Track
 from .types import BoxState, Row, TimelineBox
 
+LEVELS = 16
+"""Steps of similarity that a box shows."""
+_STATES = list(BoxState)
+
 
 class Boxes:
     """The retrieved instances of one row, by frame.
@@ -21,31 +25,46 @@ class Boxes:
     Attributes:
         frames: (n,) intp, ascending.
         items: the boxes, in the same order.
-        ranked: (n,) intp, indices of the boxes: those that wait first, then by falling similarity.
+        kinds: (n,) intp, what they look like: see `kind`.
     """
 
     def __init__(self, items: Iterable[TimelineBox] = ()) -> None:
         self.items = sorted(items, key=lambda box: box.key.frame)
         self.frames = np.array([box.key.frame for box in self.items], np.intp)
+        self.kinds = np.array([_kind(box) for box in self.items], np.intp)
         ranked = sorted(range(len(self.items)), key=lambda n: self.items[n].rank)
-        self.ranked = np.array(ranked, np.intp)
+        self._ranked = np.array(ranked, np.intp)
+        self._rank = np.argsort(self._ranked)
 
-    def shown(self, first: int, stop: int, slots: float) -> list[TimelineBox]:
-        """Of those in frames first..stop-1 the best one of each slot, the best of all last.
+    @staticmethod
+    def kind(kind: int) -> tuple[BoxState, int]:
+        """The state, and the similarity in steps of 1 / `LEVELS`, that a kind stands for."""
+        return _STATES[kind // (LEVELS + 1)], kind % (LEVELS + 1)
+
+    def shown(self, first: int, stop: int, slots: float) -> NDArray[np.intp]:
+        """Of those in frames first..stop-1 the best one of each slot, by number, the best of all last.
 
         Args:
             slots: how many there are in a frame, mostly less than one; a frame is not parted into several.
         """
         left, right = np.searchsorted(self.frames, (first, stop))
-        near = self.ranked[(self.ranked >= left) & (self.ranked < right)]
-        slot = (self.frames[near] * min(1.0, slots)).astype(np.intp)
-        _, best = np.unique(slot, return_index=True)
-        return [self.items[n] for n in near[np.sort(best)[::-1]].tolist()]
+        if left == right:
+            return np.zeros(0, np.intp)
+        slot = (self.frames[left:right] * min(1.0, slots)).astype(np.intp)
+        begins = np.flatnonzero(np.diff(slot, prepend=-1))
+        best = np.minimum.reduceat(self._rank[left:right], begins)
+        numbers: NDArray[np.intp] = self._ranked[np.sort(best)[::-1]]
+        return numbers
 
     def within(self, first: int, stop: int) -> list[TimelineBox]:
         """Those in frames first..stop-1."""
         left, right = np.searchsorted(self.frames, (first, stop))
         return self.items[left:right]
+
+
+def _kind(box: TimelineBox) -> int:
+    level = max(0, min(LEVELS, round(LEVELS * box.similarity)))
+    return _STATES.index(box.state) * (LEVELS + 1) + level
 
 
 @dataclass

@@ -21,6 +21,10 @@ from .surface import Surface
 
 _BUDGET = 0.004
 """Seconds that counting areas may hold up the window at a time."""
+_PAUSE, _REST = 12, 300
+"""Milliseconds between two such times, and without any after the person has moved something."""
+_SHOWN_EACH = 0.25
+"""Seconds after which the areas counted meanwhile are shown."""
 _AT_ONCE = 16
 """Changed frames of which the area is counted at once."""
 
@@ -47,8 +51,8 @@ class Strip(Surface):
         self.shown = set(Curve)
         self._area: NDArray[np.float64] = np.zeros(0)
         self._todo: list[int] = []
+        self._shown_at = 0.0
         self._timer = QTimer(self)
-        self._timer.setInterval(0)
         self._timer.timeout.connect(self._count_some)
 
     def sizeHint(self) -> QSize:
@@ -66,8 +70,20 @@ class Strip(Surface):
         track = self.state.tracks.get(self.state.selected or 0)
         # Taken from the end, so the earliest comes first.
         self._todo = track.flagged(FILLED)[::-1].tolist() if track else []
-        (self._timer.start if self._todo else self._timer.stop)()
+        self._timer.stop()
+        if self._todo:
+            self._timer.start(0)
         self.refresh()
+
+    def move_playhead(self, *frames: int) -> None:
+        """Repaint where the playhead was and is; counting waits meanwhile."""
+        super().move_playhead(*frames)
+        self._rest()
+
+    def follow_axis(self) -> None:
+        """Paint what another zoom or scroll position shows; counting waits meanwhile."""
+        super().follow_axis()
+        self._rest()
 
     def follow(self, frames: Iterable[int]) -> None:
         """Take in cells of the selected instance that changed."""
@@ -77,7 +93,7 @@ class Strip(Surface):
             self._count(frame)
         if touched[_AT_ONCE:]:
             self._todo += touched[_AT_ONCE:]
-            self._timer.start()
+            self._timer.start(_PAUSE)
         self.refresh()
 
     def values(self, curve: Curve) -> NDArray[np.floating]:
@@ -95,6 +111,7 @@ class Strip(Surface):
     def paint_content(self, painter: QPainter) -> None:
         """Paint the curves that are on, area as a filled ground under the lines."""
         look = self.state.look
+        painter.fillRect(self.rect(), look.base)
         self._scale_lines(painter, look)
         row = self.state.row(self.state.selected)
         if row is None:
@@ -134,11 +151,20 @@ class Strip(Surface):
 
     def _count_some(self) -> None:
         until = time.perf_counter() + _BUDGET
-        while self._todo and time.perf_counter() < until:
+        while self._todo and (now := time.perf_counter()) < until:
             self._count(self._todo.pop())
         if not self._todo:
             self._timer.stop()
-        self.refresh()
+        else:
+            self._timer.start(_PAUSE)
+        if not self._todo or now - self._shown_at > _SHOWN_EACH:
+            self._shown_at = now
+            self.refresh()
+
+    def _rest(self) -> None:
+        """Leave the processor to what the person does."""
+        if self._todo:
+            self._timer.start(_REST)
 
 
 def level(share: float, high: float, look: Look) -> float:

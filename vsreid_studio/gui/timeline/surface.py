@@ -105,7 +105,6 @@ class Surface(QWidget):
             size = self.size() * ratio
             self._picture = QPixmap(max(1, math.ceil(size.width())), max(1, math.ceil(size.height())))
             self._picture.setDevicePixelRatio(ratio)
-            self._picture.fill(self.state.look.base)
             painter = QPainter(self._picture)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self.paint_content(painter)
