@@ -6,13 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
-from threading import Condition
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, Signal
 
 from ..engine.types import Box, Frame
 from ..engine.video import Video
 from ..errors import UserError
+from .server import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Task:
     errand: _Errand | None = None
 
 
-class FrameLoader(QThread):
+class FrameLoader(Server):
     """Serves the newest request only; errands such as crops for the review wait until no frame is wanted.
 
     Signals:
@@ -61,14 +61,11 @@ class FrameLoader(QThread):
     _missed = Signal(object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("frames")
-        self._condition = Condition()
+        super().__init__("frames", parent)
         self._video: Video | None = None
         self._epoch = 0
         self._wanted: int | None = None
         self._errands: OrderedDict[Hashable, _Errand] = OrderedDict()
-        self._closing = False
         # This object lives on the GUI's thread: what arrives there is compared with what is open there.
         self._served.connect(self._deliver)
         self._missed.connect(self._report)
@@ -96,13 +93,6 @@ class FrameLoader(QThread):
             self._errands.setdefault(key, _Errand(key, index, work))
             self._condition.notify()
 
-    def stop(self) -> None:
-        """End the thread; returns when it has ended."""
-        with self._condition:
-            self._closing = True
-            self._condition.notify()
-        self.wait()
-
     def run(self) -> None:
         """Serve until stopped."""
         while (task := self._next()) is not None:
@@ -118,13 +108,7 @@ class FrameLoader(QThread):
 
     def _next(self) -> _Task | None:
         with self._condition:
-            self._condition.wait_for(
-                lambda: (
-                    self._closing
-                    or (self._video is not None and (self._wanted is not None or bool(self._errands)))
-                )
-            )
-            if self._closing:
+            if not self._await(self._is_asked):
                 return None
             assert self._video is not None
             if self._wanted is not None:
@@ -132,6 +116,9 @@ class FrameLoader(QThread):
                 return _Task(self._epoch, self._video, index)
             _, errand = self._errands.popitem(last=False)
             return _Task(self._epoch, self._video, errand.index, errand)
+
+    def _is_asked(self) -> bool:
+        return self._video is not None and (self._wanted is not None or bool(self._errands))
 
     def _deliver(self, task: _Task, result: object) -> None:
         if task.epoch != self._epoch:

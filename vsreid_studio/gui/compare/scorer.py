@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Condition
 
 from PySide6.QtCore import QObject, QThread, Signal
 
 from ...engine.types import SoftMask
 from ...errors import UserError
 from ...evaluation.comparison import Truth
+from ..server import Server
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class Sheet:
     width: int
 
 
-class Scorer(QThread):
+class Scorer(Server):
     """Scores the newest state of each frame that was asked for, in the order of asking.
 
     Signals:
@@ -41,12 +41,9 @@ class Scorer(QThread):
     _broke = Signal(object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("scorer")
-        self._condition = Condition()
+        super().__init__("scorer", parent)
         self._sheet: Sheet | None = None
         self._wanted: dict[int, Mapping[int, SoftMask]] = {}
-        self._closing = False
         # This object lives on the GUI's thread: scores of a truth that is no longer open end there.
         self._done.connect(self._deliver)
         self._broke.connect(self._report)
@@ -67,13 +64,6 @@ class Scorer(QThread):
                 self._wanted.update(frames)
                 self._condition.notify()
 
-    def stop(self) -> None:
-        """End the thread; returns when it has ended."""
-        with self._condition:
-            self._closing = True
-            self._condition.notify()
-        self.wait()
-
     def run(self) -> None:
         """Score until stopped."""
         while (task := self._next()) is not None:
@@ -91,8 +81,7 @@ class Scorer(QThread):
 
     def _next(self) -> tuple[Sheet, int, Mapping[int, SoftMask]] | None:
         with self._condition:
-            self._condition.wait_for(lambda: self._closing or bool(self._sheet and self._wanted))
-            if self._closing:
+            if not self._await(lambda: bool(self._sheet and self._wanted)):
                 return None
             assert self._sheet is not None
             frame = next(iter(self._wanted))
