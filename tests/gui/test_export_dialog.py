@@ -9,7 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from vsreid_studio.gui.export_dialog import DAVIS, ExportDialog, ExportFormat, ExportRequest
+from vsreid_studio.formats.catalogue import DAVIS, FORMATS, OVERLAY, ExportFormat, ExportRequest
+from vsreid_studio.gui.export_dialog import ExportDialog
 
 LEFT = Qt.MouseButton.LeftButton
 VIDEO = ExportFormat("overlay", "Overlay video", "An MP4 with the masks drawn over the frames.")
@@ -102,7 +103,7 @@ def test_folder_is_chosen_without_blocking(qtbot: QtBot, dialog: ExportDialog, t
 def test_the_overlay_video_asks_less(qtbot, tmp_path):
     dialog = ExportDialog(folder=tmp_path, sequence="clip")
     qtbot.addWidget(dialog)
-    dialog.format_box.setCurrentIndex(1)
+    dialog.format_box.setCurrentIndex(FORMATS.index(OVERLAY))
     assert not dialog.problem.text()
     assert not dialog.image_set.isVisibleTo(dialog)
     (tmp_path / "clip.mp4").touch()
@@ -113,3 +114,20 @@ def test_the_overlay_video_asks_less(qtbot, tmp_path):
     with qtbot.waitSignal(dialog.export_requested) as asked:
         dialog.accept()
     assert asked.args[0] == ExportRequest("overlay", tmp_path, (), "clip", "", True)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.key)
+def test_every_format_is_offered(qtbot, tmp_path, form):
+    dialog = ExportDialog(folder=tmp_path, sequence="clip")
+    qtbot.addWidget(dialog)
+    dialog.format_box.setCurrentIndex(FORMATS.index(form))
+    with qtbot.waitSignal(dialog.export_requested) as asked:
+        dialog.accept()
+    wanted = (form.key, form.resolutions, form.sets[0] if form.sets else "")
+    assert (asked.args[0].format_key, asked.args[0].resolutions, asked.args[0].image_set) == wanted
+    place = tmp_path / form.places[-1].format(resolution="480p", sequence="clip")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    dialog.sequence.setText("another")
+    dialog.sequence.setText("clip")
+    assert "already" in dialog.problem.text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -24,71 +23,9 @@ from PySide6.QtWidgets import (
 )
 
 from ..errors import UserError
-from ..formats.davis import RESOLUTIONS, check_name
+from ..formats.catalogue import FORMATS, ExportFormat, ExportRequest
+from ..formats.davis import check_name
 from .look import quiet_label
-
-
-@dataclass(frozen=True)
-class ExportFormat:
-    """What a format needs to be asked.
-
-    Attributes:
-        key: names it in an `ExportRequest`.
-        title: for people.
-        summary: what it writes, in at most 65 characters.
-        resolutions: those to choose from; empty when there is no choice.
-        sets: usual names of image sets; empty when the format has none.
-        places: where a sequence goes below the folder, with {resolution} and {sequence}.
-        thing: what is written, in a word.
-    """
-
-    key: str
-    title: str
-    summary: str
-    resolutions: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-    thing: str = "sequence"
-
-
-DAVIS = ExportFormat(
-    "davis",
-    "DAVIS data set",
-    "Frames, palette masks and the list of the set, read back.",
-    RESOLUTIONS,
-    ("val", "train", "test-dev"),
-    ("JPEGImages/{resolution}/{sequence}", "Annotations/{resolution}/{sequence}"),
-)
-OVERLAY = ExportFormat(
-    "overlay",
-    "Overlay video (MP4)",
-    "One video that shows the masks over the frames, in their colours.",
-    places=("{sequence}.mp4",),
-    thing="video",
-)
-FORMATS = (DAVIS, OVERLAY)
-"""In the order in which they are offered."""
-
-
-@dataclass(frozen=True)
-class ExportRequest:
-    """What the person wants.
-
-    Attributes:
-        format_key: an `ExportFormat.key`.
-        folder: where the data set is or shall be.
-        resolutions: at least one of the format's, if it has any.
-        sequence: a valid name.
-        image_set: a valid name; empty for a format without sets.
-        overwrite: whether a sequence that is there may be replaced.
-    """
-
-    format_key: str
-    folder: Path
-    resolutions: tuple[str, ...]
-    sequence: str
-    image_set: str
-    overwrite: bool
 
 
 class ExportDialog(QDialog):
@@ -170,7 +107,7 @@ class ExportDialog(QDialog):
 
     @property
     def _folder_title(self) -> str:
-        return "Folder of the data set" if self.chosen.resolutions else f"Folder of the {self.chosen.thing}"
+        return f"Folder of the {self.chosen.whole}"
 
     def _lay_out(self) -> None:
         place = QHBoxLayout()

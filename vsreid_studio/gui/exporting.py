@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from ..engine.annotation import Annotation
 from ..engine.merge import label_maps
@@ -14,10 +13,9 @@ from ..engine.run import Control
 from ..engine.types import Frame, Progress
 from ..engine.video import Video, open_video
 from ..engine.vsreid import Steps
-from ..formats.davis import Resolution, export_davis
-from ..formats.overlay import SUFFIX, write_overlay
+from ..formats.catalogue import ExportRequest
+from ..formats.exports import Material, export
 from ..formats.painting import Paint, rgb_of
-from .export_dialog import OVERLAY, ExportRequest
 from .worker.jobs import Tell
 
 
@@ -27,19 +25,21 @@ class _Cancelled(Exception):  # noqa: N818
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """Writes the masks of a document as a data set, or as a video.
+    """Writes the masks of a document in one of the forms of the catalogue.
 
     Attributes:
         request: what the person wants.
         video: the document's.
         annotation: as it was when it was asked for.
         colours: '#rrggbb' of the instances to be seen in a video.
+        names: of all instances.
     """
 
     request: ExportRequest
     video: Path
     annotation: Annotation
     colours: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
 
     def steps(self, control: Control, tell: Tell) -> Steps:
         """Write everything; what was there is as before when it is cancelled.
@@ -63,24 +63,6 @@ class Export:
         yield Progress("exporting", length, length)
 
     def _write(self, video: Video, frames: Iterator[Frame]) -> None:
-        request = self.request
+        paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
         labels = label_maps(self.annotation, video.height, video.width)
-        if request.format_key == OVERLAY.key:
-            write_overlay(
-                request.folder / f"{request.sequence}{SUFFIX}",
-                frames,
-                labels,
-                Paint({number: rgb_of(colour) for number, colour in self.colours.items()}),
-                rate=video.rate,
-                overwrite=request.overwrite,
-            )
-            return
-        export_davis(
-            request.folder,
-            request.sequence,
-            frames,
-            labels,
-            cast(tuple[Resolution, ...], request.resolutions),
-            image_set=request.image_set,
-            overwrite=request.overwrite,
-        )
+        export(self.request, Material(frames, labels, self.names, paint, video.rate))

@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from .. import __version__
 from ..errors import UserError
+from ..formats.catalogue import ExportRequest
 from . import dialogs
 from .conductor import Conductor
 from .demo import fresh_demo
 from .error_bar import ErrorBar
-from .export_dialog import ExportDialog, ExportRequest
+from .export_dialog import ExportDialog
 from .exporting import Export
 from .session import Session
 from .worker import Outcome
@@ -61,7 +62,8 @@ class Files(QObject):
         """Write a data set or a video, on the engine's thread."""
         session = self._session
         colours = {number: one.colour for number, one in session.instances.items() if not one.hidden}
-        work = Export(request, session.video.path, session.annotation.copy(), colours)
+        names = {number: one.name for number, one in session.instances.items()}
+        work = Export(request, session.video.path, session.annotation.copy(), colours, names)
         if not self._conductor.start(work):
             return False
         self._exporting = request
