@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -69,7 +69,8 @@ def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
 def _write(state: Mapping[str, Tensor], path: Path) -> None:
     kept = {name: value.half() if value.ndim > 1 else value for name, value in state.items()}
     temporary = path.with_name(path.name + ".part")
-    save_file({name: value.contiguous() for name, value in kept.items()}, temporary)
+    # Not save_file: it makes files that only their owner may read.
+    temporary.write_bytes(save({name: value.contiguous() for name, value in kept.items()}))
     temporary.replace(path)
 
 
