@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,25 @@ def test_what_reads_back_differently_is_not_delivered(form, tmp_path, monkeypatc
     with pytest.raises(UserError, match="frame 2 reads back differently"):
         write(form, tmp_path)
     assert not everything_in(tmp_path)
+
+
+@EACH
+def test_a_full_disk_leaves_nothing(form, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40, hard))
+    try:
+        with pytest.raises(UserError, match="cannot be written: file too large"):
+            write(form, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not everything_in(tmp_path)
+
+
+@EACH
+def test_a_folder_that_is_a_file(form, tmp_path):
+    (tmp_path / "set").touch()
+    with pytest.raises(UserError, match="set is a file where a folder is needed"):
+        write(form, tmp_path / "set")
 
 
 def test_davis_and_overlay_by_the_same_call(tmp_path):

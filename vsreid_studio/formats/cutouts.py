@@ -16,6 +16,7 @@ from .atomic import publish, refuse_existing, staging
 from .davis import check_name, frame_name, mask_files
 from .footage import Footage
 from .names import name_of
+from .pictures import encoded
 
 _LONGEST = 48
 """Letters of a name that its folder keeps: file systems allow 255 bytes, four a letter at most."""
@@ -93,7 +94,7 @@ def folder_name(number: int, name: str) -> str:
 def _write(path: Path, frame: Frame, mask: NDArray[np.bool_]) -> None:
     """Write a cut-out and check that its colours read back equal; its mask is checked later."""
     picture = np.dstack([frame, np.full(mask.shape, 255, np.uint8)]) * mask[..., None]
-    Image.fromarray(picture).save(path)
+    path.write_bytes(encoded(Image.fromarray(picture), "PNG"))
     with Image.open(path) as found:
         if not np.array_equal(np.asarray(found), picture):
             raise UserError(f"The cut-out {path.name} was written but reads back differently.")
@@ -101,12 +102,12 @@ def _write(path: Path, frame: Frame, mask: NDArray[np.bool_]) -> None:
 
 def _fill_gaps(folder: Path, footage: Footage) -> None:
     """Give every instance a transparent picture for each frame in which it is not seen."""
-    blank = Image.new("RGBA", (footage.width, footage.height))
+    blank = encoded(Image.new("RGBA", (footage.width, footage.height)), "PNG")
     for target in folder.iterdir():
         for index in range(footage.count):
             path = target / frame_name(index, ".png")
             if not path.exists():
-                blank.save(path)
+                path.write_bytes(blank)
 
 
 def _merged(pictures: Mapping[int, Path]) -> LabelMap:
