@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.coco_json import encoded
-from vsreid_studio.formats.rle import run_lengths
+from vsreid_studio.formats.coco_json import marks_of, segmentation
 from vsreid_studio.training.lazy import Chained, Mapped
 from vsreid_studio.training.public import (
     Annotated,
@@ -69,7 +68,7 @@ def test_masks_in_run_lengths(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 6, 3), np.uint8))
     labels = np.zeros((4, 6), np.uint8)
     labels[1:3, 2:5] = 1
-    mark = {"image_id": 0, "area": 6, "segmentation": encoded(run_lengths(labels)[1], 4, 6)}
+    mark = {"image_id": 0, "area": 6, "segmentation": segmentation(marks_of(labels)[1].counts, 4, 6)}
     content = {"images": [{"id": 0, "file_name": "a.png"}], "annotations": [mark]}
     (tmp_path / "i.json").write_text(json.dumps(content))
     assert np.array_equal(CocoPictures(tmp_path, tmp_path / "i.json")[0].labels, labels)

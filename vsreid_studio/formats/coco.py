@@ -10,12 +10,12 @@ from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .atomic import publish, refuse_existing, staging
 from .catalogue import COCO
-from .coco_json import box_of, categories_json, encoded, lengths_of, read_coco, write_coco
+from .coco_json import Mark, categories_json, lengths_of, marks_of, read_coco, segmentation, write_coco
 from .davis import check_name, frame_name
 from .footage import Footage
 from .names import categories, name_of
 from .pictures import write_frame
-from .rle import label_map, run_lengths
+from .rle import label_map
 
 
 def export_coco(
@@ -53,10 +53,10 @@ def export_coco(
         footage = Footage(sequence, frames, label_maps)
         for part in (stage / pictures, stage / listing.parent):
             part.mkdir(parents=True)
-        found: list[dict[int, list[int]]] = []
+        found: list[dict[int, Mark]] = []
         for index, frame, labels in footage:
             write_frame(stage / pictures / frame_name(index, ".jpg"), frame)
-            found.append(run_lengths(labels))
+            found.append(marks_of(labels))
         write_coco(stage / listing, _document(footage, found, names))
         footage.confirm(read_coco_masks(stage / listing), root / listing)
         publish([(stage / part, root / part) for part in (pictures, listing)], stage)
@@ -86,23 +86,21 @@ def read_coco_masks(path: Path) -> Iterator[LabelMap]:
         raise UserError(f"{path} is not a COCO instances file with masks in run lengths.") from error
 
 
-def _document(
-    footage: Footage, found: list[dict[int, list[int]]], names: Mapping[int, str]
-) -> dict[str, Any]:
+def _document(footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str]) -> dict[str, Any]:
     kinds = categories(names, (number for marks in found for number in marks))
     height, width = footage.height, footage.width
     annotations: list[dict[str, Any]] = []
     for index, marks in enumerate(found):
-        for number, lengths in marks.items():
+        for number, mark in marks.items():
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": index,
                     "category_id": kinds[name_of(names, number)],
                     "instance_id": number,
-                    "segmentation": encoded(lengths, height, width),
-                    "area": sum(lengths[1::2]),
-                    "bbox": box_of(lengths, height),
+                    "segmentation": segmentation(mark.counts, height, width),
+                    "area": mark.area,
+                    "bbox": mark.box,
                     "iscrowd": 0,
                 }
             )

@@ -5,28 +5,52 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.types import LabelMap
 from ..errors import UserError
 from .atomic import reason
-from .rle import compressed, expanded
+from .rle import compressed, expanded, run_lengths
 
 
-def encoded(lengths: Sequence[int], height: int, width: int) -> dict[str, Any]:
+class Mark(NamedTuple):
+    """What COCO tells of a mask, small enough to keep for every frame of a long video.
+
+    Attributes:
+        counts: compressed run lengths.
+        area: pixels.
+        box: [x, y, width, height].
+    """
+
+    counts: str
+    area: int
+    box: list[float]
+
+
+def marks_of(labels: LabelMap) -> dict[int, Mark]:
+    """The masks of a frame by instance number, ascending; (H, W) uint8."""
+    height = labels.shape[0]
+    return {
+        number: Mark(compressed(lengths), sum(lengths[1::2]), box_of(lengths, height))
+        for number, lengths in run_lengths(labels).items()
+    }
+
+
+def segmentation(counts: str, height: int, width: int) -> dict[str, Any]:
     """A mask as COCO's `segmentation` in compressed run lengths."""
-    return {"size": [height, width], "counts": compressed(lengths)}
+    return {"size": [height, width], "counts": counts}
 
 
-def lengths_of(segmentation: Mapping[str, Any]) -> list[int]:
+def lengths_of(mask: Mapping[str, Any]) -> list[int]:
     """The run lengths of a `segmentation`, compressed or plain.
 
     Raises:
         UserError: they are broken.
         TypeError: these are polygons.
     """
-    counts = segmentation["counts"]
+    counts = mask["counts"]
     return expanded(counts) if isinstance(counts, str) else [int(length) for length in counts]
 
 

@@ -10,12 +10,12 @@ from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .atomic import publish, refuse_existing, staging
 from .catalogue import COCO_VIDEO
-from .coco_json import box_of, categories_json, encoded, lengths_of, read_coco, write_coco
+from .coco_json import Mark, categories_json, lengths_of, marks_of, read_coco, segmentation, write_coco
 from .davis import check_name, frame_name
 from .footage import Footage
 from .names import categories, name_of
 from .pictures import write_frame
-from .rle import label_map, run_lengths
+from .rle import label_map
 
 
 def export_coco_video(
@@ -53,10 +53,10 @@ def export_coco_video(
     with staging(root) as stage:
         footage = Footage(sequence, frames, label_maps)
         (stage / pictures).mkdir(parents=True)
-        found: list[dict[int, list[int]]] = []
+        found: list[dict[int, Mark]] = []
         for index, frame, labels in footage:
             write_frame(stage / pictures / frame_name(index, ".jpg"), frame)
-            found.append(run_lengths(labels))
+            found.append(marks_of(labels))
         write_coco(stage / listing, _document(footage, found, names))
         footage.confirm(read_coco_video(stage / listing), root / listing)
         publish([(stage / part, root / part) for part in (pictures, listing)], stage)
@@ -86,9 +86,7 @@ def read_coco_video(path: Path, video: int = 1) -> Iterator[LabelMap]:
         raise UserError(f"{path} is not a YouTube-VIS file with masks in run lengths.") from error
 
 
-def _document(
-    footage: Footage, found: list[dict[int, list[int]]], names: Mapping[int, str]
-) -> dict[str, Any]:
+def _document(footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str]) -> dict[str, Any]:
     seen = sorted({number for marks in found for number in marks})
     kinds = categories(names, seen)
     return {
@@ -122,10 +120,10 @@ def _document(
     }
 
 
-def _track(masks: list[list[int] | None], height: int, width: int) -> dict[str, list[Any]]:
+def _track(masks: list[Mark | None], height: int, width: int) -> dict[str, list[Any]]:
     """A list over the frames for each thing that COCO tells of a mask."""
     return {
-        "segmentations": [None if it is None else encoded(it, height, width) for it in masks],
-        "bboxes": [None if it is None else box_of(it, height) for it in masks],
-        "areas": [None if it is None else sum(it[1::2]) for it in masks],
+        "segmentations": [None if it is None else segmentation(it.counts, height, width) for it in masks],
+        "bboxes": [None if it is None else it.box for it in masks],
+        "areas": [None if it is None else it.area for it in masks],
     }

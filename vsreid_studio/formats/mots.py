@@ -51,7 +51,11 @@ def export_mots(
     refuse_existing([], overwrite, [root / text, root / listing])
     with staging(root) as stage:
         footage = Footage(sequence, frames, label_maps)
-        found = [run_lengths(labels) for _, _, labels in footage]
+        # As text, which is small: a long video has many masks.
+        found = [
+            {number: compressed(lengths) for number, lengths in run_lengths(labels).items()}
+            for _, _, labels in footage
+        ]
         kinds = categories(names, (number for marks in found for number in marks))
         (stage / text).write_text("".join(_lines(footage, found, names, kinds)), encoding="ascii")
         (stage / listing).write_text("".join(f"{kind}\n" for kind in kinds), encoding="utf-8")
@@ -73,16 +77,17 @@ def read_mots(path: Path, height: int, width: int, length: int) -> Iterator[Labe
         UserError: the file cannot be read, a line is broken, of another size or of a frame out of the video,
             or masks overlap.
     """
-    masks: dict[int, list[tuple[int, list[int]]]] = {}
+    masks: dict[int, list[tuple[int, str]]] = {}
     for place, line in enumerate(_read(path).splitlines(), 1):
         if not line.strip():
             continue
-        frame, number, size, lengths = _parsed(path, place, line)
+        frame, number, size, text = _parsed(path, place, line)
         if size != (height, width) or not 0 <= frame < length:
             raise UserError(f"Line {place} of {path} is of another size, or of a frame out of the video.")
-        masks.setdefault(frame, []).append((number, lengths))
+        masks.setdefault(frame, []).append((number, text))
     for frame in range(length):
-        yield label_map(masks.get(frame, ()), height, width)
+        there = ((number, expanded(text)) for number, text in masks.get(frame, ()))
+        yield label_map(there, height, width)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -96,18 +101,18 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 def _lines(
     footage: Footage,
-    found: list[dict[int, list[int]]],
+    found: list[dict[int, str]],
     names: Mapping[int, str],
     kinds: Mapping[str, int],
 ) -> Iterator[str]:
     for frame, marks in enumerate(found):
-        for number, lengths in marks.items():
+        for number, text in marks.items():
             kind = kinds[name_of(names, number)]
             size = f"{footage.height} {footage.width}"
-            yield f"{frame} {kind * _CLASS + number} {kind} {size} {compressed(lengths)}\n"
+            yield f"{frame} {kind * _CLASS + number} {kind} {size} {text}\n"
 
 
-def _parsed(path: Path, place: int, line: str) -> tuple[int, int, tuple[int, int], list[int]]:
+def _parsed(path: Path, place: int, line: str) -> tuple[int, int, tuple[int, int], str]:
     """Frame, instance, (height, width) and run lengths of a line."""
     try:
         frame, identity, _, height, width = (int(word) for word in line.split()[:5])
@@ -117,7 +122,7 @@ def _parsed(path: Path, place: int, line: str) -> tuple[int, int, tuple[int, int
     number = identity % _CLASS
     if not 1 <= number <= MAX_INSTANCE:
         raise UserError(f"Line {place} of {path} has the id {identity}, which is of no instance.")
-    return frame, number, (height, width), expanded(text)
+    return frame, number, (height, width), text
 
 
 def _read(path: Path) -> str:
