@@ -13,6 +13,7 @@ from PIL import Image
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.coco_json import marks_of, segmentation
 from vsreid_studio.training.lazy import Chained, Mapped
+from vsreid_studio.training.propagation.views import ViewMaker
 from vsreid_studio.training.public import (
     Annotated,
     CocoPictures,
@@ -102,3 +103,25 @@ def test_lazy_sequences():
     with pytest.raises(IndexError):
         chain[6]
     assert len(Chained([])) == 0
+
+
+def test_n_mp_sees_coco_and_voc_as_stills(tmp_path):
+    for part in ("JPEGImages", "SegmentationObject"):
+        (tmp_path / part).mkdir()
+    labels = np.zeros((96, 128), np.uint8)
+    labels[20:70, 30:90] = 1
+    Image.fromarray(labels).save(tmp_path / "SegmentationObject" / "x.png")
+    for path in (tmp_path / "JPEGImages" / "x.jpg", tmp_path / "a.jpg"):
+        cv2.imwrite(str(path), np.full((96, 128, 3), 90, np.uint8))
+    polygon = [30, 20, 90, 20, 90, 70, 30, 70]
+    marks = [{"image_id": 4, "area": 3000, "segmentation": [polygon], "iscrowd": 0}]
+    content = {"images": [{"id": 4, "file_name": "a.jpg"}], "annotations": marks}
+    (tmp_path / "i.json").write_text(json.dumps(content))
+    parser = ArgumentParser()
+    add_public_arguments(parser)
+    words = ["--voc", str(tmp_path), "--coco", str(tmp_path), str(tmp_path / "i.json")]
+    sets = public_pictures(parser.parse_args(words))
+    stills = Chained([Stills(pictures) for pictures in sets])
+    assert len(stills) == 2 and all(still.instances == (1,) for still in stills)
+    views = ViewMaker(stills, [], 64).still_group(np.random.default_rng(0))
+    assert len(views) == 3 and all(view.patch.shape == (64, 64, 3) for view in views)
