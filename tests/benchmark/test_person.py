@@ -133,9 +133,17 @@ def test_absent_instances_are_drawn_as_absent() -> None:
 
 
 def test_adaptation_is_called_before_each_run() -> None:
-    seen = []
-    simulate(moving(), Still(), None, CONFIG, limit=2, adapt=lambda a: seen.append(a.checkpoints(1)))
-    assert [len(checkpoints) for checkpoints in seen] == [1, 2, 3]
+    seen, used = [], Still()
+
+    def adapt(annotation: Annotation) -> Still:
+        seen.append(len(annotation.checkpoints(1)))
+        return used
+
+    unused = Still()
+    simulate(moving(), unused, None, CONFIG, limit=2, adapt=adapt)
+    assert seen == [1, 2, 3]
+    assert used.targets
+    assert not unused.targets
 
 
 @pytest.mark.parametrize("truth", [[], moving()[:2], [np.zeros((4, 4), np.uint8)] * 5])

@@ -49,7 +49,7 @@ def simulate(
     config: Config,
     *,
     limit: int = 20,
-    adapt: Callable[[Annotation], None] | None = None,
+    adapt: Callable[[Annotation], MaskPropagation] | None = None,
     tell: Callable[[Round], None] | None = None,
 ) -> Session:
     """Work on a sequence until J&F reaches the last of `GOALS` or nothing is left to correct.
@@ -57,7 +57,8 @@ def simulate(
     Args:
         truth: (H, W) uint8 of every frame. What is not in the first one does not count.
         limit: no more corrections than this.
-        adapt: fits the networks of `propagation` to the pinned masks; called before the engine runs.
+        adapt: makes a module, to be used instead, that is fitted to the pinned masks; called before each run
+            of the engine.
         tell: told of each round.
 
     Raises:
@@ -92,7 +93,7 @@ class _Person:
     propagation: MaskPropagation
     reid: Reidentification | None
     config: Config
-    adapt: Callable[[Annotation], None] | None
+    adapt: Callable[[Annotation], MaskPropagation] | None
     proposals: int = 0
     wrong: int = 0
     propagated: int = 0
@@ -141,7 +142,7 @@ class _Person:
     def run_engine(self) -> None:
         """Propagate and find again, and answer what it asks."""
         if self.adapt is not None:
-            self.adapt(self.annotation)
+            self.propagation = self.adapt(self.annotation)
         steps = vsreid(self.annotation, self.propagation, self.reid, self.config)
         try:
             answer: Answer | None = None
