@@ -14,12 +14,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__
-from .cli import benchmark, benchmark_clips, demo, evaluate, export, run, score_gaps, simulate, tables, train
+from .cli import (
+    benchmark,
+    benchmark_clips,
+    demo,
+    evaluate,
+    export,
+    reliability,
+    run,
+    score_gaps,
+    simulate,
+    tables,
+    train,
+)
 from .errors import UserError
 
 log = logging.getLogger(__name__)
 
-COMMANDS = (run, demo, export, evaluate, benchmark, benchmark_clips, score_gaps, tables, simulate, train)
+COMMANDS = (
+    run,
+    demo,
+    export,
+    evaluate,
+    reliability,
+    benchmark,
+    benchmark_clips,
+    score_gaps,
+    tables,
+    simulate,
+    train,
+)
 BAD_INPUT = 2
 INTERRUPTED = 130
 """As shells report a program that Ctrl-C ended: 128 + SIGINT."""
