@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from vsreid_studio.engine import models
+from vsreid_studio.app import main
+from vsreid_studio.formats.davis import mask_files
 from vsreid_studio.training.loop import Trainer
 from vsreid_studio.training.propagation import recipe
 
@@ -41,7 +41,7 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def test_it_trains_saves_loads_and_segments(
+def test_it_trains_saves_loads_and_propagates(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipe, "resnet101_weights", lambda: None)
@@ -54,8 +54,10 @@ def test_it_trains_saves_loads_and_segments(
     weights = recipe.train(parser.parse_args(["stills", *words, *places]))
     (line,) = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == 2 and np.isfinite(json.loads(line)["loss"])
-    model = models.load_propagation("paper", torch.device("cpu"), weights)
-    kind = next(model.parameters()).dtype
-    with torch.inference_mode():
-        features = model.rgb.encode(torch.zeros(1, 3, PATCH, PATCH, dtype=kind))
-        assert features.coarse.shape[-1] == 9 and torch.isfinite(features.coarse).all()
+    # At a seventh of the patch that it is used with.
+    (tmp_path / "small.toml").write_text("[propagation]\nscales = [0.145]\n")
+    frames = data / "davis2016/JPEGImages/480p/one"
+    options = ["--masks", data / "davis2016/Annotations/480p/one/00000.png", "--output", tmp_path / "masks"]
+    network = ["--size", "paper", "--weights", weights, "--no-reid", "--config", tmp_path / "small.toml"]
+    assert main([str(word) for word in ("run", frames, *options, *network)]) == 0
+    assert len(mask_files(tmp_path / "masks" / "one")) == 2
