@@ -62,7 +62,7 @@ def test_a_moved_video_is_asked_for(session, drawn, pictures, tmp_path, qtbot):
     pictures.rename(moved)
     with qtbot.waitSignal(session.video_missing) as asked:
         assert not session.open(path)
-    assert asked.args[0] == path
+    assert (asked.args[0].project, asked.args[0].folder) == (path, True)
     assert session.open(path, moved)
     assert session.annotation.get(0, 1) is not None
 

@@ -17,6 +17,7 @@ from .demo import fresh_demo
 from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
 from .exporting import Export
+from .opening import VideoMissing
 from .session import Session
 from .worker import Outcome
 
@@ -108,14 +109,18 @@ class Files(QObject):
     def _place(self) -> Path | None:
         return self._session.project.path.parent if self._session.document is not None else None
 
-    def _offer_search(self, project: Path, sentence: str) -> None:
+    def _offer_search(self, missing: VideoMissing) -> None:
         def ask() -> None:
-            title = "Where is the video now?"
-            dialogs.ask_file(
-                self._window, title, "All files (*)", project.parent, lambda video: self.open(project, video)
-            )
+            title, place = "Where is the video now?", missing.project.parent
+            if missing.folder:
+                dialogs.ask_folder(self._window, title, place, take)
+            else:
+                dialogs.ask_file(self._window, title, "All files (*)", place, take)
 
-        self._bar.suggest(sentence, "Find it …", ask)
+        def take(video: Path) -> bool:
+            return self.open(missing.project, video)
+
+        self._bar.suggest(str(missing), "Find it …", ask)
 
     def _tell_export(self, outcome: Outcome) -> None:
         request, self._exporting = self._exporting, None

@@ -20,11 +20,12 @@ class VideoMissing(UserError):  # noqa: N818
 
     Attributes:
         project: the project's file, to be opened again once a person has told where the video is.
+        folder: whether the video is a folder of pictures, as far as its name tells.
     """
 
-    def __init__(self, sentence: str, project: Path) -> None:
+    def __init__(self, sentence: str, project: Path, *, folder: bool = False) -> None:
         super().__init__(sentence)
-        self.project = project
+        self.project, self.folder = project, folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def _video_of(project: Project, moved: Path | None) -> Video:
         try:
             moved = project.locate_video()
         except UserError as error:
-            raise VideoMissing(str(error), project.path) from error
+            raise VideoMissing(str(error), project.path, folder=not project.video.path.suffix) from error
     video = open_video(moved)
     try:
         _same(project, video)

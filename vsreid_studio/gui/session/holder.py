@@ -14,7 +14,7 @@ from ...engine.annotation import Annotation
 from ...engine.types import Change
 from ...engine.video import Video
 from ...errors import UserError
-from ...project import Instance, Project
+from ...project import Adaptation, Instance, Project
 from .. import edits
 from ..edits import Edit
 from ..opening import Document, VideoMissing, open_document
@@ -36,7 +36,7 @@ class Holder(QObject):
         instances_changed: names, looks, order or number of instances.
         undo_changed: what can be undone and redone.
         saved: a change is on disk.
-        video_missing(project, sentence): a project's video has to be looked for.
+        video_missing(error): a project's video has to be looked for; a `VideoMissing`.
         failed(sentence, details): something could not be done.
     """
 
@@ -47,7 +47,7 @@ class Holder(QObject):
     instances_changed = Signal()
     undo_changed = Signal()
     saved = Signal()
-    video_missing = Signal(object, str)
+    video_missing = Signal(object)
     failed = Signal(str, str)
 
     def __init__(
@@ -104,7 +104,7 @@ class Holder(QObject):
         try:
             document = open_document(path, self._data, video)
         except VideoMissing as error:
-            self.video_missing.emit(error.project, str(error))
+            self.video_missing.emit(error)
             return False
         except (UserError, OSError) as error:
             self._tell(error)
@@ -161,6 +161,17 @@ class Holder(QObject):
             return False
         self._announce(change, bool(instances))
         return True
+
+    def set_adaptation(self, adaptation: Adaptation | None) -> bool:
+        """Keep what the network has learnt of the video, or forget it; a step of undo."""
+        if self._document is None:
+            return False
+        with self._reporting() as failure:
+            self.project.set_adaptation(adaptation)
+        if not failure:
+            self.undo_changed.emit()
+            self.saved.emit()
+        return not failure
 
     def undo(self) -> Change | None:
         """Take the last step back, also one of an earlier session."""
