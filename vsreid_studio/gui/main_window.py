@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QSettings, QSize
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -32,6 +32,8 @@ from .workspace import Workspace
 
 _PLACES = 1
 """Counts up when the docks change, so that places saved by an older version are not applied."""
+_SHARE = 0.9
+"""Of the screen that a first window may take."""
 
 
 class MainWindow(QMainWindow):
@@ -87,7 +89,7 @@ class MainWindow(QMainWindow):
         self._settings = QSettings(str(self._config / "window.ini"), QSettings.Format.IniFormat)
         self._docked = self._kept("docks")
         if not self.restoreGeometry(self._kept("window")):
-            self.resize(1280, 800)
+            self.resize(QSize(1440, 900).boundedTo(self.screen().availableSize() * _SHARE))
         self._show_start()
         try:
             load_keys(self._config / FILE, self._keyed)

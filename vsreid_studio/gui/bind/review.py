@@ -7,6 +7,7 @@ from PySide6.QtGui import QImage
 
 from ...config import ReidConfig
 from ...engine.annotation import overwritten
+from ...engine.run import State
 from ...engine.types import Accept, Answer, CellKey, Frame, Proposal, Reassign, Reject, Skip
 from ..conductor import Conductor
 from ..frames import FrameLoader
@@ -47,6 +48,7 @@ class ReviewBinder(QObject):
         session.range_changed.connect(self._search)
         session.opened.connect(self._open)
         session.closed.connect(self._open)
+        conductor.state_changed.connect(lambda: panel.set_running(conductor.state is not State.IDLE))
         panel.answered.connect(self._answer)
         panel.accept_all_requested.connect(lambda _: conductor.accept_all())
         panel.find_requested.connect(lambda _: conductor.find_again())

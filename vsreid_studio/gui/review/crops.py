@@ -38,9 +38,9 @@ class Picture(QWidget):
         return QSize(8 * line, 8 * line)
 
     def minimumSizeHint(self) -> QSize:
-        """Enough to see that there is something."""
+        """Enough to judge by: the list below gives way first."""
         line = self.fontMetrics().height()
-        return QSize(4 * line, 4 * line)
+        return QSize(4 * line, 6 * line)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the image into the middle."""

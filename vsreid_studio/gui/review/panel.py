@@ -20,7 +20,7 @@ from .actions import Mode, ReviewActions
 from .card import ProposalCard
 from .key_button import KeyButton
 from .queue import Queue
-from .words import NOTHING, figure
+from .words import AT_WORK, NOTHING, figure
 
 _NO_GAINS: Mapping[CellKey, int] = MappingProxyType({})
 
@@ -34,6 +34,7 @@ class ReviewPanel(QWidget):
         actions_: the answers, with keys.
         card: the proposal.
         queue: the candidates.
+        nothing: says why there is no proposal.
         mode: what it waits for.
 
     Signals:
@@ -110,6 +111,10 @@ class ReviewPanel(QWidget):
         self.actions_.accept_all.setToolTip(tip)
         self._enter(Mode.ASKING)
 
+    def set_running(self, running: bool) -> None:
+        """Whether the engine is at work, so that there may be a proposal soon."""
+        self.nothing.setText(AT_WORK if running else NOTHING)
+
     def set_crops(self, template: QImage, candidate: QImage) -> None:
         """Show how the instance is known, and what was found."""
         self.card.crops.set_crops(template, candidate)
@@ -161,11 +166,11 @@ class ReviewPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 6)
         column.addWidget(self.card, 1)
         column.addLayout(grid)
-        nothing = quiet_label(NOTHING)
-        nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        nothing.setMargin(16)
+        self.nothing = quiet_label(NOTHING)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.nothing.setMargin(16)
         self._pages = QStackedWidget()
-        self._pages.addWidget(nothing)
+        self._pages.addWidget(self.nothing)
         self._pages.addWidget(waiting)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(self._pages)

@@ -13,6 +13,7 @@ NOTHING = (
     "Nothing waits.\n\n"
     "Propagate, and when an object that was lost is found again, it is shown here before anything is changed."
 )
+AT_WORK = "The engine is at work.\n\nWhat it finds again is shown here, and waits for your answer."
 NONE_OFFERED = "None is good enough to be offered."
 NO_QUEUE = "No candidates yet. They are listed here when the engine has looked for lost objects."
 
