@@ -20,7 +20,7 @@ from .actions import Mode, ReviewActions
 from .card import ProposalCard
 from .key_button import KeyButton
 from .queue import Queue
-from .words import AT_WORK, NOTHING, figure
+from .words import NOTHING, figure, nothing
 
 _NO_GAINS: Mapping[CellKey, int] = MappingProxyType({})
 
@@ -65,6 +65,7 @@ class ReviewPanel(QWidget):
         self._proposal: Proposal | None = None
         self._instances: Mapping[int, Instance] = {}
         self._receivers: Collection[int] = ()
+        self._running = False
         self.actions_ = ReviewActions(self)
         self.card = ProposalCard()
         self.queue = Queue()
@@ -113,7 +114,8 @@ class ReviewPanel(QWidget):
 
     def set_running(self, running: bool) -> None:
         """Whether the engine is at work, so that there may be a proposal soon."""
-        self.nothing.setText(AT_WORK if running else NOTHING)
+        self._running = running
+        self._tell_nothing()
 
     def set_crops(self, template: QImage, candidate: QImage) -> None:
         """Show how the instance is known, and what was found."""
@@ -139,6 +141,7 @@ class ReviewPanel(QWidget):
             gains: frames that accepting one would overwrite; those without are not told.
         """
         self.queue.set_queue(retrievals, gains)
+        self._tell_nothing()
 
     def set_search(self, instance: Instance | None, frames: range | None) -> None:
         """What 'Find again' searches for: None disables it; and where: None for the whole video."""
@@ -200,6 +203,9 @@ class ReviewPanel(QWidget):
         self.queue.shown.connect(self.shown)
         self.queue.find_requested.connect(self.find_requested)
         self.queue.thumbnail_wanted.connect(self.thumbnail_wanted)
+
+    def _tell_nothing(self) -> None:
+        self.nothing.setText(nothing(self.queue.model.waiting(), running=self._running))
 
     def _enter(self, mode: Mode) -> None:
         self.mode = mode

@@ -14,8 +14,23 @@ NOTHING = (
     "Propagate, and when an object that was lost is found again, it is shown here before anything is changed."
 )
 AT_WORK = "The engine is at work.\n\nWhat it finds again is shown here, and waits for your answer."
+_LEFT = "{} left from the last run, in the list below.\n\nPropagate or find again, and you are asked."
 NONE_OFFERED = "None is good enough to be offered."
 NO_QUEUE = "No candidates yet. They are listed here when the engine has looked for lost objects."
+
+
+def nothing(waiting: int, *, running: bool) -> str:
+    """Why there is no proposal.
+
+    Args:
+        waiting: candidates that the last run would have proposed.
+        running: whether the engine is at work.
+    """
+    if running:
+        return AT_WORK
+    if not waiting:
+        return NOTHING
+    return _LEFT.format("One find is" if waiting == 1 else f"{waiting} finds are")
 
 
 def figure(value: float) -> str:
@@ -60,4 +75,6 @@ _WHY = {
 
 def why_not(reason: Reason | None, thresholds: ReidConfig) -> str:
     """Why a candidate is not offered, in a sentence short enough for a list; or that it waits."""
-    return _WHY[reason].format(reid=figure(thresholds.rho_reid), occ=figure(thresholds.rho_occ))
+    # A reason that has no words here yet has its own.
+    known = _WHY[reason] if reason in _WHY else str(reason).capitalize()
+    return known.format(reid=figure(thresholds.rho_reid), occ=figure(thresholds.rho_occ))
