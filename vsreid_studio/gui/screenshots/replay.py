@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ... import paths
 from ...config import Config
 from ...engine.annotation import Annotation
-from ...engine.types import Box, Candidates, Prediction, SoftMask
+from ...engine.types import Box, Candidates, Prediction, Progress, SoftMask
 from ...engine.video import Video
 from ...formats.davis import mask_files
 from ...formats.masks import read_label_map
@@ -30,7 +30,7 @@ class Replay:
     """`worker.jobs.Engine` for pictures.
 
     Attributes:
-        config, checksums, candidates_key, device: see there.
+        config, checksums, candidates_key, device, base: see there.
     """
 
     def __init__(self) -> None:
@@ -38,12 +38,18 @@ class Replay:
         self.checksums: Mapping[str, str] = {}
         self.candidates_key = "replay"
         self.device = "cpu"
+        self.base = "replay"
         folder = paths.resources() / "demo" / "truth"
         self._truth = [read_label_map(file) for file in mask_files(folder)]
 
-    def propagation(self, video: Video) -> _Propagation:
+    def propagation(self, video: Video, *, adapted: bytes | None = None) -> _Propagation:
         """M_mp that knows everything, but loses sight of the astronaut."""
         return _Propagation(self._truth)
+
+    def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
+        """Learn nothing: it knows everything."""
+        yield Progress("adapting", 1, 1)
+        return b""
 
     def reid(self, video: Video, store: CandidateStore) -> _Reidentification:
         """M_reid that knows who is who, less surely the smaller they are."""
