@@ -38,6 +38,8 @@ class Files(QObject):
         self._window, self._session, self._conductor = window, session, conductor
         self._bar, self._data = bar, data
         self._exporting: ExportRequest | None = None
+        self._folder: Path | None = None
+        session.closed.connect(self._forget_folder)
         session.video_missing.connect(self._offer_search)
         conductor.finished.connect(self._tell_export)
 
@@ -67,7 +69,7 @@ class Files(QObject):
         work = Export(request, session.video.path, session.annotation.copy(), colours, names)
         if not self._conductor.start(work):
             return False
-        self._exporting = request
+        self._exporting, self._folder = request, request.folder
         return True
 
     def ask_open(self) -> None:
@@ -91,7 +93,9 @@ class Files(QObject):
     def ask_export(self) -> None:
         """Ask what to export and where."""
         name = re.sub(r"[\s/\\:]+", "_", self._session.video.name).lstrip("._") or "video"
-        dialog = ExportDialog(self._window, sequence=name)
+        # Where the last one went, else beside the project.
+        folder = self._folder or self._session.project.path.parent / f"{name}-export"
+        dialog = ExportDialog(self._window, sequence=name, folder=folder)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.export_requested.connect(self.export)
         dialog.open()
@@ -121,6 +125,9 @@ class Files(QObject):
             return self.open(missing.project, video)
 
         self._bar.suggest(str(missing), "Find it …", ask)
+
+    def _forget_folder(self) -> None:
+        self._folder = None
 
     def _tell_export(self, outcome: Outcome) -> None:
         request, self._exporting = self._exporting, None
