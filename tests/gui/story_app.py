@@ -11,8 +11,7 @@ import os
 import sys
 
 from fake_engine import FakeEngine, Script
-from PySide6.QtCore import QPoint, QSocketNotifier, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QPoint, QSocketNotifier
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from vsreid_studio.app import main
@@ -84,7 +83,7 @@ def watch(*, dark: bool, fake: bool) -> None:
         script = Script(delay=0.02)
         make(window, theme, engine=(lambda: FakeEngine(script)) if fake else None)
         if dark:
-            QGuiApplication.styleHints().setColorScheme(Qt.ColorScheme.Dark)
+            theme.set_dark(True)
 
     def shown(window: MainWindow) -> None:
         show(window)
