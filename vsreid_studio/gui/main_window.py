@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QSize
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from ..config import Config
 from ..engine.types import Progress
@@ -21,6 +21,7 @@ from .frames import FrameLoader
 from .key_sheet import KeySheet
 from .keys import FILE, keyed, load_keys
 from .menus import add_menus, add_toolbar
+from .overlaid import Overlaid
 from .recent import config_folder, data_folder
 from .session import Session
 from .start_page import StartPage
@@ -132,13 +133,7 @@ class MainWindow(QMainWindow):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.start)
         self._pages.addWidget(self.parts.canvas)
-        middle = QWidget()
-        layout = QVBoxLayout(middle)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.bar)
-        layout.addWidget(self._pages, 1)
-        self.setCentralWidget(middle)
+        self.setCentralWidget(Overlaid(self._pages, self.bar))
         self.setAcceptDrops(True)
         self._toolbar = add_toolbar(self, self.actions_)
         add_menus(self, self.actions_, [*self.parts.docks, self.comparison.dock])
