@@ -23,7 +23,7 @@ from .sprites import Sprite, Sprites
 from .state import LEVELS, Boxes
 from .types import BoxState, TimelineBox
 
-_APART = 9.0
+_APART = 11.0
 """Pixels that two marks keep between them; of those closer, one is painted."""
 _SMALL = 0.6
 """Size of marks, and width of settled boxes, in a row so full of them that they would hide its bars."""

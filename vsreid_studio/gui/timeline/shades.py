@@ -76,7 +76,8 @@ def rails(tracks: Sequence[Track], columns: Columns) -> tuple[NDArray[np.floatin
         two (k, w) opacities in [0, 1].
     """
     width, rows = len(columns), len(tracks)
-    spans, row = _gathered([track.spans for track in tracks], columns)
+    seen = columns.sight()
+    spans, row = _gathered([reaching(track.spans, *seen) for track in tracks], columns)
     several = (spans["stop"] - spans["start"] > 1) | (spans["start"] != spans["origin"])
     spans, row = spans[several], row[several]
     inset, thick = round(1.2 * columns.ratio), max(1, round(1.2 * columns.ratio))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import Enum, auto
 
-from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
@@ -55,6 +55,7 @@ class Surface(QWidget):
         super().__init__(parent)
         self.state, self.axis = state, axis
         self._picture: QPixmap | None = None
+        self._spare: QPixmap | None = None
         self._drag: _Drag | None = None
         self._from = self._last = QPoint()
         self._anchor = 0
@@ -78,7 +79,8 @@ class Surface(QWidget):
 
     def refresh(self) -> None:
         """Paint the content anew."""
-        self._picture = None
+        # Fresh memory for a picture takes the system as long as a copy of it.
+        self._spare, self._picture = self._picture or self._spare, None
         self.update()
 
     def follow_axis(self) -> None:
@@ -103,7 +105,9 @@ class Surface(QWidget):
         ratio = self.devicePixelRatioF()
         if self._picture is None or self._picture.devicePixelRatio() != ratio:
             size = self.size() * ratio
-            self._picture = QPixmap(max(1, math.ceil(size.width())), max(1, math.ceil(size.height())))
+            fit = QSize(max(1, math.ceil(size.width())), max(1, math.ceil(size.height())))
+            spare, self._spare = self._spare, None
+            self._picture = spare if spare is not None and spare.size() == fit else QPixmap(fit)
             self._picture.setDevicePixelRatio(ratio)
             painter = QPainter(self._picture)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -143,7 +147,7 @@ class Surface(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Paint anew at the new size."""
-        self._picture = None
+        self._picture = self._spare = None
 
     def leaveEvent(self, event: QEvent) -> None:
         """Tell that the mouse is gone."""
