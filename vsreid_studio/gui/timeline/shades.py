@@ -23,8 +23,9 @@ _SEAM = 0.55
 """Opacity of the column between two cells that are wide enough to be told apart, relative to theirs."""
 _SEAMS_FROM = 9.0
 """Logical pixels a frame from which they are."""
-_WIDE = 5.0
-"""Logical pixels from which a bar has round corners and a span a line of its own."""
+_WIDE, _ROUND = 5.0, 12.0
+"""Logical pixels from which a bar has a slit beside it and a span a line of its own, and from which a bar
+has round corners: on narrower ones nobody sees them, and there are thousands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +130,13 @@ def _crown(
     start, stop = columns.at(bars["start"]), columns.at(bars["stop"]) - slit
     _put(body, row, stop[:, None] + np.arange(slit), 0.0)
     crown = np.repeat(body[:, None], radius, axis=1)
+    broad = (bars["stop"] - bars["start"]) * columns.scale >= _ROUND * columns.ratio
+    row, start, stop = row[broad], start[broad], stop[broad]
     reach = np.arange(radius)
     at = np.concatenate((start[:, None] + reach, stop[:, None] - radius + reach), axis=1)
     kept = (at >= 0) & (at < len(columns))
     owner = np.broadcast_to(row[:, None], at.shape)[kept]
-    shape = np.broadcast_to(_corners(radius), (len(bars), 2 * radius, radius))[kept]
+    shape = np.broadcast_to(_corners(radius), (len(row), 2 * radius, radius))[kept]
     crown[owner, :, at[kept]] *= shape
     return crown
 

@@ -14,7 +14,7 @@ from .look import Look
 from .spans import CHECKPOINT, Track
 from .types import BoxState, Row, TimelineBox
 
-LEVELS = 16
+LEVELS = 10
 """Steps of similarity that a box shows."""
 _STATES = list(BoxState)
 
