@@ -21,9 +21,14 @@ class PropagationConfig:
         size: which networks, 'lite' (CPU) or 'paper' (GPU).
         scales: patch sizes averaged over, as factors of the network's own.
         flip: also average over the mirrored patch.
+        crop: what N_mp sees, the 'box' around the guiding map or the whole 'frame' (Table 1, first row).
+        flow_stream: use the flow stream beside the RGB stream.
         template: let N_mp read the memory of checkpoints.
         memory: most entries an instance's memory holds; the first checkpoint is always one of them.
         recent: how many recent confident frames may be among them (0: trusted masks only).
+        rivals: remember other instances that are near, so that they are told apart.
+        compete: let the maps of a frame share each pixel before they are propagated on, see
+            `engine.compete`; without, only the label map tells whose a pixel is (Sec. 3.3).
         recovery_rounds: how often N_mp looks at a recovered instance, each time guided by what it found
             before (authors' program: 5).
         stray_gap: a small piece of a map farther than this from the largest piece is dropped, see
@@ -35,9 +40,13 @@ class PropagationConfig:
     size: Literal["lite", "paper"] = "lite"
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
+    crop: Literal["box", "frame"] = "box"
+    flow_stream: bool = True
     template: bool = True
     memory: int = 4
     recent: int = 0
+    rivals: bool = True
+    compete: bool = True
     recovery_rounds: int = 2
     stray_gap: float = 0.25
     lost_area: float = 0.1
@@ -55,6 +64,10 @@ class ReidConfig:
         max_overlap: reject a box whose IoU with another instance's box exceeds this (authors' program:
             0.3; 1 switches it off).
         exclusive: reject a box on which another instance scores higher (authors' program).
+        track: compare also with what confident masks show of the instance and of what is beside it, see
+            `engine.track`.
+        sure: a mask is confident from this predicted IoU on.
+        least_confidence: a recovered mask whose predicted IoU is below this is not offered (0: all are).
         boxes: candidates kept a frame.
     """
 
@@ -64,7 +77,25 @@ class ReidConfig:
     only_missing: bool = False
     max_overlap: float = 1.0
     exclusive: bool = False
+    track: bool = True
+    sure: float = 0.8
+    least_confidence: float = 0.0
     boxes: int = 20
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """Of the adaptation of N_mp to one video.
+
+    Attributes:
+        steps: optimizer steps for each instance (0: no adaptation).
+        runs: samples in a step.
+        rate: peak learning rate.
+    """
+
+    steps: int = 0
+    runs: int = 3
+    rate: float = 4e-4
 
 
 @dataclass(frozen=True)
@@ -78,6 +109,7 @@ class Config:
 
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
     reid: ReidConfig = field(default_factory=ReidConfig)
+    adapt: AdaptConfig = field(default_factory=AdaptConfig)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     flow: Literal["auto", "dis", "raft"] = "auto"
 

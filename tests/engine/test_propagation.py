@@ -34,7 +34,7 @@ def _enliven(stream: nets.Stream) -> None:
     for module in stream.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.register_forward_pre_hook(_measure)
-    stream(torch.rand(2, 3, 128, 128), torch.rand(2, 2, 128, 128))
+    stream.segment(stream.encode(torch.rand(2, 3, 128, 128)), torch.rand(2, 2, 128, 128))
     for module in stream.modules():
         module._forward_pre_hooks.clear()
     stream.decoder.head.weight.mul_(3)
@@ -97,11 +97,14 @@ def test_the_same_twice(video: Video, network: nets.MaskPropagationNet) -> None:
     assert first[1].mask.same(second[1].mask)
 
 
-def test_an_empty_map_stays_empty_without_the_network(video: Video) -> None:
+def test_an_empty_map_stays_empty_without_the_network(
+    video: Video, network: nets.MaskPropagationNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nets.Stream, "encode", None)
     annotation = _annotation(SQUARE)
     nothing = Cell(SoftMask.empty(), 0)
     annotation.apply(annotation.set_cells("lose", {CellKey(1, 1): nothing}))
-    module = _module(video, network=None)  # type: ignore[arg-type]
+    module = _module(video, network)
     found = module.propagate(annotation, 1, 2, [1])
     assert not found[1].mask.box.area
     assert found[1].confidence == 1

@@ -22,15 +22,17 @@ def _inputs(size: int, flow_size: int, count: int = 1) -> tuple[torch.Tensor, to
 
 @torch.inference_mode()
 def test_lite_gives_logits_at_stride_two(lite: nets.MaskPropagationNet) -> None:
-    rgb, flow = lite(*_inputs(128, 64, 2))
-    assert rgb.shape == flow.shape == (2, 1, 64, 64)
+    logits, quality = lite(*_inputs(128, 64, 2))
+    assert logits.shape == (2, 1, 64, 64)
+    assert quality.shape == (2,)
 
 
 @torch.inference_mode()
 def test_paper_gives_logits_at_stride_eight() -> None:
     network = nets.paper().eval()
-    rgb, flow = network(*_inputs(65, 65))
-    assert rgb.shape == flow.shape == (1, 1, 9, 9)
+    logits, quality = network(*_inputs(65, 65))
+    assert logits.shape == (1, 1, 9, 9)
+    assert quality.shape == (1,)
     assert nets.PAPER.rates == (6, 12, 18, 24, 1)
     assert nets.PAPER.width == 512
 
@@ -71,9 +73,30 @@ def test_memory_is_read_by_likeness(lite: nets.MaskPropagationNet) -> None:
 def test_patches_without_memory_may_stand_beside_others(lite: nets.MaskPropagationNet) -> None:
     patch, _, maps = _inputs(64, 32, 2)
     entries = lite.rgb.memorise(lite.rgb.encode(patch), maps)
-    mixed = lite.rgb(patch, maps, [[], [entries[0]]])
-    assert torch.allclose(mixed[0], lite.rgb(patch[:1], maps[:1])[0], atol=1e-4)
-    assert torch.allclose(mixed[1], lite.rgb(patch[1:], maps[1:], [[entries[0]]])[0], atol=1e-4)
+    features = lite.rgb.encode(patch)
+    mixed = lite.rgb.segment(features, maps, [[], [entries[0]]]).logits
+    for row, memory in ((0, []), (1, [entries[0]])):
+        part = slice(row, row + 1)
+        alone = lite.rgb.segment(lite.rgb.encode(patch[part]), maps[part], [memory]).logits
+        assert torch.allclose(mixed[row], alone[0], atol=1e-4)
+
+
+@torch.inference_mode()
+def test_without_flow_the_rgb_stream_decides_alone(lite: nets.MaskPropagationNet) -> None:
+    patch, flow, maps = _inputs(128, 64)
+    alone = lite.rgb.segment(lite.rgb.encode(patch), maps).logits
+    assert torch.equal(lite(patch, None, maps)[0], alone)
+    assert not torch.equal(lite(patch, flow, maps)[0], alone)
+
+
+def test_the_quality_head_teaches_the_stream_nothing(lite: nets.MaskPropagationNet) -> None:
+    context = torch.rand(2, nets.LITE.width, 4, 4, requires_grad=True)
+    probability = torch.rand(2, 1, 32, 32, requires_grad=True)
+    lite.quality(context, probability, torch.rand(2, 1, 64, 64)).sum().backward()
+    assert context.grad is None
+    assert probability.grad is None
+    assert lite.quality.judge[0].weight.grad is not None
+    lite.zero_grad()
 
 
 def test_backbone_taps_every_stride() -> None:

@@ -71,13 +71,19 @@ def _args(data: Path, output: Path, *rest: str) -> Namespace:
 
 def test_stages_run_one_after_the_other(data: Path, tmp_path: Path) -> None:
     weights: Path | None = None
-    for stage in ("stills", "video", "flow", "joint"):
+    for stage in ("stills", "video", "flow", "joint", "runs"):
         init = ["--init", str(weights)] if weights else []
         weights = recipe.train(_args(data, tmp_path / stage, stage, "--steps", "2", *init))
     assert weights is not None
     models.load_propagation("lite", torch.device("cpu"), weights)
+    runs = load_file(weights)
+    weights = tmp_path / "joint" / weights.name
     stills, joint = load_file(tmp_path / "stills" / weights.name), load_file(weights)
     assert not torch.equal(stills["flow.decoder.head.weight"], joint["flow.decoder.head.weight"])
+    assert not torch.equal(runs["rgb.decoder.head.weight"], joint["rgb.decoder.head.weight"])
+    assert not torch.equal(runs["quality.judge.0.weight"], joint["quality.judge.0.weight"])
+    trunk = "rgb.trunk.net.blocks.14.layers.0.weight"
+    assert torch.equal(runs[trunk], joint[trunk]), "runs leave the trunks as they are"
     # The first layers of the trunk are the same everywhere and stay.
     assert torch.equal(stills["rgb.trunk.net.stem.0.weight"], joint["rgb.trunk.net.stem.0.weight"])
 

@@ -18,6 +18,7 @@ from ..engine.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
 from ..engine.retrieval import Matcher
 from ..engine.types import Candidates, Cell, CellKey, SoftMask
 from ..engine.video import Video
+from .pace import begun
 
 _WARM_UP = 3
 """Frames not counted: the first calls choose kernels and fill caches."""
@@ -41,13 +42,15 @@ class Speed:
     """What was measured.
 
     Attributes:
-        parts: decoding, flow, propagation, merge, detection, embedding, each in seconds a frame.
+        parts: decoding, flow, propagation, merge, detection, embedding, each alone, in seconds a frame.
+        step: from one frame to the next in propagation, in seconds: flow and network work side by side.
         matching: one round of Algorithm 2 over all frames, in seconds.
         instances: how many were propagated together.
         frames: how many were counted.
     """
 
     parts: tuple[Part, ...]
+    step: float
     matching: float
     instances: int
     frames: int
@@ -60,8 +63,7 @@ class Speed:
     @property
     def propagation_rate(self) -> float:
         """Frames a second of propagation, flow included."""
-        cost = {part.name: part.seconds for part in self.parts}
-        return 1 / (cost["flow"] + cost["propagation"])
+        return 1 / self.step
 
 
 class _Stopwatch:
@@ -89,7 +91,7 @@ def measure(
     config: Config,
     frames: int,
 ) -> Speed:
-    """Run every part on the first frames of a video, one after the other.
+    """Propagate along the first frames of a video, then run every part on them, one after the other.
 
     Args:
         first: masks of frame 0 by instance.
@@ -97,22 +99,22 @@ def measure(
         frames: to be counted; three more are run first.
     """
     length = min(video.length, frames + _WARM_UP + 1)
-    annotation = Annotation(length)
-    given: dict[CellKey, Cell | None] = {CellKey(0, k): Cell(mask, 0, True) for k, mask in first.items()}
-    annotation.apply(annotation.set_cells("import", given))
     watch = _Stopwatch()
+    annotation = begun(first, length)
     found = {}
     for frame in range(1, length):
         with watch.timing("decoding"):
-            picture = video.frame(frame)
+            video.frame(frame)
+    for frame in range(1, length):
+        with watch.timing("step"):
+            _step(annotation, propagation, frame, list(first))
+    for frame in range(1, length):
+        picture = video.frame(frame)
         with watch.timing("flow"):
-            flow.between(frame, frame - 1)
+            flow.compute(frame, frame - 1)
+        flow.between(frame, frame - 1)
         with watch.timing("propagation"):
-            predicted = propagation.propagate(annotation, frame - 1, frame, list(first))
-        cells: dict[CellKey, Cell | None] = {
-            CellKey(frame, k): Cell(p.mask, 0, confidence=p.confidence) for k, p in predicted.items()
-        }
-        annotation.apply(annotation.set_cells("propagate", cells))
+            propagation.propagate(annotation, frame - 1, frame, list(first))
         with watch.timing("merge"):
             merge(annotation.frame_masks(frame), video.height, video.width)
         with watch.timing("detection"):
@@ -128,7 +130,15 @@ def measure(
             matcher.best(annotation)
     names = ("decoding", "flow", "propagation", "merge", "detection", "embedding")
     parts = tuple(Part(name, watch.median(name)) for name in names)
-    return Speed(parts, watch.median("matching"), len(first), length - 1 - _WARM_UP)
+    return Speed(parts, watch.median("step"), watch.median("matching"), len(first), length - 1 - _WARM_UP)
+
+
+def _step(annotation: Annotation, propagation: NetworkPropagation, frame: int, instances: list[int]) -> None:
+    predicted = propagation.propagate(annotation, frame - 1, frame, instances)
+    cells: dict[CellKey, Cell | None] = {
+        CellKey(frame, k): Cell(p.mask, 0, confidence=p.confidence) for k, p in predicted.items()
+    }
+    annotation.apply(annotation.set_cells("propagate", cells))
 
 
 def table(speed: Speed) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 from torch import Tensor, nn
 
 from .. import paths
@@ -120,22 +120,44 @@ def resolve_device(choice: str) -> torch.device:
     return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def load_propagation(size: str, device: torch.device, weights: Path | None = None) -> MaskPropagationNet:
-    """N_mp with its weights, ready to run: norms folded, channels last, in `compute_type`.
+def load_propagation(
+    size: str,
+    device: torch.device,
+    weights: Path | None = None,
+    *,
+    adapted: bytes | None = None,
+    exact: bool = False,
+) -> MaskPropagationNet:
+    """N_mp with its weights, ready to run: norms folded, channels last.
 
     Args:
         size: 'lite' or 'paper'.
         weights: a safetensors file instead of the shipped one.
+        adapted: tensors that take the place of the network's own, see `training.adaptation`.
+        exact: compute in float32, also where the device is faster in `compute_type`.
 
     Raises:
-        UserError: see `shipped`.
+        UserError: see `shipped`; or the adapted tensors belong to other weights.
     """
     network = propagations.SIZES[size].build()
     name = f"propagation-{size}"
     fill(network, read_weights(weights) if weights else shipped(name), name)
     network.eval().requires_grad_(False)
     fold_norms(network)
-    return network.to(device, compute_type(device)).to(memory_format=torch.channels_last)
+    if adapted is not None:
+        _replace(network, adapted)
+    dtype = torch.float32 if exact else compute_type(device)
+    return network.to(device, dtype).to(memory_format=torch.channels_last)
+
+
+def _replace(network: nn.Module, adapted: bytes) -> None:
+    try:
+        state = {name: value.float() for name, value in load(adapted).items()}
+        left = network.load_state_dict(state, strict=False).unexpected_keys
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError("The adaptation does not fit the network of this version.") from error
+    if left:
+        raise UserError("The adaptation does not fit the network of this version.")
 
 
 def load_detector(size: str, boxes: int, device: torch.device) -> Detector:

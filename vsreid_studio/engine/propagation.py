@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,13 +14,15 @@ from torch.nn import functional
 
 from ..config import PropagationConfig
 from .annotation import Annotation
+from .compete import competing
 from .flow import FlowSource, warp_mask
+from .lanes import Found, Lanes, Patches
 from .memory import Memory
 from .nets.propagation import SIZES, MaskPropagationNet, MemoryEntry
 from .patches import crop, fit, flow_patch, others_inside, paste, patch_box
 from .strays import without_strays
 from .tensors import map_tensor, picture_tensor
-from .types import Box, Flow, Frame, Prediction, Probability, SoftMask
+from .types import Box, CellKey, Flow, Frame, Prediction, Probability, SoftMask
 from .video import Video
 
 LATELY = 10
@@ -45,6 +48,13 @@ class Request:
     expected: float = 0.0
 
 
+class Seen(NamedTuple):
+    """A prediction, and (1, C, h, w) features of its patch for the memory."""
+
+    prediction: Prediction
+    coarse: Tensor
+
+
 class NetworkPropagation:
     """`modules.MaskPropagation` by N_mp, for one video."""
 
@@ -53,7 +63,8 @@ class NetworkPropagation:
     ) -> None:
         self._video = video
         self._flow = flow
-        self._network = network
+        self._like = network.rgb.log_sharpness
+        self._lanes = Lanes(network)
         self._config = config
         self._size = SIZES[config.size]
         self._memory = Memory(video, network, config)
@@ -70,13 +81,24 @@ class NetworkPropagation:
             if tight is None:
                 found[instance] = Prediction(SoftMask.empty(), _sure_of_nothing(guides[instance]))
             else:
-                box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
-                request = _request(instance, box, guides[instance].inside(box), guides)
+                request = _request(instance, self._patch_box(tight), guides[instance], guides)
                 expected = _seen_lately(annotation, source, source - target, instance)
                 requests.append(replace(request, expected=expected))
+        self._look_ahead(target, target - source)
         # What moved from source to target, seen on the target's pixels.
-        predicted = self._predict(annotation, target, requests, -back)
-        return {**found, **predicted}
+        seen = self._predict(annotation, target, requests, -back)
+        found |= {k: it.prediction for k, it in seen.items()}
+        if self._config.compete:
+            found = _shared(annotation, source, target, found)
+        for request in requests:
+            key, coarse = CellKey(target, request.instance), seen[request.instance].coarse
+            self._memory.note(key, found[request.instance].mask, coarse, request.box, request.others)
+        return found
+
+    def _look_ahead(self, frame: int, step: int) -> None:
+        """Have the flow ready that the next frame of a walk will ask for."""
+        if 0 <= frame + step < self._video.length:
+            self._lanes.later(lambda: self._flow.between(frame + step, frame))
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         """N_mp in `box` of `frame`, guided by the patch of the instance's first checkpoint."""
@@ -121,10 +143,15 @@ class NetworkPropagation:
 
         A propagated map is not: one that has drifted over this instance would keep it from being found.
         """
-        box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
         maps = {k: mask for k, mask in annotation.frame_masks(frame).items() if annotation.anchored(frame, k)}
-        request = _request(instance, box, guide.inside(box), maps)
-        return self._predict(annotation, frame, [request], flow)[instance]
+        request = _request(instance, self._patch_box(tight), guide, maps)
+        return self._predict(annotation, frame, [request], flow)[instance].prediction
+
+    def _patch_box(self, tight: Box) -> Box:
+        height, width = self._video.height, self._video.width
+        if self._config.crop == "frame":
+            return Box(0, 0, width, height)
+        return patch_box(tight, height, width, self._size.enlarge)
 
     def _guides(
         self, annotation: Annotation, source: int, target: int, instances: Sequence[int], back: Flow
@@ -138,31 +165,30 @@ class NetworkPropagation:
 
     def _predict(
         self, annotation: Annotation, frame: int, requests: Sequence[Request], flow: Flow
-    ) -> dict[int, Prediction]:
+    ) -> dict[int, Seen]:
         """N_mp on patches of one frame, averaged over scales and flips, laid back into the frame."""
         if not requests:
             return {}
         picture = self._video.frame(frame)
-        memories = self._memories(annotation, frame, [request.instance for request in requests])
-        base = self._size.patch
-        total: Tensor | None = None
-        for scale in self._config.scales:
-            for flip in (False, True) if self._config.flip else (False,):
-                found = self._run(picture, requests, flow, scale, flip, memories)
-                found = functional.interpolate(found, size=(base, base), mode="bilinear", align_corners=False)
-                total = found if total is None else total + found
-        assert total is not None
-        views = len(self._config.scales) * (2 if self._config.flip else 1)
-        patches = (total[:, 0] / views).cpu().numpy()
+        memories = [self._memories(annotation, frame, request) for request in requests]
+        views = [
+            self._run(picture, requests, flow, scale, flip, memories)
+            for scale in self._config.scales
+            for flip in ((False, True) if self._config.flip else (False,))
+        ]
+        patches = torch.stack([self._probability(found) for found in views]).mean(0).cpu().numpy()
+        quality = torch.stack([found.quality for found in views]).mean(0).sigmoid().tolist()
         gap = self._config.stray_gap
-        return {r.instance: _prediction(patch, r, gap) for r, patch in zip(requests, patches, strict=True)}
+        return {
+            request.instance: Seen(_prediction(patch, request, gap, worth), views[0].coarse[row : row + 1])
+            for row, (request, patch, worth) in enumerate(zip(requests, patches, quality, strict=True))
+        }
 
-    def _memories(
-        self, annotation: Annotation, frame: int, instances: Sequence[int]
-    ) -> list[list[MemoryEntry]]:
+    def _memories(self, annotation: Annotation, frame: int, request: Request) -> list[MemoryEntry]:
         if not self._config.template:
-            return [[] for _ in instances]
-        return [self._memory.entries(annotation, instance, frame) for instance in instances]
+            return []
+        rivals = _near(annotation, frame, request) if self._config.rivals else ()
+        return self._memory.entries(annotation, request.instance, frame, rivals)
 
     @torch.inference_mode()
     def _run(
@@ -173,28 +199,64 @@ class NetworkPropagation:
         scale: float,
         flip: bool,
         memories: list[list[MemoryEntry]],
-    ) -> Tensor:
-        """Probability patches, (N, 1, s, s) float32."""
+    ) -> Found:
+        """N_mp on the patches; the logits as if nothing had been mirrored."""
         size, half = (self._scaled(side, scale) for side in (self._size.patch, self._size.flow_patch))
         patch = np.stack([crop(picture, r.box, size) for r in requests])
         moving = np.stack([flow_patch(flow, r.box, half) for r in requests])
         maps = np.stack([np.stack([fit(r.guide, size), fit(r.others, size)], 2) for r in requests])
         if flip:
             patch, maps, moving = patch[:, :, ::-1], maps[:, :, ::-1], moving[:, :, ::-1] * (-1, 1, 1)
-        like = self._network.rgb.log_sharpness
-        logits = self._network(
-            picture_tensor(patch, like), map_tensor(moving, like), map_tensor(maps, like), memories
-        )
-        found: Tensor = ((logits[0].float() + logits[1].float()) / 2).sigmoid()
-        return found.flip(3) if flip else found
+        like = self._like
+        flows = map_tensor(moving, like) if self._config.flow_stream else None
+        given = Patches(picture_tensor(patch, like), flows, map_tensor(maps, like), memories)
+        found = self._lanes.run(given)
+        return found._replace(logits=found.logits.flip(3)) if flip else found
+
+    def _probability(self, found: Found) -> Tensor:
+        """(N, s, s) at the network's own size."""
+        side = self._size.patch
+        maps = found.logits.float().sigmoid()
+        return functional.interpolate(maps, size=(side, side), mode="bilinear", align_corners=False)[:, 0]
 
     def _scaled(self, side: int, scale: float) -> int:
         align = self._size.align
         return side if scale == 1 else max(align, round(side * scale / align) * align)
 
 
-def _request(instance: int, box: Box, guide: Probability, maps: Mapping[int, SoftMask]) -> Request:
-    return Request(instance, box, guide, others_inside(maps, instance, box))
+def _request(instance: int, box: Box, guide: SoftMask, maps: Mapping[int, SoftMask]) -> Request:
+    return Request(instance, box, guide.inside(box), others_inside(maps, instance, box))
+
+
+def _near(annotation: Annotation, frame: int, request: Request) -> list[int]:
+    """The other instances that may be in the patch: those that were there in the frame or beside it."""
+    near = set()
+    for number in range(max(0, frame - 1), min(annotation.length, frame + 2)):
+        for k, mask in annotation.frame_masks(number).items():
+            if k != request.instance and mask.box.intersect(request.box).area:
+                near.add(k)
+    return sorted(near)
+
+
+def _shared(
+    annotation: Annotation, source: int, frame: int, found: Mapping[int, Prediction]
+) -> dict[int, Prediction]:
+    """The predictions after they have competed with one another, and with what is trusted more.
+
+    Of the maps that are in the frame already, those count that are no farther from their checkpoint: one that
+    has drifted over this instance since long must not keep it away after it was found again.
+    """
+    shared = {}
+    for k, prediction in found.items():
+        origin = annotation.origin(source, k)
+        reach = abs(frame - (source if origin is None else origin))
+        masks = {other: it.mask for other, it in found.items()}
+        for other, mask in annotation.frame_masks(frame).items():
+            checkpoint = annotation.origin(frame, other)
+            if other not in masks and checkpoint is not None and abs(frame - checkpoint) <= reach:
+                masks[other] = mask
+        shared[k] = replace(prediction, mask=competing(masks, k))
+    return shared
 
 
 def _seen_lately(annotation: Annotation, source: int, step: int, instance: int) -> float:
@@ -203,15 +265,14 @@ def _seen_lately(annotation: Annotation, source: int, step: int, instance: int) 
     return max(annotation.mask(frame, instance).area for frame in frames)
 
 
-def _prediction(patch: Probability, request: Request, gap: float) -> Prediction:
-    """The patch laid into the frame, and how far its pixels are from undecided."""
+def _prediction(patch: Probability, request: Request, gap: float, quality: float) -> Prediction:
+    """The patch laid into the frame. The confidence of a map is its predicted IoU."""
     box = request.box
     full = paste(patch, box)
     if gap:
         full = without_strays(full, gap, request.expected)
-    inside = full > 0.5
-    confidence = float(full[inside].mean()) if inside.any() else 1 - float(full.max(initial=0))
-    return Prediction(SoftMask.from_dense(full, (box.x0, box.y0)), confidence)
+    most = float(full.max(initial=0))
+    return Prediction(SoftMask.from_dense(full, (box.x0, box.y0)), quality if most > 0.5 else 1 - most)
 
 
 def _sure_of_nothing(guide: SoftMask) -> float:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 
 from ..engine.types import Flow, Frame, LabelMap
 from ..errors import UserError
+from ..formats.atomic import replacing
 
 FLOW_SCALE = 2
 """Flow is kept at half the frames' size: the flow stream's patches are that coarse anyway."""
@@ -55,7 +57,24 @@ class Clip:
     backward: NDArray[np.float16]
 
     def flow(self, target: int, source: int) -> Flow:
-        """Flow from frame `target` to its neighbour `source`, at half size."""
+        """Flow from frame `target` to frame `source`, at half size: of neighbours, or along those between."""
+        step = 1 if source > target else -1
+        total = self._between(target, target + step)
+        for number in range(target + step, source, step):
+            height, width = total.shape[:2]
+            rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+            further = self._between(number, number + step)
+            total += cv2.remap(
+                further,
+                columns + total[..., 0],
+                rows + total[..., 1],
+                cv2.INTER_LINEAR,
+                None,
+                cv2.BORDER_REPLICATE,
+            )
+        return total
+
+    def _between(self, target: int, source: int) -> Flow:
         found = self.forward[source] if source < target else self.backward[target]
         return found.astype(np.float32)
 
@@ -112,19 +131,21 @@ def _clip(davis: Path, name: str, folder: Path) -> Clip:
     parts = {part: folder / f"{part}.npy" for part in ("frames", "labels", "forward", "backward")}
     if not all(path.exists() for path in parts.values()):
         folder.mkdir(parents=True, exist_ok=True)
-        frames = np.stack([read_frame(path) for path in paths])
-        np.save(parts["frames"], frames)
-        np.save(parts["labels"], np.stack([read_labels(mask) for mask in masks]))
+        frames = [read_frame(path) for path in paths]
+        _save(parts["frames"], frames)
+        _save(parts["labels"], [read_labels(mask) for mask in masks])
         grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
         dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         pairs = list(pairwise(grey))
-        np.save(
-            parts["forward"], np.stack([_half(dis.calc(later, earlier, None)) for earlier, later in pairs])
-        )
-        np.save(
-            parts["backward"], np.stack([_half(dis.calc(earlier, later, None)) for earlier, later in pairs])
-        )
+        _save(parts["forward"], [_half(dis.calc(later, earlier, None)) for earlier, later in pairs])
+        _save(parts["backward"], [_half(dis.calc(earlier, later, None)) for earlier, later in pairs])
     return Clip(name, *(np.load(path, mmap_mode="r") for path in parts.values()))
+
+
+def _save(path: Path, arrays: Sequence[NDArray[Any]]) -> None:
+    """Write a stack of arrays, whole or not at all: several processes may do so at the same time."""
+    with replacing(path) as temporary:
+        np.save(temporary, np.stack(arrays))
 
 
 def _half(flow: Flow) -> NDArray[np.float16]:

@@ -72,6 +72,11 @@ class FlowSource:
                 self._memory.put((source, target), flow)
             return flow
 
+    def compute(self, source: int, target: int) -> Flow:
+        """As `between`, but anew, whether it is remembered or not."""
+        with self._lock:
+            return self._fetch(source, target)
+
     def _fetch(self, source: int, target: int) -> Flow:
         for index in (source, target):
             if not 0 <= index < self._video.length:

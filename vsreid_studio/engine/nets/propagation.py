@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .lite0 import STRIDES, Lite0
+from .quality import QualityHead
 
 KEY_CHANNELS = 64
 
@@ -31,6 +32,22 @@ class Features(NamedTuple):
 
     coarse: Tensor
     skips: dict[int, Tensor]
+
+    def rows(self, chosen: Tensor) -> Features:
+        """Those of some of the patches."""
+        return Features(self.coarse[chosen], {stride: skip[chosen] for stride, skip in self.skips.items()})
+
+
+class Segmented(NamedTuple):
+    """What a stream makes of a batch of patches.
+
+    Attributes:
+        logits: (N, 1, H / s, W / s), s the decoder's finest stride.
+        context: (N, width, h, w), what the decoder starts from.
+    """
+
+    logits: Tensor
+    context: Tensor
 
 
 class MemoryEntry(NamedTuple):
@@ -91,6 +108,11 @@ def _average(maps: Tensor, like: Tensor) -> Tensor:
     """Maps averaged down to the height and width of `like`."""
     height, width = like.shape[-2:]
     return functional.adaptive_avg_pool2d(maps, (height, width))
+
+
+def resized(maps: Tensor, like: Tensor) -> Tensor:
+    """Maps brought to the height and width of `like`."""
+    return functional.interpolate(maps, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class LiteTrunk(nn.Module):
@@ -220,21 +242,6 @@ class Stream(nn.Module):
         self.pool = PyramidPooling(2 * shape.width + 3, shape)
         self.decoder = Decoder(shape, self.maps.channels)
 
-    def forward(
-        self, patch: Tensor, maps: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None = None
-    ) -> Tensor:
-        """Logits of the instance in each patch.
-
-        Args:
-            patch: (N, 3, H, W): RGB, or flow (dx, dy, length).
-            maps: (N, 2, H, W) in [0, 1]: the guiding map, and the greatest of the other instances' maps.
-            memories: for each patch the entries to read; None or an empty list reads nothing.
-
-        Returns:
-            (N, 1, H / s, W / s), s the decoder's finest stride.
-        """
-        return self.segment(self.encode(patch), maps, memories)
-
     def encode(self, patch: Tensor) -> Features:
         """The trunk's features of (N, 3, H, W) patches: they depend on the picture alone."""
         features: Features = self.trunk(patch)
@@ -242,15 +249,25 @@ class Stream(nn.Module):
 
     def segment(
         self, features: Features, maps: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None = None
-    ) -> Tensor:
-        """As `forward`, for patches already encoded."""
+    ) -> Segmented:
+        """Logits of the instance in each of the patches.
+
+        Args:
+            features: of (N, 3, H, W) patches: RGB, or flow (dx, dy, length).
+            maps: (N, 2, H, W) in [0, 1]: the guiding map, and the greatest of the other instances' maps.
+            memories: for each patch the entries to read; None or an empty list reads nothing.
+        """
         levels = self.maps(maps)
         value = self._value(features, levels)
         read = self._read(features, value, memories)
-        return self.decoder(self.pool(torch.cat([value, read], 1)), features.skips, levels)
+        context = self.pool(torch.cat([value, read], 1))
+        return Segmented(self.decoder(context, features.skips, levels), context)
 
     def memorise(self, features: Features, maps: Tensor) -> list[MemoryEntry]:
-        """Entries for encoded patches whose mask (maps[:, 0]) is trusted."""
+        """Entries for encoded patches, of the instance whose mask is maps[:, 0].
+
+        A patch may show another instance only: its places then speak for the ground (share 0).
+        """
         value = self._value(features, self.maps(maps)).flatten(2)
         keys = self._keys(features)
         share = _average(maps[:, :1], features.coarse).flatten(1)
@@ -291,31 +308,43 @@ class Stream(nn.Module):
 
 
 class MaskPropagationNet(nn.Module):
-    """N_mp: the RGB stream and the flow stream, their predictions averaged."""
+    """N_mp: the RGB stream and the flow stream, their predictions averaged, and what they are worth."""
 
     def __init__(self, rgb: Stream, flow: Stream) -> None:
         super().__init__()
         self.rgb = rgb
         self.flow = flow
+        self.quality = QualityHead(rgb.shape.width)
 
     def forward(
         self,
         patch: Tensor,
-        flow: Tensor,
+        flow: Tensor | None,
         maps: Tensor,
         memories: Sequence[Sequence[MemoryEntry]] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Logits of both streams at the RGB stream's finest stride; their mean is the prediction.
+        """Logits of the instance in each patch, and of the IoU that these have.
 
         Args:
             patch: (N, 3, H, W) RGB.
-            flow: (N, 3, h, w), at a size of its own.
-            maps: (N, 2, H, W), see `Stream`; the flow stream gets them averaged down to its size.
+            flow: (N, 3, h, w), at a size of its own; None leaves the flow stream out.
+            maps: (N, 2, H, W), see `Stream.segment`; the flow stream gets them averaged down to its size.
             memories: entries of the RGB stream for each patch.
+
+        Returns:
+            (N, 1, H / s, W / s) logits at the RGB stream's finest stride, and (N,).
         """
-        rgb = self.rgb(patch, maps, memories)
-        moving = self.flow(flow, _average(maps, flow))
-        return rgb, functional.interpolate(moving, size=rgb.shape[-2:], mode="bilinear", align_corners=False)
+        found = self.rgb.segment(self.rgb.encode(patch), maps, memories)
+        return self.decide(found, None if flow is None else self.moving(flow, maps), maps)
+
+    def decide(self, rgb: Segmented, moving: Tensor | None, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, for what the streams have found; None where the flow stream is left out."""
+        logits = rgb.logits if moving is None else (rgb.logits + resized(moving, rgb.logits)) / 2
+        return logits, self.quality(rgb.context, logits.sigmoid(), maps[:, :1])
+
+    def moving(self, flow: Tensor, maps: Tensor) -> Tensor:
+        """Logits of the flow stream, at its own finest stride."""
+        return self.flow.segment(self.flow.encode(flow), _average(maps, flow)).logits
 
 
 def lite() -> MaskPropagationNet:

@@ -118,7 +118,7 @@ class PropagationLoss:
             total = total + 0.3 * segmentation_loss(flow, truth, moves)
         else:
             raise ValueError("a stage trains at least one stream")
-        return total, {"J": _mean_jaccard(mean, truth)}
+        return total, {"J": float(jaccard(mean, truth).mean())}
 
     def _logits(
         self, model: nets.MaskPropagationNet, batch: Batch, random: np.random.Generator
@@ -130,11 +130,10 @@ class PropagationLoss:
             memory = memories(model.rgb, features, batch, random)
             if random.random() < self.own:
                 maps = self._own_guides(model.rgb, features, maps, memory, random)
-            rgb = model.rgb.segment(features, maps, memory)
+            rgb = model.rgb.segment(features, maps, memory).logits
         if "flow" in self.streams:
-            flow = model.flow(batch.flow, functional.avg_pool2d(maps, 2))
-            if rgb is not None:
-                flow = functional.interpolate(flow, size=rgb.shape[-2:], mode="bilinear", align_corners=False)
+            flow = model.moving(batch.flow, maps)
+            flow = flow if rgb is None else nets.resized(flow, rgb)
         return rgb, flow
 
     @staticmethod
@@ -147,19 +146,20 @@ class PropagationLoss:
         random: np.random.Generator,
     ) -> Tensor:
         """Half of the guiding maps replaced by what the network makes of them, errors included."""
-        found = stream.segment(features, maps, memory).float().sigmoid()
+        found = stream.segment(features, maps, memory).logits.float().sigmoid()
         found = functional.interpolate(found, size=maps.shape[-2:], mode="bilinear", align_corners=False)
-        own = torch.from_numpy(random.random(len(maps)) < 0.5) & (found.amax((1, 2, 3)) > 0.5)
+        own = torch.from_numpy(random.random(len(maps)) < 0.5).to(maps.device) & (found.amax((1, 2, 3)) > 0.5)
         guide = torch.where(own[:, None, None, None], found, maps[:, :1])
         return torch.cat([guide, maps[:, 1:]], 1)
 
 
 @torch.no_grad()
-def _mean_jaccard(logits: Tensor, truth: Tensor) -> float:
+def jaccard(logits: Tensor, truth: Tensor) -> Tensor:
+    """J of each patch, (N,); logits are enlarged to the truth's size."""
     logits = functional.interpolate(
         logits.float(), size=truth.shape[-2:], mode="bilinear", align_corners=False
     )
     found, wanted = logits > 0, truth > 0.5
     union = (found | wanted).sum((1, 2, 3))
     share = (found & wanted).sum((1, 2, 3)) / union.clamp_min(1)
-    return float(torch.where(union > 0, share, torch.ones_like(share)).mean())
+    return torch.where(union > 0, share, torch.ones_like(share))

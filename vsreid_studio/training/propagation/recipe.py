@@ -1,10 +1,10 @@
-"""Training of N_mp in the paper's stages (Sec. 3.4): stills, video, flow stream, both streams jointly."""
+"""Training of N_mp: the paper's stages (Sec. 3.4: stills, video, flow stream, both jointly), then runs."""
 
 from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,14 @@ from ...engine.nets.lite0 import Lite0, freeze_norms
 from ...engine.nets.propagation import SIZES
 from ...errors import UserError
 from ..backbone import imagenet_lite0, resnet101_weights
-from ..clips import read_clips, read_stills, split
+from ..clips import Clip, Still, read_clips, read_stills, split
+from ..lazy import Chained
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..precision import float_depthwise
+from ..public import Stills, add_public_arguments, public_pictures
 from .loss import Batch, PropagationLoss, collate
+from .run_loss import RunBatch, RunLoss, collate_runs
+from .runs import RunMaker
 from .views import View, ViewMaker
 
 logger = logging.getLogger(__name__)
@@ -38,19 +42,22 @@ class Stage:
         stills: share of the groups that come from stills, the rest from video.
         rate: peak learning rate.
         own: share of the steps in which the network's own output becomes its guiding map.
+        runs: the samples are runs of frames, see `runs`; the trunks stay as they are.
     """
 
     streams: tuple[str, ...]
     stills: float
     rate: float
-    own: float
+    own: float = 0.0
+    runs: bool = False
 
 
 STAGES = {
-    "stills": Stage(("rgb",), 0.75, 1e-3, 0.0),
+    "stills": Stage(("rgb",), 0.75, 1e-3),
     "video": Stage(("rgb",), 0.3, 6e-4, 0.3),
-    "flow": Stage(("flow",), 0.0, 6e-4, 0.0),
+    "flow": Stage(("flow",), 0.0, 6e-4),
     "joint": Stage(("rgb", "flow"), 0.2, 4e-4, 0.3),
+    "runs": Stage(("rgb", "flow"), 0.25, 3e-4, runs=True),
 }
 STILLS = ("ecssd", "ccp", "coco", "pennfudan")
 
@@ -69,10 +76,13 @@ def initial(size: str) -> nets.MaskPropagationNet:
     return model
 
 
-def parameter_groups(model: nets.MaskPropagationNet, streams: Sequence[str]) -> list[dict[str, Any]]:
-    """What a stage trains: the trunks slower than the rest, their first layers not at all."""
+def parameter_groups(
+    model: nets.MaskPropagationNet, streams: Sequence[str], trunks: bool = True
+) -> list[dict[str, Any]]:
+    """What a stage trains: the trunks slower than the rest, or not at all; their first layers never."""
     model.requires_grad_(False)
-    fast: list[nn.Parameter] = []
+    model.quality.requires_grad_(True)
+    fast: list[nn.Parameter] = list(model.quality.parameters())
     slow: list[nn.Parameter] = []
     for name in streams:
         stream = model.get_submodule(name)
@@ -80,6 +90,8 @@ def parameter_groups(model: nets.MaskPropagationNet, streams: Sequence[str]) -> 
         stream.requires_grad_(True)
         _freeze_first_layers(stream.trunk)
         freeze_norms(stream.trunk)
+        if not trunks:
+            stream.trunk.requires_grad_(False)
         trunk = {id(p) for p in stream.trunk.parameters()}
         slow += [p for p in stream.trunk.parameters() if p.requires_grad]
         fast += [p for p in stream.parameters() if p.requires_grad and id(p) not in trunk]
@@ -112,14 +124,36 @@ def train(args: Namespace) -> Path:
     model = model.to(memory_format=torch.channels_last)
     float_depthwise(model)
     model.train()
-    groups = parameter_groups(model, stage.streams)
-    data = Path(args.data)
-    stills = (
-        read_stills([data / "stills" / name for name in STILLS])
-        if stage.stills or args.stage == "flow"
-        else []
-    )
-    clips = read_clips(data / "davis2016", split(data / "davis2016", "train"), Path(args.cache))
+    groups = parameter_groups(model, stage.streams, trunks=not stage.runs)
+    root = Path(args.data)
+    stills: Sequence[Still] = []
+    if stage.stills or args.stage == "flow":
+        own = read_stills([root / "stills" / name for name in STILLS])
+        stills = Chained([own, *(Stills(pictures) for pictures in public_pictures(args))])
+    clips = read_clips(root / "davis2016", split(root / "davis2016", "train"), Path(args.cache))
+    make = _runs(stage, args, stills, clips) if stage.runs else _views(stage, args, stills, clips)
+    describe = {
+        "stage": args.stage,
+        "size": args.size,
+        "patch": args.patch,
+        "steps": args.steps,
+        "seed": args.seed,
+    }
+    trainer = Trainer(model, groups, schedule, Path(args.output), describe)
+    data = batches(make, trainer.step, schedule.steps, args.workers)
+    if stage.runs:
+        trainer.run(data, RunLoss(args.seed, trainer.step))
+    else:
+        trainer.run(data, PropagationLoss(stage.streams, stage.own, args.seed, trainer.step))
+    result = Path(args.output) / "propagation.safetensors"
+    write_weights(trainer.averaged, result)
+    return result
+
+
+def _views(
+    stage: Stage, args: Namespace, stills: Sequence[Still], clips: Sequence[Clip]
+) -> Callable[[int], Batch]:
+    """Makes the batch of a step out of groups of views."""
     maker = ViewMaker(stills, clips, args.patch)
 
     def make(step: int) -> Batch:
@@ -131,27 +165,33 @@ def train(args: Namespace) -> Path:
             views += maker.still_group(random) if still else maker.clip_group(random)
         return collate(views, maker.views)
 
-    describe = {
-        "stage": args.stage,
-        "size": args.size,
-        "patch": args.patch,
-        "steps": args.steps,
-        "seed": args.seed,
-    }
-    trainer = Trainer(model, groups, schedule, Path(args.output), describe)
-    loss = PropagationLoss(stage.streams, stage.own, args.seed, trainer.step)
-    trainer.run(batches(make, trainer.step, schedule.steps, args.workers), loss)
-    result = Path(args.output) / "propagation.safetensors"
-    write_weights(trainer.averaged, result)
-    return result
+    return make
+
+
+def _runs(
+    stage: Stage, args: Namespace, stills: Sequence[Still], clips: Sequence[Clip]
+) -> Callable[[int], RunBatch]:
+    """Makes the batch of a step out of runs."""
+    maker = RunMaker(stills, clips, args.patch)
+
+    def make(step: int) -> RunBatch:
+        cv2.setNumThreads(1)
+        random = np.random.default_rng([args.seed, step])
+        kinds = random.random(args.groups) < stage.stills
+        return collate_runs([maker.still_run(random) if still else maker.clip_run(random) for still in kinds])
+
+    return make
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of `vsreid-studio train propagation`."""
     parser.add_argument(
-        "stage", choices=sorted(STAGES), help="stage of the recipe, in the order stills, video, flow, joint"
+        "stage",
+        choices=sorted(STAGES),
+        help="stage of the recipe, in the order stills, video, flow, joint, runs",
     )
     parser.add_argument("--data", required=True, help="folder with davis2016/ and stills/")
+    add_public_arguments(parser)
     parser.add_argument("--output", required=True, help="folder for the checkpoint, the log and the weights")
     parser.add_argument("--init", help="weights of the stage before (safetensors)")
     parser.add_argument("--cache", default="runs/cache/clips", help="folder for decoded frames and flow")
@@ -159,7 +199,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=2000, help="optimizer steps (default: %(default)s)")
     parser.add_argument("--rate", type=float, help="peak learning rate (default: the stage's)")
     parser.add_argument(
-        "--groups", type=int, default=3, help="groups of three views a step (default: %(default)s)"
+        "--groups", type=int, default=3, help="groups of views, or runs, a step (default: %(default)s)"
     )
     parser.add_argument(
         "--patch", type=int, default=256, help="side of the patches in pixels (default: %(default)s)"

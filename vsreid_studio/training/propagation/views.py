@@ -56,6 +56,33 @@ class Cutout:
     mask: Probability
 
 
+@dataclass(frozen=True)
+class Passage:
+    """How a stranger passes in one view.
+
+    Attributes:
+        in_front: of the instance, or behind it.
+        covers: hides all of the instance.
+        middle: (2,) where the stranger's middle lies, x and y as shares of the patch.
+        scale: its longer side, as a share of the patch's.
+        told: whether its map goes into the other instances' channel.
+    """
+
+    in_front: bool
+    covers: bool
+    middle: NDArray[np.float64]
+    scale: float
+    told: bool
+
+    @classmethod
+    def anywhere(cls, rng: Generator, in_front: bool) -> Passage:
+        """One that has nothing to do with the other views'."""
+        near = in_front and rng.random() < 0.12
+        scale = rng.uniform(1.2, 1.8) if near else rng.uniform(0.3, 0.9)
+        middle = np.array([0.5, 0.5]) if near else rng.uniform(0.0, 1.0, 2)
+        return cls(in_front, near and rng.random() < 0.6, middle, scale, rng.random() < 0.85)
+
+
 class ViewMaker:
     """Makes groups of views out of annotated pictures; every group follows from its random generator alone.
 
@@ -159,6 +186,18 @@ class ViewMaker:
         box = patch_box(box, height, width, float(rng.uniform(0.12, 0.4)))
         if box.width < 8 or box.height < 8:
             box = Box(0, 0, width, height)
+        return self._cropped(frame, truth, others, guide, hint, flow, box)
+
+    def _cropped(
+        self,
+        frame: Frame,
+        truth: Probability,
+        others: Probability,
+        guide: Probability,
+        hint: Probability,
+        flow: NDArray[np.float32] | None,
+        box: Box,
+    ) -> View:
         half = self.size // 2
         if flow is None:
             moving = np.zeros((half, half, 3), np.float32)
@@ -176,7 +215,8 @@ class ViewMaker:
             stranger = self._stranger(rng, views)
             in_front = rng.random() < 0.7
             views = [
-                pass_by(rng, view, stranger, in_front) if rng.random() < 0.75 else view for view in views
+                pass_by(rng, view, stranger, Passage.anywhere(rng, in_front)) if rng.random() < 0.75 else view
+                for view in views
             ]
         mirrored = rng.random() < 0.5
         done = []
@@ -206,27 +246,24 @@ class ViewMaker:
         return Cutout(frame[box.slices], mask[box.slices].astype(np.float32))
 
 
-def pass_by(rng: Generator, view: View, stranger: Cutout, in_front: bool) -> View:
+def pass_by(rng: Generator, view: View, stranger: Cutout, way: Passage) -> View:
     """The view with another object pasted over or behind the instance; now and then it hides all of it."""
     size = view.truth.shape[0]
-    covers = in_front and rng.random() < 0.12
     high, wide = stranger.mask.shape
-    factor = size * (rng.uniform(1.2, 1.8) if covers else rng.uniform(0.3, 0.9)) / max(high, wide)
-    middle = np.array([0.5, 0.5]) if covers else rng.uniform(0.0, 1.0, 2)
     matrix = deform.random_affine(rng, (wide / 2, high / 2), 20, 0.1, 0)
-    matrix *= factor
-    matrix[:, 2] += middle * size - matrix @ np.array([wide / 2, high / 2, 1])
+    matrix *= size * way.scale / max(high, wide)
+    matrix[:, 2] += way.middle * size - matrix @ np.array([wide / 2, high / 2, 1])
     mask = cv2.warpAffine(stranger.mask, matrix, (size, size))
     frame = cv2.warpAffine(stranger.frame, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
-    if covers and rng.random() < 0.6:
+    if way.covers:
         mask = np.maximum(mask, cv2.dilate(view.truth, np.ones((9, 9), np.uint8)))
-    shown = mask if in_front else mask * (1 - view.truth)
+    shown = mask if way.in_front else mask * (1 - view.truth)
     alpha = cv2.GaussianBlur(shown, (0, 0), 0.8)[..., None]
     patch = (frame * alpha + view.patch * (1 - alpha)).astype(np.uint8)
     truth = view.truth * (1 - shown)
     guide = view.guide
     hint = deform.deform(rng, shown, 1.0)
-    if in_front and not covers and rng.random() < 0.6:
+    if way.in_front and not way.covers and rng.random() < 0.6:
         guide = guide * (1 - deform.deform(rng, mask, 1.0))
     flow = view.flow
     if view.moves:
@@ -235,15 +272,14 @@ def pass_by(rng: Generator, view: View, stranger: Cutout, in_front: bool) -> Vie
         motion = rng.normal(0, 0.7, 2)
         stirred = np.array([*motion, np.hypot(*motion)], np.float32) + rng.normal(0, 0.05, flow.shape)
         flow = (flow * (1 - small) + stirred * small).astype(np.float32)
-    told = rng.random() < 0.85
     return replace(
         view,
         patch=patch,
         flow=flow,
         truth=truth,
         guide=guide,
-        others=np.maximum(view.others * (1 - shown), hint) if told else view.others,
-        others_truth=np.maximum(view.others_truth * (1 - shown), shown) if told else view.others_truth,
+        others=np.maximum(view.others * (1 - shown), hint) if way.told else view.others,
+        others_truth=np.maximum(view.others_truth * (1 - shown), shown) if way.told else view.others_truth,
     )
 
 

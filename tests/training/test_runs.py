@@ -1,0 +1,118 @@
+"""Runs of frames: what leads from one to the next, and who passes."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.training.clips import Clip, Still
+from vsreid_studio.training.propagation.run_loss import RunLoss, collate_runs
+from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker, mixed_up
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    """A square that moves four pixels a frame to the right; the flow says so."""
+    frames = np.random.default_rng(0).integers(0, 255, (9, 96, 128, 3), dtype=np.uint8)
+    labels = np.zeros((9, 96, 128), np.uint8)
+    for number in range(9):
+        labels[number, 30:62, 20 + 4 * number : 52 + 4 * number] = 1
+    still = np.zeros((8, 48, 64, 2), np.float16)
+    forward, backward = still.copy(), still.copy()
+    forward[..., 0], backward[..., 0] = -2, 2
+    return Clip("square", frames, labels, forward, backward)
+
+
+@pytest.fixture(scope="module")
+def stills() -> list[Still]:
+    rng = np.random.default_rng(1)
+    labels = np.zeros((80, 100), np.uint8)
+    labels[20:60, 30:70] = 1
+    return [Still(rng.integers(0, 255, (80, 100, 3), dtype=np.uint8), labels, (1,)) for _ in range(2)]
+
+
+def _run(maker: RunMaker, seed: int, kind: str = "clip") -> Run:
+    rng = np.random.default_rng(seed)
+    return maker.clip_run(rng) if kind == "clip" else maker.still_run(rng)
+
+
+def test_flow_goes_along_the_frames_between(clip: Clip) -> None:
+    assert clip.flow(5, 4)[20, 20].tolist() == [-2, 0]
+    assert clip.flow(5, 2)[20, 20].tolist() == [-6, 0]
+    assert clip.flow(2, 5)[20, 20].tolist() == [6, 0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_paths_lead_to_the_patch_before(clip: Clip, stills: list[Still], seed: int) -> None:
+    run = _run(RunMaker(stills, [clip], SIDE, strangers=0.0), seed)
+    assert run.linked
+    for path, view, before in zip(run.paths, run.steps[1:], run.steps[:-1], strict=True):
+        across, down = ((path[..., axis] + 1) / 2 * SIDE - 0.5 for axis in (0, 1))
+        carried = cv2.remap(before.truth, across, down, cv2.INTER_LINEAR)
+        truth = cv2.resize(view.truth, carried.shape[::-1], interpolation=cv2.INTER_AREA)
+        # The part that lies in both patches: the rest was outside the patch before.
+        seen = (np.abs(path) < 0.95).all(axis=2)
+        wrong = ((carried > 0.5) != (truth > 0.5))[seen]
+        assert wrong.mean() < 0.05
+
+
+def test_a_stranger_is_remembered_as_another_instance(clip: Clip, stills: list[Still]) -> None:
+    maker = RunMaker(stills, [clip], SIDE, strangers=1.0)
+    runs = [_run(maker, seed) for seed in range(12)]
+    told = [run for run in runs if run.second and run.known[1].others_truth.max() > 0.5]
+    assert len(told) > 4
+    for run in told:
+        assert not run.known[1].truth.any()
+    assert any(view.others_truth.max() > 0.5 for run in told for view in run.steps)
+
+
+@pytest.mark.parametrize("kind", ["clip", "still"])
+def test_the_same_seed_makes_the_same_run(clip: Clip, stills: list[Still], kind: str) -> None:
+    first, second = (_run(RunMaker(stills, [clip], SIDE), 3, kind) for _ in range(2))
+    for one, other in zip(first.views, second.views, strict=True):
+        assert np.array_equal(one.patch, other.patch)
+        assert np.array_equal(one.guide, other.guide)
+
+
+def test_the_loss_falls_on_one_batch(clip: Clip, stills: list[Still]) -> None:
+    torch.manual_seed(0)
+    model = nets.lite()
+    model.requires_grad_(False)
+    maker = RunMaker(stills, [clip], SIDE)
+    batch = collate_runs([_run(maker, 0), _run(maker, 1, "still")])
+    assert batch.views.patch.shape == (2 * (MEMORIES + 3), 3, SIDE, SIDE)
+    heads = [*model.rgb.decoder.parameters(), *model.quality.parameters()]
+    for parameter in heads:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.Adam(heads, 3e-3)
+    losses = []
+    for _ in range(8):
+        # Started anew, so that every step has the same chances.
+        loss, figures = RunLoss(seed=0, start=0)(model, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.9 * losses[0]
+    assert set(figures) == {"J", "J_last", "quality_off"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mixed_up_maps_share_what_they_claim(clip: Clip, stills: list[Still], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    maker = RunMaker(stills, [clip], SIDE, strangers=0.0)
+    view = _run(maker, seed).steps[0]
+    half = np.zeros_like(view.truth)
+    half[:, : SIDE // 3] = 1
+    view = replace(view, guide=view.truth, others=half, others_truth=half, truth=view.truth * (1 - half))
+    mixed = [mixed_up(rng, view) for _ in range(20)]
+    for one in mixed:
+        assert np.array_equal(one.truth, view.truth)
+        assert np.all(np.minimum(one.guide, one.others) * half <= np.minimum(view.guide, view.others) + 1e-6)
+    assert any((one.guide * half).sum() > (view.guide * half).sum() for one in mixed)
+    assert any((one.others * view.truth).sum() > (view.others * view.truth).sum() for one in mixed)

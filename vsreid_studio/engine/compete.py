@@ -1,0 +1,46 @@
+"""Instances compete for the pixels of a frame before their maps are propagated on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .types import Probability, SoftMask
+
+_LEAST = 1e-4
+"""Probabilities are kept this far from 0 and 1: odds must be finite."""
+
+
+def competing(masks: Mapping[int, SoftMask], instance: int) -> SoftMask:
+    """An instance's map, less where other instances are more probable.
+
+    The odds of all instances and of the background (that nobody is there) share each pixel (soft
+    aggregation; Oh et al., 2018). Merging alone would leave a map that has leaked over its neighbour as it
+    is, and the leak would be carried on and grow.
+
+    Args:
+        masks: P of the frame's instances, independent of one another.
+        instance: whose map is wanted; one of them.
+
+    Returns:
+        its map; the same one where no other instance is near.
+    """
+    mask = masks[instance]
+    rivals = [other for k, other in masks.items() if k != instance and other.box.intersect(mask.box).area]
+    if not rivals:
+        return mask
+    own = _bounded(mask.inside(mask.box))
+    nobody = 1 - own
+    odds = own / (1 - own)
+    total = odds.copy()
+    for other in rivals:
+        probability = _bounded(other.inside(mask.box))
+        nobody = nobody * (1 - probability)
+        total += probability / (1 - probability)
+    shared = odds / (total + nobody / (1 - nobody))
+    return SoftMask.from_dense(np.minimum(shared, own), (mask.box.x0, mask.box.y0))
+
+
+def _bounded(probability: Probability) -> Probability:
+    return probability.clip(_LEAST, 1 - _LEAST)

@@ -1,0 +1,289 @@
+"""Short runs of frames for N_mp: what a real run remembers, and frames that follow one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from ...engine.patches import patch_box
+from ...engine.types import Box, Probability
+from ..clips import FLOW_SCALE, Clip, Still
+from ..pictures import degrade, relight
+from . import deform
+from .views import Cutout, Passage, View, ViewMaker, mirror, pass_by
+
+MEMORIES = 2
+"""Views of a run that are remembered with their exact masks: the template, and what else is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One instance through some frames.
+
+    Attributes:
+        known: `MEMORIES` views. The first shows the instance; the second shows it again, as a person's
+            correction would, or shows a stranger that passes later, or is blank.
+        second: whether the second is not blank.
+        steps: the frames that follow one another.
+        paths: for every step but the first, (S / 2, S / 2, 2) float32: where each of its pixels was in the
+            patch before, x and y from -1 to 1 (`grid_sample`).
+        linked: whether there are such paths; zeros stand in for them.
+    """
+
+    known: tuple[View, View]
+    second: bool
+    steps: list[View]
+    paths: list[NDArray[np.float32]]
+    linked: bool
+
+    @property
+    def views(self) -> list[View]:
+        """All of them, what is known first."""
+        return [*self.known, *self.steps]
+
+
+class _Placed(NamedTuple):
+    view: View
+    box: Box
+
+
+class RunMaker(ViewMaker):
+    """Makes runs out of annotated pictures; every run follows from its random generator alone.
+
+    Attributes:
+        steps: frames of a run that follow one another.
+        strangers: share of the runs through which a stranger passes.
+        grounds: share of the runs of stills that get another still's ground.
+    """
+
+    def __init__(
+        self,
+        stills: Sequence[Still],
+        clips: Sequence[Clip],
+        size: int,
+        steps: int = 3,
+        strangers: float = 0.7,
+        grounds: float = 0.5,
+    ) -> None:
+        super().__init__(stills, clips, size, views=steps + 1)
+        self.steps = steps
+        self.strangers = strangers
+        self.grounds = grounds
+
+    def still_run(self, rng: Generator) -> Run:
+        """A still under several warps: nothing leads from one to the next but the memory."""
+        made = self._still_views(rng)
+        nothing = np.zeros((self.size // 2, self.size // 2, 2), np.float32)
+        return self._passed(
+            rng, Run((made[0], _blank(made[0])), False, made[1:], [nothing] * (self.steps - 1), False)
+        )
+
+    def clip_run(self, rng: Generator) -> Run:
+        """Frames of a sequence, one to three apart, in either direction; the template from anywhere."""
+        clip = self.clips[int(rng.integers(len(self.clips)))]
+        frames = _frames(rng, len(clip.frames), self.steps)
+        template = int(rng.integers(len(clip.frames)))
+        if not np.any(clip.labels[template]):
+            template = frames[0]
+        known = self._look(rng, clip, template, template, exact=True).view
+        placed: list[_Placed] = []
+        paths = []
+        for number, frame in enumerate(frames[1:]):
+            placed.append(self._look(rng, clip, frame, frames[number]))
+            if number:
+                flow = clip.flow(frame, frames[number])
+                paths.append(_path(flow, placed[-1].box, placed[-2].box, self.size // 2))
+        second = _blank(known)
+        again = rng.random() < 0.3
+        if again:
+            near = int(np.clip(frames[0] + rng.integers(-15, 16), 0, len(clip.frames) - 1))
+            second = self._look(rng, clip, near, near, exact=True).view
+        return self._passed(rng, Run((known, second), again, [it.view for it in placed], paths, True))
+
+    def _look(self, rng: Generator, clip: Clip, target: int, source: int, exact: bool = False) -> _Placed:
+        """A patch of frame `target`, guided by the mask of frame `source` that the flow has carried over."""
+        truth = (clip.labels[target] > 0).astype(np.float32)
+        if exact:
+            flow, guide = None, truth
+        else:
+            flow = clip.flow(target, source)
+            guide = _carried(rng, (clip.labels[source] > 0).astype(np.float32), flow)
+        height, width = truth.shape
+        tight = Box.around(guide > 0.5) or Box.around(truth > 0.5) or Box(0, 0, width, height)
+        box = patch_box(tight, height, width, float(rng.uniform(0.2, 0.35)))
+        nothing = np.zeros_like(truth)
+        frame = np.asarray(clip.frames[target])
+        moving = None if flow is None else -flow
+        return _Placed(self._cropped(frame, truth, nothing, guide, nothing, moving, box), box)
+
+    def _passed(self, rng: Generator, run: Run) -> Run:
+        """What happens to runs of either kind: a stranger passes, the light changes, all is mirrored."""
+        if rng.random() < self.strangers:
+            run = self._crossed(rng, run)
+        mirrored = rng.random() < 0.5
+        lit = [self._lit(rng, view, 1.0) for view in run.known], [self._lit(rng, v, 0.5) for v in run.steps]
+        known, steps = ([mirror(view) if mirrored else view for view in views] for views in lit)
+        paths = [_mirrored(path) if mirrored else path for path in run.paths]
+        return replace(run, known=(known[0], known[1]), steps=steps, paths=paths)
+
+    @staticmethod
+    def _lit(rng: Generator, view: View, strength: float) -> View:
+        if rng.random() < 0.3:
+            return view
+        return replace(view, patch=degrade(rng, relight(rng, view.patch, strength)))
+
+    def _crossed(self, rng: Generator, run: Run) -> Run:
+        """A stranger goes across the steps, in front or behind; mostly one that is remembered, too.
+
+        In half of the runs in which it is remembered the maps have been mixed up already: what tells the
+        two apart is how they look. So no twin passes there.
+        """
+        told = rng.random() < 0.85
+        remembered = told and rng.random() < 0.85
+        mixed = remembered and rng.random() < 0.55
+        stranger = self._cutout(rng) if mixed else self._stranger(rng, run.steps)
+        ways = _crossing(rng, len(run.steps), told)
+        steps = [
+            pass_by(rng, view, stranger, way) if way is not None else view
+            for view, way in zip(run.steps, ways, strict=True)
+        ]
+        if mixed:
+            steps = [mixed_up(rng, view) for view in steps]
+        if remembered:
+            known = run.known[0], self._portrait(rng, stranger)
+            return replace(run, known=known, second=True, steps=steps)
+        return replace(run, steps=steps)
+
+    def _portrait(self, rng: Generator, stranger: Cutout) -> View:
+        """The stranger alone, as another instance that is remembered: nothing of this one is there."""
+        high, wide = stranger.mask.shape
+        side = round(max(high, wide) * rng.uniform(1.2, 1.6))
+        ground = self._cutout(rng).frame
+        frame = cv2.resize(ground, (side, side), interpolation=cv2.INTER_LINEAR)
+        mask = np.zeros((side, side), np.float32)
+        y, x = (side - high) // 2, (side - wide) // 2
+        mask[y : y + high, x : x + wide] = stranger.mask
+        alpha = stranger.mask[..., None]
+        part = frame[y : y + high, x : x + wide]
+        frame[y : y + high, x : x + wide] = stranger.frame * alpha + part * (1 - alpha)
+        nothing = np.zeros_like(mask)
+        return self._cropped(frame, nothing, mask, nothing, mask, None, Box(0, 0, side, side))
+
+    def _still_views(self, rng: Generator) -> list[View]:
+        still = self.stills[int(rng.integers(len(self.stills)))]
+        instance = int(rng.choice(still.instances))
+        other = rng.random() < self.grounds
+        ground = self.stills[int(rng.integers(len(self.stills)))] if other else None
+        scenes = [self._scene(rng, still, instance, ground) for _ in range(self.steps + 1)]
+        made = []
+        for number, (frame, truth, others) in enumerate(scenes):
+            guide = truth if number == 0 else deform.guide(rng, truth, scenes[0][1])
+            hint = deform.deform(rng, others) if others.any() else others
+            made.append(self._view(rng, frame, truth, others, guide, hint, None))
+        return made
+
+
+def mixed_up(rng: Generator, view: View) -> View:
+    """The view with maps that have leaked: the guide has caught some of the stranger, or lost some to it.
+
+    Nothing of it shows in the other map: each pixel is claimed by one of the two.
+    """
+    guide, others = view.guide, view.others
+    if rng.random() < 0.75:
+        leak = _part(rng, view.others_truth)
+        guide, others = np.maximum(guide, leak), others * (1 - leak)
+    if rng.random() < 0.35:
+        lost = _part(rng, view.truth)
+        guide, others = guide * (1 - lost), np.maximum(others, lost)
+    return replace(view, guide=guide, others=others)
+
+
+def _part(rng: Generator, mask: Probability) -> Probability:
+    """All of a mask, or what of it lies in some ellipse, or on one side of a line."""
+    box = Box.around(mask > 0.5)
+    kind = rng.random()
+    if box is None or kind < 0.25:
+        return mask
+    middle = rng.uniform((box.x0, box.y0), (box.x1, box.y1))
+    rows, columns = np.mgrid[0 : mask.shape[0], 0 : mask.shape[1]].astype(np.float32)
+    across, down = columns - middle[0], rows - middle[1]
+    if kind < 0.6:
+        angle = rng.uniform(0, 2 * np.pi)
+        inside = across * np.cos(angle) + down * np.sin(angle) > 0
+    else:
+        axes = rng.uniform(0.25, 0.8, 2) * (box.width, box.height)
+        inside = (across / axes[0]) ** 2 + (down / axes[1]) ** 2 < 1
+    return (mask * inside).astype(np.float32)
+
+
+def _blank(like: View) -> View:
+    nothing = np.zeros_like(like.truth)
+    return View(
+        np.zeros_like(like.patch), np.zeros_like(like.flow), False, nothing, nothing, nothing, nothing
+    )
+
+
+def _frames(rng: Generator, length: int, steps: int) -> list[int]:
+    """The frame before a run and those of the run."""
+    most = max(1, min(3, (length - 1) // steps))
+    apart = min(most, int(rng.choice([1, 2, 3], p=[0.55, 0.25, 0.2])))
+    first = int(rng.integers(length - apart * steps))
+    frames = [first + apart * number for number in range(steps + 1)]
+    return frames[::-1] if rng.random() < 0.5 else frames
+
+
+def _carried(rng: Generator, mask: Probability, flow: NDArray[np.float32]) -> Probability:
+    """A mask as the frame before may have had it, deformed and warped by the flow."""
+    height, width = flow.shape[:2]
+    small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    small = cv2.remap(small, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
+    return cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+
+
+def _path(flow: NDArray[np.float32], box: Box, before: Box, side: int) -> NDArray[np.float32]:
+    """Where the pixels of a patch were in the patch at `before`, in the frame that `flow` leads to."""
+    x = box.x0 + (np.arange(side, dtype=np.float32) + 0.5) * (box.width / side)
+    y = box.y0 + (np.arange(side, dtype=np.float32) + 0.5) * (box.height / side)
+    columns, rows = np.meshgrid(x, y)
+    moved = cv2.remap(
+        flow,
+        columns / FLOW_SCALE - 0.5,
+        rows / FLOW_SCALE - 0.5,
+        cv2.INTER_LINEAR,
+        None,
+        cv2.BORDER_REPLICATE,
+    )
+    moved = moved * FLOW_SCALE
+    across = (columns + moved[..., 0] - before.x0) / before.width * 2 - 1
+    down = (rows + moved[..., 1] - before.y0) / before.height * 2 - 1
+    return np.stack([across, down], axis=2).astype(np.float32)
+
+
+def _mirrored(path: NDArray[np.float32]) -> NDArray[np.float32]:
+    return path[:, ::-1] * np.array([-1, 1], np.float32)
+
+
+def _crossing(rng: Generator, steps: int, told: bool) -> list[Passage | None]:
+    """A way across the patch, step by step; where it leads through the middle it may hide everything."""
+    in_front = rng.random() < 0.7
+    near = in_front and rng.random() < 0.25
+    scale = rng.uniform(1.0, 1.7) if near else rng.uniform(0.35, 1.0)
+    start, end = rng.uniform(-0.1, 1.1, (2, 2))
+    if near:
+        start, end = np.array([0.5, 0.5]) + rng.uniform(-0.8, 0.8, 2) * [[1], [0]]
+        if rng.random() < 0.5:
+            start, end = end, start
+    ways: list[Passage | None] = []
+    for share in np.linspace(0, 1, steps):
+        middle = start + (end - start) * share
+        hides = near and float(np.abs(middle - 0.5).max()) < 0.1 and rng.random() < 0.6
+        ways.append(Passage(in_front, hides, middle, scale, told))
+    return ways
