@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..config import ReidConfig
 from .annotation import Annotation
 from .gallery import UNKNOWN, Gallery
+from .track import Track
 from .types import NOWHERE, Box, Candidates, Cell, CellKey, Verdict
 
 
@@ -21,6 +22,7 @@ class Reason(StrEnum):
     SETTLED = "it was decided before"
     SKIPPED = "it was skipped in this run"
     BELOW = "its similarity does not exceed ρ_reid"
+    LOOKALIKE = "it resembles more what stood beside the instance"
     PRESENT = "the instance has a mask in this frame"
     CONSISTENT = "it overlaps the present mask by ρ_occ or more"
     OCCUPIED = "it overlaps another instance"
@@ -98,7 +100,12 @@ class Matcher:
         self._rows = np.where(column < counts[:, None], starts[:, None] + column, -1)
         grid = len(self._frames), len(self._instances)
         self._similarity = np.full((len(self._boxes), grid[1]), UNKNOWN, np.float32, order="F")
+        # By the gallery alone; `_similarity` is the best over gallery and track.
+        self._template = self._similarity.copy(order="F")
+        self._beside = self._similarity.copy(order="F")
+        self._tracks = [Track(config) for _ in instances]
         self._best = np.full(grid, UNKNOWN, np.float32)
+        self._beaten = np.zeros(grid, np.bool_)
         self._choice = np.full(grid, -1, np.intp)
         self._present = np.zeros((*grid, 4), np.int32)
         self._anchored = np.zeros(grid, np.bool_)
@@ -163,6 +170,7 @@ class Matcher:
         self._mark(codes, Reason.SETTLED, self._grid(settled))
         self._mark(codes, Reason.SKIPPED, self._grid(skipped))
         self._mark(codes, Reason.BELOW, self._best <= config.rho_reid)
+        self._mark(codes, Reason.LOOKALIKE, self._beaten)
         if config.only_missing:
             self._mark(codes, Reason.PRESENT, self._present[..., 2] > self._present[..., 0])
         self._mark(codes, Reason.CONSISTENT, iou >= config.rho_occ)
@@ -210,7 +218,7 @@ class Matcher:
                 done += 1
                 if done % _BIT == 0:
                     yield done
-            if k in self._outdated:
+            if k in self._outdated or not self._tracks[k].settled():
                 self._match(annotation, k)
                 self._outdated.discard(k)
                 yield done
@@ -226,14 +234,26 @@ class Matcher:
             box = (cell.mask.hard_box if cell is not None else None) or NOWHERE
             self._present[n, k] = box.x0, box.y0, box.x1, box.y1
             self._anchored[n, k] = cell is not None and cell.origin == frame
+            if self._config.track:
+                rows = self._rows[n][self._rows[n] >= 0]
+                self._tracks[k].follow(frame, cell, rows, self._boxes[rows])
 
     def _match(self, annotation: Annotation, k: int) -> None:
         """Update the similarities to one instance after its gallery changed."""
         if not (self._chosen[k] or self._config.exclusive):
             return
+        template = self._template[:-1, k]
+        self._match_gallery(annotation, k, template)
+        self._similarity[:-1, k] = template
+        if self._config.track and len(template):
+            same, self._beside[:-1, k] = self._tracks[k].similarities(self._embeddings, template)
+            np.maximum(self._similarity[:-1, k], same, out=self._similarity[:-1, k])
+        if self._chosen[k]:
+            self._choose(k)
+
+    def _match_gallery(self, annotation: Annotation, k: int, column: NDArray[np.float32]) -> None:
         entries = self._gallery.entries(annotation, self._instances[k])
         old = self._matched[k]
-        column = self._similarity[:-1, k]
         if any(entries.get(frame) is not known for frame, known in old.items()):
             old = {}
             column[:] = UNKNOWN
@@ -241,12 +261,15 @@ class Matcher:
         self._matched[k] = entries
         if fresh and len(column):
             np.maximum(column, (self._embeddings @ np.stack(fresh, axis=1)).max(axis=1), out=column)
-        if not self._chosen[k]:
-            return
+
+    def _choose(self, k: int) -> None:
+        """The best candidate of each frame; a look-alike only where there is nothing else."""
         values = self._similarity[self._rows, k]
-        first = values.argmax(axis=1)
+        beaten = self._beside[self._rows, k] > values
+        first = (values - 4 * beaten).argmax(axis=1)
         here = np.arange(len(self._frames))
         self._best[:, k] = values[here, first]
+        self._beaten[:, k] = beaten[here, first]
         self._choice[:, k] = self._rows[here, first]
 
 

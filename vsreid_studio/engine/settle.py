@@ -42,11 +42,13 @@ class Settler:
     Attributes:
         walker: carries what was accepted; its annotation is the one to be changed.
         gallery: judges boxes that a person drew.
+        least: a recovered mask of less confidence is passed over in this run, as if it had been skipped.
         rounds: retrievals so far.
     """
 
     walker: Walker
     gallery: Gallery
+    least: float = 0.0
     rounds: int = 0
 
     def __post_init__(self) -> None:
@@ -67,6 +69,8 @@ class Settler:
         proposal = self._propose(retrieval)
         if not proposal.recovered.area:
             yield from self._reject(proposal, Maker.RECOVERY)
+            return True
+        if proposal.confidence < self.least:
             return True
         while isinstance(answer := (yield proposal), Redraw):
             yield self._progress(retrieval.key)
