@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import paths
 from .options import add_engine_options
-from .run import refuse_adaptation, run_tasks
+from .run import run_tasks
 
 if TYPE_CHECKING:
     from ..evaluation import Report
@@ -51,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
     from ..headless.task import Task  # noqa: PLC0415  (torch)
     from .evaluate import table  # noqa: PLC0415
 
-    refuse_adaptation(args)
     clip = paths.resources() / "demo"
     task = Task(NAME, clip / "demo.mp4", clip / "first.png", args.output, flo_folder=args.flo)
     if code := run_tasks(args, [task]):

@@ -15,7 +15,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add them to a command."""
     method = parser.add_argument_group("method")
     method.add_argument("--no-reid", action="store_true", help="propagate only, find nothing again")
-    method.add_argument("--adapt", type=_count, default=0, metavar="N", help="steps of adaptation (0)")
+    method.add_argument("--adapt", type=_count, metavar="N", help="steps of adaptation for each object (0)")
     method.add_argument("--rho-reid", type=_cosine, metavar="X", help="accept above this similarity")
     method.add_argument("--rho-occ", type=share, metavar="X", help="and below this overlap with the mask")
     method.add_argument("--size", choices=("lite", "paper"), help="which networks (lite)")
@@ -48,8 +48,9 @@ def config_of(args: argparse.Namespace) -> Config:
         reid = replace(reid, rho_reid=args.rho_reid)
     if args.rho_occ is not None:
         reid = replace(reid, rho_occ=args.rho_occ)
+    adapt = config.adapt if args.adapt is None else replace(config.adapt, steps=args.adapt)
     device, flow = args.device or config.device, args.flow or config.flow
-    return replace(config, propagation=propagation, reid=reid, device=device, flow=flow)
+    return replace(config, propagation=propagation, reid=reid, adapt=adapt, device=device, flow=flow)
 
 
 def _count(text: str) -> int:

@@ -51,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something is wrong with the input or the output; what is complete stays.
     """
-    refuse_adaptation(args)
     return run_tasks(args, _tasks(args))
 
 
@@ -84,12 +83,6 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task]) -> int:
             return 130
         sys.stdout.write(_summary(outcome) + "\n")
     return 0
-
-
-def refuse_adaptation(args: argparse.Namespace) -> None:
-    """Raise UserError where adaptation is asked for."""
-    if args.adapt:
-        raise UserError("Adaptation is not in this version yet: leave --adapt out.")
 
 
 def _tasks(args: argparse.Namespace) -> list[Task]:

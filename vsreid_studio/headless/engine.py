@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Generator
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..config import Config
 from ..engine import models
+from ..engine.annotation import Annotation
 from ..engine.flow import FlowSource, default_estimator
 from ..engine.nets.detector import Detector
 from ..engine.nets.embedding import Embedder
 from ..engine.nets.propagation import MaskPropagationNet
 from ..engine.propagation import NetworkPropagation
 from ..engine.reid import CandidateStore, ReidModule
+from ..engine.types import Progress
 from ..engine.video import Video
 from ..errors import UserError
+from ..training.adaptation import adapt
 
 _BLOCK = 2**20
+ADAPT_STEPS = 40
+"""For each instance: some 15 seconds on two cores."""
 
 
 class Engine:
@@ -60,18 +66,42 @@ class Engine:
         if self.config.reid.enabled:
             _ = self._reid
 
-    def propagation(self, video: Video, flo_folder: Path | None = None) -> NetworkPropagation:
+    def propagation(
+        self, video: Video, flo_folder: Path | None = None, adapted: bytes | None = None
+    ) -> NetworkPropagation:
         """M_mp for a video.
 
         Args:
             flo_folder: with ready flow, see `engine.flow.FlowSource`.
+            adapted: what `adapt` made for this video.
 
         Raises:
             UserError: the weights do not serve, or `flo_folder` is no folder.
         """
+        network = self._propagation if adapted is None else self._network(adapted)
         # No cache on disk: a headless run asks for each pair of frames next to once.
         flow = FlowSource(video, self.flow, flo_folder=flo_folder)
-        return NetworkPropagation(video, flow, self._propagation, self.config.propagation)
+        return NetworkPropagation(video, flow, network, self.config.propagation)
+
+    def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
+        """Fine-tune N_mp on the pinned masks of a video; the engine's own network stays as it is.
+
+        Where the settings do not adapt by themselves, it takes `ADAPT_STEPS`: somebody has asked for it.
+
+        Yields:
+            Progress before each step.
+
+        Returns:
+            what `propagation` takes as `adapted`.
+
+        Raises:
+            UserError: the weights do not serve.
+        """
+        config = self.config.adapt
+        if not config.steps:
+            config = replace(config, steps=ADAPT_STEPS)
+        network = self._network(exact=True)
+        return (yield from adapt(network, video, annotation, config, size=self.config.propagation.size))
 
     def reid(self, video: Video, store: CandidateStore) -> ReidModule | None:
         """M_reid for a video; None where the settings switch it off.
@@ -88,6 +118,11 @@ class Engine:
         return ReidModule(video, detector, embedder, store=store)
 
     @property
+    def base(self) -> str:
+        """The checksum of N_mp's weights: what an adaptation goes with."""
+        return self.checksums.get(f"propagation-{self.config.propagation.size}", "")
+
+    @property
     def candidates_key(self) -> str:
         """Names everything that candidates depend on beside the video."""
         used = {name: checksum for name, checksum in self.checksums.items() if "propagation" not in name}
@@ -99,6 +134,7 @@ class Engine:
         reid = self.config.reid
         return {
             "propagation": asdict(self.config.propagation),
+            "adapt": asdict(self.config.adapt) if self.config.adapt.steps else {"steps": 0},
             "reid": asdict(reid) if reid.enabled else {"enabled": False},
             "flow": self.flow.name,
             "weights": self.checksums,
@@ -106,13 +142,17 @@ class Engine:
 
     @cached_property
     def _propagation(self) -> MaskPropagationNet:
-        return models.load_propagation(self.config.propagation.size, self.device, self._weights)
+        return self._network()
 
     @cached_property
     def _reid(self) -> tuple[Detector, Embedder]:
         size = self.config.propagation.size
         detector = models.load_detector(size, self.config.reid.boxes, self.device)
         return detector, models.load_embedder(size, self.device)
+
+    def _network(self, adapted: bytes | None = None, *, exact: bool = False) -> MaskPropagationNet:
+        size = self.config.propagation.size
+        return models.load_propagation(size, self.device, self._weights, adapted=adapted, exact=exact)
 
 
 def digest(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from .. import __version__
 from ..engine.merge import label_maps
 from ..engine.run import accept_all
-from ..engine.types import Change, Event, Maker
+from ..engine.types import Change, Event, Maker, Progress
 from ..engine.video import Video
 from ..engine.vsreid import vsreid
 from ..formats.atomic import writable_folder
@@ -111,7 +111,10 @@ def _output(folder: Path) -> Iterator[None]:
 def _drive(project: Project, task: Task, engine: Engine, video: Video, emit: Emit) -> None:
     """Run the engine on a copy of the annotation, each change of which goes to the project's file."""
     project.record_weights(engine.checksums)
-    propagation = engine.propagation(video, task.flo_folder)
+    adapted = None
+    if engine.config.adapt.steps:
+        adapted = _pull(engine.adapt(video, project.annotation), emit)
+    propagation = engine.propagation(video, task.flo_folder, adapted)
     reid = engine.reid(video, project.candidates(engine.candidates_key))
 
     def take(event: Event) -> None:
@@ -122,6 +125,16 @@ def _drive(project: Project, task: Task, engine: Engine, video: Video, emit: Emi
     # Nobody looks at what is accepted: a mistake that joined the gallery would look like proof for the next.
     steps = vsreid(project.annotation.copy(), propagation, reid, engine.config, grow=False)
     accept_all(steps, take)
+
+
+def _pull(steps: Generator[Progress, None, bytes], emit: Emit) -> bytes:
+    """Run to the end; what it returns."""
+    while True:
+        try:
+            emit(next(steps))
+        except StopIteration as stop:
+            result: bytes = stop.value
+            return result
 
 
 def _record(project: Project, engine: Engine, given: Inputs) -> dict[str, Any]:
