@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.types import Box, Candidates, Frame, Prediction, SoftMask
+from vsreid_studio.engine.types import Box, Candidates, Frame, Prediction, Progress, SoftMask
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
 
 COLOURS = {1: (230, 20, 20), 2: (20, 230, 20)}
-CONFIG = Config(reid=ReidConfig(rho_reid=0.9, rho_occ=0.3))
+CONFIG = Config(reid=ReidConfig(track=False, rho_reid=0.9, rho_occ=0.3))
 
 
 def seen(frame: Frame, number: int) -> NDArray[np.bool_]:
@@ -36,6 +36,7 @@ class Script:
         gate: when set, each step waits for it.
         threads: names of the threads that the engine ran on.
         targets: frames that masks were carried to, in order.
+        adapted: what each M_mp was made with.
     """
 
     delay: float = 0.0
@@ -44,6 +45,7 @@ class Script:
     gate: threading.Semaphore | None = None
     threads: set[str] = field(default_factory=set)
     targets: list[int] = field(default_factory=list)
+    adapted: list[bytes | None] = field(default_factory=list)
     on_step: Callable[[int], None] = lambda target: None
 
     def step(self, target: int) -> None:
@@ -129,9 +131,20 @@ class FakeEngine:
         self.device = "cpu"
         self._script = script
 
-    def propagation(self, video: Video) -> ByColour:
+    @property
+    def base(self) -> str:
+        return "abc"
+
+    def propagation(self, video: Video, *, adapted: bytes | None = None) -> ByColour:
         self._script.need("propagation")
+        self._script.adapted.append(adapted)
         return ByColour(video, self._script)
+
+    def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
+        for step in range(3):
+            self._script.step(step)
+            yield Progress("adapting", step, 3)
+        return b"learnt"
 
     def reid(self, video: Video, store: object) -> ReidByColour:
         self._script.need("detector")

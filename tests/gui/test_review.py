@@ -56,7 +56,7 @@ def window(qtbot: QtBot) -> Iterator[QMainWindow]:
 def panel(window: QMainWindow) -> ReviewPanel:
     panel = window.findChild(ReviewDock).panel
     panel.set_instances(ALL)
-    panel.set_proposal(PROPOSAL, RIDER, ReidConfig(rho_reid=0.7))
+    panel.set_proposal(PROPOSAL, RIDER, ReidConfig(track=False, rho_reid=0.7))
     return panel
 
 
@@ -317,4 +317,4 @@ def test_figures(value: float, text: str) -> None:
 
 @pytest.mark.parametrize("reason", [None, *Reason])
 def test_every_reason_has_a_sentence(reason: Reason | None) -> None:
-    assert "{" not in why_not(reason, ReidConfig())
+    assert "{" not in why_not(reason, ReidConfig(track=False))

@@ -54,6 +54,8 @@ class Act(StrEnum):
     PROPAGATE = "propagate"
     PROPAGATE_ONE = "propagate_one"
     FIND_AGAIN = "find_again"
+    ADAPT = "adapt"
+    FORGET = "forget_adaptation"
     PAUSE = "pause"
     CANCEL = "cancel"
     FOLLOW = "follow"
@@ -156,6 +158,12 @@ SPECS: dict[Act, Spec] = {
     ),
     Act.FIND_AGAIN: Spec(
         Group.ENGINE, "Find again", ("Ctrl+F",), "find", "Look for the selected instance where it is lost"
+    ),
+    Act.ADAPT: Spec(
+        Group.ENGINE, "Adapt to this video", ("Ctrl+T",), "adapt", "Learn from the masks you drew or approved"
+    ),
+    Act.FORGET: Spec(
+        Group.ENGINE, "Forget the adaptation", ("Ctrl+Shift+T",), tip="Go back to the network as it came"
     ),
     Act.PAUSE: Spec(Group.ENGINE, "Pause", ("Space",), "pause", "", True),
     Act.CANCEL: Spec(Group.ENGINE, "Cancel", ("Esc",), "cancel", "End the run; what is done stays"),

@@ -72,6 +72,8 @@ class Commands(QObject):
             Act.PROPAGATE: self._propagate,
             Act.PROPAGATE_ONE: self._propagate_one,
             Act.FIND_AGAIN: conductor.find_again,
+            Act.ADAPT: conductor.adapt,
+            Act.FORGET: conductor.forget_adaptation,
             Act.PAUSE: conductor.toggle_pause,
             Act.CANCEL: conductor.cancel,
             Act.NEXT: partial(self._step, 1),
@@ -145,7 +147,9 @@ class Commands(QObject):
         there = session.document is not None
         everything = {act for act, spec in SPECS.items() if act in self._everything() or act in TOOLS}
         actions.enable(there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.COMPARE, Act.START_PAGE)
-        actions.enable(there and state is State.IDLE, Act.EXPORT)
+        actions.enable(there and state is State.IDLE, Act.EXPORT, Act.ADAPT)
+        adapted = there and session.project.adaptation is not None
+        actions.enable(adapted and state is State.IDLE, Act.FORGET)
         chosen = there and session.selected is not None
         actions.enable(chosen, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.PROPAGATE_ONE, Act.FIND_AGAIN)
         actions.enable(there and session.range is not None, Act.CLEAR_RANGE, RANGED[-1])

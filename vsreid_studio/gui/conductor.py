@@ -20,9 +20,10 @@ from ..engine.types import (
     Skip,
     SoftMask,
 )
+from ..project import Adaptation
 from . import edits
 from .session import Session
-from .worker import BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source
+from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source
 from .worker.jobs import Task
 
 
@@ -67,6 +68,7 @@ class Conductor(QObject):
         runner.proposal.connect(self._propose)
         runner.queue.connect(self._list)
         runner.cut.connect(lambda _, cut: self.place(cut))
+        runner.adapted.connect(lambda _, adaptation: self._keep(adaptation))
         runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
         runner.device.connect(lambda _, name: self.device_known.emit(name))
         runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
@@ -112,6 +114,23 @@ class Conductor(QObject):
             self.failed.emit("Select the instance to look for first.", "")
             return False
         return self.propagate({self.session.selected})
+
+    def adapt(self) -> bool:
+        """Learn how the objects of this video look, from the masks that were drawn or approved."""
+        if self.session.document is None or self.runner.busy:
+            return False
+        annotation = self.session.annotation
+        if not any(cell.pinned and cell.mask.area for _, cell in annotation.cells()):
+            self.failed.emit("Draw or approve a mask first: it is what the network learns from.", "")
+            return False
+        return self._start(Adapt(annotation.copy()))
+
+    def forget_adaptation(self) -> bool:
+        """Go back to the network as it came."""
+        if self.session.document is None or self.session.project.adaptation is None:
+            self.told.emit("The network has learnt nothing of this video.")
+            return False
+        return self.session.set_adaptation(None)
 
     def box_select(self, frame: int, instance: int, box: Box) -> bool:
         """Cut the object inside a box out; the mask follows."""
@@ -216,9 +235,15 @@ class Conductor(QObject):
 
     # --- how it is done
 
-    def _start(self, job: Propagate | BoxSelect | Task) -> bool:
+    def _keep(self, adaptation: Adaptation) -> None:
+        if self.session.set_adaptation(adaptation):
+            self.told.emit("The network has learnt how the objects look: propagate to make use of it.")
+
+    def _start(self, job: Propagate | BoxSelect | Adapt | Task) -> bool:
         project = self.session.project
-        source = Source(self.session.video.path, project.candidates, project.record_weights)
+        source = Source(
+            self.session.video.path, project.candidates, project.record_weights, project.adaptation
+        )
         return self.runner.start(job, source) is not None
 
     def _answer(self, answer: Answer) -> bool:

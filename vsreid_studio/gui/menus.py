@@ -13,7 +13,7 @@ _TOOLBAR: tuple[tuple[Act, ...], ...] = (
     (Act.OPEN, Act.UNDO, Act.REDO),
     TOOLS,
     (Act.APPROVE, Act.ABSENT),
-    (Act.PROPAGATE, Act.PROPAGATE_ONE, Act.FIND_AGAIN, Act.PAUSE, Act.CANCEL, Act.FOLLOW),
+    (Act.PROPAGATE, Act.PROPAGATE_ONE, Act.FIND_AGAIN, Act.ADAPT, Act.PAUSE, Act.CANCEL, Act.FOLLOW),
     (Act.EXPORT,),
 )
 _BEFORE_THESE = {

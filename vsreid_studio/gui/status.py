@@ -17,6 +17,7 @@ _DOING = {
     "retrieving": "looking at what was found",
     "selecting": "cutting out",
     "exporting": "exporting",
+    "adapting": "learning from your masks",
 }
 _FRAMEWISE = {"propagating", "detecting", "exporting"}
 """Stages that count frames, so that a rate means something."""
@@ -109,7 +110,7 @@ class Status(QObject):
         counted = progress.stage in _FRAMEWISE
         if rate and counted:
             text += f", {rate:.1f} frames/s" if rate < 10 else f", {rate:.0f} frames/s"
-        if left is not None and counted:
+        if left is not None and (counted or progress.stage == "adapting"):
             text += f", {_duration(left)} left"
         self.engine.setText(text)
 

@@ -66,6 +66,7 @@ _WHY = {
     Reason.SETTLED: "You decided on it before",
     Reason.SKIPPED: "Skipped in this run",
     Reason.BELOW: "Not similar enough (ρ_reid {reid})",
+    Reason.LOOKALIKE: "Resembles more what stood beside it",
     Reason.PRESENT: "Has a mask in this frame already",
     Reason.CONSISTENT: "Agrees with the present mask (ρ_occ {occ})",
     Reason.OCCUPIED: "Lies on another instance",

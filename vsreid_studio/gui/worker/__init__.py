@@ -1,6 +1,6 @@
 """The engine's thread: jobs in, what happened out."""
 
-from .jobs import BoxSelect, Cut, Notice, Outcome, Propagate, Queue, Source
+from .jobs import Adapt, BoxSelect, Cut, Notice, Outcome, Propagate, Queue, Source
 from .runner import Runner
 
-__all__ = ["BoxSelect", "Cut", "Notice", "Outcome", "Propagate", "Queue", "Runner", "Source"]
+__all__ = ["Adapt", "BoxSelect", "Cut", "Notice", "Outcome", "Propagate", "Queue", "Runner", "Source"]

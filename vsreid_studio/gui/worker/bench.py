@@ -7,6 +7,7 @@ from pathlib import Path
 from ...config import Config
 from ...engine.modules import Reidentification
 from ...engine.video import Video, open_video
+from ...project import Adaptation
 from .jobs import Engine, EngineFactory, Propagation, Source
 
 
@@ -31,6 +32,7 @@ class Bench:
         self._path: Path | None = None
         self._video: Video | None = None
         self._propagation: Propagation | None = None
+        self._adaptation: Adaptation | None = None
 
     @property
     def engine(self) -> Engine:
@@ -55,14 +57,19 @@ class Bench:
         return self._video
 
     def propagation(self, source: Source) -> Propagation:
-        """M_mp for the document.
+        """M_mp for the document, with what it has learnt of it; not where that was of other weights.
 
         Raises:
             UserError: the video or the weights are missing.
         """
         video = self.video(source)
-        if self._propagation is None:
-            self._propagation = self.engine.propagation(video)
+        adaptation = source.adaptation
+        if adaptation is not None and adaptation.base != self.engine.base:
+            adaptation = None
+        if self._propagation is None or self._adaptation != adaptation:
+            adapted = None if adaptation is None else adaptation.data
+            self._propagation = self.engine.propagation(video, adapted=adapted)
+            self._adaptation = adaptation
         return self._propagation
 
     def reid(self, source: Source) -> Reidentification | None:
@@ -78,4 +85,4 @@ class Bench:
         """Let go of the video."""
         if self._video is not None:
             self._video.close()
-        self._video = self._path = self._propagation = None
+        self._video = self._path = self._propagation = self._adaptation = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +13,10 @@ from ...engine.annotation import Annotation
 from ...engine.modules import MaskPropagation, Reidentification
 from ...engine.retrieval import Retrieval
 from ...engine.run import Control
-from ...engine.types import Box, Event, Prediction, SoftMask
+from ...engine.types import Box, Event, Prediction, Progress, SoftMask
 from ...engine.video import Video
 from ...engine.vsreid import Steps
-from ...project import CandidateStore
+from ...project import Adaptation, CandidateStore
 
 
 class Propagation(MaskPropagation, Protocol):
@@ -50,8 +50,17 @@ class Engine(Protocol):
         """Names everything that candidates depend on beside the video."""
         ...
 
-    def propagation(self, video: Video, /) -> Propagation:
-        """M_mp for a video."""
+    @property
+    def base(self) -> str:
+        """The checksum of N_mp's weights: what an adaptation goes with."""
+        ...
+
+    def propagation(self, video: Video, /, *, adapted: bytes | None = None) -> Propagation:
+        """M_mp for a video, with what was learnt of it."""
+        ...
+
+    def adapt(self, video: Video, annotation: Annotation, /) -> Generator[Progress, None, bytes]:
+        """Learn from the pinned masks of a video; returns what `propagation` takes as `adapted`."""
         ...
 
     def reid(self, video: Video, store: CandidateStore, /) -> Reidentification | None:
@@ -71,11 +80,13 @@ class Source:
         video: the file or folder; the engine opens it for itself, so that it never waits for the window.
         candidates: the project's store for networks of this checksum; from any thread.
         record: notes in the project that a run starts, and with which weights; from any thread.
+        adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
     """
 
     video: Path
     candidates: Callable[[str], CandidateStore]
     record: Callable[[Mapping[str, str]], None]
+    adaptation: Adaptation | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +138,7 @@ class Device:
     name: str
 
 
-Told: TypeAlias = Event | Cut | Queue | Notice | Device
+Told: TypeAlias = Event | Cut | Queue | Notice | Device | Adaptation
 """Whatever a job may tell."""
 Tell: TypeAlias = Callable[[Told], None]
 
@@ -173,6 +184,17 @@ class BoxSelect:
     box: Box
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Adapt:
+    """Learn how the instances of this video look, from what the person pinned.
+
+    Attributes:
+        annotation: as it is now; not changed.
+    """
+
+    annotation: Annotation
+
+
 class Task(Protocol):
     """Any other work that belongs on this thread, an export for instance."""
 
@@ -186,4 +208,4 @@ class Task(Protocol):
         ...
 
 
-Job: TypeAlias = Propagate | BoxSelect | Task
+Job: TypeAlias = Propagate | BoxSelect | Adapt | Task

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
 from ...engine.run import State
 from ...engine.types import Answer, Change, Progress, Proposal
+from ...project import Adaptation
 from .bench import shipped_engine
 from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Queue, Source
 from .letters import condensed
@@ -40,6 +41,7 @@ class Runner(QObject):
         proposal(job, proposal): the run waits for an answer.
         queue(job, queue): the candidates that wait and those that are withheld.
         cut(job, cut): what a box-select found.
+        adapted(job, adaptation): what the network has learnt of the video.
         notice(job, sentence): worth knowing, but no failure.
         device(job, name): what the engine computes on.
         failed(job, sentence, details): the run could not go on; `finished` follows.
@@ -53,6 +55,7 @@ class Runner(QObject):
     proposal = Signal(int, object)
     queue = Signal(int, object)
     cut = Signal(int, object)
+    adapted = Signal(int, object)
     notice = Signal(int, str)
     device = Signal(int, str)
     failed = Signal(int, str, str)
@@ -221,6 +224,8 @@ class Runner(QObject):
                 self.queue.emit(number, content)
             case Cut():
                 self.cut.emit(number, content)
+            case Adaptation():
+                self.adapted.emit(number, content)
             case Notice(sentence=sentence):
                 self.notice.emit(number, sentence)
             case Device(name=name):

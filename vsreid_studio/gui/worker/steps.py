@@ -16,8 +16,9 @@ from ...engine.retrieval import Matcher
 from ...engine.types import Answer, CellKey, Event, Progress, Proposal, Skip
 from ...engine.vsreid import Steps, vsreid
 from ...errors import UserError
+from ...project import Adaptation
 from .bench import Bench
-from .jobs import BoxSelect, Cut, Device, Notice, Propagate, Queue, Tell
+from .jobs import Adapt, BoxSelect, Cut, Device, Notice, Propagate, Queue, Tell
 from .mail import Order
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
             return _propagate(job, order, bench, tell)
         case BoxSelect() as job:
             return _box_select(job, order, bench, tell)
+        case Adapt() as job:
+            return _adapt(job, order, bench, tell)
         case task:
             return task.steps(order.control, tell)
 
@@ -50,6 +53,8 @@ def _propagate(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Steps:
     tell(Device(str(engine.device)))
     propagation = bench.propagation(order.source)
     reid = _reid(job, order, bench, tell)
+    if order.source.adaptation is not None and order.source.adaptation.base != engine.base:
+        tell(Notice("The adaptation was made for other weights and is not used: adapt again."))
     order.source.record(engine.checksums)
     scene = job.annotation
     run = vsreid(scene, propagation, reid, engine.config, instances=job.instances, frames=job.frames)
@@ -74,6 +79,15 @@ def _propagate(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Steps:
     if watcher is not None:
         yield from watcher.read()
         tell(watcher.queue())
+
+
+def _adapt(job: Adapt, order: Order, bench: Bench, tell: Tell) -> Steps:
+    """Training on the pinned masks; nothing of it is told before it is through."""
+    yield Progress("loading", 0, 1)
+    engine = bench.engine
+    tell(Device(str(engine.device)))
+    data = yield from engine.adapt(bench.video(order.source), job.annotation)
+    tell(Adaptation(engine.base, data))
 
 
 def _reid(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Reidentification | None:

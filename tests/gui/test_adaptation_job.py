@@ -1,0 +1,65 @@
+"""Adapting from the window: what is learnt is kept in the project, used, undone, and refused elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from fake_engine import Script
+
+from vsreid_studio.gui.conductor import Conductor
+from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.worker import Outcome
+from vsreid_studio.project import Adaptation
+
+
+def adapt(qtbot, conductor: Conductor) -> Outcome:
+    with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
+        assert conductor.adapt()
+    return done.args[0]
+
+
+def propagate(qtbot, conductor: Conductor) -> None:
+    with qtbot.waitSignal(conductor.finished, timeout=5000):
+        assert conductor.propagate(find=False)
+
+
+def test_what_is_learnt_is_kept_and_used(qtbot, conductor, drawn: Session, script: Script) -> None:
+    propagate(qtbot, conductor)
+    assert adapt(qtbot, conductor) is Outcome.DONE
+    assert drawn.project.adaptation == Adaptation("abc", b"learnt")
+    drawn.clear_range([1, 2], 1, 5)
+    propagate(qtbot, conductor)
+    assert script.adapted == [None, b"learnt"]
+
+
+def test_undo_takes_it_back(qtbot, conductor, drawn: Session, script: Script) -> None:
+    adapt(qtbot, conductor)
+    assert drawn.undo_label == "adapt to this video"
+    conductor.undo()
+    assert drawn.project.adaptation is None
+    conductor.redo()
+    assert drawn.project.adaptation is not None
+    assert conductor.forget_adaptation()
+    propagate(qtbot, conductor)
+    assert script.adapted == [None]
+
+
+def test_cancelled_nothing_is_learnt(qtbot, conductor, drawn: Session, script: Script) -> None:
+    script.on_step = lambda step: conductor.runner.order.control.cancel()
+    assert adapt(qtbot, conductor) is Outcome.CANCELLED
+    assert drawn.project.adaptation is None
+
+
+def test_without_a_mask_there_is_nothing_to_learn_from(qtbot, conductor, session, pictures, heard) -> None:
+    session.open(pictures)
+    conductor.failed.connect(heard.listen("failed"))
+    assert not conductor.adapt()
+    assert "Draw or approve" in str(heard.values[0][0])
+
+
+@pytest.mark.parametrize("base", ["abc", "other"])
+def test_it_goes_with_its_own_weights_only(qtbot, conductor, drawn: Session, script, heard, base) -> None:
+    drawn.set_adaptation(Adaptation(base, b"older"))
+    conductor.told.connect(heard.listen("told"))
+    propagate(qtbot, conductor)
+    assert script.adapted == [b"older" if base == "abc" else None]
+    assert bool(heard.values) == (base == "other")
