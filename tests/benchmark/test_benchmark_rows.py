@@ -1,32 +1,34 @@
 import dataclasses
+from itertools import pairwise
 
-import pytest
-
-from vsreid_studio.benchmark.rows import UnknownSettingError, put, row_config, rows
+from vsreid_studio.benchmark.rows import bare, row_config, rows
 from vsreid_studio.config import Config
 
-LISTED = rows(adaptation=15)
+LISTED = rows(adaptation=40)
+CONFIGS = {row.name: row_config(Config(), LISTED, row) for row in LISTED}
 
 
-def by_name(name: str) -> Config:
-    return row_config(Config(), LISTED, next(row for row in LISTED if row.name == name))
+def differences(one: object, other: object) -> set[str]:
+    names = [item.name for item in dataclasses.fields(one)]
+    return {name for name in names if getattr(one, name) != getattr(other, name)}
 
 
-def test_each_row_adds_one_thing() -> None:
-    memory, reid, scales = (by_name(name) for name in ("memory", "reid", "multi-scale"))
-    assert memory.propagation.template
-    assert not memory.reid.enabled
-    assert dataclasses.replace(memory, reid=reid.reid) == reid
-    assert reid.propagation.scales == (1.0,)
-    assert scales.propagation.flip
-    assert dataclasses.replace(scales, propagation=reid.propagation) == reid
+def test_each_row_changes_one_part() -> None:
+    changed = [differences(a, b) for a, b in pairwise(CONFIGS.values())]
+    assert changed == [{"propagation"}] * 3 + [{"reid"}, {"propagation"}, {"adapt"}]
 
 
-def test_memory_is_off_before_its_row() -> None:
-    assert not by_name("flow-stream").propagation.template
+def test_rows_add_up() -> None:
+    first, last = CONFIGS["full-image"], CONFIGS["adaptation"]
+    assert first == bare(first)
+    assert (first.propagation.crop, first.propagation.flow_stream) == ("frame", False)
+    assert differences(first.propagation, CONFIGS["box"].propagation) == {"crop"}
+    assert differences(CONFIGS["flow-stream"].propagation, CONFIGS["memory"].propagation) == {"template"}
+    assert last.propagation.crop == "box"
+    assert last.propagation.flip
+    assert last.reid.enabled
+    assert last.adapt.steps == 40
 
 
-def test_setting_that_is_not_there_matters_only_when_it_is_needed() -> None:
-    assert put(Config(), "adapt.seconds", 0.0) == Config()
-    with pytest.raises(UnknownSettingError, match=r"^propagation\.nonsense$"):
-        put(Config(), "propagation.nonsense", 0.0)
+def test_default_settings_are_the_row_of_reidentification() -> None:
+    assert CONFIGS["reid"] == Config()

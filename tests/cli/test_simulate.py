@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from vsreid_studio import app
 from vsreid_studio.cli import sessions
-from vsreid_studio.config import Config
+from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.types import Progress
 
 
 def simulate(davis: Path, output: Path, *options: str) -> int:
@@ -69,8 +71,17 @@ def _only(path: Path, name: str, read: Any) -> Any:
     return read(path)
 
 
-@pytest.mark.skipif(hasattr(Config(), "adapt"), reason="adaptation is there")
-def test_adaptation_is_refused(tiny_davis: Path, page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert simulate(tiny_davis, page, "--adapt", "5") == 2
-    assert "Adaptation is not in this version" in capsys.readouterr().err
-    assert not page.exists()
+def test_adaptation_precedes_each_run(
+    tiny_davis: Path, page: Path, calls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = []
+
+    def adapt(_: object, __: object, annotation: Annotation) -> Iterator[Progress]:
+        pinned.append(sum(cell.pinned for _, cell in annotation.cells()))
+        yield Progress("adapting", 0, 1)
+        return b"adapted"
+
+    monkeypatch.setattr(sessions.Engine, "adapt", adapt, raising=False)
+    assert simulate(tiny_davis, page, "--adapt", "5", "--limit", "1") == 0
+    assert pinned == [1, 2, 1, 2]
+    assert "## With adaptation (5 steps)" in page.read_text()

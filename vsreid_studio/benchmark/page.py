@@ -38,20 +38,20 @@ class Line:
     Attributes:
         title: of the row.
         seconds: a frame of one object, None where not measured.
+        once: seconds that come on top, once a video.
         frames, pairs: scores on the set itself and on crossing pairs; None where not all is computed.
         hidden: around the gaps of the clips with hidden objects.
         accepted: proposals accepted on the set itself.
-        missing: why the row cannot be had; empty for one that can.
         compared: whether it is listed beside published methods.
     """
 
     title: str
     seconds: float | None = None
+    once: float = 0.0
     frames: Report | None = None
     pairs: Report | None = None
     hidden: GapSummary | None = None
     accepted: Accepted | None = None
-    missing: str = ""
     compared: bool = True
 
 
@@ -95,7 +95,6 @@ def render(page: Page) -> str:
         f"## Table 1: what each part brings, on {page.image_set}",
         f"{len(page.sequences)} sequences. {page.machine}",
         _parts_table(page.lines),
-        *_absent(page.lines),
         "## Lost and crossing objects",
         "Clips made of the same sequences, truth exact to the pixel. *Hidden*: a panel hides the object for "
         "a while; J before, inside (the share of frames whose map is rightly empty) and after the gap, and "
@@ -115,24 +114,21 @@ def render(page: Page) -> str:
 
 
 def _parts_table(lines: Iterable[Line]) -> str:
-    body = []
-    for line in lines:
-        if not line.missing:
-            ms = "–" if line.seconds is None else f"{line.seconds * 1e3:.0f}"
-            body.append([line.title, *_jf(line.frames), ms, _share(line.accepted)])
+    body = [[line.title, *_jf(line.frames), _pace(line), _share(line.accepted)] for line in lines]
     return grid(["", "J", "F", "J&F", "ms a frame", "wrong accepted"], body)
 
 
-def _absent(lines: Iterable[Line]) -> list[str]:
-    return [f"No row '{line.title}': {line.missing}." for line in lines if line.missing]
+def _pace(line: Line) -> str:
+    if line.seconds is None:
+        return "–"
+    once = f" and {line.once:.0f} s once" if line.once else ""
+    return f"{line.seconds * 1e3:.0f}{once}"
 
 
 def _lost_table(lines: Iterable[Line]) -> str:
     heads = ["", "before", "inside", "after", "after / before", "found again", "wrong accepted", "pairs J&F"]
     body = []
     for line in lines:
-        if line.missing:
-            continue
         gaps = line.hidden
         told = ["–"] * 6
         if gaps is not None:

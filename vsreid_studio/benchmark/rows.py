@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from ..config import Config
 
-Settings: TypeAlias = Mapping[str, Any]
-"""Values by 'table.setting', as a settings file would have them."""
+Addition: TypeAlias = Callable[[Config], Config]
 
 MULTI_SCALE = (0.75, 1.0, 1.25)
-ADAPTATION = "adapt.seconds"
 
 
 @dataclass(frozen=True)
@@ -22,53 +20,32 @@ class Row:
     Attributes:
         name: of its folder, and on the command line.
         title: in the table.
-        adds: the settings in which it differs from the row before.
+        add: what it has beyond the row before.
     """
 
     name: str
     title: str
-    adds: Settings
+    add: Addition
 
 
-class UnknownSettingError(Exception):
-    """This version has no such setting; the message is its name."""
-
-
-BARE: Settings = {
-    "propagation.template": False,
-    "propagation.scales": (1.0,),
-    "propagation.flip": False,
-    "reid.enabled": False,
-    ADAPTATION: 0.0,
-}
-"""What the first row leaves out."""
-
-_WITHOUT_SETTING: Settings = {
-    "propagation.crop": "box",
-    "propagation.flow_stream": True,
-    ADAPTATION: 0.0,
-}
-"""How a version that lacks one of these settings behaves."""
-
-
-def rows(adaptation: float) -> tuple[Row, ...]:
+def rows(adaptation: int) -> tuple[Row, ...]:
     """All rows, in order.
 
     Args:
-        adaptation: of the last one, in seconds.
+        adaptation: of the last one, in steps for each instance.
     """
     return (
-        Row("full-image", "full image", {"propagation.crop": "frame", "propagation.flow_stream": False}),
-        Row("box", "→ box", {"propagation.crop": "box"}),
-        Row("flow-stream", "+ flow stream", {"propagation.flow_stream": True}),
-        Row("memory", "+ memory", {"propagation.template": True}),
-        Row("reid", "+ re-identification", {"reid.enabled": True}),
+        Row("full-image", "full image", lambda config: config),
+        Row("box", "→ box", _box),
+        Row("flow-stream", "+ flow stream", _flow_stream),
+        Row("memory", "+ memory", _memory),
+        Row("reid", "+ re-identification", _reid),
+        Row("multi-scale", "+ multi-scale and flip", _multi_scale),
         Row(
-            "multi-scale",
-            "+ multi-scale and flip",
-            {"propagation.scales": MULTI_SCALE, "propagation.flip": True},
+            "adaptation",
+            f"+ adaptation ({adaptation} steps)",
+            lambda config: replace(config, adapt=replace(config.adapt, steps=adaptation)),
         ),
-        Row("adaptation", f"+ adaptation ({adaptation:g} s)", {ADAPTATION: adaptation}),
     )
 
 
@@ -78,30 +55,41 @@ def row_config(base: Config, listed: Sequence[Row], row: Row) -> Config:
     Args:
         base: gives all that no row touches.
         listed: all rows in order, `row` among them.
-
-    Raises:
-        UnknownSettingError: a setting that the row needs is not in this version.
     """
-    wanted = dict(BARE)
+    config = bare(base)
     for one in listed[: listed.index(row) + 1]:
-        wanted.update(one.adds)
-    config = base
-    for path, value in wanted.items():
-        config = put(config, path, value)
+        config = one.add(config)
     return config
 
 
-def put(config: Config, path: str, value: Any) -> Config:
-    """The configuration with one more setting, named as 'table.setting'.
+def bare(config: Config) -> Config:
+    """The RGB stream alone on the whole frame, and nothing around it."""
+    propagation = replace(
+        config.propagation, crop="frame", flow_stream=False, template=False, scales=(1.0,), flip=False
+    )
+    return replace(
+        config,
+        propagation=propagation,
+        reid=replace(config.reid, enabled=False),
+        adapt=replace(config.adapt, steps=0),
+    )
 
-    Raises:
-        UnknownSettingError: this version lacks it and does not behave that way by itself.
-    """
-    table, name = path.split(".")
-    part = getattr(config, table, None)
-    if part is None or name not in {item.name for item in fields(part)}:
-        if path in _WITHOUT_SETTING and _WITHOUT_SETTING[path] == value:
-            return config
-        raise UnknownSettingError(path)
-    changed: dict[str, Any] = {table: replace(part, **{name: value})}
-    return replace(config, **changed)
+
+def _box(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, crop="box"))
+
+
+def _flow_stream(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, flow_stream=True))
+
+
+def _memory(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, template=True))
+
+
+def _reid(config: Config) -> Config:
+    return replace(config, reid=replace(config.reid, enabled=True))
+
+
+def _multi_scale(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, scales=MULTI_SCALE, flip=True))

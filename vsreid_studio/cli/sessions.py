@@ -11,8 +11,10 @@ from ..benchmark.person import simulate
 from ..benchmark.person_table import as_plain, from_plain, render
 from ..benchmark.session import Round, Session
 from ..config import Config
+from ..engine.annotation import Annotation
+from ..engine.propagation import NetworkPropagation
 from ..engine.reid import MemoryStore
-from ..engine.video import open_video
+from ..engine.video import Video, open_video
 from ..errors import UserError
 from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
@@ -53,7 +55,6 @@ class Sessions:
         variant: str,
         config: Config,
         weights: Path | None,
-        adaptation: float,
         tell: Callable[[str, Round], None],
     ) -> None:
         """Simulate a person on each sequence that is not there yet.
@@ -61,14 +62,13 @@ class Sessions:
         Args:
             variant: names the settings.
             weights: a file for N_mp instead of the shipped one.
-            adaptation: in seconds a correction, 0 for none.
             tell: told of the sequence and each round.
 
         Raises:
             UserError: something to read is missing or unfit, or the page cannot be written.
         """
         engine = SharingEngine(config, weights, self._candidates)
-        made_with = digest([engine.settings, self._limit, adaptation])
+        made_with = digest([engine.settings, self._limit])
         if self._made_with.get(variant) != made_with:
             self._variants[variant] = {}
         self._made_with[variant], self._weights[variant] = made_with, engine.checksums
@@ -94,7 +94,10 @@ class Sessions:
             ):
                 raise UserError(f"The masks of {name} do not fit its frames: a person needs one for each.")
             propagation, reid = engine.propagation(video), engine.reid(video, MemoryStore())
-            return simulate(truth, propagation, reid, engine.config, limit=self._limit, tell=tell)
+            adapt = partial(_adapted, engine, video) if engine.config.adapt.steps else None
+            return simulate(
+                truth, propagation, reid, engine.config, limit=self._limit, adapt=adapt, tell=tell
+            )
 
     def _read(self) -> None:
         try:
@@ -123,3 +126,13 @@ class Sessions:
         }
         listed = {variant: sessions for variant, sessions in shown.items() if sessions}
         write_text(self._page, render(listed, self._title, self._limit))
+
+
+def _adapted(engine: Engine, video: Video, annotation: Annotation) -> NetworkPropagation:
+    """M_mp, fine-tuned on what is pinned now."""
+    steps = engine.adapt(video, annotation)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as stop:
+        return engine.propagation(video, adapted=stop.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,11 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--no-memory", action="store_true", help="the network reads no memory of checkpoints")
     parser.add_argument("--no-reid", action="store_true", help="nothing is found again")
     parser.add_argument(
-        "--adapt", type=float, default=0.0, metavar="S", help="adapt for S seconds a correction"
+        "--adapt",
+        type=int,
+        default=0,
+        metavar="N",
+        help="steps of adaptation for each object, after each correction anew (0)",
     )
     parser.add_argument(
         "--compare",
@@ -59,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something to read is missing or unfit, or the page cannot be written.
     """
-    if args.limit < 0:
-        raise UserError("--limit is a number of corrections.")
+    if min(args.limit, args.adapt) < 0:
+        raise UserError("--limit and --adapt are numbers of corrections and of steps.")
     if args.output.suffix == ".json":
         raise UserError("--output is the page in Markdown; its figures go to a .json beside it.")
     from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV, torch)
@@ -71,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, candidates, args.limit)
     try:
         for name, config in configs.items():
-            sessions.work(name, config, args.weights, args.adapt, _tell)
+            sessions.work(name, config, args.weights, _tell)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped: the same command goes on from there.\n")
         return 130
@@ -90,23 +95,19 @@ def _configs(args: argparse.Namespace, base: Config) -> dict[str, Config]:
 
 
 def _config(args: argparse.Namespace, base: Config) -> Config:
-    from ..benchmark.rows import ADAPTATION, UnknownSettingError, put  # noqa: PLC0415
-
-    config = base
+    propagation, reid = base.propagation, base.reid
     if args.no_memory:
-        config = put(config, "propagation.template", False)
+        propagation = replace(propagation, template=False)
     if args.no_reid:
-        config = put(config, "reid.enabled", False)
-    try:
-        return put(config, ADAPTATION, args.adapt)
-    except UnknownSettingError as error:
-        raise UserError("Adaptation is not in this version yet: leave --adapt out.") from error
+        reid = replace(reid, enabled=False)
+    adapt = replace(base.adapt, steps=args.adapt)
+    return replace(base, propagation=propagation, reid=reid, adapt=adapt)
 
 
-def _name(no_memory: bool, no_reid: bool, adapt: float) -> str:
+def _name(no_memory: bool, no_reid: bool, adapt: int) -> str:
     parts = ["without memory"] * no_memory + ["without re-identification"] * no_reid
     if adapt:
-        parts.append(f"with adaptation ({adapt:g} s)")
+        parts.append(f"with adaptation ({adapt} steps)")
     return ", ".join(parts) or "all parts"
 
 

@@ -11,7 +11,6 @@ from ..benchmark.gaps import around_gaps, read_gaps, summary
 from ..benchmark.page import Figure, Line, Page, kept_text, render
 from ..benchmark.proposals import Accepted
 from ..benchmark.published import read_published
-from ..benchmark.rows import Row
 from ..benchmark.scoring import Scored
 from ..evaluation import Report
 from ..formats.atomic import writable_folder, write_text
@@ -34,14 +33,14 @@ Scores = dict[Kind, dict[str, Scored]]
 def write_page(
     path: Path,
     image_set: str,
-    found: Sequence[tuple[Row, Variant | str]],
+    found: Sequence[Variant],
     data: Sequence[DataSet],
     published: Path | None,
 ) -> None:
     """Score all that is complete, and write page and pictures.
 
     Args:
-        found: every row with its variant, or with the setting that it lacks.
+        found: every row.
         data: the set itself first.
 
     Raises:
@@ -49,8 +48,8 @@ def write_page(
     """
     writable_folder(path.parent)
     sequences = data[0].sequences
-    scores = {row.name: _scores(variant, data) for row, variant in found}
-    lines = [_line(row, variant, scores[row.name], data) for row, variant in found]
+    scores = {variant.row.name: _scores(variant, data) for variant in found}
+    lines = [_line(variant, scores[variant.row.name], data) for variant in found]
     old = path.read_text(encoding="utf-8") if path.is_file() else ""
     page = Page(
         f"vsreid-studio tables --davis DAVIS --set {image_set}",
@@ -65,17 +64,15 @@ def write_page(
     write_text(path, render(page))
 
 
-def _scores(variant: Variant | str, data: Sequence[DataSet]) -> Scores:
-    if isinstance(variant, str):
-        return {}
+def _scores(variant: Variant, data: Sequence[DataSet]) -> Scores:
     listed = ((one.kind, variant.scored(one)) for one in data)
     return {kind: scored for kind, scored in listed if scored is not None}
 
 
-def _line(row: Row, variant: Variant | str, scores: Scores, data: Sequence[DataSet]) -> Line:
-    if isinstance(variant, str):
-        return Line(row.title, missing=f"this version has no setting `{variant}`")
-    line = Line(row.title, variant.known_pace(), compared=row.name not in _PARTS)
+def _line(variant: Variant, scores: Scores, data: Sequence[DataSet]) -> Line:
+    row = variant.row
+    seconds, once = variant.known_pace() or (None, 0.0)
+    line = Line(row.title, seconds, once, compared=row.name not in _PARTS)
     if frames := scores.get("frames"):
         line.frames, line.accepted = _report(frames), Accepted.total(one.accepted for one in frames.values())
     if pairs := scores.get("pairs"):
@@ -94,13 +91,13 @@ def _report(scores: Mapping[str, Scored]) -> Report:
 
 def _pictures(
     path: Path,
-    found: Sequence[tuple[Row, Variant | str]],
+    found: Sequence[Variant],
     scores: Mapping[str, Scores],
     data: Sequence[DataSet],
 ) -> dict[str, list[Figure]]:
     pictures: dict[str, list[Figure]] = {}
     for one in data:
-        ready = [v for _, v in found if not isinstance(v, str) and one.kind in scores[v.row.name]]
+        ready = [variant for variant in found if one.kind in scores[variant.row.name]]
         variant = next((v for v in ready if v.row.name == _SHOWN), ready[-1] if ready else None)
         if variant is None:
             continue
@@ -118,10 +115,9 @@ def _pictures(
     return pictures
 
 
-def _machine(found: Sequence[tuple[Row, Variant | str]]) -> str:
-    devices = {variant.engine.device.type for _, variant in found if not isinstance(variant, str)}
+def _machine(found: Sequence[Variant]) -> str:
+    devices = {variant.engine.device.type for variant in found}
     where = "a GPU" if "cuda" in devices else f"{os.cpu_count()} CPU cores"
     return (
-        f"Time: reading, flow, networks and search for one object, on {where}, the mean of the first "
-        "frames; an adaptation's own seconds come on top, once a video."
+        f"Time: reading, flow, networks and search for one object, on {where}, the mean of the first frames."
     )

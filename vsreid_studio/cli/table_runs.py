@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -11,12 +12,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ..benchmark.clips import write_benchmark
-from ..benchmark.pace import pace
-from ..benchmark.rows import Row, UnknownSettingError, row_config
+from ..benchmark.pace import begun, pace
+from ..benchmark.rows import Row, row_config
 from ..benchmark.scoring import Scored, score
 from ..config import Config
 from ..engine.reid import MemoryStore
 from ..engine.types import SoftMask
+from ..engine.video import Video
 from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
 from ..headless.engine import digest
@@ -29,7 +31,7 @@ from .sharing import SharingEngine
 Kind: TypeAlias = Literal["frames", "hidden", "pairs"]
 KINDS: tuple[Kind, ...] = ("frames", "hidden", "pairs")
 
-_TIMED = 30
+_TIMED = 13
 """Frames over which time is taken."""
 
 
@@ -60,7 +62,7 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Variant:
-    """A row that can be run.
+    """A row of the table, ready to be run.
 
     Attributes:
         row: of the table.
@@ -99,10 +101,11 @@ class Variant:
         with inputs(task, self.engine) as given:
             return finished(task.folder, given.made_from, given.video.length)
 
-    def known_pace(self) -> float | None:
-        """Seconds a frame, as measured before with these settings and weights."""
+    def known_pace(self) -> tuple[float, float] | None:
+        """Seconds a frame, and those of adaptation, as measured before with these settings and weights."""
         kept = _paces(self.work).get(self.row.name, {})
-        return kept["seconds"] if kept.get("made_with") == digest(self.engine.settings) else None
+        same = kept.get("made_with") == digest(self.engine.settings)
+        return (kept["seconds"], kept["once"]) if same else None
 
     def measure_pace(self, data: DataSet) -> None:
         """Take the time on the set's first sequence and keep it."""
@@ -110,6 +113,7 @@ class Variant:
         with inputs(self.tasks(data)[0], self.engine) as given:
             video, labels = given.video, given.masks[0]
             first = {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
+            once = self._seconds_to_adapt(video, first)
             seconds = pace(
                 # Not shared ones: to find candidates takes its time, too.
                 lambda: (self.engine.propagation(video), self.engine.reid_alone(video, MemoryStore())),
@@ -118,25 +122,30 @@ class Variant:
                 min(_TIMED, video.length),
             )
         kept = _paces(self.work)
-        kept[self.row.name] = {"made_with": digest(self.engine.settings), "seconds": seconds}
+        made_with = digest(self.engine.settings)
+        kept[self.row.name] = {"made_with": made_with, "seconds": seconds, "once": once}
         write_text(_pace_file(writable_folder(self.work)), json.dumps(kept, indent=1) + "\n")
 
+    def _seconds_to_adapt(self, video: Video, first: Mapping[int, SoftMask]) -> float:
+        if not self.engine.config.adapt.steps:
+            return 0.0
+        started = time.perf_counter()
+        for _ in self.engine.adapt(video, begun(first, video.length)):
+            pass
+        return time.perf_counter() - started
 
-def variants(
-    base: Config, weights: Path | None, work: Path, listed: Sequence[Row]
-) -> Iterator[tuple[Row, Variant | str]]:
-    """Each row with its variant, or with the setting that this version lacks for it.
+
+def variants(base: Config, weights: Path | None, work: Path, listed: Sequence[Row]) -> list[Variant]:
+    """A variant for each row.
 
     Raises:
         UserError: the device or the weights are not there.
     """
-    for row in listed:
-        try:
-            config = row_config(base, listed, row)
-        except UnknownSettingError as error:
-            yield row, str(error)
-        else:
-            yield row, Variant(row, SharingEngine(config, weights, work / "candidates"), work)
+    candidates = work / "candidates"
+    return [
+        Variant(row, SharingEngine(row_config(base, listed, row), weights, candidates), work)
+        for row in listed
+    ]
 
 
 def clips_of(

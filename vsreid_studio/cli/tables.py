@@ -55,7 +55,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="compute frames, hidden or pairs only",
     )
     parser.add_argument(
-        "--adapt", type=float, default=15.0, metavar="S", help="adaptation of the last row (15)"
+        "--adapt", type=int, default=60, metavar="N", help="steps of adaptation in the last row (60)"
     )
     parser.add_argument(
         "--timing",
@@ -83,11 +83,8 @@ def run(args: argparse.Namespace) -> int:
     from .table_runs import variants  # noqa: PLC0415
 
     base = load(args.config) if args.config else Config()
-    found = list(variants(base, args.weights, args.work, rows(args.adapt)))
-    for row, variant in found:
-        if isinstance(variant, str):
-            sys.stderr.write(f"Row '{row.title}' is left out: this version has no setting {variant}.\n")
-    chosen = [v for row, v in found if not isinstance(v, str) and row.name in args.rows]
+    found = variants(base, args.weights, args.work, rows(args.adapt))
+    chosen = [variant for variant in found if variant.row.name in args.rows]
     data = _data(args)
     stopped = False
     try:
