@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import UserError
+from .allocator import keep_freed_memory
 from .processes import Team, join, moved
 
 logger = logging.getLogger(__name__)
@@ -155,6 +156,7 @@ class Trainer:
         self, data: Iterator[Any], loss_of: Callable[[nn.Module, Any], tuple[Tensor, dict[str, float]]]
     ) -> None:
         """Train to the schedule's end. `loss_of` gives the loss and figures for the log."""
+        keep_freed_memory()
         started = saved = time.monotonic()
         first = self.step
         figures: dict[str, list[float]] = {}
