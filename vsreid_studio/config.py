@@ -79,7 +79,7 @@ class ReidConfig:
     exclusive: bool = False
     track: bool = True
     sure: float = 0.8
-    least_confidence: float = 0.0
+    least_confidence: float = 0.7
     boxes: int = 20
 
 

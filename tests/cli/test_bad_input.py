@@ -96,7 +96,7 @@ def test_weights_that_are_missing(refused, tmp_path):
 
 @pytest.mark.parametrize("damaged", [True, False])
 def test_weights_that_do_not_serve(refused, tmp_path, monkeypatch, damaged):
-    def load(size: str, device: object, weights: Path) -> object:
+    def load(size: str, device: object, weights: Path, **_: object) -> object:
         return models.fill(models.torch.nn.Linear(1, 1), models.read_weights(weights), "propagation-lite")
 
     monkeypatch.setattr(models, "load_propagation", load)
@@ -107,7 +107,7 @@ def test_weights_that_do_not_serve(refused, tmp_path, monkeypatch, damaged):
 
 
 def test_no_weights_shipped(refused, monkeypatch):
-    monkeypatch.setattr(models, "load_propagation", lambda *_: models.shipped("propagation-huge"))
+    monkeypatch.setattr(models, "load_propagation", lambda *_, **__: models.shipped("propagation-huge"))
     refused("No weights 'propagation-huge' are shipped")
 
 

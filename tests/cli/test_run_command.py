@@ -102,7 +102,6 @@ def test_options_win_over_the_file(tmp_path):
     [
         (["clip"], "A run needs a SOURCE and its --masks, or --davis with --set."),
         (["clip", "--masks", "m", "--set", "val"], "--set goes with --davis."),
-        (["clip", "--masks", "m", "--adapt", "3"], "Adaptation is not in this version yet"),
         (["--davis", "root"], "--davis needs a --set"),
         (["clip", "--davis", "root", "--set", "val"], "--davis brings its own videos and masks"),
     ],
