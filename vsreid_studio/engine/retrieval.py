@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import ReidConfig
+from . import overlap
 from .annotation import Annotation
 from .gallery import UNKNOWN, Gallery
 from .track import Track
@@ -163,7 +164,7 @@ class Matcher:
             pass
         config = self._config
         boxes = self._boxes[self._choice]
-        iou = _iou(boxes, self._present)
+        iou = overlap.iou(boxes, self._present)
         codes = np.full(self._best.shape, _OFFERED, np.uint8)
         codes[self._anchored | (self._best <= UNKNOWN)] = _HIDDEN
         settled = [key for key, it in annotation.decisions.items() if it.verdict is not Verdict.SKIPPED]
@@ -178,7 +179,7 @@ class Matcher:
         n, k = np.nonzero(codes == _OFFERED)
         others = np.arange(len(self._instances)) != k[:, None]
         if config.max_overlap < 1:
-            shared = np.where(others, _iou(boxes[n, k][:, None], self._present[n]), 0)
+            shared = np.where(others, overlap.iou(boxes[n, k][:, None], self._present[n]), 0)
             codes[n, k] = np.where((shared > config.max_overlap).any(1), _code(Reason.OCCUPIED), codes[n, k])
         if config.exclusive:
             rivals = np.where(others, self._similarity[self._choice[n, k]], UNKNOWN)
@@ -275,15 +276,6 @@ class Matcher:
 
 def _code(reason: Reason) -> int:
     return _REASONS.index(reason)
-
-
-def _iou(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.float32]:
-    """IoU of boxes (..., 4) that broadcast against each other; 0 where both are empty."""
-    common = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = np.prod(np.maximum(common, 0), axis=-1)
-    union = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1) - shared
-    ratio: NDArray[np.float32] = (shared / np.maximum(union, 1)).astype(np.float32)
-    return ratio
 
 
 def queue(

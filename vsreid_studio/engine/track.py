@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import ReidConfig
+from . import overlap
 from .gallery import UNKNOWN
 from .types import Cell
 
@@ -92,10 +93,6 @@ def _sorted_by_overlap(
     boxes: NDArray[np.int32], box: NDArray[np.int32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which boxes show the instance, and which show something else; some are neither."""
-    common = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
-    shared = np.prod(np.maximum(common, 0), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    own = np.prod(box[2:] - box[:2])
-    iou = shared / np.maximum(areas + own - shared, 1)
-    part = shared / np.maximum(np.minimum(areas, own), 1)
-    return iou >= SAME, part < BESIDE
+    smaller = np.minimum(overlap.areas(boxes), overlap.areas(box))
+    part = overlap.shared(boxes, box) / np.maximum(smaller, 1)
+    return overlap.iou(boxes, box) >= SAME, part < BESIDE
