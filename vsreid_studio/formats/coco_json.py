@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,10 @@ import numpy as np
 
 from ..engine.types import LabelMap
 from ..errors import UserError
-from .atomic import reason
+from .atomic import publish, reason, refuse_existing, staging
+from .davis import frame_name
+from .footage import Footage
+from .pictures import write_frame
 from .rle import compressed, expanded, run_lengths
 
 
@@ -97,3 +100,44 @@ def read_coco(path: Path, lists: Iterable[str]) -> dict[str, Any]:
     if not isinstance(document, dict) or not all(isinstance(document.get(it), list) for it in lists):
         raise UserError(f"{path} is not a COCO file: it needs the lists {' and '.join(lists)}.")
     return document
+
+
+def export_listing(
+    root: Path,
+    parts: Sequence[Path],
+    footage: Footage,
+    document: Callable[[Footage, list[dict[int, Mark]]], dict[str, Any]],
+    read: Callable[[Path], Iterator[LabelMap]],
+    *,
+    overwrite: bool,
+) -> int:
+    """Write a sequence's pictures and the file that lists its masks, read the file back, and publish both.
+
+    Args:
+        root: of the data set; created when missing.
+        parts: where the folder of pictures and the file go, below `root`; these two.
+        footage: the sequence; consumed.
+        document: what the file holds, of the footage and each frame's masks.
+        read: the label maps of the file.
+        overwrite: replace what is there.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: something is there, frames and masks do not match, something cannot be written, or what was
+            written reads differently. What was there is then there still.
+    """
+    pictures, listing = parts
+    refuse_existing([root / pictures], overwrite, [root / listing])
+    with staging(root) as stage:
+        for folder in (stage / pictures, stage / listing.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        found: list[dict[int, Mark]] = []
+        for index, frame, labels in footage:
+            write_frame(stage / pictures / frame_name(index, ".jpg"), frame)
+            found.append(marks_of(labels))
+        write_coco(stage / listing, document(footage, found))
+        footage.confirm(read(stage / listing), root / listing)
+        publish([(stage / part, root / part) for part in parts], stage)
+    return footage.count

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
-from .atomic import publish, refuse_existing, staging
 from .catalogue import COCO_VIDEO
-from .coco_json import Mark, categories_json, lengths_of, marks_of, read_coco, segmentation, write_coco
+from .coco_json import Mark, categories_json, export_listing, lengths_of, read_coco, segmentation
 from .davis import check_name, frame_name
 from .footage import Footage
 from .names import categories, name_of
-from .pictures import write_frame
 from .rle import label_map
 
 
@@ -48,19 +47,11 @@ def export_coco_video(
             was written reads differently. What was there is then there still.
     """
     check_name(sequence)
-    pictures, listing = COCO_VIDEO.parts(sequence)
-    refuse_existing([root / pictures], overwrite, [root / listing])
-    with staging(root) as stage:
-        footage = Footage(sequence, frames, label_maps)
-        (stage / pictures).mkdir(parents=True)
-        found: list[dict[int, Mark]] = []
-        for index, frame, labels in footage:
-            write_frame(stage / pictures / frame_name(index, ".jpg"), frame)
-            found.append(marks_of(labels))
-        write_coco(stage / listing, _document(footage, found, names))
-        footage.confirm(read_coco_video(stage / listing), root / listing)
-        publish([(stage / part, root / part) for part in (pictures, listing)], stage)
-    return footage.count
+    footage = Footage(sequence, frames, label_maps)
+    document = partial(_document, names=names)
+    return export_listing(
+        root, COCO_VIDEO.parts(sequence), footage, document, read_coco_video, overwrite=overwrite
+    )
 
 
 def read_coco_video(path: Path, video: int = 1) -> Iterator[LabelMap]:
