@@ -19,7 +19,6 @@ from vsreid_studio.training import loop
 from vsreid_studio.training.detection import recipe
 from vsreid_studio.training.detection.augment import SampleMaker, visible_boxes
 from vsreid_studio.training.detection.data import (
-    Scene,
     boxes_of,
     components,
     scenes_of,
@@ -147,7 +146,7 @@ def test_an_incomplete_picture_without_labels_gives_a_finite_loss():
 
 def test_samples_have_boxes_inside_and_repeat_by_seed():
     rng = np.random.default_rng(0)
-    groups = [[Scene(*picture(rng, 2), False) for _ in range(3)], [Scene(*picture(rng), True)]]
+    groups = [[Annotated(*picture(rng, 2), False) for _ in range(3)], [Annotated(*picture(rng), True)]]
     maker = SampleMaker(groups, 64, 96)
     for seed in range(30):
         sample = maker.sample(np.random.default_rng(seed))
@@ -206,8 +205,8 @@ def test_stills_give_samples_with_objects():
     assert sum(len(sample.boxes) for sample in samples) >= 20
 
 
-def training_groups_of_one_still_folder() -> list[list[Scene]]:
+def training_groups_of_one_still_folder() -> list[list[Annotated]]:
     from vsreid_studio.training.clips import read_stills  # noqa: PLC0415
 
     stills = read_stills([SHARED / "stills" / "pennfudan"], least_area=0)
-    return [[Scene(still.frame, still.labels, False) for still in stills]]
+    return [[Annotated(still.frame, still.labels, False) for still in stills]]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ...engine.types import Frame, LabelMap
 from ..pictures import degrade, relight
-from .data import Scene, boxes_of
+from ..public import Annotated
+from .data import boxes_of
 
 GREY = (127, 127, 127)
 """What the networks read as zero."""
@@ -46,7 +47,7 @@ class SampleMaker:
         height, width: of the samples, in pixels.
     """
 
-    def __init__(self, groups: Sequence[Sequence[Scene]], height: int, width: int) -> None:
+    def __init__(self, groups: Sequence[Sequence[Annotated]], height: int, width: int) -> None:
         self.groups = groups
         self.height = height
         self.width = width
@@ -65,11 +66,11 @@ class SampleMaker:
         boxes = visible_boxes(labels, whole)
         return Sample(degrade(rng, frame), boxes, scene.complete)
 
-    def _draw(self, rng: Generator) -> Scene:
+    def _draw(self, rng: Generator) -> Annotated:
         group = self.groups[int(rng.choice(len(self.groups), p=self._shares))]
         return group[int(rng.integers(len(group)))]
 
-    def _place(self, rng: Generator, scene: Scene) -> tuple[Frame, LabelMap, float]:
+    def _place(self, rng: Generator, scene: Annotated) -> tuple[Frame, LabelMap, float]:
         """The picture somewhere in the sample, its labels, and by how much areas grew."""
         height, width = scene.labels.shape
         scale = self.height / min(height, width) * np.exp(rng.uniform(-0.35, 0.6))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -18,21 +17,6 @@ from ..public import Annotated
 
 COMPLETE = frozenset({"coco"})
 """Folders of stills where nearly all objects are labelled; elsewhere one kind or a single one is."""
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """One picture with labelled objects.
-
-    Attributes:
-        frame: (H, W, 3) uint8 RGB.
-        labels: (H, W) uint8 object numbers, 0 for what is not labelled.
-        complete: whether what is not labelled is background.
-    """
-
-    frame: Frame
-    labels: LabelMap
-    complete: bool
 
 
 def boxes_of(labels: LabelMap) -> dict[int, Box]:
@@ -73,7 +57,7 @@ def shrink(frame: Frame, labels: LabelMap, short: int) -> tuple[Frame, LabelMap]
 
 def read_sequences(
     davis: Path, sequences: Sequence[str], step: int, short: int = SHORT_SIDE, complete: bool = False
-) -> list[Scene]:
+) -> list[Annotated]:
     """Every `step`-th frame of sequences in DAVIS layout, shrunk to `short` pixels on the short side."""
     scenes = []
     for name in sequences:
@@ -82,11 +66,11 @@ def read_sequences(
             raise UserError(f"The sequence {name} in {davis} has no frames.")
         for path in paths[::step]:
             mask = davis / "Annotations" / "480p" / name / f"{path.stem}.png"
-            scenes.append(Scene(*shrink(read_frame(path), read_labels(mask), short), complete))
+            scenes.append(Annotated(*shrink(read_frame(path), read_labels(mask), short), complete))
     return scenes
 
 
-def training_groups(data: Path, step: int = 4) -> list[Sequence[Scene]]:
+def training_groups(data: Path, step: int = 4) -> list[Sequence[Annotated]]:
     """DAVIS train and each folder of stills.
 
     Args:
@@ -95,7 +79,7 @@ def training_groups(data: Path, step: int = 4) -> list[Sequence[Scene]]:
     Raises:
         UserError: there is nothing to train on.
     """
-    groups: list[Sequence[Scene]] = []
+    groups: list[Sequence[Annotated]] = []
     if (data / "davis2016").is_dir():
         groups.append(read_sequences(data / "davis2016", split(data / "davis2016", "train"), step))
     for folder in sorted(path for path in (data / "stills").glob("*") if path.is_dir()):
@@ -103,13 +87,15 @@ def training_groups(data: Path, step: int = 4) -> list[Sequence[Scene]]:
         stills = read_stills([folder], least_area=0)
         apart = components if folder.name == "ecssd" else None
         labels = (apart(still.labels) if apart else still.labels for still in stills)
-        groups.append([Scene(still.frame, part, whole) for still, part in zip(stills, labels, strict=True)])
+        groups.append(
+            [Annotated(still.frame, part, whole) for still, part in zip(stills, labels, strict=True)]
+        )
     groups = [group for group in groups if len(group)]
     if not groups:
         raise UserError(f"{data} holds neither davis2016/ nor stills/.")
     return groups
 
 
-def scenes_of(pictures: Sequence[Annotated], short: int = SHORT_SIDE) -> Sequence[Scene]:
+def scenes_of(pictures: Sequence[Annotated], short: int = SHORT_SIDE) -> Sequence[Annotated]:
     """COCO's or VOC's pictures as scenes, shrunk to `short` pixels on the short side, made when needed."""
-    return Mapped(pictures, lambda it: Scene(*shrink(it.frame, it.labels, short), it.complete))
+    return Mapped(pictures, lambda it: Annotated(*shrink(it.frame, it.labels, short), it.complete))

@@ -25,9 +25,9 @@ from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..precision import float_depthwise
 from ..processes import join
-from ..public import add_public_arguments, public_pictures
+from ..public import Annotated, add_public_arguments, public_pictures
 from .augment import SampleMaker
-from .data import Scene, boxes_of, read_sequences, scenes_of, training_groups
+from .data import boxes_of, read_sequences, scenes_of, training_groups
 from .partial import train_partially
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,9 @@ def parameter_groups(network: FasterRCNN) -> list[dict[str, Any]]:
     return [{"params": fresh, "scale": 1.0}, {"params": trunk, "scale": 0.25}]
 
 
-def recall(detector: Detector, scenes: Sequence[Scene], counts: Sequence[int] = COUNTS) -> dict[str, float]:
+def recall(
+    detector: Detector, scenes: Sequence[Annotated], counts: Sequence[int] = COUNTS
+) -> dict[str, float]:
     """The share of labelled objects that one of the first n boxes covers with an IoU of at least 0.5.
 
     Args:
