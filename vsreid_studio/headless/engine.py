@@ -26,7 +26,7 @@ from ..training.adaptation import adapt
 
 _BLOCK = 2**20
 ADAPT_STEPS = 40
-"""For each instance: some 15 seconds on two cores."""
+"""For each instance: some 35 seconds on two hardware threads of one core."""
 
 
 class Engine:
