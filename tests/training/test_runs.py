@@ -10,7 +10,7 @@ import torch
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.training.clips import Clip, Still
 from vsreid_studio.training.propagation.run_loss import RunLoss, collate_runs
-from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker, mixed_up
+from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker, _worn, mixed_up
 
 SIDE = 64
 
@@ -85,7 +85,7 @@ def test_the_loss_falls_on_one_batch(clip: Clip, stills: list[Still]) -> None:
     model.requires_grad_(False)
     maker = RunMaker(stills, [clip], SIDE)
     batch = collate_runs([_run(maker, 0), _run(maker, 1, "still")])
-    assert batch.views.patch.shape == (2 * (MEMORIES + 3), 3, SIDE, SIDE)
+    assert batch.views.patch.shape == (2 * (MEMORIES + maker.steps), 3, SIDE, SIDE)
     heads = [*model.rgb.decoder.parameters(), *model.quality.parameters()]
     for parameter in heads:
         parameter.requires_grad_(True)
@@ -116,3 +116,14 @@ def test_mixed_up_maps_share_what_they_claim(clip: Clip, stills: list[Still], se
         assert np.all(np.minimum(one.guide, one.others) * half <= np.minimum(view.guide, view.others) + 1e-6)
     assert any((one.guide * half).sum() > (view.guide * half).sum() for one in mixed)
     assert any((one.others * view.truth).sum() > (view.others * view.truth).sum() for one in mixed)
+
+
+def test_a_worn_map_keeps_most_of_the_instance_or_grows_by_what_is_beside_it() -> None:
+    mask = np.zeros((60, 80), np.float32)
+    mask[20:40, 30:50] = 1
+    worn = [_worn(np.random.default_rng(seed), mask) for seed in range(60)]
+    lost = [one for one in worn if one.sum() < mask.sum()]
+    grown = [one for one in worn if one.sum() > mask.sum()]
+    assert len(lost) > 5 and len(grown) > 3 and len(lost) + len(grown) < 40
+    assert all(one.sum() > 0.2 * mask.sum() and np.all(one <= mask) for one in lost)
+    assert all(np.all(one >= mask) for one in grown)

@@ -72,6 +72,8 @@ class _Unrolled:
         self.random = random
         self.groups = len(batch.second)
         self.length = batch.views.views
+        # Half of the runs read their own recent maps, as a memory with recent frames does.
+        self.reads_own = random.random(self.groups) < 0.5
 
     def loss(self) -> tuple[Tensor, dict[str, float]]:
         with mixed_precision(self.batch.views.patch.device):
@@ -137,6 +139,7 @@ class _Unrolled:
         whole = nets.resized(probability, maps)
         with mixed_precision(maps.device):
             entries = self.model.rgb.memorise(seen, torch.cat([whole, maps[:, 1:]], 1))
-        for kept, entry, found in zip(memory, entries, whole.amax((1, 2, 3)), strict=True):
-            if found > 0.5 and self.random.random() < 0.6:
+        most = whole.amax((1, 2, 3))
+        for kept, entry, found, own in zip(memory, entries, most, self.reads_own, strict=True):
+            if own and found > 0.5 and self.random.random() < 0.8:
                 kept.append(entry)

@@ -67,7 +67,7 @@ class RunMaker(ViewMaker):
         stills: Sequence[Still],
         clips: Sequence[Clip],
         size: int,
-        steps: int = 3,
+        steps: int = 4,
         strangers: float = 0.7,
         grounds: float = 0.5,
     ) -> None:
@@ -85,7 +85,7 @@ class RunMaker(ViewMaker):
         )
 
     def clip_run(self, rng: Generator) -> Run:
-        """Frames of a sequence, one to three apart, in either direction; the template from anywhere."""
+        """Frames of a sequence, one to five apart, in either direction; the template from anywhere."""
         clip = self.clips[int(rng.integers(len(self.clips)))]
         frames = _frames(rng, len(clip.frames), self.steps)
         template = int(rng.integers(len(clip.frames)))
@@ -222,6 +222,24 @@ def _part(rng: Generator, mask: Probability) -> Probability:
     return (mask * inside).astype(np.float32)
 
 
+def _worn(rng: Generator, mask: Probability) -> Probability:
+    """Mostly the map as it is; else one that has lost a limb, or is dragged along by what is beside it.
+
+    What was lost can be found only by how it looks in the memory, and so can what does not belong.
+    """
+    kind = rng.random()
+    box = Box.around(mask > 0.5)
+    if box is None or kind > 0.4:
+        return mask
+    if kind < 0.25:
+        left = (mask * (1 - _part(rng, mask))).astype(np.float32)
+        return left if left.sum() > 0.2 * mask.sum() else mask
+    angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.9) * np.sqrt(box.area)
+    shift = np.array([[1, 0, far * np.cos(angle)], [0, 1, far * np.sin(angle)]])
+    dragged = cv2.warpAffine(mask, shift, mask.shape[::-1])
+    return np.maximum(mask, _part(rng, dragged.astype(np.float32, copy=False)))
+
+
 def _blank(like: View) -> View:
     nothing = np.zeros_like(like.truth)
     return View(
@@ -231,8 +249,8 @@ def _blank(like: View) -> View:
 
 def _frames(rng: Generator, length: int, steps: int) -> list[int]:
     """The frame before a run and those of the run."""
-    most = max(1, min(3, (length - 1) // steps))
-    apart = min(most, int(rng.choice([1, 2, 3], p=[0.55, 0.25, 0.2])))
+    most = max(1, min(5, (length - 1) // steps))
+    apart = min(most, int(rng.choice([1, 2, 3, 5], p=[0.5, 0.25, 0.15, 0.1])))
     first = int(rng.integers(length - apart * steps))
     frames = [first + apart * number for number in range(steps + 1)]
     return frames[::-1] if rng.random() < 0.5 else frames
@@ -243,6 +261,7 @@ def _carried(rng: Generator, mask: Probability, flow: NDArray[np.float32]) -> Pr
     height, width = flow.shape[:2]
     small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
     small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
+    small = _worn(rng, small)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     small = cv2.remap(small, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
     return cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
