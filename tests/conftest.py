@@ -116,7 +116,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
             rows = np.array(means, np.float32).reshape(-1, 3)
             return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    monkeypatch.setattr(models, "load_propagation", lambda *_, **__: None)
+    monkeypatch.setattr(models, "load_inference", lambda *_, **__: None)
     monkeypatch.setattr(models, "load_detector", lambda *_: Detector())
     monkeypatch.setattr(models, "load_embedder", lambda *_: Embedder())
     monkeypatch.setattr(engine, "NetworkPropagation", ByColour)

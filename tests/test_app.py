@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 import vsreid_studio
 from vsreid_studio import __version__, app
-from vsreid_studio.cli import evaluate
+from vsreid_studio.cli import evaluate, train
 from vsreid_studio.errors import UserError
 
 ROOT = Path(vsreid_studio.__file__).parents[1]
@@ -122,3 +123,13 @@ def test_mistakes_of_ours_are_not_hidden(monkeypatch):
 def test_verbose_in_both_places(order):
     assert app.parse([*order, "--truth", "a", "--results", "b"]).verbose
     assert not app.parse(["evaluate", "--truth", "a", "--results", "b"]).verbose
+
+
+@pytest.mark.parametrize(("module", "policy"), [(evaluate, "passive"), (train, None)])
+def test_idle_threads_sleep_except_in_training(module, policy, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    met = []
+    monkeypatch.setattr(module, "run", lambda args: met.append(os.environ.get("OMP_WAIT_POLICY")) or 0)
+    options = {evaluate: ["--truth", "x", "--results", "y"], train: ["detector"]}[module]
+    assert app.main([module.__name__.rpartition(".")[2], *options]) == 0
+    assert met == [policy]

@@ -60,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     args = parse(arguments)
+    if args.handler is not train.run:
+        # torch does little beside what runs compiled, and its threads must not spin meanwhile.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # The root stays quiet: libraries tell more than anyone asked for.
     logging.basicConfig(format="%(message)s")
     logging.getLogger("vsreid_studio").setLevel(logging.DEBUG if args.verbose else logging.INFO)

@@ -99,7 +99,7 @@ def test_weights_that_do_not_serve(refused, tmp_path, monkeypatch, damaged):
     def load(size: str, device: object, weights: Path, **_: object) -> object:
         return models.fill(models.torch.nn.Linear(1, 1), models.read_weights(weights), "propagation-lite")
 
-    monkeypatch.setattr(models, "load_propagation", load)
+    monkeypatch.setattr(models, "load_inference", load)
     file = tmp_path / "my.safetensors"
     # A header of 2 bytes, '{}': no tensor at all.
     file.write_bytes(b"\x02" + bytes(7) + (b"{" if damaged else b"{}"))
@@ -107,7 +107,7 @@ def test_weights_that_do_not_serve(refused, tmp_path, monkeypatch, damaged):
 
 
 def test_no_weights_shipped(refused, monkeypatch):
-    monkeypatch.setattr(models, "load_propagation", lambda *_, **__: models.shipped("propagation-huge"))
+    monkeypatch.setattr(models, "load_inference", lambda *_, **__: models.shipped("propagation-huge"))
     refused("No weights 'propagation-huge' are shipped")
 
 

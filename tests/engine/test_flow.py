@@ -23,7 +23,7 @@ from vsreid_studio.engine.flow import (
     write_flo,
 )
 from vsreid_studio.engine.flow import cache as cache_module
-from vsreid_studio.engine.flow.working_size import enlarge, working_size
+from vsreid_studio.engine.flow.working_size import enlarge, shrink, working_size
 from vsreid_studio.engine.types import Box, Flow, Frame, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
@@ -58,6 +58,7 @@ def video(tmp_path: Path) -> Video:
 
 class CountingFlow:
     name = "counting"
+    short_side = 480
 
     def __init__(self) -> None:
         self.calls = 0
@@ -69,7 +70,9 @@ class CountingFlow:
 
 @pytest.mark.parametrize(("height", "width", "scale"), [(HEIGHT, WIDTH, 1), (960, 1100, 6)])
 def test_dis_finds_a_shift_at_every_size(height: int, width: int, scale: int) -> None:
-    flow = DisFlow()(scene(height, width, 0, scale), scene(height, width, 1, scale))
+    dis = DisFlow()
+    small = (shrink(scene(height, width, step, scale), dis.short_side) for step in (0, 1))
+    flow = enlarge(dis(*small), height, width)
     assert flow.shape == (height, width, 2)
     assert flow.dtype == np.float32
     np.testing.assert_allclose(
@@ -152,9 +155,9 @@ def test_warp_mask_at_the_borders() -> None:
 
 
 def test_flow_of_large_frames_scales_with_them() -> None:
-    assert working_size(480, 854) == (480, 854)
-    assert working_size(1080, 1920) == (480, 853)
-    assert working_size(1920, 1080) == (853, 480)
+    assert working_size(480, 854, 480) == (480, 854)
+    assert working_size(1080, 1920, 480) == (480, 853)
+    assert working_size(1920, 1080, 480) == (853, 480)
     grown = enlarge(np.ones((10, 20, 2), np.float32), 30, 40)
     assert grown.shape == (30, 40, 2)
     np.testing.assert_allclose(grown[0, 0], (2, 3))

@@ -11,6 +11,7 @@ from PIL import Image
 from vsreid_studio.config import PropagationConfig
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.flow import DisFlow, FlowSource, warp_mask
+from vsreid_studio.engine.inference import TorchInference
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.patches import patch_box
 from vsreid_studio.engine.propagation import NetworkPropagation
@@ -75,7 +76,7 @@ def _annotation(*boxes: Box) -> Annotation:
 
 def _module(video: Video, network: nets.MaskPropagationNet, **options: object) -> NetworkPropagation:
     config = PropagationConfig(**options)  # type: ignore[arg-type]
-    return NetworkPropagation(video, FlowSource(video, DisFlow()), network, config)
+    return NetworkPropagation(video, FlowSource(video, DisFlow()), TorchInference(network), config)
 
 
 SQUARE, OTHER = Box(50, 40, 90, 80), Box(100, 20, 130, 50)

@@ -61,8 +61,8 @@ def test_memory_is_read_by_likeness(lite: nets.MaskPropagationNet) -> None:
     assert entries[0].keys.shape == (nets.KEY_CHANNELS, 16)
     assert torch.allclose(entries[0].keys.norm(dim=0), torch.ones(16), atol=1e-4)
     assert entries[0].share.tolist() == [1, 1, 0, 0] * 4
-    value = lite.rgb._value(features, lite.rgb.maps(maps))
-    read = lite.rgb._read(features, value, [[entries[0]], [entries[0]]])
+    value = lite.rgb.value_of(features, lite.rgb.maps(maps))
+    read = lite.rgb.read(lite.rgb.key(features.coarse), value, [[entries[0]], [entries[0]]])
     # A patch that looks into its own memory finds itself: the best match is certain where its mask says.
     best_on = read[0, -2].flatten()
     assert torch.allclose(best_on[entries[0].share > 0.5], torch.ones(8), atol=1e-3)

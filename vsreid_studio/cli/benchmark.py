@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
         labels = read_first_masks(args.masks or demo / "first.png", video.height, video.width)[0]
         numbers = [int(n) for n in np.unique(labels) if n][: args.instances]
         flow = FlowSource(video, default_estimator(config.flow, device.type))
-        network = models.load_propagation(args.size, device)
+        inference = models.load_inference(args.size, device)
         speed = measure(
             video,
             {n: SoftMask.from_dense(labels == n) for n in numbers},
-            NetworkPropagation(video, flow, network, config.propagation),
+            NetworkPropagation(video, flow, inference, config.propagation),
             flow,
             models.load_detector(args.size, config.reid.boxes, device),
             models.load_embedder(args.size, device),

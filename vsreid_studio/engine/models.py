@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .. import paths
 from ..config import Config
 from ..errors import UserError
+from .inference import CompiledInference, Inference, TorchInference
 from .nets import detector as detectors
 from .nets import propagation as propagations
 from .nets.detector import Detector
@@ -148,6 +149,15 @@ def load_propagation(
         _replace(network, adapted)
     dtype = torch.float32 if exact else compute_type(device)
     return network.to(device, dtype).to(memory_format=torch.channels_last)
+
+
+def load_inference(
+    size: str, device: torch.device, weights: Path | None = None, *, adapted: bytes | None = None
+) -> Inference:
+    """N_mp in the form in which the device is fastest, see `load_propagation`."""
+    compiled = size == "lite" and device.type == "cpu"
+    network = load_propagation(size, device, weights, adapted=adapted, exact=compiled)
+    return CompiledInference(network) if compiled else TorchInference(network)
 
 
 def _replace(network: nn.Module, adapted: bytes) -> None:

@@ -16,9 +16,9 @@ from ..config import PropagationConfig
 from .annotation import Annotation
 from .compete import competing
 from .flow import FlowSource, warp_mask
-from .lanes import Found, Lanes, Patches
+from .inference import Found, Inference, Patches
 from .memory import Memory
-from .nets.propagation import SIZES, MaskPropagationNet, MemoryEntry
+from .nets.propagation import SIZES, MemoryEntry
 from .patches import crop, fit, flow_patch, others_inside, paste, patch_box
 from .strays import without_strays
 from .tensors import map_tensor, picture_tensor
@@ -59,15 +59,15 @@ class NetworkPropagation:
     """`modules.MaskPropagation` by N_mp, for one video."""
 
     def __init__(
-        self, video: Video, flow: FlowSource, network: MaskPropagationNet, config: PropagationConfig
+        self, video: Video, flow: FlowSource, inference: Inference, config: PropagationConfig
     ) -> None:
         self._video = video
         self._flow = flow
-        self._like = network.rgb.log_sharpness
-        self._lanes = Lanes(network)
+        self._like = inference.network.rgb.log_sharpness
+        self._inference = inference
         self._config = config
         self._size = SIZES[config.size]
-        self._memory = Memory(video, network, config)
+        self._memory = Memory(video, inference.network, config)
 
     def propagate(
         self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
@@ -84,7 +84,9 @@ class NetworkPropagation:
                 request = _request(instance, self._patch_box(tight), guides[instance], guides)
                 expected = _seen_lately(annotation, source, source - target, instance)
                 requests.append(replace(request, expected=expected))
-        self._look_ahead(target, target - source)
+        ahead = 2 * target - source
+        if 0 <= ahead < self._video.length:
+            self._flow.prepare(ahead, target)
         # What moved from source to target, seen on the target's pixels.
         seen = self._predict(annotation, target, requests, -back)
         found |= {k: it.prediction for k, it in seen.items()}
@@ -94,11 +96,6 @@ class NetworkPropagation:
             key, coarse = CellKey(target, request.instance), seen[request.instance].coarse
             self._memory.note(key, found[request.instance].mask, coarse, request.box, request.others)
         return found
-
-    def _look_ahead(self, frame: int, step: int) -> None:
-        """Have the flow ready that the next frame of a walk will ask for."""
-        if 0 <= frame + step < self._video.length:
-            self._lanes.later(lambda: self._flow.between(frame + step, frame))
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         """N_mp in `box` of `frame`, guided by the patch of the instance's first checkpoint."""
@@ -210,7 +207,7 @@ class NetworkPropagation:
         like = self._like
         flows = map_tensor(moving, like) if self._config.flow_stream else None
         given = Patches(picture_tensor(patch, like), flows, map_tensor(maps, like), memories)
-        found = self._lanes.run(given)
+        found = self._inference.run(given)
         return found._replace(logits=found.logits.flip(3)) if flip else found
 
     def _probability(self, found: Found) -> Tensor:

@@ -14,9 +14,9 @@ from ..config import Config
 from ..engine import models
 from ..engine.annotation import Annotation
 from ..engine.flow import FlowSource, default_estimator
+from ..engine.inference import Inference
 from ..engine.nets.detector import Detector
 from ..engine.nets.embedding import Embedder
-from ..engine.nets.propagation import MaskPropagationNet
 from ..engine.propagation import NetworkPropagation
 from ..engine.reid import CandidateStore, ReidModule
 from ..engine.types import Progress
@@ -78,10 +78,10 @@ class Engine:
         Raises:
             UserError: the weights do not serve, or `flo_folder` is no folder.
         """
-        network = self._propagation if adapted is None else self._network(adapted)
+        inference = self._propagation if adapted is None else self._inference(adapted)
         # No cache on disk: a headless run asks for each pair of frames next to once.
         flow = FlowSource(video, self.flow, flo_folder=flo_folder)
-        return NetworkPropagation(video, flow, network, self.config.propagation)
+        return NetworkPropagation(video, flow, inference, self.config.propagation)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
         """Fine-tune N_mp on the pinned masks of a video; the engine's own network stays as it is.
@@ -100,8 +100,9 @@ class Engine:
         config = self.config.adapt
         if not config.steps:
             config = replace(config, steps=ADAPT_STEPS)
-        network = self._network(exact=True)
-        return (yield from adapt(network, video, annotation, config, size=self.config.propagation.size))
+        size = self.config.propagation.size
+        network = models.load_propagation(size, self.device, self._weights, exact=True)
+        return (yield from adapt(network, video, annotation, config, size=size))
 
     def reid(self, video: Video, store: CandidateStore) -> ReidModule | None:
         """M_reid for a video; None where the settings switch it off.
@@ -141,8 +142,8 @@ class Engine:
         }
 
     @cached_property
-    def _propagation(self) -> MaskPropagationNet:
-        return self._network()
+    def _propagation(self) -> Inference:
+        return self._inference()
 
     @cached_property
     def _reid(self) -> tuple[Detector, Embedder]:
@@ -150,9 +151,9 @@ class Engine:
         detector = models.load_detector(size, self.config.reid.boxes, self.device)
         return detector, models.load_embedder(size, self.device)
 
-    def _network(self, adapted: bytes | None = None, *, exact: bool = False) -> MaskPropagationNet:
+    def _inference(self, adapted: bytes | None = None) -> Inference:
         size = self.config.propagation.size
-        return models.load_propagation(size, self.device, self._weights, adapted=adapted, exact=exact)
+        return models.load_inference(size, self.device, self._weights, adapted=adapted)
 
 
 def digest(value: Any) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 
 from ...errors import UserError
 from ..types import Flow, Frame
-from .working_size import enlarge, shrink
 
 if TYPE_CHECKING:
     import torch
@@ -21,9 +20,11 @@ class FlowEstimator(Protocol):
 
     Attributes:
         name: of the method and its weights, fit for a folder's name.
+        short_side: of the frames it wants at most, in pixels: larger ones cost much and gain little.
     """
 
     name: str
+    short_side: int
 
     def __call__(self, source: Frame, target: Frame) -> Flow:
         """How far each pixel of `source` moves to in `target`.
@@ -32,13 +33,13 @@ class FlowEstimator(Protocol):
             source, target: (H, W, 3) uint8 RGB.
 
         Returns:
-            (H, W, 2) float32, (dx, dy) in pixels.
+            (H, W, 2) float32, (dx, dy) in pixels of these frames.
         """
         ...
 
 
 class DisFlow:
-    """Dense inverse search (OpenCV, MEDIUM preset), on frames with a short side of at most 288 pixels.
+    """Dense inverse search (OpenCV, MEDIUM preset).
 
     On frames of 480 it takes 2.7 times as long, and the masks that follow it are no better: mean J .793
     against .800 on five DAVIS sequences.
@@ -47,7 +48,7 @@ class DisFlow:
     """
 
     name = "dis"
-    _SHORT_SIDE = 288
+    short_side = 288
 
     def __init__(self) -> None:
         # Any: OpenCV's annotations do not know that the flow to begin with may be None.
@@ -55,11 +56,9 @@ class DisFlow:
 
     def __call__(self, source: Frame, target: Frame) -> Flow:
         """See `FlowEstimator`."""
-        small = (shrink(frame, self._SHORT_SIDE) for frame in (source, target))
-        first, second = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in small)
+        first, second = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (source, target))
         # No flow to begin with: the result must not depend on the pair before.
-        flow = np.asarray(self._dis.calc(first, second, None), np.float32)
-        return enlarge(flow, *source.shape[:2])
+        return np.asarray(self._dis.calc(first, second, None), np.float32)
 
 
 class RaftFlow:
@@ -69,6 +68,7 @@ class RaftFlow:
         name: 'raft-large' or 'raft-small'.
     """
 
+    short_side = 480
     _STRIDE = 8
     _LEAST = 128
     """Pixels a side: the fourth level of RAFT's correlation pyramid needs them."""
@@ -97,16 +97,13 @@ class RaftFlow:
         self._network.eval().to(self._device)
 
     def __call__(self, source: Frame, target: Frame) -> Flow:
-        """See `FlowEstimator`; computed at the working size."""
+        """See `FlowEstimator`."""
         import torch  # noqa: PLC0415
 
-        small = shrink(source)
         with torch.inference_mode():
-            first, second = self._input(small), self._input(shrink(target))
-            flow = self._network(first, second)[-1][0]
-        height, width = small.shape[:2]
-        inside = flow[:, :height, :width].permute(1, 2, 0).float().cpu().numpy()
-        return enlarge(np.ascontiguousarray(inside), *source.shape[:2])
+            flow = self._network(self._input(source), self._input(target))[-1][0]
+        height, width = source.shape[:2]
+        return np.ascontiguousarray(flow[:, :height, :width].permute(1, 2, 0).float().cpu().numpy())
 
     def _input(self, frame: Frame) -> torch.Tensor:
         """(1, 3, h, w) float32 in [-1, 1], padded at the right and bottom to what the network takes."""

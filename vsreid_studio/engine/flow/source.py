@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import UserError
 from ..lru import ArrayCache
-from ..types import Flow, read_only
+from ..types import Flow, Frame, read_only
 from ..video import Video
 from .cache import FlowCache
 from .estimators import FlowEstimator
@@ -25,8 +26,8 @@ _HALF = float(np.finfo(np.float16).max)
 class FlowSource:
     """F(I_i, I_j) for any pair of frames; any thread may ask, one is served at a time.
 
-    Flow is computed at the working size and rounded to half precision, cached on disk or not, so that a
-    run gives the same masks with and without a cache.
+    Flow is computed at the estimator's working size and rounded to half precision, cached on disk or not, so
+    that a run gives the same masks with and without a cache.
     """
 
     def __init__(
@@ -54,6 +55,10 @@ class FlowSource:
         self._flo_folder = flo_folder
         self._memory: ArrayCache[tuple[int, int], np.float32] = ArrayCache(_MEMORY_BYTES)
         self._lock = threading.Lock()
+        # Its thread starts with the first task, and ends with this object.
+        self._background = ThreadPoolExecutor(1, "flow")
+        # Of the last pair: the next one of a walk shares a frame with it.
+        self._shrunk: dict[int, Frame] = {}
 
     def between(self, source: int, target: int) -> Flow:
         """The flow of frame `source`'s pixels toward frame `target`.
@@ -71,6 +76,10 @@ class FlowSource:
                 flow = read_only(self._fetch(source, target))
                 self._memory.put((source, target), flow)
             return flow
+
+    def prepare(self, source: int, target: int) -> None:
+        """Compute in the background what `between` will soon be asked for; what goes wrong is told then."""
+        self._background.submit(self.between, source, target)
 
     def compute(self, source: int, target: int) -> Flow:
         """As `between`, but anew, whether it is remembered or not."""
@@ -99,11 +108,16 @@ class FlowSource:
     def _half(self, source: int, target: int) -> NDArray[np.float16]:
         """The flow at the working size, in half precision: from the cache, or computed and then cached."""
         name = self._estimator.name
-        size = working_size(self._video.height, self._video.width)
+        size = working_size(self._video.height, self._video.width, self._estimator.short_side)
         cached = None if self._cache is None else self._cache.load(name, source, target, size)
         if cached is not None:
             return cached
-        flow = self._estimator(shrink(self._video.frame(source)), shrink(self._video.frame(target)))
+        known, most = self._shrunk, self._estimator.short_side
+        self._shrunk = {
+            index: known[index] if index in known else shrink(self._video.frame(index), most)
+            for index in (source, target)
+        }
+        flow = self._estimator(self._shrunk[source], self._shrunk[target])
         # A look at the sum is cheap; a network may say what is no number, but hardly ever does.
         finite = flow if np.isfinite(flow.sum()) else np.nan_to_num(flow)
         half = finite.clip(-_HALF, _HALF).astype(np.float16)

@@ -7,11 +7,8 @@ import numpy as np
 
 from ..types import Flow, Frame
 
-SHORT_SIDE = 480
-"""Pixels: the size of DAVIS 480p, for which the networks are made."""
 
-
-def working_size(height: int, width: int, most: int = SHORT_SIDE) -> tuple[int, int]:
+def working_size(height: int, width: int, most: int) -> tuple[int, int]:
     """The (height, width) of a frame whose short side is brought down to `most`; smaller ones stay."""
     short = min(height, width)
     if short <= most:
@@ -19,7 +16,7 @@ def working_size(height: int, width: int, most: int = SHORT_SIDE) -> tuple[int, 
     return round(height * most / short), round(width * most / short)
 
 
-def shrink(frame: Frame, most: int = SHORT_SIDE) -> Frame:
+def shrink(frame: Frame, most: int) -> Frame:
     """A frame brought to its working size."""
     height, width = working_size(frame.shape[0], frame.shape[1], most)
     if (height, width) == frame.shape[:2]:
@@ -32,6 +29,5 @@ def enlarge(flow: Flow, height: int, width: int) -> Flow:
     old_height, old_width = flow.shape[:2]
     if (old_height, old_width) == (height, width):
         return flow
-    grown = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    grown *= np.array([width / old_width, height / old_height], np.float32)
-    return grown
+    scaled = flow * np.array([width / old_width, height / old_height], np.float32)
+    return np.asarray(cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -104,10 +104,15 @@ def _spatial(inner: int, outer: int, separable: bool, rate: int = 1) -> nn.Seque
     return nn.Sequential(_unit(inner, inner, 3, rate, groups=inner), _unit(inner, outer))
 
 
-def _average(maps: Tensor, like: Tensor) -> Tensor:
+def averaged(maps: Tensor, like: Tensor) -> Tensor:
     """Maps averaged down to the height and width of `like`."""
     height, width = like.shape[-2:]
     return functional.adaptive_avg_pool2d(maps, (height, width))
+
+
+def _unit_length(keys: Tensor) -> Tensor:
+    """(N, C, h, w) to (N, C, h * w) columns of length 1, in float32."""
+    return functional.normalize(keys.flatten(2).float(), dim=1)
 
 
 def resized(maps: Tensor, like: Tensor) -> Tensor:
@@ -258,38 +263,45 @@ class Stream(nn.Module):
             memories: for each patch the entries to read; None or an empty list reads nothing.
         """
         levels = self.maps(maps)
-        value = self._value(features, levels)
-        read = self._read(features, value, memories)
-        context = self.pool(torch.cat([value, read], 1))
-        return Segmented(self.decoder(context, features.skips, levels), context)
+        value = self.value_of(features, levels)
+        read = self.read(self.key(features.coarse), value, memories)
+        return self.decode(value, read, features.skips, levels)
 
     def memorise(self, features: Features, maps: Tensor) -> list[MemoryEntry]:
         """Entries for encoded patches, of the instance whose mask is maps[:, 0].
 
         A patch may show another instance only: its places then speak for the ground (share 0).
         """
-        value = self._value(features, self.maps(maps)).flatten(2)
-        keys = self._keys(features)
-        share = _average(maps[:, :1], features.coarse).flatten(1)
+        value = self.value_of(features, self.maps(maps)).flatten(2)
+        keys = _unit_length(self.key(features.coarse))
+        share = averaged(maps[:, :1], features.coarse).flatten(1)
         return [MemoryEntry(*entry) for entry in zip(keys, value, share, strict=True)]
 
-    def _value(self, features: Features, levels: dict[int, Tensor]) -> Tensor:
+    def value_of(self, features: Features, levels: dict[int, Tensor]) -> Tensor:
+        """What a patch and its maps say at each place: (N, width, h, w)."""
         value: Tensor = self.value(torch.cat([self.reduce(features.coarse), levels[self.shape.stride]], 1))
         return value
 
-    def _keys(self, features: Features) -> Tensor:
-        return functional.normalize(self.key(features.coarse).flatten(2).float(), dim=1)
+    def decode(
+        self, value: Tensor, read: Tensor, skips: dict[int, Tensor], levels: dict[int, Tensor]
+    ) -> Segmented:
+        """The last part of `segment`, from the values and what `read` has found for them."""
+        context = self.pool(torch.cat([value, read], 1))
+        return Segmented(self.decoder(context, skips, levels), context)
 
-    def _read(
-        self, features: Features, value: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None
-    ) -> Tensor:
-        """What each place of each patch finds in its memory: (N, width + 3, h, w)."""
+    def read(self, keys: Tensor, value: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None) -> Tensor:
+        """What each place of each patch finds in its memory: (N, width + 3, h, w).
+
+        Args:
+            keys: (N, KEY_CHANNELS, h, w), of any length.
+            value: (N, width, h, w).
+            memories: see `segment`.
+        """
         count, width, height, breadth = value.shape
         if memories is None or not any(memories):
             return value.new_zeros(count, width + 3, height, breadth)
-        keys = self._keys(features)
         rows = []
-        for query, memory in zip(keys, memories, strict=True):
+        for query, memory in zip(_unit_length(keys), memories, strict=True):
             if not memory:
                 rows.append(value.new_zeros(width + 3, height * breadth))
                 continue
@@ -344,7 +356,7 @@ class MaskPropagationNet(nn.Module):
 
     def moving(self, flow: Tensor, maps: Tensor) -> Tensor:
         """Logits of the flow stream, at its own finest stride."""
-        return self.flow.segment(self.flow.encode(flow), _average(maps, flow)).logits
+        return self.flow.segment(self.flow.encode(flow), averaged(maps, flow)).logits
 
 
 def lite() -> MaskPropagationNet:

@@ -1,0 +1,51 @@
+"""Compiled, N_mp finds what it finds in torch."""
+
+import pytest
+import torch
+
+from vsreid_studio.engine.inference import CompiledInference, Patches, TorchInference
+from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.nets.lite0 import fold_norms
+
+
+@pytest.fixture(scope="module")
+def network() -> nets.MaskPropagationNet:
+    torch.manual_seed(0)
+    network = nets.lite().eval().requires_grad_(False)
+    fold_norms(network)
+    return network
+
+
+@pytest.fixture(scope="module")
+def compiled(network: nets.MaskPropagationNet) -> CompiledInference:
+    return CompiledInference(network)
+
+
+@pytest.mark.parametrize("side", [64, 128])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("with_flow", [True, False])
+def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: bool) -> None:
+    torch.manual_seed(1)
+    patch, maps = torch.rand(count, 3, side, side), torch.rand(count, 2, side, side)
+    with torch.inference_mode():
+        entries = network.rgb.memorise(network.rgb.encode(patch), maps)
+        memories = [[entries[row], entries[0]] if row else [] for row in range(count)]
+        flow = torch.rand(count, 3, side // 2, side // 2) if with_flow else None
+        logits, quality = network(patch, flow, maps, memories)
+    given = Patches(patch, flow, maps, memories)
+    for inference in (compiled, TorchInference(network)):
+        found = inference.run(given)
+        assert torch.allclose(found.logits, logits, atol=1e-3 * float(logits.abs().max()))
+        assert torch.allclose(found.quality, quality, atol=1e-3)
+        assert found.coarse.shape == (count, nets.LITE.coarse, side // 16, side // 16)
+
+
+def test_what_was_found_stays(compiled: CompiledInference) -> None:
+    def run(seed: int):
+        torch.manual_seed(seed)
+        return compiled.run(Patches(torch.rand(1, 3, 64, 64), None, torch.rand(1, 2, 64, 64), [[]]))
+
+    first = run(0)
+    kept = [part.clone() for part in first]
+    assert not torch.equal(run(1).logits, kept[0])
+    assert all(torch.equal(part, one) for part, one in zip(first, kept, strict=True))
