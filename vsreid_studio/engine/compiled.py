@@ -51,8 +51,8 @@ def _compile(function: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tenso
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
-    with torch.inference_mode(False), torch.no_grad():
-        # In inference mode an operation may be traced as several others.
+    # In inference mode an operation may be traced as several others, and under autocast with casts.
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
         given = [torch.zeros(value.shape) for value in inputs]
         traced = make_fx(function)(*given)
     return ov.Core().compile_model(_rebuilt(traced), "CPU", settings).create_infer_request()

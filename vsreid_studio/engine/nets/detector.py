@@ -25,6 +25,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from ...errors import UserError
 from ..tensors import mixed_precision
 from ..types import Frame
+from .compiled_trunk import CompiledTrunk
 from .lite0 import STRIDES, Lite0, fold_norms
 
 SHORT_SIDE = 320
@@ -65,7 +66,7 @@ class PyramidTrunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = Lite0()
+        self.net: Lite0 | CompiledTrunk = Lite0()
         self.pyramid = FeaturePyramidNetwork([STRIDES[s] for s in _LEVELS], _CHANNELS, LastLevelMaxPool())
         self.out_channels = _CHANNELS
         self.low_precision = True
@@ -195,7 +196,11 @@ def lite_detector(
     """
     network = lite_network()
     _fill(network, state, "lite")
-    fold_norms(network.backbone)
+    trunk = network.backbone
+    assert isinstance(trunk, PyramidTrunk)
+    fold_norms(trunk)
+    if torch.device(device).type == "cpu":
+        trunk.net = CompiledTrunk(trunk.net, _LEVELS, batch=1)
     return Detector(network, boxes=boxes, device=device)
 
 

@@ -19,6 +19,7 @@ from ...errors import UserError
 from ..patches import crop
 from ..tensors import mixed_precision
 from ..types import Box, Frame
+from .compiled_trunk import CompiledTrunk
 from .lite0 import STRIDES, Lite0, fold_norms
 
 
@@ -31,7 +32,7 @@ class LitePool(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = Lite0()
+        self.net: Lite0 | CompiledTrunk = Lite0()
         self.channels = STRIDES[16] + STRIDES[32]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -173,4 +174,6 @@ def embedder(size: str, state: Mapping[str, Tensor], device: torch.device | str 
         raise UserError(f"These are not the weights of the embedding of size '{size}': {error}") from error
     if isinstance(network.pool, LitePool):
         fold_norms(network.pool)
+        if torch.device(device).type == "cpu":
+            network.pool.net = CompiledTrunk(network.pool.net, (16, 32), batch=5)
     return Embedder(network, device)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...engine.nets.embedding import SIZES, Embedding, LitePool
-from ...engine.nets.lite0 import freeze_norms
+from ...engine.nets.lite0 import Lite0, freeze_norms
 from ...errors import UserError
 from ..backbone import imagenet_lite0, resnet50_weights
 from ..clips import split
@@ -97,8 +97,10 @@ def initial(size: str) -> tuple[Embedding, list[nn.Module]]:
     network = SIZES[size]()
     pool = network.pool
     if isinstance(pool, LitePool):
-        pool.net.load_state_dict(imagenet_lite0())
-        return network, [pool.net.stem, *pool.net.blocks[:FROZEN_BLOCKS]]
+        trunk = pool.net
+        assert isinstance(trunk, Lite0)
+        trunk.load_state_dict(imagenet_lite0())
+        return network, [trunk.stem, *trunk.blocks[:FROZEN_BLOCKS]]
     published = resnet50_weights()
     if published is None:
         return network, []
