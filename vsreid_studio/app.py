@@ -25,6 +25,7 @@ from .cli import (
     score_gaps,
     simulate,
     tables,
+    thresholds,
     train,
 )
 from .errors import UserError
@@ -42,6 +43,7 @@ COMMANDS = (
     score_gaps,
     tables,
     simulate,
+    thresholds,
     train,
 )
 BAD_INPUT = 2

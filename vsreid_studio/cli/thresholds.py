@@ -1,0 +1,119 @@
+"""`vsreid-studio thresholds`: choose ρ_reid and ρ_occ on clips with hidden objects."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Config, load
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from ..benchmark.gaps import GapSummary
+    from ..benchmark.threshold_table import Thresholds
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to those of `vsreid-studio`."""
+    parser = subparsers.add_parser(
+        "thresholds",
+        help="choose the thresholds of re-identification on clips with hidden objects",
+        description=(
+            "Run the method on clips that make-clips hidden has made, first for every ρ_reid, then, with the "
+            "best of them, for every ρ_occ; write what came of each, and the best pair, as Markdown. The "
+            "masks stay in the work folder: after Ctrl-C the same command goes on from there."
+        ),
+    )
+    parser.add_argument(
+        "--clips", type=Path, required=True, nargs="+", metavar="DIR", help="folders of make-clips hidden"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.md", help="the page")
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="keeps masks and scores")
+    for name, what, values in (
+        ("reid", "least similarity", (0.55, 0.6, 0.65, 0.7, 0.75)),
+        ("occ", "greatest overlap with the present mask", (0.1, 0.3, 0.5)),
+    ):
+        shown = " ".join(f"{value:g}" for value in values)
+        parser.add_argument(
+            f"--rho-{name}", type=float, nargs="+", default=values, metavar="R", help=f"{what} ({shown})"
+        )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="all other settings")
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Try what is missing; the page is written after each pair.
+
+    Returns:
+        0, or 130 after Ctrl-C, when what was tried is kept.
+
+    Raises:
+        UserError: something to read is missing or unfit, or something cannot be written.
+    """
+    from ..benchmark.threshold_table import Thresholds, best  # noqa: PLC0415  (OpenCV, torch)
+
+    base = load(args.config) if args.config else Config()
+    if not all(0 <= value <= 1 for value in (*args.rho_reid, *args.rho_occ)):
+        raise UserError("--rho-reid and --rho-occ are numbers from 0 to 1.")
+    tried: dict[Thresholds, GapSummary] = {}
+    try:
+        for rho in args.rho_reid:
+            _try(args, base, Thresholds(rho, base.reid.rho_occ), tried)
+        similar = best(tried).rho_reid
+        for rho in args.rho_occ:
+            _try(args, base, Thresholds(similar, rho), tried)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped: the same command goes on from there.\n")
+        return 130
+    _write(args, tried, chosen=True)
+    sys.stdout.write(f"{args.output}\n")
+    return 0
+
+
+def _try(
+    args: argparse.Namespace, base: Config, pair: Thresholds, tried: dict[Thresholds, GapSummary]
+) -> None:
+    """Run one pair on all clips, unless it has been."""
+    from ..benchmark.gaps import GapScore, around_gaps, read_gaps, summary  # noqa: PLC0415
+    from ..benchmark.proposals import Accepted  # noqa: PLC0415
+    from ..benchmark.rows import Row  # noqa: PLC0415
+    from ..formats.davis import DavisRoot  # noqa: PLC0415
+    from .sharing import SharingEngine  # noqa: PLC0415
+    from .table_runs import DataSet, Variant  # noqa: PLC0415
+
+    if pair in tried:
+        return
+    reid = replace(base.reid, enabled=True, rho_reid=pair.rho_reid, rho_occ=pair.rho_occ)
+    row = Row(f"reid-{pair.rho_reid:g}-occ-{pair.rho_occ:g}", str(pair), lambda config: config)
+    engine = SharingEngine(replace(base, reid=reid), args.weights, args.work / "candidates")
+    scores: list[GapScore] = []
+    accepted: list[Accepted | None] = []
+    for number, folder in enumerate(args.clips):
+        gaps = read_gaps(folder)
+        data = DataSet("hidden", DavisRoot(folder), "hidden")
+        variant = Variant(row, engine, args.work / str(number))
+        variant.compute(data)
+        for name, scored in (variant.scored(data) or {}).items():
+            scores += around_gaps(name, gaps[name], scored.instances)
+            accepted.append(scored.accepted)
+    if not scores:
+        raise UserError("No clip has a gap with frames before and after it.")
+    tried[pair] = summary(scores, accepted)
+    _write(args, tried, chosen=False)
+
+
+def _write(args: argparse.Namespace, tried: dict[Thresholds, GapSummary], *, chosen: bool) -> None:
+    from ..benchmark.gaps import read_gaps  # noqa: PLC0415
+    from ..benchmark.threshold_table import render  # noqa: PLC0415
+    from ..formats.atomic import writable_folder, write_text  # noqa: PLC0415
+
+    names = [name for folder in args.clips for name in read_gaps(folder)]
+    command = "vsreid-studio thresholds --clips " + " ".join(folder.name for folder in args.clips)
+    writable_folder(args.output.parent)
+    write_text(args.output, render(tried, command, names, chosen))
