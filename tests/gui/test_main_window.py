@@ -452,7 +452,9 @@ def test_box_select_while_a_proposal_waits_goes_by_colour(qtbot, window):
     qtbot.waitUntil(lambda: window.parts.canvas.index == 2)
     press(window, Qt.Key.Key_Q)
     drag(window, (49, 26), (72, 46))
+    assert window.parts.canvas.waiting is not None
     qtbot.waitUntil(lambda: session.annotation.get(2, 2).pinned, timeout=5000)
+    assert window.parts.canvas.waiting is None
     assert session.annotation.mask(2, 2).box.iou(true_mask(2, 2).box) > 0.8
     assert session.proposal is not None
 

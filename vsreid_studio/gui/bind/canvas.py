@@ -51,6 +51,8 @@ class CanvasBinder(QObject):
         session.selection_changed.connect(self._select)
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)
+        conductor.finished.connect(lambda _: canvas.set_waiting(None))
+        loader.failed.connect(lambda *_: canvas.set_waiting(None))
         canvas.edited.connect(self._take_stroke)
         canvas.box_drawn.connect(self._take_box)
         canvas.candidate_moved.connect(self._redraw)
@@ -152,15 +154,18 @@ class CanvasBinder(QObject):
         if self.redrawing:
             self._redraw(box)
         elif not self._conductor.runner.busy:
-            self._conductor.box_select(self.canvas.index, instance, box)
+            if self._conductor.box_select(self.canvas.index, instance, box):
+                self.canvas.set_waiting(box)
         else:
             # A run may take minutes, and the person wants to go on drawing.
             frame = self.canvas.index
+            self.canvas.set_waiting(box)
             self._loader.errand((_BY_COLOUR, frame, instance, box), frame, partial(cut, box=box))
 
     def _place(self, name: tuple[object, ...], result: object) -> None:
         match name, result:
             case (str(kind), int(frame), int(instance), Box()), SoftMask() if kind == _BY_COLOUR:
+                self.canvas.set_waiting(None)
                 self._conductor.place(Cut(frame, instance, result, by_network=False))
 
     def _redraw(self, box: Box) -> None:

@@ -46,6 +46,16 @@ def draw_line(painter: QPainter, points: Sequence[QPointF], *, dots: bool) -> No
             painter.drawEllipse(point, radius, radius)
 
 
+def draw_dashed(painter: QPainter, rect: QRectF) -> None:
+    """Draw a rectangle in which something is still under way."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    dark, light = pens()
+    light.setStyle(Qt.PenStyle.DashLine)
+    for pen in (dark, light):
+        painter.setPen(pen)
+        painter.drawRect(rect)
+
+
 def ring_bounds(centre: QPointF, radius: float) -> QRectF:
     """What drawing a ring may touch."""
     reach = radius + REACH

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QRectF, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QWidget
 
@@ -16,6 +16,7 @@ from .drawing import DrawingWidget
 from .options import Display
 from .overlay import Style, compose_neighbour, compose_preview, union
 from .picture import Patch
+from .sketches import draw_dashed
 
 _LINES_A_HEIGHT = 480
 
@@ -31,6 +32,7 @@ class CanvasView(DrawingWidget):
         index: number of the frame, -1 at first; while `edited` or `box_drawn` is emitted, the one that they
             are about.
         display: what lies over the picture.
+        waiting: a box that an object is being cut out of.
 
     Signals (beside those of `DrawingWidget` and `ToolWidget`):
         edited(instance, SoftMask, label): the new map of an instance in this frame, once a stroke.
@@ -46,6 +48,7 @@ class CanvasView(DrawingWidget):
         super().__init__(parent)
         self.index = -1
         self.display = Display()
+        self.waiting: Box | None = None
         self._colours: dict[int, QColor] = {}
         self._masks: Mapping[int, SoftMask] = {}
         self._neighbour: Mapping[int, SoftMask] = {}
@@ -67,6 +70,7 @@ class CanvasView(DrawingWidget):
             self._masks, self._neighbour, self.picture.under = {}, {}, None
             self.editor.set_masks({}, ())
             self.set_candidate(None, None)
+            self.set_waiting(None)
         self.picture.set_frame(frame)
         self.set_content(self.picture.size)
         self._restyle()
@@ -116,6 +120,11 @@ class CanvasView(DrawingWidget):
         self.update_cursor()
         self.update()
 
+    def set_waiting(self, box: Box | None) -> None:
+        """Show the box that an object is being cut out of, until it is."""
+        self.waiting = box
+        self.update()
+
     def set_neighbour(self, masks: Mapping[int, SoftMask] | None) -> None:
         """Give the neighbour frame's masks, which the onion skin shows."""
         self._neighbour = masks or {}
@@ -151,6 +160,8 @@ class CanvasView(DrawingWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.candidate:
             self.candidate.draw(painter, self.viewport)
+        if self.waiting:
+            draw_dashed(painter, QRectF(*self.viewport.covered(self.waiting)))
         self.draw_sketch(painter)
         painter.end()
 
