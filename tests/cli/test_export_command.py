@@ -40,6 +40,14 @@ def test_export_both_sizes(project, tmp_path, capsys):
     assert (small.shape, full.shape) == ((480, 800), (48, 80))
     assert np.array_equal(full, read_label_map(tmp_path / "out/clip/00009.png"))
     assert (tmp_path / "set/ImageSets/2017/val.txt").read_text() == "clip\n"
+    told, of_run = (
+        json.loads((tmp_path / where).read_text())
+        for where in ("set/provenance/clip.json", "out/clip/provenance.json")
+    )
+    assert told["weights"]
+    assert {name: told[name] for name in ("instances", "decisions", "weights")} == {
+        name: of_run[name] for name in ("instances", "decisions", "weights")
+    }
     assert call("export", project, "--output", tmp_path / "set") == 2
     assert "is there already" in capsys.readouterr().err
     assert call("export", project, "--output", tmp_path / "set", "--overwrite") == 0

@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
 def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
     """Write, and tell what is where."""
     from ..formats.exports import Material, export  # noqa: PLC0415
+    from ..formats.provenance import provenance  # noqa: PLC0415
 
     name = args.name or _fit_name(video.name)
     request = ExportRequest(
@@ -93,7 +94,9 @@ def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
         args.overwrite,
     )
     names = {number: one.name for number, one in project.instances.items()}
-    count = export(request, Material(_frames(video), _labels(project, video), names))
+    weights = project.runs[-1].weights if project.runs else {}
+    record = provenance(project.annotation, names, {}, weights)
+    count = export(request, Material(_frames(video), _labels(project, video), names, record=record))
     return f"{count} frames of {name} are in {args.output}"
 
 

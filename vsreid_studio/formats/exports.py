@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import cast
+from typing import Any, cast
 
 from ..engine.types import Frame, LabelMap
 from . import catalogue
+from .atomic import writable_folder
 from .catalogue import ExportRequest
 from .coco import export_coco
 from .coco_video import export_coco_video
@@ -17,6 +18,7 @@ from .davis import Resolution, export_davis
 from .mots import export_mots
 from .overlay import SUFFIX, write_overlay
 from .painting import Paint
+from .provenance import write_provenance
 from .youtube_vos import export_youtube_vos
 
 _NAMED = {
@@ -28,6 +30,9 @@ _NAMED = {
 }
 """The writers that take names of instances and nothing special."""
 
+RECORDS = "provenance"
+"""A folder of the data set: beside the masks, where no reader of the format looks for any."""
+
 
 @dataclass(frozen=True, eq=False)
 class Material:
@@ -38,6 +43,7 @@ class Material:
         names: of instances, by number.
         paint: how an overlay video shows them.
         rate: frames per second of an overlay video, None for its default.
+        record: where each mask came from, see `provenance`; a data set gets it as provenance/SEQUENCE.json.
     """
 
     frames: Iterable[Frame]
@@ -45,6 +51,7 @@ class Material:
     names: Mapping[int, str] = field(default_factory=dict)
     paint: Paint = field(default_factory=Paint)
     rate: Fraction | None = None
+    record: Mapping[str, Any] | None = None
 
 
 def export(request: ExportRequest, material: Material) -> int:
@@ -59,6 +66,23 @@ def export(request: ExportRequest, material: Material) -> int:
         ValueError: the request names a format that does not exist.
     """
     folder, sequence = request.folder, request.sequence
+    if request.format_key == catalogue.OVERLAY.key:
+        return write_overlay(
+            folder / f"{sequence}{SUFFIX}",
+            material.frames,
+            material.label_maps,
+            material.paint,
+            rate=material.rate,
+            overwrite=request.overwrite,
+        )
+    count = _data_set(request, material)
+    if material.record is not None:
+        write_provenance(writable_folder(folder / RECORDS) / f"{sequence}.json", material.record)
+    return count
+
+
+def _data_set(request: ExportRequest, material: Material) -> int:
+    folder, sequence = request.folder, request.sequence
     frames, labels, names = material.frames, material.label_maps, material.names
     if (write := _NAMED.get(request.format_key)) is not None:
         return write(folder, sequence, frames, labels, names, overwrite=request.overwrite)
@@ -71,10 +95,5 @@ def export(request: ExportRequest, material: Material) -> int:
             cast(tuple[Resolution, ...], request.resolutions),
             image_set=request.image_set,
             overwrite=request.overwrite,
-        )
-    if request.format_key == catalogue.OVERLAY.key:
-        path = folder / f"{sequence}{SUFFIX}"
-        return write_overlay(
-            path, frames, labels, material.paint, rate=material.rate, overwrite=request.overwrite
         )
     raise ValueError(f"there is no format {request.format_key!r}")

@@ -16,6 +16,7 @@ from ..engine.vsreid import Steps
 from ..formats.catalogue import ExportRequest
 from ..formats.exports import Material, export
 from ..formats.painting import Paint, rgb_of
+from ..formats.provenance import provenance
 from .worker.jobs import Tell
 
 
@@ -33,6 +34,7 @@ class Export:
         annotation: as it was when it was asked for.
         colours: '#rrggbb' of the instances to be seen in a video.
         names: of all instances.
+        weights: checksum of each file of weights that the last run used, by its name.
     """
 
     request: ExportRequest
@@ -40,6 +42,7 @@ class Export:
     annotation: Annotation
     colours: Mapping[int, str] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def steps(self, control: Control, tell: Tell) -> Steps:
         """Write everything; what was there is as before when it is cancelled.
@@ -65,4 +68,5 @@ class Export:
     def _write(self, video: Video, frames: Iterator[Frame]) -> None:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
         labels = label_maps(self.annotation, video.height, video.width)
-        export(self.request, Material(frames, labels, self.names, paint, video.rate))
+        record = provenance(self.annotation, self.names, {}, self.weights)
+        export(self.request, Material(frames, labels, self.names, paint, video.rate, record))

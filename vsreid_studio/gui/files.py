@@ -66,7 +66,9 @@ class Files(QObject):
         session = self._session
         colours = {number: one.colour for number, one in session.instances.items() if not one.hidden}
         names = {number: one.name for number, one in session.instances.items()}
-        work = Export(request, session.video.path, session.annotation.copy(), colours, names)
+        runs = session.project.runs
+        weights = runs[-1].weights if runs else {}
+        work = Export(request, session.video.path, session.annotation.copy(), colours, names, weights)
         if not self._conductor.start(work):
             return False
         self._exporting, self._folder = request, request.folder
