@@ -20,10 +20,12 @@ from ...project import CandidateStore
 
 LOST_FROM = 21
 """The frame from which the astronaut is out of sight for good, until she is found again."""
-_BACK = 33
+_BACK = 52
 STEP = 0.04
 """Seconds that a step takes: long enough to stand still in the middle of a run."""
 _FEATHER = 3
+_LEAST = 2000
+"""Pixels of an instance that a detector would find: of slivers beside the pillar it makes nothing."""
 
 
 class Replay:
@@ -95,27 +97,27 @@ class _Reidentification:
         if frame not in self._known:
             boxes, rows = [], []
             for k in (1, 2):
-                box = Box.around(self._truth[frame] == k)
-                if box is not None:
+                seen = self._truth[frame] == k
+                box = Box.around(seen)
+                if box is not None and seen.sum() >= _LEAST:
                     boxes.append((box.x0, box.y0, box.x1, box.y1))
-                    rows.append(_looks(k, 0.9 - 0.006 * abs(frame - _BACK - 9)))
+                    rows.append(self._looks(k, 0.9 - 0.006 * abs(frame - _BACK), frame))
             self._known[frame] = Candidates(
                 np.array(boxes, np.int32).reshape(-1, 4),
                 np.ones(len(boxes), np.float32),
                 np.zeros(len(boxes), np.bool_),
-                np.array(rows, np.float32).reshape(-1, 4),
+                np.array(rows, np.float32).reshape(-1, len(self._truth) + 3),
             )
         return self._known[frame]
 
     def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
         height, width = self._truth[frame].shape
         covered = self._truth[frame][mask.hard(height, width)]
-        return _looks(int(np.bincount(covered, minlength=3)[1:].argmax()) + 1, 1.0)
+        return self._looks(int(np.bincount(covered, minlength=3)[1:].argmax()) + 1, 1.0, frame)
 
-
-def _looks(instance: int, similarity: float) -> NDArray[np.float32]:
-    """A vector of length 1 with this cosine to the instance's own."""
-    row = np.zeros(4, np.float32)
-    row[instance] = similarity
-    row[0] = np.sqrt(max(0.0, 1 - similarity**2))
-    return row
+    def _looks(self, instance: int, similarity: float, frame: int) -> NDArray[np.float32]:
+        """A vector of length 1 with this cosine to the instance's own; in no two frames it differs alike."""
+        row = np.zeros(len(self._truth) + 3, np.float32)
+        row[instance] = similarity
+        row[3 + frame] = np.sqrt(max(0.0, 1 - similarity**2))
+        return row
