@@ -153,11 +153,15 @@ def test_there_must_be_something_to_do(truth: list[NDArray[np.uint8]]) -> None:
 
 
 def test_page_counts_what_is_not_reached_as_the_limit() -> None:
-    good = Session((Round(0, 0, 0.8, 0.8), Round(1, 7, 0.96, 0.96)), 3, 1, 1, 1)
-    poor = Session((Round(0, 0, 0.8, 0.8), Round(1, 9, 0.94, 0.90)), 0, 0, 0, 0)
+    good = Session((_round(0, 0, 0.8, 0.8), _round(1, 7, 0.96, 0.96)), 3, 1, 1, 1)
+    poor = Session((_round(0, 0, 0.8, 0.8), _round(1, 9, 0.94, 0.90)), 0, 0, 0, 0)
     assert from_plain(as_plain(good)) == good
     assert (needed(good, 0.95, 20), needed(poor, 0.9, 20), needed(poor, 0.95, 20)) == (1, 1, 20)
     page = render({"all parts": {"a": good, "b": poor}}, "val", 20)
     cells = "| all parts | .800 | 1.0 | 2 of 2 | 8 | 10.5 | 1 of 2 | 8 | 3 | 1 | 1 of 1 |"
     assert cells in page
     assert "| b | .800 | 1 | 9 | – | – | .920 | 0 | 0 | – |" in page
+
+
+def _round(corrections: int, propagated: int, j: float, f: float) -> Round:
+    return Round(j, f, corrections=corrections, propagated=propagated)

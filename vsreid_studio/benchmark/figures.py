@@ -14,6 +14,7 @@ from PIL import Image
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from ..evaluation import InstanceScore
+from ..evaluation.comparison import Figures
 from ..formats.atomic import writable_folder, write_bytes
 from ..formats.davis import DavisRoot
 from ..formats.masks import read_label_map
@@ -27,24 +28,16 @@ _TRUTH = 2
 """Thickness in the frame's pixels of the white line around the truth."""
 
 
-@dataclass(frozen=True)
-class Example:
-    """One frame of a result.
+@dataclass(frozen=True, kw_only=True)
+class Example(Figures):
+    """One frame of a result; the figures are means over the instances.
 
     Attributes:
         sequence, frame: where, the frame by its name, e.g. '00012'.
-        j, f: means over the instances.
     """
 
     sequence: str
     frame: str
-    j: float
-    f: float
-
-    @property
-    def both(self) -> float:
-        """J&F."""
-        return (self.j + self.f) / 2
 
 
 def extremes(
@@ -80,7 +73,7 @@ def _examples(name: str, instances: Mapping[int, InstanceScore]) -> list[Example
     f = np.mean([one.f_series for one in instances.values()], axis=0)
     frames = next(iter(instances.values())).frames
     return [
-        Example(name, frame.rpartition("/")[2], float(own_j), float(own_f))
+        Example(float(own_j), float(own_f), sequence=name, frame=frame.rpartition("/")[2])
         for frame, own_j, own_f in zip(frames, j, f, strict=True)
     ]
 

@@ -163,7 +163,7 @@ class _Person:
             self.scores[frame] = frame_scores(self.truth[frame], masks, self.instances)
         self.stale.clear()
         j, f = self.scores[1:-1].mean(axis=(0, 1))
-        return Round(corrections, self.propagated, float(j), float(f))
+        return Round(float(j), float(f), corrections=corrections, propagated=self.propagated)
 
     def after_gaps(self) -> list[float]:
         """The mean J after each gap, over the frames that count and in which the instance is to be seen."""

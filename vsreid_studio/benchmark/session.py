@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..evaluation.comparison import Figures
+
 GOALS = (0.90, 0.95)
 """J&F at which a result may be good enough, ascending."""
 
 
-@dataclass(frozen=True)
-class Round:
-    """How things stand after so many corrections.
+@dataclass(frozen=True, kw_only=True)
+class Round(Figures):
+    """How things stand after so many corrections, on the mean over instances.
 
     Attributes:
         corrections: masks drawn after those of the first frame.
         propagated: cells computed by propagation since the first correction.
-        j, f: means over frames and instances by the official rules, in [0, 1].
     """
 
     corrections: int
     propagated: int
-    j: float
-    f: float
-
-    @property
-    def both(self) -> float:
-        """J&F."""
-        return (self.j + self.f) / 2
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Options of every command that runs the engine."""
+"""Options that several commands share: of those that run the engine, and of those that write a page."""
 
 from __future__ import annotations
 
@@ -26,6 +26,20 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     method.add_argument("--flo", type=Path, metavar="FOLDER", help="ready flow: NNNNN.flo, NNNNN.rflo")
     method.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where networks run (auto)")
     method.add_argument("--config", type=Path, metavar="FILE.toml", help="settings; options above win")
+
+
+def add_page_options(parser: argparse.ArgumentParser, *, config: str = "other settings") -> None:
+    """Add those of a command that measures and writes a page.
+
+    Args:
+        config: what the settings of --config are for.
+    """
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.md", help="the page")
+    parser.add_argument(
+        "--work", type=Path, required=True, metavar="DIR", help="keeps what later calls need not compute"
+    )
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help=config)
 
 
 def config_of(args: argparse.Namespace) -> Config:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Config, load
 from ..errors import UserError
+from .options import add_page_options
 
 if TYPE_CHECKING:
     from ..benchmark.session import Round
@@ -31,10 +32,6 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder, or clips")
     parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.md", help="the page")
-    parser.add_argument(
-        "--work", type=Path, required=True, metavar="DIR", help="keeps candidate boxes, as of tables"
-    )
     parser.add_argument("--no-memory", action="store_true", help="the network reads no memory of checkpoints")
     parser.add_argument("--no-reid", action="store_true", help="nothing is found again")
     parser.add_argument(
@@ -50,8 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="also without memory, and without re-identification",
     )
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="most corrections (20)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="other settings")
+    add_page_options(parser)
     parser.set_defaults(handler=run)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import Config, load
+from .options import add_page_options
 
 if TYPE_CHECKING:
     from .table_runs import DataSet, Variant
@@ -33,8 +34,6 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder")
     parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.md", help="the page")
-    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="keeps masks and scores")
     parser.add_argument("--published", type=Path, metavar="FILE.json", help="figures of other methods")
     parser.add_argument("--hidden", type=Path, metavar="DIR", help="clips of make-clips hidden (else made)")
     parser.add_argument("--pairs", type=Path, metavar="DIR", help="clips of make-clips pairs (else made)")
@@ -64,8 +63,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="take the time a frame where it is missing, of every row again, or not at all (missing)",
     )
     parser.add_argument("--as-is", action="store_true", help="run nothing, write the page of what is there")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="settings that no row touches")
+    add_page_options(parser, config="settings that no row touches")
     parser.set_defaults(handler=run)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Config, load
 from ..errors import UserError
+from .options import add_page_options
 
 if TYPE_CHECKING:
     from ..benchmark.gaps import GapSummary
@@ -32,8 +33,6 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--clips", type=Path, required=True, nargs="+", metavar="DIR", help="folders of make-clips hidden"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.md", help="the page")
-    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="keeps masks and scores")
     for name, what, values in (
         ("reid", "least similarity", (0.55, 0.6, 0.65, 0.7, 0.75)),
         ("occ", "greatest overlap with the present mask", (0.1, 0.3, 0.5)),
@@ -42,8 +41,7 @@ def add_parser(subparsers: Subparsers) -> None:
         parser.add_argument(
             f"--rho-{name}", type=float, nargs="+", default=values, metavar="R", help=f"{what} ({shown})"
         )
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="all other settings")
+    add_page_options(parser, config="all other settings")
     parser.set_defaults(handler=run)
 
 
