@@ -6,7 +6,8 @@ decoder of the RGB stream. The features stay, so that the memory keeps its meani
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -17,7 +18,9 @@ from torch import nn
 from ..config import AdaptConfig
 from ..engine.annotation import Annotation
 from ..engine.merge import merge
-from ..engine.nets.propagation import SIZES, MaskPropagationNet
+from ..engine.nets.compiled_trunk import CompiledTrunk
+from ..engine.nets.lite0 import STRIDES
+from ..engine.nets.propagation import SIZES, LiteTrunk, MaskPropagationNet
 from ..engine.patches import patch_box
 from ..engine.types import CellKey, Progress
 from ..engine.video import Video
@@ -74,16 +77,32 @@ def adapt(
     schedule = Schedule(total, config.rate, warmup=5)
     optimizer = torch.optim.AdamW(parameters.values(), lr=config.rate, weight_decay=schedule.decay)
     loss_of = RunLoss(seed, 0)
-    for step in range(total):
-        yield Progress("adapting", step, total)
-        random = np.random.default_rng([seed, step])
-        batch = collate_runs([maker.still_run(random) for _ in range(config.runs)])
-        for group in optimizer.param_groups:
-            group["lr"] = config.rate * schedule.factor(step)
-        _step(network, list(parameters.values()), optimizer, loss_of, batch)
+    with _fast_trunk(network):
+        for step in range(total):
+            yield Progress("adapting", step, total)
+            random = np.random.default_rng([seed, step])
+            batch = collate_runs([maker.still_run(random) for _ in range(config.runs)])
+            for group in optimizer.param_groups:
+                group["lr"] = config.rate * schedule.factor(step)
+            _step(network, list(parameters.values()), optimizer, loss_of, batch)
     if total:
         yield Progress("adapting", total, total)
     return save({name: parameter.detach().half().contiguous() for name, parameter in parameters.items()})
+
+
+@contextmanager
+def _fast_trunk(network: MaskPropagationNet) -> Iterator[None]:
+    """Let the RGB stream's trunk run compiled, where it can: it stays as it is."""
+    trunk = network.rgb.trunk
+    if not isinstance(trunk, LiteTrunk) or network.rgb.log_sharpness.device.type != "cpu":
+        yield
+        return
+    own = trunk.net
+    trunk.net = CompiledTrunk(own, STRIDES, batch=1)
+    try:
+        yield
+    finally:
+        trunk.net = own
 
 
 def _step(

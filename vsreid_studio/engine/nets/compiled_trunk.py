@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ class CompiledTrunk(nn.Module):
     Of a size of its own for each batch it would have to be compiled anew, so batches are cut and filled up.
     """
 
-    def __init__(self, net: nn.Module, strides: Sequence[int], batch: int) -> None:
+    def __init__(self, net: nn.Module, strides: Iterable[int], batch: int) -> None:
         """Take a network whose weights do not change any more.
 
         Args:

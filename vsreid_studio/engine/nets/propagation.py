@@ -125,7 +125,7 @@ class LiteTrunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = Lite0()
+        self.net: nn.Module = Lite0()
 
     def forward(self, patch: Tensor) -> Features:
         """(N, 3, H, W) of about zero mean and unit range, H and W multiples of 32."""

@@ -101,7 +101,8 @@ def parameter_groups(
 def _freeze_first_layers(trunk: nn.Module) -> None:
     """Edges and colours are the same everywhere, and their gradients at full size cost most."""
     if isinstance(trunk, nets.LiteTrunk):
-        net: Lite0 = trunk.net
+        net = trunk.net
+        assert isinstance(net, Lite0)
         net.stem.requires_grad_(False)
         for block in net.blocks[:5]:
             block.requires_grad_(False)
