@@ -35,8 +35,6 @@ class PropagationConfig:
             `engine.strays` (0 keeps all).
         lost_area: an instance whose area falls below this share of its first one counts as lost and is
             not propagated on (authors' program: 0.1; 0 switches it off).
-        lost_confidence: so does one whose map has a predicted IoU below this: an empty map is less wrong,
-            and lets it be found again (0 switches it off).
     """
 
     size: Literal["lite", "paper"] = "lite"
@@ -52,7 +50,6 @@ class PropagationConfig:
     recovery_rounds: int = 2
     stray_gap: float = 0.25
     lost_area: float = 0.1
-    lost_confidence: float = 0.5
 
 
 @dataclass(frozen=True)

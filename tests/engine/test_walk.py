@@ -128,14 +128,6 @@ def test_an_instance_that_shrinks_too_much_is_lost_where_the_rule_is_on() -> Non
         assert annotation.mask(1, 1).box.area == 4, "a checkpoint stays what it is"
 
 
-def test_a_map_that_is_hardly_believed_is_lost_where_the_rule_is_on() -> None:
-    for least, left in ((0.0, 4), (0.9, 4), (0.95, 0)):
-        annotation = grid(3, (0, 1, drawn(0, 1)))
-        run(propagate_only(annotation, FakePropagation(), Config(PropagationConfig(lost_confidence=least))))
-        assert [annotation.mask(frame, 1).box.area for frame in range(3)] == [4, left, left]
-        assert annotation.get(2, 1).confidence == 0.9, "what made it doubtful is told"
-
-
 def test_chosen_instances_and_frames_get_the_chain_that_leads_there() -> None:
     annotation = grid(10, (2, 1, drawn(2, 1)), (9, 1, drawn(9, 1)), (0, 2, drawn(0, 2)))
     propagate(annotation, instances=[1], frames=range(4, 5))

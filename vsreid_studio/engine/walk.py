@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 from ..config import PropagationConfig
 from .annotation import Annotation, closer
 from .modules import MaskPropagation
-from .types import Cell, CellKey, Change, Prediction, Progress, SoftMask
+from .types import Cell, CellKey, Change, Progress, SoftMask
 
 Work: TypeAlias = Generator[Progress | Change, None, None]
 """Steps that ask nothing."""
@@ -195,13 +195,14 @@ class Walker:
             mask, confidence = SoftMask.empty(), cell.confidence
             if k in moving:
                 confidence = found[k].confidence
-                mask = mask if self._lost(k, found[k]) else found[k].mask
+                mask = mask if self._lost(k, found[k].mask) else found[k].mask
             cells[CellKey(target, k)] = Cell(mask, origins[k], confidence=confidence)
         return self.annotation.set_cells("propagate", cells)
 
-    def _lost(self, instance: int, found: Prediction) -> bool:
-        """Whether too little is left of an instance, or it is hardly believed to be the instance."""
-        if found.confidence < self.config.lost_confidence:
-            return True
+    def _lost(self, instance: int, mask: SoftMask) -> bool:
+        """Whether so little is left of an instance that the authors' program counts it as lost."""
+        share = self.config.lost_area
+        if not share:
+            return False
         first = self.annotation.checkpoints(instance)[0]
-        return found.mask.area < self.config.lost_area * self.annotation.mask(first, instance).area
+        return mask.area < share * self.annotation.mask(first, instance).area
