@@ -6,6 +6,7 @@ import torch
 from vsreid_studio.engine.inference import CompiledInference, Patches, TorchInference
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets.lite0 import fold_norms
+from vsreid_studio.engine.tensors import compute_type
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,12 @@ def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: boo
         flow = torch.rand(count, 3, side // 2, side // 2) if with_flow else None
         logits, quality = network(patch, flow, maps, memories)
     given = Patches(patch, flow, maps, memories)
+    # The compiled network computes in bfloat16 where the processor does.
+    loose = 0.05 if compute_type(torch.device("cpu")) is torch.bfloat16 else 1e-3
     for inference in (compiled, TorchInference(network)):
         found = inference.run(given)
-        assert torch.allclose(found.logits, logits, atol=1e-3 * float(logits.abs().max()))
-        assert torch.allclose(found.quality, quality, atol=1e-3)
+        assert torch.allclose(found.logits, logits, atol=loose * float(logits.abs().max()))
+        assert torch.allclose(found.quality, quality, atol=loose)
         assert found.coarse.shape == (count, nets.LITE.coarse, side // 16, side // 16)
 
 
