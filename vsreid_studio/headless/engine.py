@@ -25,8 +25,8 @@ from ..errors import UserError
 from ..training.adaptation import adapt
 
 _BLOCK = 2**20
-ADAPT_STEPS = 40
-"""For each instance: some 35 seconds on two hardware threads of one core."""
+ADAPT_STEPS = 30
+"""For each instance: some 30 seconds on two cores."""
 
 
 class Engine:
