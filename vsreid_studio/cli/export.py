@@ -94,8 +94,7 @@ def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
         args.overwrite,
     )
     names = {number: one.name for number, one in project.instances.items()}
-    weights = project.runs[-1].weights if project.runs else {}
-    record = provenance(project.annotation, names, {}, weights)
+    record = provenance(project.annotation, names, {}, project.last_weights)
     count = export(request, Material(_frames(video), _labels(project, video), names, record=record))
     return f"{count} frames of {name} are in {args.output}"
 

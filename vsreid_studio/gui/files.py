@@ -66,8 +66,7 @@ class Files(QObject):
         session = self._session
         colours = {number: one.colour for number, one in session.instances.items() if not one.hidden}
         names = {number: one.name for number, one in session.instances.items()}
-        runs = session.project.runs
-        weights = runs[-1].weights if runs else {}
+        weights = session.project.last_weights
         work = Export(request, session.video.path, session.annotation.copy(), colours, names, weights)
         if not self._conductor.start(work):
             return False

@@ -298,3 +298,9 @@ class Project:
     def runs(self) -> tuple[Run, ...]:
         """All runs so far, in order."""
         return runs(self._database)
+
+    @property
+    def last_weights(self) -> Mapping[str, str]:
+        """The checksum of each file of weights that the last run used, by name; none before the first run."""
+        known = self.runs
+        return known[-1].weights if known else {}
