@@ -11,7 +11,7 @@ from PIL import Image
 from vsreid_studio.app import main, parse
 from vsreid_studio.cli.options import config_of
 from vsreid_studio.cli.progress import Bar
-from vsreid_studio.engine.types import Progress
+from vsreid_studio.engine.events import Progress
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 
 

@@ -15,20 +15,8 @@ from numpy.typing import NDArray
 
 from vsreid_studio.config import Config, PropagationConfig, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.types import (
-    Answer,
-    Box,
-    Candidates,
-    Cell,
-    CellKey,
-    Change,
-    Decision,
-    Event,
-    Maker,
-    Prediction,
-    Proposal,
-    SoftMask,
-)
+from vsreid_studio.engine.events import Answer, Change, Decision, Event, Proposal
+from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, Prediction, SoftMask
 from vsreid_studio.engine.vsreid import Steps
 
 SIZE = 8

@@ -6,9 +6,10 @@ from fakes import CONFIG, FakeReid, absent, direction, drawn, first_masks, found
 
 from vsreid_studio.config import ReidConfig
 from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.events import Decision, Verdict
 from vsreid_studio.engine.gallery import UNKNOWN, Gallery
 from vsreid_studio.engine.retrieval import Matcher, Reason, queue
-from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Decision, Maker, Verdict
+from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker
 
 
 def matcher(

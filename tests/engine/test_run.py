@@ -7,8 +7,9 @@ import pytest
 from fakes import CONFIG, FakePropagation, assert_whole, changes, first_masks, found, origins, patch, story
 
 from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.events import Accept, Answer, Event, Progress, Proposal, Reject, Skip, Stop
 from vsreid_studio.engine.run import Control, State, accept_all, drive
-from vsreid_studio.engine.types import Accept, Answer, Box, Event, Progress, Proposal, Reject, Skip, Stop
+from vsreid_studio.engine.types import Box
 from vsreid_studio.engine.vsreid import Steps, vsreid
 
 PATIENCE = 10.0

@@ -26,25 +26,22 @@ from fakes import (
 
 from vsreid_studio.config import ReidConfig
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.run import accept_all
-from vsreid_studio.engine.types import (
+from vsreid_studio.engine.events import (
     Accept,
     Answer,
-    Box,
-    CellKey,
     Correct,
     Event,
-    Maker,
     Progress,
     Proposal,
     Reassign,
     Redraw,
     Reject,
     Skip,
-    SoftMask,
     Stop,
     Verdict,
 )
+from vsreid_studio.engine.run import accept_all
+from vsreid_studio.engine.types import Box, CellKey, Maker, SoftMask
 from vsreid_studio.engine.vsreid import Steps, propagate_only, vsreid
 from vsreid_studio.engine.walk import edit
 

@@ -20,7 +20,8 @@ from fakes import (
 
 from vsreid_studio.config import Config, PropagationConfig
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.types import Cell, CellKey, Event, Maker, Progress, SoftMask
+from vsreid_studio.engine.events import Event, Progress
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.vsreid import propagate_only
 from vsreid_studio.engine.walk import edit, stale_after, territory
 

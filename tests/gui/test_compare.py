@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, picture, true_mask
 
-from vsreid_studio.engine.types import Box, CellKey, Change, Decision, Maker, SoftMask, Verdict
+from vsreid_studio.engine.events import Change, Decision, Verdict
+from vsreid_studio.engine.types import Box, CellKey, Maker, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.application import application

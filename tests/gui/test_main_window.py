@@ -19,8 +19,9 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 
+from vsreid_studio.engine.events import Verdict
 from vsreid_studio.engine.run import State
-from vsreid_studio.engine.types import Box, Maker, SoftMask, Verdict
+from vsreid_studio.engine.types import Box, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act

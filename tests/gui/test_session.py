@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from small_clip import LENGTH, true_mask
 
-from vsreid_studio.engine.types import Cell, CellKey, Change, Maker, SoftMask
+from vsreid_studio.engine.events import Change
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.session import Session
 

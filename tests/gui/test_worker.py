@@ -6,8 +6,9 @@ import time
 import pytest
 from small_clip import HIDDEN, LENGTH, true_mask
 
+from vsreid_studio.engine.events import Accept, Change, Progress, Verdict
 from vsreid_studio.engine.run import State
-from vsreid_studio.engine.types import Accept, Box, Cell, CellKey, Change, Maker, Progress, SoftMask, Verdict
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.conductor import Conductor
 from vsreid_studio.gui.session import Session
 from vsreid_studio.gui.worker import Outcome, Runner

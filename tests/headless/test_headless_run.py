@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vsreid_studio.config import Config, ReidConfig
-from vsreid_studio.engine.types import Event
+from vsreid_studio.engine.events import Event
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.headless import result

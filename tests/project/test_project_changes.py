@@ -6,17 +6,8 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.types import (
-    Box,
-    Candidates,
-    Cell,
-    CellKey,
-    Change,
-    Decision,
-    Maker,
-    SoftMask,
-    Verdict,
-)
+from vsreid_studio.engine.events import Change, Decision, Verdict
+from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project, StaleChange, document
 from vsreid_studio.project.stored_mask import StoredMask

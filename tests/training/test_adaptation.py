@@ -12,7 +12,8 @@ from safetensors.torch import load, save
 from vsreid_studio.config import AdaptConfig
 from vsreid_studio.engine import models
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, Progress, SoftMask
+from vsreid_studio.engine.events import Progress
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.training.adaptation import adapt, adapted_parameters, pinned_stills

@@ -18,19 +18,9 @@ import numpy as np
 
 from ..config import Config
 from ..engine.annotation import Annotation
+from ..engine.events import Accept, Answer, Change, Proposal, Reject
 from ..engine.modules import MaskPropagation, Reidentification
-from ..engine.types import (
-    Accept,
-    Answer,
-    Cell,
-    CellKey,
-    Change,
-    LabelMap,
-    Maker,
-    Proposal,
-    Reject,
-    SoftMask,
-)
+from ..engine.types import Cell, CellKey, LabelMap, Maker, SoftMask
 from ..engine.vsreid import vsreid
 from ..engine.walk import edit
 from ..errors import UserError

@@ -11,7 +11,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.types import Box, Maker, Verdict
+from ..engine.events import Verdict
+from ..engine.types import Box, Maker
 from ..errors import UserError
 from ..evaluation import jaccard
 from ..formats.davis import frame_name

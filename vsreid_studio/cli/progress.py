@@ -8,7 +8,7 @@ from typing import Self, TextIO
 
 from tqdm import tqdm
 
-from ..engine.types import Event, Progress, Proposal
+from ..engine.events import Event, Progress, Proposal
 
 _EVERY = 10.0
 """Seconds between two lines of a log."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from .types import Cell, CellKey, Change, Decision, SoftMask
+from .events import Change, Decision
+from .types import Cell, CellKey, SoftMask
 
 
 class Annotation:

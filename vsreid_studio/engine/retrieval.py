@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..config import ReidConfig
 from . import overlap
 from .annotation import Annotation
+from .events import Verdict
 from .gallery import UNKNOWN, Gallery
 from .track import Track
-from .types import NOWHERE, Box, Candidates, Cell, CellKey, Verdict
+from .types import NOWHERE, Box, Candidates, Cell, CellKey
 
 
 class Reason(StrEnum):

@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from enum import StrEnum
 from threading import Condition
 
-from .types import Accept, Answer, Event, Maker, Proposal
+from .events import Accept, Answer, Event, Proposal
+from .types import Maker
 from .vsreid import Steps
 
 

@@ -6,29 +6,24 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 
 from .annotation import overwritten
-from .gallery import Gallery
-from .retrieval import Retrieval
-from .types import (
-    NOWHERE,
+from .events import (
     Accept,
     Answer,
-    Box,
-    Cell,
-    CellKey,
     Correct,
     Decision,
     Event,
-    Maker,
     Progress,
     Proposal,
     Reassign,
     Redraw,
     Reject,
     Skip,
-    SoftMask,
     Stop,
     Verdict,
 )
+from .gallery import Gallery
+from .retrieval import Retrieval
+from .types import NOWHERE, Box, Cell, CellKey, Maker, SoftMask
 from .walk import Walker, Work, edit
 
 FAILED = -1.0

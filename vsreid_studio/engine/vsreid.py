@@ -7,11 +7,12 @@ from typing import TypeAlias
 
 from ..config import Config, ReidConfig
 from .annotation import Annotation
+from .events import Answer, Event, Progress, Proposal
 from .gallery import Gallery
 from .modules import MaskPropagation, Reidentification
 from .retrieval import Matcher
 from .settle import Settler
-from .types import Answer, Candidates, CellKey, Event, Progress, Proposal
+from .types import Candidates, CellKey
 from .walk import Walker
 
 Steps: TypeAlias = Generator[Event, Answer | None, None]

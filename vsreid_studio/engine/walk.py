@@ -14,8 +14,9 @@ from typing import NamedTuple, TypeAlias
 
 from ..config import PropagationConfig
 from .annotation import Annotation, closer
+from .events import Change, Progress
 from .modules import MaskPropagation
-from .types import Cell, CellKey, Change, Progress, SoftMask
+from .types import Cell, CellKey, SoftMask
 
 Work: TypeAlias = Generator[Progress | Change, None, None]
 """Steps that ask nothing."""

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.annotation import Annotation
-from ..engine.types import Cell, CellKey, Decision
+from ..engine.events import Decision
+from ..engine.types import Cell, CellKey
 from .atomic import write_text
 
 FORMAT = "vsreid-studio provenance"

@@ -6,20 +6,9 @@ from collections.abc import Collection
 
 from PySide6.QtCore import QObject, Signal
 
+from ..engine.events import Accept, Answer, Change, Correct, Proposal, Reassign, Redraw, Reject, Skip
 from ..engine.run import State
-from ..engine.types import (
-    Accept,
-    Answer,
-    Box,
-    Change,
-    Correct,
-    Proposal,
-    Reassign,
-    Redraw,
-    Reject,
-    Skip,
-    SoftMask,
-)
+from ..engine.types import Box, SoftMask
 from ..project import Adaptation
 from . import edits
 from .session import Session

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..engine.annotation import Annotation
-from ..engine.types import MAX_INSTANCE, Cell, CellKey, Change, LabelMap, Maker, SoftMask
+from ..engine.events import Change
+from ..engine.types import MAX_INSTANCE, Cell, CellKey, LabelMap, Maker, SoftMask
 from ..engine.walk import edit
 from ..errors import UserError
 from ..formats.cells import first_cells

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.annotation import Annotation
+from ..engine.events import Progress
 from ..engine.merge import label_maps
 from ..engine.run import Control
-from ..engine.types import Frame, Progress
+from ..engine.types import Frame
 from ..engine.video import Video, open_video
 from ..engine.vsreid import Steps
 from ..formats.catalogue import ExportRequest

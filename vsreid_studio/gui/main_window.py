@@ -9,7 +9,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from ..config import Config
-from ..engine.types import Progress
+from ..engine.events import Progress
 from ..errors import UserError
 from .actions import Act, Actions
 from .commands import Commands

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
+from ..engine.events import Progress
 from ..engine.run import State
-from ..engine.types import Progress
 from .conductor import Conductor
 
 _DOING = {

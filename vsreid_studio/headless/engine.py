@@ -13,13 +13,13 @@ from typing import Any
 from ..config import Config
 from ..engine import models
 from ..engine.annotation import Annotation
+from ..engine.events import Progress
 from ..engine.flow import FlowSource, default_estimator
 from ..engine.inference import Inference
 from ..engine.nets.detector import Detector
 from ..engine.nets.embedding import Embedder
 from ..engine.propagation import NetworkPropagation
 from ..engine.reid import CandidateStore, ReidModule
-from ..engine.types import Progress
 from ..engine.video import Video
 from ..errors import UserError
 from ..training.adaptation import adapt

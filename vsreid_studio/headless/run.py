@@ -10,9 +10,10 @@ from time import monotonic
 from typing import Any
 
 from .. import __version__
+from ..engine.events import Change, Event, Progress
 from ..engine.merge import label_maps
 from ..engine.run import accept_all
-from ..engine.types import Change, Event, Maker, Progress
+from ..engine.types import Maker
 from ..engine.video import Video
 from ..engine.vsreid import vsreid
 from ..formats.atomic import writable_folder

@@ -10,17 +10,8 @@ from zlib import crc32
 
 import numpy as np
 
-from ..engine.types import (
-    MAX_INSTANCE,
-    Box,
-    Candidates,
-    Cell,
-    CellKey,
-    Decision,
-    Maker,
-    SoftMask,
-    Verdict,
-)
+from ..engine.events import Decision, Verdict
+from ..engine.types import MAX_INSTANCE, Box, Candidates, Cell, CellKey, Maker, SoftMask
 from .records import Adaptation, Instance, VideoRef
 from .schema import Row
 from .stored_mask import StoredMask, compress

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..engine.types import Cell, CellKey, Change, Decision
+from ..engine.events import Change, Decision
+from ..engine.types import Cell, CellKey
 from . import codec
 from .records import Adaptation, Instance, VideoRef
 from .schema import ADAPTATION, CELLS, DECISIONS, INSTANCES, Rows, Table

@@ -10,7 +10,8 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from ..engine.annotation import Annotation
-from ..engine.types import CellKey, Change
+from ..engine.events import Change
+from ..engine.types import CellKey
 from ..errors import UserError
 from . import video
 from .candidates import CandidateStore

@@ -17,12 +17,13 @@ from torch import nn
 
 from ..config import AdaptConfig
 from ..engine.annotation import Annotation
+from ..engine.events import Progress
 from ..engine.merge import merge
 from ..engine.nets.compiled_trunk import CompiledTrunk
 from ..engine.nets.lite0 import STRIDES
 from ..engine.nets.propagation import SIZES, LiteTrunk, MaskPropagationNet
 from ..engine.patches import patch_box
-from ..engine.types import CellKey, Progress
+from ..engine.types import CellKey
 from ..engine.video import Video
 from .clips import Still
 from .loop import Schedule

@@ -7,8 +7,9 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 
+from ...engine.events import Change, Proposal
 from ...engine.grabcut import cut
-from ...engine.types import Box, Change, Frame, Proposal, SoftMask
+from ...engine.types import Box, Frame, SoftMask
 from ..canvas import CanvasView
 from ..conductor import Conductor
 from ..frames import FrameLoader

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...engine.types import Proposal, SoftMask
+from ...engine.events import Proposal
+from ...engine.types import SoftMask
 
 
 class Correction:

@@ -7,8 +7,9 @@ from PySide6.QtGui import QImage
 
 from ...config import ReidConfig
 from ...engine.annotation import overwritten
+from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Skip
 from ...engine.run import State
-from ...engine.types import Accept, Answer, CellKey, Frame, Proposal, Reassign, Reject, Skip
+from ...engine.types import CellKey, Frame
 from ..conductor import Conductor
 from ..frames import FrameLoader
 from ..pictures import to_image

@@ -6,7 +6,8 @@ import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 
-from ...engine.types import Box, CellKey, Change, Frame, Progress, Proposal, Verdict
+from ...engine.events import Change, Progress, Proposal, Verdict
+from ...engine.types import Box, CellKey, Frame
 from ..conductor import Conductor
 from ..frames import FrameLoader
 from ..pictures import to_image

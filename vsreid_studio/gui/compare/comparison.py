@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
-from ...engine.types import Change, Verdict
+from ...engine.events import Change, Verdict
 from ...errors import UserError
 from ...evaluation.comparison import Figures, Tally, Truth
 from .. import dialogs

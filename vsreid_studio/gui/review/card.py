@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from ...config import ReidConfig
-from ...engine.types import Proposal
+from ...engine.events import Proposal
 from ...project import Instance
 from ..look import swatch
 from .actions import Mode

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ...config import ReidConfig
+from ...engine.events import Proposal
 from ...engine.retrieval import Reason
-from ...engine.types import Proposal
 
 NOTHING = (
     "Nothing waits.\n\n"

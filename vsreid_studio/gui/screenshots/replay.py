@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ... import paths
 from ...config import Config
 from ...engine.annotation import Annotation
-from ...engine.types import Box, Candidates, Prediction, Progress, SoftMask
+from ...engine.events import Progress
+from ...engine.types import Box, Candidates, Prediction, SoftMask
 from ...engine.video import Video
 from ...formats.davis import mask_files
 from ...formats.masks import read_label_map

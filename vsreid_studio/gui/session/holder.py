@@ -11,7 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.annotation import Annotation
-from ...engine.types import Change
+from ...engine.events import Change
 from ...engine.video import Video
 from ...errors import UserError
 from ...project import Adaptation, Instance, Project

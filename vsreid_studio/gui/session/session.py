@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...engine.types import Change, SoftMask
+from ...engine.events import Change
+from ...engine.types import SoftMask
 from ...formats.masks import read_first_masks
 from ...project import Instance
 from .. import edits

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.annotation import Annotation
-from ...engine.types import CellKey, Change
+from ...engine.events import Change
+from ...engine.types import CellKey
 from .look import Look
 from .spans import CHECKPOINT, Track
 from .types import BoxState, Row, TimelineBox

@@ -11,7 +11,8 @@ from PySide6.QtGui import QContextMenuEvent, QImage, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QScrollBar, QWidget
 
 from ...engine.annotation import Annotation
-from ...engine.types import CellKey, Change
+from ...engine.events import Change
+from ...engine.types import CellKey
 from .axis import TimeAxis
 from .hover import HoverCard, describe
 from .keys import command

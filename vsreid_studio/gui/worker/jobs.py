@@ -10,10 +10,11 @@ from typing import Protocol, TypeAlias
 
 from ...config import Config
 from ...engine.annotation import Annotation
+from ...engine.events import Event, Progress
 from ...engine.modules import MaskPropagation, Reidentification
 from ...engine.retrieval import Retrieval
 from ...engine.run import Control
-from ...engine.types import Box, Event, Prediction, Progress, SoftMask
+from ...engine.types import Box, Prediction, SoftMask
 from ...engine.video import Video
 from ...engine.vsreid import Steps
 from ...project import Adaptation, CandidateStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ...engine.types import Change, Progress
+from ...engine.events import Change, Progress
 from .mail import Letter
 
 

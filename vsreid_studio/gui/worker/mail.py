@@ -12,8 +12,9 @@ from typing import TypeAlias
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.annotation import Annotation
+from ...engine.events import Change
 from ...engine.run import Control
-from ...engine.types import Cell, CellKey, Change
+from ...engine.types import Cell, CellKey
 from ...engine.walk import edit
 from .jobs import Job, Outcome, Source, Told
 

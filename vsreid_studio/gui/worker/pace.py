@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ...engine.types import Progress
+from ...engine.events import Progress
 
 WINDOW = 3.0
 """Seconds that are averaged over: frames differ, and the person watches the figure."""

@@ -8,8 +8,8 @@ from time import monotonic
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
+from ...engine.events import Answer, Change, Progress, Proposal
 from ...engine.run import State
-from ...engine.types import Answer, Change, Progress, Proposal
 from ...project import Adaptation
 from .bench import shipped_engine
 from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Queue, Source

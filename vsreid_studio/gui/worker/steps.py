@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from ...config import ReidConfig
 from ...engine.annotation import Annotation
+from ...engine.events import Answer, Event, Progress, Proposal, Skip
 from ...engine.gallery import Gallery
 from ...engine.grabcut import cut
 from ...engine.modules import Reidentification
 from ...engine.retrieval import Matcher
-from ...engine.types import Answer, CellKey, Event, Progress, Proposal, Skip
+from ...engine.types import CellKey
 from ...engine.vsreid import Steps, vsreid
 from ...errors import UserError
 from ...project import Adaptation

@@ -1,0 +1,171 @@
+"""What the engine tells while it runs, what it asks, and what it is answered: frozen, as `types` are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeAlias
+
+from .types import Box, Cell, CellKey, Maker, SoftMask
+
+
+class Verdict(StrEnum):
+    """What became of a proposal."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    REASSIGNED = "reassigned"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A settled proposal, remembered so that it is never made again.
+
+    Attributes:
+        verdict: what was decided.
+        box: the box that was proposed, or the one redrawn by a person.
+        similarity: of the box to the gallery, in [-1, 1].
+        by: who decided.
+        given_to: the instance it was reassigned to, else None.
+    """
+
+    verdict: Verdict
+    box: Box
+    similarity: float
+    by: Maker
+    given_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What one step did to the annotation; its inverse is undo.
+
+    Attributes:
+        label: names the step in the undo menu.
+        before, after: the cells touched, by key; None where there was or is none. Same keys in both.
+        decisions_before, decisions_after: likewise for the decisions.
+    """
+
+    label: str
+    before: Mapping[CellKey, Cell | None] = field(default_factory=dict)
+    after: Mapping[CellKey, Cell | None] = field(default_factory=dict)
+    decisions_before: Mapping[CellKey, Decision | None] = field(default_factory=dict)
+    decisions_after: Mapping[CellKey, Decision | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (
+            self.before.keys() != self.after.keys()
+            or self.decisions_before.keys() != self.decisions_after.keys()
+        ):
+            raise ValueError("a change names the same cells before and after")
+        for name in ("before", "after", "decisions_before", "decisions_after"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def inverse(self) -> Change:
+        """The change that undoes this one."""
+        return Change(self.label, self.after, self.before, self.decisions_after, self.decisions_before)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step of a run is about to be done or was done.
+
+    Attributes:
+        stage: what is going on, e.g. 'propagating', 'detecting'.
+        done, total: steps of this stage; total may grow when a retrieval adds work.
+        frame, instance: where, when there is one place.
+    """
+
+    stage: str
+    done: int
+    total: int
+    frame: int | None = None
+    instance: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """The best retrieval of a round of Algorithm 2, waiting for an answer.
+
+    Attributes:
+        frame, instance: where instance was found again.
+        box: the candidate box.
+        similarity: cosine to the instance's gallery, in [-1, 1].
+        iou: of the candidate's box with Box(P > 0.5) now in this cell.
+        overwrites: the frames whose mask would change, ascending, this one included (follows from c alone).
+        recovered: the map N_mp finds in the box, as a preview.
+        confidence: of the recovered map, in [0, 1].
+    """
+
+    frame: int
+    instance: int
+    box: Box
+    similarity: float
+    iou: float
+    overwrites: tuple[int, ...]
+    recovered: SoftMask
+    confidence: float
+
+    @property
+    def key(self) -> CellKey:
+        """The cell that is proposed."""
+        return CellKey(self.frame, self.instance)
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Take the recovered mask and propagate from it.
+
+    Attributes:
+        by: who accepts; `RECOVERY` for a headless run, where nobody looks.
+    """
+
+    by: Maker = Maker.PERSON
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """It is not this instance: never propose this cell again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Not now: not proposed again in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reassign:
+    """It is another instance."""
+
+    instance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redraw:
+    """It is this instance, but in that box, which is not empty: recover anew and propose again."""
+
+    box: Box
+
+    def __post_init__(self) -> None:
+        if not self.box.area:
+            raise ValueError(f"nothing can be recovered in {self.box}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correct:
+    """It is this instance, with this mask drawn by the person: pinned, and propagated from."""
+
+    mask: SoftMask
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the run; what is done stays."""
+
+
+Answer: TypeAlias = Accept | Reject | Skip | Reassign | Redraw | Correct | Stop
+Event: TypeAlias = Progress | Change | Proposal
