@@ -5,6 +5,7 @@ import torch
 
 from vsreid_studio.engine.inference import CompiledInference, Patches, TorchInference
 from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.nets import stream as streams
 from vsreid_studio.engine.nets.lite0 import fold_norms
 from vsreid_studio.engine.tensors import compute_type
 
@@ -13,6 +14,8 @@ from vsreid_studio.engine.tensors import compute_type
 def network() -> nets.MaskPropagationNet:
     torch.manual_seed(0)
     network = nets.lite().eval().requires_grad_(False)
+    # As if trained: else it would add nothing.
+    torch.nn.init.normal_(network.finish.head.weight)
     fold_norms(network)
     return network
 
@@ -40,7 +43,7 @@ def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: boo
         found = inference.run(given)
         assert torch.allclose(found.logits, logits, atol=loose * float(logits.abs().max()))
         assert torch.allclose(found.quality, quality, atol=loose)
-        assert found.coarse.shape == (count, nets.LITE.coarse, side // 16, side // 16)
+        assert found.coarse.shape == (count, streams.LITE.coarse, side // 16, side // 16)
 
 
 def test_what_was_found_stays(compiled: CompiledInference) -> None:

@@ -13,6 +13,7 @@ from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.flow import DisFlow, FlowSource, warp_mask
 from vsreid_studio.engine.inference import TorchInference
 from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.nets import stream as streams
 from vsreid_studio.engine.patches import patch_box
 from vsreid_studio.engine.propagation import NetworkPropagation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
@@ -30,7 +31,7 @@ def network() -> nets.MaskPropagationNet:
     return network
 
 
-def _enliven(stream: nets.Stream) -> None:
+def _enliven(stream: streams.Stream) -> None:
     """Random layers fade what they see: spread every norm's output again, and the logits."""
     for module in stream.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -101,7 +102,7 @@ def test_the_same_twice(video: Video, network: nets.MaskPropagationNet) -> None:
 def test_an_empty_map_stays_empty_without_the_network(
     video: Video, network: nets.MaskPropagationNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nets.Stream, "encode", None)
+    monkeypatch.setattr(streams.Stream, "encode", None)
     annotation = _annotation(SQUARE)
     nothing = Cell(SoftMask.empty(), 0)
     annotation.apply(annotation.set_cells("lose", {CellKey(1, 1): nothing}))

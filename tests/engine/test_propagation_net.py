@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.nets import stream as streams
+from vsreid_studio.engine.nets.layers import resized
 from vsreid_studio.engine.nets.lite0 import Lite0, fold_norms
 
 
@@ -21,9 +23,9 @@ def _inputs(size: int, flow_size: int, count: int = 1) -> tuple[torch.Tensor, to
 
 
 @torch.inference_mode()
-def test_lite_gives_logits_at_stride_two(lite: nets.MaskPropagationNet) -> None:
+def test_lite_gives_logits_at_the_patch_s_size(lite: nets.MaskPropagationNet) -> None:
     logits, quality = lite(*_inputs(128, 64, 2))
-    assert logits.shape == (2, 1, 64, 64)
+    assert logits.shape == (2, 1, 128, 128)
     assert quality.shape == (2,)
 
 
@@ -33,8 +35,8 @@ def test_paper_gives_logits_at_stride_eight() -> None:
     logits, quality = network(*_inputs(65, 65))
     assert logits.shape == (1, 1, 9, 9)
     assert quality.shape == (1,)
-    assert nets.PAPER.rates == (6, 12, 18, 24, 1)
-    assert nets.PAPER.width == 512
+    assert streams.PAPER.rates == (6, 12, 18, 24, 1)
+    assert streams.PAPER.width == 512
 
 
 @torch.inference_mode()
@@ -58,7 +60,7 @@ def test_memory_is_read_by_likeness(lite: nets.MaskPropagationNet) -> None:
     maps[0, 0, :, :32] = 1
     features = lite.rgb.encode(patch)
     entries = lite.rgb.memorise(features, maps)
-    assert entries[0].keys.shape == (nets.KEY_CHANNELS, 16)
+    assert entries[0].keys.shape == (streams.KEY_CHANNELS, 16)
     assert torch.allclose(entries[0].keys.norm(dim=0), torch.ones(16), atol=1e-4)
     assert entries[0].share.tolist() == [1, 1, 0, 0] * 4
     value = lite.rgb.value_of(features, lite.rgb.maps(maps))
@@ -85,12 +87,30 @@ def test_patches_without_memory_may_stand_beside_others(lite: nets.MaskPropagati
 def test_without_flow_the_rgb_stream_decides_alone(lite: nets.MaskPropagationNet) -> None:
     patch, flow, maps = _inputs(128, 64)
     alone = lite.rgb.segment(lite.rgb.encode(patch), maps).logits
-    assert torch.equal(lite(patch, None, maps)[0], alone)
-    assert not torch.equal(lite(patch, flow, maps)[0], alone)
+    # The finish is as it was made: it adds nothing.
+    assert torch.equal(lite(patch, None, maps)[0], resized(alone, patch))
+    assert not torch.equal(lite(patch, flow, maps)[0], resized(alone, patch))
+
+
+def test_the_finish_can_draw_what_the_streams_are_too_coarse_for() -> None:
+    torch.manual_seed(0)
+    finish = nets.Finish(inner=8)
+    optimizer = torch.optim.Adam(finish.parameters(), 1e-2)
+    # Stripes a pixel wide, which only the guiding map shows.
+    fine = torch.arange(32) % 2 * torch.ones(1, 1, 32, 1)
+    maps = torch.cat([fine, torch.zeros_like(fine)], 1)
+    inner, patch, logits = torch.zeros(1, 8, 16, 16), torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 16, 16)
+    for _ in range(40):
+        found = finish(inner, patch, maps, logits)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(found, fine)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert torch.equal(found > 0, fine > 0.5)
 
 
 def test_the_quality_head_teaches_the_stream_nothing(lite: nets.MaskPropagationNet) -> None:
-    context = torch.rand(2, nets.LITE.width, 4, 4, requires_grad=True)
+    context = torch.rand(2, streams.LITE.width, 4, 4, requires_grad=True)
     probability = torch.rand(2, 1, 32, 32, requires_grad=True)
     lite.quality(context, probability, torch.rand(2, 1, 64, 64)).sum().backward()
     assert context.grad is None

@@ -5,7 +5,7 @@ import torch
 from torchvision.models import resnet50, resnet101
 
 from vsreid_studio.engine.nets.embedding import ResNetPool
-from vsreid_studio.engine.nets.propagation import ResNetTrunk
+from vsreid_studio.engine.nets.stream import ResNetTrunk
 from vsreid_studio.training import backbone
 
 

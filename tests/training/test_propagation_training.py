@@ -82,6 +82,8 @@ def test_stages_run_one_after_the_other(data: Path, tmp_path: Path) -> None:
     assert not torch.equal(stills["flow.decoder.head.weight"], joint["flow.decoder.head.weight"])
     assert not torch.equal(runs["rgb.decoder.head.weight"], joint["rgb.decoder.head.weight"])
     assert not torch.equal(runs["quality.judge.0.weight"], joint["quality.judge.0.weight"])
+    finish = "finish.head.weight"
+    assert runs[finish].any() and not joint[finish].any(), "the finish learns on runs"
     trunk = "rgb.trunk.net.blocks.14.layers.0.weight"
     assert torch.equal(runs[trunk], joint[trunk]), "runs leave the trunks as they are"
     # The first layers of the trunk are the same everywhere and stay.

@@ -9,6 +9,8 @@ import torch
 
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.training.clips import Clip, Still
+from vsreid_studio.training.propagation import deform
+from vsreid_studio.training.propagation.loss import segmentation_loss
 from vsreid_studio.training.propagation.run_loss import RunLoss, collate_runs
 from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker, _worn, mixed_up
 
@@ -59,6 +61,26 @@ def test_paths_lead_to_the_patch_before(clip: Clip, stills: list[Still], seed: i
         seen = (np.abs(path) < 0.95).all(axis=2)
         wrong = ((carried > 0.5) != (truth > 0.5))[seen]
         assert wrong.mean() < 0.05
+
+
+def test_some_runs_begin_beside_an_exact_mask(clip: Clip, stills: list[Still]) -> None:
+    maker = RunMaker(stills, [clip], SIDE, strangers=0.0)
+    runs = [_run(maker, seed) for seed in range(30)]
+    off = [float(np.abs(run.steps[0].guide - run.steps[0].truth).mean()) for run in runs]
+    later = [float(np.abs(run.steps[1].guide - run.steps[1].truth).mean()) for run in runs]
+    exact = [one < 1e-3 for one in off]
+    assert 8 < sum(exact) < 25
+    assert sum(one < 1e-3 for one in later) < 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_nearly_exact_map_is_sharp_and_off_by_little(seed: int) -> None:
+    mask = np.zeros((100, 120), np.float32)
+    mask[20:80, 30:90] = 1
+    nearly = deform.nearly(np.random.default_rng(seed), mask)
+    assert ((nearly > 0.02) & (nearly < 0.98)).mean() < 0.06
+    assert ((nearly > 0.5) != (mask > 0.5)).sum() < 0.08 * mask.sum()
+    assert not np.array_equal(nearly, mask)
 
 
 def test_a_stranger_is_remembered_as_another_instance(clip: Clip, stills: list[Still]) -> None:
@@ -127,3 +149,17 @@ def test_a_worn_map_keeps_most_of_the_instance_or_grows_by_what_is_beside_it() -
     assert len(lost) > 5 and len(grown) > 3 and len(lost) + len(grown) < 40
     assert all(one.sum() > 0.2 * mask.sum() and np.all(one <= mask) for one in lost)
     assert all(np.all(one >= mask) for one in grown)
+
+
+def test_the_outline_counts_more_where_asked() -> None:
+    truth = torch.zeros(1, 1, 64, 64)
+    truth[..., 20:44, 20:44] = 1
+    right = truth * 8 - 4
+    off = {"outline": right.clone(), "inside": right.clone()}
+    off["outline"][..., 20:44, 19] = 4
+    off["inside"][..., 30:34, 30:36] = -4
+    everyone = torch.ones(1)
+    for place, more in (("outline", True), ("inside", False)):
+        plain = segmentation_loss(off[place], truth, everyone)
+        weighed = segmentation_loss(off[place], truth, everyone, outline=3.0)
+        assert bool(weighed > plain) == more

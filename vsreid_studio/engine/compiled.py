@@ -132,6 +132,9 @@ _TRANSLATED: dict[Any, Callable[..., Any]] = {
     aten.upsample_bilinear2d.default: _upsample,
     aten.relu_.default: lambda ops, x: ops.relu(x),
     aten.hardtanh_.default: lambda ops, x, low, high: ops.clamp(x, low, high),
+    aten.sigmoid.default: lambda ops, x: ops.sigmoid(x),
+    # torch's order of the channels: those of a place lie together.
+    aten.pixel_shuffle.default: lambda ops, x, side: ops.depth_to_space(x, "depth_first", side),
     aten.add.Tensor: lambda ops, x, y: ops.add(x, y),
     aten.cat.default: lambda ops, parts, axis: ops.concat(parts, axis),
     aten.mean.dim: lambda ops, x, axes, keep: ops.reduce_mean(x, _ints(axes), keep),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from .compiled import Compiled
-from .nets.propagation import MaskPropagationNet, MemoryEntry, Segmented, Stream, averaged
+from .nets.layers import averaged
+from .nets.propagation import Finish, MaskPropagationNet, together
+from .nets.stream import MemoryEntry, Segmented, Stream
 
 
 class Patches(NamedTuple):
@@ -61,8 +63,8 @@ class TorchInference:
         features = network.rgb.encode(patches.rgb)
         rgb = network.rgb.segment(features, patches.maps, patches.memories)
         moving = None if patches.flow is None else network.moving(patches.flow, patches.maps)
-        logits, quality = network.decide(rgb, moving, patches.maps)
-        return Found(logits, quality, features.coarse)
+        logits = network.finished(rgb, moving, patches.rgb, patches.maps)
+        return Found(logits, network.worth(rgb, logits, patches.maps), features.coarse)
 
 
 class CompiledInference:
@@ -73,6 +75,7 @@ class CompiledInference:
         self.network = network
         self._look = Compiled(_Look(network.rgb))
         self._decode = Compiled(_Decode(network.rgb))
+        self._finish = Compiled(lambda *given: (cast(Finish, network.finish)(*given),))
         self._move = Compiled(
             lambda flow, maps: (network.flow.segment(network.flow.encode(flow), maps).logits,)
         )
@@ -93,9 +96,9 @@ class CompiledInference:
         if patches.flow is not None:
             flow = patches.flow[row]
             (moving,) = self._move(flow, averaged(maps, flow))
-        logits, quality = self.network.decide(rgb, moving, maps)
+        (logits,) = self._finish(rgb.fine, patches.rgb[row], maps, together(rgb.logits, moving))
         # Copied: the next patch is written to the same place.
-        return Found(logits.clone(), quality, coarse.clone())
+        return Found(logits.clone(), self.network.worth(rgb, logits, maps), coarse.clone())
 
 
 class _Look:

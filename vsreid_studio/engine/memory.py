@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..config import PropagationConfig
 from .annotation import Annotation
-from .nets.propagation import SIZES, Features, MaskPropagationNet, MemoryEntry
+from .nets.propagation import SIZES, MaskPropagationNet
+from .nets.stream import Features, MemoryEntry
 from .patches import crop, fit, others_inside, patch_box
 from .tensors import map_tensor, picture_tensor
 from .types import Box, CellKey, Probability, SoftMask

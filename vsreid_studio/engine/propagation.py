@@ -18,7 +18,8 @@ from .compete import competing
 from .flow import FlowSource, warp_mask
 from .inference import Found, Inference, Patches
 from .memory import Memory
-from .nets.propagation import SIZES, MemoryEntry
+from .nets.propagation import SIZES
+from .nets.stream import MemoryEntry
 from .patches import crop, fit, flow_patch, others_inside, paste, patch_box
 from .strays import without_strays
 from .tensors import map_tensor, picture_tensor

@@ -21,7 +21,8 @@ from ..engine.events import Progress
 from ..engine.merge import merge
 from ..engine.nets.compiled_trunk import CompiledTrunk
 from ..engine.nets.lite0 import STRIDES
-from ..engine.nets.propagation import SIZES, LiteTrunk, MaskPropagationNet
+from ..engine.nets.propagation import SIZES, MaskPropagationNet
+from ..engine.nets.stream import LiteTrunk
 from ..engine.patches import patch_box
 from ..engine.types import CellKey
 from ..engine.video import Video

@@ -1,331 +1,80 @@
-"""N_mp, the mask propagation network (Sec. 3.1), in both sizes: two streams, each with a memory it can read.
-
-A stream sees a patch of the frame (RGB) or of the flow, with the guiding map and the other instances' maps.
-Its trunk reads the picture alone, so that the same features serve as keys of a memory: patches whose mask is
-trusted are matched to by attention, and what is read there joins the stream's own values. Without a memory it
-is the paper's network with the guiding map joined after the trunk instead of before.
-"""
+"""N_mp, the mask propagation network (Sec. 3.1), in both sizes: two streams, and what draws the outline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .lite0 import STRIDES, Lite0
+from .layers import averaged, resized, spatial, unit
 from .quality import QualityHead
+from .stream import (
+    LITE,
+    PAPER,
+    LiteTrunk,
+    MemoryEntry,
+    ResNetTrunk,
+    Segmented,
+    Stream,
+)
 
-KEY_CHANNELS = 64
 
+class Finish(nn.Module):
+    """Draws the outline anew at the patch's full size, where both streams have agreed on the map.
 
-class Features(NamedTuple):
-    """What a trunk says of a batch of patches.
-
-    Attributes:
-        coarse: (N, C, h, w), the deepest features.
-        skips: finer features by stride, for the decoder.
+    The streams decide at half the size, from features that are coarser still. Here each pixel is looked at
+    together with the picture's own edges and those of the guiding map, which are exact near a checkpoint.
+    It corrects the streams' logits; before it is trained, by nothing.
     """
 
-    coarse: Tensor
-    skips: dict[int, Tensor]
+    DETAIL, WIDTH = 24, 40
 
-    def rows(self, chosen: Tensor) -> Features:
-        """Those of some of the patches."""
-        return Features(self.coarse[chosen], {stride: skip[chosen] for stride, skip in self.skips.items()})
-
-
-class Segmented(NamedTuple):
-    """What a stream makes of a batch of patches.
-
-    Attributes:
-        logits: (N, 1, H / s, W / s), s the decoder's finest stride.
-        context: (N, width, h, w), what the decoder starts from.
-    """
-
-    logits: Tensor
-    context: Tensor
-
-
-class MemoryEntry(NamedTuple):
-    """One trusted patch, seen through a stream.
-
-    Attributes:
-        keys: (KEY_CHANNELS, h * w), columns of length 1.
-        values: (C, h * w).
-        share: (h * w,), how much of each place the instance covers, in [0, 1].
-    """
-
-    keys: Tensor
-    values: Tensor
-    share: Tensor
-
-
-@dataclass(frozen=True)
-class StreamShape:
-    """Measures of a stream.
-
-    Attributes:
-        coarse: channels of the trunk's deepest features.
-        stride: of these, in pixels of the patch.
-        skips: channels of the finer features that the decoder joins, by stride.
-        width: channels of the values and of the pyramid pooling.
-        rates: of the dilated convolutions in the pyramid pooling.
-        separable: depthwise-separable convolutions (for CPUs) instead of full ones.
-    """
-
-    coarse: int
-    stride: int
-    skips: dict[int, int]
-    width: int
-    rates: tuple[int, ...]
-    separable: bool
-
-
-LITE = StreamShape(STRIDES[16] + STRIDES[32], 16, {2: 16, 4: 24, 8: 40}, 128, (1, 2, 4, 6), separable=True)
-PAPER = StreamShape(2048, 8, {}, 512, (6, 12, 18, 24, 1), separable=False)
-
-
-def _unit(
-    inner: int, outer: int, kernel: int = 1, rate: int = 1, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    padding = rate * (kernel // 2)
-    convolution = nn.Conv2d(inner, outer, kernel, stride, padding, rate, groups, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outer, momentum=0.03), nn.ReLU(inplace=True))
-
-
-def _spatial(inner: int, outer: int, separable: bool, rate: int = 1) -> nn.Sequential:
-    """A 3x3 convolution, or its depthwise-separable form."""
-    if not separable:
-        return _unit(inner, outer, 3, rate)
-    return nn.Sequential(_unit(inner, inner, 3, rate, groups=inner), _unit(inner, outer))
-
-
-def averaged(maps: Tensor, like: Tensor) -> Tensor:
-    """Maps averaged down to the height and width of `like`."""
-    height, width = like.shape[-2:]
-    return functional.adaptive_avg_pool2d(maps, (height, width))
-
-
-def _unit_length(keys: Tensor) -> Tensor:
-    """(N, C, h, w) to (N, C, h * w) columns of length 1, in float32."""
-    return functional.normalize(keys.flatten(2).float(), dim=1)
-
-
-def resized(maps: Tensor, like: Tensor) -> Tensor:
-    """Maps brought to the height and width of `like`."""
-    return functional.interpolate(maps, size=like.shape[-2:], mode="bilinear", align_corners=False)
-
-
-class LiteTrunk(nn.Module):
-    """EfficientNet-Lite0 read at stride 16, with the features at stride 32 laid over."""
-
-    def __init__(self) -> None:
+    def __init__(self, inner: int) -> None:
+        """`inner`: channels of what the RGB stream's logits come from."""
         super().__init__()
-        self.net: nn.Module = Lite0()
-
-    def forward(self, patch: Tensor) -> Features:
-        """(N, 3, H, W) of about zero mean and unit range, H and W multiples of 32."""
-        found = self.net(patch)
-        wide = functional.interpolate(found[32], scale_factor=2.0, mode="bilinear", align_corners=False)
-        return Features(torch.cat([found[16], wide], 1), {stride: found[stride] for stride in (2, 4, 8)})
-
-
-class ResNetTrunk(nn.Module):
-    """ResNet-101 at stride 8: the last two stages dilated instead of strided (Sec. 3.1).
-
-    Its tensors bear torchvision's names, so weights of `resnet101` or of the backbone of
-    `deeplabv3_resnet101` load as they are.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        from torchvision.models import resnet101  # noqa: PLC0415 (heavy, and only this size needs it)
-
-        self.net = resnet101(weights=None, replace_stride_with_dilation=[False, True, True])
-        del self.net.fc, self.net.avgpool
-
-    def forward(self, patch: Tensor) -> Features:
-        """(N, 3, H, W) to features of 2048 channels at stride 8."""
-        net = self.net
-        x = net.maxpool(net.relu(net.bn1(net.conv1(patch))))
-        return Features(net.layer4(net.layer3(net.layer2(net.layer1(x)))), {})
-
-
-class PyramidPooling(nn.Module):
-    """Atrous spatial pyramid pooling: dilated convolutions side by side, and the patch's mean."""
-
-    def __init__(self, inner: int, shape: StreamShape) -> None:
-        super().__init__()
-        branch = shape.width // 2 if shape.separable else shape.width
-        self.entry = _unit(inner, shape.width)
-        self.branches = nn.ModuleList(
-            _spatial(shape.width, branch, shape.separable, rate) for rate in shape.rates
+        self.detail = nn.Sequential(
+            nn.Conv2d(5, self.DETAIL, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(self.DETAIL, momentum=0.03),
+            nn.ReLU(inplace=True),
         )
-        self.mean = nn.Sequential(nn.Conv2d(shape.width, branch, 1), nn.ReLU(inplace=True))
-        self.join = _unit(branch * (len(shape.rates) + 1), shape.width)
+        self.join = unit(inner + self.DETAIL + 1, self.WIDTH)
+        self.steps = nn.ModuleList(spatial(self.WIDTH, self.WIDTH, separable=True) for _ in range(4))
+        self.head = nn.Conv2d(self.WIDTH, 4, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(cast(Tensor, self.head.bias))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, h, w) to (N, width, h, w)."""
-        x = self.entry(x)
-        mean = self.mean(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
-        joined: Tensor = self.join(torch.cat([*(branch(x) for branch in self.branches), mean], 1))
-        return x + joined
-
-
-class MapEncoder(nn.Module):
-    """The guiding map and the other instances' maps, brought to every stride of the trunk."""
-
-    def __init__(self, shape: StreamShape) -> None:
-        super().__init__()
-        self.strides = [2**power for power in range(1, shape.stride.bit_length())]
-        self.channels = {stride: min(16 * 2**number, 64) for number, stride in enumerate(self.strides)}
-        inner = 2
-        steps = []
-        for stride in self.strides:
-            outer = self.channels[stride]
-            steps.append(_unit(inner, outer, 3, stride=2))
-            inner = outer
-        self.steps = nn.ModuleList(steps)
-
-    def forward(self, maps: Tensor) -> dict[int, Tensor]:
-        """(N, 2, H, W) to features by stride."""
-        found = {}
-        for stride, step in zip(self.strides, self.steps, strict=True):
-            maps = step(maps)
-            found[stride] = maps
-        return found
-
-
-class Decoder(nn.Module):
-    """From the coarse grid back towards the patch, joining the trunk's and the maps' finer features."""
-
-    def __init__(self, shape: StreamShape, map_channels: dict[int, int]) -> None:
-        super().__init__()
-        self.strides = sorted(shape.skips, reverse=True)
-        entries, steps = [], []
-        inner = shape.width
-        for stride in self.strides:
-            outer = max(32, min(96, shape.skips[stride] * 2))
-            entries.append(_unit(shape.skips[stride] + map_channels[stride], outer))
-            steps.append(_spatial(inner + outer, outer, shape.separable))
-            inner = outer
-        self.entries = nn.ModuleList(entries)
-        self.steps = nn.ModuleList(steps)
-        self.head = nn.Conv2d(inner, 1, 3, padding=1)
-
-    def forward(self, x: Tensor, skips: dict[int, Tensor], maps: dict[int, Tensor]) -> Tensor:
-        """To logits at the finest joined stride: (N, 1, h, w)."""
-        for stride, entry, step in zip(self.strides, self.entries, self.steps, strict=True):
-            side = entry(torch.cat([skips[stride], maps[stride]], 1))
-            x = functional.interpolate(x, size=side.shape[-2:], mode="bilinear", align_corners=False)
-            x = step(torch.cat([x, side], 1))
-        logits: Tensor = self.head(x)
-        return logits
-
-
-class Stream(nn.Module):
-    """One stream of N_mp."""
-
-    def __init__(self, trunk: nn.Module, shape: StreamShape) -> None:
-        super().__init__()
-        self.trunk = trunk
-        self.shape = shape
-        self.maps = MapEncoder(shape)
-        self.reduce = _unit(shape.coarse, shape.width)
-        self.key = nn.Conv2d(shape.coarse, KEY_CHANNELS, 1, bias=False)
-        # The sharpness of the softmax over the memory, learnt as a logarithm (start: 20).
-        self.log_sharpness = nn.Parameter(torch.tensor(3.0))
-        deepest = self.maps.channels[shape.stride]
-        self.value = nn.Sequential(
-            _unit(shape.width + deepest, shape.width), _spatial(shape.width, shape.width, shape.separable)
-        )
-        # Values read, the share of the instance read, and the best match on the instance and off it.
-        self.pool = PyramidPooling(2 * shape.width + 3, shape)
-        self.decoder = Decoder(shape, self.maps.channels)
-
-    def encode(self, patch: Tensor) -> Features:
-        """The trunk's features of (N, 3, H, W) patches: they depend on the picture alone."""
-        features: Features = self.trunk(patch)
-        return features
-
-    def segment(
-        self, features: Features, maps: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None = None
-    ) -> Segmented:
-        """Logits of the instance in each of the patches.
+    def forward(self, fine: Tensor, patch: Tensor, maps: Tensor, logits: Tensor) -> Tensor:
+        """Logits at the patch's size, (N, 1, H, W).
 
         Args:
-            features: of (N, 3, H, W) patches: RGB, or flow (dx, dy, length).
-            maps: (N, 2, H, W) in [0, 1]: the guiding map, and the greatest of the other instances' maps.
-            memories: for each patch the entries to read; None or an empty list reads nothing.
+            fine: (N, inner, H / 2, W / 2), see `Segmented`.
+            patch: (N, 3, H, W) RGB.
+            maps: (N, 2, H, W), see `Stream.segment`.
+            logits: (N, 1, H / 2, W / 2), of both streams.
         """
-        levels = self.maps(maps)
-        value = self.value_of(features, levels)
-        read = self.read(self.key(features.coarse), value, memories)
-        return self.decode(value, read, features.skips, levels)
-
-    def memorise(self, features: Features, maps: Tensor) -> list[MemoryEntry]:
-        """Entries for encoded patches, of the instance whose mask is maps[:, 0].
-
-        A patch may show another instance only: its places then speak for the ground (share 0).
-        """
-        value = self.value_of(features, self.maps(maps)).flatten(2)
-        keys = _unit_length(self.key(features.coarse))
-        share = averaged(maps[:, :1], features.coarse).flatten(1)
-        return [MemoryEntry(*entry) for entry in zip(keys, value, share, strict=True)]
-
-    def value_of(self, features: Features, levels: dict[int, Tensor]) -> Tensor:
-        """What a patch and its maps say at each place: (N, width, h, w)."""
-        value: Tensor = self.value(torch.cat([self.reduce(features.coarse), levels[self.shape.stride]], 1))
-        return value
-
-    def decode(
-        self, value: Tensor, read: Tensor, skips: dict[int, Tensor], levels: dict[int, Tensor]
-    ) -> Segmented:
-        """The last part of `segment`, from the values and what `read` has found for them."""
-        context = self.pool(torch.cat([value, read], 1))
-        return Segmented(self.decoder(context, skips, levels), context)
-
-    def read(self, keys: Tensor, value: Tensor, memories: Sequence[Sequence[MemoryEntry]] | None) -> Tensor:
-        """What each place of each patch finds in its memory: (N, width + 3, h, w).
-
-        Args:
-            keys: (N, KEY_CHANNELS, h, w), of any length.
-            value: (N, width, h, w).
-            memories: see `segment`.
-        """
-        count, width, height, breadth = value.shape
-        if memories is None or not any(memories):
-            return value.new_zeros(count, width + 3, height, breadth)
-        rows = []
-        for query, memory in zip(_unit_length(keys), memories, strict=True):
-            if not memory:
-                rows.append(value.new_zeros(width + 3, height * breadth))
-                continue
-            stored = torch.cat([entry.keys for entry in memory], 1)
-            values = torch.cat([entry.values for entry in memory], 1)
-            share = torch.cat([entry.share for entry in memory])
-            likeness = stored.T @ query
-            weights = torch.softmax(likeness * self.log_sharpness.exp(), 0)
-            best_on = (likeness - 2 * (share[:, None] < 0.5)).amax(0, keepdim=True).clamp_min(-1)
-            best_off = (likeness - 2 * (share[:, None] >= 0.5)).amax(0, keepdim=True).clamp_min(-1)
-            read = values.to(weights.dtype) @ weights
-            rows.append(
-                torch.cat([read, share[None].to(weights.dtype) @ weights, best_on, best_off]).to(value.dtype)
-            )
-        return torch.stack(rows).view(count, width + 3, height, breadth)
+        detail = self.detail(torch.cat([patch, maps], 1))
+        x = self.join(torch.cat([fine, detail, logits.sigmoid()], 1))
+        for step in self.steps:
+            x = x + step(x)
+        return resized(logits, patch) + functional.pixel_shuffle(self.head(x), 2)
 
 
 class MaskPropagationNet(nn.Module):
-    """N_mp: the RGB stream and the flow stream, their predictions averaged, and what they are worth."""
+    """N_mp: the RGB stream and the flow stream, their predictions averaged, and what they are worth.
 
-    def __init__(self, rgb: Stream, flow: Stream) -> None:
+    Attributes:
+        finish: draws the outline of what the streams found; None where these decide alone, as in the paper.
+    """
+
+    def __init__(self, rgb: Stream, flow: Stream, finish: Finish | None = None) -> None:
         super().__init__()
         self.rgb = rgb
         self.flow = flow
+        self.finish = finish
         self.quality = QualityHead(rgb.shape.width)
 
     def forward(
@@ -344,24 +93,37 @@ class MaskPropagationNet(nn.Module):
             memories: entries of the RGB stream for each patch.
 
         Returns:
-            (N, 1, H / s, W / s) logits at the RGB stream's finest stride, and (N,).
+            (N, 1, H, W) logits, or (N, 1, H / s, W / s) at the RGB stream's finest stride where nothing
+            finishes them, and (N,).
         """
         found = self.rgb.segment(self.rgb.encode(patch), maps, memories)
-        return self.decide(found, None if flow is None else self.moving(flow, maps), maps)
+        logits = self.finished(found, None if flow is None else self.moving(flow, maps), patch, maps)
+        return logits, self.worth(found, logits, maps)
 
-    def decide(self, rgb: Segmented, moving: Tensor | None, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """As `forward`, for what the streams have found; None where the flow stream is left out."""
-        logits = rgb.logits if moving is None else (rgb.logits + resized(moving, rgb.logits)) / 2
-        return logits, self.quality(rgb.context, logits.sigmoid(), maps[:, :1])
+    def finished(self, rgb: Segmented, moving: Tensor | None, patch: Tensor, maps: Tensor) -> Tensor:
+        """The logits, for what the streams have found; `moving` None where the flow stream is left out."""
+        logits = together(rgb.logits, moving)
+        return logits if self.finish is None else self.finish(rgb.fine, patch, maps, logits)
+
+    def worth(self, rgb: Segmented, logits: Tensor, maps: Tensor) -> Tensor:
+        """Logits of the IoU, (N,), of the map that `logits` make."""
+        found: Tensor = self.quality(rgb.context, averaged(logits.sigmoid(), rgb.logits), maps[:, :1])
+        return found
 
     def moving(self, flow: Tensor, maps: Tensor) -> Tensor:
         """Logits of the flow stream, at its own finest stride."""
         return self.flow.segment(self.flow.encode(flow), averaged(maps, flow)).logits
 
 
+def together(rgb: Tensor, moving: Tensor | None) -> Tensor:
+    """The mean of both streams' logits, at the size of the RGB stream's."""
+    return rgb if moving is None else (rgb + resized(moving, rgb)) / 2
+
+
 def lite() -> MaskPropagationNet:
-    """N_mp for CPUs: both streams on EfficientNet-Lite0, logits at stride 2."""
-    return MaskPropagationNet(Stream(LiteTrunk(), LITE), Stream(LiteTrunk(), LITE))
+    """N_mp for CPUs: both streams on EfficientNet-Lite0, logits at the patch's size."""
+    rgb = Stream(LiteTrunk(), LITE)
+    return MaskPropagationNet(rgb, Stream(LiteTrunk(), LITE), Finish(rgb.decoder.channels))
 
 
 def paper() -> MaskPropagationNet:

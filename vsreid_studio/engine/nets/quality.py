@@ -35,11 +35,12 @@ class QualityHead(nn.Module):
         probability = probability.detach().float()
         height, width = context.shape[-2:]
         coarse = functional.adaptive_avg_pool2d(probability, (height, width))
-        seen = self.reduce(context.detach()).float()
+        dtype = next(self.judge.parameters()).dtype
+        # Under autocast the context may come in half precision.
+        seen = self.reduce(context.detach().to(dtype)).float()
         places = (coarse, 4 * coarse * (1 - coarse), 1 - coarse)
         found = [(seen * at).sum((2, 3)) / (at.sum((2, 3)) + 0.1) for at in places]
         figures = _figures(probability, functional.interpolate(guide.float(), size=probability.shape[-2:]))
-        dtype = next(self.judge.parameters()).dtype
         logits: Tensor = self.judge(torch.cat([*found, figures], 1).to(dtype))
         return logits[:, 0].float()
 

@@ -52,6 +52,18 @@ def deform(rng: Generator, mask: Probability, strength: float = 1.0) -> Probabil
     return np.clip(found, 0, 1).astype(np.float32, copy=False)
 
 
+def nearly(rng: Generator, mask: Probability) -> Probability:
+    """A (H, W) map in [0, 1] as the flow carries an exact one over: sharp, and off by little."""
+    box = Box.around(mask > 0.5)
+    if box is None:
+        return mask.copy()
+    height, width = mask.shape
+    field = smooth_field(rng, height, width, 6, 0.012 * float(np.sqrt(box.area)) * rng.random())
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    found = cv2.remap(mask, columns + field[..., 0], rows + field[..., 1], cv2.INTER_LINEAR)
+    return found.astype(np.float32, copy=False)
+
+
 def _blobs(rng: Generator, mask: Probability, box: Box, side: float, strength: float) -> Probability:
     """Holes in the map, and pieces of background that it has caught."""
     for _ in range(rng.integers(1, 4)):

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...engine.nets import propagation as nets
+from ...engine.nets import stream as streams
+from ...engine.nets.layers import resized
 from ...engine.tensors import map_tensor, mixed_precision, picture_tensor
 from .views import View
 
@@ -49,18 +51,27 @@ def collate(views: Sequence[View], group: int) -> Batch:
     )
 
 
-def segmentation_loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+_NEAR = 3
+"""Pixels of a patch, on either side, that count as near the outline."""
+
+
+def segmentation_loss(logits: Tensor, truth: Tensor, weights: Tensor, outline: float = 0.0) -> Tensor:
     """Binary cross-entropy plus Dice.
 
     Args:
         logits: (N, 1, h, w), enlarged to the truth's size.
         truth: (N, 1, S, S) in [0, 1].
         weights: (N,), how much each patch counts.
+        outline: how much more a pixel near the outline counts in the cross-entropy, as a share of the others.
     """
     logits = functional.interpolate(
         logits.float(), size=truth.shape[-2:], mode="bilinear", align_corners=False
     )
-    entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((1, 2, 3))
+    each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    if outline:
+        counts = 1 + outline * _near_outline(truth)
+        each = each * counts / counts.mean((1, 2, 3), keepdim=True)
+    entropy = each.mean((1, 2, 3))
     found = logits.sigmoid()
     common, both = (found * truth).sum((1, 2, 3)), found.sum((1, 2, 3)) + truth.sum((1, 2, 3))
     # The constant makes an empty map right, and a few stray pixels cheap, where the truth is empty.
@@ -68,9 +79,16 @@ def segmentation_loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     return ((entropy * 2 + dice) * weights).sum() / weights.sum().clamp_min(1)
 
 
+def _near_outline(truth: Tensor) -> Tensor:
+    """How much the truth changes within `_NEAR` pixels: (N, 1, S, S) in [0, 1]."""
+    side = 2 * _NEAR + 1
+    most = functional.max_pool2d(truth, side, 1, _NEAR)
+    return most + functional.max_pool2d(-truth, side, 1, _NEAR)
+
+
 def memories(
-    stream: nets.Stream, features: nets.Features, batch: Batch, random: np.random.Generator
-) -> list[list[nets.MemoryEntry]]:
+    stream: streams.Stream, features: streams.Features, batch: Batch, random: np.random.Generator
+) -> list[list[streams.MemoryEntry]]:
     """For each view, some of its group's other views as memory; now and then none."""
     entries = stream.memorise(features, batch.truth)
     usable = batch.truth[:, 0].mean((1, 2)) > 0.01
@@ -133,16 +151,16 @@ class PropagationLoss:
             rgb = model.rgb.segment(features, maps, memory).logits
         if "flow" in self.streams:
             flow = model.moving(batch.flow, maps)
-            flow = flow if rgb is None else nets.resized(flow, rgb)
+            flow = flow if rgb is None else resized(flow, rgb)
         return rgb, flow
 
     @staticmethod
     @torch.no_grad()
     def _own_guides(
-        stream: nets.Stream,
-        features: nets.Features,
+        stream: streams.Stream,
+        features: streams.Features,
         maps: Tensor,
-        memory: list[list[nets.MemoryEntry]],
+        memory: list[list[streams.MemoryEntry]],
         random: np.random.Generator,
     ) -> Tensor:
         """Half of the guiding maps replaced by what the network makes of them, errors included."""

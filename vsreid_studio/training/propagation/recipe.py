@@ -18,6 +18,7 @@ from torch import nn
 from ...engine.nets import propagation as nets
 from ...engine.nets.lite0 import Lite0, freeze_norms
 from ...engine.nets.propagation import SIZES
+from ...engine.nets.stream import LiteTrunk, ResNetTrunk, Stream
 from ...errors import UserError
 from ..backbone import imagenet_lite0, resnet101_weights
 from ..clips import Clip, Still, read_clips, read_stills, split
@@ -42,7 +43,7 @@ class Stage:
         stills: share of the groups that come from stills, the rest from video.
         rate: peak learning rate.
         own: share of the steps in which the network's own output becomes its guiding map.
-        runs: the samples are runs of frames, see `runs`; the trunks stay as they are.
+        runs: the samples are runs of frames, see `runs`; the trunks stay as they are, and the finish learns.
     """
 
     streams: tuple[str, ...]
@@ -67,9 +68,9 @@ def initial(size: str) -> nets.MaskPropagationNet:
     model = SIZES[size].build()
     for stream in (model.rgb, model.flow):
         trunk = stream.trunk
-        if isinstance(trunk, nets.LiteTrunk):
+        if isinstance(trunk, LiteTrunk):
             trunk.net.load_state_dict(imagenet_lite0())
-        elif isinstance(trunk, nets.ResNetTrunk):
+        elif isinstance(trunk, ResNetTrunk):
             published = resnet101_weights()
             if published is not None:
                 trunk.net.load_state_dict(published)
@@ -77,36 +78,41 @@ def initial(size: str) -> nets.MaskPropagationNet:
 
 
 def parameter_groups(
-    model: nets.MaskPropagationNet, streams: Sequence[str], trunks: bool = True
+    model: nets.MaskPropagationNet, streams: Sequence[str], runs: bool = False
 ) -> list[dict[str, Any]]:
-    """What a stage trains: the trunks slower than the rest, or not at all; their first layers never."""
+    """What a stage trains: the trunks slower than the rest, their first layers never; see `Stage.runs`."""
     model.requires_grad_(False)
     model.quality.requires_grad_(True)
     fast: list[nn.Parameter] = list(model.quality.parameters())
     slow: list[nn.Parameter] = []
     for name in streams:
         stream = model.get_submodule(name)
-        assert isinstance(stream, nets.Stream)
+        assert isinstance(stream, Stream)
         stream.requires_grad_(True)
         _freeze_first_layers(stream.trunk)
         freeze_norms(stream.trunk)
-        if not trunks:
+        if runs:
             stream.trunk.requires_grad_(False)
         trunk = {id(p) for p in stream.trunk.parameters()}
         slow += [p for p in stream.trunk.parameters() if p.requires_grad]
         fast += [p for p in stream.parameters() if p.requires_grad and id(p) not in trunk]
-    return [{"params": fast, "scale": 1.0}, {"params": slow, "scale": 0.3}]
+    groups = [{"params": fast, "scale": 1.0}, {"params": slow, "scale": 0.3}]
+    if runs and model.finish is not None:
+        model.finish.requires_grad_(True)
+        # It starts from nothing, the others from what the stages before have taught them.
+        groups.append({"params": list(model.finish.parameters()), "scale": 3.0})
+    return groups
 
 
 def _freeze_first_layers(trunk: nn.Module) -> None:
     """Edges and colours are the same everywhere, and their gradients at full size cost most."""
-    if isinstance(trunk, nets.LiteTrunk):
+    if isinstance(trunk, LiteTrunk):
         net = trunk.net
         assert isinstance(net, Lite0)
         net.stem.requires_grad_(False)
         for block in net.blocks[:5]:
             block.requires_grad_(False)
-    elif isinstance(trunk, nets.ResNetTrunk):
+    elif isinstance(trunk, ResNetTrunk):
         trunk.net.conv1.requires_grad_(False)
         trunk.net.layer1.requires_grad_(False)
 
@@ -125,7 +131,7 @@ def train(args: Namespace) -> Path:
     model = model.to(memory_format=torch.channels_last)
     float_depthwise(model)
     model.train()
-    groups = parameter_groups(model, stage.streams, trunks=not stage.runs)
+    groups = parameter_groups(model, stage.streams, stage.runs)
     root = Path(args.data)
     stills: Sequence[Still] = []
     if stage.stills or args.stage == "flow":

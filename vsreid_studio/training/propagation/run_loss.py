@@ -11,12 +11,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...engine.nets import propagation as nets
+from ...engine.nets import stream as streams
+from ...engine.nets.layers import resized
 from ...engine.tensors import mixed_precision
 from .loss import Batch, collate, jaccard, segmentation_loss
 from .runs import MEMORIES, Run
 
 _QUALITY = 0.1
 """Weight of the predicted IoU in the loss."""
+_OUTLINE = 3.0
+"""How much more a pixel near the outline counts: that is where most of what is wrong lies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +96,19 @@ class _Unrolled:
                 moves = self.batch.views.moves[rows]
                 moving = found.logits
                 if moves.any():
-                    moving = nets.resized(self.model.moving(self.batch.views.flow[rows], maps), found.logits)
-            mean = torch.where(moves[:, None, None, None], (found.logits + moving) / 2, found.logits).float()
-            probability = mean.detach().sigmoid()
-            right = jaccard(mean.detach(), truth)
-            quality = self.model.quality(found.context, probability, maps[:, :1])
+                    moving = resized(self.model.moving(self.batch.views.flow[rows], maps), found.logits)
+            mean = torch.where(moves[:, None, None, None], (found.logits + moving) / 2, found.logits)
+            final = mean
+            if self.model.finish is not None:
+                with mixed_precision(maps.device):
+                    final = self.model.finish(found.fine, self.batch.views.patch[rows], maps, mean)
+            final = final.float()
+            probability = final.detach().sigmoid()
+            right = jaccard(final.detach(), truth)
+            quality = self.model.worth(found, final.detach(), maps)
             everywhere = torch.ones(self.groups)
-            total = total + segmentation_loss(mean, truth, everywhere)
+            total = total + segmentation_loss(final, truth, everywhere, outline=_OUTLINE)
+            total = total + 0.5 * segmentation_loss(mean, truth, everywhere)
             total = total + 0.3 * segmentation_loss(found.logits, truth, everywhere)
             total = total + 0.3 * segmentation_loss(moving, truth, moves.float())
             total = total + _QUALITY * functional.binary_cross_entropy_with_logits(quality, right)
@@ -109,7 +119,7 @@ class _Unrolled:
         steps = self.length - MEMORIES
         return total / steps, {"J": shares[0], "J_last": shares[-1], "quality_off": sum(off) / steps}
 
-    def _known(self, features: nets.Features) -> list[list[nets.MemoryEntry]]:
+    def _known(self, features: streams.Features) -> list[list[streams.MemoryEntry]]:
         """What is remembered from the start: nearly always the template, and the second where it counts."""
         entries = self.model.rgb.memorise(features, self.batch.views.truth)
         memory = []
@@ -124,19 +134,23 @@ class _Unrolled:
         given = self.batch.views.maps[rows]
         if last is None:
             return given
-        path = self.batch.paths[:, step - MEMORIES - 1]
+        path = self.batch.paths[:, step - MEMORIES - 1].permute(0, 3, 1, 2)
+        path = resized(path, given).permute(0, 2, 3, 1)
         own = functional.grid_sample(last, path, align_corners=False)
-        own = nets.resized(own, given)
         chance = torch.from_numpy(self.random.random(self.groups) < 0.8).to(own.device)
         use = self.batch.linked & chance & (own.amax((1, 2, 3)) > 0.5)
         guide = torch.where(use[:, None, None, None], own, given[:, :1])
         return torch.cat([guide, given[:, 1:]], 1)
 
     def _remember(
-        self, memory: list[list[nets.MemoryEntry]], seen: nets.Features, probability: Tensor, maps: Tensor
+        self,
+        memory: list[list[streams.MemoryEntry]],
+        seen: streams.Features,
+        probability: Tensor,
+        maps: Tensor,
     ) -> None:
         """Let some runs read what was just found, right or wrong, when they go on."""
-        whole = nets.resized(probability, maps)
+        whole = resized(probability, maps)
         with mixed_precision(maps.device):
             entries = self.model.rgb.memorise(seen, torch.cat([whole, maps[:, 1:]], 1))
         most = whole.amax((1, 2, 3))

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ...engine.flow import warp
 from ...engine.patches import patch_box
-from ...engine.types import Box, Probability
+from ...engine.types import Box, Flow, Probability
 from ..clips import FLOW_SCALE, Clip, Still
 from ..pictures import degrade, relight
 from . import deform
@@ -20,6 +21,12 @@ from .views import Cutout, Passage, View, ViewMaker, mirror, pass_by
 
 MEMORIES = 2
 """Views of a run that are remembered with their exact masks: the template, and what else is known."""
+
+
+EXACT = 0.5
+"""Share of the runs that begin beside a checkpoint, guided by an exact mask."""
+NEARLY = 0.35
+"""Share of the views of stills whose guiding map is nearly exact."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +58,13 @@ class Run:
 class _Placed(NamedTuple):
     view: View
     box: Box
+
+
+class _Carried(NamedTuple):
+    """A map that the flow has carried into a frame; `flow` leads to where it comes from, at half size."""
+
+    guide: Probability
+    flow: Flow
 
 
 class RunMaker(ViewMaker):
@@ -91,11 +105,13 @@ class RunMaker(ViewMaker):
         template = int(rng.integers(len(clip.frames)))
         if not np.any(clip.labels[template]):
             template = frames[0]
-        known = self._look(rng, clip, template, template, exact=True).view
+        known = self._look(rng, clip, template).view
         placed: list[_Placed] = []
         paths = []
+        begins_exact = rng.random() < EXACT
         for number, frame in enumerate(frames[1:]):
-            placed.append(self._look(rng, clip, frame, frames[number]))
+            worn = number > 0 or not begins_exact
+            placed.append(self._look(rng, clip, frame, _carried(rng, clip, frame, frames[number], worn)))
             if number:
                 flow = clip.flow(frame, frames[number])
                 paths.append(_path(flow, placed[-1].box, placed[-2].box, self.size // 2))
@@ -103,24 +119,20 @@ class RunMaker(ViewMaker):
         again = rng.random() < 0.3
         if again:
             near = int(np.clip(frames[0] + rng.integers(-15, 16), 0, len(clip.frames) - 1))
-            second = self._look(rng, clip, near, near, exact=True).view
+            second = self._look(rng, clip, near).view
         return self._passed(rng, Run((known, second), again, [it.view for it in placed], paths, True))
 
-    def _look(self, rng: Generator, clip: Clip, target: int, source: int, exact: bool = False) -> _Placed:
-        """A patch of frame `target`, guided by the mask of frame `source` that the flow has carried over."""
-        truth = (clip.labels[target] > 0).astype(np.float32)
-        if exact:
-            flow, guide = None, truth
-        else:
-            flow = clip.flow(target, source)
-            guide = _carried(rng, (clip.labels[source] > 0).astype(np.float32), flow)
+    def _look(self, rng: Generator, clip: Clip, frame: int, carried: _Carried | None = None) -> _Placed:
+        """A patch of a frame, guided by a map that the flow has carried there, or by its own exact mask."""
+        truth = (clip.labels[frame] > 0).astype(np.float32)
+        guide, flow = (truth, None) if carried is None else carried
         height, width = truth.shape
         tight = Box.around(guide > 0.5) or Box.around(truth > 0.5) or Box(0, 0, width, height)
         box = patch_box(tight, height, width, float(rng.uniform(0.2, 0.35)))
         nothing = np.zeros_like(truth)
-        frame = np.asarray(clip.frames[target])
         moving = None if flow is None else -flow
-        return _Placed(self._cropped(frame, truth, nothing, guide, nothing, moving, box), box)
+        picture = np.asarray(clip.frames[frame])
+        return _Placed(self._cropped(picture, truth, nothing, guide, nothing, moving, box), box)
 
     def _passed(self, rng: Generator, run: Run) -> Run:
         """What happens to runs of either kind: a stranger passes, the light changes, all is mirrored."""
@@ -183,7 +195,12 @@ class RunMaker(ViewMaker):
         scenes = [self._scene(rng, still, instance, ground) for _ in range(self.steps + 1)]
         made = []
         for number, (frame, truth, others) in enumerate(scenes):
-            guide = truth if number == 0 else deform.guide(rng, truth, scenes[0][1])
+            if number == 0:
+                guide = truth
+            elif rng.random() < NEARLY:
+                guide = deform.nearly(rng, truth)
+            else:
+                guide = deform.guide(rng, truth, scenes[0][1])
             hint = deform.deform(rng, others) if others.any() else others
             made.append(self._view(rng, frame, truth, others, guide, hint, None))
         return made
@@ -256,15 +273,21 @@ def _frames(rng: Generator, length: int, steps: int) -> list[int]:
     return frames[::-1] if rng.random() < 0.5 else frames
 
 
-def _carried(rng: Generator, mask: Probability, flow: NDArray[np.float32]) -> Probability:
-    """A mask as the frame before may have had it, deformed and warped by the flow."""
-    height, width = flow.shape[:2]
-    small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
-    small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
-    small = _worn(rng, small)
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    small = cv2.remap(small, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
-    return cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+def _carried(rng: Generator, clip: Clip, target: int, source: int, worn: bool) -> _Carried:
+    """The mask of frame `source`, warped by the flow into frame `target`.
+
+    Args:
+        worn: as a run may have had it; else exact, as beside a checkpoint.
+    """
+    flow = clip.flow(target, source)
+    mask = (clip.labels[source] > 0).astype(np.float32)
+    height, width = mask.shape
+    if worn:
+        small = cv2.resize(mask, flow.shape[1::-1], interpolation=cv2.INTER_AREA)
+        small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
+        mask = cv2.resize(_worn(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
+    full = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * FLOW_SCALE
+    return _Carried(warp(mask, full), flow)
 
 
 def _path(flow: NDArray[np.float32], box: Box, before: Box, side: int) -> NDArray[np.float32]:
