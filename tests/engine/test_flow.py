@@ -221,12 +221,12 @@ def test_flo_files_come_first_and_the_estimator_fills_in(video: Video, tmp_path:
 def test_the_cache_serves_a_later_run(video: Video, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "flow"
     first = FlowSource(video, DisFlow(), FlowCache(folder)).between(0, 1)
-    file = folder / "dis" / "00000-00001.npy"
+    file = folder / DisFlow.name / "00000-00001.npy"
     assert file.stat().st_size < HEIGHT * WIDTH * 2 * 2 + 200
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
     class NoFlow(CountingFlow):
-        name = "dis"
+        name = DisFlow.name
 
     estimator = NoFlow()
     np.testing.assert_array_equal(
@@ -285,8 +285,8 @@ def test_raft_runs_with_weights_from_a_file(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     for choice in ("auto", "dis"):
-        assert default_estimator(choice, "cpu").name == "dis"  # type: ignore[arg-type]
-    assert default_estimator("auto", "cuda").name == "dis"
+        assert default_estimator(choice, "cpu").name == DisFlow.name  # type: ignore[arg-type]
+    assert default_estimator("auto", "cuda").name == DisFlow.name
     with pytest.raises(UserError, match="weights of RAFT"):
         default_estimator("raft", "cpu")
     (tmp_path / "bad.pth").write_text("no weights")

@@ -10,6 +10,7 @@ import pytest
 
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.events import Event
+from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.headless import result
@@ -63,7 +64,7 @@ def test_masks_and_record(task, engine):
     record = json.loads((task.folder / "provenance.json").read_text())
     assert [one["instance"] for one in record["instances"]] == [1, 3]
     assert record["decisions"][0]["verdict"] == "accepted"
-    assert record["settings"]["flow"] == "dis"
+    assert record["settings"]["flow"] == DisFlow.name
 
 
 def test_what_is_complete_is_left_alone(task, engine, calls, monkeypatch):
