@@ -30,8 +30,9 @@ def test_the_pair_that_finds_again_is_chosen(tiny_davis: Path, tmp_path: Path, c
 
 
 def test_a_threshold_is_no_percentage(tiny_davis: Path, tmp_path: Path, capsys: Any) -> None:
-    assert thresholds(tiny_davis, tmp_path, "--rho-reid", "65") == 2
-    assert "numbers from 0 to 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        thresholds(tiny_davis, tmp_path, "--rho-reid", "65")
+    assert "should lie between 0 and 1" in capsys.readouterr().err
 
 
 def test_wrong_acceptances_weigh_more_than_a_little_accuracy() -> None:

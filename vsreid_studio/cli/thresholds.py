@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Config, load
 from ..errors import UserError
-from .options import add_page_options
+from .options import add_page_options, share
 
 if TYPE_CHECKING:
     from ..benchmark.gaps import GapSummary
@@ -39,7 +39,7 @@ def add_parser(subparsers: Subparsers) -> None:
     ):
         shown = " ".join(f"{value:g}" for value in values)
         parser.add_argument(
-            f"--rho-{name}", type=float, nargs="+", default=values, metavar="R", help=f"{what} ({shown})"
+            f"--rho-{name}", type=share, nargs="+", default=values, metavar="R", help=f"{what} ({shown})"
         )
     add_page_options(parser, config="all other settings")
     parser.set_defaults(handler=run)
@@ -57,8 +57,6 @@ def run(args: argparse.Namespace) -> int:
     from ..benchmark.threshold_table import Thresholds, best  # noqa: PLC0415  (OpenCV, torch)
 
     base = load(args.config) if args.config else Config()
-    if not all(0 <= value <= 1 for value in (*args.rho_reid, *args.rho_occ)):
-        raise UserError("--rho-reid and --rho-occ are numbers from 0 to 1.")
     tried: dict[Thresholds, GapSummary] = {}
     try:
         for rho in args.rho_reid:
