@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ..config import Config
+from ..config import MULTI_SCALE, Config
 
 Addition: TypeAlias = Callable[[Config], Config]
-
-MULTI_SCALE = (0.75, 1.0, 1.25)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import Config, load
-
-MULTI_SCALE = (0.75, 1.0, 1.25)
+from ..config import MULTI_SCALE, Config, load
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
