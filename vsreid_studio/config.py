@@ -32,7 +32,7 @@ class PropagationConfig:
         compete: let the maps of a frame share each pixel before they are propagated on, see
             `engine.compete`; without, only the label map tells whose a pixel is (Sec. 3.3).
         recovery_rounds: how often N_mp looks at a recovered instance, each time guided by what it found
-            before (authors' program: 5).
+            before (authors' program: 5; here a second look believes the first, right or wrong).
         stray_gap: a small piece of a map farther than this from the largest piece is dropped, see
             `engine.strays` (0 keeps all).
         lost_area: an instance whose area falls below this share of its first one counts as lost and is
@@ -49,7 +49,7 @@ class PropagationConfig:
     recent: int = 0
     rivals: bool = True
     compete: bool = True
-    recovery_rounds: int = 2
+    recovery_rounds: int = 1
     stray_gap: float = 0.25
     lost_area: float = 0.1
 
@@ -97,7 +97,7 @@ class AdaptConfig:
 
     steps: int = 0
     runs: int = 3
-    rate: float = 4e-4
+    rate: float = 2e-4
 
 
 @dataclass(frozen=True)
