@@ -74,14 +74,14 @@ class ReidConfig:
     """
 
     enabled: bool = True
-    rho_reid: float = 0.65
+    rho_reid: float = 0.7
     rho_occ: float = 0.3
     only_missing: bool = False
     max_overlap: float = 1.0
     exclusive: bool = False
     track: bool = True
     sure: float = 0.8
-    least_confidence: float = 0.7
+    least_confidence: float = 0.75
     boxes: int = 20
 
 
