@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vsreid_studio.engine.nets.embedding import SIZES, crop_box, embedder, lite_embedding
+from vsreid_studio.engine.tensors import compute_type
 from vsreid_studio.engine.types import Box
 from vsreid_studio.errors import UserError
 
@@ -63,7 +64,9 @@ def test_folded_norms_give_the_trained_network(frame):
         expected = network(torch.from_numpy(crops).permute(0, 3, 1, 2)).numpy()
     ready = embedder("lite", network.state_dict())
     ready._network.low_precision = False
-    assert np.allclose(ready.embed(frame, BOXES), expected, atol=1e-4)
+    # The compiled trunk computes in bfloat16 where the processor does.
+    loose = 2e-3 if compute_type(torch.device("cpu")) is torch.bfloat16 else 1e-4
+    assert np.allclose(ready.embed(frame, BOXES), expected, atol=loose)
 
 
 def test_a_crop_is_the_box_alone():

@@ -18,7 +18,8 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from vsreid_studio.engine.types import Box, Cell, CellKey, Decision, Maker, SoftMask, Verdict
+from vsreid_studio.engine.events import Decision, Verdict
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.project import Project
 
 project = Project.open(Path(sys.argv[1]))
