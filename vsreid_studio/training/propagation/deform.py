@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from ...engine.flow import warp
 from ...engine.types import Box, Probability
 
 
@@ -39,8 +40,7 @@ def deform(rng: Generator, mask: Probability, strength: float = 1.0) -> Probabil
     found = cv2.warpAffine(mask, matrix, (width, height))
     if rng.random() < 0.7:
         field = smooth_field(rng, height, width, 5, 0.03 * side * strength * rng.random() * 2)
-        rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-        found = cv2.remap(found, columns + field[..., 0], rows + field[..., 1], cv2.INTER_LINEAR)
+        found = warp(found.astype(np.float32, copy=False), field)
     if rng.random() < 0.5:
         radius = max(1, round(side * 0.05 * strength * rng.random()))
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
@@ -59,9 +59,7 @@ def nearly(rng: Generator, mask: Probability) -> Probability:
         return mask.copy()
     height, width = mask.shape
     field = smooth_field(rng, height, width, 6, 0.012 * float(np.sqrt(box.area)) * rng.random())
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    found = cv2.remap(mask, columns + field[..., 0], rows + field[..., 1], cv2.INTER_LINEAR)
-    return found.astype(np.float32, copy=False)
+    return warp(mask, field)
 
 
 def _blobs(rng: Generator, mask: Probability, box: Box, side: float, strength: float) -> Probability:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ...engine.flow import warp
 from ...engine.patches import crop, flow_patch, patch_box
 from ...engine.types import Box, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still
@@ -136,9 +137,7 @@ class ViewMaker:
                 (clip.labels[source] > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
             )
             small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
-            rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-            small = cv2.remap(small, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
-            guide = cv2.resize(small, truth.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            guide = cv2.resize(warp(small, flow), truth.shape[::-1], interpolation=cv2.INTER_LINEAR)
         nothing = np.zeros_like(truth)
         return self._view(rng, np.asarray(clip.frames[target]), truth, nothing, guide, nothing, -flow)
 
