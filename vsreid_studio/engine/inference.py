@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from .compiled import Compiled
 from .nets.layers import averaged
-from .nets.propagation import Finish, MaskPropagationNet, together
+from .nets.propagation import MaskPropagationNet, together
 from .nets.stream import MemoryEntry, Segmented, Stream
 
 
@@ -63,7 +63,7 @@ class TorchInference:
         features = network.rgb.encode(patches.rgb)
         rgb = network.rgb.segment(features, patches.maps, patches.memories)
         moving = None if patches.flow is None else network.moving(patches.flow, patches.maps)
-        logits = network.finished(rgb, moving, patches.rgb, patches.maps)
+        logits = network.finished(rgb, together(rgb.logits, moving), patches.rgb, patches.maps)
         return Found(logits, network.worth(rgb, logits, patches.maps), features.coarse)
 
 
@@ -72,10 +72,12 @@ class CompiledInference:
 
     def __init__(self, network: MaskPropagationNet) -> None:
         """`network`: of size 'lite', float32, on the CPU; its weights must not change any more."""
+        finish = network.finish
+        assert finish is not None
         self.network = network
         self._look = Compiled(_Look(network.rgb))
         self._decode = Compiled(_Decode(network.rgb))
-        self._finish = Compiled(lambda *given: (cast(Finish, network.finish)(*given),))
+        self._finish = Compiled(lambda *given: (finish(*given),))
         self._move = Compiled(
             lambda flow, maps: (network.flow.segment(network.flow.encode(flow), maps).logits,)
         )

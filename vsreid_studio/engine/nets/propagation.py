@@ -97,12 +97,12 @@ class MaskPropagationNet(nn.Module):
             finishes them, and (N,).
         """
         found = self.rgb.segment(self.rgb.encode(patch), maps, memories)
-        logits = self.finished(found, None if flow is None else self.moving(flow, maps), patch, maps)
+        logits = together(found.logits, None if flow is None else self.moving(flow, maps))
+        logits = self.finished(found, logits, patch, maps)
         return logits, self.worth(found, logits, maps)
 
-    def finished(self, rgb: Segmented, moving: Tensor | None, patch: Tensor, maps: Tensor) -> Tensor:
-        """The logits, for what the streams have found; `moving` None where the flow stream is left out."""
-        logits = together(rgb.logits, moving)
+    def finished(self, rgb: Segmented, logits: Tensor, patch: Tensor, maps: Tensor) -> Tensor:
+        """The logits, for those on which the streams have agreed (`together`)."""
         return logits if self.finish is None else self.finish(rgb.fine, patch, maps, logits)
 
     def worth(self, rgb: Segmented, logits: Tensor, maps: Tensor) -> Tensor:

@@ -97,12 +97,9 @@ class _Unrolled:
                 moving = found.logits
                 if moves.any():
                     moving = resized(self.model.moving(self.batch.views.flow[rows], maps), found.logits)
-            mean = torch.where(moves[:, None, None, None], (found.logits + moving) / 2, found.logits)
-            final = mean
-            if self.model.finish is not None:
-                with mixed_precision(maps.device):
-                    final = self.model.finish(found.fine, self.batch.views.patch[rows], maps, mean)
-            final = final.float()
+            mean = torch.where(moves[:, None, None, None], nets.together(found.logits, moving), found.logits)
+            with mixed_precision(maps.device):
+                final = self.model.finished(found, mean, self.batch.views.patch[rows], maps).float()
             probability = final.detach().sigmoid()
             right = jaccard(final.detach(), truth)
             quality = self.model.worth(found, final.detach(), maps)
