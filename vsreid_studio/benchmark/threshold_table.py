@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from .gaps import GapSummary
 from .page import grid, number
@@ -11,18 +11,20 @@ from .page import grid, number
 
 @dataclass(frozen=True, order=True)
 class Thresholds:
-    """A pair to be tried.
+    """Three that are to be tried together.
 
     Attributes:
         rho_reid: least similarity, see `ReidConfig`.
         rho_occ: greatest overlap.
+        least_confidence: of a recovered mask.
     """
 
     rho_reid: float
     rho_occ: float
+    least_confidence: float
 
     def __str__(self) -> str:
-        return f"ρ_reid {self.rho_reid:g}, ρ_occ {self.rho_occ:g}"
+        return f"ρ_reid {self.rho_reid:g}, ρ_occ {self.rho_occ:g}, least confidence {self.least_confidence:g}"
 
 
 def worth(summary: GapSummary) -> float:
@@ -36,8 +38,11 @@ def worth(summary: GapSummary) -> float:
 
 
 def best(tried: Mapping[Thresholds, GapSummary]) -> Thresholds:
-    """The pair of most `worth`; of equal ones the strictest, which asks a person least."""
-    return max(tried, key=lambda pair: (round(worth(tried[pair]), 4), pair.rho_reid, -pair.rho_occ))
+    """Those of most `worth`; of equal ones the strictest, which ask a person least."""
+    return max(
+        tried,
+        key=lambda one: (round(worth(tried[one]), 4), one.rho_reid, -one.rho_occ, one.least_confidence),
+    )
 
 
 def render(tried: Mapping[Thresholds, GapSummary], command: str, clips: Sequence[str], chosen: bool) -> str:
@@ -47,24 +52,37 @@ def render(tried: Mapping[Thresholds, GapSummary], command: str, clips: Sequence
         tried: not empty.
         command: that makes the page.
         clips: names of all.
-        chosen: whether all has been tried that was to be, so that a pair can be recommended.
+        chosen: whether all has been tried that was to be, so that some can be recommended.
     """
-    heads = ["ρ_reid", "ρ_occ", "inside", "after", "found again", "accepted", "wrong", "worth"]
+    heads = [
+        "ρ_reid",
+        "ρ_occ",
+        "least confidence",
+        "inside",
+        "after",
+        "found again",
+        "accepted",
+        "wrong",
+        "worth",
+    ]
     rows = []
-    for pair, summary in sorted(tried.items()):
+    for one, summary in sorted(tried.items()):
         accepted = summary.accepted
         counts = ["–", "–"] if accepted is None else [str(accepted.all), str(accepted.wrong)]
         figures = [number(value) for value in (summary.inside, summary.after, summary.found)]
-        rows.append([f"{pair.rho_reid:g}", f"{pair.rho_occ:g}", *figures, *counts, number(worth(summary))])
+        values = [f"{value:g}" for value in (one.rho_reid, one.rho_occ, one.least_confidence)]
+        rows.append([*values, *figures, *counts, number(worth(summary))])
     parts = [
         "# Thresholds of re-identification",
-        f"Made by `{command}`. First ρ_reid is chosen, then, with it, ρ_occ: *worth* is the mean of J in the "
-        "gaps (the share of empty maps) and after them, less the share of wrong ones among the accepted "
-        f"proposals. {len(clips)} clips with hidden objects: {', '.join(clips)}.",
+        f"Made by `{command}`. First ρ_reid is chosen, then, with it, ρ_occ, then the least confidence of a "
+        "recovered mask: *worth* is the mean of J in the gaps (the share of empty maps) and after them, less "
+        f"the share of wrong ones among the accepted proposals. {len(clips)} clips with hidden objects: "
+        f"{', '.join(clips)}.",
         grid(heads, rows),
     ]
     if chosen:
-        pair = best(tried)
-        parts.append(f"Best: {pair}. As settings (`--config`):")
-        parts.append(f"```toml\n[reid]\nrho_reid = {pair.rho_reid:g}\nrho_occ = {pair.rho_occ:g}\n```")
+        one = best(tried)
+        parts.append(f"Best: {one}. As settings (`--config`):")
+        settings = "\n".join(f"{field.name} = {getattr(one, field.name):g}" for field in fields(one))
+        parts.append(f"```toml\n[reid]\n{settings}\n```")
     return "\n\n".join(parts) + "\n"

@@ -1,10 +1,10 @@
-"""`vsreid-studio thresholds`: choose ρ_reid and ρ_occ on clips with hidden objects."""
+"""`vsreid-studio thresholds`: choose the thresholds of re-identification on clips with hidden objects."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
+from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,27 +26,29 @@ def add_parser(subparsers: Subparsers) -> None:
         help="choose the thresholds of re-identification on clips with hidden objects",
         description=(
             "Run the method on clips that make-clips hidden has made, first for every ρ_reid, then, with the "
-            "best of them, for every ρ_occ; write what came of each, and the best pair, as Markdown. The "
-            "masks stay in the work folder: after Ctrl-C the same command goes on from there."
+            "best of them, for every ρ_occ, then for every least confidence of a recovered mask; write what "
+            "came of each, and the best, as Markdown. The masks stay in the work folder: after Ctrl-C the "
+            "same command goes on from there."
         ),
     )
     parser.add_argument(
         "--clips", type=Path, required=True, nargs="+", metavar="DIR", help="folders of make-clips hidden"
     )
     for name, what, values in (
-        ("reid", "least similarity", (0.55, 0.6, 0.65, 0.7, 0.75)),
-        ("occ", "greatest overlap with the present mask", (0.1, 0.3, 0.5)),
+        ("rho-reid", "least similarity", (0.55, 0.6, 0.65, 0.7, 0.75)),
+        ("rho-occ", "greatest overlap with the present mask", (0.1, 0.3, 0.5)),
+        ("least-confidence", "least confidence of a recovered mask", (0.65, 0.7, 0.75, 0.8)),
     ):
         shown = " ".join(f"{value:g}" for value in values)
         parser.add_argument(
-            f"--rho-{name}", type=share, nargs="+", default=values, metavar="R", help=f"{what} ({shown})"
+            f"--{name}", type=share, nargs="+", default=values, metavar="R", help=f"{what} ({shown})"
         )
     add_page_options(parser, config="all other settings")
     parser.set_defaults(handler=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Try what is missing; the page is written after each pair.
+    """Try what is missing; the page is written after each trial.
 
     Returns:
         0, or 130 after Ctrl-C, when what was tried is kept.
@@ -59,11 +61,11 @@ def run(args: argparse.Namespace) -> int:
     base = load(args.config) if args.config else Config()
     tried: dict[Thresholds, GapSummary] = {}
     try:
-        for rho in args.rho_reid:
-            _try(args, base, Thresholds(rho, base.reid.rho_occ), tried)
-        similar = best(tried).rho_reid
-        for rho in args.rho_occ:
-            _try(args, base, Thresholds(similar, rho), tried)
+        one = Thresholds(base.reid.rho_reid, base.reid.rho_occ, base.reid.least_confidence)
+        for threshold in fields(Thresholds):
+            for value in getattr(args, threshold.name):
+                _try(args, base, replace(one, **{threshold.name: value}), tried)
+            one = best(tried)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped: the same command goes on from there.\n")
         return 130
@@ -73,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _try(
-    args: argparse.Namespace, base: Config, pair: Thresholds, tried: dict[Thresholds, GapSummary]
+    args: argparse.Namespace, base: Config, one: Thresholds, tried: dict[Thresholds, GapSummary]
 ) -> None:
-    """Run one pair on all clips, unless it has been."""
+    """Run one of the settings on all clips, unless it has been."""
     from ..benchmark.gaps import GapScore, around_gaps, read_gaps, summary  # noqa: PLC0415
     from ..benchmark.proposals import Accepted  # noqa: PLC0415
     from ..benchmark.rows import Row  # noqa: PLC0415
@@ -83,10 +85,11 @@ def _try(
     from .sharing import SharingEngine  # noqa: PLC0415
     from .table_runs import DataSet, Variant  # noqa: PLC0415
 
-    if pair in tried:
+    if one in tried:
         return
-    reid = replace(base.reid, enabled=True, rho_reid=pair.rho_reid, rho_occ=pair.rho_occ)
-    row = Row(f"reid-{pair.rho_reid:g}-occ-{pair.rho_occ:g}", str(pair), lambda config: config)
+    reid = replace(base.reid, enabled=True, **asdict(one))
+    folder_name = "-".join(f"{value:g}" for value in astuple(one))
+    row = Row(folder_name, str(one), lambda config: config)
     engine = SharingEngine(replace(base, reid=reid), args.weights, args.work / "candidates")
     scores: list[GapScore] = []
     accepted: list[Accepted | None] = []
@@ -100,7 +103,7 @@ def _try(
             accepted.append(scored.accepted)
     if not scores:
         raise UserError("No clip has a gap with frames before and after it.")
-    tried[pair] = summary(scores, accepted)
+    tried[one] = summary(scores, accepted)
     _write(args, tried, chosen=False)
 
 
