@@ -23,6 +23,8 @@ class PropagationConfig:
         size: which networks, 'lite' (CPU) or 'paper' (GPU).
         scales: patch sizes averaged over, as factors of the network's own.
         flip: also average over the mirrored patch.
+        careful: average what comes from a mask that a person corrected over two scales and flips, see
+            `engine.propagation.CAREFUL`: there every outline counts.
         crop: what N_mp sees, the 'box' around the guiding map or the whole 'frame' (Table 1, first row).
         flow_stream: use the flow stream beside the RGB stream.
         template: let N_mp read the memory of checkpoints.
@@ -42,6 +44,7 @@ class PropagationConfig:
     size: Literal["lite", "paper"] = "lite"
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
+    careful: bool = True
     crop: Literal["box", "frame"] = "box"
     flow_stream: bool = True
     template: bool = True

@@ -19,7 +19,9 @@ from vsreid_studio.engine.flow import (
     default_estimator,
     read_flo,
     warp,
+    warp_frame,
     warp_mask,
+    warping_error,
     write_flo,
 )
 from vsreid_studio.engine.flow import cache as cache_module
@@ -108,6 +110,28 @@ def test_warp_samples_between_pixels_and_gives_zero_outside() -> None:
     assert warp(image[..., None], flow).shape == (4, 5, 1)
     with pytest.raises(ValueError, match="do not fit"):
         warp(image[:3], flow)
+
+
+def test_a_region_of_a_frame_warps_as_the_whole_frame_does() -> None:
+    flow = np.random.default_rng(0).normal(0, 3, (HEIGHT, WIDTH, 2)).astype(np.float32)
+    region = Box(30, 20, 90, 70)
+    found = warp_frame(scene(), flow, region)
+    whole = warp(scene().astype(np.float32), flow)[region.slices]
+    assert found.dtype == np.uint8
+    # OpenCV rounds, and samples whole numbers at thirty-seconds of a pixel.
+    assert np.abs(found - whole).mean() < 1.5
+    assert not warp_frame(scene(), flow + 2 * WIDTH, region).any()
+
+
+def test_the_warping_error_shows_where_a_flow_is_wrong() -> None:
+    right = np.full((HEIGHT, WIDTH, 2), SHIFT, np.float32) * -1
+    right[:, : WIDTH // 2] = 0
+    region = Box(10, 10, WIDTH - 10, HEIGHT - 10)
+    error = warping_error(scene(step=1)[region.slices], warp_frame(scene(), right, region))
+    assert error.dtype == np.float32
+    assert error.max() <= 1
+    assert error[:, -40:].max() < 0.05
+    assert error[:, :40].mean() > 0.3
 
 
 def test_consistency_marks_what_does_not_return() -> None:

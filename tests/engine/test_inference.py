@@ -26,17 +26,17 @@ def compiled(network: nets.MaskPropagationNet) -> CompiledInference:
 
 
 @pytest.mark.parametrize("side", [64, 128])
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("with_flow", [True, False])
 def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: bool) -> None:
     torch.manual_seed(1)
-    patch, maps = torch.rand(count, 3, side, side), torch.rand(count, 2, side, side)
+    patch, maps, carried = (torch.rand(count, channels, side, side) for channels in (3, 2, 2))
     with torch.inference_mode():
         entries = network.rgb.memorise(network.rgb.encode(patch), maps)
         memories = [[entries[row], entries[0]] if row else [] for row in range(count)]
         flow = torch.rand(count, 3, side // 2, side // 2) if with_flow else None
-        logits, quality = network(patch, flow, maps, memories)
-    given = Patches(patch, flow, maps, memories)
+        logits, quality = network(patch, flow, maps, carried, memories)
+    given = Patches(patch, flow, maps, carried, memories)
     # The compiled network computes in bfloat16 where the processor does.
     loose = 0.05 if compute_type(torch.device("cpu")) is torch.bfloat16 else 1e-3
     for inference in (compiled, TorchInference(network)):
@@ -49,7 +49,8 @@ def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: boo
 def test_what_was_found_stays(compiled: CompiledInference) -> None:
     def run(seed: int):
         torch.manual_seed(seed)
-        return compiled.run(Patches(torch.rand(1, 3, 64, 64), None, torch.rand(1, 2, 64, 64), [[]]))
+        patch, maps, carried = (torch.rand(1, channels, 64, 64) for channels in (3, 2, 2))
+        return compiled.run(Patches(patch, None, maps, carried, [[]]))
 
     first = run(0)
     kept = [part.clone() for part in first]

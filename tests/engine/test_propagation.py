@@ -15,7 +15,7 @@ from vsreid_studio.engine.inference import TorchInference
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
 from vsreid_studio.engine.patches import patch_box
-from vsreid_studio.engine.propagation import NetworkPropagation
+from vsreid_studio.engine.propagation import CAREFUL, RECOVERED, NetworkPropagation, _nearness
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 
@@ -137,6 +137,44 @@ def test_scales_and_flip_are_averaged(video: Video, network: nets.MaskPropagatio
     plain = _module(video, network).propagate(annotation, 0, 1, [1])
     averaged = _module(video, network, scales=(1.0, 1.25), flip=True).propagate(annotation, 0, 1, [1])
     assert not plain[1].mask.same(averaged[1].mask)
+
+
+def _drawn(annotation: Annotation, frame: int, box: Box, maker: Maker = Maker.PERSON) -> Annotation:
+    full = np.zeros((120, 160), np.bool_)
+    full[box.slices] = True
+    cell = Cell(SoftMask.from_dense(full), frame, True, maker)
+    annotation.apply(annotation.set_cells("draw", {CellKey(frame, 1): cell}))
+    return annotation
+
+
+def test_what_a_person_corrected_is_looked_at_carefully(
+    video: Video, network: nets.MaskPropagationNet
+) -> None:
+    corrected = _drawn(_annotation(SQUARE, OTHER), 2, Box(54, 40, 94, 80))
+    careful, plain, whole = (
+        _module(video, network, careful=care, scales=scales, flip=flip)
+        for care, scales, flip in ((True, (1.0,), False), (False, (1.0,), False), (False, *CAREFUL))
+    )
+    found = careful.propagate(corrected, 2, 3, [1])[1].mask
+    assert found.same(whole.propagate(corrected, 2, 3, [1])[1].mask)
+    assert not found.same(plain.propagate(corrected, 2, 3, [1])[1].mask)
+    # What comes from the first mask, or was recovered, is looked at as ever.
+    for annotation, frame in (
+        (corrected, 0),
+        (_drawn(_annotation(SQUARE), 2, SQUARE, Maker.RECOVERY), 2),
+    ):
+        usual = plain.propagate(annotation, frame, frame + 1, [1])[1].mask
+        assert careful.propagate(annotation, frame, frame + 1, [1])[1].mask.same(usual)
+
+
+def test_a_recovered_checkpoint_counts_as_farther_away(
+    video: Video, network: nets.MaskPropagationNet
+) -> None:
+    exact = _drawn(_annotation(SQUARE), 2, SQUARE)
+    recovered = _drawn(_annotation(SQUARE), 2, SQUARE, Maker.RECOVERY)
+    assert _nearness(exact, 2, 3, 1) == 1
+    assert _nearness(recovered, 2, 3, 1) == nets.nearness(1 + RECOVERED)
+    assert _nearness(exact, 1, 2, 1) == 0
 
 
 @pytest.mark.parametrize("frame", [2, FRAMES - 1])

@@ -15,11 +15,11 @@ def lite() -> nets.MaskPropagationNet:
     return nets.lite().eval()
 
 
-def _inputs(size: int, flow_size: int, count: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _inputs(size: int, flow_size: int, count: int = 1) -> tuple[torch.Tensor, ...]:
+    """Patch, flow, maps, and how they were carried."""
     torch.manual_seed(1)
-    shapes = ((3, size), (3, flow_size), (2, size))
-    patch, flow, maps = (torch.rand(count, channels, side, side) for channels, side in shapes)
-    return patch, flow, maps
+    shapes = ((3, size), (3, flow_size), (2, size), (2, size))
+    return tuple(torch.rand(count, channels, side, side) for channels, side in shapes)
 
 
 @torch.inference_mode()
@@ -55,7 +55,7 @@ def test_folded_norms_change_nothing(lite: nets.MaskPropagationNet) -> None:
 
 @torch.inference_mode()
 def test_memory_is_read_by_likeness(lite: nets.MaskPropagationNet) -> None:
-    patch, _, maps = _inputs(64, 32, 2)
+    patch, _, maps, _ = _inputs(64, 32, 2)
     maps[:, 0] = 0
     maps[0, 0, :, :32] = 1
     features = lite.rgb.encode(patch)
@@ -73,7 +73,7 @@ def test_memory_is_read_by_likeness(lite: nets.MaskPropagationNet) -> None:
 
 @torch.inference_mode()
 def test_patches_without_memory_may_stand_beside_others(lite: nets.MaskPropagationNet) -> None:
-    patch, _, maps = _inputs(64, 32, 2)
+    patch, _, maps, _ = _inputs(64, 32, 2)
     entries = lite.rgb.memorise(lite.rgb.encode(patch), maps)
     features = lite.rgb.encode(patch)
     mixed = lite.rgb.segment(features, maps, [[], [entries[0]]]).logits
@@ -85,28 +85,65 @@ def test_patches_without_memory_may_stand_beside_others(lite: nets.MaskPropagati
 
 @torch.inference_mode()
 def test_without_flow_the_rgb_stream_decides_alone(lite: nets.MaskPropagationNet) -> None:
-    patch, flow, maps = _inputs(128, 64)
+    patch, flow, maps, carried = _inputs(128, 64)
+    bare = nets.MaskPropagationNet(lite.rgb, lite.flow)
     alone = lite.rgb.segment(lite.rgb.encode(patch), maps).logits
-    # The finish is as it was made: it adds nothing.
-    assert torch.equal(lite(patch, None, maps)[0], resized(alone, patch))
-    assert not torch.equal(lite(patch, flow, maps)[0], resized(alone, patch))
+    assert torch.equal(bare(patch, None, maps, carried)[0], alone)
+    assert not torch.equal(bare(patch, flow, maps, carried)[0], alone)
 
 
-def test_the_finish_can_draw_what_the_streams_are_too_coarse_for() -> None:
+@torch.inference_mode()
+def test_a_finish_that_is_not_trained_changes_next_to_nothing(lite: nets.MaskPropagationNet) -> None:
+    patch, flow, maps, carried = _inputs(128, 64)
+    bare = nets.MaskPropagationNet(lite.rgb, lite.flow)
+    streams_say = resized(bare(patch, flow, maps, carried)[0], patch)
+    kept = 2 * 6 * torch.sigmoid(torch.tensor(nets.Finish.KEEPS))
+    assert torch.allclose(lite(patch, flow, maps, carried)[0], streams_say, atol=float(kept))
+
+
+def _finish_after(
+    steps: int, carried: torch.Tensor, wanted: torch.Tensor, maps: torch.Tensor
+) -> torch.Tensor:
+    """What a new finish finds after some steps of training, where the streams know nothing."""
     torch.manual_seed(0)
     finish = nets.Finish(inner=8)
     optimizer = torch.optim.Adam(finish.parameters(), 1e-2)
-    # Stripes a pixel wide, which only the guiding map shows.
-    fine = torch.arange(32) % 2 * torch.ones(1, 1, 32, 1)
-    maps = torch.cat([fine, torch.zeros_like(fine)], 1)
     inner, patch, logits = torch.zeros(1, 8, 16, 16), torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 16, 16)
-    for _ in range(40):
-        found = finish(inner, patch, maps, logits)
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(found, fine)
+    for _ in range(steps):
+        found = finish(inner, patch, maps, logits, carried)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(found, wanted)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert torch.equal(found > 0, fine > 0.5)
+    return found.detach()
+
+
+# Stripes a pixel wide, which only the guiding map shows.
+STRIPES = torch.arange(32) % 2 * torch.ones(1, 1, 32, 1)
+
+
+def test_the_finish_can_draw_what_the_streams_are_too_coarse_for() -> None:
+    maps = torch.cat([STRIPES, torch.zeros_like(STRIPES)], 1)
+    found = _finish_after(40, torch.zeros(1, 2, 32, 32), STRIPES, maps)
+    assert torch.equal(found > 0, STRIPES > 0.5)
+
+
+def test_the_finish_can_learn_where_the_flow_is_right() -> None:
+    # Above, the guiding map is to be kept; below the flow is wrong, and nothing is there.
+    carried = torch.ones(1, 2, 32, 32)
+    carried[:, 0, :16] = 0
+    wanted = STRIPES.clone()
+    wanted[:, :, 16:] = 0
+    found = _finish_after(60, carried, wanted, torch.cat([STRIPES, torch.zeros_like(STRIPES)], 1))
+    away = [row for row in range(32) if not 13 <= row <= 18]
+    assert torch.equal((found > 0)[:, :, away], (wanted > 0.5)[:, :, away])
+
+
+def test_nearness_falls_with_every_step() -> None:
+    assert nets.nearness(1) == 1
+    found = [nets.nearness(steps) for steps in range(1, 30)]
+    assert found == sorted(found, reverse=True)
+    assert found[-1] < 0.01
 
 
 def test_the_quality_head_teaches_the_stream_nothing(lite: nets.MaskPropagationNet) -> None:

@@ -71,19 +71,22 @@ def _args(data: Path, output: Path, *rest: str) -> Namespace:
 
 def test_stages_run_one_after_the_other(data: Path, tmp_path: Path) -> None:
     weights: Path | None = None
-    for stage in ("stills", "video", "flow", "joint", "runs"):
+    for stage in ("stills", "video", "flow", "joint", "runs", "finish"):
         init = ["--init", str(weights)] if weights else []
         weights = recipe.train(_args(data, tmp_path / stage, stage, "--steps", "2", *init))
     assert weights is not None
     models.load_propagation("lite", torch.device("cpu"), weights)
-    runs = load_file(weights)
-    weights = tmp_path / "joint" / weights.name
-    stills, joint = load_file(tmp_path / "stills" / weights.name), load_file(weights)
+    stills, joint, runs, finished = (
+        load_file(tmp_path / stage / weights.name) for stage in ("stills", "joint", "runs", "finish")
+    )
     assert not torch.equal(stills["flow.decoder.head.weight"], joint["flow.decoder.head.weight"])
     assert not torch.equal(runs["rgb.decoder.head.weight"], joint["rgb.decoder.head.weight"])
     assert not torch.equal(runs["quality.judge.0.weight"], joint["quality.judge.0.weight"])
     finish = "finish.head.weight"
     assert runs[finish].any() and not joint[finish].any(), "the finish learns on runs"
+    learnt = {name for name, value in finished.items() if not torch.allclose(value, runs[name], atol=1e-7)}
+    assert finish in learnt
+    assert {name.split(".")[0] for name in learnt} <= {"finish", "quality"}, "statistics of norms included"
     trunk = "rgb.trunk.net.blocks.14.layers.0.weight"
     assert torch.equal(runs[trunk], joint[trunk]), "runs leave the trunks as they are"
     # The first layers of the trunk are the same everywhere and stay.

@@ -1,12 +1,14 @@
 """Runs of frames: what leads from one to the next, and who passes."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from vsreid_studio.engine.flow import warping_error
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.training.clips import Clip, Still
 from vsreid_studio.training.propagation import deform
@@ -71,6 +73,64 @@ def test_some_runs_begin_beside_an_exact_mask(clip: Clip, stills: list[Still]) -
     exact = [one < 1e-3 for one in off]
     assert 8 < sum(exact) < 25
     assert sum(one < 1e-3 for one in later) < 3
+
+
+def test_what_was_carried_here_is_told(clip: Clip, stills: list[Still]) -> None:
+    maker = RunMaker(stills, [clip], SIDE, strangers=0.0)
+    runs = [_run(maker, seed) for seed in range(20)]
+    near = [run.steps[0].near for run in runs]
+    exact = [float(np.abs(run.steps[0].guide - run.steps[0].truth).mean()) < 1e-3 for run in runs]
+    assert [one == 1 for one in near] == exact
+    for view in (view for run in runs for view in run.steps):
+        assert view.before is not None and view.before.shape == view.patch.shape
+        assert 0 < view.near <= 1
+    assert all(view.before is None and not view.near for view in _run(maker, 0, "still").views)
+
+
+def test_some_views_of_stills_point_at_something_else(clip: Clip, stills: list[Still]) -> None:
+    maker = RunMaker(stills, [clip], SIDE, strangers=0.0)
+    views = [view for seed in range(15) for view in _run(maker, seed, "still").steps]
+    decoys = [view for view in views if not view.truth.any()]
+    assert all(view.decoy for view in decoys)
+    assert 4 < len(decoys) < len(views) / 2
+    assert all(view.guide.max() > 0.5 for view in decoys)
+    assert all(_run(maker, seed, "still").known[0].truth.any() for seed in range(15))
+
+
+def test_an_own_map_is_farther_from_its_checkpoint(clip: Clip, stills: list[Still]) -> None:
+    seen = []
+
+    class Watched(nets.MaskPropagationNet):
+        def finished(self, rgb, logits, patch, maps, carried):
+            seen.append(carried[:, 1].amax((1, 2)))
+            return super().finished(rgb, logits, patch, maps, carried)
+
+    made = nets.lite()
+    maker = RunMaker(stills, [clip], SIDE, strangers=0.0)
+    run = next(run for run in (_run(maker, seed) for seed in range(30)) if run.steps[0].near == 1)
+    RunLoss(seed=0, start=0)(Watched(made.rgb, made.flow, made.finish).eval(), collate_runs([run]))
+    given = [view.near for view in run.steps]
+    assert float(seen[0]) == 1
+    carried_on = [float(now) == pytest.approx(float(last) * nets.nearness(2)) for last, now in pairwise(seen)]
+    as_given = [float(now) == pytest.approx(own) for now, own in zip(seen[1:], given[1:], strict=True)]
+    assert all(one or other for one, other in zip(carried_on, as_given, strict=True))
+
+
+def test_the_frame_before_is_carried_along_and_lies_in_the_same_light() -> None:
+    texture = cv2.resize(np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8), (160, 96))
+    frames = np.stack([np.roll(texture, 4 * number, 1)[:, :128] for number in range(9)])
+    labels = np.zeros((9, 96, 128), np.uint8)
+    labels[:, 30:62, 40:80] = 1
+    flow = np.zeros((8, 48, 64, 2), np.float16)
+    flow[..., 0] = 2
+    moving = Clip("moving", frames, labels, -flow, flow)
+    maker = RunMaker([], [moving], SIDE, strangers=0.0)
+    views = [view for seed in range(10) for view in _run(maker, seed).steps]
+    off = [warping_error(view.patch, view.before)[8:-8, 20:-20].mean() for view in views]
+    # Blur and noise fall on the patch alone, now and then.
+    assert np.median(off) < 0.1
+    shifted = [warping_error(view.patch, np.roll(view.before, 8, 1))[8:-8, 20:-20].mean() for view in views]
+    assert np.median(shifted) > 0.3
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from .compiled import Compiled
-from .nets.layers import averaged
 from .nets.propagation import MaskPropagationNet, together
 from .nets.stream import MemoryEntry, Segmented, Stream
 
@@ -19,6 +20,7 @@ class Patches(NamedTuple):
     rgb: Tensor
     flow: Tensor | None
     maps: Tensor
+    carried: Tensor
     memories: list[list[MemoryEntry]]
 
 
@@ -63,44 +65,76 @@ class TorchInference:
         features = network.rgb.encode(patches.rgb)
         rgb = network.rgb.segment(features, patches.maps, patches.memories)
         moving = None if patches.flow is None else network.moving(patches.flow, patches.maps)
-        logits = network.finished(rgb, together(rgb.logits, moving), patches.rgb, patches.maps)
+        logits = network.finished(
+            rgb, together(rgb.logits, moving), patches.rgb, patches.maps, patches.carried
+        )
         return Found(logits, network.worth(rgb, logits, patches.maps), features.coarse)
 
 
 class CompiledInference:
-    """Compiled, one patch after another: on a CPU several at once take as long."""
+    """Compiled: one patch on all cores, or several at once on some cores each, which is faster."""
+
+    LANES = 4
+    """The most patches at once: each lane has networks of its own."""
 
     def __init__(self, network: MaskPropagationNet) -> None:
         """`network`: of size 'lite', float32, on the CPU; its weights must not change any more."""
-        finish = network.finish
-        assert finish is not None
         self.network = network
-        self._look = Compiled(_Look(network.rgb))
-        self._decode = Compiled(_Decode(network.rgb))
-        self._finish = Compiled(lambda *given: (finish(*given),))
-        self._move = Compiled(
-            lambda flow, maps: (network.flow.segment(network.flow.encode(flow), maps).logits,)
-        )
+        self._lanes = min(self.LANES, torch.get_num_threads())
+        self._single = _Compiled(network, 1)
+        self._several = _Compiled(network, self._lanes)
+        self._pool = ThreadPoolExecutor(self._lanes, "patches")
+        self._free: SimpleQueue[int] = SimpleQueue()
+        for lane in range(self._lanes):
+            self._free.put(lane)
 
     @torch.inference_mode()
     def run(self, patches: Patches) -> Found:
         """N_mp on patches."""
-        found = [self._one(patches, number) for number in range(len(patches.rgb))]
+        count = len(patches.rgb)
+        # What would leave half of the lanes empty is faster on all cores.
+        rest = count % self._lanes
+        alone = rest if rest <= self._lanes / 2 else 0
+        found = list(self._pool.map(lambda number: self._beside(patches, number), range(count - alone)))
+        found += [self._single.run(patches, number) for number in range(count - alone, count)]
         return Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
-    def _one(self, patches: Patches, number: int) -> Found:
+    def _beside(self, patches: Patches, number: int) -> Found:
+        """One patch in a lane that is free."""
+        lane = self._free.get()
+        try:
+            return self._several.run(patches, number, lane)
+        finally:
+            self._free.put(lane)
+
+
+class _Compiled:
+    """The parts of N_mp, and how they follow one another."""
+
+    def __init__(self, network: MaskPropagationNet, lanes: int) -> None:
+        """`lanes`: see `Compiled`."""
+        self._look = Compiled(_Look(network.rgb), lanes)
+        self._read = Compiled(_Read(network.rgb), lanes, exact=True)
+        self._decode = Compiled(_Decode(network.rgb), lanes)
+        self._move = Compiled(lambda flow, maps: (network.moving(flow, maps),), lanes)
+        self._finish = Compiled(_Finish(network), lanes)
+        self._worth = Compiled(_Worth(network), lanes, exact=True)
+
+    # A mode of the thread, and every lane is one.
+    @torch.inference_mode()
+    def run(self, patches: Patches, number: int, lane: int = 0) -> Found:
+        """N_mp on one of the patches."""
         row = slice(number, number + 1)
-        maps = patches.maps[row]
-        coarse, value, keys, *fine = self._look(patches.rgb[row], maps)
-        read = self.network.rgb.read(keys, value, patches.memories[row])
-        rgb = Segmented(*self._decode(value, read, *fine))
-        moving = None
-        if patches.flow is not None:
-            flow = patches.flow[row]
-            (moving,) = self._move(flow, averaged(maps, flow))
-        (logits,) = self._finish(rgb.fine, patches.rgb[row], maps, together(rgb.logits, moving))
+        patch, maps = patches.rgb[row], patches.maps[row]
+        coarse, value, keys, *fine = self._look(patch, maps, lane=lane)
+        entries = [part for entry in patches.memories[number] for part in entry]
+        (read,) = self._read(keys, value, *entries, lane=lane)
+        rgb = Segmented(*self._decode(value, read, *fine, lane=lane))
+        moving = () if patches.flow is None else self._move(patches.flow[row], maps, lane=lane)
+        (logits,) = self._finish(rgb.fine, patch, maps, patches.carried[row], rgb.logits, *moving, lane=lane)
+        (quality,) = self._worth(*rgb, logits, maps, lane=lane)
         # Copied: the next patch is written to the same place.
-        return Found(logits.clone(), self.network.worth(rgb, logits, maps), coarse.clone())
+        return Found(logits.clone(), quality.clone(), coarse.clone())
 
 
 class _Look:
@@ -130,3 +164,40 @@ class _Decode:
             dict(zip(strides, part, strict=True)) for part in (fine[: len(strides)], fine[len(strides) :])
         )
         return tuple(self._stream.decode(value, read, skips, levels))
+
+
+class _Read:
+    """What the memory has to say; its entries one after another, tensor by tensor."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __call__(self, keys: Tensor, value: Tensor, *entries: Tensor) -> tuple[Tensor, ...]:
+        parts = len(MemoryEntry._fields)
+        memory = [MemoryEntry(*entries[n : n + parts]) for n in range(0, len(entries), parts)]
+        return (self._stream.read(keys, value, [memory]),)
+
+
+class _Finish:
+    """The outline of what the streams have found: of both, or of the RGB stream alone."""
+
+    def __init__(self, network: MaskPropagationNet) -> None:
+        assert network.finish is not None
+        self._finish = network.finish
+
+    def __call__(
+        self, fine: Tensor, patch: Tensor, maps: Tensor, carried: Tensor, rgb: Tensor, *moving: Tensor
+    ) -> tuple[Tensor, ...]:
+        return (self._finish(fine, patch, maps, together(rgb, *moving), carried),)
+
+
+class _Worth:
+    """What the result is worth."""
+
+    def __init__(self, network: MaskPropagationNet) -> None:
+        self._network = network
+
+    def __call__(
+        self, found: Tensor, context: Tensor, fine: Tensor, logits: Tensor, maps: Tensor
+    ) -> tuple[Tensor, ...]:
+        return (self._network.worth(Segmented(found, context, fine), logits, maps),)

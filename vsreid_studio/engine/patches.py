@@ -41,6 +41,8 @@ def patch_box(box: Box, height: int, width: int, enlarge: float) -> Box:
 
 def fit(image: NDArray[Any], size: int) -> NDArray[Any]:
     """A (H, W[, C]) image resized to (size, size[, C]): averaged when it shrinks, else bilinear."""
+    if not image.any():
+        return np.zeros((size, size, *image.shape[2:]), image.dtype)
     shrinks = image.shape[0] * image.shape[1] > size * size
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(np.ascontiguousarray(image), (size, size), interpolation=method)

@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..config import PropagationConfig
 from .annotation import Annotation
 from .compete import competing
-from .flow import FlowSource, warp_mask
-from .inference import Found, Inference, Patches
+from .flow import FlowSource, warp_frame, warp_mask
+from .inference import Inference
+from .looks import Looks, Request, View
 from .memory import Memory
-from .nets.propagation import SIZES
+from .nets.propagation import SIZES, nearness
 from .nets.stream import MemoryEntry
-from .patches import crop, fit, flow_patch, others_inside, paste, patch_box
+from .patches import others_inside, paste, patch_box
 from .strays import without_strays
-from .tensors import map_tensor, picture_tensor
-from .types import Box, CellKey, Flow, Frame, Prediction, Probability, SoftMask
+from .types import Box, CellKey, Flow, Frame, Maker, Prediction, Probability, SoftMask
 from .video import Video
 
 LATELY = 10
 """Frames over which an instance is seen well at least once, as a rule."""
+CAREFUL = View((1.0, 1.25), flip=True)
+"""How what a person has corrected is looked at, see `PropagationConfig.careful`."""
+RECOVERED = 6
+"""How many steps farther than an exact one a checkpoint that was recovered counts."""
 CUT_OUT_ROUNDS = 2
 """How often N_mp looks at what a person has boxed: there it certainly is (mean J .85 instead of .82)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Request:
-    """One patch to be looked at.
-
-    Attributes:
-        instance: whose map is wanted.
-        box: of the patch, in the frame.
-        guide: (box.height, box.width) float32, the guiding map.
-        others: likewise, the greatest of the other instances' maps.
-        expected: the instance's area when it was last seen well, in pixels; 0 when that is not known.
-    """
-
-    instance: int
-    box: Box
-    guide: Probability
-    others: Probability
-    expected: float = 0.0
 
 
 class Seen(NamedTuple):
@@ -66,10 +49,9 @@ class NetworkPropagation:
     ) -> None:
         self._video = video
         self._flow = flow
-        self._like = inference.network.rgb.log_sharpness
-        self._inference = inference
         self._config = config
         self._size = SIZES[config.size]
+        self._looks = Looks(inference, self._size, config.flow_stream)
         self._memory = Memory(video, inference.network, config)
 
     def propagate(
@@ -85,13 +67,22 @@ class NetworkPropagation:
                 found[instance] = Prediction(SoftMask.empty(), _sure_of_nothing(guides[instance]))
             else:
                 request = _request(instance, self._patch_box(tight), guides[instance], guides)
-                expected = _seen_lately(annotation, source, source - target, instance)
-                requests.append(replace(request, expected=expected))
+                requests.append(
+                    replace(
+                        request,
+                        expected=_seen_lately(annotation, source, source - target, instance),
+                        before=warp_frame(self._video.frame(source), back, request.box),
+                        near=_nearness(annotation, source, target, instance),
+                        careful=self._config.careful and _corrected(annotation, source, instance),
+                    )
+                )
+        # Before the next frame is decoded in the background: the video serves one at a time.
+        picture = self._video.frame(target)
         ahead = 2 * target - source
         if 0 <= ahead < self._video.length:
             self._flow.prepare(ahead, target)
         # What moved from source to target, seen on the target's pixels.
-        seen = self._predict(annotation, target, requests, -back)
+        seen = self._predict(annotation, target, picture, requests, -back)
         found |= {k: it.prediction for k, it in seen.items()}
         if self._config.compete:
             found = _shared(annotation, source, target, found)
@@ -145,7 +136,9 @@ class NetworkPropagation:
         """
         maps = {k: mask for k, mask in annotation.frame_masks(frame).items() if annotation.anchored(frame, k)}
         request = _request(instance, self._patch_box(tight), guide, maps)
-        return self._predict(annotation, frame, [request], flow)[instance].prediction
+        request = replace(request, careful=self._config.careful)
+        picture = self._video.frame(frame)
+        return self._predict(annotation, frame, picture, [request], flow)[instance].prediction
 
     def _patch_box(self, tight: Box) -> Box:
         height, width = self._video.height, self._video.width
@@ -164,25 +157,24 @@ class NetworkPropagation:
         return {**{k: SoftMask.empty() for k in instances}, **guides}
 
     def _predict(
-        self, annotation: Annotation, frame: int, requests: Sequence[Request], flow: Flow
+        self, annotation: Annotation, frame: int, picture: Frame, requests: Sequence[Request], flow: Flow
     ) -> dict[int, Seen]:
-        """N_mp on patches of one frame, averaged over scales and flips, laid back into the frame."""
-        if not requests:
-            return {}
-        picture = self._video.frame(frame)
-        memories = [self._memories(annotation, frame, request) for request in requests]
-        views = [
-            self._run(picture, requests, flow, scale, flip, memories)
-            for scale in self._config.scales
-            for flip in ((False, True) if self._config.flip else (False,))
-        ]
-        patches = torch.stack([self._probability(found) for found in views]).mean(0).cpu().numpy()
-        quality = torch.stack([found.quality for found in views]).mean(0).sigmoid().tolist()
-        gap = self._config.stray_gap
-        return {
-            request.instance: Seen(_prediction(patch, request, gap, worth), views[0].coarse[row : row + 1])
-            for row, (request, patch, worth) in enumerate(zip(requests, patches, quality, strict=True))
-        }
+        """N_mp on patches of one frame, laid back into the frame."""
+        found = {}
+        for view, wanted in self._by_view(requests).items():
+            memories = [self._memories(annotation, frame, request) for request in wanted]
+            looks = self._looks.look(picture, wanted, flow, memories, view)
+            for request, look in zip(wanted, looks, strict=True):
+                prediction = _prediction(look.patch, request, self._config.stray_gap, look.quality)
+                found[request.instance] = Seen(prediction, look.coarse)
+        return found
+
+    def _by_view(self, requests: Sequence[Request]) -> dict[View, list[Request]]:
+        usual = View(self._config.scales, self._config.flip)
+        parted: dict[View, list[Request]] = {}
+        for request in requests:
+            parted.setdefault(CAREFUL if request.careful else usual, []).append(request)
+        return parted
 
     def _memories(self, annotation: Annotation, frame: int, request: Request) -> list[MemoryEntry]:
         if not self._config.template:
@@ -190,42 +182,27 @@ class NetworkPropagation:
         rivals = _near(annotation, frame, request) if self._config.rivals else ()
         return self._memory.entries(annotation, request.instance, frame, rivals)
 
-    @torch.inference_mode()
-    def _run(
-        self,
-        picture: Frame,
-        requests: Sequence[Request],
-        flow: Flow,
-        scale: float,
-        flip: bool,
-        memories: list[list[MemoryEntry]],
-    ) -> Found:
-        """N_mp on the patches; the logits as if nothing had been mirrored."""
-        size, half = (self._scaled(side, scale) for side in (self._size.patch, self._size.flow_patch))
-        patch = np.stack([crop(picture, r.box, size) for r in requests])
-        moving = np.stack([flow_patch(flow, r.box, half) for r in requests])
-        maps = np.stack([np.stack([fit(r.guide, size), fit(r.others, size)], 2) for r in requests])
-        if flip:
-            patch, maps, moving = patch[:, :, ::-1], maps[:, :, ::-1], moving[:, :, ::-1] * (-1, 1, 1)
-        like = self._like
-        flows = map_tensor(moving, like) if self._config.flow_stream else None
-        given = Patches(picture_tensor(patch, like), flows, map_tensor(maps, like), memories)
-        found = self._inference.run(given)
-        return found._replace(logits=found.logits.flip(3)) if flip else found
-
-    def _probability(self, found: Found) -> Tensor:
-        """(N, s, s) at the network's own size."""
-        side = self._size.patch
-        maps = found.logits.float().sigmoid()
-        return functional.interpolate(maps, size=(side, side), mode="bilinear", align_corners=False)[:, 0]
-
-    def _scaled(self, side: int, scale: float) -> int:
-        align = self._size.align
-        return side if scale == 1 else max(align, round(side * scale / align) * align)
-
 
 def _request(instance: int, box: Box, guide: SoftMask, maps: Mapping[int, SoftMask]) -> Request:
     return Request(instance, box, guide.inside(box), others_inside(maps, instance, box))
+
+
+def _nearness(annotation: Annotation, source: int, target: int, instance: int) -> float:
+    """Of the checkpoint from which the map in `source` comes; what was recovered is not exact at its own."""
+    origin = annotation.origin(source, instance)
+    cell = None if origin is None else annotation.get(origin, instance)
+    if origin is None or cell is None:
+        return 0.0
+    steps = abs(target - origin)
+    return nearness(steps + RECOVERED if cell.made_by is Maker.RECOVERY else steps)
+
+
+def _corrected(annotation: Annotation, source: int, instance: int) -> bool:
+    """Whether the map in `source` comes from one that a person drew after the first."""
+    origin = annotation.origin(source, instance)
+    cell = None if origin is None else annotation.get(origin, instance)
+    drawn = cell is not None and cell.pinned and cell.made_by in (Maker.PERSON, Maker.IMPORT)
+    return drawn and origin != annotation.checkpoints(instance)[0]
 
 
 def _near(annotation: Annotation, frame: int, request: Request) -> list[int]:

@@ -10,7 +10,7 @@ from .cache import FlowCache
 from .estimators import DisFlow, FlowEstimator, RaftFlow, default_estimator
 from .flo_files import read_flo, write_flo
 from .source import FlowSource
-from .warp import consistency, warp, warp_mask
+from .warp import consistency, warp, warp_frame, warp_mask, warping_error
 
 __all__ = [
     "DisFlow",
@@ -22,6 +22,8 @@ __all__ = [
     "default_estimator",
     "read_flo",
     "warp",
+    "warp_frame",
     "warp_mask",
+    "warping_error",
     "write_flo",
 ]

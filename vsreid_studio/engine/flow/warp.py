@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import NOWHERE, Box, Flow, SoftMask
+from ..types import NOWHERE, Box, Flow, Frame, Probability, SoftMask
 
+_MOST_ERROR = 0.25
+"""Of the brightness' range: a pixel that is off by more is wrong all the same."""
 _ROUNDS = 3
 """How often the region is narrowed: outliers far off are gone after one, those near by after two."""
 
@@ -31,6 +33,37 @@ def warp(image: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
         raise ValueError(f"an image of shape {image.shape} and a flow of shape {flow.shape} do not fit")
     height, width = flow.shape[:2]
     return _sample(image, *_places(flow, Box(0, 0, width, height))).reshape(image.shape)
+
+
+def warp_frame(frame: Frame, flow: Flow, region: Box) -> Frame:
+    """A region of a frame as it would look if all of it came from another: W(I_i, f), inside the region.
+
+    Args:
+        frame: I_i, (H, W, 3) uint8.
+        flow: (H, W, 2) float32 from the other frame to i.
+        region: what of the other frame is wanted.
+
+    Returns:
+        (region.height, region.width, 3) uint8, black where it comes from outside.
+    """
+    x, y = _places(flow[region.slices], region)
+    warped = cv2.remap(frame, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return warped.astype(np.uint8, copy=False)
+
+
+def warping_error(frame: Frame, warped: Frame) -> Probability:
+    """How far a frame is off from what the flow makes of its neighbour: there the flow is wrong.
+
+    Args:
+        frame: (h, w, 3) uint8.
+        warped: likewise, see `warp_frame`.
+
+    Returns:
+        (h, w) float32 in [0, 1]; 1 where the brightness is off by a quarter of its range.
+    """
+    weights = np.full((1, 3), 1 / (3 * 255 * _MOST_ERROR), np.float32)
+    off = cv2.transform(cv2.absdiff(frame, warped).astype(np.float32), weights)
+    return np.minimum(off, 1).astype(np.float32, copy=False)
 
 
 def consistency(forward: Flow, backward: Flow, tolerance: float) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import cast
 
 import torch
@@ -27,27 +28,35 @@ class Finish(nn.Module):
     """Draws the outline anew at the patch's full size, where both streams have agreed on the map.
 
     The streams decide at half the size, from features that are coarser still. Here each pixel is looked at
-    together with the picture's own edges and those of the guiding map, which are exact near a checkpoint.
-    It corrects the streams' logits; before it is trained, by nothing.
+    together with the picture's own edges and those of the guiding map, which are exact near a checkpoint:
+    there each pixel may keep what the guiding map says, as far as the flow is right. Before it is trained it
+    changes next to nothing.
     """
 
     DETAIL, WIDTH = 24, 40
+    DOUBT = 2.5e-3
+    """Of a pixel that the guiding map is sure of: its logit is 6."""
+    KEEPS = -4.0
+    """Logit of how much of the guiding map is kept, before training."""
 
     def __init__(self, inner: int) -> None:
         """`inner`: channels of what the RGB stream's logits come from."""
         super().__init__()
         self.detail = nn.Sequential(
-            nn.Conv2d(5, self.DETAIL, 4, 2, 1, bias=False),
+            nn.Conv2d(7, self.DETAIL, 4, 2, 1, bias=False),
             nn.BatchNorm2d(self.DETAIL, momentum=0.03),
             nn.ReLU(inplace=True),
         )
         self.join = unit(inner + self.DETAIL + 1, self.WIDTH)
         self.steps = nn.ModuleList(spatial(self.WIDTH, self.WIDTH, separable=True) for _ in range(4))
-        self.head = nn.Conv2d(self.WIDTH, 4, 3, padding=1)
+        # For each of the 2 x 2 pixels of a place: how to correct the logits, and what to keep of the guide.
+        self.head = nn.Conv2d(self.WIDTH, 8, 3, padding=1)
         nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(cast(Tensor, self.head.bias))
+        bias = cast(Tensor, self.head.bias)
+        nn.init.zeros_(bias[:4])
+        nn.init.constant_(bias[4:], self.KEEPS)
 
-    def forward(self, fine: Tensor, patch: Tensor, maps: Tensor, logits: Tensor) -> Tensor:
+    def forward(self, fine: Tensor, patch: Tensor, maps: Tensor, logits: Tensor, carried: Tensor) -> Tensor:
         """Logits at the patch's size, (N, 1, H, W).
 
         Args:
@@ -55,12 +64,16 @@ class Finish(nn.Module):
             patch: (N, 3, H, W) RGB.
             maps: (N, 2, H, W), see `Stream.segment`.
             logits: (N, 1, H / 2, W / 2), of both streams.
+            carried: (N, 2, H, W), see `MaskPropagationNet.forward`.
         """
-        detail = self.detail(torch.cat([patch, maps], 1))
+        detail = self.detail(torch.cat([patch, maps, carried], 1))
         x = self.join(torch.cat([fine, detail, logits.sigmoid()], 1))
         for step in self.steps:
             x = x + step(x)
-        return resized(logits, patch) + functional.pixel_shuffle(self.head(x), 2)
+        drawn = functional.pixel_shuffle(self.head(x), 2)
+        found = resized(logits, patch) + drawn[:, :1]
+        kept = torch.logit(maps[:, :1], self.DOUBT)
+        return found + drawn[:, 1:].sigmoid() * (kept - found)
 
 
 class MaskPropagationNet(nn.Module):
@@ -82,6 +95,7 @@ class MaskPropagationNet(nn.Module):
         patch: Tensor,
         flow: Tensor | None,
         maps: Tensor,
+        carried: Tensor,
         memories: Sequence[Sequence[MemoryEntry]] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Logits of the instance in each patch, and of the IoU that these have.
@@ -90,6 +104,8 @@ class MaskPropagationNet(nn.Module):
             patch: (N, 3, H, W) RGB.
             flow: (N, 3, h, w), at a size of its own; None leaves the flow stream out.
             maps: (N, 2, H, W), see `Stream.segment`; the flow stream gets them averaged down to its size.
+            carried: (N, 2, H, W) in [0, 1]: how far the flow is off (`flow.warping_error`), and how near the
+                checkpoint is (`nearness`); zeros where no flow has carried the guiding map.
             memories: entries of the RGB stream for each patch.
 
         Returns:
@@ -98,12 +114,14 @@ class MaskPropagationNet(nn.Module):
         """
         found = self.rgb.segment(self.rgb.encode(patch), maps, memories)
         logits = together(found.logits, None if flow is None else self.moving(flow, maps))
-        logits = self.finished(found, logits, patch, maps)
+        logits = self.finished(found, logits, patch, maps, carried)
         return logits, self.worth(found, logits, maps)
 
-    def finished(self, rgb: Segmented, logits: Tensor, patch: Tensor, maps: Tensor) -> Tensor:
+    def finished(
+        self, rgb: Segmented, logits: Tensor, patch: Tensor, maps: Tensor, carried: Tensor
+    ) -> Tensor:
         """The logits, for those on which the streams have agreed (`together`)."""
-        return logits if self.finish is None else self.finish(rgb.fine, patch, maps, logits)
+        return logits if self.finish is None else self.finish(rgb.fine, patch, maps, logits, carried)
 
     def worth(self, rgb: Segmented, logits: Tensor, maps: Tensor) -> Tensor:
         """Logits of the IoU, (N,), of the map that `logits` make."""
@@ -115,7 +133,12 @@ class MaskPropagationNet(nn.Module):
         return self.flow.segment(self.flow.encode(flow), averaged(maps, flow)).logits
 
 
-def together(rgb: Tensor, moving: Tensor | None) -> Tensor:
+def nearness(steps: float) -> float:
+    """How near a checkpoint with an exact mask is, in (0, 1]: 1 for its neighbour, `steps` being 1."""
+    return exp((1 - steps) / 4)
+
+
+def together(rgb: Tensor, moving: Tensor | None = None) -> Tensor:
     """The mean of both streams' logits, at the size of the RGB stream's."""
     return rgb if moving is None else (rgb + resized(moving, rgb)) / 2
 

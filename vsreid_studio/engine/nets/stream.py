@@ -278,7 +278,9 @@ class Stream(nn.Module):
         if memories is None or not any(memories):
             return value.new_zeros(count, width + 3, height, breadth)
         rows = []
-        for query, memory in zip(_unit_length(keys), memories, strict=True):
+        queries = _unit_length(keys)
+        for row, memory in enumerate(memories):
+            query = queries[row]
             if not memory:
                 rows.append(value.new_zeros(width + 3, height * breadth))
                 continue

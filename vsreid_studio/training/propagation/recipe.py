@@ -59,6 +59,7 @@ STAGES = {
     "flow": Stage(("flow",), 0.0, 6e-4),
     "joint": Stage(("rgb", "flow"), 0.2, 4e-4, 0.3),
     "runs": Stage(("rgb", "flow"), 0.25, 3e-4, runs=True),
+    "finish": Stage((), 0.25, 3e-4, runs=True),
 }
 STILLS = ("ecssd", "ccp", "coco", "pennfudan")
 
@@ -82,6 +83,7 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """What a stage trains: the trunks slower than the rest, their first layers never; see `Stage.runs`."""
     model.requires_grad_(False)
+    freeze_norms(model)
     model.quality.requires_grad_(True)
     fast: list[nn.Parameter] = list(model.quality.parameters())
     slow: list[nn.Parameter] = []
@@ -89,6 +91,7 @@ def parameter_groups(
         stream = model.get_submodule(name)
         assert isinstance(stream, Stream)
         stream.requires_grad_(True)
+        _thaw_norms(stream)
         _freeze_first_layers(stream.trunk)
         freeze_norms(stream.trunk)
         if runs:
@@ -99,9 +102,17 @@ def parameter_groups(
     groups = [{"params": fast, "scale": 1.0}, {"params": slow, "scale": 0.3}]
     if runs and model.finish is not None:
         model.finish.requires_grad_(True)
+        _thaw_norms(model.finish)
         # It starts from nothing, the others from what the stages before have taught them.
         groups.append({"params": list(model.finish.parameters()), "scale": 3.0})
     return groups
+
+
+def _thaw_norms(module: nn.Module) -> None:
+    """Let every BatchNorm below `module` learn again, after `freeze_norms`."""
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.train()
 
 
 def _freeze_first_layers(trunk: nn.Module) -> None:
@@ -195,7 +206,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "stage",
         choices=sorted(STAGES),
-        help="stage of the recipe, in the order stills, video, flow, joint, runs",
+        help="stage of the recipe, in the order stills, video, flow, joint, runs, finish",
     )
     parser.add_argument("--data", required=True, help="folder with davis2016/ and stills/")
     add_public_arguments(parser)

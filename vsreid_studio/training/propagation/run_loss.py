@@ -19,6 +19,7 @@ from .runs import MEMORIES, Run
 
 _QUALITY = 0.1
 """Weight of the predicted IoU in the loss."""
+_FARTHER = nets.nearness(2) / nets.nearness(1)
 _OUTLINE = 3.0
 """How much more a pixel near the outline counts: that is where most of what is wrong lies."""
 
@@ -78,6 +79,7 @@ class _Unrolled:
         self.length = batch.views.views
         # Half of the runs read their own recent maps, as a memory with recent frames does.
         self.reads_own = random.random(self.groups) < 0.5
+        self.near = torch.zeros(self.groups)
 
     def loss(self) -> tuple[Tensor, dict[str, float]]:
         with mixed_precision(self.batch.views.patch.device):
@@ -89,7 +91,7 @@ class _Unrolled:
         for step in range(MEMORIES, self.length):
             rows = torch.arange(self.groups) * self.length + step
             truth = self.batch.views.truth[rows, :1]
-            maps = self._maps(rows, step, last)
+            maps, carried = self._maps(rows, step, last)
             seen = features.rows(rows)
             with mixed_precision(maps.device):
                 found = self.model.rgb.segment(seen, maps, memory)
@@ -99,11 +101,12 @@ class _Unrolled:
                     moving = resized(self.model.moving(self.batch.views.flow[rows], maps), found.logits)
             mean = torch.where(moves[:, None, None, None], nets.together(found.logits, moving), found.logits)
             with mixed_precision(maps.device):
-                final = self.model.finished(found, mean, self.batch.views.patch[rows], maps).float()
+                final = self.model.finished(found, mean, self.batch.views.patch[rows], maps, carried).float()
             probability = final.detach().sigmoid()
             right = jaccard(final.detach(), truth)
             quality = self.model.worth(found, final.detach(), maps)
-            everywhere = torch.ones(self.groups)
+            # A decoy teaches what a map is worth only: else whatever is unlike the template is let go.
+            everywhere = 1 - self.batch.views.decoy[rows].float()
             total = total + segmentation_loss(final, truth, everywhere, outline=_OUTLINE)
             total = total + 0.5 * segmentation_loss(mean, truth, everywhere)
             total = total + 0.3 * segmentation_loss(found.logits, truth, everywhere)
@@ -126,18 +129,24 @@ class _Unrolled:
             memory.append([*kept, entries[first + 1]] if self.batch.second[group] else kept)
         return memory
 
-    def _maps(self, rows: Tensor, step: int, last: Tensor | None) -> Tensor:
-        """The maps given, the guiding one replaced by what was made of the step before, where that leads."""
-        given = self.batch.views.maps[rows]
+    def _maps(self, rows: Tensor, step: int, last: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The maps given, the guiding one replaced by what was made of the step before, where that leads.
+
+        And what is known of how it was carried: with each own map the checkpoint is one step farther.
+        """
+        given, carried = self.batch.views.maps[rows], self.batch.views.carried[rows]
         if last is None:
-            return given
+            self.near = carried[:, 1].amax((1, 2))
+            return given, carried
         path = self.batch.paths[:, step - MEMORIES - 1].permute(0, 3, 1, 2)
         path = resized(path, given).permute(0, 2, 3, 1)
         own = functional.grid_sample(last, path, align_corners=False)
         chance = torch.from_numpy(self.random.random(self.groups) < 0.8).to(own.device)
         use = self.batch.linked & chance & (own.amax((1, 2, 3)) > 0.5)
         guide = torch.where(use[:, None, None, None], own, given[:, :1])
-        return torch.cat([guide, given[:, 1:]], 1)
+        self.near = torch.where(use, self.near * _FARTHER, carried[:, 1].amax((1, 2)))
+        near = self.near[:, None, None, None].expand_as(guide)
+        return torch.cat([guide, given[:, 1:]], 1), torch.cat([carried[:, :1], near], 1)
 
     def _remember(
         self,

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ...engine.flow import warp
-from ...engine.patches import patch_box
-from ...engine.types import Box, Flow, Probability
+from ...engine.flow import warp, warp_frame
+from ...engine.nets.propagation import nearness
+from ...engine.patches import crop, patch_box
+from ...engine.types import Box, Flow, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still
 from ..pictures import degrade, relight
 from . import deform
@@ -27,6 +28,10 @@ EXACT = 0.5
 """Share of the runs that begin beside a checkpoint, guided by an exact mask."""
 NEARLY = 0.35
 """Share of the views of stills whose guiding map is nearly exact."""
+DECOYS = 0.2
+"""Share of the views of stills whose guiding map lies on something else, where the instance is not."""
+WORN = (4.0, 20.0)
+"""How many steps from its checkpoint a map that is not exact may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +66,19 @@ class _Placed(NamedTuple):
 
 
 class _Carried(NamedTuple):
-    """A map that the flow has carried into a frame; `flow` leads to where it comes from, at half size."""
+    """A map that the flow has carried into a frame.
+
+    Attributes:
+        guide: (H, W) float32.
+        flow: leads to where it comes from, at half size.
+        before: the frame where it comes from, carried along.
+        near: see `View.near`.
+    """
 
     guide: Probability
     flow: Flow
+    before: Frame
+    near: float
 
 
 class RunMaker(ViewMaker):
@@ -125,14 +139,18 @@ class RunMaker(ViewMaker):
     def _look(self, rng: Generator, clip: Clip, frame: int, carried: _Carried | None = None) -> _Placed:
         """A patch of a frame, guided by a map that the flow has carried there, or by its own exact mask."""
         truth = (clip.labels[frame] > 0).astype(np.float32)
-        guide, flow = (truth, None) if carried is None else carried
+        guide, flow = (truth, None) if carried is None else (carried.guide, carried.flow)
         height, width = truth.shape
         tight = Box.around(guide > 0.5) or Box.around(truth > 0.5) or Box(0, 0, width, height)
         box = patch_box(tight, height, width, float(rng.uniform(0.2, 0.35)))
         nothing = np.zeros_like(truth)
         moving = None if flow is None else -flow
         picture = np.asarray(clip.frames[frame])
-        return _Placed(self._cropped(picture, truth, nothing, guide, nothing, moving, box), box)
+        view = self._cropped(picture, truth, nothing, guide, nothing, moving, box)
+        if carried is not None:
+            before = crop(carried.before, box, self.size).astype(np.uint8, copy=False)
+            view = replace(view, before=before, near=carried.near)
+        return _Placed(view, box)
 
     def _passed(self, rng: Generator, run: Run) -> Run:
         """What happens to runs of either kind: a stranger passes, the light changes, all is mirrored."""
@@ -148,7 +166,14 @@ class RunMaker(ViewMaker):
     def _lit(rng: Generator, view: View, strength: float) -> View:
         if rng.random() < 0.3:
             return view
-        return replace(view, patch=degrade(rng, relight(rng, view.patch, strength)))
+        # The frame before lies in the same light.
+        light = int(rng.integers(2**32))
+        patch, before = (
+            None if picture is None else relight(np.random.default_rng(light), picture, strength)
+            for picture in (view.patch, view.before)
+        )
+        assert patch is not None
+        return replace(view, patch=degrade(rng, patch), before=before)
 
     def _crossed(self, rng: Generator, run: Run) -> Run:
         """A stranger goes across the steps, in front or behind; mostly one that is remembered, too.
@@ -195,6 +220,9 @@ class RunMaker(ViewMaker):
         scenes = [self._scene(rng, still, instance, ground) for _ in range(self.steps + 1)]
         made = []
         for number, (frame, truth, others) in enumerate(scenes):
+            if number and rng.random() < DECOYS:
+                made.append(self._decoy(rng, scenes[0][1]))
+                continue
             if number == 0:
                 guide = truth
             elif rng.random() < NEARLY:
@@ -204,6 +232,14 @@ class RunMaker(ViewMaker):
             hint = deform.deform(rng, others) if others.any() else others
             made.append(self._view(rng, frame, truth, others, guide, hint, None))
         return made
+
+    def _decoy(self, rng: Generator, template: Probability) -> View:
+        """Another object that a guiding map points at, as after a wrong retrieval: nothing is to be found."""
+        still = self.stills[int(rng.integers(len(self.stills)))]
+        frame, other, _ = self._scene(rng, still, int(rng.choice(still.instances)), None)
+        nothing = np.zeros_like(other)
+        guide = deform.guide(rng, other, template)
+        return replace(self._view(rng, frame, nothing, nothing, guide, nothing, None), decoy=True)
 
 
 def mixed_up(rng: Generator, view: View) -> View:
@@ -218,7 +254,8 @@ def mixed_up(rng: Generator, view: View) -> View:
     if rng.random() < 0.35:
         lost = _part(rng, view.truth)
         guide, others = guide * (1 - lost), np.maximum(others, lost)
-    return replace(view, guide=guide, others=others)
+    # What is mixed up is not exact any more, wherever it came from.
+    return replace(view, guide=guide, others=others, near=0.0)
 
 
 def _part(rng: Generator, mask: Probability) -> Probability:
@@ -287,7 +324,8 @@ def _carried(rng: Generator, clip: Clip, target: int, source: int, worn: bool) -
         small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
         mask = cv2.resize(_worn(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
     full = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * FLOW_SCALE
-    return _Carried(warp(mask, full), flow)
+    before = warp_frame(np.asarray(clip.frames[source]), full, Box(0, 0, width, height))
+    return _Carried(warp(mask, full), flow, before, nearness(rng.uniform(*WORN) if worn else 1))
 
 
 def _path(flow: NDArray[np.float32], box: Box, before: Box, side: int) -> NDArray[np.float32]:

@@ -38,6 +38,10 @@ class View:
         others: (S, S) float32, the other instances' guiding maps.
         truth: (S, S) float32, the instance's mask.
         others_truth: (S, S) float32, the other instances' masks.
+        before: (S, S, 3) uint8 RGB, the frame that the guiding map comes from, carried here by the flow; None
+            where no flow has carried it.
+        near: see `nets.nearness`; 0 where `before` is None.
+        decoy: the guiding map lies on something else; the truth is empty.
     """
 
     patch: Frame
@@ -47,6 +51,9 @@ class View:
     others: Probability
     truth: Probability
     others_truth: Probability
+    before: Frame | None = None
+    near: float = 0.0
+    decoy: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,14 +292,15 @@ def pass_by(rng: Generator, view: View, stranger: Cutout, way: Passage) -> View:
 def mirror(view: View) -> View:
     """The view flipped left to right, the flow's x turned round."""
     flow = view.flow[:, ::-1] * np.array([-1, 1, 1], np.float32)
-    return View(
-        view.patch[:, ::-1],
-        flow,
-        view.moves,
-        view.guide[:, ::-1],
-        view.others[:, ::-1],
-        view.truth[:, ::-1],
-        view.others_truth[:, ::-1],
+    return replace(
+        view,
+        patch=view.patch[:, ::-1],
+        flow=flow,
+        guide=view.guide[:, ::-1],
+        others=view.others[:, ::-1],
+        truth=view.truth[:, ::-1],
+        others_truth=view.others_truth[:, ::-1],
+        before=None if view.before is None else view.before[:, ::-1],
     )
 
 
