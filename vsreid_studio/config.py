@@ -71,20 +71,25 @@ class ReidConfig:
         exclusive: reject a box on which another instance scores higher (authors' program).
         track: compare also with what confident masks show of the instance and of what is beside it, see
             `engine.track`.
+        rho_track: of what such masks show, that counts as the instance which is more similar than this to the
+            gallery.
         sure: a mask is confident from this predicted IoU on.
         least_confidence: a recovered mask whose predicted IoU is below this is not offered (0: all are).
+        only_better: nor is one whose predicted IoU does not exceed that of the map in its cell.
         boxes: candidates kept a frame.
     """
 
     enabled: bool = True
-    rho_reid: float = 0.7
+    rho_reid: float = 0.65
     rho_occ: float = 0.3
     only_missing: bool = False
     max_overlap: float = 1.0
     exclusive: bool = False
     track: bool = True
+    rho_track: float = 0.65
     sure: float = 0.8
-    least_confidence: float = 0.75
+    least_confidence: float = 0.7
+    only_better: bool = True
     boxes: int = 20
 
 

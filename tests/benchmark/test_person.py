@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from vsreid_studio.benchmark.person import simulate
 from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, render
 from vsreid_studio.benchmark.session import Round, Session
-from vsreid_studio.config import Config
+from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, LENGTH = 40, 90, 15
-CONFIG = Config()
+CONFIG = Config(reid=ReidConfig(only_better=False))
 
 
 def square(x: int) -> NDArray[np.bool_]:

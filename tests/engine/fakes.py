@@ -21,7 +21,7 @@ from vsreid_studio.engine.vsreid import Steps
 
 SIZE = 8
 DIMENSIONS = 6
-CONFIG = Config(PropagationConfig(), ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3))
+CONFIG = Config(PropagationConfig(), ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, only_better=False))
 
 
 def patch(x: int, y: int, instance: int, steps: int = 0) -> SoftMask:

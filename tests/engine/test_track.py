@@ -8,7 +8,7 @@ from vsreid_studio.engine.gallery import UNKNOWN
 from vsreid_studio.engine.track import MOST, Track
 from vsreid_studio.engine.types import Cell, SoftMask
 
-CONFIG = ReidConfig(rho_reid=0.5, sure=0.8)
+CONFIG = ReidConfig(rho_track=0.5, sure=0.8)
 
 
 def _cell(x: int, confidence: float = 0.9) -> Cell:

@@ -74,6 +74,15 @@ def test_the_origins_of_figure_3() -> None:
     assert_settled(annotation, 1)
 
 
+def test_what_is_worth_no_more_than_the_present_map_is_not_offered() -> None:
+    # Recovered maps are worth 0.8 here, propagated ones 0.9; in frame 5 there is none.
+    config = replace(CONFIG, reid=replace(CONFIG.reid, only_better=True))
+    module = FakePropagation(gone=[CellKey(5, 1)])
+    events = run(vsreid(first_masks(6), module, found(f3=0.9, f5=0.8), config), Accept())
+    assert proposals(events) == [(5, 1)]
+    assert [frame for frame, _, _ in module.recovered] == [3, 5]
+
+
 @pytest.mark.parametrize("length", range(2, 9))
 def test_a_tie_keeps_the_old_map(length: int) -> None:
     annotation = first_masks(length)

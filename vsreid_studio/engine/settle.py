@@ -38,12 +38,14 @@ class Settler:
         walker: carries what was accepted; its annotation is the one to be changed.
         gallery: judges boxes that a person drew.
         least: a recovered mask of less confidence is passed over in this run, as if it had been skipped.
+        only_better: and so is one that is worth no more than the map that is in its cell.
         rounds: retrievals so far.
     """
 
     walker: Walker
     gallery: Gallery
     least: float = 0.0
+    only_better: bool = False
     rounds: int = 0
 
     def __post_init__(self) -> None:
@@ -65,7 +67,7 @@ class Settler:
         if not proposal.recovered.area:
             yield from self._reject(proposal, Maker.RECOVERY)
             return True
-        if proposal.confidence < self.least:
+        if proposal.confidence < self.least or (self.only_better and not self._better(proposal)):
             return True
         while isinstance(answer := (yield proposal), Redraw):
             yield self._progress(retrieval.key)
@@ -86,6 +88,11 @@ class Settler:
             case _:
                 raise ValueError(f"{answer} does not answer a proposal")
         return True
+
+    def _better(self, proposal: Proposal) -> bool:
+        """Whether the recovered map is worth more than the one in its cell; an empty one is worth nothing."""
+        cell = self._annotation.get(*proposal.key)
+        return cell is None or not cell.mask.area or cell.confidence < proposal.confidence
 
     def _progress(self, key: CellKey) -> Progress:
         return Progress("retrieving", self.rounds, self.rounds + 1, *key)

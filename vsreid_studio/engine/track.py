@@ -73,7 +73,7 @@ class Track:
         self._changed = False
         own = [rows for _, rows, _ in self._known.values()]
         same = np.concatenate(own) if own else np.zeros(0, np.intp)
-        same = same[template[same] > self._config.rho_reid]
+        same = same[template[same] > self._config.rho_track]
         others = [rows for _, _, rows in self._known.values()]
         beside = np.concatenate(others) if others else np.zeros(0, np.intp)
         return _nearest(embeddings, same), _nearest(embeddings, beside)
