@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
+import cv2
 import torch
 from torch import Tensor
 
@@ -87,11 +88,16 @@ class CompiledInference:
         self._free: SimpleQueue[int] = SimpleQueue()
         for lane in range(self._lanes):
             self._free.put(lane)
+        # The next frame's flow is computed meanwhile: with as many threads it would hold the network up.
+        cv2.setNumThreads(max(1, torch.get_num_threads() // 4))
 
     @torch.inference_mode()
     def run(self, patches: Patches) -> Found:
         """N_mp on patches."""
         count = len(patches.rgb)
+        # The order that all parts want, or each would make a copy of its own.
+        rgb, maps, carried = (it.contiguous() for it in (patches.rgb, patches.maps, patches.carried))
+        patches = patches._replace(rgb=rgb, maps=maps, carried=carried)
         # What would leave half of the lanes empty is faster on all cores.
         rest = count % self._lanes
         alone = rest if rest <= self._lanes / 2 else 0
