@@ -2,7 +2,8 @@
 
 `python tests/gui/story.py CLIP --box 258 95 600 450 --stroke 282,130 284,170 284,260 --output DIR` opens a
 folder of pictures, boxes one object and paints another in its first frame, and goes on to the export in
-DIR/export, with a picture of every state.
+DIR/export, with a picture of every state. The boxed object has to be lost on the way: the numbers are those
+of camel-hidden, which `make-clips hidden` makes.
 """
 
 from __future__ import annotations
