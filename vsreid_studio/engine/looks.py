@@ -8,15 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from .flow import warping_error
 from .inference import Found, Inference, Patches
 from .nets.propagation import Size
 from .nets.stream import MemoryEntry
-from .patches import crop, fit, flow_patch
+from .patches import carried_patch, crop, fit, flow_patch
 from .tensors import map_tensor, picture_tensor
 from .types import Box, Flow, Frame, Probability
 
@@ -117,7 +115,9 @@ class Looks:
         patch = np.stack([crop(picture, r.box, size) for r in requests])
         moving = np.stack([flow_patch(flow, r.box, half) for r in requests])
         maps = np.stack([np.stack([fit(r.guide, size), fit(r.others, size)], 2) for r in requests])
-        carried = np.stack([_carried(r, at) for r, at in zip(requests, patch, strict=True)])
+        before = [None if r.before is None else fit(r.before, size) for r in requests]
+        looked = zip(requests, patch, before, strict=True)
+        carried = np.stack([carried_patch(at, it, r.near) for r, at, it in looked])
         read = list(memories)
         if flip:
             patch, maps, carried = (np.concatenate([it, it[:, :, ::-1]]) for it in (patch, maps, carried))
@@ -141,12 +141,3 @@ class Looks:
     def _scaled(self, side: int, scale: float) -> int:
         align = self._size.align
         return side if scale == 1 else max(align, round(side * scale / align) * align)
-
-
-def _carried(request: Request, patch: Frame) -> NDArray[np.float32]:
-    """(s, s, 2) for a patch of side s, see `MaskPropagationNet.forward`."""
-    found = np.zeros((*patch.shape[:2], 2), np.float32)
-    if request.before is not None:
-        found[..., 0] = warping_error(patch, fit(request.before, len(patch)))
-        found[..., 1] = request.near
-    return found

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import Box, Probability, SoftMask
+from .flow import warping_error
+from .types import Box, Frame, Probability, SoftMask
 
 LEAST_SIDE = 32
 """A patch covers at least this many pixels of the frame each way, so that a speck keeps some context."""
@@ -80,3 +81,22 @@ def flow_patch(flow: NDArray[np.float32], box: Box, size: int) -> NDArray[np.flo
     part = part * (10.0 / max(box.width, box.height))
     length = np.linalg.norm(part, axis=2, keepdims=True)
     return np.concatenate([part, length], axis=2).clip(-3, 3).astype(np.float32)
+
+
+def carried_patch(patch: Frame, before: Frame | None, near: float) -> NDArray[np.float32]:
+    """What N_mp is told of how its guiding map came here, see `MaskPropagationNet.forward`.
+
+    Args:
+        patch: (size, size, 3) uint8.
+        before: likewise, the frame where the guiding map comes from, carried along by the flow; None where no
+            flow has carried it.
+        near: see `nets.propagation.nearness`.
+
+    Returns:
+        (size, size, 2) float32 in [0, 1]; zeros where no flow has carried it.
+    """
+    found = np.zeros((*patch.shape[:2], 2), np.float32)
+    if before is not None:
+        found[..., 0] = warping_error(patch, before)
+        found[..., 1] = near
+    return found

@@ -21,13 +21,13 @@ from .nets.propagation import SIZES, nearness
 from .nets.stream import MemoryEntry
 from .patches import others_inside, paste, patch_box
 from .strays import without_strays
-from .types import Box, CellKey, Flow, Frame, Maker, Prediction, Probability, SoftMask
+from .types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, Probability, SoftMask
 from .video import Video
 
 LATELY = 10
 """Frames over which an instance is seen well at least once, as a rule."""
 CAREFUL = View((1.0, 1.25), flip=True)
-"""How what a person has corrected is looked at, see `PropagationConfig.careful`."""
+"""How recoveries and what a person has corrected are looked at, see `PropagationConfig.careful`."""
 RECOVERED = 6
 """How many steps farther than an exact one a checkpoint that was recovered counts."""
 CUT_OUT_ROUNDS = 2
@@ -187,21 +187,30 @@ def _request(instance: int, box: Box, guide: SoftMask, maps: Mapping[int, SoftMa
     return Request(instance, box, guide.inside(box), others_inside(maps, instance, box))
 
 
+def _checkpoint(annotation: Annotation, frame: int, instance: int) -> tuple[int, Cell] | None:
+    """Where the map in `frame` comes from, and what is there."""
+    origin = annotation.origin(frame, instance)
+    cell = None if origin is None else annotation.get(origin, instance)
+    return None if origin is None or cell is None else (origin, cell)
+
+
 def _nearness(annotation: Annotation, source: int, target: int, instance: int) -> float:
     """Of the checkpoint from which the map in `source` comes; what was recovered is not exact at its own."""
-    origin = annotation.origin(source, instance)
-    cell = None if origin is None else annotation.get(origin, instance)
-    if origin is None or cell is None:
+    checkpoint = _checkpoint(annotation, source, instance)
+    if checkpoint is None:
         return 0.0
+    origin, cell = checkpoint
     steps = abs(target - origin)
     return nearness(steps + RECOVERED if cell.made_by is Maker.RECOVERY else steps)
 
 
 def _corrected(annotation: Annotation, source: int, instance: int) -> bool:
     """Whether the map in `source` comes from one that a person drew after the first."""
-    origin = annotation.origin(source, instance)
-    cell = None if origin is None else annotation.get(origin, instance)
-    drawn = cell is not None and cell.pinned and cell.made_by in (Maker.PERSON, Maker.IMPORT)
+    checkpoint = _checkpoint(annotation, source, instance)
+    if checkpoint is None:
+        return False
+    origin, cell = checkpoint
+    drawn = cell.pinned and cell.made_by in (Maker.PERSON, Maker.IMPORT)
     return drawn and origin != annotation.checkpoints(instance)[0]
 
 

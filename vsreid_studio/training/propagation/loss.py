@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...engine.flow import warping_error
 from ...engine.nets import propagation as nets
 from ...engine.nets import stream as streams
 from ...engine.nets.layers import resized
+from ...engine.patches import carried_patch
 from ...engine.tensors import map_tensor, mixed_precision, picture_tensor
 from .views import View
 
@@ -54,18 +53,9 @@ def collate(views: Sequence[View], group: int) -> Batch:
         map_tensor(np.stack([np.stack([view.guide, view.others], 2) for view in views]), like),
         map_tensor(np.stack([np.stack([view.truth, view.others_truth], 2) for view in views]), like),
         group,
-        map_tensor(np.stack([_carried(view) for view in views]), like),
+        map_tensor(np.stack([carried_patch(v.patch, v.before, v.near) for v in views]), like),
         torch.tensor([view.decoy for view in views]),
     )
-
-
-def _carried(view: View) -> NDArray[np.float32]:
-    """(S, S, 2): how far the flow is off, and how near the checkpoint is."""
-    found = np.zeros((*view.truth.shape, 2), np.float32)
-    if view.before is not None:
-        found[..., 0] = warping_error(view.patch, view.before)
-        found[..., 1] = view.near
-    return found
 
 
 _NEAR = 3

@@ -83,7 +83,8 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """What a stage trains: the trunks slower than the rest, their first layers never; see `Stage.runs`."""
     model.requires_grad_(False)
-    freeze_norms(model)
+    for name in {"rgb", "flow"}.difference(streams):
+        freeze_norms(model.get_submodule(name))
     model.quality.requires_grad_(True)
     fast: list[nn.Parameter] = list(model.quality.parameters())
     slow: list[nn.Parameter] = []
@@ -91,7 +92,6 @@ def parameter_groups(
         stream = model.get_submodule(name)
         assert isinstance(stream, Stream)
         stream.requires_grad_(True)
-        _thaw_norms(stream)
         _freeze_first_layers(stream.trunk)
         freeze_norms(stream.trunk)
         if runs:
@@ -102,17 +102,9 @@ def parameter_groups(
     groups = [{"params": fast, "scale": 1.0}, {"params": slow, "scale": 0.3}]
     if runs and model.finish is not None:
         model.finish.requires_grad_(True)
-        _thaw_norms(model.finish)
         # It starts from nothing, the others from what the stages before have taught them.
         groups.append({"params": list(model.finish.parameters()), "scale": 3.0})
     return groups
-
-
-def _thaw_norms(module: nn.Module) -> None:
-    """Let every BatchNorm below `module` learn again, after `freeze_norms`."""
-    for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.train()
 
 
 def _freeze_first_layers(trunk: nn.Module) -> None:

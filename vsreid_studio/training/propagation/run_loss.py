@@ -19,7 +19,6 @@ from .runs import MEMORIES, Run
 
 _QUALITY = 0.1
 """Weight of the predicted IoU in the loss."""
-_FARTHER = nets.nearness(2) / nets.nearness(1)
 _OUTLINE = 3.0
 """How much more a pixel near the outline counts: that is where most of what is wrong lies."""
 
@@ -79,13 +78,12 @@ class _Unrolled:
         self.length = batch.views.views
         # Half of the runs read their own recent maps, as a memory with recent frames does.
         self.reads_own = random.random(self.groups) < 0.5
-        self.near = torch.zeros(self.groups)
 
     def loss(self) -> tuple[Tensor, dict[str, float]]:
         with mixed_precision(self.batch.views.patch.device):
             features = self.model.rgb.encode(self.batch.views.patch)
             memory = self._known(features)
-        last: Tensor | None = None
+        last: tuple[Tensor, Tensor] | None = None
         total = features.coarse.new_zeros((), dtype=torch.float32)
         shares, off = [], []
         for step in range(MEMORIES, self.length):
@@ -114,7 +112,7 @@ class _Unrolled:
             total = total + _QUALITY * functional.binary_cross_entropy_with_logits(quality, right)
             shares.append(float(right.mean()))
             off.append(float((quality.detach().sigmoid() - right).abs().mean()))
-            last = probability
+            last = probability, carried
             self._remember(memory, seen, probability, maps)
         steps = self.length - MEMORIES
         return total / steps, {"J": shares[0], "J_last": shares[-1], "quality_off": sum(off) / steps}
@@ -129,23 +127,26 @@ class _Unrolled:
             memory.append([*kept, entries[first + 1]] if self.batch.second[group] else kept)
         return memory
 
-    def _maps(self, rows: Tensor, step: int, last: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _maps(self, rows: Tensor, step: int, last: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         """The maps given, the guiding one replaced by what was made of the step before, where that leads.
 
         And what is known of how it was carried: with each own map the checkpoint is one step farther.
+
+        Args:
+            last: that, and what was known then; None for the first step.
         """
         given, carried = self.batch.views.maps[rows], self.batch.views.carried[rows]
         if last is None:
-            self.near = carried[:, 1].amax((1, 2))
             return given, carried
+        made, before = last
         path = self.batch.paths[:, step - MEMORIES - 1].permute(0, 3, 1, 2)
         path = resized(path, given).permute(0, 2, 3, 1)
-        own = functional.grid_sample(last, path, align_corners=False)
+        own = functional.grid_sample(made, path, align_corners=False)
         chance = torch.from_numpy(self.random.random(self.groups) < 0.8).to(own.device)
         use = self.batch.linked & chance & (own.amax((1, 2, 3)) > 0.5)
-        guide = torch.where(use[:, None, None, None], own, given[:, :1])
-        self.near = torch.where(use, self.near * _FARTHER, carried[:, 1].amax((1, 2)))
-        near = self.near[:, None, None, None].expand_as(guide)
+        use = use[:, None, None, None]
+        guide = torch.where(use, own, given[:, :1])
+        near = torch.where(use, before[:, 1:] * nets.nearness(2), carried[:, 1:])
         return torch.cat([guide, given[:, 1:]], 1), torch.cat([carried[:, :1], near], 1)
 
     def _remember(
