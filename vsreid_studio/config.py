@@ -39,6 +39,8 @@ class PropagationConfig:
             `engine.strays` (0 keeps all).
         lost_area: an instance whose area falls below this share of its first one counts as lost and is
             not propagated on (authors' program: 0.1; 0 switches it off).
+        vote: between two masks that a person drew or approved let both have a say in each frame, not the
+            nearer alone, see `engine.vote`.
     """
 
     size: Literal["lite", "paper"] = "lite"
@@ -55,6 +57,7 @@ class PropagationConfig:
     recovery_rounds: int = 1
     stray_gap: float = 0.25
     lost_area: float = 0.1
+    vote: bool = True
 
 
 @dataclass(frozen=True)

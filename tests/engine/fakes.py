@@ -2,7 +2,8 @@
 
 Every mask is a 2 x 2 patch: its upper pixels are set (255), the lower left one holds the instance number and
 the lower right one counts the steps since the checkpoint. So a mask that was carried along another path, or
-from a stale one, is a different mask.
+from a stale one, is a different mask. Hence no two checkpoints vote on a mask in `CONFIG`, which is as in the
+paper.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from vsreid_studio.engine.vsreid import Steps
 
 SIZE = 8
 DIMENSIONS = 6
-CONFIG = Config(PropagationConfig(), ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, only_better=False))
+CONFIG = Config(
+    PropagationConfig(vote=False),
+    ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, only_better=False),
+)
 
 
 def patch(x: int, y: int, instance: int, steps: int = 0) -> SoftMask:
@@ -180,7 +184,8 @@ def assert_whole(annotation: Annotation, gaps: bool = False) -> None:
             continue
         assert not cell.pinned
         assert cell.origin in checkpoints, f"{frame}, {instance} hangs in the air"
-        if cell.mask.box.area and cell.made_by is Maker.PROPAGATION:
+        assert cell.second is None or cell.second in checkpoints
+        if cell.mask.box.area and cell.made_by is Maker.PROPAGATION and cell.second is None:
             assert cell.mask.values[1, 1] == abs(cell.origin - frame), "another path or a stale one"
         low, high = sorted((frame, cell.origin))
         for between in range(low + 1, high):

@@ -22,6 +22,7 @@ def test_every_cell_and_decision_is_told(tmp_path: Path) -> None:
         CellKey(0, 2): Cell(mask(), 0, True, Maker.PERSON),
         CellKey(1, 2): Cell(SoftMask.empty(), 0, confidence=float("nan")),
         CellKey(0, 1): Cell(mask(), 0, True, Maker.IMPORT),
+        CellKey(2, 1): Cell(mask(), 0, second=5),
     }
     decisions = {
         CellKey(3, 2): Decision(Verdict.REASSIGNED, Box(1, 2, 3, 4), 0.75, Maker.PERSON, given_to=1),
@@ -44,12 +45,14 @@ def test_every_cell_and_decision_is_told(tmp_path: Path) -> None:
     assert first == {
         "frame": 0,
         "origin": 0,
+        "second": None,
         "made_by": "person",
         "pinned": True,
         "empty": False,
         "similarity": None,
         "confidence": 1.0,
     }
+    assert record["instances"][0]["frames"][1]["second"] == 5
     assert (second["empty"], second["confidence"], second["made_by"]) == (True, None, "propagation")
     assert (third["frame"], third["origin"], third["made_by"], third["similarity"]) == (4, 4, "recovery", 0.8)
     assert record["decisions"] == [

@@ -19,7 +19,7 @@ RIDER = Instance(1, "rider", "#4477aa")
 def same(one, other):
     if one is None or other is None:
         return one is other
-    fields = ("origin", "pinned", "made_by", "confidence", "similarity")
+    fields = ("origin", "second", "pinned", "made_by", "confidence", "similarity")
     return all(getattr(one, f) == getattr(other, f) for f in fields) and one.mask.same(other.mask)
 
 
@@ -40,6 +40,7 @@ def test_everything_survives(project, make_cell, video):
         B: make_cell(3, confidence=0.8125, made_by=Maker.PROPAGATION),
         CellKey(199, 254): make_cell(199, made_by=Maker.RECOVERY, confidence=0.3, similarity=0.71),
         CellKey(0, 2): Cell(SoftMask.empty(), 0, pinned=True, made_by=Maker.PERSON),
+        CellKey(5, 2): make_cell(0, second=9),
         CellKey(1, 2): Cell(SoftMask(Box(0, 0, 854, 480), np.full((480, 854), 9, np.uint8)), 1),
     }
     decisions = {
@@ -181,6 +182,7 @@ def test_a_change_cannot_overwrite_what_a_person_pinned_meanwhile(project, make_
         (CellKey(200, 1), Cell(SoftMask.empty(), 0)),
         (CellKey(0, 255), Cell(SoftMask.empty(), 0)),
         (CellKey(0, 1), Cell(SoftMask.empty(), 200)),
+        (CellKey(0, 1), Cell(SoftMask.empty(), 0, second=200)),
         (CellKey(0, 1), Cell(SoftMask(Box(850, 0, 855, 1), np.ones((1, 5), np.uint8)), 0)),
     ],
 )

@@ -205,13 +205,14 @@ def _nearness(annotation: Annotation, source: int, target: int, instance: int) -
 
 
 def _corrected(annotation: Annotation, source: int, instance: int) -> bool:
-    """Whether the map in `source` comes from one that a person drew after the first."""
-    checkpoint = _checkpoint(annotation, source, instance)
-    if checkpoint is None:
+    """Whether one that a person drew after the first had a say in the map in `source`."""
+    cell = annotation.get(source, instance)
+    if cell is None:
         return False
-    origin, cell = checkpoint
-    drawn = cell.pinned and cell.made_by in (Maker.PERSON, Maker.IMPORT)
-    return drawn and origin != annotation.checkpoints(instance)[0]
+    first = annotation.checkpoints(instance)[0]
+    later = (n for n in (cell.origin, cell.second) if n is not None and n != first)
+    asked = (annotation.get(n, instance) for n in later)
+    return any(it is not None and it.pinned and it.made_by in (Maker.PERSON, Maker.IMPORT) for it in asked)
 
 
 def _near(annotation: Annotation, frame: int, request: Request) -> list[int]:

@@ -214,6 +214,7 @@ class Cell:
         made_by: who or what made the mask.
         confidence: how sure the engine is of the mask, in [0, 1]; 1 for a person's.
         similarity: of the retrieval that this mask was recovered from, None for others.
+        second: the checkpoint on the other side, where that had a say in the mask, too, see `vote`.
     """
 
     mask: SoftMask
@@ -222,6 +223,7 @@ class Cell:
     made_by: Maker = Maker.PROPAGATION
     confidence: float = 1.0
     similarity: float | None = None
+    second: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,9 @@
 A *checkpoint* is a cell with c = i and a map; masks are carried on from it. A cell with c = i and an empty
 map ('not in this frame') is a *barrier*: nothing starts there and nothing passes it. Both are *anchors*, and
 no propagation overwrites an anchor. A cell not yet computed is infinitely far from its origin.
+
+Between two checkpoints that a person drew or approved both have a say, see `vote`: the earlier one is carried
+all the way to the later, then that one all the way back, and each of its maps is averaged with the one there.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from .annotation import Annotation, closer
 from .events import Change, Progress
 from .modules import MaskPropagation
 from .types import Cell, CellKey, SoftMask
+from .vote import both_trusted, vote, voted
 
 Work: TypeAlias = Generator[Progress | Change, None, None]
 """Steps that ask nothing."""
@@ -28,13 +32,17 @@ class Territory(NamedTuple):
     Attributes:
         forward: reached from an earlier checkpoint, ascending.
         backward: reached from a later checkpoint, descending.
+        shared: those of `backward` in which the earlier checkpoint, whose map is there by then, keeps a say.
     """
 
     forward: dict[int, int]
     backward: dict[int, int]
+    shared: frozenset[int]
 
 
-def territory(annotation: Annotation, instance: int, frames: Collection[int] | None = None) -> Territory:
+def territory(
+    annotation: Annotation, instance: int, frames: Collection[int] | None = None, vote: bool = True
+) -> Territory:
     """What initial propagation has yet to compute of one instance (Algorithm 3, lines 6 to 9).
 
     Every frame goes to the nearest checkpoint that reaches it without crossing an anchor. A tie keeps the
@@ -45,6 +53,7 @@ def territory(annotation: Annotation, instance: int, frames: Collection[int] | N
     Args:
         frames: the frames wanted, None for all. The frames between a checkpoint and a wanted one are
             included, because the chain of masks leads through them.
+        vote: let both checkpoints have a say between two that are trusted.
     """
     row = annotation.row(instance)
     checkpoints = frozenset(annotation.checkpoints(instance))
@@ -52,7 +61,14 @@ def territory(annotation: Annotation, instance: int, frames: Collection[int] | N
     origins = {frame: cell.origin for frame, cell in row.items() if cell.origin in checkpoints}
     forward: dict[int, int] = {}
     backward: dict[int, int] = {}
+    shared: set[int] = set()
     for left, right in pairwise((-1, *anchors, annotation.length)):
+        if vote and both_trusted(annotation, instance, left, right):
+            ahead, behind = _both_ways(row, left, right, frames)
+            forward.update(dict.fromkeys(ahead, left))
+            backward.update(dict.fromkeys(behind, right))
+            shared.update(behind)
+            continue
         # The ends of the video are no checkpoints, and neither are barriers.
         rival = right if right in checkpoints else None
         from_left = _run(origins, left, range(left + 1, right), rival) if left in checkpoints else []
@@ -60,7 +76,8 @@ def territory(annotation: Annotation, instance: int, frames: Collection[int] | N
         from_right = _run(origins, right, rest, None) if right in checkpoints else []
         for run, origin, due in ((from_left, left, forward), (from_right, right, backward)):
             due.update((i, origin) for i in _up_to(run, frames) if origins.get(i) != origin)
-    return Territory(dict(sorted(forward.items())), dict(sorted(backward.items(), reverse=True)))
+    back = dict(sorted(backward.items(), reverse=True))
+    return Territory(dict(sorted(forward.items())), back, frozenset(shared))
 
 
 def stale_after(annotation: Annotation, key: CellKey) -> tuple[CellKey, ...]:
@@ -69,7 +86,7 @@ def stale_after(annotation: Annotation, key: CellKey) -> tuple[CellKey, ...]:
     return tuple(
         CellKey(frame, key.instance)
         for frame in sorted(row)
-        if frame != key.frame and row[frame].origin == key.frame
+        if frame != key.frame and key.frame in (row[frame].origin, row[frame].second)
     )
 
 
@@ -105,11 +122,34 @@ def _run(origins: Mapping[int, int], start: int, frames: Iterable[int], rival: i
     return run
 
 
+def _both_ways(
+    row: Mapping[int, Cell], left: int, right: int, frames: Collection[int] | None
+) -> tuple[range, range]:
+    """The frames between two checkpoints to walk forward and then backward, so that both have their say."""
+    lacking = [i for i in range(left + 1, right) if not voted(row.get(i), left, right)]
+    if not lacking or not (frames is None or any(i in frames for i in lacking)):
+        return range(0), range(0)
+    start, last = lacking[0], lacking[-1]
+    # What is there from the left already need not be computed again.
+    forward = start
+    while (cell := row.get(forward)) is not None and cell.origin == left and cell.second is None:
+        forward += 1
+    return range(forward, last + 1), range(last, start - 1, -1)
+
+
 def _up_to(run: Sequence[int], frames: Collection[int] | None) -> Sequence[int]:
     """The run without what lies behind the last frame wanted."""
     if frames is None:
         return run
     return run[: max((n for n, frame in enumerate(run, 1) if frame in frames), default=0)]
+
+
+def _around(annotation: Annotation, instance: int, frame: int) -> range:
+    """The frames from one anchor beside this one to the next."""
+    anchors = [i for i, cell in annotation.row(instance).items() if cell.origin == i != frame]
+    before = max((i for i in anchors if i < frame), default=-1)
+    after = min((i for i in anchors if i > frame), default=annotation.length)
+    return range(before + 1, after)
 
 
 @dataclass
@@ -140,34 +180,46 @@ class Walker:
         """
         forward: dict[int, dict[int, int]] = {}
         backward: dict[int, dict[int, int]] = {}
+        shared: set[CellKey] = set()
         for instance in instances:
-            due = territory(self.annotation, instance, frames)
+            due = territory(self.annotation, instance, frames, self.config.vote)
+            shared.update(CellKey(frame, instance) for frame in due.shared)
             for plan, part in ((forward, due.forward), (backward, due.backward)):
                 for frame, origin in part.items():
                     plan.setdefault(frame, {})[instance] = origin
-        yield from self._follow(forward, backward)
+        yield from self._follow(forward, backward, shared)
 
     def walk(self, instance: int, origin: int) -> Work:
         """Carry one new checkpoint forward and backward as far as it is closer (Algorithm 3, lines 23 to 30).
 
+        A person's goes to the anchors beside it, as it may have a say as far as there.
+
         Yields:
             Progress before each step, then the Change of one cell.
         """
+        cell = self.annotation.get(origin, instance)
+        if self.config.vote and cell is not None and cell.pinned:
+            yield from self.sweep([instance], _around(self.annotation, instance, origin))
+            return
         ahead = closer(self.annotation, instance, origin, range(origin + 1, self.annotation.length))
         behind = closer(self.annotation, instance, origin, range(origin - 1, -1, -1))
         aim = {instance: origin}
         yield from self._follow(dict.fromkeys(ahead, aim), dict.fromkeys(behind, aim))
 
     def _follow(
-        self, forward: Mapping[int, Mapping[int, int]], backward: Mapping[int, Mapping[int, int]]
+        self,
+        forward: Mapping[int, Mapping[int, int]],
+        backward: Mapping[int, Mapping[int, int]],
+        shared: Collection[CellKey] = (),
     ) -> Work:
-        """Take the steps of two plans, frame → instance → checkpoint."""
-        steps = [(frame - 1, frame, forward[frame]) for frame in sorted(forward)]
-        steps += [(frame + 1, frame, backward[frame]) for frame in sorted(backward, reverse=True)]
+        """Take the steps of two plans, frame → instance → checkpoint; `shared` as in `Territory`."""
+        steps: list[tuple[int, int, Mapping[int, int], Collection[CellKey]]]
+        steps = [(frame - 1, frame, forward[frame], ()) for frame in sorted(forward)]
+        steps += [(frame + 1, frame, backward[frame], shared) for frame in sorted(backward, reverse=True)]
         self.total += len(steps)
-        for source, target, origins in steps:
+        for source, target, origins, keep in steps:
             yield self._progress(target, next(iter(origins)) if len(origins) == 1 else None)
-            change = self._step(source, target, origins)
+            change = self._step(source, target, origins, keep)
             self.done += 1
             if change.after:
                 self.annotation.apply(change)
@@ -178,14 +230,16 @@ class Walker:
     def _progress(self, frame: int | None = None, instance: int | None = None) -> Progress:
         return Progress("propagating", self.done, self.total, frame, instance)
 
-    def _step(self, source: int, target: int, origins: Mapping[int, int]) -> Change:
+    def _step(
+        self, source: int, target: int, origins: Mapping[int, int], shared: Collection[CellKey]
+    ) -> Change:
         """Carry some instances from one frame to its neighbour; nothing is applied yet."""
         # A person may have drawn here since the plan was made: then the chain ends.
         alive = {
             k: cell
             for k, origin in origins.items()
             if (cell := self.annotation.get(source, k)) is not None
-            and cell.origin == origin
+            and origin in (cell.origin, cell.second)
             and not self.annotation.anchored(target, k)
         }
         # An empty map stays empty (Algorithm 1, line 5) and costs no flow and no network.
@@ -197,7 +251,9 @@ class Walker:
             if k in moving:
                 confidence = found[k].confidence
                 mask = mask if self._lost(k, found[k].mask) else found[k].mask
-            cells[CellKey(target, k)] = Cell(mask, origins[k], confidence=confidence)
+            key, carried = CellKey(target, k), Cell(mask, origins[k], confidence=confidence)
+            there = self.annotation.get(target, k) if key in shared else None
+            cells[key] = carried if there is None else vote(target, there, carried)
         return self.annotation.set_cells("propagate", cells)
 
     def _lost(self, instance: int, mask: SoftMask) -> bool:

@@ -35,9 +35,10 @@ def provenance(
         weights: checksum of each file of weights, by its name.
 
     Returns:
-        Plain data for JSON. Per instance and frame `origin` (the checkpoint c), `made_by`, `pinned`, `empty`
-        (the instance is not in the frame), `similarity` (of the retrieval it was recovered by, else null) and
-        `confidence`; then the `decisions` on proposals, boxes as [x0, y0, x1, y1].
+        Plain data for JSON. Per instance and frame `origin` (the checkpoint c), `second` (the one on the
+        other side where that had a say, too, else null), `made_by`, `pinned`, `empty` (the instance is not in
+        the frame), `similarity` (of the retrieval it was recovered by, else null) and `confidence`;
+        then the `decisions` on proposals, boxes as [x0, y0, x1, y1].
     """
     return {
         "format": FORMAT,
@@ -70,6 +71,7 @@ def _cell(frame: int, cell: Cell) -> dict[str, Any]:
     return {
         "frame": int(frame),
         "origin": int(cell.origin),
+        "second": _plain(cell.second),
         "made_by": cell.made_by.value,
         "pinned": bool(cell.pinned),
         "empty": cell.mask.area == 0,

@@ -72,7 +72,7 @@ def approve(project: Project, frame: int, instances: Iterable[int]) -> Edit:
     """Pin what is there as it is; who made it is remembered."""
     found = ((CellKey(frame, k), project.annotation.get(frame, k)) for k in instances)
     cells: dict[CellKey, Cell | None] = {
-        key: replace(cell, origin=frame, pinned=True, confidence=1.0)
+        key: replace(cell, origin=frame, pinned=True, confidence=1.0, second=None)
         for key, cell in found
         if cell is not None and not cell.pinned
     }
@@ -126,11 +126,13 @@ def _union(frame: int, one: Cell, other: Cell) -> Cell:
         both = np.maximum(one.mask.inside(box), other.mask.inside(box))
         mask = SoftMask.from_dense(both, (box.x0, box.y0))
     near = min(one, other, key=lambda cell: (abs(cell.origin - frame), not cell.pinned))
+    pinned = one.pinned or other.pinned
     return replace(
         near,
         mask=mask,
-        pinned=one.pinned or other.pinned,
-        origin=frame if one.pinned or other.pinned else near.origin,
+        pinned=pinned,
+        origin=frame if pinned else near.origin,
+        second=None if pinned else near.second,
         confidence=min(one.confidence, other.confidence),
     )
 
@@ -193,7 +195,9 @@ def ungrounded(annotation: Annotation, posted: Sequence[Change]) -> Change | Non
         CellKey(frame, k): None
         for k, changed in frames.items()
         for frame, cell in annotation.row(k).items()
-        if cell.origin in changed and cell.origin != frame and own.get(CellKey(frame, k)) is not cell
+        if not changed.isdisjoint((cell.origin, cell.second))
+        and cell.origin != frame
+        and own.get(CellKey(frame, k)) is not cell
     }
     return annotation.set_cells("propagate", stale) if stale else None
 

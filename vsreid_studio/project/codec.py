@@ -6,6 +6,7 @@ that does not open.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zlib import crc32
 
 import numpy as np
@@ -22,7 +23,16 @@ def _check_key(key: CellKey, video: VideoRef) -> None:
         raise ValueError(f"{key} lies outside the video")
 
 
+def _inside(box: Box, checkpoints: Sequence[int | None], video: VideoRef) -> bool:
+    if not all(0 <= frame < video.length for frame in checkpoints if frame is not None):
+        return False
+    return not box.area or box.clip(video.height, video.width) == box
+
+
 def _checksum(key: CellKey, values: Row, png: bytes) -> int:
+    # Files of version 2 had no column for the second checkpoint, the last of the values.
+    if values[-1] is None:
+        values = values[:-1]
     return crc32(png, crc32(repr((*key, *values)).encode()))
 
 
@@ -34,7 +44,7 @@ def cell_row(key: CellKey, cell: Cell, video: VideoRef) -> Row:
     """
     box = Box(int(cell.mask.box.x0), int(cell.mask.box.y0), int(cell.mask.box.x1), int(cell.mask.box.y1))
     _check_key(key, video)
-    if not 0 <= cell.origin < video.length or (box.area and box.clip(video.height, video.width) != box):
+    if not _inside(box, (cell.origin, cell.second), video):
         raise ValueError(f"the cell at {key} with {box} and origin {cell.origin} lies outside the video")
     values = (
         int(cell.origin),
@@ -43,6 +53,7 @@ def cell_row(key: CellKey, cell: Cell, video: VideoRef) -> Row:
         float(cell.confidence),
         None if cell.similarity is None else float(cell.similarity),
         *(box.x0, box.y0, box.x1, box.y1),
+        None if cell.second is None else int(cell.second),
     )
     png = compress(cell.mask)
     return (*values, png, _checksum(CellKey(int(key.frame), int(key.instance)), values, png))
@@ -54,15 +65,15 @@ def read_cell(key: CellKey, row: Row, video: VideoRef) -> Cell:
     Raises:
         ValueError: the row is damaged or does not fit into the video.
     """
-    origin, pinned, made_by, confidence, similarity, x0, y0, x1, y1, png, checksum = row
+    origin, pinned, made_by, confidence, similarity, x0, y0, x1, y1, second, png, checksum = row
     if _checksum(key, row[:-2], png) != checksum:
         raise ValueError(f"the cell at {key} is damaged")
     _check_key(key, video)
     box = Box(x0, y0, x1, y1)
-    if not 0 <= origin < video.length or (box.area and box.clip(video.height, video.width) != box):
+    if not _inside(box, (origin, second), video):
         raise ValueError(f"the cell at {key} lies outside the video")
     mask = StoredMask(box, png) if box.area else SoftMask.empty()
-    return Cell(mask, origin, bool(pinned), Maker(made_by), confidence, similarity)
+    return Cell(mask, origin, bool(pinned), Maker(made_by), confidence, similarity, second)
 
 
 def decision_row(key: CellKey, decision: Decision, video: VideoRef) -> Row:

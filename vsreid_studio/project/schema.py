@@ -1,4 +1,4 @@
-"""The tables of a project file, version 2: it added the adaptation."""
+"""The tables of a project file, version 3: 2 added the adaptation, 3 the second checkpoint of a cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 APPLICATION_ID = int.from_bytes(b"VSRe")
 """Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Row: TypeAlias = tuple[Any, ...]
 """Values of one row in SQLite's types, without its key."""
@@ -47,7 +47,10 @@ class Table:
 CELLS = Table(
     "cells",
     ("frame", "instance"),
-    ("origin", "pinned", "made_by", "confidence", "similarity", "x0", "y0", "x1", "y1", "png", "checksum"),
+    (
+        *("origin", "pinned", "made_by", "confidence", "similarity", "x0", "y0", "x1", "y1", "second"),
+        *("png", "checksum"),
+    ),
 )
 DECISIONS = Table(
     "decisions", ("frame", "instance"), ("verdict", "x0", "y0", "x1", "y1", "similarity", "by", "given_to")
@@ -64,6 +67,10 @@ ADDED = {
         checksum INTEGER NOT NULL)""",
         ADAPTATION.twin,
     ),
+    3: (
+        "ALTER TABLE cells ADD COLUMN second INTEGER",
+        "ALTER TABLE step_cells ADD COLUMN second",
+    ),
 }
 """SQL by the version that a file becomes by it; a file of an older version gets it when it is opened."""
 
@@ -78,8 +85,9 @@ CREATE = (
         origin INTEGER NOT NULL, pinned INTEGER NOT NULL, made_by TEXT NOT NULL,
         confidence REAL NOT NULL, similarity REAL,
         x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
+        second INTEGER,
         png BLOB NOT NULL,            -- probability x 255 inside the box; no bytes for an empty box
-        checksum INTEGER NOT NULL,    -- CRC-32 of all columns before
+        checksum INTEGER NOT NULL,    -- CRC-32 of all columns before, `second` only where it is set
         PRIMARY KEY (frame, instance))""",
     """CREATE TABLE decisions (
         frame INTEGER NOT NULL, instance INTEGER NOT NULL, verdict TEXT NOT NULL,
@@ -101,5 +109,5 @@ CREATE = (
     CELLS.twin,
     DECISIONS.twin,
     INSTANCES.twin,
-    *(statement for version in sorted(ADDED) for statement in ADDED[version]),
+    *ADDED[2],
 )

@@ -35,6 +35,8 @@ def describe(row: Row, frame: int, cell: Cell | None, box: TimelineBox | None) -
     if distance:
         plural = "" if distance == 1 else "s"
         lines.append(f"from frame {cell.origin}, {distance} frame{plural} away")
+        if cell.second is not None:
+            lines.append(f"and, with less weight, from frame {cell.second}")
     elif not empty:
         lines.append("checkpoint")
     if not empty:

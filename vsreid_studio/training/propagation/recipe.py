@@ -164,11 +164,12 @@ def _views(
     stage: Stage, args: Namespace, stills: Sequence[Still], clips: Sequence[Clip]
 ) -> Callable[[int], Batch]:
     """Makes the batch of a step out of groups of views."""
-    maker = ViewMaker(stills, clips, args.patch)
+    makers = [ViewMaker(stills, clips, side) for side in args.patch]
 
     def make(step: int) -> Batch:
         cv2.setNumThreads(1)
         random = np.random.default_rng([args.seed, step])
+        maker = makers[step % len(makers)]
         views: list[View] = []
         for _ in range(args.groups):
             still = random.random() < stage.stills
@@ -182,11 +183,12 @@ def _runs(
     stage: Stage, args: Namespace, stills: Sequence[Still], clips: Sequence[Clip]
 ) -> Callable[[int], RunBatch]:
     """Makes the batch of a step out of runs."""
-    maker = RunMaker(stills, clips, args.patch)
+    makers = [RunMaker(stills, clips, side) for side in args.patch]
 
     def make(step: int) -> RunBatch:
         cv2.setNumThreads(1)
         random = np.random.default_rng([args.seed, step])
+        maker = makers[step % len(makers)]
         kinds = random.random(args.groups) < stage.stills
         return collate_runs([maker.still_run(random) if still else maker.clip_run(random) for still in kinds])
 
@@ -212,7 +214,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--groups", type=int, default=3, help="groups of views, or runs, a step (default: %(default)s)"
     )
     parser.add_argument(
-        "--patch", type=int, default=256, help="side of the patches in pixels (default: %(default)s)"
+        "--patch",
+        type=int,
+        nargs="+",
+        default=[256],
+        help="side of the patches in pixels; several take turns, step by step (default: 256)",
     )
     parser.add_argument(
         "--workers", type=int, default=1, help="processes that make samples (default: %(default)s)"

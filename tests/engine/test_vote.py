@@ -1,0 +1,143 @@
+"""Between two masks of a person both checkpoints have a say; elsewhere the paper's rule stays."""
+
+import random
+from dataclasses import replace
+from itertools import islice, pairwise
+
+import numpy as np
+import pytest
+from fakes import CONFIG, FakePropagation, absent, assert_whole, changes, drawn, grid, origins, patch, run
+
+from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.vote import vote, voted
+from vsreid_studio.engine.vsreid import propagate_only
+from vsreid_studio.engine.walk import Walker, edit, territory
+
+VOTING = replace(CONFIG, propagation=replace(CONFIG.propagation, vote=True))
+
+
+def propagate(annotation: Annotation, **chosen: object) -> FakePropagation:
+    propagation = FakePropagation()
+    run(propagate_only(annotation, propagation, VOTING, **chosen))  # type: ignore[arg-type]
+    assert_whole(annotation)
+    return propagation
+
+
+def seconds(annotation: Annotation) -> list[int | None]:
+    cells = [annotation.get(frame, 1) for frame in range(annotation.length)]
+    return [None if cell is None else cell.second for cell in cells]
+
+
+def carried(probability: list[list[float]], origin: int, confidence: float = 0.9) -> Cell:
+    return Cell(SoftMask.from_dense(np.array(probability, np.float32)), origin, confidence=confidence)
+
+
+def test_a_gap_is_walked_forward_then_back_and_both_checkpoints_are_told() -> None:
+    annotation = grid(6, (0, 1, drawn(0, 1)), (4, 1, drawn(4, 1)))
+    propagation = propagate(annotation)
+    steps = [(source, target) for source, target, _ in propagation.calls]
+    assert steps == [(0, 1), (1, 2), (2, 3), (4, 5), (4, 3), (3, 2), (2, 1)]
+    assert origins(annotation) == [0, 0, 0, 4, 4, 4]
+    assert seconds(annotation) == [None, 4, 4, 0, None, None]
+    assert propagate(annotation).calls == []
+
+
+def test_maps_are_averaged_the_nearer_checkpoint_counting_more() -> None:
+    cell = vote(1, carried([[1.0, 0.8, 0.8]], 0, 0.8), carried([[1.0, 0.8, 0.4]], 4, 0.4))
+    assert (cell.origin, cell.second) == (0, 4)
+    assert cell.confidence == pytest.approx(0.7)
+    assert cell.mask.dense(1, 3)[0] == pytest.approx([1.0, 0.8, 0.7], abs=0.01)
+
+
+def test_maps_that_disagree_are_not_averaged_and_not_trusted() -> None:
+    near, far = carried([[1, 1, 1, 0, 0]], 0), carried([[0, 0, 1, 1, 1]], 9)
+    cell = vote(4, near, far)
+    assert cell.mask.same(near.mask)
+    assert cell.confidence == pytest.approx(0.2)
+    assert vote(5, near, far).mask.same(far.mask)
+    lost = vote(4, near, Cell(SoftMask.empty(), 9, confidence=0.9))
+    assert (lost.mask.same(near.mask), lost.confidence) == (True, 0.0)
+
+
+def test_where_both_find_nothing_there_is_nothing() -> None:
+    cell = vote(2, Cell(SoftMask.empty(), 0, confidence=0.8), Cell(SoftMask.empty(), 4, confidence=0.6))
+    assert (cell.mask.box.area, cell.origin, cell.second) == (0, 0, 4)
+    assert cell.confidence == pytest.approx(0.7)
+
+
+def test_only_what_a_person_made_has_a_say_beyond_its_own_frames() -> None:
+    annotation = grid(
+        9, (0, 1, drawn(0, 1)), (4, 1, Cell(patch(0, 1, 1), 4, made_by=Maker.RECOVERY)), (8, 1, drawn(8, 1))
+    )
+    propagate(annotation)
+    assert origins(annotation) == [0, 0, 0, 4, 4, 4, 4, 8, 8]
+    assert seconds(annotation) == [None] * 9
+
+
+def test_nobody_has_a_say_behind_a_barrier() -> None:
+    annotation = grid(6, (0, 1, drawn(0, 1)), (2, 1, absent(2)), (5, 1, drawn(5, 1)))
+    propagate(annotation)
+    assert seconds(annotation) == [None] * 6
+
+
+def test_a_new_mask_in_a_gap_parts_it_and_a_removed_one_joins_both_parts() -> None:
+    annotation = grid(9, (0, 1, drawn(0, 1)), (8, 1, drawn(8, 1)))
+    propagate(annotation)
+    annotation.apply(edit(annotation, "draw", {CellKey(4, 1): drawn(4, 1)}))
+    propagate(annotation)
+    assert origins(annotation) == [0, 0, 0, 4, 4, 4, 4, 8, 8]
+    assert seconds(annotation) == [None, 4, 4, 0, None, 8, 8, 4, None]
+    annotation.apply(edit(annotation, "clear", {CellKey(4, 1): None}))
+    assert origins(annotation) == [0, None, None, None, None, None, None, None, 8]
+    propagate(annotation)
+    assert seconds(annotation) == [None, 8, 8, 8, 8, 0, 0, 0, None]
+
+
+def test_frames_not_wanted_are_left_out_unless_the_gap_holds_one_that_is() -> None:
+    annotation = grid(9, (0, 1, drawn(0, 1)), (4, 1, drawn(4, 1)), (8, 1, drawn(8, 1)))
+    propagate(annotation, frames=[6])
+    assert seconds(annotation) == [None] * 5 + [8, 8, 4, None]
+
+
+def test_a_walk_cut_short_goes_on_where_it_was() -> None:
+    annotation = grid(6, (0, 1, drawn(0, 1)), (5, 1, drawn(5, 1)))
+    steps = propagate_only(annotation, FakePropagation(), VOTING)
+    taken = [it for it in islice(steps, 12) if it in changes([it])]
+    steps.close()
+    assert len(taken) == 6
+    rest = propagate(annotation).calls
+    assert [(source, target) for source, target, _ in rest] == [(3, 2), (2, 1)]
+
+
+def test_a_correction_of_a_retrieval_has_its_say_as_far_as_the_next_anchors() -> None:
+    annotation = grid(9, (0, 1, drawn(0, 1)))
+    propagate(annotation)
+    annotation.apply(edit(annotation, "correct", {CellKey(6, 1): drawn(6, 1)}))
+    walker = Walker(annotation, FakePropagation(), VOTING.propagation)
+    assert len(changes(list(walker.walk(1, 6)))) == 7
+    assert seconds(annotation) == [None, 6, 6, 6, 0, 0, None, None, None]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_edits_and_cancels_end_in_the_same_rule(seed: int) -> None:
+    dice = random.Random(seed)
+    annotation = grid(dice.randint(3, 14))
+    for _ in range(12):
+        frame = dice.randrange(annotation.length)
+        choices = (None, absent(frame), Cell(patch(0, 1, 1), frame, made_by=Maker.RECOVERY))
+        cell = dice.choice(choices) if dice.random() < 0.4 else drawn(frame, 1, dice.randrange(6))
+        annotation.apply(edit(annotation, "edit", {CellKey(frame, 1): cell}))
+        steps = propagate_only(annotation, FakePropagation(), VOTING)
+        list(islice(steps, dice.randint(0, 20)))
+        steps.close()
+        assert_whole(annotation, gaps=True)
+    propagate(annotation)
+    due = territory(annotation, 1)
+    assert not (due.forward or due.backward)
+    row = annotation.row(1)
+    anchors = sorted(frame for frame, cell in row.items() if cell.origin == frame)
+    for left, right in pairwise(anchors):
+        trusted = all(row[end].pinned and row[end].mask.box.area for end in (left, right))
+        if trusted:
+            assert all(voted(row[i], left, right) for i in range(left + 1, right))
