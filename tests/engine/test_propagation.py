@@ -10,7 +10,7 @@ from PIL import Image
 
 from vsreid_studio.config import PropagationConfig
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.flow import DisFlow, FlowSource, warp_mask
+from vsreid_studio.engine.flow import DisFlow, FineDisFlow, FlowSource, warp_mask
 from vsreid_studio.engine.inference import TorchInference
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
@@ -165,6 +165,23 @@ def test_what_a_person_corrected_is_looked_at_carefully(
     ):
         usual = plain.propagate(annotation, frame, frame + 1, [1])[1].mask
         assert careful.propagate(annotation, frame, frame + 1, [1])[1].mask.same(usual)
+
+
+def test_what_a_person_corrected_is_carried_by_finer_flow(
+    video: Video, network: nets.MaskPropagationNet
+) -> None:
+    corrected = _drawn(_annotation(SQUARE, OTHER), 2, Box(54, 40, 94, 80))
+    usual, fine = FlowSource(video, DisFlow()), FlowSource(video, FineDisFlow())
+    inference, config = TorchInference(network), PropagationConfig()
+    both, coarse, finer = (
+        NetworkPropagation(video, flow, inference, config, careful_flow)
+        for flow, careful_flow in ((usual, fine), (usual, usual), (fine, None))
+    )
+    found = both.propagate(corrected, 2, 3, [1])[1].mask
+    assert found.same(finer.propagate(corrected, 2, 3, [1])[1].mask)
+    assert not found.same(coarse.propagate(corrected, 2, 3, [1])[1].mask)
+    first = both.propagate(corrected, 0, 1, [1])[1].mask
+    assert first.same(coarse.propagate(corrected, 0, 1, [1])[1].mask)
 
 
 def test_a_recovered_checkpoint_counts_as_farther_away(

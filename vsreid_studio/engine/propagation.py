@@ -26,7 +26,7 @@ from .video import Video
 
 LATELY = 10
 """Frames over which an instance is seen well at least once, as a rule."""
-CAREFUL = View((1.0, 1.25), flip=True)
+CAREFUL = View((1.25, 1.5), flip=True)
 """How recoveries and what a person has corrected are looked at, see `PropagationConfig.careful`."""
 RECOVERED = 6
 """How many steps farther than an exact one a checkpoint that was recovered counts."""
@@ -45,10 +45,17 @@ class NetworkPropagation:
     """`modules.MaskPropagation` by N_mp, for one video."""
 
     def __init__(
-        self, video: Video, flow: FlowSource, inference: Inference, config: PropagationConfig
+        self,
+        video: Video,
+        flow: FlowSource,
+        inference: Inference,
+        config: PropagationConfig,
+        careful_flow: FlowSource | None = None,
     ) -> None:
+        """`careful_flow`: for steps of what a person has corrected, see `PropagationConfig.careful`."""
         self._video = video
         self._flow = flow
+        self._careful_flow = careful_flow or flow
         self._config = config
         self._size = SIZES[config.size]
         self._looks = Looks(inference, self._size, config.flow_stream)
@@ -58,10 +65,12 @@ class NetworkPropagation:
         self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         """M_mp(I_source, I_target, P[source, k]) for every k in `instances`; the frames are neighbours."""
-        back = self._flow.between(target, source)
+        careful = [self._config.careful and _corrected(annotation, source, k) for k in instances]
+        flow = self._careful_flow if any(careful) else self._flow
+        back = flow.between(target, source)
         guides = self._guides(annotation, source, target, instances, back)
         requests, found = [], {}
-        for instance in instances:
+        for instance, more in zip(instances, careful, strict=True):
             tight = guides[instance].hard_box
             if tight is None:
                 found[instance] = Prediction(SoftMask.empty(), _sure_of_nothing(guides[instance]))
@@ -73,14 +82,14 @@ class NetworkPropagation:
                         expected=_seen_lately(annotation, source, source - target, instance),
                         before=warp_frame(self._video.frame(source), back, request.box),
                         near=_nearness(annotation, source, target, instance),
-                        careful=self._config.careful and _corrected(annotation, source, instance),
+                        careful=more,
                     )
                 )
         # Before the next frame is decoded in the background: the video serves one at a time.
         picture = self._video.frame(target)
         ahead = 2 * target - source
         if 0 <= ahead < self._video.length:
-            self._flow.prepare(ahead, target)
+            flow.prepare(ahead, target)
         # What moved from source to target, seen on the target's pixels.
         seen = self._predict(annotation, target, picture, requests, -back)
         found |= {k: it.prediction for k, it in seen.items()}

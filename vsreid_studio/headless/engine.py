@@ -14,7 +14,7 @@ from ..config import Config
 from ..engine import models
 from ..engine.annotation import Annotation
 from ..engine.events import Progress
-from ..engine.flow import FlowSource, default_estimator
+from ..engine.flow import FlowSource, careful_estimator, default_estimator
 from ..engine.inference import Inference
 from ..engine.nets.detector import Detector
 from ..engine.nets.embedding import Embedder
@@ -80,8 +80,11 @@ class Engine:
         """
         inference = self._propagation if adapted is None else self._inference(adapted)
         # No cache on disk: a headless run asks for each pair of frames next to once.
-        flow = FlowSource(video, self.flow, flo_folder=flo_folder)
-        return NetworkPropagation(video, flow, inference, self.config.propagation)
+        usual, careful = (
+            FlowSource(video, estimator, flo_folder=flo_folder)
+            for estimator in (self.flow, careful_estimator(self.flow))
+        )
+        return NetworkPropagation(video, usual, inference, self.config.propagation, careful)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
         """Fine-tune N_mp on the pinned masks of a video; the engine's own network stays as it is.

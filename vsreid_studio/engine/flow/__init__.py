@@ -7,17 +7,26 @@ A flow is a (H, W, 2) float32 array of pixels (dx, dy): flow[y, x] tells how far
 from __future__ import annotations
 
 from .cache import FlowCache
-from .estimators import DisFlow, FlowEstimator, RaftFlow, default_estimator
+from .estimators import (
+    DisFlow,
+    FineDisFlow,
+    FlowEstimator,
+    RaftFlow,
+    careful_estimator,
+    default_estimator,
+)
 from .flo_files import read_flo, write_flo
 from .source import FlowSource
 from .warp import consistency, warp, warp_frame, warp_mask, warping_error
 
 __all__ = [
     "DisFlow",
+    "FineDisFlow",
     "FlowCache",
     "FlowEstimator",
     "FlowSource",
     "RaftFlow",
+    "careful_estimator",
     "consistency",
     "default_estimator",
     "read_flo",

