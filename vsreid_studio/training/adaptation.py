@@ -75,7 +75,8 @@ def adapt(
     instances = {number for still in stills for number in still.instances}
     total = config.steps * len(instances)
     strangers = 0.4 if len(instances) > 1 else 0.0
-    maker = RunMaker(stills, [], SIZES[size].patch, steps=2, strangers=strangers, grounds=0.0)
+    # A decoy teaches the confidence only, which stays as it is.
+    maker = RunMaker(stills, [], SIZES[size].patch, steps=2, strangers=strangers, grounds=0.0, decoys=0.0)
     schedule = Schedule(total, config.rate, warmup=5)
     optimizer = torch.optim.AdamW(parameters.values(), lr=config.rate, weight_decay=schedule.decay)
     loss_of = RunLoss(seed, 0)

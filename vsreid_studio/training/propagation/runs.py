@@ -28,8 +28,6 @@ EXACT = 0.5
 """Share of the runs that begin beside a checkpoint, guided by an exact mask."""
 NEARLY = 0.35
 """Share of the views of stills whose guiding map is nearly exact."""
-DECOYS = 0.2
-"""Share of the views of stills whose guiding map lies on something else, where the instance is not."""
 WORN = (4.0, 20.0)
 """How many steps from its checkpoint a map that is not exact may be."""
 
@@ -88,6 +86,7 @@ class RunMaker(ViewMaker):
         steps: frames of a run that follow one another.
         strangers: share of the runs through which a stranger passes.
         grounds: share of the runs of stills that get another still's ground.
+        decoys: share of the views of stills whose guiding map lies on something else, where the instance is not.
     """
 
     def __init__(
@@ -98,11 +97,13 @@ class RunMaker(ViewMaker):
         steps: int = 4,
         strangers: float = 0.7,
         grounds: float = 0.5,
+        decoys: float = 0.2,
     ) -> None:
         super().__init__(stills, clips, size, views=steps + 1)
         self.steps = steps
         self.strangers = strangers
         self.grounds = grounds
+        self.decoys = decoys
 
     def still_run(self, rng: Generator) -> Run:
         """A still under several warps: nothing leads from one to the next but the memory."""
@@ -220,7 +221,7 @@ class RunMaker(ViewMaker):
         scenes = [self._scene(rng, still, instance, ground) for _ in range(self.steps + 1)]
         made = []
         for number, (frame, truth, others) in enumerate(scenes):
-            if number and rng.random() < DECOYS:
+            if number and rng.random() < self.decoys:
                 made.append(self._decoy(rng, scenes[0][1]))
                 continue
             if number == 0:
