@@ -86,7 +86,7 @@ class RunMaker(ViewMaker):
         steps: frames of a run that follow one another.
         strangers: share of the runs through which a stranger passes.
         grounds: share of the runs of stills that get another still's ground.
-        decoys: share of the views of stills whose guiding map lies on something else, where the instance is not.
+        decoys: share of the views of stills whose guiding map lies on something else than the instance.
     """
 
     def __init__(
