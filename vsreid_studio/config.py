@@ -23,9 +23,9 @@ class PropagationConfig:
         size: which networks, 'lite' (CPU) or 'paper' (GPU).
         scales: patch sizes averaged over, as factors of the network's own.
         flip: also average over the mirrored patch.
-        careful: average over two larger scales and flips what is recovered, what is cut out of a box, and
-            what comes from a mask that a person corrected, see `engine.propagation.CAREFUL`; the last also
-            with finer flow. There every outline counts.
+        careful: average over two larger scales and flips what is recovered, what is cut out of a box, and,
+            with finer flow, an instance that a person has corrected, see `engine.propagation.CAREFUL`: there
+            every outline counts.
         crop: what N_mp sees, the 'box' around the guiding map or the whole 'frame' (Table 1, first row).
         flow_stream: use the flow stream beside the RGB stream.
         template: let N_mp read the memory of checkpoints.

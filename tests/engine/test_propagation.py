@@ -158,13 +158,10 @@ def test_what_a_person_corrected_is_looked_at_carefully(
     found = careful.propagate(corrected, 2, 3, [1])[1].mask
     assert found.same(whole.propagate(corrected, 2, 3, [1])[1].mask)
     assert not found.same(plain.propagate(corrected, 2, 3, [1])[1].mask)
-    # What comes from the first mask, or was recovered, is looked at as ever.
-    for annotation, frame in (
-        (corrected, 0),
-        (_drawn(_annotation(SQUARE), 2, SQUARE, Maker.RECOVERY), 2),
-    ):
-        usual = plain.propagate(annotation, frame, frame + 1, [1])[1].mask
-        assert careful.propagate(annotation, frame, frame + 1, [1])[1].mask.same(usual)
+    # What was drawn once, or was recovered, is looked at as ever.
+    for annotation in (_annotation(SQUARE, OTHER), _drawn(_annotation(SQUARE), 2, SQUARE, Maker.RECOVERY)):
+        usual = plain.propagate(annotation, 0, 1, [1])[1].mask
+        assert careful.propagate(annotation, 0, 1, [1])[1].mask.same(usual)
 
 
 def test_what_a_person_corrected_is_carried_by_finer_flow(
@@ -180,8 +177,9 @@ def test_what_a_person_corrected_is_carried_by_finer_flow(
     found = both.propagate(corrected, 2, 3, [1])[1].mask
     assert found.same(finer.propagate(corrected, 2, 3, [1])[1].mask)
     assert not found.same(coarse.propagate(corrected, 2, 3, [1])[1].mask)
-    first = both.propagate(corrected, 0, 1, [1])[1].mask
-    assert first.same(coarse.propagate(corrected, 0, 1, [1])[1].mask)
+    drawn_once = _annotation(SQUARE, OTHER)
+    first = both.propagate(drawn_once, 0, 1, [1])[1].mask
+    assert first.same(coarse.propagate(drawn_once, 0, 1, [1])[1].mask)
 
 
 def test_a_recovered_checkpoint_counts_as_farther_away(

@@ -14,6 +14,7 @@ from torch.nn import functional
 from .inference import Found, Inference, Patches
 from .nets.propagation import Size
 from .nets.stream import MemoryEntry
+from .parallel import side_by_side
 from .patches import carried_patch, crop, fit, flow_patch
 from .tensors import map_tensor, picture_tensor
 from .types import Box, Flow, Frame, Probability
@@ -112,12 +113,14 @@ class Looks:
     ) -> list[Found]:
         """The patches at one scale, and then mirrored, where that is wanted; those logits are turned back."""
         size, half = (self._scaled(side, scale) for side in (self._size.patch, self._size.flow_patch))
-        patch = np.stack([crop(picture, r.box, size) for r in requests])
-        moving = np.stack([flow_patch(flow, r.box, half) for r in requests])
-        maps = np.stack([np.stack([fit(r.guide, size), fit(r.others, size)], 2) for r in requests])
-        before = [None if r.before is None else fit(r.before, size) for r in requests]
+        patch = np.stack(side_by_side(lambda r: crop(picture, r.box, size), requests))
+        moving = np.stack(side_by_side(lambda r: flow_patch(flow, r.box, half), requests))
+        maps = np.stack(
+            side_by_side(lambda r: np.stack([fit(r.guide, size), fit(r.others, size)], 2), requests)
+        )
+        before = side_by_side(lambda r: None if r.before is None else fit(r.before, size), requests)
         looked = zip(requests, patch, before, strict=True)
-        carried = np.stack([carried_patch(at, it, r.near) for r, at, it in looked])
+        carried = np.stack(side_by_side(lambda one: carried_patch(one[1], one[2], one[0].near), looked))
         read = list(memories)
         if flip:
             patch, maps, carried = (np.concatenate([it, it[:, :, ::-1]]) for it in (patch, maps, carried))

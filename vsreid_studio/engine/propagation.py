@@ -13,15 +13,16 @@ from torch import Tensor
 from ..config import PropagationConfig
 from .annotation import Annotation
 from .compete import competing
-from .flow import FlowSource, warp_frame, warp_mask
+from .flow import FlowSource, extremes, warp_frame, warp_mask
 from .inference import Inference
-from .looks import Looks, Request, View
+from .looks import Look, Looks, Request, View
 from .memory import Memory
 from .nets.propagation import SIZES, nearness
 from .nets.stream import MemoryEntry
+from .parallel import side_by_side
 from .patches import others_inside, paste, patch_box
 from .strays import without_strays
-from .types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, Probability, SoftMask
+from .types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, SoftMask
 from .video import Video
 
 LATELY = 10
@@ -65,26 +66,30 @@ class NetworkPropagation:
         self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         """M_mp(I_source, I_target, P[source, k]) for every k in `instances`; the frames are neighbours."""
-        careful = [self._config.careful and _corrected(annotation, source, k) for k in instances]
-        flow = self._careful_flow if any(careful) else self._flow
+        careful = {k: self._config.careful and _corrected(annotation, k) for k in instances}
+        flow = self._careful_flow if any(careful.values()) else self._flow
         back = flow.between(target, source)
         guides = self._guides(annotation, source, target, instances, back)
-        requests, found = [], {}
-        for instance, more in zip(instances, careful, strict=True):
+        found = {
+            k: Prediction(SoftMask.empty(), _sure_of_nothing(guides[k]))
+            for k in instances
+            if guides[k].hard_box is None
+        }
+        before = self._video.frame(source)
+
+        def prepared(instance: int) -> Request:
             tight = guides[instance].hard_box
-            if tight is None:
-                found[instance] = Prediction(SoftMask.empty(), _sure_of_nothing(guides[instance]))
-            else:
-                request = _request(instance, self._patch_box(tight), guides[instance], guides)
-                requests.append(
-                    replace(
-                        request,
-                        expected=_seen_lately(annotation, source, source - target, instance),
-                        before=warp_frame(self._video.frame(source), back, request.box),
-                        near=_nearness(annotation, source, target, instance),
-                        careful=more,
-                    )
-                )
+            assert tight is not None
+            request = _request(instance, self._patch_box(tight), guides[instance], guides)
+            return replace(
+                request,
+                expected=_seen_lately(annotation, source, source - target, instance),
+                before=warp_frame(before, back, request.box),
+                near=_nearness(annotation, source, target, instance),
+                careful=careful[instance],
+            )
+
+        requests = side_by_side(prepared, (k for k in instances if k not in found))
         # Before the next frame is decoded in the background: the video serves one at a time.
         picture = self._video.frame(target)
         ahead = 2 * target - source
@@ -160,9 +165,10 @@ class NetworkPropagation:
     ) -> dict[int, SoftMask]:
         """W(P[source, k], f) of the instances, and where the others are in the target frame."""
         guides = {k: mask for k, mask in annotation.frame_masks(target).items() if k not in instances}
-        for k, mask in annotation.frame_masks(source).items():
-            if k not in guides:
-                guides[k] = warp_mask(mask, back)
+        there = {k: mask for k, mask in annotation.frame_masks(source).items() if k not in guides}
+        reach = extremes(back)
+        carried = side_by_side(lambda mask: warp_mask(mask, back, reach), there.values())
+        guides.update(zip(there, carried, strict=True))
         return {**{k: SoftMask.empty() for k in instances}, **guides}
 
     def _predict(
@@ -173,10 +179,21 @@ class NetworkPropagation:
         for view, wanted in self._by_view(requests).items():
             memories = [self._memories(annotation, frame, request) for request in wanted]
             looks = self._looks.look(picture, wanted, flow, memories, view)
-            for request, look in zip(wanted, looks, strict=True):
-                prediction = _prediction(look.patch, request, self._config.stray_gap, look.quality)
+            predictions = side_by_side(self._prediction, zip(looks, wanted, strict=True))
+            for request, look, prediction in zip(wanted, looks, predictions, strict=True):
                 found[request.instance] = Seen(prediction, look.coarse)
         return found
+
+    def _prediction(self, seen: tuple[Look, Request]) -> Prediction:
+        """A patch laid into the frame. The confidence of a map is its predicted IoU."""
+        look, request = seen
+        box = request.box
+        full = paste(look.patch, box)
+        if self._config.stray_gap:
+            full = without_strays(full, self._config.stray_gap, request.expected)
+        most = float(full.max(initial=0))
+        mask = SoftMask.from_dense(full, (box.x0, box.y0))
+        return Prediction(mask, look.quality if most > 0.5 else 1 - most)
 
     def _by_view(self, requests: Sequence[Request]) -> dict[View, list[Request]]:
         usual = View(self._config.scales, self._config.flip)
@@ -213,15 +230,12 @@ def _nearness(annotation: Annotation, source: int, target: int, instance: int) -
     return nearness(steps + RECOVERED if cell.made_by is Maker.RECOVERY else steps)
 
 
-def _corrected(annotation: Annotation, source: int, instance: int) -> bool:
-    """Whether one that a person drew after the first had a say in the map in `source`."""
-    cell = annotation.get(source, instance)
-    if cell is None:
-        return False
-    first = annotation.checkpoints(instance)[0]
-    later = (n for n in (cell.origin, cell.second) if n is not None and n != first)
-    asked = (annotation.get(n, instance) for n in later)
-    return any(it is not None and it.pinned and it.made_by in (Maker.PERSON, Maker.IMPORT) for it in asked)
+def _corrected(annotation: Annotation, instance: int) -> bool:
+    """Whether a person drew the instance again after the first time."""
+    later = (annotation.get(frame, instance) for frame in annotation.checkpoints(instance)[1:])
+    return any(
+        cell is not None and cell.pinned and cell.made_by in (Maker.PERSON, Maker.IMPORT) for cell in later
+    )
 
 
 def _near(annotation: Annotation, frame: int, request: Request) -> list[int]:
@@ -242,8 +256,8 @@ def _shared(
     Of the maps that are in the frame already, those count that are no farther from their checkpoint: one that
     has drifted over this instance since long must not keep it away after it was found again.
     """
-    shared = {}
-    for k, prediction in found.items():
+
+    def share(k: int) -> Prediction:
         origin = annotation.origin(source, k)
         reach = abs(frame - (source if origin is None else origin))
         masks = {other: it.mask for other, it in found.items()}
@@ -251,24 +265,15 @@ def _shared(
             checkpoint = annotation.origin(frame, other)
             if other not in masks and checkpoint is not None and abs(frame - checkpoint) <= reach:
                 masks[other] = mask
-        shared[k] = replace(prediction, mask=competing(masks, k))
-    return shared
+        return replace(found[k], mask=competing(masks, k))
+
+    return dict(zip(found, side_by_side(share, found), strict=True))
 
 
 def _seen_lately(annotation: Annotation, source: int, step: int, instance: int) -> float:
     """The greatest area of the instance in the last frames that led to `source`."""
     frames = range(source, source + LATELY * step, step)
     return max(annotation.mask(frame, instance).area for frame in frames)
-
-
-def _prediction(patch: Probability, request: Request, gap: float, quality: float) -> Prediction:
-    """The patch laid into the frame. The confidence of a map is its predicted IoU."""
-    box = request.box
-    full = paste(patch, box)
-    if gap:
-        full = without_strays(full, gap, request.expected)
-    most = float(full.max(initial=0))
-    return Prediction(SoftMask.from_dense(full, (box.x0, box.y0)), quality if most > 0.5 else 1 - most)
 
 
 def _sure_of_nothing(guide: SoftMask) -> float:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from math import floor
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..types import NOWHERE, Box, Flow, Frame, Probability, SoftMask
+
+Extremes: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+"""The least and the greatest (dx, dy)."""
 
 _MOST_ERROR = 0.25
 """Of the brightness' range: a pixel that is off by more is wrong all the same."""
@@ -85,7 +89,7 @@ def consistency(forward: Flow, backward: Flow, tolerance: float) -> NDArray[np.b
     return inside
 
 
-def warp_mask(mask: SoftMask, flow: Flow) -> SoftMask:
+def warp_mask(mask: SoftMask, flow: Flow, reach: Extremes | None = None) -> SoftMask:
     """W(P_i, f): the map of frame i carried to frame j.
 
     Each pixel of j samples P_i where it comes from, so the flow must be defined on j's pixels and point
@@ -95,11 +99,12 @@ def warp_mask(mask: SoftMask, flow: Flow) -> SoftMask:
     Args:
         mask: P_i.
         flow: (H, W, 2) float32 from frame j to frame i, (dx, dy) in pixels, finite.
+        reach: `extremes` of it, where they are known.
 
     Returns:
         P_{i→j}; empty when all of it has left the frame.
     """
-    region = _receivers(mask.box, flow)
+    region = _receivers(mask.box, flow, reach)
     if not region.area:
         return SoftMask.empty()
     x, y = _places(flow[region.slices], region)
@@ -131,7 +136,7 @@ def _sample(
     return np.asarray(sampled, np.float32)
 
 
-def _receivers(box: Box, flow: Flow) -> Box:
+def _receivers(box: Box, flow: Flow, reach: Extremes | None) -> Box:
     """A region of the frame outside of which no pixel samples `box`.
 
     A pixel at x that samples the box obeys x0 - 1 < x + dx < x1, so x lies above x0 - 1 - max(dx) and
@@ -143,7 +148,8 @@ def _receivers(box: Box, flow: Flow) -> Box:
     if not box.area:
         return NOWHERE
     for _ in range(_ROUNDS):
-        (dx_min, dy_min), (dx_max, dy_max) = _extremes(flow[region.slices])
+        (dx_min, dy_min), (dx_max, dy_max) = reach or extremes(flow[region.slices])
+        reach = None
         narrowed = region.intersect(
             Box(
                 floor(box.x0 - 1 - dx_max),
@@ -158,8 +164,8 @@ def _receivers(box: Box, flow: Flow) -> Box:
     return region
 
 
-def _extremes(flow: Flow) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Least and greatest (dx, dy). By rows first: numpy is slow at reducing to so few numbers at once."""
+def extremes(flow: Flow) -> Extremes:
+    """Of a flow. By rows first: numpy is slow at reducing to so few numbers at once."""
     rows = flow.reshape(len(flow), -1)
     least = rows.min(axis=0).reshape(-1, 2).min(axis=0)
     greatest = rows.max(axis=0).reshape(-1, 2).max(axis=0)
