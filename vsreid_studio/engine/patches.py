@@ -76,8 +76,7 @@ def flow_patch(flow: NDArray[np.float32], box: Box, size: int) -> NDArray[np.flo
     The median motion of the patch is taken out (the camera moves, the instance differs), then a tenth of
     the box's side counts as 1 and everything is kept within 3.
     """
-    # Bilinear also where it shrinks: flow is smooth, and averaging takes four times as long.
-    part = cv2.resize(flow[box.slices], (size, size), interpolation=cv2.INTER_LINEAR)
+    part = crop(flow, box, size)
     part = part - np.median(part.reshape(-1, 2), axis=0)
     part = part * (10.0 / max(box.width, box.height))
     length = np.linalg.norm(part, axis=2, keepdims=True)

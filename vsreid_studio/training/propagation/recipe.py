@@ -164,12 +164,11 @@ def _views(
     stage: Stage, args: Namespace, stills: Sequence[Still], clips: Sequence[Clip]
 ) -> Callable[[int], Batch]:
     """Makes the batch of a step out of groups of views."""
-    makers = [ViewMaker(stills, clips, side) for side in args.patch]
+    maker = ViewMaker(stills, clips, args.patch)
 
     def make(step: int) -> Batch:
         cv2.setNumThreads(1)
         random = np.random.default_rng([args.seed, step])
-        maker = makers[step % len(makers)]
         views: list[View] = []
         for _ in range(args.groups):
             still = random.random() < stage.stills
@@ -183,12 +182,11 @@ def _runs(
     stage: Stage, args: Namespace, stills: Sequence[Still], clips: Sequence[Clip]
 ) -> Callable[[int], RunBatch]:
     """Makes the batch of a step out of runs."""
-    makers = [RunMaker(stills, clips, side) for side in args.patch]
+    maker = RunMaker(stills, clips, args.patch)
 
     def make(step: int) -> RunBatch:
         cv2.setNumThreads(1)
         random = np.random.default_rng([args.seed, step])
-        maker = makers[step % len(makers)]
         kinds = random.random(args.groups) < stage.stills
         return collate_runs([maker.still_run(random) if still else maker.clip_run(random) for still in kinds])
 
@@ -214,11 +212,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--groups", type=int, default=3, help="groups of views, or runs, a step (default: %(default)s)"
     )
     parser.add_argument(
-        "--patch",
-        type=int,
-        nargs="+",
-        default=[256],
-        help="side of the patches in pixels; several take turns, step by step (default: 256)",
+        "--patch", type=int, default=256, help="side of the patches in pixels (default: %(default)s)"
     )
     parser.add_argument(
         "--workers", type=int, default=1, help="processes that make samples (default: %(default)s)"
