@@ -25,6 +25,9 @@ from .strays import without_strays
 from .types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, SoftMask
 from .video import Video
 
+FAR = 0.02
+"""Of a checkpoint that is no nearer than this (17 steps) too little is left that is certain: whether the flow is
+right is not looked at, which would take a tenth of the time."""
 LATELY = 10
 """Frames over which an instance is seen well at least once, as a rule."""
 CAREFUL = View((1.25, 1.5), flip=True)
@@ -81,11 +84,12 @@ class NetworkPropagation:
             tight = guides[instance].hard_box
             assert tight is not None
             request = _request(instance, self._patch_box(tight), guides[instance], guides)
+            near = _nearness(annotation, source, target, instance)
             return replace(
                 request,
                 expected=_seen_lately(annotation, source, source - target, instance),
-                before=warp_frame(before, back, request.box),
-                near=_nearness(annotation, source, target, instance),
+                before=None if near < FAR else warp_frame(before, back, request.box),
+                near=near,
                 careful=careful[instance],
             )
 

@@ -53,12 +53,14 @@ class DisFlow:
     short_side = 384
     _REFINEMENTS = 1
     _FINEST = 1
+    _STRIDE = 3
 
     def __init__(self) -> None:
         # Any: OpenCV's annotations do not know that the flow to begin with may be None.
         self._dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._dis.setVariationalRefinementIterations(self._REFINEMENTS)
         self._dis.setFinestScale(self._FINEST)
+        self._dis.setPatchStride(self._STRIDE)
 
     def __call__(self, source: Frame, target: Frame) -> Flow:
         """See `FlowEstimator`."""
@@ -68,14 +70,15 @@ class DisFlow:
 
 
 class FineDisFlow(DisFlow):
-    """Searches down to single pixels, not to pairs of them, in three times the time.
+    """Searches down to single pixels, with patches closer to one another, in seven times the time.
 
-    On the five sequences of val-visible with the most correction to do, a true mask carried over by one frame
-    has a mean J of .854 with it, and of .839 without.
+    On the five sequences of val-visible with the most to correct, a true mask carried over by one frame has a
+    mean J of .857 with it and of .839 without, in some 160 and 23 ms of one core.
     """
 
     name = "dis-384-1-fine"
     _FINEST = 0
+    _STRIDE = 2
 
 
 class RaftFlow:
