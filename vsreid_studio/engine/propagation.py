@@ -26,8 +26,8 @@ from .types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, SoftMask
 from .video import Video
 
 FAR = 0.02
-"""Of a checkpoint that is no nearer than this (17 steps) too little is left that is certain: whether the flow is
-right is not looked at, which would take a tenth of the time."""
+"""Of a checkpoint that is less near than this (from 17 steps on) too little is left that is certain: whether
+the flow is right is not looked at, which would take a tenth of the time."""
 LATELY = 10
 """Frames over which an instance is seen well at least once, as a rule."""
 CAREFUL = View((1.25, 1.5), flip=True)
