@@ -3,7 +3,7 @@
 The person draws every instance in the first frame, lets the engine propagate and find again, and answers each
 proposal by the truth: yes where the recovered mask is right (`proposals.matches`), else no. Then, time after
 time, they take the cell (frame and instance) with the lowest J&F that they have not drawn yet, draw the true
-mask, and let the engine go on: it computes what the rule |c - i| gives to the new checkpoint, and retrieves
+mask, and let the engine go on: it computes the frames that the new checkpoint has a say in, and retrieves
 again. All goes through the calls that the window uses.
 """
 
