@@ -92,12 +92,21 @@ def test_a_stroke_is_pinned_and_drops_what_came_from_the_mask_before(drawn):
 
 
 def test_approve_pins_a_mask_as_it_is(drawn, qtbot):
-    drawn.apply(drawn.annotation.set_cells("propagate", {CellKey(2, 1): Cell(true_mask(2, 1), 0)}))
+    voted = Cell(true_mask(2, 1), 0, second=5)
+    drawn.apply(drawn.annotation.set_cells("propagate", {CellKey(2, 1): voted}))
     assert drawn.approve(2, [1, 2])
     cell = drawn.annotation.get(2, 1)
-    assert (cell.pinned, cell.origin, cell.made_by) == (True, 2, Maker.PROPAGATION)
+    assert (cell.pinned, cell.origin, cell.second, cell.made_by) == (True, 2, None, Maker.PROPAGATION)
     with qtbot.waitSignal(drawn.failed):
         assert not drawn.approve(2, [1])
+
+
+def test_a_stroke_drops_what_the_mask_before_had_a_say_in(drawn):
+    drawn.edit_mask(6, 1, true_mask(6, 1), "Paint")
+    carried = {CellKey(i, 1): Cell(true_mask(i, 1), 0, second=6) for i in (1, 2)}
+    drawn.apply(drawn.annotation.set_cells("propagate", carried))
+    drawn.edit_mask(6, 1, true_mask(5, 1), "Paint")
+    assert sorted(drawn.annotation.row(1)) == [0, 6]
 
 
 def test_absent_and_clear(drawn):
