@@ -105,7 +105,7 @@ def test_a_stroke_drops_what_the_mask_before_had_a_say_in(drawn):
     drawn.edit_mask(6, 1, true_mask(6, 1), "Paint")
     carried = {CellKey(i, 1): Cell(true_mask(i, 1), 0, second=6) for i in (1, 2)}
     drawn.apply(drawn.annotation.set_cells("propagate", carried))
-    drawn.edit_mask(6, 1, true_mask(5, 1), "Paint")
+    drawn.edit_mask(6, 1, SoftMask.from_dense(np.eye(48, 80, dtype=np.bool_)), "Paint")
     assert sorted(drawn.annotation.row(1)) == [0, 6]
 
 
