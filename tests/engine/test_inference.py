@@ -35,7 +35,7 @@ def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: boo
         entries = network.rgb.memorise(network.rgb.encode(patch), maps)
         memories = [[entries[row], entries[0]] if row else [] for row in range(count)]
         flow = torch.rand(count, 3, side // 2, side // 2) if with_flow else None
-        logits, quality = network(patch, flow, maps, carried, memories)
+        logits, quality, _ = network(patch, flow, maps, carried, memories)
     given = Patches(patch, flow, maps, carried, memories)
     # The compiled network computes in bfloat16 where the processor does.
     loose = 0.05 if compute_type(torch.device("cpu")) is torch.bfloat16 else 1e-3

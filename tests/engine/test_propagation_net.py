@@ -24,7 +24,7 @@ def _inputs(size: int, flow_size: int, count: int = 1) -> tuple[torch.Tensor, ..
 
 @torch.inference_mode()
 def test_lite_gives_logits_at_the_patch_s_size(lite: nets.MaskPropagationNet) -> None:
-    logits, quality = lite(*_inputs(128, 64, 2))
+    logits, quality, _ = lite(*_inputs(128, 64, 2))
     assert logits.shape == (2, 1, 128, 128)
     assert quality.shape == (2,)
 
@@ -32,7 +32,7 @@ def test_lite_gives_logits_at_the_patch_s_size(lite: nets.MaskPropagationNet) ->
 @torch.inference_mode()
 def test_paper_gives_logits_at_stride_eight() -> None:
     network = nets.paper().eval()
-    logits, quality = network(*_inputs(65, 65))
+    logits, quality, _ = network(*_inputs(65, 65))
     assert logits.shape == (1, 1, 9, 9)
     assert quality.shape == (1,)
     assert streams.PAPER.rates == (6, 12, 18, 24, 1)

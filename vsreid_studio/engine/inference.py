@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .compiled import Compiled
-from .nets.propagation import MaskPropagationNet, together
+from .nets.propagation import Found, MaskPropagationNet, together
 from .nets.stream import MemoryEntry, Segmented, Stream
 
 
@@ -23,20 +23,6 @@ class Patches(NamedTuple):
     maps: Tensor
     carried: Tensor
     memories: list[list[MemoryEntry]]
-
-
-class Found(NamedTuple):
-    """What N_mp says of some patches.
-
-    Attributes:
-        logits: (N, 1, h, w), of the instance.
-        quality: (N,), logits of the IoU.
-        coarse: (N, C, h', w'), the RGB trunk's deepest features, for the memory.
-    """
-
-    logits: Tensor
-    quality: Tensor
-    coarse: Tensor
 
 
 class Inference(Protocol):
@@ -62,14 +48,8 @@ class TorchInference:
     @torch.inference_mode()
     def run(self, patches: Patches) -> Found:
         """N_mp on patches."""
-        network = self.network
-        features = network.rgb.encode(patches.rgb)
-        rgb = network.rgb.segment(features, patches.maps, patches.memories)
-        moving = None if patches.flow is None else network.moving(patches.flow, patches.maps)
-        logits = network.finished(
-            rgb, together(rgb.logits, moving), patches.rgb, patches.maps, patches.carried
-        )
-        return Found(logits, network.worth(rgb, logits, patches.maps), features.coarse)
+        found: Found = self.network(*patches)
+        return found
 
 
 class CompiledInference:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .inference import Found, Inference, Patches
-from .nets.propagation import Size
+from .inference import Inference, Patches
+from .nets.propagation import Found, Size
 from .nets.stream import MemoryEntry
 from .parallel import side_by_side
 from .patches import carried_patch, crop, fit, flow_patch

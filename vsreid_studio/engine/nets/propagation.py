@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +76,21 @@ class Finish(nn.Module):
         return found + drawn[:, 1:].sigmoid() * (kept - found)
 
 
+class Found(NamedTuple):
+    """What N_mp says of some patches.
+
+    Attributes:
+        logits: of the instance, (N, 1, H, W), or (N, 1, H / s, W / s) at the RGB stream's finest stride where
+            nothing finishes them.
+        quality: (N,), logits of the IoU that these have.
+        coarse: (N, C, h', w'), the RGB trunk's deepest features, for the memory.
+    """
+
+    logits: Tensor
+    quality: Tensor
+    coarse: Tensor
+
+
 class MaskPropagationNet(nn.Module):
     """N_mp: the RGB stream and the flow stream, their predictions averaged, and what they are worth.
 
@@ -97,8 +112,8 @@ class MaskPropagationNet(nn.Module):
         maps: Tensor,
         carried: Tensor,
         memories: Sequence[Sequence[MemoryEntry]] | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Logits of the instance in each patch, and of the IoU that these have.
+    ) -> Found:
+        """Look for the instance in each patch.
 
         Args:
             patch: (N, 3, H, W) RGB.
@@ -107,15 +122,12 @@ class MaskPropagationNet(nn.Module):
             carried: (N, 2, H, W) in [0, 1]: how far the flow is off (`flow.warping_error`), and how near the
                 checkpoint is (`nearness`); zeros where no flow has carried the guiding map.
             memories: entries of the RGB stream for each patch.
-
-        Returns:
-            (N, 1, H, W) logits, or (N, 1, H / s, W / s) at the RGB stream's finest stride where nothing
-            finishes them, and (N,).
         """
-        found = self.rgb.segment(self.rgb.encode(patch), maps, memories)
+        features = self.rgb.encode(patch)
+        found = self.rgb.segment(features, maps, memories)
         logits = together(found.logits, None if flow is None else self.moving(flow, maps))
         logits = self.finished(found, logits, patch, maps, carried)
-        return logits, self.worth(found, logits, maps)
+        return Found(logits, self.worth(found, logits, maps), features.coarse)
 
     def finished(
         self, rgb: Segmented, logits: Tensor, patch: Tensor, maps: Tensor, carried: Tensor
