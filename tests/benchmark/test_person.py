@@ -74,7 +74,7 @@ class Offers:
         return np.ones(1, np.float32)
 
 
-def test_worst_frame_is_corrected_and_only_what_is_nearer_computed() -> None:
+def test_worst_frame_is_corrected_and_what_it_has_a_say_in_computed() -> None:
     propagation = Still()
     session = simulate(moving(), propagation, None, CONFIG, limit=1)
     first, second = session.rounds
@@ -84,7 +84,8 @@ def test_worst_frame_is_corrected_and_only_what_is_nearer_computed() -> None:
     # The first of the frames in which the square is off by so much that not even the boundaries meet.
     worst = 8
     computed = propagation.targets[LENGTH - 1 :]
-    assert computed == [*range(worst + 1, LENGTH), *range(worst - 1, worst // 2, -1)]
+    # After it all that was nearest to the first mask, before it what lies between the two.
+    assert computed == [*range(worst + 1, LENGTH), *range(worst - 1, 0, -1)]
     assert second.propagated == len(computed)
 
 
