@@ -12,9 +12,11 @@ from PIL import Image
 
 from vsreid_studio.engine.flow import (
     DisFlow,
+    FineDisFlow,
     FlowCache,
     FlowSource,
     RaftFlow,
+    careful_estimator,
     consistency,
     default_estimator,
     read_flo,
@@ -328,3 +330,8 @@ def test_raft_runs_with_weights_from_a_file(tmp_path: Path, monkeypatch: pytest.
     assert raft.name == "raft-small"
     assert flow.shape == (HEIGHT, WIDTH, 2)
     assert flow.dtype == np.float32
+
+
+def test_only_dis_has_something_finer() -> None:
+    assert isinstance(careful_estimator(DisFlow()), FineDisFlow)
+    assert careful_estimator(CountingFlow()) is None

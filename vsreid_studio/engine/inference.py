@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from .compiled import Compiled
 from .nets.propagation import Found, MaskPropagationNet, together
 from .nets.stream import MemoryEntry, Segmented, Stream
+from .parallel import side_by_side
 
 
 class Patches(NamedTuple):
@@ -64,7 +64,6 @@ class CompiledInference:
         self._lanes = min(self.LANES, torch.get_num_threads())
         self._single = _Compiled(network, 1)
         self._several = _Compiled(network, self._lanes)
-        self._pool = ThreadPoolExecutor(self._lanes, "patches")
         self._free: SimpleQueue[int] = SimpleQueue()
         for lane in range(self._lanes):
             self._free.put(lane)
@@ -81,7 +80,7 @@ class CompiledInference:
         # What would leave half of the lanes empty is faster on all cores.
         rest = count % self._lanes
         alone = rest if rest <= self._lanes / 2 else 0
-        found = list(self._pool.map(lambda number: self._beside(patches, number), range(count - alone)))
+        found = side_by_side(lambda number: self._beside(patches, number), range(count - alone))
         found += [self._single.run(patches, number) for number in range(count - alone, count)]
         return Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -113,14 +114,19 @@ class Looks:
     ) -> list[Found]:
         """The patches at one scale, and then mirrored, where that is wanted; those logits are turned back."""
         size, half = (self._scaled(side, scale) for side in (self._size.patch, self._size.flow_patch))
-        patch = np.stack(side_by_side(lambda r: crop(picture, r.box, size), requests))
-        moving = np.stack(side_by_side(lambda r: flow_patch(flow, r.box, half), requests))
-        maps = np.stack(
-            side_by_side(lambda r: np.stack([fit(r.guide, size), fit(r.others, size)], 2), requests)
-        )
-        before = side_by_side(lambda r: None if r.before is None else fit(r.before, size), requests)
-        looked = zip(requests, patch, before, strict=True)
-        carried = np.stack(side_by_side(lambda one: carried_patch(one[1], one[2], one[0].near), looked))
+
+        def cut_out(request: Request) -> tuple[NDArray[Any], ...]:
+            patch = crop(picture, request.box, size)
+            before = None if request.before is None else fit(request.before, size)
+            return (
+                patch,
+                flow_patch(flow, request.box, half),
+                np.stack([fit(request.guide, size), fit(request.others, size)], 2),
+                carried_patch(patch, before, request.near),
+            )
+
+        cut = side_by_side(cut_out, requests)
+        patch, moving, maps, carried = (np.stack(parts) for parts in zip(*cut, strict=True))
         read = list(memories)
         if flip:
             patch, maps, carried = (np.concatenate([it, it[:, :, ::-1]]) for it in (patch, maps, carried))

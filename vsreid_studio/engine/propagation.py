@@ -56,7 +56,7 @@ class NetworkPropagation:
         config: PropagationConfig,
         careful_flow: FlowSource | None = None,
     ) -> None:
-        """`careful_flow`: for steps of what a person has corrected, see `PropagationConfig.careful`."""
+        """`careful_flow`: for steps of what a person has corrected, the usual one if None."""
         self._video = video
         self._flow = flow
         self._careful_flow = careful_flow or flow
@@ -73,16 +73,16 @@ class NetworkPropagation:
         flow = self._careful_flow if any(careful.values()) else self._flow
         back = flow.between(target, source)
         guides = self._guides(annotation, source, target, instances, back)
+        boxes = {k: guides[k].hard_box for k in instances}
         found = {
             k: Prediction(SoftMask.empty(), _sure_of_nothing(guides[k]))
-            for k in instances
-            if guides[k].hard_box is None
+            for k, tight in boxes.items()
+            if tight is None
         }
         before = self._video.frame(source)
 
-        def prepared(instance: int) -> Request:
-            tight = guides[instance].hard_box
-            assert tight is not None
+        def prepared(present: tuple[int, Box]) -> Request:
+            instance, tight = present
             request = _request(instance, self._patch_box(tight), guides[instance], guides)
             near = _nearness(annotation, source, target, instance)
             return replace(
@@ -93,7 +93,7 @@ class NetworkPropagation:
                 careful=careful[instance],
             )
 
-        requests = side_by_side(prepared, (k for k in instances if k not in found))
+        requests = side_by_side(prepared, ((k, tight) for k, tight in boxes.items() if tight is not None))
         # Before the next frame is decoded in the background: the video serves one at a time.
         picture = self._video.frame(target)
         ahead = 2 * target - source

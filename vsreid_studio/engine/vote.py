@@ -47,11 +47,12 @@ def vote(frame: int, first: Cell, second: Cell) -> Cell:
 
 def _iou(one: SoftMask, other: SoftMask) -> float:
     """Of the hard masks; two empty ones are alike."""
-    if not (one.area or other.area):
+    areas = one.area + other.area
+    if not areas:
         return 1.0
     box = one.box.intersect(other.box)
     common = int(np.count_nonzero((one.inside(box) > 0.5) & (other.inside(box) > 0.5))) if box.area else 0
-    return common / (one.area + other.area - common)
+    return common / (areas - common)
 
 
 def _mean(one: SoftMask, other: SoftMask, weight: np.float32) -> SoftMask:

@@ -80,10 +80,10 @@ class Engine:
         """
         inference = self._propagation if adapted is None else self._inference(adapted)
         # No cache on disk: a headless run asks for each pair of frames next to once.
-        usual, careful = (
-            FlowSource(video, estimator, flo_folder=flo_folder)
-            for estimator in (self.flow, careful_estimator(self.flow))
-        )
+        usual = FlowSource(video, self.flow, flo_folder=flo_folder)
+        finer = careful_estimator(self.flow)
+        # Where nothing is finer they are one: it remembers its flow, and serves one thread at a time.
+        careful = usual if finer is None else FlowSource(video, finer, flo_folder=flo_folder)
         return NetworkPropagation(video, usual, inference, self.config.propagation, careful)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:

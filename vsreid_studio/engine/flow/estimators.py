@@ -181,6 +181,6 @@ def default_estimator(choice: Literal["auto", "dis", "raft"], device: str) -> Fl
     return DisFlow()
 
 
-def careful_estimator(usual: FlowEstimator) -> FlowEstimator:
-    """What computes flow where every outline counts."""
-    return FineDisFlow() if isinstance(usual, DisFlow) else usual
+def careful_estimator(usual: FlowEstimator) -> FlowEstimator | None:
+    """What computes flow where every outline counts; None where nothing is finer than the usual one."""
+    return FineDisFlow() if isinstance(usual, DisFlow) else None
