@@ -108,11 +108,13 @@ class Story:
         for key in self.answers:
             if not desk.ask(_ASKING):
                 break
-            before, asked = desk.ask("[[*window.session.proposal.key], id(window.session.proposal)]")
+            before = desk.ask("[*window.session.proposal.key]")
+            # Kept, or the next one may lie at the same address.
+            desk.ask("setattr(window, 'answered', window.session.proposal)")
             desk.until(f"window.parts.canvas.index == {before[0]}")
             self._give(key)
             self.answered.append(key)
-            desk.until(f"id(window.session.proposal) != {asked}")
+            desk.until("window.session.proposal is not window.answered")
             desk.until(_STILL, 90)
             self._shoot(f"after-{key}")
             if key in "ac":
