@@ -80,6 +80,7 @@ class ReidConfig:
         sure: a mask is confident from this predicted IoU on.
         least_confidence: a recovered mask whose predicted IoU is below this is not offered (0: all are).
         only_better: nor is one whose predicted IoU does not exceed that of the map in its cell.
+        alibi: nor is what, carried on, is seen beside the instance, see `engine.alibi`.
         boxes: candidates kept a frame.
     """
 
@@ -94,6 +95,7 @@ class ReidConfig:
     sure: float = 0.8
     least_confidence: float = 0.7
     only_better: bool = True
+    alibi: bool = True
     boxes: int = 20
 
 

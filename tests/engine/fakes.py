@@ -24,7 +24,7 @@ SIZE = 8
 DIMENSIONS = 6
 CONFIG = Config(
     PropagationConfig(vote=False),
-    ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, only_better=False),
+    ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, only_better=False, alibi=False),
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 
+from ..config import ReidConfig
+from .alibi import alibi
 from .annotation import overwritten
 from .events import (
     Accept,
@@ -37,15 +39,13 @@ class Settler:
     Attributes:
         walker: carries what was accepted; its annotation is the one to be changed.
         gallery: judges boxes that a person drew.
-        least: a recovered mask of less confidence is passed over in this run, as if it had been skipped.
-        only_better: and so is one that is worth no more than the map that is in its cell.
+        config: what is passed over in this run, as if it had been skipped.
         rounds: retrievals so far.
     """
 
     walker: Walker
     gallery: Gallery
-    least: float = 0.0
-    only_better: bool = False
+    config: ReidConfig
     rounds: int = 0
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class Settler:
         if not proposal.recovered.area:
             yield from self._reject(proposal, Maker.RECOVERY)
             return True
-        if proposal.confidence < self.least or (self.only_better and not self._better(proposal)):
+        if not (yield from self._worth_asking(proposal)):
             return True
         while isinstance(answer := (yield proposal), Redraw):
             yield self._progress(retrieval.key)
@@ -88,6 +88,18 @@ class Settler:
             case _:
                 raise ValueError(f"{answer} does not answer a proposal")
         return True
+
+    def _worth_asking(self, proposal: Proposal) -> Generator[Event, Answer | None, bool]:
+        config = self.config
+        if proposal.confidence < config.least_confidence:
+            return False
+        if config.only_better and not self._better(proposal):
+            return False
+        if not config.alibi:
+            return True
+        cell, progress = _recovered(proposal), self._progress(proposal.key)
+        seen = alibi(self._annotation, self._propagation, proposal.key, cell, config.sure, progress)
+        return (yield from seen) is None
 
     def _better(self, proposal: Proposal) -> bool:
         """Whether the recovered map is worth more than the one in its cell; an empty one is worth nothing."""
@@ -126,7 +138,7 @@ class Settler:
         if not proposal.recovered.area:
             yield from self._reject(proposal, Maker.RECOVERY)
         elif not self._annotation.anchored(*proposal.key):  # else a person drew here while it waited
-            cell = _recovered(proposal.frame, proposal.recovered, proposal.confidence, proposal.similarity)
+            cell = _recovered(proposal)
             decisions = {proposal.key: _decision(proposal, Verdict.ACCEPTED, by)}
             yield from self._put("accept retrieval", proposal.key, cell, decisions)
 
@@ -153,7 +165,7 @@ class Settler:
             return
         similarity = self.gallery.similarity(self._annotation, other, proposal.frame, found.mask)
         taken = Decision(Verdict.ACCEPTED, proposal.box, similarity, Maker.PERSON)
-        cell = _recovered(proposal.frame, found.mask, found.confidence, similarity)
+        cell = _checkpoint(proposal.frame, found.mask, found.confidence, similarity)
         yield from self._put("reassign retrieval", key, cell, {proposal.key: given, key: taken})
 
     def _decide(self, label: str, decisions: Mapping[CellKey, Decision]) -> Work:
@@ -170,7 +182,11 @@ class Settler:
             yield from self.walker.walk(key.instance, key.frame)
 
 
-def _recovered(frame: int, mask: SoftMask, confidence: float, similarity: float) -> Cell:
+def _recovered(proposal: Proposal) -> Cell:
+    return _checkpoint(proposal.frame, proposal.recovered, proposal.confidence, proposal.similarity)
+
+
+def _checkpoint(frame: int, mask: SoftMask, confidence: float, similarity: float) -> Cell:
     """A checkpoint, but not pinned: no propagation overwrites it (c = i), an edit may."""
     return Cell(mask, frame, False, Maker.RECOVERY, confidence, similarity)
 

@@ -180,6 +180,21 @@ class SoftMask:
         """Pixels with P > 0.5."""
         return int(np.count_nonzero(self.values > 127))
 
+    def shared(self, other: SoftMask) -> int:
+        """Pixels in which both are above 0.5."""
+        box = self.box.intersect(other.box)
+        if not box.area:
+            return 0
+        return int(np.count_nonzero((self.inside(box) > 0.5) & (other.inside(box) > 0.5)))
+
+    def iou(self, other: SoftMask) -> float:
+        """Of the pixels above 0.5; two maps without any are alike."""
+        areas = self.area + other.area
+        if not areas:
+            return 1.0
+        shared = self.shared(other)
+        return shared / (areas - shared)
+
     @property
     def hard_box(self) -> Box | None:
         """Box(P > 0.5), None when no pixel is above."""

@@ -93,7 +93,7 @@ def _algorithm(
     annotation = walker.annotation
     found = yield from _detect(annotation, gallery.reid, chosen, frames)
     matcher = Matcher(found, gallery, config, annotation.instances, chosen)
-    settler = Settler(walker, gallery, config.least_confidence, config.only_better)
+    settler = Settler(walker, gallery, config)
     # A rival's similarity counts even when the rival itself is not to be found again.
     compared = annotation.instances if config.exclusive else chosen
     asked: set[CellKey] = set()
