@@ -47,7 +47,18 @@ def test_maps_are_averaged_the_nearer_checkpoint_counting_more() -> None:
     cell = vote(1, carried([[1.0, 0.8, 0.8]], 0, 0.8), carried([[1.0, 0.8, 0.4]], 4, 0.4))
     assert (cell.origin, cell.second) == (0, 4)
     assert cell.confidence == pytest.approx(0.7)
-    assert cell.mask.dense(1, 3)[0] == pytest.approx([1.0, 0.8, 0.7], abs=0.01)
+    # Logits: 1.39 and -0.41 make 0.94.
+    assert cell.mask.dense(1, 3)[0] == pytest.approx([1.0, 0.8, 0.72], abs=0.01)
+
+
+def test_a_map_that_is_sure_outweighs_one_that_is_not() -> None:
+    cell = vote(1, carried([[1.0, 1.0, 0.3]], 0), carried([[1.0, 1.0, 1.0]], 2))
+    assert cell.mask.dense(1, 3)[0][2] > 0.9
+
+
+def test_what_both_are_sure_is_outside_stays_outside() -> None:
+    cell = vote(1, carried([[1.0, 1.0, 0.0, 0.0]], 0), carried([[1.0, 1.0, 1.0, 0.0]], 2))
+    assert (cell.mask.box.x0, cell.mask.box.x1) == (0, 3)
 
 
 def test_maps_that_disagree_are_not_averaged_and_not_trusted() -> None:
@@ -106,8 +117,23 @@ def test_a_walk_cut_short_goes_on_where_it_was() -> None:
     taken = [it for it in islice(steps, 12) if it in changes([it])]
     steps.close()
     assert len(taken) == 6
+    # Frame 3 held the later checkpoint's map alone: it is reached anew from either side.
     rest = propagate(annotation).calls
-    assert [(source, target) for source, target, _ in rest] == [(3, 2), (2, 1)]
+    assert [(source, target) for source, target, _ in rest] == [(2, 3), (4, 3), (3, 2), (2, 1)]
+
+
+def test_on_the_way_back_each_map_comes_from_the_later_checkpoint_alone() -> None:
+    annotation = grid(6, (0, 1, drawn(0, 1)), (4, 1, drawn(4, 1)))
+    seen: list[tuple[int, int]] = []
+
+    class Watched(FakePropagation):
+        def propagate(self, annotation, source, target, instances):  # type: ignore[no-untyped-def]
+            if target < source:
+                seen.append((source, int(annotation.mask(source, 1).values[1, 1])))
+            return super().propagate(annotation, source, target, instances)
+
+    run(propagate_only(annotation, Watched(), VOTING))
+    assert seen == [(4, 0), (3, 1), (2, 2)]
 
 
 def test_a_correction_of_a_retrieval_has_its_say_as_far_as_the_next_anchors() -> None:

@@ -2,7 +2,8 @@
 
 The paper carries every frame from its nearest checkpoint alone (Algorithm 3). Where both ends are exact, the
 map that comes from the other one errs elsewhere: beside a corrected frame the mean of both has a J&F that is
-.006 to .01 higher.
+.006 to .01 higher. Each is carried all the way by itself, so that neither takes over the other's mistakes,
+and their logits are averaged: one that is sure outweighs one that is not.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from .annotation import Annotation
-from .types import Cell, SoftMask
+from .types import Cell, Probability, SoftMask
 
 AGREED = 0.6
 """Maps that overlap less (IoU) are not averaged: one of them has lost the instance."""
+
+DOUBT = np.float32(2e-3)
+"""No map is surer of a pixel than this, half of what is stored."""
 
 
 def both_trusted(annotation: Annotation, instance: int, left: int, right: int) -> bool:
@@ -35,7 +39,7 @@ def vote(frame: int, first: Cell, second: Cell) -> Cell:
     where both are as near.
     """
     near, far = sorted((first, second), key=lambda cell: (abs(cell.origin - frame), cell.origin))
-    overlap = _iou(near.mask, far.mask)
+    overlap = near.mask.iou(far.mask)
     if overlap < AGREED:
         return Cell(near.mask, near.origin, confidence=min(near.confidence, overlap), second=far.origin)
     to_near, to_far = abs(near.origin - frame), abs(far.origin - frame)
@@ -45,19 +49,18 @@ def vote(frame: int, first: Cell, second: Cell) -> Cell:
     return Cell(mask, near.origin, confidence=confidence, second=far.origin)
 
 
-def _iou(one: SoftMask, other: SoftMask) -> float:
-    """Of the hard masks; two empty ones are alike."""
-    areas = one.area + other.area
-    if not areas:
-        return 1.0
-    box = one.box.intersect(other.box)
-    common = int(np.count_nonzero((one.inside(box) > 0.5) & (other.inside(box) > 0.5))) if box.area else 0
-    return common / (areas - common)
-
-
 def _mean(one: SoftMask, other: SoftMask, weight: np.float32) -> SoftMask:
     """Of two maps of which at least one is not empty."""
     if not (one.box.area and other.box.area):
         return one
     box = one.box.union(other.box)
-    return SoftMask.from_dense(weight * one.inside(box) + (1 - weight) * other.inside(box), (box.x0, box.y0))
+    logits = weight * _logits(one.inside(box)) + (1 - weight) * _logits(other.inside(box))
+    found = (1 / (1 + np.exp(-logits))).astype(np.float32, copy=False)
+    # What both are sure is outside stays outside.
+    found[found < 1.5 * DOUBT] = 0
+    return SoftMask.from_dense(found, (box.x0, box.y0))
+
+
+def _logits(probability: Probability) -> Probability:
+    kept = probability.clip(DOUBT, 1 - DOUBT)
+    return np.log(kept / (1 - kept)).astype(np.float32, copy=False)

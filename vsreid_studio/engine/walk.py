@@ -5,13 +5,14 @@ map ('not in this frame') is a *barrier*: nothing starts there and nothing passe
 no propagation overwrites an anchor. A cell not yet computed is infinitely far from its origin.
 
 Between two checkpoints that a person drew or approved both have a say, see `vote`: the earlier one is carried
-all the way to the later, then that one all the way back, and each of its maps is averaged with the one there.
+all the way to the later, then that one all the way back, and each of its maps is averaged with the one that
+was there, as soon as it has led on to the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -168,6 +169,8 @@ class Walker:
     config: PropagationConfig
     done: int = 0
     total: int = 0
+    _waiting: dict[CellKey, Cell] = field(default_factory=dict, repr=False)
+    """Maps of the earlier checkpoints, in the cells that hold the later one's own map still."""
 
     def sweep(self, instances: Sequence[int], frames: Collection[int] | None = None) -> Work:
         """Fill the territories of several instances in lockstep: all forward, then all backward.
@@ -217,6 +220,8 @@ class Walker:
         steps = [(frame - 1, frame, forward[frame], ()) for frame in sorted(forward)]
         steps += [(frame + 1, frame, backward[frame], shared) for frame in sorted(backward, reverse=True)]
         self.total += len(steps)
+        # What a plan before has left there was cut off by what a person drew: it is computed anew.
+        self._waiting.clear()
         for source, target, origins, keep in steps:
             yield self._progress(target, next(iter(origins)) if len(origins) == 1 else None)
             change = self._step(source, target, origins, keep)
@@ -251,10 +256,22 @@ class Walker:
             if k in moving:
                 confidence = found[k].confidence
                 mask = mask if self._lost(k, found[k].mask) else found[k].mask
-            key, carried = CellKey(target, k), Cell(mask, origins[k], confidence=confidence)
+            carried = Cell(mask, origins[k], confidence=confidence)
+            cells |= self._joined(CellKey(source, k), cell)
+            key = CellKey(target, k)
             there = self.annotation.get(target, k) if key in shared else None
-            cells[key] = carried if there is None else vote(target, there, carried)
+            cells[key] = carried
+            if there is not None:
+                self._waiting[key] = there
+                # Where it leads no further it is joined at once.
+                if CellKey(2 * target - source, k) not in shared:
+                    cells |= self._joined(key, carried)
         return self.annotation.set_cells("propagate", cells)
+
+    def _joined(self, key: CellKey, own: Cell) -> dict[CellKey, Cell | None]:
+        """The cell in which another checkpoint's map waits for this one's, after both had their say."""
+        other = self._waiting.pop(key, None)
+        return {} if other is None else {key: vote(key.frame, other, own)}
 
     def _lost(self, instance: int, mask: SoftMask) -> bool:
         """Whether so little is left of an instance that the authors' program counts it as lost."""
