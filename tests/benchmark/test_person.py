@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -47,6 +47,12 @@ class Still:
         empty = SoftMask.empty()
         masks = {k: empty if target in self.gone else annotation.mask(source, k) for k in instances}
         return {k: Prediction(mask, 0.9) for k, mask in masks.items()}
+
+    def smooth(
+        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        yield
+        return {frame: maps[frame] for frame in sorted(maps)[1:-1]}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         full = np.zeros((HEIGHT, WIDTH), np.bool_)

@@ -8,7 +8,7 @@ paper.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,6 +79,12 @@ class FakePropagation:
         values = old.values.copy()
         values[1, 1] += 1
         return Prediction(SoftMask(old.box, values), 0.9)
+
+    def smooth(
+        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        yield
+        return {frame: maps[frame] for frame in sorted(maps)[1:-1]}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         assert annotation.checkpoints(instance), "no template"

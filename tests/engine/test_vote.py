@@ -6,7 +6,19 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pytest
-from fakes import CONFIG, FakePropagation, absent, assert_whole, changes, drawn, grid, origins, patch, run
+from fakes import (
+    CONFIG,
+    FakePropagation,
+    absent,
+    assert_whole,
+    changes,
+    drawn,
+    grid,
+    origins,
+    patch,
+    run,
+    story,
+)
 
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
@@ -111,15 +123,46 @@ def test_frames_not_wanted_are_left_out_unless_the_gap_holds_one_that_is() -> No
     assert seconds(annotation) == [None] * 5 + [8, 8, 4, None]
 
 
-def test_a_walk_cut_short_goes_on_where_it_was() -> None:
+@pytest.mark.parametrize("events", [9, 11, 12, 13])
+def test_a_way_back_cut_short_begins_anew_and_ends_the_same(events: int) -> None:
+    whole, annotation = (grid(6, (0, 1, drawn(0, 1)), (5, 1, drawn(5, 1))) for _ in range(2))
+    propagate(whole)
+    steps = propagate_only(annotation, FakePropagation(), VOTING)
+    taken = changes(list(islice(steps, events)))
+    steps.close()
+    assert [list(change.after) for change in taken] == [[CellKey(frame, 1)] for frame in (1, 2, 3, 4)]
+    assert_whole(annotation)
+    rest = propagate(annotation).calls
+    assert [(source, target) for source, target, _ in rest] == [(5, 4), (4, 3), (3, 2), (2, 1)]
+    assert story(annotation) == story(whole)
+
+
+def test_the_frames_of_a_gap_are_joined_and_smoothed_in_one_change() -> None:
+    annotation = grid(6, (0, 1, drawn(0, 1)), (4, 1, drawn(4, 1)))
+    smoothed = patch(5, 5, 1)
+
+    class Smooth(FakePropagation):
+        def smooth(self, annotation, instance, maps):  # type: ignore[no-untyped-def]
+            assert sorted(maps) == [0, 1, 2, 3, 4]
+            yield
+            return {2: smoothed, 1: maps[1], 3: maps[3]}
+
+    *_, last = changes(run(propagate_only(annotation, Smooth(), VOTING)))
+    assert sorted(last.after) == [CellKey(frame, 1) for frame in (1, 2, 3)]
+    assert annotation.mask(2, 1) is smoothed
+
+
+def test_what_a_person_draws_into_a_gap_meanwhile_stays() -> None:
     annotation = grid(6, (0, 1, drawn(0, 1)), (5, 1, drawn(5, 1)))
     steps = propagate_only(annotation, FakePropagation(), VOTING)
-    taken = [it for it in islice(steps, 12) if it in changes([it])]
-    steps.close()
-    assert len(taken) == 6
-    # Frame 3 held the later checkpoint's map alone: it is reached anew from either side.
-    rest = propagate(annotation).calls
-    assert [(source, target) for source, target, _ in rest] == [(2, 3), (4, 3), (3, 2), (2, 1)]
+    list(islice(steps, 11))
+    by_hand = drawn(3, 1, 4)
+    annotation.apply(edit(annotation, "draw", {CellKey(3, 1): by_hand}))
+    list(steps)
+    assert annotation.get(3, 1) is by_hand
+    assert_whole(annotation)
+    propagate(annotation)
+    assert seconds(annotation) == [None, 3, 0, None, 5, None]
 
 
 def test_on_the_way_back_each_map_comes_from_the_later_checkpoint_alone() -> None:
@@ -141,7 +184,7 @@ def test_a_correction_of_a_retrieval_has_its_say_as_far_as_the_next_anchors() ->
     propagate(annotation)
     annotation.apply(edit(annotation, "correct", {CellKey(6, 1): drawn(6, 1)}))
     walker = Walker(annotation, FakePropagation(), VOTING.propagation)
-    assert len(changes(list(walker.walk(1, 6)))) == 7
+    assert [len(change.after) for change in changes(list(walker.walk(1, 6)))] == [1, 1, 5]
     assert seconds(annotation) == [None, 6, 6, 6, 0, 0, None, None, None]
 
 

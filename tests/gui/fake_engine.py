@@ -77,6 +77,12 @@ class ByColour:
         self._script.step(target)
         return {k: self._look(target, k) for k in instances}
 
+    def smooth(
+        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        yield
+        return {frame: maps[frame] for frame in sorted(maps)[1:-1]}
+
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         return self._look(frame, instance)
 

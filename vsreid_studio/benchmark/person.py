@@ -174,10 +174,8 @@ class _Person:
     def _take(self, change: Change) -> None:
         self.stale.update(key.frame for key in change.after)
         if self.corrected:
-            # A step computes one cell of an instance; beside it, it may join two maps of the step before.
-            cells = change.after.items()
-            computed = {key.instance for key, it in cells if it and it.made_by is Maker.PROPAGATION}
-            self.propagated += len(computed)
+            made = (cell.made_by for cell in change.after.values() if cell is not None)
+            self.propagated += sum(by is Maker.PROPAGATION for by in made)
 
     def _judge(self, proposal: Proposal) -> Answer:
         truth = self.truth[proposal.frame]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,22 @@ class MaskPropagation(Protocol):
         self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         """M_mp(I_source, I_target, P[source, k]) for every k in `instances`; the frames are neighbours."""
+        ...
+
+    def smooth(
+        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        """Draw the maps between two exact ones together, see `smooth`.
+
+        Args:
+            maps: of frames that follow one another; the first and the last are exact.
+
+        Yields:
+            now and then, so that one may stop.
+
+        Returns:
+            the maps between the first and the last.
+        """
         ...
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:

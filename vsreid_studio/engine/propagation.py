@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from .nets.propagation import SIZES, nearness
 from .nets.stream import MemoryEntry
 from .parallel import side_by_side
 from .patches import others_inside, paste, patch_box
+from .smooth import smoothed
 from .strays import without_strays
 from .types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, SoftMask
 from .video import Video
@@ -108,6 +109,13 @@ class NetworkPropagation:
             key, coarse = CellKey(target, request.instance), seen[request.instance].coarse
             self._memory.note(key, found[request.instance].mask, coarse, request.box, request.others)
         return found
+
+    def smooth(
+        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        """See `modules.MaskPropagation`."""
+        careful = self._config.careful and _corrected(annotation, instance)
+        return smoothed(self._video, self._careful_flow if careful else self._flow, maps)
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         """N_mp in `box` of `frame`, guided by the patch of the instance's first checkpoint."""

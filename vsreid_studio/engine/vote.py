@@ -11,13 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from .annotation import Annotation
-from .types import Cell, Probability, SoftMask
+from .logits import from_logits, logits
+from .types import Cell, SoftMask
 
 AGREED = 0.6
 """Maps that overlap less (IoU) are not averaged: one of them has lost the instance."""
-
-DOUBT = np.float32(2e-3)
-"""No map is surer of a pixel than this, half of what is stored."""
 
 
 def both_trusted(annotation: Annotation, instance: int, left: int, right: int) -> bool:
@@ -54,13 +52,5 @@ def _mean(one: SoftMask, other: SoftMask, weight: np.float32) -> SoftMask:
     if not (one.box.area and other.box.area):
         return one
     box = one.box.union(other.box)
-    logits = weight * _logits(one.inside(box)) + (1 - weight) * _logits(other.inside(box))
-    found = (1 / (1 + np.exp(-logits))).astype(np.float32, copy=False)
-    # What both are sure is outside stays outside.
-    found[found < 1.5 * DOUBT] = 0
-    return SoftMask.from_dense(found, (box.x0, box.y0))
-
-
-def _logits(probability: Probability) -> Probability:
-    kept = probability.clip(DOUBT, 1 - DOUBT)
-    return np.log(kept / (1 - kept)).astype(np.float32, copy=False)
+    mean = weight * logits(one.inside(box)) + (1 - weight) * logits(other.inside(box))
+    return from_logits(mean, (box.x0, box.y0))

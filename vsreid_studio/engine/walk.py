@@ -5,14 +5,14 @@ map ('not in this frame') is a *barrier*: nothing starts there and nothing passe
 no propagation overwrites an anchor. A cell not yet computed is infinitely far from its origin.
 
 Between two checkpoints that a person drew or approved both have a say, see `vote`: the earlier one is carried
-all the way to the later, then that one all the way back, and each of its maps is averaged with the one that
-was there, as soon as it has led on to the next.
+all the way to the later, then that one all the way back by itself. When it has arrived, the maps of both are
+averaged, and all of them smoothed, see `smooth`; a run cut short before begins the way back anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -20,7 +20,7 @@ from ..config import PropagationConfig
 from .annotation import Annotation, closer
 from .events import Change, Progress
 from .modules import MaskPropagation
-from .types import Cell, CellKey, SoftMask
+from .types import Cell, CellKey, Prediction, SoftMask
 from .vote import both_trusted, vote, voted
 
 Work: TypeAlias = Generator[Progress | Change, None, None]
@@ -127,15 +127,15 @@ def _both_ways(
     row: Mapping[int, Cell], left: int, right: int, frames: Collection[int] | None
 ) -> tuple[range, range]:
     """The frames between two checkpoints to walk forward and then backward, so that both have their say."""
-    lacking = [i for i in range(left + 1, right) if not voted(row.get(i), left, right)]
+    inner = range(left + 1, right)
+    lacking = [i for i in inner if not voted(row.get(i), left, right)]
     if not lacking or not (frames is None or any(i in frames for i in lacking)):
         return range(0), range(0)
-    start, last = lacking[0], lacking[-1]
     # What is there from the left already need not be computed again.
-    forward = start
+    forward = left + 1
     while (cell := row.get(forward)) is not None and cell.origin == left and cell.second is None:
         forward += 1
-    return range(forward, last + 1), range(last, start - 1, -1)
+    return range(forward, right), inner[::-1]
 
 
 def _up_to(run: Sequence[int], frames: Collection[int] | None) -> Sequence[int]:
@@ -169,8 +169,8 @@ class Walker:
     config: PropagationConfig
     done: int = 0
     total: int = 0
-    _waiting: dict[CellKey, Cell] = field(default_factory=dict, repr=False)
-    """Maps of the earlier checkpoints, in the cells that hold the later one's own map still."""
+    _later: dict[CellKey, Cell] = field(default_factory=dict, repr=False)
+    """What later checkpoints have come to, in cells that hold the earlier one's map till both are joined."""
 
     def sweep(self, instances: Sequence[int], frames: Collection[int] | None = None) -> Work:
         """Fill the territories of several instances in lockstep: all forward, then all backward.
@@ -220,8 +220,6 @@ class Walker:
         steps = [(frame - 1, frame, forward[frame], ()) for frame in sorted(forward)]
         steps += [(frame + 1, frame, backward[frame], shared) for frame in sorted(backward, reverse=True)]
         self.total += len(steps)
-        # What a plan before has left there was cut off by what a person drew: it is computed anew.
-        self._waiting.clear()
         for source, target, origins, keep in steps:
             yield self._progress(target, next(iter(origins)) if len(origins) == 1 else None)
             change = self._step(source, target, origins, keep)
@@ -229,6 +227,9 @@ class Walker:
             if change.after:
                 self.annotation.apply(change)
                 yield change
+        for instance, gap in self._gaps(shared):
+            yield from self._join(instance, gap)
+        self._later.clear()
         if steps:
             yield self._progress()
 
@@ -238,40 +239,85 @@ class Walker:
     def _step(
         self, source: int, target: int, origins: Mapping[int, int], shared: Collection[CellKey]
     ) -> Change:
-        """Carry some instances from one frame to its neighbour; nothing is applied yet."""
+        """Carry some instances from one frame to its neighbour; nothing is applied yet.
+
+        What is shared is kept back until `_join`: the frame holds the earlier checkpoint's map till then.
+        """
         # A person may have drawn here since the plan was made: then the chain ends.
         alive = {
             k: cell
             for k, origin in origins.items()
-            if (cell := self.annotation.get(source, k)) is not None
+            if (cell := self._carried(source, k)) is not None
             and origin in (cell.origin, cell.second)
             and not self.annotation.anchored(target, k)
         }
         # An empty map stays empty (Algorithm 1, line 5) and costs no flow and no network.
-        moving = [k for k, cell in alive.items() if cell.mask.box.area]
-        found = self.propagation.propagate(self.annotation, source, target, moving) if moving else {}
+        moving = {k: cell for k, cell in alive.items() if cell.mask.box.area}
+        found = self._propagated(source, target, moving) if moving else {}
         cells: dict[CellKey, Cell | None] = {}
         for k, cell in alive.items():
             mask, confidence = SoftMask.empty(), cell.confidence
             if k in moving:
                 confidence = found[k].confidence
                 mask = mask if self._lost(k, found[k].mask) else found[k].mask
-            carried = Cell(mask, origins[k], confidence=confidence)
-            cells |= self._joined(CellKey(source, k), cell)
             key = CellKey(target, k)
-            there = self.annotation.get(target, k) if key in shared else None
-            cells[key] = carried
-            if there is not None:
-                self._waiting[key] = there
-                # Where it leads no further it is joined at once.
-                if CellKey(2 * target - source, k) not in shared:
-                    cells |= self._joined(key, carried)
+            (self._later if key in shared else cells)[key] = Cell(mask, origins[k], confidence=confidence)
         return self.annotation.set_cells("propagate", cells)
 
-    def _joined(self, key: CellKey, own: Cell) -> dict[CellKey, Cell | None]:
-        """The cell in which another checkpoint's map waits for this one's, after both had their say."""
-        other = self._waiting.pop(key, None)
-        return {} if other is None else {key: vote(key.frame, other, own)}
+    def _carried(self, frame: int, instance: int) -> Cell | None:
+        """What is carried on from a cell: on the way back the later checkpoint's own map."""
+        there = self.annotation.get(frame, instance)
+        if there is not None and there.origin == frame:
+            return there
+        return self._later.get(CellKey(frame, instance), there)
+
+    def _propagated(self, source: int, target: int, moving: Mapping[int, Cell]) -> dict[int, Prediction]:
+        """M_mp, which takes from the annotation what it carries on."""
+        own = {CellKey(source, k): cell for k, cell in moving.items()}
+        there = {key: self.annotation.get(*key) for key in own}
+        self.annotation.apply(self.annotation.set_cells("carry", own))
+        try:
+            return self.propagation.propagate(self.annotation, source, target, list(moving))
+        finally:
+            self.annotation.apply(self.annotation.set_cells("carry", there))
+
+    def _gaps(self, shared: Collection[CellKey]) -> list[tuple[int, range]]:
+        """The gaps in which these cells lie, from one checkpoint to the next, both included."""
+        found = {}
+        for frame, instance in sorted(shared):
+            inner = _around(self.annotation, instance, frame)
+            found[instance, inner.start] = instance, range(inner.start - 1, inner.stop + 1)
+        return list(found.values())
+
+    def _join(self, instance: int, gap: range) -> Work:
+        """Let both checkpoints have their say in all that is between them, and smooth it: one Change."""
+        row, inner = self.annotation.row(instance), gap[1:-1]
+        before = {frame: row.get(frame) for frame in gap}
+        cells = {frame: cell for frame, cell in before.items() if cell is not None}
+        later = {frame: self._later.get(CellKey(frame, instance)) for frame in inner}
+        for frame, back in later.items():
+            there = cells.get(frame)
+            # Else a person has drawn here meanwhile.
+            if there is None or back is None or (there.origin, back.origin) != (gap[0], gap[-1]):
+                return
+            cells[frame] = vote(frame, there, back)
+        self.total += len(inner)
+        maps = {frame: cell.mask for frame, cell in cells.items()}
+        steps = self.propagation.smooth(self.annotation, instance, maps)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                maps = end.value
+                break
+            yield self._progress(None, instance)
+            self.done += 1
+        if any(row.get(frame) is not cell for frame, cell in before.items()):
+            return
+        joined = {CellKey(frame, instance): replace(cells[frame], mask=maps[frame]) for frame in inner}
+        change = self.annotation.set_cells("propagate", joined)
+        self.annotation.apply(change)
+        yield change
 
     def _lost(self, instance: int, mask: SoftMask) -> bool:
         """Whether so little is left of an instance that the authors' program counts it as lost."""

@@ -17,7 +17,7 @@ from .estimators import (
 )
 from .flo_files import read_flo, write_flo
 from .source import FlowSource
-from .warp import consistency, extremes, warp, warp_frame, warp_mask, warping_error
+from .warp import consistency, extremes, warp, warp_frame, warp_inside, warp_mask, warping_error
 
 __all__ = [
     "DisFlow",
@@ -33,6 +33,7 @@ __all__ = [
     "read_flo",
     "warp",
     "warp_frame",
+    "warp_inside",
     "warp_mask",
     "warping_error",
     "write_flo",

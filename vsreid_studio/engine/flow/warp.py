@@ -107,12 +107,22 @@ def warp_mask(mask: SoftMask, flow: Flow, reach: Extremes | None = None) -> Soft
     region = _receivers(mask.box, flow, reach)
     if not region.area:
         return SoftMask.empty()
-    x, y = _places(flow[region.slices], region)
+    return SoftMask.from_dense(warp_inside(mask, flow[region.slices], region), (region.x0, region.y0))
+
+
+def warp_inside(mask: SoftMask, flow: Flow, region: Box) -> Probability:
+    """What `warp_mask` makes of a region of frame j: (region.height, region.width) float32 in [0, 1].
+
+    Args:
+        flow: of the region only.
+    """
+    if not mask.box.area:
+        return np.zeros((region.height, region.width), np.float32)
+    x, y = _places(flow, region)
     # Whole pixels, taken off last: the fractions stay those of the whole frame's warp, to the bit.
     x -= mask.box.x0
     y -= mask.box.y0
-    patch = _sample(mask.values * np.float32(1 / 255), x, y)
-    return SoftMask.from_dense(patch, (region.x0, region.y0))
+    return _sample(mask.values * np.float32(1 / 255), x, y)
 
 
 def _places(flow: Flow, region: Box) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -75,6 +75,12 @@ class _Propagation:
             found[k] = Prediction(SoftMask.empty() if lost else self._mask(target, k), sure)
         return found
 
+    def smooth(
+        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        yield
+        return {frame: maps[frame] for frame in sorted(maps)[1:-1]}
+
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         return Prediction(self._mask(frame, instance), 0.86)
 

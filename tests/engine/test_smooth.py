@@ -1,0 +1,102 @@
+"""Maps between two exact ones are drawn towards what the flow shows to be the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vsreid_studio.engine.flow import DisFlow, FlowSource
+from vsreid_studio.engine.logits import from_logits, logits
+from vsreid_studio.engine.smooth import BLOCK, smoothed
+from vsreid_studio.engine.types import Box, SoftMask
+from vsreid_studio.engine.video import Video, open_video
+
+SIZE = 96, 128
+
+
+def box(number: int) -> Box:
+    return Box(30 + 2 * number, 30, 70 + 2 * number, 66)
+
+
+def dense(part: Box) -> np.ndarray:
+    full = np.zeros(SIZE, np.float32)
+    full[part.slices] = 1
+    return full
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Iterator[Video]:
+    """A textured square that moves by two pixels a frame, over a ground that stands still."""
+    rng = np.random.default_rng(0)
+    ground = np.kron(rng.integers(0, 90, (24, 32, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    square = np.kron(rng.integers(150, 255, (9, 10, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    for number in range(6):
+        frame = ground.copy()
+        frame[box(number).slices] = square
+        Image.fromarray(frame).save(tmp_path / f"{number:05d}.png")
+    with open_video(tmp_path) as opened:
+        yield opened
+
+
+def run(video: Video, maps: dict[int, SoftMask]) -> dict[int, SoftMask]:
+    steps = smoothed(video, FlowSource(video, DisFlow()), maps)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        found: dict[int, SoftMask] = end.value
+        return found
+
+
+def wrong(mask: SoftMask, number: int) -> int:
+    return int(np.count_nonzero(mask.hard(*SIZE) != (dense(box(number)) > 0)))
+
+
+def test_what_one_frame_lacks_comes_back_from_those_beside_it(video: Video) -> None:
+    maps = {number: SoftMask.from_dense(dense(box(number))) for number in range(6)}
+    holed = dense(box(3))
+    holed[40:56, 44:60] = 0.3
+    maps[3] = SoftMask.from_dense(holed)
+    before = wrong(maps[3], 3)
+    found = run(video, maps)
+    assert sorted(found) == [1, 2, 3, 4]
+    assert before == 256
+    assert wrong(found[3], 3) < 30
+    assert all(wrong(found[number], number) < 30 for number in (1, 2, 4))
+
+
+def test_what_looks_different_has_no_say(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        frame = rng.integers(0, 60, (*SIZE, 3)).astype(np.uint8)
+        # The one in the middle is as bright as the others are dark.
+        Image.fromarray(255 - frame if number == 1 else frame).save(tmp_path / f"{number:05d}.png")
+    maps = {number: SoftMask.from_dense(dense(box(0))) for number in (0, 2)}
+    maps[1] = SoftMask.from_dense(dense(Box(40, 40, 90, 80)))
+    with open_video(tmp_path) as video:
+        found = run(video, maps)
+    assert np.array_equal(found[1].hard(*SIZE), maps[1].hard(*SIZE))
+
+
+def test_nothing_stays_nothing(video: Video) -> None:
+    empty = SoftMask.empty()
+    assert all(not mask.box.area for mask in run(video, dict.fromkeys(range(6), empty)).values())
+
+
+def test_long_gaps_are_swept_in_blocks(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = {number: SoftMask.from_dense(dense(box(number))) for number in range(6)}
+    monkeypatch.setattr("vsreid_studio.engine.smooth.BLOCK", 3)
+    found = run(video, maps)
+    assert sorted(found) == [1, 2, 3, 4]
+    assert all(wrong(mask, number) < 30 for number, mask in found.items())
+    assert BLOCK > 3
+
+
+def test_logits_keep_what_is_stored() -> None:
+    values = np.arange(256, dtype=np.float32)[None] / 255
+    there = SoftMask.from_dense(values)
+    back = from_logits(logits(values), (0, 0))
+    assert back.box == there.box
+    assert np.abs(back.values.astype(int) - there.values).max() <= 1
