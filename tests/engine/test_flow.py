@@ -244,6 +244,18 @@ def test_flo_files_come_first_and_the_estimator_fills_in(video: Video, tmp_path:
         source.between(2, 3)
 
 
+def test_a_flow_is_remembered_small_for_longer(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vsreid_studio.engine.flow.source._MEMORY_BYTES", 1)
+    estimator = CountingFlow()
+    source = FlowSource(video, estimator)
+    first = source.between(0, 1)
+    source.between(1, 2)
+    np.testing.assert_array_equal(source.between(0, 1), first)
+    assert estimator.calls == 2
+    source.compute(0, 1)
+    assert estimator.calls == 3
+
+
 def test_the_cache_serves_a_later_run(video: Video, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "flow"
     first = FlowSource(video, DisFlow(), FlowCache(folder)).between(0, 1)

@@ -20,6 +20,8 @@ from .working_size import enlarge, shrink, working_size
 
 _MEMORY_BYTES = 64 * 2**20
 """Some twenty flows at 480p: callers that work on the same pair of frames share one."""
+_HALF_BYTES = 64 * 2**20
+"""Some sixty at the working size: a gap is walked forward, then back, then smoothed with the same ones."""
 _HALF = float(np.finfo(np.float16).max)
 
 
@@ -54,6 +56,7 @@ class FlowSource:
         self._cache = cache
         self._flo_folder = flo_folder
         self._memory: ArrayCache[tuple[int, int], np.float32] = ArrayCache(_MEMORY_BYTES)
+        self._halves: ArrayCache[tuple[int, int], np.float16] = ArrayCache(_HALF_BYTES)
         self._lock = threading.Lock()
         # Its thread starts with the first task, and ends with this object.
         self._background = ThreadPoolExecutor(1, "flow")
@@ -84,9 +87,9 @@ class FlowSource:
     def compute(self, source: int, target: int) -> Flow:
         """As `between`, but anew, whether it is remembered or not."""
         with self._lock:
-            return self._fetch(source, target)
+            return self._fetch(source, target, anew=True)
 
-    def _fetch(self, source: int, target: int) -> Flow:
+    def _fetch(self, source: int, target: int, *, anew: bool = False) -> Flow:
         for index in (source, target):
             if not 0 <= index < self._video.length:
                 raise IndexError(f"the video has frames 0 to {self._video.length - 1}, not {index}")
@@ -103,7 +106,11 @@ class FlowSource:
                         f" but the video {self._video.name} is {size[1]}x{size[0]}."
                     )
                 return flow
-        return enlarge(self._half(source, target).astype(np.float32), *size)
+        half = self._halves.get((source, target))
+        if half is None or anew:
+            half = self._half(source, target)
+            self._halves.put((source, target), half)
+        return enlarge(half.astype(np.float32), *size)
 
     def _half(self, source: int, target: int) -> NDArray[np.float16]:
         """The flow at the working size, in half precision: from the cache, or computed and then cached."""
