@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,6 +93,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         ) -> dict[int, Prediction]:
             calls.propagated.append(target)
             return {k: self._seen(target, k) for k in instances}
+
+        def smooth(
+            self, annotation: object, instance: int, maps: Mapping[int, SoftMask]
+        ) -> Generator[None, None, dict[int, SoftMask]]:
+            yield
+            return dict(maps)
 
         def recover(self, annotation: object, frame: int, box: Box, instance: int) -> Prediction:
             return self._seen(frame, instance)
