@@ -21,10 +21,11 @@ from fakes import (
 )
 
 from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.territory import territory
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.vote import vote, voted
 from vsreid_studio.engine.vsreid import propagate_only
-from vsreid_studio.engine.walk import Walker, edit, territory
+from vsreid_studio.engine.walk import Walker, edit
 
 VOTING = replace(CONFIG, propagation=replace(CONFIG.propagation, vote=True))
 
