@@ -10,6 +10,7 @@ of six frames between true masks it raises J&F by .006, and by .01 where limbs a
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import cv2
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from .flow import FlowSource, warp_frame, warp_inside, warping_error
 from .logits import from_logits, logits
-from .types import Box, SoftMask
+from .types import NOWHERE, Box, SoftMask
 from .video import Video
 
 PULL = 3.0
@@ -79,17 +80,12 @@ def smoothed(
 
 def _around(video: Video, maps: Sequence[SoftMask]) -> Box:
     """Where a map may change; nowhere if it and those beside it are empty."""
-    box = maps[0].box
-    for other in maps[1:]:
-        box = box.union(other.box) if box.area and other.box.area else max(box, other.box, key=_area)
-    if not box.area:
-        return box
+    boxes = [mask.box for mask in maps if mask.box.area]
+    if not boxes:
+        return NOWHERE
+    box = reduce(Box.union, boxes)
     grown = Box(box.x0 - AROUND, box.y0 - AROUND, box.x1 + AROUND, box.y1 + AROUND)
     return grown.clip(video.height, video.width)
-
-
-def _area(box: Box) -> int:
-    return box.area
 
 
 def _link(video: Video, source: FlowSource, frame: int, beside: int, box: Box) -> _Link:
