@@ -166,6 +166,18 @@ def test_what_a_person_draws_into_a_gap_meanwhile_stays() -> None:
     assert seconds(annotation) == [None, 3, 0, None, 5, None]
 
 
+def test_what_came_of_a_checkpoint_that_was_drawn_anew_meanwhile_is_not_joined() -> None:
+    annotation = grid(6, (0, 1, drawn(0, 1)), (5, 1, drawn(5, 1)))
+    steps = propagate_only(annotation, FakePropagation(), VOTING)
+    list(islice(steps, 11))
+    annotation.apply(edit(annotation, "draw", {CellKey(5, 1): drawn(5, 1, 3)}))
+    list(steps)
+    assert seconds(annotation) == [None] * 6
+    assert_whole(annotation)
+    propagate(annotation)
+    assert seconds(annotation) == [None, 5, 5, 0, 0, None]
+
+
 def test_on_the_way_back_each_map_comes_from_the_later_checkpoint_alone() -> None:
     annotation = grid(6, (0, 1, drawn(0, 1)), (4, 1, drawn(4, 1)))
     seen: list[tuple[int, int]] = []

@@ -22,12 +22,12 @@ class Territory(NamedTuple):
     Attributes:
         forward: reached from an earlier checkpoint, ascending.
         backward: reached from a later checkpoint, descending.
-        shared: those of `backward` in which the earlier checkpoint, whose map is there by then, keeps a say.
+        gaps: from one checkpoint to the next, both included: both are to have a say in all between them.
     """
 
     forward: dict[int, int]
     backward: dict[int, int]
-    shared: frozenset[int]
+    gaps: tuple[range, ...]
 
 
 def territory(
@@ -51,13 +51,13 @@ def territory(
     origins = {frame: cell.origin for frame, cell in row.items() if cell.origin in checkpoints}
     forward: dict[int, int] = {}
     backward: dict[int, int] = {}
-    shared: set[int] = set()
+    gaps: list[range] = []
     for left, right in pairwise((-1, *anchors, annotation.length)):
         if vote and both_trusted(annotation, instance, left, right):
             ahead, behind = _both_ways(row, left, right, frames)
             forward.update(dict.fromkeys(ahead, left))
             backward.update(dict.fromkeys(behind, right))
-            shared.update(behind)
+            gaps += [range(left, right + 1)] if behind else []
             continue
         # The ends of the video are no checkpoints, and neither are barriers.
         rival = right if right in checkpoints else None
@@ -67,7 +67,7 @@ def territory(
         for run, origin, due in ((from_left, left, forward), (from_right, right, backward)):
             due.update((i, origin) for i in _up_to(run, frames) if origins.get(i) != origin)
     back = dict(sorted(backward.items(), reverse=True))
-    return Territory(dict(sorted(forward.items())), back, frozenset(shared))
+    return Territory(dict(sorted(forward.items())), back, tuple(gaps))
 
 
 def _run(origins: Mapping[int, int], start: int, frames: Iterable[int], rival: int | None) -> list[int]:

@@ -81,14 +81,14 @@ class Walker:
         """
         forward: dict[int, dict[int, int]] = {}
         backward: dict[int, dict[int, int]] = {}
-        shared: set[CellKey] = set()
+        gaps: list[tuple[int, range]] = []
         for instance in instances:
             due = territory(self.annotation, instance, frames, self.config.vote)
-            shared.update(CellKey(frame, instance) for frame in due.shared)
+            gaps += [(instance, gap) for gap in due.gaps]
             for plan, part in ((forward, due.forward), (backward, due.backward)):
                 for frame, origin in part.items():
                     plan.setdefault(frame, {})[instance] = origin
-        yield from self._follow(forward, backward, shared)
+        yield from self._follow(forward, backward, gaps)
 
     def walk(self, instance: int, origin: int) -> Work:
         """Carry one new checkpoint forward and backward as far as it is closer (Algorithm 3, lines 23 to 30).
@@ -111,9 +111,10 @@ class Walker:
         self,
         forward: Mapping[int, Mapping[int, int]],
         backward: Mapping[int, Mapping[int, int]],
-        shared: Collection[CellKey] = (),
+        gaps: Sequence[tuple[int, range]] = (),
     ) -> Work:
-        """Take the steps of two plans, frame → instance → checkpoint; `shared` as in `Territory`."""
+        """Take the steps of two plans, frame → instance → checkpoint; `gaps` as in `Territory`."""
+        shared = {CellKey(frame, instance) for instance, gap in gaps for frame in gap[1:-1]}
         steps: list[tuple[int, int, Mapping[int, int], Collection[CellKey]]]
         steps = [(frame - 1, frame, forward[frame], ()) for frame in sorted(forward)]
         steps += [(frame + 1, frame, backward[frame], shared) for frame in sorted(backward, reverse=True)]
@@ -125,7 +126,7 @@ class Walker:
             if change.after:
                 self.annotation.apply(change)
                 yield change
-        for instance, gap in self._gaps(shared):
+        for instance, gap in gaps:
             yield from self._join(instance, gap)
         self._later.clear()
         if steps:
@@ -159,6 +160,9 @@ class Walker:
                 confidence = found[k].confidence
                 mask = mask if self._lost(k, found[k].mask) else found[k].mask
             key = CellKey(target, k)
+            if key in shared:
+                # The checkpoint, too: what comes of it counts only while it stays.
+                self._later[CellKey(source, k)] = cell
             (self._later if key in shared else cells)[key] = Cell(mask, origins[k], confidence=confidence)
         return self.annotation.set_cells("propagate", cells)
 
@@ -179,23 +183,17 @@ class Walker:
         finally:
             self.annotation.apply(self.annotation.set_cells("carry", there))
 
-    def _gaps(self, shared: Collection[CellKey]) -> list[tuple[int, range]]:
-        """The gaps in which these cells lie, from one checkpoint to the next, both included."""
-        found = {}
-        for frame, instance in sorted(shared):
-            inner = around(self.annotation, instance, frame)
-            found[instance, inner.start] = instance, range(inner.start - 1, inner.stop + 1)
-        return list(found.values())
-
     def _join(self, instance: int, gap: range) -> Work:
         """Let both checkpoints have their say in all that is between them, and smooth it: one Change."""
         row, inner = self.annotation.row(instance), gap[1:-1]
         before = {frame: row.get(frame) for frame in gap}
         cells = {frame: cell for frame, cell in before.items() if cell is not None}
-        later = {frame: self._later.get(CellKey(frame, instance)) for frame in inner}
+        later = {frame: self._later.get(CellKey(frame, instance)) for frame in gap[1:]}
+        # Else a person has drawn here meanwhile, and so below.
+        if before[gap[-1]] is None or before[gap[-1]] is not later.pop(gap[-1]):
+            return
         for frame, back in later.items():
             there = cells.get(frame)
-            # Else a person has drawn here meanwhile.
             if there is None or back is None or (there.origin, back.origin) != (gap[0], gap[-1]):
                 return
             cells[frame] = vote(frame, there, back)
