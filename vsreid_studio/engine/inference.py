@@ -74,9 +74,6 @@ class CompiledInference:
     def run(self, patches: Patches) -> Found:
         """N_mp on patches."""
         count = len(patches.rgb)
-        # The order that all parts want, or each would make a copy of its own.
-        rgb, maps, carried = (it.contiguous() for it in (patches.rgb, patches.maps, patches.carried))
-        patches = patches._replace(rgb=rgb, maps=maps, carried=carried)
         # What would leave half of the lanes empty is faster on all cores.
         rest = count % self._lanes
         alone = rest if rest <= self._lanes / 2 else 0
@@ -100,9 +97,8 @@ class _Compiled:
         """`lanes`: see `Compiled`."""
         self._look = Compiled(_Look(network.rgb), lanes)
         self._read = Compiled(_Read(network.rgb), lanes, exact=True)
-        self._decode = Compiled(_Decode(network.rgb), lanes)
         self._move = Compiled(lambda flow, maps: (network.moving(flow, maps),), lanes)
-        self._finish = Compiled(_Finish(network), lanes)
+        self._draw = Compiled(_Draw(network), lanes)
         self._worth = Compiled(_Worth(network), lanes, exact=True)
 
     # A mode of the thread, and every lane is one.
@@ -114,10 +110,10 @@ class _Compiled:
         coarse, value, keys, *fine = self._look(patch, maps, lane=lane)
         entries = [part for entry in patches.memories[number] for part in entry]
         (read,) = self._read(keys, value, *entries, lane=lane)
-        rgb = Segmented(*self._decode(value, read, *fine, lane=lane))
         moving = () if patches.flow is None else self._move(patches.flow[row], maps, lane=lane)
-        (logits,) = self._finish(rgb.fine, patch, maps, patches.carried[row], rgb.logits, *moving, lane=lane)
-        (quality,) = self._worth(*rgb, logits, maps, lane=lane)
+        known = patch, maps, patches.carried[row]
+        logits, drawn, context = self._draw(*known, value, read, *fine, *moving, lane=lane)
+        (quality,) = self._worth(drawn, context, logits, maps, lane=lane)
         # Copied: the next patch is written to the same place.
         return Found(logits.clone(), quality.clone(), coarse.clone())
 
@@ -137,20 +133,6 @@ class _Look:
         return (features.coarse, value, stream.key(features.coarse), *fine)
 
 
-class _Decode:
-    """The second half, from what the memory has answered."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def __call__(self, value: Tensor, read: Tensor, *fine: Tensor) -> tuple[Tensor, ...]:
-        strides = self._stream.decoder.strides
-        skips, levels = (
-            dict(zip(strides, part, strict=True)) for part in (fine[: len(strides)], fine[len(strides) :])
-        )
-        return tuple(self._stream.decode(value, read, skips, levels))
-
-
 class _Read:
     """What the memory has to say; its entries one after another, tensor by tensor."""
 
@@ -163,17 +145,25 @@ class _Read:
         return (self._stream.read(keys, value, [memory]),)
 
 
-class _Finish:
-    """The outline of what the streams have found: of both, or of the RGB stream alone."""
+class _Draw:
+    """The rest of N_mp, from what the memory and the flow stream have answered: one, as `fine` is large."""
 
     def __init__(self, network: MaskPropagationNet) -> None:
-        assert network.finish is not None
-        self._finish = network.finish
+        self._network = network
 
     def __call__(
-        self, fine: Tensor, patch: Tensor, maps: Tensor, carried: Tensor, rgb: Tensor, *moving: Tensor
+        self, patch: Tensor, maps: Tensor, carried: Tensor, value: Tensor, read: Tensor, *parts: Tensor
     ) -> tuple[Tensor, ...]:
-        return (self._finish(fine, patch, maps, together(rgb, *moving), carried),)
+        """The logits, those of the RGB stream, and its context; `parts`: `_Look`'s `fine`, and `_move`'s."""
+        stream = self._network.rgb
+        strides = stream.decoder.strides
+        count = len(strides)
+        skips, levels = (
+            dict(zip(strides, fine, strict=True)) for fine in (parts[:count], parts[count : 2 * count])
+        )
+        rgb = stream.decode(value, read, skips, levels)
+        both = together(rgb.logits, *parts[2 * count :])
+        return self._network.finished(rgb, both, patch, maps, carried), rgb.logits, rgb.context
 
 
 class _Worth:
@@ -182,7 +172,6 @@ class _Worth:
     def __init__(self, network: MaskPropagationNet) -> None:
         self._network = network
 
-    def __call__(
-        self, found: Tensor, context: Tensor, fine: Tensor, logits: Tensor, maps: Tensor
-    ) -> tuple[Tensor, ...]:
-        return (self._network.worth(Segmented(found, context, fine), logits, maps),)
+    def __call__(self, rgb: Tensor, context: Tensor, logits: Tensor, maps: Tensor) -> tuple[Tensor, ...]:
+        # What the logits come from is not looked at.
+        return (self._network.worth(Segmented(rgb, context, context), logits, maps),)
