@@ -37,6 +37,9 @@ def reporting(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
         sentence = _SENTENCES.get(code, "The project {path} cannot be used: {error}.")
         raise UserError(sentence.format(path=path, error=error)) from error
+    except UnicodeDecodeError as error:
+        # SQLite's complaint quotes the file, or a text in it is damaged.
+        raise damaged(path) from error
 
 
 def damaged(path: Path) -> UserError:
