@@ -37,6 +37,7 @@ def rows(adaptation: int) -> tuple[Row, ...]:
         Row("box", "→ box", _box),
         Row("flow-stream", "+ flow stream", _flow_stream),
         Row("memory", "+ memory", _memory),
+        Row("smoothing", "+ smoothing", _smoothing),
         Row("reid", "+ re-identification", _reid),
         Row("multi-scale", "+ multi-scale and flip", _multi_scale),
         Row(
@@ -63,7 +64,13 @@ def row_config(base: Config, listed: Sequence[Row], row: Row) -> Config:
 def bare(config: Config) -> Config:
     """The RGB stream alone on the whole frame, and nothing around it."""
     propagation = replace(
-        config.propagation, crop="frame", flow_stream=False, template=False, scales=(1.0,), flip=False
+        config.propagation,
+        crop="frame",
+        flow_stream=False,
+        template=False,
+        smooth=False,
+        scales=(1.0,),
+        flip=False,
     )
     return replace(
         config,
@@ -83,6 +90,10 @@ def _flow_stream(config: Config) -> Config:
 
 def _memory(config: Config) -> Config:
     return replace(config, propagation=replace(config.propagation, template=True))
+
+
+def _smoothing(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, smooth=True))
 
 
 def _reid(config: Config) -> Config:

@@ -16,6 +16,7 @@ from ..engine.merge import merge
 from ..engine.propagation import NetworkPropagation
 from ..engine.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
 from ..engine.retrieval import Matcher
+from ..engine.smooth import BLOCK
 from ..engine.types import Candidates, Cell, CellKey, SoftMask
 from ..engine.video import Video
 from .pace import begun
@@ -30,7 +31,7 @@ class Part:
 
     Attributes:
         name: of the part.
-        seconds: a frame, the median.
+        seconds: a frame, the median; of smoothing, which takes many at a time, the mean.
     """
 
     name: str
@@ -42,8 +43,10 @@ class Speed:
     """What was measured.
 
     Attributes:
-        parts: decoding, flow, propagation, merge, detection, embedding, each alone, in seconds a frame.
-        step: from one frame to the next in propagation, in seconds: flow and network work side by side.
+        parts: decoding, flow, propagation, smoothing, merge, detection, embedding, each alone, in seconds a
+            frame.
+        step: from one frame to the next in propagation, in seconds: flow and network, which work side by
+            side, and smoothing.
         matching: one round of Algorithm 2 over all frames, in seconds.
         instances: how many were propagated together.
         frames: how many were counted.
@@ -62,7 +65,7 @@ class Speed:
 
     @property
     def propagation_rate(self) -> float:
-        """Frames a second of propagation, flow included."""
+        """Frames a second of propagation, flow and smoothing included."""
         return 1 / self.step
 
 
@@ -108,6 +111,7 @@ def measure(
     for frame in range(1, length):
         with watch.timing("step"):
             _step(annotation, propagation, frame, list(first))
+    smoothing = _smoothing(annotation, propagation, list(first)) if config.propagation.smooth else 0.0
     for frame in range(1, length):
         picture = video.frame(frame)
         with watch.timing("flow"):
@@ -129,8 +133,10 @@ def measure(
         with watch.timing("matching"):
             matcher.best(annotation)
     names = ("decoding", "flow", "propagation", "merge", "detection", "embedding")
-    parts = tuple(Part(name, watch.median(name)) for name in names)
-    return Speed(parts, watch.median("step"), watch.median("matching"), len(first), length - 1 - _WARM_UP)
+    parts = [Part(name, watch.median(name)) for name in names]
+    parts.insert(3, Part("smoothing", smoothing))
+    step = watch.median("step") + smoothing
+    return Speed(tuple(parts), step, watch.median("matching"), len(first), length - 1 - _WARM_UP)
 
 
 def _step(annotation: Annotation, propagation: NetworkPropagation, frame: int, instances: list[int]) -> None:
@@ -139,6 +145,19 @@ def _step(annotation: Annotation, propagation: NetworkPropagation, frame: int, i
         CellKey(frame, k): Cell(p.mask, 0, confidence=p.confidence) for k, p in predicted.items()
     }
     annotation.apply(annotation.set_cells("propagate", cells))
+
+
+def _smoothing(annotation: Annotation, propagation: NetworkPropagation, instances: list[int]) -> float:
+    """Seconds that smoothing takes a frame; the flow is there, as it is behind a walk."""
+    frames = range(1, annotation.length)
+    started = time.perf_counter()
+    for block in (frames[start : start + BLOCK] for start in range(0, len(frames), BLOCK)):
+        for k in instances:
+            around = range(block.start - 1, min(block.stop + 1, annotation.length))
+            maps = {frame: annotation.mask(frame, k) for frame in around}
+            for _ in propagation.smooth(annotation, k, maps, block, 1):
+                pass
+    return (time.perf_counter() - started) / len(frames)
 
 
 def table(speed: Speed) -> str:
@@ -157,7 +176,7 @@ def table(speed: Speed) -> str:
         f"| all | {speed.whole * 1e3:.1f} | 100% | x {speed.whole / propagation:.2f} |",
         "",
         f"{speed.instances} instance(s), {speed.frames} frames, medians. "
-        f"Propagation with flow: {speed.propagation_rate:.1f} frames a second. "
+        f"Propagation with flow and smoothing: {speed.propagation_rate:.1f} frames a second. "
         f"One more round of Algorithm 2 over all frames: {speed.matching * 1e3:.2f} ms.",
     ]
     return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _KINDS = ("frames", "hidden", "pairs")
-_ROWS = ("full-image", "box", "flow-stream", "memory", "reid", "multi-scale", "adaptation")
+_ROWS = ("full-image", "box", "flow-stream", "memory", "smoothing", "reid", "multi-scale", "adaptation")
 
 
 def add_parser(subparsers: Subparsers) -> None:
