@@ -95,10 +95,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
             return {k: self._seen(target, k) for k in instances}
 
         def smooth(
-            self, annotation: object, instance: int, maps: Mapping[int, SoftMask]
+            self,
+            annotation: object,
+            instance: int,
+            maps: Mapping[int, SoftMask],
+            frames: Sequence[int],
+            step: int,
         ) -> Generator[None, None, dict[int, SoftMask]]:
             yield
-            return dict(maps)
+            return {frame: maps[frame] for frame in frames}
 
         def recover(self, annotation: object, frame: int, box: Box, instance: int) -> Prediction:
             return self._seen(frame, instance)

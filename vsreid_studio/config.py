@@ -42,6 +42,7 @@ class PropagationConfig:
             not propagated on (authors' program: 0.1; 0 switches it off).
         vote: between two masks that a person drew or approved let both have a say in each frame, not the
             nearer alone, see `engine.vote`.
+        smooth: draw what was propagated towards the frames beside it, see `engine.smooth`.
     """
 
     size: Literal["lite", "paper"] = "lite"
@@ -59,6 +60,7 @@ class PropagationConfig:
     stray_gap: float = 0.25
     lost_area: float = 0.1
     vote: bool = True
+    smooth: bool = True
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,15 @@ class Still:
         return {k: Prediction(mask, 0.9) for k, mask in masks.items()}
 
     def smooth(
-        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+        self,
+        annotation: Annotation,
+        instance: int,
+        maps: Mapping[int, SoftMask],
+        frames: Sequence[int],
+        step: int,
     ) -> Generator[None, None, dict[int, SoftMask]]:
         yield
-        return {frame: maps[frame] for frame in sorted(maps)[1:-1]}
+        return {frame: maps[frame] for frame in frames}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         full = np.zeros((HEIGHT, WIDTH), np.bool_)

@@ -2,8 +2,8 @@
 
 Every mask is a 2 x 2 patch: its upper pixels are set (255), the lower left one holds the instance number and
 the lower right one counts the steps since the checkpoint. So a mask that was carried along another path, or
-from a stale one, is a different mask. Hence no two checkpoints vote on a mask in `CONFIG`, which is as in the
-paper.
+from a stale one, is a different mask. Hence no two checkpoints vote on a mask in `CONFIG`, and none is
+smoothed: it is as in the paper.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vsreid_studio.engine.vsreid import Steps
 SIZE = 8
 DIMENSIONS = 6
 CONFIG = Config(
-    PropagationConfig(vote=False),
+    PropagationConfig(vote=False, smooth=False),
     ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, only_better=False, alibi=False),
 )
 
@@ -81,10 +81,15 @@ class FakePropagation:
         return Prediction(SoftMask(old.box, values), 0.9)
 
     def smooth(
-        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+        self,
+        annotation: Annotation,
+        instance: int,
+        maps: Mapping[int, SoftMask],
+        frames: Sequence[int],
+        step: int,
     ) -> Generator[None, None, dict[int, SoftMask]]:
         yield
-        return {frame: maps[frame] for frame in sorted(maps)[1:-1]}
+        return {frame: maps[frame] for frame in frames}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         assert annotation.checkpoints(instance), "no template"

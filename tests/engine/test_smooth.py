@@ -9,7 +9,7 @@ from PIL import Image
 
 from vsreid_studio.engine.flow import DisFlow, FlowSource
 from vsreid_studio.engine.logits import from_logits, logits
-from vsreid_studio.engine.smooth import BLOCK, smoothed
+from vsreid_studio.engine.smooth import BLOCK, Smoother
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 
@@ -40,8 +40,8 @@ def video(tmp_path: Path) -> Iterator[Video]:
         yield opened
 
 
-def run(video: Video, maps: dict[int, SoftMask]) -> dict[int, SoftMask]:
-    steps = smoothed(video, FlowSource(video, DisFlow()), maps)
+def run(video: Video, maps: dict[int, SoftMask], frames: range, step: int = 1) -> dict[int, SoftMask]:
+    steps = Smoother(video, FlowSource(video, DisFlow())).smooth(maps, frames, step)
     try:
         while True:
             next(steps)
@@ -54,17 +54,30 @@ def wrong(mask: SoftMask, number: int) -> int:
     return int(np.count_nonzero(mask.hard(*SIZE) != (dense(box(number)) > 0)))
 
 
-def test_what_one_frame_lacks_comes_back_from_those_beside_it(video: Video) -> None:
-    maps = {number: SoftMask.from_dense(dense(box(number))) for number in range(6)}
+def exact() -> dict[int, SoftMask]:
+    return {number: SoftMask.from_dense(dense(box(number))) for number in range(6)}
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_what_one_frame_lacks_comes_back_from_those_beside_it(video: Video, step: int) -> None:
+    maps = exact()
     holed = dense(box(3))
     holed[40:56, 44:60] = 0.3
     maps[3] = SoftMask.from_dense(holed)
     before = wrong(maps[3], 3)
-    found = run(video, maps)
+    found = run(video, maps, range(1, 5), step)
     assert sorted(found) == [1, 2, 3, 4]
     assert before == 256
     assert wrong(found[3], 3) < 30
     assert all(wrong(found[number], number) < 30 for number in (1, 2, 4))
+
+
+def test_a_frame_without_a_neighbour_is_drawn_towards_the_other(video: Video) -> None:
+    maps = exact()
+    holed = dense(box(5))
+    holed[40:56, 44:60] = 0.3
+    maps[5] = SoftMask.from_dense(holed)
+    assert wrong(run(video, maps, range(4, 6))[5], 5) < 30
 
 
 def test_what_looks_different_has_no_say(tmp_path: Path) -> None:
@@ -76,22 +89,37 @@ def test_what_looks_different_has_no_say(tmp_path: Path) -> None:
     maps = {number: SoftMask.from_dense(dense(box(0))) for number in (0, 2)}
     maps[1] = SoftMask.from_dense(dense(Box(40, 40, 90, 80)))
     with open_video(tmp_path) as video:
-        found = run(video, maps)
+        found = run(video, maps, range(1, 2))
     assert np.array_equal(found[1].hard(*SIZE), maps[1].hard(*SIZE))
 
 
-def test_nothing_stays_nothing(video: Video) -> None:
-    empty = SoftMask.empty()
-    assert all(not mask.box.area for mask in run(video, dict.fromkeys(range(6), empty)).values())
+def test_nothing_stays_nothing_and_draws_nobody(video: Video) -> None:
+    maps = exact() | {2: SoftMask.empty()}
+    found = run(video, maps, range(1, 5))
+    assert not found[2].box.area
+    assert all(wrong(found[number], number) < 30 for number in (1, 3, 4))
 
 
-def test_long_gaps_are_swept_in_blocks(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = {number: SoftMask.from_dense(dense(box(number))) for number in range(6)}
+def test_many_frames_are_swept_in_blocks(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsreid_studio.engine.smooth.BLOCK", 3)
-    found = run(video, maps)
+    found = run(video, exact(), range(1, 5))
     assert sorted(found) == [1, 2, 3, 4]
     assert all(wrong(mask, number) < 30 for number, mask in found.items())
     assert BLOCK > 3
+
+
+def test_odd_frames_and_masks_at_their_edge(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    picture = np.kron(rng.integers(0, 255, (13, 17, 3)), np.ones((4, 4, 1))).astype(np.uint8)[:51, :67]
+    for number in range(3):
+        Image.fromarray(picture).save(tmp_path / f"{number:05d}.png")
+    full = np.zeros((51, 67), np.float32)
+    full[30:, 40:] = 1
+    maps = dict.fromkeys(range(3), SoftMask.from_dense(full))
+    with open_video(tmp_path) as video:
+        found = run(video, maps, range(1, 3))
+    # The last row and column are at half the size no pixel of their own, and stay.
+    assert all(np.array_equal(mask.hard(51, 67), full > 0) for mask in found.values())
 
 
 def test_logits_keep_what_is_stored() -> None:

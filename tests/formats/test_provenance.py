@@ -46,6 +46,7 @@ def test_every_cell_and_decision_is_told(tmp_path: Path) -> None:
         "frame": 0,
         "origin": 0,
         "second": None,
+        "smoothed": False,
         "made_by": "person",
         "pinned": True,
         "empty": False,

@@ -253,6 +253,7 @@ def test_a_box_asks_for_its_thumbnail_once_and_shows_it(qtbot: QtBot, view: Time
         (None, ["frame 58", "not computed"]),
         (Cell(mask(), 55, confidence=0.5), ["from frame 55, 3 frames away", "0.50", "propagation"]),
         (Cell(mask(), 55, second=70), ["from frame 55, 3 frames away", "less weight, from frame 70"]),
+        (Cell(mask(), 55, smoothed=True), ["propagation, smoothed"]),
         (Cell(mask(), 58, made_by=Maker.RECOVERY), ["checkpoint", "recovery"]),
         (Cell(SoftMask.empty(), 58, pinned=True, made_by=Maker.PERSON), ["marked as not", "person, pinned"]),
         (Cell(SoftMask.empty(), 57), ["not found", "1 frame away"]),

@@ -51,7 +51,8 @@ def test_a_project_of_the_first_version_gets_its_place(project, path):
     for table in ("adaptation", "step_adaptation"):
         connection.execute(f"DROP TABLE {table}")
     for table in ("cells", "step_cells"):
-        connection.execute(f"ALTER TABLE {table} DROP COLUMN second")
+        for column in ("second", "smoothed"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     with Project.open(path) as older:

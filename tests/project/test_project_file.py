@@ -51,35 +51,37 @@ def test_the_header_tells_what_it_is(closed):
     with closed.open("rb") as file:
         header = file.read(100)
     assert header[68:72] == b"VSRe"
-    assert int.from_bytes(header[60:64]) == 3
+    assert int.from_bytes(header[60:64]) == 4
 
 
 def test_a_newer_project_is_refused(closed):
     connection = sqlite3.connect(closed)
-    connection.execute("PRAGMA user_version = 4")
+    connection.execute("PRAGMA user_version = 5")
     connection.close()
     refused(closed, "made by a newer version")
 
 
-def test_a_project_of_the_second_version_keeps_its_cells(project, make_cell):
+@pytest.mark.parametrize(("version", "lacking"), [(2, ("second", "smoothed")), (3, ("smoothed",))])
+def test_a_project_of_an_older_version_keeps_its_cells(project, make_cell, version, lacking):
     cells = {CellKey(3, 1): make_cell(3, pinned=True), CellKey(4, 1): make_cell(3)}
     project.apply(project.annotation.set_cells("draw", cells))
     project.close()
     connection = sqlite3.connect(project.path)
     for table in ("cells", "step_cells"):
-        connection.execute(f"ALTER TABLE {table} DROP COLUMN second")
-    connection.execute("PRAGMA user_version = 2")
+        for column in lacking:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     with Project.open(project.path) as older:
         assert dict(older.annotation.cells()).keys() == cells.keys()
         older.undo()
         older.redo()
-        voted = make_cell(3, second=9)
+        voted = make_cell(3, second=9, smoothed=True)
         older.apply(older.annotation.set_cells("propagate", {CellKey(4, 1): voted}))
     with Project.open(project.path) as newer:
         cell = newer.annotation.get(4, 1)
         assert cell is not None
-        assert (cell.second, cell.mask.same(voted.mask)) == (9, True)
+        assert (cell.second, cell.smoothed, cell.mask.same(voted.mask)) == (9, True, True)
 
 
 def test_other_files_are_refused(tmp_path):

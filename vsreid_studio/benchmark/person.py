@@ -174,8 +174,7 @@ class _Person:
     def _take(self, change: Change) -> None:
         self.stale.update(key.frame for key in change.after)
         if self.corrected:
-            made = (cell.made_by for cell in change.after.values() if cell is not None)
-            self.propagated += sum(by is Maker.PROPAGATION for by in made)
+            self.propagated += sum(_is_step(cell) for cell in change.after.values() if cell is not None)
 
     def _judge(self, proposal: Proposal) -> Answer:
         truth = self.truth[proposal.frame]
@@ -187,3 +186,8 @@ class _Person:
     def _true_cell(self, frame: int, instance: int) -> Cell:
         mask = SoftMask.from_dense(self.truth[frame] == instance)
         return Cell(mask, frame, pinned=True, made_by=Maker.PERSON)
+
+
+def _is_step(cell: Cell) -> bool:
+    """Whether a step of propagation led to it; joined maps stand for the way back, smoothed ones for none."""
+    return cell.made_by is Maker.PROPAGATION and (cell.second is not None or not cell.smoothed)

@@ -9,6 +9,8 @@ from .types import Probability, SoftMask
 
 DOUBT = np.float32(2e-3)
 """No map is surer of a pixel than this: half of the least that is stored."""
+SURE = float(np.log((1 - DOUBT) / DOUBT))
+"""The logit of what is as sure as can be."""
 
 
 def logits(probability: Probability) -> NDArray[np.float32]:

@@ -26,19 +26,14 @@ class MaskPropagation(Protocol):
         ...
 
     def smooth(
-        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+        self,
+        annotation: Annotation,
+        instance: int,
+        maps: Mapping[int, SoftMask],
+        frames: Sequence[int],
+        step: int,
     ) -> Generator[None, None, dict[int, SoftMask]]:
-        """Draw the maps between two exact ones together, see `smooth`.
-
-        Args:
-            maps: of frames that follow one another; the first and the last are exact.
-
-        Yields:
-            now and then, so that one may stop.
-
-        Returns:
-            the maps between the first and the last.
-        """
+        """Draw maps of an instance together, see `smooth.Smoother.smooth`."""
         ...
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:

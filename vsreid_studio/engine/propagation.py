@@ -21,7 +21,7 @@ from .nets.propagation import SIZES, nearness
 from .nets.stream import MemoryEntry
 from .parallel import side_by_side
 from .patches import others_inside, paste, patch_box
-from .smooth import smoothed
+from .smooth import Smoother
 from .strays import without_strays
 from .types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, SoftMask
 from .video import Video
@@ -61,6 +61,8 @@ class NetworkPropagation:
         self._video = video
         self._flow = flow
         self._careful_flow = careful_flow or flow
+        self._smoother = Smoother(video, flow)
+        self._careful_smoother = Smoother(video, self._careful_flow)
         self._config = config
         self._size = SIZES[config.size]
         self._looks = Looks(inference, self._size, config.flow_stream)
@@ -111,11 +113,16 @@ class NetworkPropagation:
         return found
 
     def smooth(
-        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+        self,
+        annotation: Annotation,
+        instance: int,
+        maps: Mapping[int, SoftMask],
+        frames: Sequence[int],
+        step: int,
     ) -> Generator[None, None, dict[int, SoftMask]]:
         """See `modules.MaskPropagation`."""
         careful = self._config.careful and _corrected(annotation, instance)
-        return smoothed(self._video, self._careful_flow if careful else self._flow, maps)
+        return (self._careful_smoother if careful else self._smoother).smooth(maps, frames, step)
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         """N_mp in `box` of `frame`, guided by the patch of the instance's first checkpoint."""

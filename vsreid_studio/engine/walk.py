@@ -2,22 +2,22 @@
 
 Between two checkpoints that a person drew or approved both have a say, see `vote`: the earlier one is carried
 all the way to the later, then that one all the way back by itself. When it has arrived, the maps of both are
-averaged, and all of them smoothed, see `smooth`; a run cut short before begins the way back anew.
+joined; a run cut short before begins the way back anew. All maps are smoothed, see `polish`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..config import PropagationConfig
 from .annotation import Annotation, closer
 from .events import Change, Progress
 from .modules import MaskPropagation
+from .polish import Polishing, block_done, join, rough, smooth_block
 from .territory import around, territory
 from .types import Cell, CellKey, Prediction, SoftMask
-from .vote import vote
 
 Work: TypeAlias = Generator[Progress | Change, None, None]
 """Steps that ask nothing."""
@@ -58,7 +58,7 @@ class Walker:
     Attributes:
         annotation: every Change is applied to it before it is yielded.
         propagation: M_mp.
-        config: its settings; here the rule for lost instances.
+        config: its settings; here whether to vote and to smooth, and the rule for lost instances.
         done, total: steps of the run; the total grows with every retrieval.
     """
 
@@ -89,6 +89,8 @@ class Walker:
                 for frame, origin in part.items():
                     plan.setdefault(frame, {})[instance] = origin
         yield from self._follow(forward, backward, gaps)
+        for instance in instances:
+            yield from self._smooth_rest(instance, frames)
 
     def walk(self, instance: int, origin: int) -> Work:
         """Carry one new checkpoint forward and backward as far as it is closer (Algorithm 3, lines 23 to 30).
@@ -106,6 +108,7 @@ class Walker:
         behind = closer(self.annotation, instance, origin, range(origin - 1, -1, -1))
         aim = {instance: origin}
         yield from self._follow(dict.fromkeys(ahead, aim), dict.fromkeys(behind, aim))
+        yield from self._smooth_rest(instance)
 
     def _follow(
         self,
@@ -126,8 +129,10 @@ class Walker:
             if change.after:
                 self.annotation.apply(change)
                 yield change
+            yield from self._smooth_behind(target, origins, gaps)
         for instance, gap in gaps:
-            yield from self._join(instance, gap)
+            parts = self.annotation, self.propagation, instance, gap, self._later, self.config.smooth
+            yield from self._polish(instance, join(*parts))
         self._later.clear()
         if steps:
             yield self._progress()
@@ -183,37 +188,33 @@ class Walker:
         finally:
             self.annotation.apply(self.annotation.set_cells("carry", there))
 
-    def _join(self, instance: int, gap: range) -> Work:
-        """Let both checkpoints have their say in all that is between them, and smooth it: one Change."""
-        row, inner = self.annotation.row(instance), gap[1:-1]
-        before = {frame: row.get(frame) for frame in gap}
-        cells = {frame: cell for frame, cell in before.items() if cell is not None}
-        later = {frame: self._later.get(CellKey(frame, instance)) for frame in gap[1:]}
-        # Else a person has drawn here meanwhile, and so below.
-        if before[gap[-1]] is None or before[gap[-1]] is not later.pop(gap[-1]):
-            return
-        for frame, back in later.items():
-            there = cells.get(frame)
-            if there is None or back is None or (there.origin, back.origin) != (gap[0], gap[-1]):
-                return
-            cells[frame] = vote(frame, there, back)
-        self.total += len(inner)
-        maps = {frame: cell.mask for frame, cell in cells.items()}
-        steps = self.propagation.smooth(self.annotation, instance, maps)
+    def _smooth_behind(
+        self, frame: int, origins: Mapping[int, int], gaps: Sequence[tuple[int, range]]
+    ) -> Work:
+        """Smooth the blocks that a step to `frame` has completed, but not what is to be joined."""
+        for instance, origin in origins.items():
+            done = block_done(origin, frame)
+            if done and not any(k == instance and frame in gap for k, gap in gaps):
+                yield from self._smooth_rest(instance, done)
+
+    def _smooth_rest(self, instance: int, frames: Collection[int] | None = None) -> Work:
+        """Smooth what is not smooth yet in some frames; None for all."""
+        for block in rough(self.annotation, instance, frames) if self.config.smooth else ():
+            yield from self._polish(
+                instance, smooth_block(self.annotation, self.propagation, instance, block)
+            )
+
+    def _polish(self, instance: int, polishing: Polishing) -> Work:
         while True:
             try:
-                next(steps)
+                next(polishing)
             except StopIteration as end:
-                maps = end.value
+                change: Change | None = end.value
                 break
             yield self._progress(None, instance)
-            self.done += 1
-        if any(row.get(frame) is not cell for frame, cell in before.items()):
-            return
-        joined = {CellKey(frame, instance): replace(cells[frame], mask=maps[frame]) for frame in inner}
-        change = self.annotation.set_cells("propagate", joined)
-        self.annotation.apply(change)
-        yield change
+        if change is not None:
+            self.annotation.apply(change)
+            yield change
 
     def _lost(self, instance: int, mask: SoftMask) -> bool:
         """Whether so little is left of an instance that the authors' program counts it as lost."""

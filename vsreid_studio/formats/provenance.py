@@ -36,9 +36,10 @@ def provenance(
 
     Returns:
         Plain data for JSON. Per instance and frame `origin` (the checkpoint c), `second` (the one on the
-        other side where that had a say, too, else null), `made_by`, `pinned`, `empty` (the instance is not in
-        the frame), `similarity` (of the retrieval it was recovered by, else null) and `confidence`;
-        then the `decisions` on proposals, boxes as [x0, y0, x1, y1].
+        other side where that had a say, too, else null), `smoothed` (whether it was drawn towards the frames
+        beside it), `made_by`, `pinned`, `empty` (the instance is not in the frame), `similarity` (of the
+        retrieval it was recovered by, else null) and `confidence`; then the `decisions` on proposals,
+        boxes as [x0, y0, x1, y1].
     """
     return {
         "format": FORMAT,
@@ -72,6 +73,7 @@ def _cell(frame: int, cell: Cell) -> dict[str, Any]:
         "frame": int(frame),
         "origin": int(cell.origin),
         "second": _plain(cell.second),
+        "smoothed": cell.smoothed,
         "made_by": cell.made_by.value,
         "pinned": bool(cell.pinned),
         "empty": cell.mask.area == 0,

@@ -30,8 +30,8 @@ def _inside(box: Box, checkpoints: Sequence[int | None], video: VideoRef) -> boo
 
 
 def _checksum(key: CellKey, values: Row, png: bytes) -> int:
-    # Files of version 2 had no column for the second checkpoint, the last of the values.
-    if values[-1] is None:
+    # Files of older versions had no columns for what stands last in the values.
+    while values[-1] is None:
         values = values[:-1]
     return crc32(png, crc32(repr((*key, *values)).encode()))
 
@@ -54,6 +54,7 @@ def cell_row(key: CellKey, cell: Cell, video: VideoRef) -> Row:
         None if cell.similarity is None else float(cell.similarity),
         *(box.x0, box.y0, box.x1, box.y1),
         None if cell.second is None else int(cell.second),
+        1 if cell.smoothed else None,
     )
     png = compress(cell.mask)
     return (*values, png, _checksum(CellKey(int(key.frame), int(key.instance)), values, png))
@@ -65,7 +66,7 @@ def read_cell(key: CellKey, row: Row, video: VideoRef) -> Cell:
     Raises:
         ValueError: the row is damaged or does not fit into the video.
     """
-    origin, pinned, made_by, confidence, similarity, x0, y0, x1, y1, second, png, checksum = row
+    origin, pinned, made_by, confidence, similarity, x0, y0, x1, y1, second, smoothed, png, checksum = row
     if _checksum(key, row[:-2], png) != checksum:
         raise ValueError(f"the cell at {key} is damaged")
     _check_key(key, video)
@@ -73,7 +74,8 @@ def read_cell(key: CellKey, row: Row, video: VideoRef) -> Cell:
     if not _inside(box, (origin, second), video):
         raise ValueError(f"the cell at {key} lies outside the video")
     mask = StoredMask(box, png) if box.area else SoftMask.empty()
-    return Cell(mask, origin, bool(pinned), Maker(made_by), confidence, similarity, second)
+    maker = Maker(made_by)
+    return Cell(mask, origin, bool(pinned), maker, confidence, similarity, second, bool(smoothed))
 
 
 def decision_row(key: CellKey, decision: Decision, video: VideoRef) -> Row:

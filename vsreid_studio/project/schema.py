@@ -1,4 +1,7 @@
-"""The tables of a project file, version 3: 2 added the adaptation, 3 the second checkpoint of a cell."""
+"""The tables of a project file, version 4.
+
+2 added the adaptation, 3 the second checkpoint of a cell, 4 whether it was smoothed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, TypeAlias
 
 APPLICATION_ID = int.from_bytes(b"VSRe")
 """Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 Row: TypeAlias = tuple[Any, ...]
 """Values of one row in SQLite's types, without its key."""
@@ -48,7 +51,19 @@ CELLS = Table(
     "cells",
     ("frame", "instance"),
     (
-        *("origin", "pinned", "made_by", "confidence", "similarity", "x0", "y0", "x1", "y1", "second"),
+        *(
+            "origin",
+            "pinned",
+            "made_by",
+            "confidence",
+            "similarity",
+            "x0",
+            "y0",
+            "x1",
+            "y1",
+            "second",
+            "smoothed",
+        ),
         *("png", "checksum"),
     ),
 )
@@ -71,6 +86,10 @@ ADDED = {
         "ALTER TABLE cells ADD COLUMN second INTEGER",
         "ALTER TABLE step_cells ADD COLUMN second",
     ),
+    4: (
+        "ALTER TABLE cells ADD COLUMN smoothed INTEGER",
+        "ALTER TABLE step_cells ADD COLUMN smoothed",
+    ),
 }
 """SQL by the version that a file becomes by it; a file of an older version gets it when it is opened."""
 
@@ -86,8 +105,9 @@ CREATE = (
         confidence REAL NOT NULL, similarity REAL,
         x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
         second INTEGER,
+        smoothed INTEGER,             -- 1, or NULL where the map was not smoothed
         png BLOB NOT NULL,            -- probability x 255 inside the box; no bytes for an empty box
-        checksum INTEGER NOT NULL,    -- CRC-32 of all columns before, `second` only where it is set
+        checksum INTEGER NOT NULL,    -- CRC-32 of all columns before, without NULLs at the end of the values
         PRIMARY KEY (frame, instance))""",
     """CREATE TABLE decisions (
         frame INTEGER NOT NULL, instance INTEGER NOT NULL, verdict TEXT NOT NULL,

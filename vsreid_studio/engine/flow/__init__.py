@@ -17,7 +17,7 @@ from .estimators import (
 )
 from .flo_files import read_flo, write_flo
 from .source import FlowSource
-from .warp import consistency, extremes, warp, warp_frame, warp_inside, warp_mask, warping_error
+from .warp import consistency, extremes, places, warp, warp_frame, warp_inside, warp_mask, warping_error
 
 __all__ = [
     "DisFlow",
@@ -30,6 +30,7 @@ __all__ = [
     "consistency",
     "default_estimator",
     "extremes",
+    "places",
     "read_flo",
     "warp",
     "warp_frame",

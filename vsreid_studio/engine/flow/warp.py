@@ -36,7 +36,7 @@ def warp(image: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
     if image.shape[:2] != flow.shape[:2]:
         raise ValueError(f"an image of shape {image.shape} and a flow of shape {flow.shape} do not fit")
     height, width = flow.shape[:2]
-    return _sample(image, *_places(flow, Box(0, 0, width, height))).reshape(image.shape)
+    return _sample(image, *places(flow, Box(0, 0, width, height))).reshape(image.shape)
 
 
 def warp_frame(frame: Frame, flow: Flow, region: Box) -> Frame:
@@ -50,7 +50,7 @@ def warp_frame(frame: Frame, flow: Flow, region: Box) -> Frame:
     Returns:
         (region.height, region.width, 3) uint8, black where it comes from outside.
     """
-    x, y = _places(flow[region.slices], region)
+    x, y = places(flow[region.slices], region)
     warped = cv2.remap(frame, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return warped.astype(np.uint8, copy=False)
 
@@ -82,7 +82,7 @@ def consistency(forward: Flow, backward: Flow, tolerance: float) -> NDArray[np.b
         (H, W) bool; False also where `forward` leads out of the frame.
     """
     height, width = forward.shape[:2]
-    x, y = _places(forward, Box(0, 0, width, height))
+    x, y = places(forward, Box(0, 0, width, height))
     missed = _sample(backward, x, y) + forward
     inside: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     inside &= (missed * missed).sum(axis=2) <= tolerance * tolerance
@@ -118,14 +118,14 @@ def warp_inside(mask: SoftMask, flow: Flow, region: Box) -> Probability:
     """
     if not mask.box.area:
         return np.zeros((region.height, region.width), np.float32)
-    x, y = _places(flow, region)
+    x, y = places(flow, region)
     # Whole pixels, taken off last: the fractions stay those of the whole frame's warp, to the bit.
     x -= mask.box.x0
     y -= mask.box.y0
     return _sample(mask.values * np.float32(1 / 255), x, y)
 
 
-def _places(flow: Flow, region: Box) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def places(flow: Flow, region: Box) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Where in the frame each pixel of `region` comes from: x and y, each (h, w) float32 in pixels.
 
     Args:

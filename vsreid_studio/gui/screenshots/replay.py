@@ -76,10 +76,15 @@ class _Propagation:
         return found
 
     def smooth(
-        self, annotation: Annotation, instance: int, maps: Mapping[int, SoftMask]
+        self,
+        annotation: Annotation,
+        instance: int,
+        maps: Mapping[int, SoftMask],
+        frames: Sequence[int],
+        step: int,
     ) -> Generator[None, None, dict[int, SoftMask]]:
         yield
-        return {frame: maps[frame] for frame in sorted(maps)[1:-1]}
+        return {frame: maps[frame] for frame in frames}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         return Prediction(self._mask(frame, instance), 0.86)

@@ -41,7 +41,8 @@ def describe(row: Row, frame: int, cell: Cell | None, box: TimelineBox | None) -
         lines.append("checkpoint")
     if not empty:
         lines.append(f"confidence {cell.confidence:.2f}")
-    lines.append(f"made by {cell.made_by}{', pinned' if cell.pinned else ''}")
+    how = "".join(f", {word}" for word, so in (("smoothed", cell.smoothed), ("pinned", cell.pinned)) if so)
+    lines.append(f"made by {cell.made_by}{how}")
     return "<br>".join(lines)
 
 
