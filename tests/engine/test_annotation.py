@@ -55,6 +55,19 @@ def test_checkpoints_and_anchors() -> None:
     assert list(annotation.frame_masks(3)) == []
 
 
+def test_checkpoints_follow_every_change() -> None:
+    annotation = grid(6, (0, 1, drawn(0, 1)))
+    assert annotation.checkpoints(1) == (0,)
+    more = annotation.set_cells("draw", {CellKey(4, 1): drawn(4, 1), CellKey(2, 1): derived(0)})
+    annotation.apply(more)
+    assert annotation.checkpoints(1) == (0, 4)
+    annotation.apply(annotation.set_cells("overwrite", {CellKey(4, 1): derived(0), CellKey(0, 1): absent(0)}))
+    assert annotation.checkpoints(1) == ()
+    annotation.apply(annotation.set_cells("draw", {CellKey(2, 1): drawn(2, 1)}))
+    assert annotation.checkpoints(1) == (2,)
+    assert annotation.checkpoints(2) == ()
+
+
 # Fig. 3 of the paper, and the tie: odd distances share out evenly, even ones leave the middle as it is.
 @pytest.mark.parametrize(
     ("length", "taken"),

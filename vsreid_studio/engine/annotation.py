@@ -26,6 +26,8 @@ class Annotation:
         self.length = length
         self._rows: dict[int, dict[int, Cell]] = {}
         self._decisions: dict[CellKey, Decision] = dict(decisions or {})
+        # Asked for several times in each step, and of thousands of cells but a few are some.
+        self._checkpoints: dict[int, tuple[int, ...]] = {}
         for key, cell in (cells or {}).items():
             self._rows.setdefault(key.instance, {})[key.frame] = cell
 
@@ -77,11 +79,12 @@ class Annotation:
 
     def checkpoints(self, instance: int) -> tuple[int, ...]:
         """Frames with c = i whose map is not empty, ascending: masks can be propagated from these."""
-        return tuple(
-            frame
-            for frame, cell in sorted(self.row(instance).items())
-            if cell.origin == frame and cell.mask.box.area
-        )
+        known = self._checkpoints.get(instance)
+        if known is None:
+            row = self.row(instance).items()
+            known = tuple(sorted(i for i, cell in row if cell.origin == i and cell.mask.box.area))
+            self._checkpoints[instance] = known
+        return known
 
     def set_cells(self, label: str, cells: Mapping[CellKey, Cell | None]) -> Change:
         """The change that would put these cells in place (None removes); nothing is applied yet."""
@@ -96,6 +99,8 @@ class Annotation:
         """Put the change's `after` side in place."""
         for key, cell in change.after.items():
             row = self._rows.setdefault(key.instance, {})
+            if any(one is not None and one.origin == key.frame for one in (cell, row.get(key.frame))):
+                self._checkpoints.pop(key.instance, None)
             if cell is None:
                 row.pop(key.frame, None)
             else:
