@@ -19,7 +19,7 @@ from fakes import (
 
 from vsreid_studio.engine.alibi import alibi
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.events import Accept, Progress
+from vsreid_studio.engine.events import Accept, Passed, Progress, Reason
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.vsreid import vsreid
 
@@ -83,3 +83,5 @@ def test_what_has_an_alibi_is_not_offered(config: bool, expected: list[tuple[int
     settings = replace(CONFIG, reid=replace(CONFIG.reid, alibi=config))
     events = run(vsreid(first_masks(6), FakePropagation(), found(f5=0.9), settings), default=Accept())
     assert proposals(events) == expected
+    passed = [it.reason for it in events if isinstance(it, Passed)]
+    assert passed == ([] if expected else [Reason.ALIBI])

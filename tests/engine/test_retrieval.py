@@ -6,9 +6,9 @@ from fakes import CONFIG, FakeReid, absent, direction, drawn, first_masks, found
 
 from vsreid_studio.config import ReidConfig
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.events import Decision, Verdict
+from vsreid_studio.engine.events import Decision, Reason, Verdict
 from vsreid_studio.engine.gallery import UNKNOWN, Gallery
-from vsreid_studio.engine.retrieval import Matcher, Reason, queue
+from vsreid_studio.engine.retrieval import Matcher, queue
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker
 
 
@@ -92,7 +92,7 @@ def test_the_matcher_follows_the_annotation() -> None:
     assert frame() == 3
     decide(annotation, 3, 1, Verdict.SKIPPED)
     assert frame() == 3, "to skip is not to settle"
-    assert search.best(annotation, {CellKey(3, 1)}) is None
+    assert search.best(annotation, {CellKey(3, 1): Reason.SKIPPED}) is None
 
 
 def test_the_gallery_grows_and_shrinks_with_the_checkpoints() -> None:
@@ -137,7 +137,7 @@ def test_the_reasons() -> None:
     reid = FakeReid(world | {6: [(5, 5, shared)]})
     decide(annotation, 1, 1, Verdict.ACCEPTED)
     config = ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, max_overlap=0.3, exclusive=True)
-    listed = matcher(annotation, reid, config).queue(annotation, {CellKey(2, 1)})
+    listed = matcher(annotation, reid, config).queue(annotation, {CellKey(2, 1): Reason.SKIPPED})
     reasons = {item.frame: item.reason for item in listed if item.instance == 1}
     assert reasons == {
         1: Reason.SETTLED,
@@ -159,6 +159,16 @@ def test_the_reasons() -> None:
         i.frame: i.reason for i in matcher(annotation, reid, missing).queue(annotation) if i.instance == 1
     }
     assert (reasons[7], reasons[2]) == (Reason.PRESENT, None)
+
+
+def test_what_was_passed_over_says_why() -> None:
+    annotation, reid = first_masks(4), found(f1=0.7, f2=0.8, f3=0.9)
+    withheld = {CellKey(3, 1): Reason.ALIBI, CellKey(2, 1): Reason.UNSURE}
+    listed = matcher(annotation, reid).queue(annotation, withheld)
+    assert [item.reason for item in listed] == [Reason.ALIBI, Reason.UNSURE, None]
+    best = matcher(annotation, reid).best(annotation, withheld)
+    assert best is not None
+    assert best.frame == 1
 
 
 def test_the_queue_of_all_instances() -> None:

@@ -31,8 +31,10 @@ from vsreid_studio.engine.events import (
     Answer,
     Correct,
     Event,
+    Passed,
     Progress,
     Proposal,
+    Reason,
     Reassign,
     Redraw,
     Reject,
@@ -81,6 +83,14 @@ def test_what_is_worth_no_more_than_the_present_map_is_not_offered() -> None:
     events = run(vsreid(first_masks(6), module, found(f3=0.9, f5=0.8), config), Accept())
     assert proposals(events) == [(5, 1)]
     assert [frame for frame, _, _ in module.recovered] == [3, 5]
+    assert [(it.key, it.reason) for it in events if isinstance(it, Passed)] == [(CellKey(3, 1), Reason.WORSE)]
+
+
+def test_what_is_not_sure_enough_is_passed_over_and_said_to_be() -> None:
+    config = replace(CONFIG, reid=replace(CONFIG.reid, least_confidence=0.85))
+    events = run(vsreid(first_masks(6), FakePropagation(), found(f5=0.9), config))
+    assert proposals(events) == []
+    assert [it for it in events if isinstance(it, Passed)] == [Passed(5, 1, Reason.UNSURE)]
 
 
 @pytest.mark.parametrize("length", range(2, 9))

@@ -20,6 +20,22 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
+class Reason(StrEnum):
+    """Why a candidate is not offered; the first that applies, in this order."""
+
+    SETTLED = "it was decided before"
+    SKIPPED = "it was skipped in this run"
+    UNSURE = "its mask would not be sure enough"
+    WORSE = "the present mask is worth as much"
+    ALIBI = "it was seen beside the instance in another frame"
+    BELOW = "its similarity does not exceed ρ_reid"
+    LOOKALIKE = "it resembles more what stood beside the instance"
+    PRESENT = "the instance has a mask in this frame"
+    CONSISTENT = "it overlaps the present mask by ρ_occ or more"
+    OCCUPIED = "it overlaps another instance"
+    RIVAL = "another instance is more similar to it"
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A settled proposal, remembered so that it is never made again.
@@ -117,6 +133,25 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """A retrieval was passed over in this run, unasked.
+
+    Attributes:
+        frame, instance: its cell.
+        reason: why.
+    """
+
+    frame: int
+    instance: int
+    reason: Reason
+
+    @property
+    def key(self) -> CellKey:
+        """The cell that is not proposed."""
+        return CellKey(self.frame, self.instance)
+
+
+@dataclass(frozen=True, slots=True)
 class Accept:
     """Take the recovered mask and propagate from it.
 
@@ -168,4 +203,4 @@ class Stop:
 
 
 Answer: TypeAlias = Accept | Reject | Skip | Reassign | Redraw | Correct | Stop
-Event: TypeAlias = Progress | Change | Proposal
+Event: TypeAlias = Progress | Change | Proposal | Passed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,28 +12,15 @@ from numpy.typing import NDArray
 from ..config import ReidConfig
 from . import overlap
 from .annotation import Annotation
-from .events import Verdict
+from .events import Reason, Verdict
 from .gallery import UNKNOWN, Gallery
 from .track import Track
 from .types import NOWHERE, Box, Candidates, Cell, CellKey
 
-
-class Reason(StrEnum):
-    """Why the best candidate of a cell is not offered; the first that applies, in this order."""
-
-    SETTLED = "it was decided before"
-    SKIPPED = "it was skipped in this run"
-    BELOW = "its similarity does not exceed ρ_reid"
-    LOOKALIKE = "it resembles more what stood beside the instance"
-    PRESENT = "the instance has a mask in this frame"
-    CONSISTENT = "it overlaps the present mask by ρ_occ or more"
-    OCCUPIED = "it overlaps another instance"
-    RIVAL = "another instance is more similar to it"
-
-
 _REASONS = tuple(Reason)
 _OFFERED, _HIDDEN = 254, 255
 """Codes beside the indices of `_REASONS`; hidden are anchors and cells without candidate or gallery."""
+_NOTHING: Mapping[CellKey, Reason] = MappingProxyType({})
 _BIT = 1000
 """Cells taken in at a time: some ten milliseconds."""
 
@@ -115,15 +102,15 @@ class Matcher:
         self._matched: list[dict[int, NDArray[np.float32]]] = [{} for _ in instances]
         self._outdated: set[int] = set()
 
-    def best(self, annotation: Annotation, skipped: Collection[CellKey] = ()) -> Retrieval | None:
+    def best(self, annotation: Annotation, withheld: Mapping[CellKey, Reason] = _NOTHING) -> Retrieval | None:
         """The retrieval (x̂, ŝ, î, k̂) of greatest similarity, None when nothing is left to offer.
 
         Of equal ones it is the earliest frame's, then the lowest instance's (Algorithm 3, line 15).
 
         Args:
-            skipped: cells not to be offered.
+            withheld: cells not to be offered in this run, and why.
         """
-        codes, iou = self._judge(annotation, skipped)
+        codes, iou = self._judge(annotation, withheld)
         offered = np.where(codes == _OFFERED, self._best, np.float32(UNKNOWN))
         if not offered.size:
             return None
@@ -131,15 +118,18 @@ class Matcher:
         return self._retrieval(place, codes, iou) if codes.flat[place] == _OFFERED else None
 
     def queue(
-        self, annotation: Annotation, skipped: Collection[CellKey] = (), limit: int | None = None
+        self,
+        annotation: Annotation,
+        withheld: Mapping[CellKey, Reason] = _NOTHING,
+        limit: int | None = None,
     ) -> list[Retrieval]:
         """The best candidate of every cell that has one and is no anchor, by falling similarity.
 
         Args:
-            skipped: cells not to be offered.
+            withheld: cells not to be offered in this run, and why.
             limit: list no more than this.
         """
-        codes, iou = self._judge(annotation, skipped)
+        codes, iou = self._judge(annotation, withheld)
         order = np.argsort(-self._best, axis=None, kind="stable")
         listed = order[codes.flat[order] != _HIDDEN][:limit]
         return [self._retrieval(int(place), codes, iou) for place in listed]
@@ -158,7 +148,7 @@ class Matcher:
         )
 
     def _judge(
-        self, annotation: Annotation, skipped: Collection[CellKey]
+        self, annotation: Annotation, withheld: Mapping[CellKey, Reason]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The code of every cell (Algorithm 2, line 7, and the options), and its IoU; both (F, K)."""
         for _ in self.follow(annotation):
@@ -170,7 +160,8 @@ class Matcher:
         codes[self._anchored | (self._best <= UNKNOWN)] = _HIDDEN
         settled = [key for key, it in annotation.decisions.items() if it.verdict is not Verdict.SKIPPED]
         self._mark(codes, Reason.SETTLED, self._grid(settled))
-        self._mark(codes, Reason.SKIPPED, self._grid(skipped))
+        for reason in set(withheld.values()):
+            self._mark(codes, reason, self._grid([key for key, why in withheld.items() if why is reason]))
         self._mark(codes, Reason.BELOW, self._best <= config.rho_reid)
         self._mark(codes, Reason.LOOKALIKE, self._beaten)
         if config.only_missing:

@@ -14,8 +14,10 @@ from .events import (
     Correct,
     Decision,
     Event,
+    Passed,
     Progress,
     Proposal,
+    Reason,
     Reassign,
     Redraw,
     Reject,
@@ -67,7 +69,9 @@ class Settler:
         if not proposal.recovered.area:
             yield from self._reject(proposal, Maker.RECOVERY)
             return True
-        if not (yield from self._worth_asking(proposal)):
+        reason = yield from self._not_worth_asking(proposal)
+        if reason is not None:
+            yield Passed(*proposal.key, reason)
             return True
         while isinstance(answer := (yield proposal), Redraw):
             yield self._progress(retrieval.key)
@@ -89,17 +93,17 @@ class Settler:
                 raise ValueError(f"{answer} does not answer a proposal")
         return True
 
-    def _worth_asking(self, proposal: Proposal) -> Generator[Event, Answer | None, bool]:
+    def _not_worth_asking(self, proposal: Proposal) -> Generator[Event, Answer | None, Reason | None]:
         config = self.config
         if proposal.confidence < config.least_confidence:
-            return False
+            return Reason.UNSURE
         if config.only_better and not self._better(proposal):
-            return False
+            return Reason.WORSE
         if not config.alibi:
-            return True
+            return None
         cell, progress = _recovered(proposal), self._progress(proposal.key)
         seen = alibi(self._annotation, self._propagation, proposal.key, cell, config.sure, progress)
-        return (yield from seen) is None
+        return None if (yield from seen) is None else Reason.ALIBI
 
     def _better(self, proposal: Proposal) -> bool:
         """Whether the recovered map is worth more than the one in its cell; an empty one is worth nothing."""

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..config import Config, ReidConfig
 from .annotation import Annotation
-from .events import Answer, Event, Progress, Proposal
+from .events import Answer, Event, Progress, Proposal, Reason
 from .gallery import Gallery
 from .modules import MaskPropagation, Reidentification
 from .retrieval import Matcher
@@ -45,7 +45,8 @@ def vsreid(
         grow: let accepted recoveries join the template gallery; without, it is the paper's t_k.
 
     Yields:
-        Progress, every Change, and Proposals; a Proposal must be answered, and nothing else may be.
+        Progress, every Change, what was Passed over, and Proposals; a Proposal must be answered, and nothing
+        else may be.
 
     Raises:
         ValueError: an answer came where none is due, none came where one is, or it does not fit.
@@ -96,7 +97,7 @@ def _algorithm(
     settler = Settler(walker, gallery, config)
     # A rival's similarity counts even when the rival itself is not to be found again.
     compared = annotation.instances if config.exclusive else chosen
-    asked: set[CellKey] = set()
+    asked: dict[CellKey, Reason] = {}
     go_on = True
     while go_on:
         yield from _describe(annotation, gallery, compared)
@@ -105,7 +106,7 @@ def _algorithm(
         best = matcher.best(annotation, asked)
         if best is None:
             return
-        asked.add(best.key)
+        asked[best.key] = Reason.SKIPPED
         go_on = yield from settler.settle(best)
 
 

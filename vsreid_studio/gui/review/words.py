@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ...config import ReidConfig
-from ...engine.events import Proposal
-from ...engine.retrieval import Reason
+from ...engine.events import Proposal, Reason
 
 NOTHING = (
     "Nothing waits.\n\n"
@@ -65,6 +64,9 @@ _WHY = {
     None: "Waits for you",
     Reason.SETTLED: "You decided on it before",
     Reason.SKIPPED: "Skipped in this run",
+    Reason.UNSURE: "Its mask would not be sure enough",
+    Reason.WORSE: "The present mask is worth as much",
+    Reason.ALIBI: "Seen beside it in another frame",
     Reason.BELOW: "Not similar enough (ρ_reid {reid})",
     Reason.LOOKALIKE: "Resembles more what stood beside it",
     Reason.PRESENT: "Has a mask in this frame already",

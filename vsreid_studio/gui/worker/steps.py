@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ...config import ReidConfig
 from ...engine.annotation import Annotation
-from ...engine.events import Answer, Event, Progress, Proposal, Skip
+from ...engine.events import Answer, Event, Passed, Progress, Proposal, Reason, Skip
 from ...engine.gallery import Gallery
 from ...engine.grabcut import cut
 from ...engine.modules import Reidentification
@@ -67,12 +67,14 @@ def _propagate(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Steps:
             for change in order.inbox.drain(scene):
                 tell(change)
             if watcher is not None and asked is not None and isinstance(answer, Skip):
-                watcher.skipped.add(asked.key)
+                watcher.withheld[asked.key] = Reason.SKIPPED
             try:
                 event = run.send(answer)
             except StopIteration:
                 break
             asked = event if isinstance(event, Proposal) else None
+            if watcher is not None and isinstance(event, Passed):
+                watcher.withheld[event.key] = event.reason
             if watcher is not None and asked is not None:
                 yield from watcher.read()
                 tell(watcher.queue())
@@ -110,13 +112,13 @@ class Watcher:
         annotation: the run's.
         reid: the run's.
         config: thresholds.
-        skipped: cells that the person skipped in this run.
+        withheld: cells that the person skipped in this run or the engine passed over, and why.
     """
 
     annotation: Annotation
     reid: Reidentification
     config: ReidConfig
-    skipped: set[CellKey] = field(default_factory=set)
+    withheld: dict[CellKey, Reason] = field(default_factory=dict)
     _matcher: Matcher | None = None
 
     def read(self) -> Generator[Event, Answer | None, None]:
@@ -138,7 +140,7 @@ class Watcher:
     def queue(self) -> Queue:
         """The list as it is now; `read` comes before."""
         assert self._matcher is not None
-        return Queue(tuple(self._matcher.queue(self.annotation, self.skipped, LISTED)))
+        return Queue(tuple(self._matcher.queue(self.annotation, self.withheld, LISTED)))
 
 
 def _box_select(job: BoxSelect, order: Order, bench: Bench, tell: Tell) -> Steps:
