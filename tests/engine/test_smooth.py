@@ -9,7 +9,7 @@ from PIL import Image
 
 from vsreid_studio.engine.flow import DisFlow, FlowSource
 from vsreid_studio.engine.logits import from_logits, logits
-from vsreid_studio.engine.smooth import BLOCK, Smoother
+from vsreid_studio.engine.smooth import BLOCK, CAREFUL, USUAL, Smoother, Strength
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 
@@ -40,8 +40,10 @@ def video(tmp_path: Path) -> Iterator[Video]:
         yield opened
 
 
-def run(video: Video, maps: dict[int, SoftMask], frames: range, step: int = 1) -> dict[int, SoftMask]:
-    steps = Smoother(video, FlowSource(video, DisFlow())).smooth(maps, frames, step)
+def run(
+    video: Video, maps: dict[int, SoftMask], frames: range, step: int = 1, strength: Strength = USUAL
+) -> dict[int, SoftMask]:
+    steps = Smoother(video, FlowSource(video, DisFlow()), strength).smooth(maps, frames, step)
     try:
         while True:
             next(steps)
@@ -58,14 +60,16 @@ def exact() -> dict[int, SoftMask]:
     return {number: SoftMask.from_dense(dense(box(number))) for number in range(6)}
 
 
-@pytest.mark.parametrize("step", [1, -1])
-def test_what_one_frame_lacks_comes_back_from_those_beside_it(video: Video, step: int) -> None:
+@pytest.mark.parametrize(("step", "strength"), [(1, USUAL), (-1, USUAL), (1, CAREFUL)])
+def test_what_one_frame_lacks_comes_back_from_those_beside_it(
+    video: Video, step: int, strength: Strength
+) -> None:
     maps = exact()
     holed = dense(box(3))
     holed[40:56, 44:60] = 0.3
     maps[3] = SoftMask.from_dense(holed)
     before = wrong(maps[3], 3)
-    found = run(video, maps, range(1, 5), step)
+    found = run(video, maps, range(1, 5), step, strength)
     assert sorted(found) == [1, 2, 3, 4]
     assert before == 256
     assert wrong(found[3], 3) < 30

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from ..config import PropagationConfig
+from . import smooth
 from .annotation import Annotation
 from .compete import competing
 from .flow import FlowSource, extremes, warp_frame, warp_mask
@@ -21,7 +22,6 @@ from .nets.propagation import SIZES, nearness
 from .nets.stream import MemoryEntry
 from .parallel import side_by_side
 from .patches import others_inside, paste, patch_box
-from .smooth import Smoother
 from .strays import without_strays
 from .types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, SoftMask
 from .video import Video
@@ -61,8 +61,8 @@ class NetworkPropagation:
         self._video = video
         self._flow = flow
         self._careful_flow = careful_flow or flow
-        self._smoother = Smoother(video, flow)
-        self._careful_smoother = Smoother(video, self._careful_flow)
+        self._smoother = smooth.Smoother(video, flow)
+        self._careful_smoother = smooth.Smoother(video, self._careful_flow, smooth.CAREFUL)
         self._config = config
         self._size = SIZES[config.size]
         self._looks = Looks(inference, self._size, config.flow_stream)

@@ -5,8 +5,9 @@ both frames or in neither. So each pixel's logit becomes the average of its own 
 the frames beside, as far as these look alike there. That is one sweep forward and one back of Gauss-Seidel on
 the least squares of it all: what is exact at a checkpoint spreads, and what flickers is evened out.
 
-It is done at half the size, and what it changes is laid over the map; the flow is the one with which the map
-was carried, and its inverse where a point goes on to. So it costs a fraction of what propagation takes.
+The flow is the one with which the map was carried, and its inverse where a point goes on to. And it is done
+at half the size, and what it changes is laid over the map: so it costs a fraction of what propagation takes.
+Only for what a person has corrected, where both ends may be exact, the full size brings more.
 """
 
 from __future__ import annotations
@@ -27,14 +28,10 @@ from .parallel import side_by_side
 from .types import Box, Flow, Frame, SoftMask
 from .video import Video
 
-PULL = 5.0
-"""Weight of a frame beside this one where it looks the same; its own map has 1."""
 ALIKE = 0.1
-"""Warping error at which that weight has fallen to a third."""
-SHRINK = 2
-"""Pixels of the frame to one here."""
-BLUR = 1.0
-"""Of the warping error, in pixels of here: a single one may look right by chance."""
+"""Warping error at which a neighbour's weight has fallen to a third."""
+BLUR = 2.0
+"""Of the warping error, in pixels of the frame: a single one may look right by chance."""
 AROUND = 8
 """Pixels of the frame around a map and those beside it in which it may change."""
 BLOCK = 16
@@ -43,6 +40,23 @@ _CACHE_BYTES = 16 * 2**20
 """Of frames, and of flows: enough for a block at 480p."""
 _ROUNDS = 2
 """How often the inverse of a flow is improved."""
+
+
+class Strength(NamedTuple):
+    """How maps are smoothed.
+
+    Attributes:
+        shrink: pixels of the frame to one at which it is done, each way.
+        pull: weight of a frame beside this one where it looks the same; its own map has 1.
+    """
+
+    shrink: int
+    pull: float
+
+
+USUAL = Strength(2, 5.0)
+CAREFUL = Strength(1, 3.0)
+"""Where both ends may be exact."""
 
 Logits = NDArray[np.float32]
 
@@ -67,12 +81,14 @@ class Smoother:
 
     Attributes:
         video: whose frames are compared.
+        strength: how much.
         size: (height, width) of these at the size of here.
     """
 
-    def __init__(self, video: Video, source: FlowSource) -> None:
+    def __init__(self, video: Video, source: FlowSource, strength: Strength = USUAL) -> None:
         self.video = video
-        self.size = video.height // SHRINK, video.width // SHRINK
+        self.strength = strength
+        self.size = video.height // strength.shrink, video.width // strength.shrink
         self._source = source
         self._pictures: ArrayCache[int, np.uint8] = ArrayCache(_CACHE_BYTES)
         self._flows: ArrayCache[tuple[int, int], np.float32] = ArrayCache(_CACHE_BYTES)
@@ -107,7 +123,8 @@ class Smoother:
             found = self._pictures.get(frame)
             if found is None:
                 height, width = self.size
-                whole = self.video.frame(frame)[: height * SHRINK, : width * SHRINK]
+                shrink = self.strength.shrink
+                whole = self.video.frame(frame)[: height * shrink, : width * shrink]
                 small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
                 found = np.asarray(small, np.uint8)
                 self._pictures.put(frame, found)
@@ -154,17 +171,19 @@ class _Sweep:
     def _region(self, frames: Sequence[int]) -> Box:
         """Where the map of the first may change."""
         box = reduce(Box.union, [self._maps[frame].box for frame in frames])
+        shrink = self._whole.strength.shrink
         grown = Box(
-            (box.x0 - AROUND) // SHRINK,
-            (box.y0 - AROUND) // SHRINK,
-            (box.x1 + AROUND) // SHRINK,
-            (box.y1 + AROUND) // SHRINK,
+            (box.x0 - AROUND) // shrink,
+            (box.y0 - AROUND) // shrink,
+            (box.x1 + AROUND) // shrink,
+            (box.y1 + AROUND) // shrink,
         )
         return grown.clip(*self._whole.size)
 
     def _full(self, region: Box) -> Box:
         """The region in pixels of the frame."""
-        return Box(region.x0 * SHRINK, region.y0 * SHRINK, region.x1 * SHRINK, region.y1 * SHRINK)
+        shrink = self._whole.strength.shrink
+        return Box(region.x0 * shrink, region.y0 * shrink, region.x1 * shrink, region.y1 * shrink)
 
     def _logits(self, frame: int) -> Logits:
         region = self._regions[frame]
@@ -186,7 +205,8 @@ class _Sweep:
         off = warping_error(
             np.ascontiguousarray(whole.picture(frame)[region.slices]), warped.astype(np.uint8, copy=False)
         )
-        weight = PULL * np.exp(-cv2.GaussianBlur(off, (0, 0), BLUR) / ALIKE)
+        shrink, pull = whole.strength
+        weight = pull * np.exp(-cv2.GaussianBlur(off, (0, 0), BLUR / shrink) / ALIKE)
         return _Link(beside, x, y, weight.astype(np.float32, copy=False))
 
     def _drawn(self, frame: int, change: Logits) -> SoftMask:
