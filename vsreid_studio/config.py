@@ -95,7 +95,7 @@ class ReidConfig:
     track: bool = True
     rho_track: float = 0.65
     sure: float = 0.8
-    least_confidence: float = 0.7
+    least_confidence: float = 0.72
     only_better: bool = True
     alibi: bool = True
     boxes: int = 20
