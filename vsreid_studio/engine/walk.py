@@ -77,7 +77,8 @@ class Walker:
         first mask in frame 0 there is none, and this is the paper's initialisation.
 
         Yields:
-            Progress before each step, then one Change with all cells of the frame.
+            Progress before each step, then one Change with all cells of the frame; and one with all of a
+            block that was joined or smoothed.
         """
         forward: dict[int, dict[int, int]] = {}
         backward: dict[int, dict[int, int]] = {}
@@ -98,7 +99,7 @@ class Walker:
         A person's goes to the anchors beside it, as it may have a say as far as there.
 
         Yields:
-            Progress before each step, then the Change of one cell.
+            Progress before each step, then the Change of one cell; and as `sweep` does.
         """
         cell = self.annotation.get(origin, instance)
         if self.config.vote and cell is not None and cell.pinned:
@@ -145,7 +146,7 @@ class Walker:
     ) -> Change:
         """Carry some instances from one frame to its neighbour; nothing is applied yet.
 
-        What is shared is kept back until `_join`: the frame holds the earlier checkpoint's map till then.
+        What is shared is kept back until it is joined: till then the frame holds the earlier one's map.
         """
         # A person may have drawn here since the plan was made: then the chain ends.
         alive = {
