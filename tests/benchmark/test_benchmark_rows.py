@@ -15,7 +15,7 @@ def differences(one: object, other: object) -> set[str]:
 
 def test_each_row_changes_one_part() -> None:
     changed = [differences(a, b) for a, b in pairwise(CONFIGS.values())]
-    assert changed == [{"propagation"}] * 3 + [{"reid"}, {"propagation"}, {"adapt"}]
+    assert changed == [{"propagation"}] * 4 + [{"reid"}, {"propagation"}, {"adapt"}]
 
 
 def test_rows_add_up() -> None:

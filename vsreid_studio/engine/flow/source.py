@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ...errors import UserError
@@ -115,8 +114,7 @@ class FlowSource:
         if half is None or anew:
             half = self._half(source, target)
             self._halves.put((source, target), half)
-        # torch converts in a twentieth of the time that NumPy takes, here and below.
-        return enlarge(torch.from_numpy(half).float().numpy(), *size)
+        return enlarge(_single(half), *size)
 
     def _half(self, source: int, target: int) -> NDArray[np.float16]:
         """The flow at the working size, in half precision: from the cache, or computed and then cached."""
@@ -133,7 +131,23 @@ class FlowSource:
         flow = self._estimator(self._shrunk[source], self._shrunk[target])
         # A look at the sum is cheap; a network may say what is no number, but hardly ever does.
         finite = flow if np.isfinite(flow.sum()) else np.nan_to_num(flow)
-        half: NDArray[np.float16] = torch.from_numpy(finite).clamp(-_HALF, _HALF).half().numpy()
+        half = _halved(finite)
         if self._cache is not None:
             self._cache.store(name, source, target, half)
         return half
+
+
+# torch converts in a twentieth of the time that NumPy takes; a window without flow need not wait for it.
+def _single(half: NDArray[np.float16]) -> NDArray[np.float32]:
+    import torch  # noqa: PLC0415
+
+    found: NDArray[np.float32] = torch.from_numpy(half).float().numpy()
+    return found
+
+
+def _halved(flow: NDArray[np.float32]) -> NDArray[np.float16]:
+    """What lies beyond half precision's range is brought to its end."""
+    import torch  # noqa: PLC0415
+
+    found: NDArray[np.float16] = torch.from_numpy(flow).clamp(-_HALF, _HALF).half().numpy()
+    return found
