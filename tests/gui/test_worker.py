@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
+from fake_engine import ByColour
 from small_clip import HIDDEN, LENGTH, true_mask
 
-from vsreid_studio.engine.events import Accept, Change, Progress, Verdict
+from vsreid_studio.engine.events import Accept, Change, Progress, Reason, Verdict
 from vsreid_studio.engine.run import State
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.conductor import Conductor
@@ -77,6 +79,16 @@ def test_a_proposal_waits_and_is_accepted(qtbot, conductor, drawn):
     drawn.undo()
     assert drawn.annotation.get(LENGTH - 1, 1) is None
     assert drawn.undo_label == "propagate"
+
+
+def test_what_is_passed_over_is_listed_with_its_reason(qtbot, conductor, drawn, monkeypatch):
+    lose_red(drawn)
+    look = ByColour._look
+    unsure = 0.5
+    monkeypatch.setattr(ByColour, "_look", lambda self, *cell: replace(look(self, *cell), confidence=unsure))
+    assert run(qtbot, conductor) is Outcome.DONE
+    again = [one for one in drawn.retrievals if one.instance == 1 and one.frame == HIDDEN[-1] + 1]
+    assert [one.reason for one in again] == [Reason.UNSURE]
 
 
 def test_a_rejected_one_is_never_proposed_again(qtbot, conductor, drawn):

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
-import torch
-
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -27,4 +25,6 @@ def side_by_side(task: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
+    import torch  # noqa: PLC0415 (the window comes without it)
+
     return ThreadPoolExecutor(torch.get_num_threads(), "side by side")
