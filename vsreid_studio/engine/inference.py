@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .compiled import Compiled
 from .nets.propagation import Found, MaskPropagationNet, together
-from .nets.stream import MemoryEntry, Segmented, Stream
+from .nets.stream import MemoryEntry, Stream
 from .parallel import side_by_side
 
 
@@ -99,7 +99,7 @@ class _Compiled:
         self._read = Compiled(_Read(network.rgb), lanes, exact=True)
         self._move = Compiled(lambda flow, maps: (network.moving(flow, maps),), lanes)
         self._draw = Compiled(_Draw(network), lanes)
-        self._worth = Compiled(_Worth(network), lanes, exact=True)
+        self._worth = Compiled(lambda *seen: (network.worth(*seen),), lanes, exact=True)
 
     # A mode of the thread, and every lane is one.
     @torch.inference_mode()
@@ -113,7 +113,7 @@ class _Compiled:
         moving = () if patches.flow is None else self._move(patches.flow[row], maps, lane=lane)
         known = patch, maps, patches.carried[row]
         logits, drawn, context = self._draw(*known, value, read, *fine, *moving, lane=lane)
-        (quality,) = self._worth(drawn, context, logits, maps, lane=lane)
+        (quality,) = self._worth(context, drawn, logits, maps, lane=lane)
         # Copied: the next patch is written to the same place.
         return Found(logits.clone(), quality.clone(), coarse.clone())
 
@@ -164,14 +164,3 @@ class _Draw:
         rgb = stream.decode(value, read, skips, levels)
         both = together(rgb.logits, *parts[2 * count :])
         return self._network.finished(rgb, both, patch, maps, carried), rgb.logits, rgb.context
-
-
-class _Worth:
-    """What the result is worth."""
-
-    def __init__(self, network: MaskPropagationNet) -> None:
-        self._network = network
-
-    def __call__(self, rgb: Tensor, context: Tensor, logits: Tensor, maps: Tensor) -> tuple[Tensor, ...]:
-        # What the logits come from is not looked at.
-        return (self._network.worth(Segmented(rgb, context, context), logits, maps),)

@@ -127,7 +127,7 @@ class MaskPropagationNet(nn.Module):
         found = self.rgb.segment(features, maps, memories)
         logits = together(found.logits, None if flow is None else self.moving(flow, maps))
         logits = self.finished(found, logits, patch, maps, carried)
-        return Found(logits, self.worth(found, logits, maps), features.coarse)
+        return Found(logits, self.worth(found.context, found.logits, logits, maps), features.coarse)
 
     def finished(
         self, rgb: Segmented, logits: Tensor, patch: Tensor, maps: Tensor, carried: Tensor
@@ -135,9 +135,14 @@ class MaskPropagationNet(nn.Module):
         """The logits, for those on which the streams have agreed (`together`)."""
         return logits if self.finish is None else self.finish(rgb.fine, patch, maps, logits, carried)
 
-    def worth(self, rgb: Segmented, logits: Tensor, maps: Tensor) -> Tensor:
-        """Logits of the IoU, (N,), of the map that `logits` make."""
-        found: Tensor = self.quality(rgb.context, averaged(logits.sigmoid(), rgb.logits), maps[:, :1])
+    def worth(self, context: Tensor, rgb: Tensor, logits: Tensor, maps: Tensor) -> Tensor:
+        """Logits of the IoU, (N,), of the map that `logits` make.
+
+        Args:
+            context: of the RGB stream, see `Segmented`.
+            rgb: its own logits; the map is looked at at their size.
+        """
+        found: Tensor = self.quality(context, averaged(logits.sigmoid(), rgb), maps[:, :1])
         return found
 
     def moving(self, flow: Tensor, maps: Tensor) -> Tensor:

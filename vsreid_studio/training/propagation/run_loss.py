@@ -102,7 +102,7 @@ class _Unrolled:
                 final = self.model.finished(found, mean, self.batch.views.patch[rows], maps, carried).float()
             probability = final.detach().sigmoid()
             right = jaccard(final.detach(), truth)
-            quality = self.model.worth(found, final.detach(), maps)
+            quality = self.model.worth(found.context, found.logits, final.detach(), maps)
             # A decoy teaches what a map is worth only: else whatever is unlike the template is let go.
             everywhere = 1 - self.batch.views.decoy[rows].float()
             total = total + segmentation_loss(final, truth, everywhere, outline=_OUTLINE)
