@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from vsreid_studio.engine.modules import MaskPropagation
 from vsreid_studio.engine.types import Box, Prediction, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 
@@ -84,7 +85,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
     calls = Calls()
 
-    class ByColour:
+    class ByColour(MaskPropagation):
         def __init__(self, video: object, *_: object) -> None:
             self._video = video
 
@@ -93,17 +94,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         ) -> dict[int, Prediction]:
             calls.propagated.append(target)
             return {k: self._seen(target, k) for k in instances}
-
-        def smooth(
-            self,
-            annotation: object,
-            instance: int,
-            maps: Mapping[int, SoftMask],
-            frames: Sequence[int],
-            step: int,
-        ) -> Generator[None, None, dict[int, SoftMask]]:
-            yield
-            return {frame: maps[frame] for frame in frames}
 
         def recover(self, annotation: object, frame: int, box: Box, instance: int) -> Prediction:
             return self._seen(frame, instance)

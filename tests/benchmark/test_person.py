@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, r
 from vsreid_studio.benchmark.session import Round, Session
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.modules import MaskPropagation
 from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 
@@ -34,7 +35,7 @@ def moving(hidden: Sequence[int] = ()) -> list[NDArray[np.uint8]]:
 
 
 @dataclass
-class Still:
+class Still(MaskPropagation):
     """Propagation that takes everything to stand still; recovery that fills the box."""
 
     gone: Sequence[int] = ()
@@ -47,17 +48,6 @@ class Still:
         empty = SoftMask.empty()
         masks = {k: empty if target in self.gone else annotation.mask(source, k) for k in instances}
         return {k: Prediction(mask, 0.9) for k, mask in masks.items()}
-
-    def smooth(
-        self,
-        annotation: Annotation,
-        instance: int,
-        maps: Mapping[int, SoftMask],
-        frames: Sequence[int],
-        step: int,
-    ) -> Generator[None, None, dict[int, SoftMask]]:
-        yield
-        return {frame: maps[frame] for frame in frames}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         full = np.zeros((HEIGHT, WIDTH), np.bool_)

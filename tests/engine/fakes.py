@@ -8,7 +8,7 @@ smoothed: it is as in the paper.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vsreid_studio.config import Config, PropagationConfig, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.events import Answer, Change, Decision, Event, Proposal
+from vsreid_studio.engine.modules import MaskPropagation
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, Prediction, SoftMask
 from vsreid_studio.engine.vsreid import Steps
 
@@ -50,7 +51,7 @@ def first_masks(length: int, instances: int = 1) -> Annotation:
 
 
 @dataclass
-class FakePropagation:
+class FakePropagation(MaskPropagation):
     """Counts steps in the mask; loses instances where told to.
 
     Attributes:
@@ -79,17 +80,6 @@ class FakePropagation:
         values = old.values.copy()
         values[1, 1] += 1
         return Prediction(SoftMask(old.box, values), 0.9)
-
-    def smooth(
-        self,
-        annotation: Annotation,
-        instance: int,
-        maps: Mapping[int, SoftMask],
-        frames: Sequence[int],
-        step: int,
-    ) -> Generator[None, None, dict[int, SoftMask]]:
-        yield
-        return {frame: maps[frame] for frame in frames}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         assert annotation.checkpoints(instance), "no template"

@@ -1,7 +1,7 @@
 """What is smoothed, when, and beside what."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from fakes import FakePropagation, drawn, first_masks, grid, patch
@@ -30,8 +30,7 @@ class Smoothing(FakePropagation):
     ) -> Generator[None, None, dict[int, SoftMask]]:
         beside = tuple(frame for frame in sorted(maps) if frame not in frames)
         self.blocks.append((tuple(frames), beside, step))
-        yield
-        return {frame: maps[frame] for frame in frames}
+        return (yield from super().smooth(annotation, instance, maps, frames, step))
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +130,7 @@ def test_a_mask_drawn_meanwhile_stays() -> None:
     steps = Walker(annotation, propagation, PropagationConfig(lost_area=0)).sweep([1])
     while not propagation.blocks:
         next(steps)
-    mine = replace(drawn(3, 1, 5), origin=3)
+    mine = drawn(3, 1, 5)
     annotation.apply(edit(annotation, "draw", {CellKey(3, 1): mine}))
     list(steps)
     assert annotation.get(3, 1) is mine

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.events import Progress
+from vsreid_studio.engine.modules import MaskPropagation
 from vsreid_studio.engine.types import Box, Candidates, Frame, Prediction, SoftMask
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
@@ -65,7 +66,7 @@ class Script:
             raise UserError(f"No weights '{what}' are shipped.")
 
 
-class ByColour:
+class ByColour(MaskPropagation):
     """Loses instance 1 behind the wall for good, as a network would, until it is found again."""
 
     def __init__(self, video: Video, script: Script) -> None:
@@ -76,17 +77,6 @@ class ByColour:
     ) -> dict[int, Prediction]:
         self._script.step(target)
         return {k: self._look(target, k) for k in instances}
-
-    def smooth(
-        self,
-        annotation: Annotation,
-        instance: int,
-        maps: Mapping[int, SoftMask],
-        frames: Sequence[int],
-        step: int,
-    ) -> Generator[None, None, dict[int, SoftMask]]:
-        yield
-        return {frame: maps[frame] for frame in frames}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         return self._look(frame, instance)

@@ -33,8 +33,9 @@ class MaskPropagation(Protocol):
         frames: Sequence[int],
         step: int,
     ) -> Generator[None, None, dict[int, SoftMask]]:
-        """Draw maps of an instance together, see `smooth.Smoother.smooth`."""
-        ...
+        """Draw maps of an instance together, see `smooth.Smoother.smooth`; here they stay as they are."""
+        yield
+        return {frame: maps[frame] for frame in frames}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         """N_mp in `box` of `frame`, guided by the patch of the instance's first checkpoint."""

@@ -13,6 +13,7 @@ from ... import paths
 from ...config import Config
 from ...engine.annotation import Annotation
 from ...engine.events import Progress
+from ...engine.modules import MaskPropagation
 from ...engine.types import Box, Candidates, Prediction, SoftMask
 from ...engine.video import Video
 from ...formats.davis import mask_files
@@ -59,7 +60,7 @@ class Replay:
         return _Reidentification(self._truth)
 
 
-class _Propagation:
+class _Propagation(MaskPropagation):
     def __init__(self, truth: list[NDArray[np.uint8]]) -> None:
         self._truth = truth
 
@@ -74,17 +75,6 @@ class _Propagation:
             lost = k == 1 and origin < LOST_FROM <= target
             found[k] = Prediction(SoftMask.empty() if lost else self._mask(target, k), sure)
         return found
-
-    def smooth(
-        self,
-        annotation: Annotation,
-        instance: int,
-        maps: Mapping[int, SoftMask],
-        frames: Sequence[int],
-        step: int,
-    ) -> Generator[None, None, dict[int, SoftMask]]:
-        yield
-        return {frame: maps[frame] for frame in frames}
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         return Prediction(self._mask(frame, instance), 0.86)
