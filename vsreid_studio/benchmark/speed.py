@@ -13,10 +13,10 @@ from ..engine.annotation import Annotation
 from ..engine.flow import FlowSource
 from ..engine.gallery import Gallery
 from ..engine.merge import merge
+from ..engine.polish import rough, smooth_block
 from ..engine.propagation import NetworkPropagation
 from ..engine.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
 from ..engine.retrieval import Matcher
-from ..engine.smooth import BLOCK
 from ..engine.types import Candidates, Cell, CellKey, SoftMask
 from ..engine.video import Video
 from .pace import begun
@@ -149,15 +149,13 @@ def _step(annotation: Annotation, propagation: NetworkPropagation, frame: int, i
 
 def _smoothing(annotation: Annotation, propagation: NetworkPropagation, instances: list[int]) -> float:
     """Seconds that smoothing takes a frame; the flow is there, as it is behind a walk."""
-    frames = range(1, annotation.length)
     started = time.perf_counter()
-    for block in (frames[start : start + BLOCK] for start in range(0, len(frames), BLOCK)):
-        for k in instances:
-            around = range(block.start - 1, min(block.stop + 1, annotation.length))
-            maps = {frame: annotation.mask(frame, k) for frame in around}
-            for _ in propagation.smooth(annotation, k, maps, block, 1):
-                pass
-    return (time.perf_counter() - started) / len(frames)
+    # All instances of a block one after another, as behind a walk, too.
+    due = ((block.start, k, block) for k in instances for block in rough(annotation, k))
+    for _, k, block in sorted(due, key=lambda one: one[:2]):
+        for _ in smooth_block(annotation, propagation, k, block):
+            pass
+    return (time.perf_counter() - started) / (annotation.length - 1)
 
 
 def table(speed: Speed) -> str:
