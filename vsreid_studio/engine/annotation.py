@@ -26,7 +26,7 @@ class Annotation:
         self.length = length
         self._rows: dict[int, dict[int, Cell]] = {}
         self._decisions: dict[CellKey, Decision] = dict(decisions or {})
-        # Asked for several times in each step, and of thousands of cells but a few are some.
+        # Asked for several times in each step, and only a few of thousands of cells are checkpoints.
         self._checkpoints: dict[int, tuple[int, ...]] = {}
         for key, cell in (cells or {}).items():
             self._rows.setdefault(key.instance, {})[key.frame] = cell

@@ -80,13 +80,12 @@ class Smoother:
     """Smooths maps of one video; the frames and flows of a block serve all instances in it.
 
     Attributes:
-        video: whose frames are compared.
         strength: how much.
-        size: (height, width) of these at the size of here.
+        size: (height, width) of the frames at the size of here.
     """
 
     def __init__(self, video: Video, source: FlowSource, strength: Strength = USUAL) -> None:
-        self.video = video
+        self._video = video
         self.strength = strength
         self.size = video.height // strength.shrink, video.width // strength.shrink
         self._source = source
@@ -124,7 +123,7 @@ class Smoother:
             if found is None:
                 height, width = self.size
                 shrink = self.strength.shrink
-                whole = self.video.frame(frame)[: height * shrink, : width * shrink]
+                whole = self._video.frame(frame)[: height * shrink, : width * shrink]
                 small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
                 found = np.asarray(small, np.uint8)
                 self._pictures.put(frame, found)

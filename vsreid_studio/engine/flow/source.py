@@ -52,6 +52,7 @@ class FlowSource:
         if flo_folder is not None and not flo_folder.is_dir():
             raise UserError(f"There is no folder of flow at {flo_folder}.")
         self._video = video
+        self._size = video.height, video.width
         self._estimator = estimator
         self._cache = cache
         self._flo_folder = flo_folder
@@ -76,7 +77,7 @@ class FlowSource:
         with self._lock:
             flow = self._memory.get((source, target))
             if flow is None:
-                flow = read_only(self._fetch(source, target, (self._video.height, self._video.width)))
+                flow = read_only(self._fetch(source, target, self._size))
                 self._memory.put((source, target), flow)
             return flow
 
@@ -92,7 +93,7 @@ class FlowSource:
     def compute(self, source: int, target: int) -> Flow:
         """As `between`, but anew, whether it is remembered or not."""
         with self._lock:
-            return self._fetch(source, target, (self._video.height, self._video.width), anew=True)
+            return self._fetch(source, target, self._size, anew=True)
 
     def _fetch(self, source: int, target: int, size: tuple[int, int], *, anew: bool = False) -> Flow:
         for index in (source, target):
@@ -104,7 +105,7 @@ class FlowSource:
             path = flo_path(self._flo_folder, source, target)
             if path is not None and path.is_file():
                 flow = read_flo(path)
-                if flow.shape[:2] != (self._video.height, self._video.width):
+                if flow.shape[:2] != self._size:
                     raise UserError(
                         f"The flow {path} is {flow.shape[1]}x{flow.shape[0]} pixels,"
                         f" but the video {self._video.name} is {size[1]}x{size[0]}."
@@ -119,7 +120,7 @@ class FlowSource:
     def _half(self, source: int, target: int) -> NDArray[np.float16]:
         """The flow at the working size, in half precision: from the cache, or computed and then cached."""
         name = self._estimator.name
-        size = working_size(self._video.height, self._video.width, self._estimator.short_side)
+        size = working_size(*self._size, self._estimator.short_side)
         cached = None if self._cache is None else self._cache.load(name, source, target, size)
         if cached is not None:
             return cached
