@@ -97,7 +97,12 @@ def test_what_looks_different_has_no_say(tmp_path: Path) -> None:
     assert np.array_equal(found[1].hard(*SIZE), maps[1].hard(*SIZE))
 
 
-def test_nothing_stays_nothing_and_draws_nobody(video: Video) -> None:
+def test_nothing_stays_nothing(video: Video) -> None:
+    empty = dict.fromkeys(range(6), SoftMask.empty())
+    assert all(not mask.box.area for mask in run(video, empty, range(1, 5)).values())
+
+
+def test_one_that_is_empty_stays_so_and_draws_nobody(video: Video) -> None:
     maps = exact() | {2: SoftMask.empty()}
     found = run(video, maps, range(1, 5))
     assert not found[2].box.area

@@ -28,6 +28,7 @@ from vsreid_studio.engine.vsreid import propagate_only
 from vsreid_studio.engine.walk import Walker, edit
 
 VOTING = replace(CONFIG, propagation=replace(CONFIG.propagation, vote=True))
+SMOOTHING = replace(VOTING, propagation=replace(VOTING.propagation, smooth=True))
 
 
 def propagate(annotation: Annotation, **chosen: object) -> FakePropagation:
@@ -124,16 +125,19 @@ def test_frames_not_wanted_are_left_out_unless_the_gap_holds_one_that_is() -> No
     assert seconds(annotation) == [None] * 5 + [8, 8, 4, None]
 
 
-@pytest.mark.parametrize("events", [9, 11, 12])
+# After the last, only smoothing was left to be done.
+@pytest.mark.parametrize("events", [9, 11, 12, 13])
 def test_a_way_back_cut_short_begins_anew_and_ends_the_same(events: int) -> None:
     whole, annotation = (grid(6, (0, 1, drawn(0, 1)), (5, 1, drawn(5, 1))) for _ in range(2))
-    propagate(whole)
-    steps = propagate_only(annotation, FakePropagation(), VOTING)
+    run(propagate_only(whole, FakePropagation(), SMOOTHING))
+    steps = propagate_only(annotation, FakePropagation(), SMOOTHING)
     taken = changes(list(islice(steps, events)))
     steps.close()
     assert [list(change.after) for change in taken] == [[CellKey(frame, 1)] for frame in (1, 2, 3, 4)]
     assert_whole(annotation)
-    rest = propagate(annotation).calls
+    module = FakePropagation()
+    run(propagate_only(annotation, module, SMOOTHING))
+    rest = module.calls
     assert [(source, target) for source, target, _ in rest] == [(5, 4), (4, 3), (3, 2), (2, 1)]
     assert story(annotation) == story(whole)
 
@@ -148,8 +152,7 @@ def test_the_frames_of_a_gap_are_joined_and_smoothed_in_one_change() -> None:
             yield
             return {2: smoothed, 1: maps[1], 3: maps[3]}
 
-    config = replace(VOTING, propagation=replace(VOTING.propagation, smooth=True))
-    *_, last = changes(run(propagate_only(annotation, Smooth(), config)))
+    *_, last = changes(run(propagate_only(annotation, Smooth(), SMOOTHING)))
     assert sorted(last.after) == [CellKey(frame, 1) for frame in (1, 2, 3)]
     assert annotation.mask(2, 1) is smoothed
 
