@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from vsreid_studio.engine.strays import without_strays
 from vsreid_studio.engine.types import Box, Probability
@@ -35,6 +36,22 @@ def test_while_the_instance_is_being_hidden_nothing_goes() -> None:
     rest = _map(BODY, FAR)
     assert without_strays(rest, 0.25, 2 * BODY.area + 1) is rest
     assert without_strays(rest, 0.25, 2 * BODY.area - 1) is not rest
+
+
+@pytest.mark.parametrize("scale", [4, 5])
+def test_large_maps_are_looked_at_in_blocks(scale: int) -> None:
+    """Down to the last, odd, row and column, and a stray of one pixel goes, too."""
+
+    def large(*boxes: Box) -> Probability:
+        return np.repeat(np.repeat(_map(*boxes), scale, 0), scale, 1)[:-1, :-1]
+
+    expected = 1600 * scale**2
+    stray = large(BODY, FAR, Box(199, 99, 200, 100))
+    stray[1, 1] = 0.9
+    assert np.array_equal(without_strays(stray, 0.25, expected), large(BODY))
+    for kept in (large(BODY, NEAR), large(BODY, LARGE)):
+        assert np.array_equal(without_strays(kept, 0.25, expected), kept)
+    assert without_strays(stray, 0.25, 2 * expected + 100 * scale) is stray
 
 
 def test_empty_map() -> None:
