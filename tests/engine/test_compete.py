@@ -39,3 +39,15 @@ def test_a_map_never_gains(value: float) -> None:
     masks = {1: _flat(value, 0, 4), 2: _flat(0.01, 0, 4)}
     box = Box(0, 0, 4, 4)
     assert np.all(competing(masks, 1).inside(box) <= masks[1].inside(box) + 1 / 255)
+
+
+def test_what_a_pixel_becomes_follows_from_the_maps_there() -> None:
+    """Not from where the stored part of a rival ends."""
+    values = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(4, 0)
+    ramp = SoftMask.from_dense(values)
+    near, everywhere = _flat(0.6, 100, 120), _flat(1 / 255, 0, 256)
+    alone = competing({1: ramp, 2: near}, 1).inside(Box(0, 0, 256, 4))
+    beside = competing({1: ramp, 2: near, 3: everywhere}, 1).inside(Box(0, 0, 256, 4))
+    assert np.abs(alone - beside).max() < 2 / 255
+    assert np.all(alone[:, 100:120] < values[:, 100:120] - 0.1)
+    assert np.array_equal(alone[:, 140:], ramp.inside(Box(140, 0, 256, 4)))

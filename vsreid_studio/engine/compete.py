@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .types import Box, Probability, SoftMask
 
 _LEAST = 1e-4
 """Probabilities are kept this far from 0 and 1: odds must be finite."""
+_PROBABILITY: Probability = (np.arange(256, dtype=np.float32) / 255).clip(_LEAST, 1 - _LEAST)
+"""Of each of the values in which a map is stored, as all that follow."""
+_LEFT = 1 - _PROBABILITY
+_ODDS = _PROBABILITY / _LEFT
 
 
 def competing(masks: Mapping[int, SoftMask], instance: int) -> SoftMask:
@@ -30,21 +37,27 @@ def competing(masks: Mapping[int, SoftMask], instance: int) -> SoftMask:
     rivals = [other for k, other in masks.items() if k != instance and other.box.intersect(mask.box).area]
     if not rivals:
         return mask
-    own = _bounded(mask, mask.box)
-    nobody = 1 - own
-    odds = own / nobody
+    found = cv2.LUT(mask.values, _ALONE)
+    region = reduce(Box.union, (other.box.intersect(mask.box) for other in rivals))
+    own = mask.stored(region)
+    odds, nobody = cv2.LUT(own, _ODDS), cv2.LUT(own, _LEFT)
     total = odds.copy()
     for other in rivals:
-        probability = _bounded(other, mask.box)
-        left = 1 - probability
-        nobody *= left
-        total += np.divide(probability, left, out=probability)
-    # In place, as these maps are large: the odds of the background last.
+        values = other.stored(region)
+        nobody *= cv2.LUT(values, _LEFT)
+        total += cv2.LUT(values, _ODDS)
+    found[region.shifted(-mask.box.x0, -mask.box.y0).slices] = _stored(own, odds, total, nobody)
+    return SoftMask.tight(found, (mask.box.x0, mask.box.y0))
+
+
+def _stored(
+    own: NDArray[np.uint8], odds: Probability, total: Probability, nobody: Probability
+) -> NDArray[np.uint8]:
+    """The share that `odds` have of `total` and of the odds that nobody is there; a map never gains."""
+    # In place, as these maps are large.
     total += np.divide(nobody, 1 - nobody, out=nobody)
-    shared = np.divide(odds, total, out=odds)
-    return SoftMask.from_dense(np.minimum(shared, own, out=own), (mask.box.x0, mask.box.y0))
+    return np.minimum(cv2.convertScaleAbs(np.divide(odds, total, out=odds), alpha=255), own)
 
 
-def _bounded(mask: SoftMask, box: Box) -> Probability:
-    inside = mask.inside(box)
-    return inside.clip(_LEAST, 1 - _LEAST, out=inside)
+_ALONE = _stored(np.arange(256, dtype=np.uint8), _ODDS.copy(), _ODDS.copy(), _LEFT.copy())
+"""What becomes of each value where no rival is."""

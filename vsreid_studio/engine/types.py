@@ -149,9 +149,12 @@ class SoftMask:
         if not probability.size:
             return cls.empty()
         # OpenCV rounds and looks for what is not zero in a tenth of the time that NumPy takes.
-        values = np.asarray(
-            cv2.convertScaleAbs(probability.astype(np.float32, copy=False), alpha=255), np.uint8
-        )
+        values = cv2.convertScaleAbs(probability.astype(np.float32, copy=False), alpha=255)
+        return cls.tight(np.asarray(values, np.uint8), offset)
+
+    @classmethod
+    def tight(cls, values: NDArray[np.uint8], offset: tuple[int, int] = (0, 0)) -> SoftMask:
+        """As `from_dense`, of a (H, W) uint8 map, probability x 255."""
         x, y, width, height = cv2.boundingRect(values)
         if not width:
             return cls.empty()
@@ -172,12 +175,16 @@ class SoftMask:
 
     def inside(self, box: Box) -> Probability:
         """The map inside any box, zero where it is not stored: (box.height, box.width) float32 in [0, 1]."""
-        part = np.zeros((box.height, box.width), np.float32)
+        return self.stored(box) * np.float32(1 / 255)
+
+    def stored(self, box: Box) -> NDArray[np.uint8]:
+        """As `inside`, probability x 255."""
+        part = np.zeros((box.height, box.width), np.uint8)
         common = self.box.intersect(box)
         if common.area:
             there = common.shifted(-box.x0, -box.y0)
             here = common.shifted(-self.box.x0, -self.box.y0)
-            part[there.slices] = self.values[here.slices] * np.float32(1 / 255)
+            part[there.slices] = self.values[here.slices]
         return part
 
     @property
