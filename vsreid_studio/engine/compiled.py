@@ -17,7 +17,7 @@ from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from .tensors import compute_type
-from .translation import Output, translated
+from .translation import joined, translated
 
 _LAST, _FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """Axes in the order that brings the channels of (N, C, H, W) to the end, and back."""
@@ -93,7 +93,7 @@ def _rebuilt(traced: fx.GraphModule) -> Any:
     import openvino as ov  # noqa: PLC0415
     from openvino import opset13 as ops  # noqa: PLC0415
 
-    known: dict[fx.Node, Output] = {}
+    known: dict[fx.Node, Any] = {}
     parameters, results = [], []
     for node in traced.graph.nodes:
         if node.op == "placeholder":
@@ -107,9 +107,9 @@ def _rebuilt(traced: fx.GraphModule) -> Any:
             known[node] = ops.constant(constant.detach().contiguous().numpy()).output(0)
         elif node.op == "output":
             results = [
-                ops.transpose(known[one], np.array(_LAST)).output(0)
+                ops.transpose(joined(known[one]), np.array(_LAST)).output(0)
                 if one.meta["val"].ndim == len(_LAST)
-                else known[one]
+                else joined(known[one])
                 for one in node.args[0]
             ]
         else:

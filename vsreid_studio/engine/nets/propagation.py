@@ -70,10 +70,11 @@ class Finish(nn.Module):
         x = self.join(torch.cat([fine, detail, logits.sigmoid()], 1))
         for step in self.steps:
             x = x + step(x)
-        drawn = functional.pixel_shuffle(self.head(x), 2)
-        found = resized(logits, patch) + drawn[:, :1]
+        head = self.head(x)
+        drawn, keep = (functional.pixel_shuffle(half, 2) for half in (head[:, :4], head[:, 4:]))
+        found = resized(logits, patch) + drawn
         kept = torch.logit(maps[:, :1], self.DOUBT)
-        return found + drawn[:, 1:].sigmoid() * (kept - found)
+        return found + keep.sigmoid() * (kept - found)
 
 
 class Found(NamedTuple):
