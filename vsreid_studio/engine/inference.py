@@ -74,9 +74,10 @@ class CompiledInference:
     def run(self, patches: Patches) -> Found:
         """N_mp on patches."""
         count = len(patches.rgb)
-        # What would leave half of the lanes empty is faster on all cores.
+        # What would leave most of the lanes empty is faster on all cores. Not what would leave half of them:
+        # the next frame's flow is computed there, and would hold up all cores together.
         rest = count % self._lanes
-        alone = rest if rest <= self._lanes / 2 else 0
+        alone = rest if rest < self._lanes / 2 or count == 1 else 0
         found = side_by_side(lambda number: self._beside(patches, number), range(count - alone))
         found += [self._single.run(patches, number) for number in range(count - alone, count)]
         return Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
