@@ -46,7 +46,7 @@ def fit(image: NDArray[Any], size: int) -> NDArray[Any]:
         return np.zeros((size, size, *image.shape[2:]), image.dtype)
     shrinks = image.shape[0] * image.shape[1] > size * size
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(np.ascontiguousarray(image), (size, size), interpolation=method)
+    return cv2.resize(image, (size, size), interpolation=method)
 
 
 def crop(image: NDArray[Any], box: Box, size: int) -> NDArray[Any]:
