@@ -75,6 +75,11 @@ class NetworkPropagation:
         careful = {k: self._config.careful and _corrected(annotation, k) for k in instances}
         flow = self._careful_flow if any(careful.values()) else self._flow
         back = flow.between(target, source)
+        # Of the next two frames meanwhile, so that there is always one to be computed.
+        step = target - source
+        for near in (target, target + step):
+            if 0 <= near + step < self._video.length:
+                flow.prepare(near + step, near)
         guides = self._guides(annotation, source, target, instances, back)
         boxes = {k: guides[k].hard_box for k in instances}
         found = {
@@ -90,18 +95,14 @@ class NetworkPropagation:
             near = _nearness(annotation, source, target, instance)
             return replace(
                 request,
-                expected=_seen_lately(annotation, source, source - target, instance),
+                expected=_seen_lately(annotation, source, -step, instance),
                 before=None if near < FAR else warp_frame(before, back, request.box),
                 near=near,
                 careful=careful[instance],
             )
 
         requests = side_by_side(prepared, ((k, tight) for k, tight in boxes.items() if tight is not None))
-        # Before the next frame is decoded in the background: the video serves one at a time.
         picture = self._video.frame(target)
-        ahead = 2 * target - source
-        if 0 <= ahead < self._video.length:
-            flow.prepare(ahead, target)
         # What moved from source to target, seen on the target's pixels.
         seen = self._predict(annotation, target, picture, requests, -back)
         found |= {k: it.prediction for k, it in seen.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ _HALF = float(np.finfo(np.float16).max)
 
 
 class FlowSource:
-    """F(I_i, I_j) for any pair of frames; any thread may ask, one is served at a time.
+    """F(I_i, I_j) for any pair of frames; any thread may ask. One is computed at a time, in a thread for it.
 
     Flow is computed at the estimator's working size and rounded to half precision, cached on disk or not, so
     that a run gives the same masks with and without a cache.
@@ -58,9 +58,10 @@ class FlowSource:
         self._flo_folder = flo_folder
         self._memory: ArrayCache[tuple[int, int], np.float32] = ArrayCache(_MEMORY_BYTES)
         self._halves: ArrayCache[tuple[int, int], np.float16] = ArrayCache(_HALF_BYTES)
-        self._lock = threading.Lock()
         # Its thread starts with the first task, and ends with this object.
         self._background = ThreadPoolExecutor(1, "flow")
+        self._coming: dict[tuple[int, int], Future[Flow]] = {}
+        self._lock = threading.Lock()
         # Of the last pair: the next one of a walk shares a frame with it.
         self._shrunk: dict[int, Frame] = {}
 
@@ -74,28 +75,45 @@ class FlowSource:
             IndexError: there is no such frame.
             UserError: a frame or a .flo file cannot be read, or does not fit the video.
         """
-        with self._lock:
-            flow = self._memory.get((source, target))
-            if flow is None:
-                flow = read_only(self._fetch(source, target, self._size))
-                self._memory.put((source, target), flow)
-            return flow
+        flow = self._memory.get((source, target))
+        return self._asked_for(source, target).result() if flow is None else flow
 
     def at_size(self, source: int, target: int, height: int, width: int) -> Flow:
         """As `between`, but (height, width, 2), in pixels of that size, and not remembered there."""
-        with self._lock:
-            return self._fetch(source, target, (height, width))
+        # Often there: who asks need not wait for what is being computed.
+        half = self._halves.get((source, target))
+        if half is not None:
+            return enlarge(_single(half), height, width)
+        return self._background.submit(self._fetch, source, target, (height, width)).result()
 
     def prepare(self, source: int, target: int) -> None:
         """Compute in the background what `between` will soon be asked for; what goes wrong is told then."""
-        self._background.submit(self.between, source, target)
+        if self._memory.get((source, target)) is None:
+            self._asked_for(source, target)
 
     def compute(self, source: int, target: int) -> Flow:
         """As `between`, but anew, whether it is remembered or not."""
+        return self._background.submit(self._fetch, source, target, self._size, anew=True).result()
+
+    def _asked_for(self, source: int, target: int) -> Future[Flow]:
         with self._lock:
-            return self._fetch(source, target, self._size, anew=True)
+            coming = self._coming.get((source, target))
+            if coming is None:
+                coming = self._background.submit(self._remembered, source, target)
+                self._coming[source, target] = coming
+            return coming
+
+    def _remembered(self, source: int, target: int) -> Flow:
+        try:
+            flow = read_only(self._fetch(source, target, self._size))
+            self._memory.put((source, target), flow)
+            return flow
+        finally:
+            with self._lock:
+                del self._coming[source, target]
 
     def _fetch(self, source: int, target: int, size: tuple[int, int], *, anew: bool = False) -> Flow:
+        """Called in the background thread."""
         for index in (source, target):
             if not 0 <= index < self._video.length:
                 raise IndexError(f"the video has frames 0 to {self._video.length - 1}, not {index}")

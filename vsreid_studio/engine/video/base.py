@@ -59,6 +59,10 @@ class Video(ABC):
         """
         if not 0 <= index < self.length:
             raise IndexError(f"{self.name} has frames 0 to {self.length - 1}, not {index}")
+        # Who wants what is there does not wait for what another thread has decoded.
+        found = self._cache.get(index)
+        if found is not None:
+            return found
         with self._lock:
             if self._closed:
                 raise ValueError(f"{self.path} has been closed")
