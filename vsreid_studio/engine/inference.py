@@ -12,7 +12,7 @@ from torch import Tensor
 from .compiled import Compiled
 from .nets.propagation import Found, MaskPropagationNet, together
 from .nets.stream import MemoryEntry, Stream
-from .parallel import side_by_side
+from .parallel import beside_others, side_by_side
 
 
 class Patches(NamedTuple):
@@ -30,9 +30,11 @@ class Inference(Protocol):
 
     Attributes:
         network: the same in torch, for what is computed but now and then.
+        together: whether it is faster with all patches in one call than with several calls side by side.
     """
 
     network: MaskPropagationNet
+    together: bool
 
     def run(self, patches: Patches) -> Found:
         """N_mp on patches, as `MaskPropagationNet.forward` does it."""
@@ -41,6 +43,8 @@ class Inference(Protocol):
 
 class TorchInference:
     """As torch runs it, all patches at once: on a GPU, or where a network serves for a short time only."""
+
+    together = True
 
     def __init__(self, network: MaskPropagationNet) -> None:
         self.network = network
@@ -53,8 +57,12 @@ class TorchInference:
 
 
 class CompiledInference:
-    """Compiled: one patch on all cores, or several at once on some cores each, which is faster."""
+    """Compiled: several patches on some cores each, which is faster, and a single one on all cores.
 
+    But of two cores the other one is left to the flow of the next frames, which takes as long as a patch.
+    """
+
+    together = False
     LANES = 4
     """The most patches at once: each lane has networks of its own."""
 
@@ -62,7 +70,7 @@ class CompiledInference:
         """`network`: of size 'lite', float32, on the CPU; its weights must not change any more."""
         self.network = network
         self._lanes = min(self.LANES, torch.get_num_threads())
-        self._single = _Compiled(network, 1)
+        self._single = _Compiled(network, 1) if torch.get_num_threads() > 2 else None
         self._several = _Compiled(network, self._lanes)
         self._free: SimpleQueue[int] = SimpleQueue()
         for lane in range(self._lanes):
@@ -74,12 +82,9 @@ class CompiledInference:
     def run(self, patches: Patches) -> Found:
         """N_mp on patches."""
         count = len(patches.rgb)
-        # What would leave most of the lanes empty is faster on all cores. Not what would leave half of them:
-        # the next frame's flow is computed there, and would hold up all cores together.
-        rest = count % self._lanes
-        alone = rest if rest < self._lanes / 2 or count == 1 else 0
-        found = side_by_side(lambda number: self._beside(patches, number), range(count - alone))
-        found += [self._single.run(patches, number) for number in range(count - alone, count)]
+        if count == 1 and self._single is not None and not beside_others():
+            return self._single.run(patches, 0)
+        found = side_by_side(lambda number: self._beside(patches, number), range(count))
         return Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
     def _beside(self, patches: Patches, number: int) -> Found:

@@ -74,10 +74,15 @@ class Look(NamedTuple):
 
 
 class Looks:
-    """Shows patches to one network."""
+    """Shows patches to one network.
+
+    Attributes:
+        together: see `Inference`.
+    """
 
     def __init__(self, inference: Inference, size: Size, flow_stream: bool) -> None:
         """`flow_stream`: whether to use it."""
+        self.together = inference.together
         self._like = inference.network.rgb.log_sharpness
         self._inference = inference
         self._size = size

@@ -195,13 +195,21 @@ class NetworkPropagation:
         self, annotation: Annotation, frame: int, picture: Frame, requests: Sequence[Request], flow: Flow
     ) -> dict[int, Seen]:
         """N_mp on patches of one frame, laid back into the frame."""
-        found = {}
-        for view, wanted in self._by_view(requests).items():
-            memories = [self._memories(annotation, frame, request) for request in wanted]
-            looks = self._looks.look(picture, wanted, flow, memories, view)
+        # In torch, as entries may be computed: one after another.
+        memories = {request.instance: self._memories(annotation, frame, request) for request in requests}
+
+        def looked_at(part: tuple[View, Sequence[Request]]) -> dict[int, Seen]:
+            view, wanted = part
+            looks = self._looks.look(picture, wanted, flow, [memories[it.instance] for it in wanted], view)
             predictions = side_by_side(self._prediction, zip(looks, wanted, strict=True))
-            for request, look, prediction in zip(wanted, looks, predictions, strict=True):
-                found[request.instance] = Seen(prediction, look.coarse)
+            return {
+                request.instance: Seen(prediction, look.coarse)
+                for request, look, prediction in zip(wanted, looks, predictions, strict=True)
+            }
+
+        found: dict[int, Seen] = {}
+        for seen in side_by_side(looked_at, self._parted(requests)):
+            found.update(seen)
         return found
 
     def _prediction(self, seen: tuple[Look, Request]) -> Prediction:
@@ -215,12 +223,15 @@ class NetworkPropagation:
         mask = SoftMask.from_dense(full, (box.x0, box.y0))
         return Prediction(mask, look.quality if most > 0.5 else 1 - most)
 
-    def _by_view(self, requests: Sequence[Request]) -> dict[View, list[Request]]:
+    def _parted(self, requests: Sequence[Request]) -> list[tuple[View, Sequence[Request]]]:
+        """What is to be looked at in one view and one call."""
         usual = View(self._config.scales, self._config.flip)
         parted: dict[View, list[Request]] = {}
         for request in requests:
             parted.setdefault(CAREFUL if request.careful else usual, []).append(request)
-        return parted
+        if self._looks.together:
+            return list(parted.items())
+        return [(view, [request]) for view, wanted in parted.items() for request in wanted]
 
     def _memories(self, annotation: Annotation, frame: int, request: Request) -> list[MemoryEntry]:
         if not self._config.template:
