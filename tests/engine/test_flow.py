@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import threading
 from pathlib import Path
 
 import cv2
@@ -254,6 +255,42 @@ def test_a_flow_is_remembered_small_for_longer(video: Video, monkeypatch: pytest
     assert estimator.calls == 2
     source.compute(0, 1)
     assert estimator.calls == 3
+
+
+def test_what_is_prepared_is_computed_once_and_what_fails_is_told_when_asked(video: Video) -> None:
+    estimator = CountingFlow()
+    source = FlowSource(video, estimator)
+    for target in (1, 2, 9):
+        source.prepare(0, target)
+    assert (source.between(0, 2) == (1.25, -0.5)).all()
+    source.prepare(0, 1)
+    source.between(0, 1)
+    assert estimator.calls == 2
+    for _ in range(2):
+        with pytest.raises(IndexError, match="not 9"):
+            source.between(0, 9)
+
+
+def test_what_is_there_does_not_wait_for_what_is_being_computed(video: Video) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    class SlowFlow(CountingFlow):
+        def __call__(self, source: Frame, target: Frame) -> Flow:
+            if self.calls:
+                begun.set()
+                assert end.wait(30)
+            return super().__call__(source, target)
+
+    source = FlowSource(video, SlowFlow())
+    flow = source.between(0, 1)
+    source.prepare(1, 2)
+    assert begun.wait(30)
+    try:
+        assert source.between(0, 1) is flow
+        assert source.at_size(0, 1, HEIGHT // 2, WIDTH // 2).shape == (HEIGHT // 2, WIDTH // 2, 2)
+    finally:
+        end.set()
+    assert (source.between(1, 2) == flow).all()
 
 
 def test_the_cache_serves_a_later_run(video: Video, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from vsreid_studio.engine.inference import CompiledInference, Patches, TorchInfe
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
 from vsreid_studio.engine.nets.lite0 import fold_norms
+from vsreid_studio.engine.parallel import side_by_side
 from vsreid_studio.engine.tensors import compute_type
 
 
@@ -44,6 +45,18 @@ def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: boo
         assert torch.allclose(found.logits, logits, atol=loose * float(logits.abs().max()))
         assert torch.allclose(found.quality, quality, atol=loose)
         assert found.coarse.shape == (count, streams.LITE.coarse, side // 16, side // 16)
+
+
+def test_side_by_side_patches_are_what_they_are_alone(compiled: CompiledInference) -> None:
+    torch.manual_seed(2)
+    given = []
+    for _ in range(5):
+        patch, maps, carried = (torch.rand(1, channels, 64, 64) for channels in (3, 2, 2))
+        given.append(Patches(patch, None, maps, carried, [[]]))
+    alone = [compiled.run(patches) for patches in given]
+    for found, wanted in zip(side_by_side(compiled.run, given), alone, strict=True):
+        for part, one in zip(found, wanted, strict=True):
+            assert torch.allclose(part, one, atol=0.01 * float(one.abs().max()))
 
 
 def test_what_was_found_stays(compiled: CompiledInference) -> None:
