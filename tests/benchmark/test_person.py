@@ -12,7 +12,7 @@ from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, r
 from vsreid_studio.benchmark.session import Round, Session
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.modules import MaskPropagation
+from vsreid_studio.engine.modules import MaskPropagation, Reidentification
 from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 
@@ -56,7 +56,7 @@ class Still(MaskPropagation):
 
 
 @dataclass
-class Offers:
+class Offers(Reidentification):
     """One candidate in each of some frames, all alike."""
 
     boxes: dict[int, tuple[int, int, int, int]]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vsreid_studio.config import Config, PropagationConfig, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.events import Answer, Change, Decision, Event, Proposal
-from vsreid_studio.engine.modules import MaskPropagation
+from vsreid_studio.engine.modules import MaskPropagation, Reidentification
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, Prediction, SoftMask
 from vsreid_studio.engine.vsreid import Steps
 
@@ -97,7 +97,7 @@ def direction(instance: int, similarity: float) -> NDArray[np.float32]:
 
 
 @dataclass
-class FakeReid:
+class FakeReid(Reidentification):
     """Hand-made candidates: frame → [(x, y, embedding)].
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,19 @@ def test_the_same_frame_gives_the_same_boxes(state):
     detector = lite_detector(state)
     first, second = detector.detect(frame(96, 128)), detector.detect(frame(96, 128))
     assert np.array_equal(first.boxes, second.boxes) and np.array_equal(first.scores, second.scores)
+
+
+def test_frames_side_by_side_give_what_they_give_alone(state):
+    torch.set_num_threads(2)
+    detector = lite_detector(state)
+    pictures = [np.roll(frame(96, 128), 10 * shift, 1) for shift in range(8)]
+    alone = [detector.detect(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        beside = list(pool.map(detector.detect, pictures))
+    for found, wanted in zip(beside, alone, strict=True):
+        assert np.array_equal(found.boxes, wanted.boxes) and np.allclose(
+            found.scores, wanted.scores, atol=1e-4
+        )
 
 
 class _Heads(nn.Module):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from vsreid_studio.engine.modules import Reidentification
 from vsreid_studio.engine.nets.detector import Detections
 from vsreid_studio.engine.reid import MemoryStore, ReidModule
-from vsreid_studio.engine.types import SoftMask
+from vsreid_studio.engine.types import Candidates, SoftMask
 
 HEIGHT, WIDTH = 40, 60
 BOXES = [[0, 0, 10, 10], [20, 5, 40, 35], [41, 0, 60, 40]]
@@ -110,3 +112,24 @@ def test_a_mask_that_no_box_covers_is_an_object():
     reid = ReidModule(Video(), FakeDetector(0), FakeEmbedder(), FakeEmbedder())
     seen = reid.appearance(0, mask(3, 3, 9, 9))
     assert np.linalg.norm(seen[:2]) > 0.99 and not seen[2:].any()
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_frames_are_prepared_where_the_networks_serve_several(parallel: bool):
+    threads: list[int] = []
+
+    class Store(MemoryStore):
+        def put(self, frame: int, candidates: Candidates) -> None:
+            threads.append(threading.get_ident())
+            super().put(frame, candidates)
+
+    detector = FakeDetector()
+    reid = ReidModule(Video(), detector, FakeEmbedder(), store=Store(), parallel=parallel)
+    reid.candidates(4)
+    reid.prepare(range(3, 7))
+    assert sorted(detector.calls) == ([3, 4, 5, 6] if parallel else [4])
+    assert [reid.cached(frame) for frame in range(3, 7)] == [parallel, True, parallel, parallel]
+    for frame in range(3, 7):
+        reid.candidates(frame)
+    assert sorted(detector.calls) == [3, 4, 5, 6]
+    assert set(threads) == {threading.get_ident()}, "a project file serves the thread that asks"

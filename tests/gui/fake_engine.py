@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.events import Progress
-from vsreid_studio.engine.modules import MaskPropagation
+from vsreid_studio.engine.modules import MaskPropagation, Reidentification
 from vsreid_studio.engine.types import Box, Candidates, Frame, Prediction, SoftMask
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
@@ -88,7 +88,7 @@ class ByColour(MaskPropagation):
         return Prediction(SoftMask.from_dense(seen(self._video.frame(frame), instance)), 0.9)
 
 
-class ReidByColour:
+class ReidByColour(Reidentification):
     def __init__(self, video: Video) -> None:
         self._video = video
         self._known: dict[int, Candidates] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from ..engine.modules import Reidentification
 from ..engine.types import Candidates, SoftMask
 
 
-class Remembering:
+class Remembering(Reidentification):
     """A module whose appearances are kept from one run to the next."""
 
     def __init__(self, reid: Reidentification) -> None:
@@ -23,6 +25,10 @@ class Remembering:
     def cached(self, frame: int) -> bool:
         """As the module does."""
         return self._reid.cached(frame)
+
+    def prepare(self, frames: Sequence[int]) -> None:
+        """As the module does."""
+        self._reid.prepare(frames)
 
     def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
         """As the module does, once for each mask: masks are immutable, and the one kept owns its id."""

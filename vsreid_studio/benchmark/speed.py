@@ -8,17 +8,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..config import Config
 from ..engine.annotation import Annotation
 from ..engine.flow import FlowSource
 from ..engine.gallery import Gallery
 from ..engine.merge import merge
+from ..engine.nets.detector import Detections
+from ..engine.parallel import side_by_side
 from ..engine.polish import rough, smooth_block
 from ..engine.propagation import NetworkPropagation
 from ..engine.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
 from ..engine.retrieval import Matcher
-from ..engine.types import Candidates, Cell, CellKey, SoftMask
+from ..engine.types import Candidates, Cell, CellKey, Frame, SoftMask
 from ..engine.video import Video
+from ..engine.vsreid import AT_ONCE
 from .pace import begun
 
 _WARM_UP = 3
@@ -44,7 +50,7 @@ class Speed:
 
     Attributes:
         parts: decoding, flow, propagation, smoothing, merge, detection, embedding, each alone, in seconds a
-            frame.
+            frame; detection and embedding of as many frames side by side as in a run.
         step: from one frame to the next in propagation, in seconds: flow and network, which work side by
             side, and smoothing.
         matching: one round of Algorithm 2 over all frames, in seconds.
@@ -74,11 +80,11 @@ class _Stopwatch:
         self.taken: dict[str, list[float]] = {}
 
     @contextmanager
-    def timing(self, name: str) -> Iterator[None]:
-        """Take down how long the block takes."""
+    def timing(self, name: str, count: int = 1) -> Iterator[None]:
+        """Take down how long the block takes for each of so many frames."""
         started = time.perf_counter()
         yield
-        self.taken.setdefault(name, []).append(time.perf_counter() - started)
+        self.taken.setdefault(name, []).append((time.perf_counter() - started) / count)
 
     def median(self, name: str) -> float:
         return statistics.median(self.taken[name][_WARM_UP:] or self.taken[name])
@@ -93,6 +99,7 @@ def measure(
     embedder: EmbeddingNetwork,
     config: Config,
     frames: int,
+    parallel: bool,
 ) -> Speed:
     """Propagate along the first frames of a video, then run every part on them, one after the other.
 
@@ -100,11 +107,11 @@ def measure(
         first: masks of frame 0 by instance.
         propagation: of this video, on `flow`.
         frames: to be counted; three more are run first.
+        parallel: as `ReidModule` takes it.
     """
     length = min(video.length, frames + _WARM_UP + 1)
     watch = _Stopwatch()
     annotation = begun(first, length)
-    found = {}
     for frame in range(1, length):
         with watch.timing("decoding"):
             video.frame(frame)
@@ -113,7 +120,6 @@ def measure(
             _step(annotation, propagation, frame, list(first))
     smoothing = _smoothing(annotation, propagation, list(first)) if config.propagation.smooth else 0.0
     for frame in range(1, length):
-        picture = video.frame(frame)
         with watch.timing("flow"):
             flow.compute(frame, frame - 1)
         flow.between(frame, frame - 1)
@@ -121,11 +127,7 @@ def measure(
             propagation.propagate(annotation, frame - 1, frame, list(first))
         with watch.timing("merge"):
             merge(annotation.frame_masks(frame), video.height, video.width)
-        with watch.timing("detection"):
-            boxes, scores, person = detector.detect(picture)
-        with watch.timing("embedding"):
-            embeddings = embedder.embed(picture, boxes)
-        found[frame] = Candidates(boxes, scores, person, embeddings)
+    found = _candidates(video, detector, embedder, length, AT_ONCE if parallel else 1, watch)
     gallery = Gallery(ReidModule(video, detector, embedder))
     matcher = Matcher(found, gallery, config.reid, annotation.instances)
     matcher.best(annotation)
@@ -137,6 +139,31 @@ def measure(
     parts.insert(3, Part("smoothing", smoothing))
     step = watch.median("step") + smoothing
     return Speed(tuple(parts), step, watch.median("matching"), len(first), length - 1 - _WARM_UP)
+
+
+def _candidates(
+    video: Video,
+    detector: DetectionNetwork,
+    embedder: EmbeddingNetwork,
+    length: int,
+    at_once: int,
+    watch: _Stopwatch,
+) -> dict[int, Candidates]:
+    """Of all frames but the first, so many of them side by side."""
+
+    def embedded(one: tuple[Frame, Detections]) -> NDArray[np.float32]:
+        return embedder.embed(one[0], one[1].boxes)
+
+    found: dict[int, Candidates] = {}
+    for start in range(1, length, at_once):
+        frames = range(start, min(length, start + at_once))
+        pictures = [video.frame(frame) for frame in frames]
+        with watch.timing("detection", len(frames)):
+            seen = side_by_side(detector.detect, pictures)
+        with watch.timing("embedding", len(frames)):
+            rows = side_by_side(embedded, zip(pictures, seen, strict=True))
+        found |= {frame: Candidates(*seen[n], rows[n]) for n, frame in enumerate(frames)}
+    return found
 
 
 def _step(annotation: Annotation, propagation: NetworkPropagation, frame: int, instances: list[int]) -> None:

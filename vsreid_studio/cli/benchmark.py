@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
             models.load_embedder(args.size, device),
             config,
             args.frames,
+            device.type == "cpu",
         )
     sys.stdout.write(table(speed))
     return 0

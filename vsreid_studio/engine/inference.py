@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -12,7 +11,7 @@ from torch import Tensor
 from .compiled import Compiled
 from .nets.propagation import Found, MaskPropagationNet, together
 from .nets.stream import MemoryEntry, Stream
-from .parallel import beside_others, side_by_side
+from .parallel import Lanes, beside_others, side_by_side
 
 
 class Patches(NamedTuple):
@@ -63,18 +62,13 @@ class CompiledInference:
     """
 
     together = False
-    LANES = 4
-    """The most patches at once: each lane has networks of its own."""
 
     def __init__(self, network: MaskPropagationNet) -> None:
         """`network`: of size 'lite', float32, on the CPU; its weights must not change any more."""
         self.network = network
-        self._lanes = min(self.LANES, torch.get_num_threads())
+        self._lanes = Lanes()
         self._single = _Compiled(network, 1) if torch.get_num_threads() > 2 else None
-        self._several = _Compiled(network, self._lanes)
-        self._free: SimpleQueue[int] = SimpleQueue()
-        for lane in range(self._lanes):
-            self._free.put(lane)
+        self._several = _Compiled(network, self._lanes.count)
         # The next frame's flow is computed meanwhile: with as many threads it would hold the network up.
         cv2.setNumThreads(max(1, torch.get_num_threads() // 4))
 
@@ -88,12 +82,8 @@ class CompiledInference:
         return Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
     def _beside(self, patches: Patches, number: int) -> Found:
-        """One patch in a lane that is free."""
-        lane = self._free.get()
-        try:
+        with self._lanes.one() as lane:
             return self._several.run(patches, number, lane)
-        finally:
-            self._free.put(lane)
 
 
 class _Compiled:

@@ -53,6 +53,10 @@ class Reidentification(Protocol):
         """Whether `candidates` costs nothing for this frame."""
         ...
 
+    def prepare(self, frames: Sequence[int]) -> None:
+        """Compute what `candidates` will soon be asked for, where that is faster at once; here nothing."""
+        return
+
     def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
         """The embedding of what a mask (not empty) covers: (d,) float32 of length 1."""
         ...

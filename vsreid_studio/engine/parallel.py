@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
+from queue import SimpleQueue
 from threading import local
 from typing import TypeVar
 
@@ -29,6 +31,33 @@ def side_by_side(task: Callable[[T], R], items: Iterable[T]) -> list[R]:
 def beside_others() -> bool:
     """Whether the caller is such a task, and has one core."""
     return getattr(_here, "beside_others", False)
+
+
+class Lanes:
+    """Numbers for callers side by side, each of which has networks of its own.
+
+    Attributes:
+        count: how many there are.
+    """
+
+    MOST = 4
+
+    def __init__(self) -> None:
+        import torch  # noqa: PLC0415
+
+        self.count = min(self.MOST, torch.get_num_threads())
+        self._free: SimpleQueue[int] = SimpleQueue()
+        for lane in range(self.count):
+            self._free.put(lane)
+
+    @contextmanager
+    def one(self) -> Iterator[int]:
+        """One that is free, as soon as there is one."""
+        lane = self._free.get()
+        try:
+            yield lane
+        finally:
+            self._free.put(lane)
 
 
 def _note() -> None:

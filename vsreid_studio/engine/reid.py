@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .modules import Reidentification
 from .nets.detector import Detections
+from .parallel import side_by_side
 from .types import Candidates, Frame, SoftMask
 
 SAME = 0.5
@@ -85,7 +88,7 @@ class EmbeddingNetwork(Protocol):
         ...
 
 
-class ReidModule:
+class ReidModule(Reidentification):
     """`modules.Reidentification` for one video.
 
     With a network for persons (Sec. 3.2, 'Detection & Re-identification Network'), persons are embedded by it
@@ -100,7 +103,10 @@ class ReidModule:
         embedder: EmbeddingNetwork,
         person_embedder: EmbeddingNetwork | None = None,
         store: CandidateStore | None = None,
+        parallel: bool = False,
     ) -> None:
+        """Take the networks for a video; `parallel`: they serve several frames at a time."""
+        self._parallel = parallel
         self._video = video
         self._detector = detector
         self._embedder = embedder
@@ -115,13 +121,23 @@ class ReidModule:
         """X = N_det(I_i) with N_reid of every box; computed once and kept."""
         known = self._store.get(frame)
         if known is None:
-            picture = self._video.frame(frame)
-            boxes, scores, person = self._detector.detect(picture)
-            known = Candidates(boxes, scores, person, self._embed(picture, boxes, person))
+            known = self._found(frame)
             self._store.put(frame, known)
             # As kept, so that a run taken up again compares what the first one compared: a store may round.
             known = self._store.get(frame) or known
         return known
+
+    def prepare(self, frames: Sequence[int]) -> None:
+        """Side by side what is not kept yet, where the networks serve several frames at a time."""
+        lacking = [frame for frame in frames if frame not in self._store] if self._parallel else []
+        # Kept here and now: a store need not serve other threads.
+        for frame, found in zip(lacking, side_by_side(self._found, lacking), strict=True):
+            self._store.put(frame, found)
+
+    def _found(self, frame: int) -> Candidates:
+        picture = self._video.frame(frame)
+        boxes, scores, person = self._detector.detect(picture)
+        return Candidates(boxes, scores, person, self._embed(picture, boxes, person))
 
     def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
         """N_reid of the box of a mask: (d,) float32 of length 1.

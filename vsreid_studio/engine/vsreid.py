@@ -15,6 +15,9 @@ from .settle import Settler
 from .types import Candidates, CellKey
 from .walk import Walker
 
+AT_ONCE = 4
+"""Frames in which candidates are looked for together; in between one may stop."""
+
 Steps: TypeAlias = Generator[Event, Answer | None, None]
 """A run: pull it with `run.drive` or `run.accept_all`."""
 
@@ -116,17 +119,16 @@ def _detect(
     """Candidates of the frames in which one of the chosen may be found again (c ≠ i)."""
     wanted = range(annotation.length) if frames is None else sorted(set(frames))
     searched = [frame for frame in wanted if not all(annotation.anchored(frame, k) for k in chosen)]
-    total = sum(not reid.cached(frame) for frame in searched)
     found: dict[int, Candidates] = {}
-    done = 0
-    for frame in searched:
-        if not reid.cached(frame):
-            yield Progress("detecting", done, total, frame)
-            done += 1
+    lacking = [frame for frame in searched if not reid.cached(frame)]
+    for done, frame in enumerate(lacking):
+        yield Progress("detecting", done, len(lacking), frame)
+        if done % AT_ONCE == 0:
+            reid.prepare(lacking[done : done + AT_ONCE])
         found[frame] = reid.candidates(frame)
-    if total:
-        yield Progress("detecting", total, total)
-    return found
+    if lacking:
+        yield Progress("detecting", len(lacking), len(lacking))
+    return {frame: found[frame] if frame in found else reid.candidates(frame) for frame in searched}
 
 
 def _describe(

@@ -119,7 +119,7 @@ class Engine:
         if not self.config.reid.enabled:
             return None
         detector, embedder = self._reid
-        return ReidModule(video, detector, embedder, store=store)
+        return ReidModule(video, detector, embedder, store=store, parallel=self.device.type == "cpu")
 
     @property
     def base(self) -> str:

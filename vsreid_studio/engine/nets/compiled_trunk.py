@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..compiled import Compiled
+from ..parallel import Lanes
 
 
 class CompiledTrunk(nn.Module):
-    """Gives some of what a `Lite0` gives.
+    """Gives some of what a `Lite0` gives, to several callers at a time.
 
     Of a size of its own for each batch it would have to be compiled anew, so batches are cut and filled up.
     """
@@ -28,15 +29,19 @@ class CompiledTrunk(nn.Module):
         super().__init__()
         self._strides = tuple(strides)
         self._batch = batch
-        self._features = Compiled(lambda x: tuple(net(x)[stride] for stride in self._strides))
+        self._lanes = Lanes()
+        self._features = Compiled(
+            lambda x: tuple(net(x)[stride] for stride in self._strides), self._lanes.count
+        )
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
         """Features by stride of (N, 3, H, W) float32, as `Lite0` has them."""
         parts: list[list[Tensor]] = []
-        for part in torch.split(x, self._batch):
-            lacking = self._batch - len(part)
-            whole = functional.pad(part, (0, 0, 0, 0, 0, 0, 0, lacking)) if lacking else part
-            # Copied: the next part is written to the same place.
-            parts.append([found[: len(part)].clone() for found in self._features(whole)])
+        with self._lanes.one() as lane:
+            for part in torch.split(x, self._batch):
+                lacking = self._batch - len(part)
+                whole = functional.pad(part, (0, 0, 0, 0, 0, 0, 0, lacking)) if lacking else part
+                # Copied: the next part is written to the same place.
+                parts.append([found[: len(part)].clone() for found in self._features(whole, lane=lane)])
         columns = zip(*parts, strict=True)
         return {stride: torch.cat(column) for stride, column in zip(self._strides, columns, strict=True)}

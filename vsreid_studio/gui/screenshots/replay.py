@@ -13,7 +13,7 @@ from ... import paths
 from ...config import Config
 from ...engine.annotation import Annotation
 from ...engine.events import Progress
-from ...engine.modules import MaskPropagation
+from ...engine.modules import MaskPropagation, Reidentification
 from ...engine.types import Box, Candidates, Prediction, SoftMask
 from ...engine.video import Video
 from ...formats.davis import mask_files
@@ -87,7 +87,7 @@ class _Propagation(MaskPropagation):
         return SoftMask.from_dense(cv2.GaussianBlur(hard, (0, 0), _FEATHER / 2).astype(np.float32))
 
 
-class _Reidentification:
+class _Reidentification(Reidentification):
     def __init__(self, truth: list[NDArray[np.uint8]]) -> None:
         self._truth = truth
         self._known: dict[int, Candidates] = {}
