@@ -152,7 +152,8 @@ def _candidates(
     """Of all frames but the first, so many of them side by side."""
 
     def embedded(one: tuple[Frame, Detections]) -> NDArray[np.float32]:
-        return embedder.embed(one[0], one[1].boxes)
+        picture, (boxes, _, _) = one
+        return embedder.embed(picture, boxes)
 
     found: dict[int, Candidates] = {}
     for start in range(1, length, at_once):
