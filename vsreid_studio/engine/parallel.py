@@ -42,10 +42,11 @@ class Lanes:
 
     MOST = 4
 
-    def __init__(self) -> None:
+    def __init__(self, count: int | None = None) -> None:
+        """`count`: None for as many as pay."""
         import torch  # noqa: PLC0415
 
-        self.count = min(self.MOST, torch.get_num_threads())
+        self.count = min(self.MOST, torch.get_num_threads()) if count is None else count
         self._free: SimpleQueue[int] = SimpleQueue()
         for lane in range(self.count):
             self._free.put(lane)

@@ -101,7 +101,7 @@ def _fast_trunk(network: MaskPropagationNet) -> Iterator[None]:
         yield
         return
     own = trunk.net
-    trunk.net = CompiledTrunk(own, STRIDES, batch=1)
+    trunk.net = CompiledTrunk(own, STRIDES, batch=1, callers=1)
     try:
         yield
     finally:

@@ -13,23 +13,26 @@ from ..parallel import Lanes
 
 
 class CompiledTrunk(nn.Module):
-    """Gives some of what a `Lite0` gives, to several callers at a time.
+    """Gives some of what a `Lite0` gives.
 
     Of a size of its own for each batch it would have to be compiled anew, so batches are cut and filled up.
     """
 
-    def __init__(self, net: nn.Module, strides: Iterable[int], batch: int) -> None:
+    def __init__(
+        self, net: nn.Module, strides: Iterable[int], batch: int, callers: int | None = None
+    ) -> None:
         """Take a network whose weights do not change any more.
 
         Args:
             net: a `Lite0` on the CPU, its norms folded.
             strides: of the features that are wanted.
             batch: pictures that are computed together.
+            callers: how many there are at a time; None for as many as pay.
         """
         super().__init__()
         self._strides = tuple(strides)
         self._batch = batch
-        self._lanes = Lanes()
+        self._lanes = Lanes(callers)
         self._features = Compiled(
             lambda x: tuple(net(x)[stride] for stride in self._strides), self._lanes.count
         )
