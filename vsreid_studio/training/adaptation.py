@@ -33,6 +33,9 @@ from .propagation.runs import RunMaker
 
 AROUND = 0.6
 """How much of the surroundings a still shows on each side, as a share of the instance's box."""
+HELD_BACK = 0.5
+"""How far the trained weights are drawn back to the network's own: what both share holds on other frames, too
+(WiSE-FT; Wortsman et al., 2022)."""
 LONGEST = 480
 """Of a still, in pixels: what is larger is warped slowly and shrunk to a patch anyway."""
 
@@ -72,6 +75,7 @@ def adapt(
     stills = pinned_stills(video, annotation)
     parameters = adapted_parameters(network)
     network.eval().requires_grad_(False)
+    own = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     instances = {number for still in stills for number in still.instances}
     total = config.steps * len(instances)
     strangers = 0.4 if len(instances) > 1 else 0.0
@@ -90,6 +94,8 @@ def adapt(
             _step(network, list(parameters.values()), optimizer, loss_of, batch)
     if total:
         yield Progress("adapting", total, total)
+    for name, parameter in parameters.items():
+        parameter.lerp_(own[name], HELD_BACK)
     return save({name: parameter.detach().half().contiguous() for name, parameter in parameters.items()})
 
 
