@@ -16,6 +16,7 @@ from vsreid_studio.engine.events import Progress
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
+from vsreid_studio.training import adaptation
 from vsreid_studio.training.adaptation import adapt, adapted_parameters, pinned_stills
 
 CPU = torch.device("cpu")
@@ -78,6 +79,20 @@ def test_the_same_work_gives_the_same_weights(video: Video, annotation: Annotati
         for _ in range(2)
     ]
     assert made[0] == made[1]
+
+
+def test_it_is_held_back(video: Video, annotation: Annotation, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = adapted_parameters(models.load_propagation("lite", CPU, exact=True))
+    gone = {}
+    for share in (0.0, 0.5, 1.0):
+        monkeypatch.setattr(adaptation, "HELD_BACK", share)
+        network = models.load_propagation("lite", CPU, exact=True)
+        _pull(adapt(network, video, annotation, CONFIG))
+        gone[share] = {name: value - own[name] for name, value in adapted_parameters(network).items()}
+    for name, whole in gone[0.0].items():
+        torch.testing.assert_close(gone[0.5][name], whole / 2, atol=1e-6, rtol=1e-3)
+        torch.testing.assert_close(gone[1.0][name], torch.zeros_like(whole), atol=1e-6, rtol=0)
+    assert any(bool(whole.any()) for whole in gone[0.0].values())
 
 
 def test_without_anything_pinned_nothing_is_done(video: Video) -> None:
