@@ -94,6 +94,30 @@ def test_every_instance_gets_a_map_inside_its_patch(video: Video, network: nets.
     assert all(0 <= prediction.confidence <= 1 for prediction in found.values())
 
 
+def test_patches_one_by_one_are_as_together_and_flow_is_ahead(
+    video: Video, network: nets.MaskPropagationNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OneByOne(TorchInference):
+        together = False
+
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(FlowSource, "prepare", lambda _, source, target: asked.append((source, target)))
+    found = []
+    for inference, instances in (
+        (TorchInference(network), [1, 2]),
+        (OneByOne(network), [1, 2]),
+        (OneByOne(network), [1]),
+    ):
+        module = NetworkPropagation(video, FlowSource(video, DisFlow()), inference, PropagationConfig())
+        annotation = _annotation(SQUARE, OTHER) if len(instances) > 1 else _annotation(SQUARE)
+        found.append(module.propagate(annotation, 0, 1, instances))
+    assert asked == 3 * [(2, 1), (3, 2)]
+    together, one_by_one, _ = found
+    for k in (1, 2):
+        assert one_by_one[k].mask.iou(together[k].mask) > 0.98
+        assert one_by_one[k].confidence == pytest.approx(together[k].confidence, abs=0.02)
+
+
 def test_the_same_twice(video: Video, network: nets.MaskPropagationNet) -> None:
     first, second = (_module(video, network).propagate(_annotation(SQUARE), 0, 1, [1]) for _ in range(2))
     assert first[1].mask.same(second[1].mask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -75,11 +75,14 @@ class NetworkPropagation:
         careful = {k: self._config.careful and _corrected(annotation, k) for k in instances}
         flow = self._careful_flow if any(careful.values()) else self._flow
         back = flow.between(target, source)
-        # Of the next two frames meanwhile, so that there is always one to be computed.
         step = target - source
-        for near in (target, target + step):
-            if 0 <= near + step < self._video.length:
-                flow.prepare(near + step, near)
+
+        def prepare() -> None:
+            """The flow of the next two frames, so that there is always one to be computed."""
+            for near in (target, target + step):
+                if 0 <= near + step < self._video.length:
+                    flow.prepare(near + step, near)
+
         guides = self._guides(annotation, source, target, instances, back)
         boxes = {k: guides[k].hard_box for k in instances}
         found = {
@@ -104,7 +107,7 @@ class NetworkPropagation:
         requests = side_by_side(prepared, ((k, tight) for k, tight in boxes.items() if tight is not None))
         picture = self._video.frame(target)
         # What moved from source to target, seen on the target's pixels.
-        seen = self._predict(annotation, target, picture, requests, -back)
+        seen = self._predict(annotation, target, picture, requests, -back, prepare)
         found |= {k: it.prediction for k, it in seen.items()}
         if self._config.compete:
             found = _shared(annotation, source, target, found)
@@ -192,13 +195,26 @@ class NetworkPropagation:
         return {**{k: SoftMask.empty() for k in instances}, **guides}
 
     def _predict(
-        self, annotation: Annotation, frame: int, picture: Frame, requests: Sequence[Request], flow: Flow
+        self,
+        annotation: Annotation,
+        frame: int,
+        picture: Frame,
+        requests: Sequence[Request],
+        flow: Flow,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> dict[int, Seen]:
-        """N_mp on patches of one frame, laid back into the frame."""
+        """N_mp on patches of one frame, laid back into the frame.
+
+        Args:
+            meanwhile: begins what can wait: beside a single call at once, beside several when a core is free.
+        """
         # In torch, as entries may be computed: one after another.
         memories = {request.instance: self._memories(annotation, frame, request) for request in requests}
 
-        def looked_at(part: tuple[View, Sequence[Request]]) -> dict[int, Seen]:
+        def looked_at(part: tuple[View, Sequence[Request]] | None) -> dict[int, Seen]:
+            if part is None:
+                meanwhile()
+                return {}
             view, wanted = part
             looks = self._looks.look(picture, wanted, flow, [memories[it.instance] for it in wanted], view)
             predictions = side_by_side(self._prediction, zip(looks, wanted, strict=True))
@@ -207,8 +223,13 @@ class NetworkPropagation:
                 for request, look, prediction in zip(wanted, looks, predictions, strict=True)
             }
 
+        parts: list[tuple[View, Sequence[Request]] | None] = [*self._parted(requests)]
+        if len(parts) > 1:
+            parts.append(None)
+        else:
+            meanwhile()
         found: dict[int, Seen] = {}
-        for seen in side_by_side(looked_at, self._parted(requests)):
+        for seen in side_by_side(looked_at, parts):
             found.update(seen)
         return found
 
