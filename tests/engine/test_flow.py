@@ -271,6 +271,18 @@ def test_what_is_prepared_is_computed_once_and_what_fails_is_told_when_asked(vid
             source.between(0, 9)
 
 
+def test_sources_share_an_estimator(video: Video) -> None:
+    """The thread of one may still be at work when the next run begins: OpenCV's object would crash."""
+    estimator = FineDisFlow()
+    wanted = FlowSource(video, estimator).between(1, 2)
+    sources = [FlowSource(video, estimator) for _ in range(12)]
+    for source in sources:
+        for pair in ((0, 1), (1, 2), (2, 3)):
+            source.prepare(*pair)
+    for source in sources:
+        np.testing.assert_array_equal(source.between(1, 2), wanted)
+
+
 def test_what_is_there_does_not_wait_for_what_is_being_computed(video: Video) -> None:
     begun, end = threading.Event(), threading.Event()
 

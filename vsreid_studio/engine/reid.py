@@ -107,6 +107,7 @@ class ReidModule(Reidentification):
     ) -> None:
         """Take the networks for a video; `parallel`: they serve several frames at a time."""
         self._parallel = parallel
+        self._compiled = False
         self._video = video
         self._detector = detector
         self._embedder = embedder
@@ -130,9 +131,13 @@ class ReidModule(Reidentification):
     def prepare(self, frames: Sequence[int]) -> None:
         """Side by side what is not kept yet, where the networks serve several frames at a time."""
         lacking = [frame for frame in frames if frame not in self._store] if self._parallel else []
+        # The first one alone: with it networks are compiled, and while torch traces one it should do no more.
+        alone = 0 if self._compiled else 1
+        found = [*map(self._found, lacking[:alone]), *side_by_side(self._found, lacking[alone:])]
+        self._compiled = self._compiled or bool(lacking)
         # Kept here and now: a store need not serve other threads.
-        for frame, found in zip(lacking, side_by_side(self._found, lacking), strict=True):
-            self._store.put(frame, found)
+        for frame, one in zip(lacking, found, strict=True):
+            self._store.put(frame, one)
 
     def _found(self, frame: int) -> Candidates:
         picture = self._video.frame(frame)

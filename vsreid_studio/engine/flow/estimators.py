@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import cv2
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FlowEstimator(Protocol):
-    """F of the paper.
+    """F of the paper; any thread may call it.
 
     Attributes:
         name: of the method and its weights, fit for a folder's name.
@@ -45,7 +46,8 @@ class DisFlow:
     with the preset at a short side of 288, .887 with less refinement (it smooths across outlines), .896 at
     384 and .900 at 480, in 11, 8, 14 and 22 ms. From 384 to 480 whole runs gain nothing.
 
-    Not thread-safe, as the OpenCV object keeps its buffers.
+    The OpenCV object keeps its buffers, so one caller is served at a time: sources of flow share an
+    estimator, and each has a thread that may still be at work for a run that has ended.
     """
 
     # Names stored flow, too, so it changes with whatever the flow depends on.
@@ -61,12 +63,14 @@ class DisFlow:
         self._dis.setVariationalRefinementIterations(self._REFINEMENTS)
         self._dis.setFinestScale(self._FINEST)
         self._dis.setPatchStride(self._STRIDE)
+        self._lock = Lock()
 
     def __call__(self, source: Frame, target: Frame) -> Flow:
         """See `FlowEstimator`."""
         first, second = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (source, target))
         # No flow to begin with: the result must not depend on the pair before.
-        return np.asarray(self._dis.calc(first, second, None), np.float32)
+        with self._lock:
+            return np.asarray(self._dis.calc(first, second, None), np.float32)
 
 
 class FineDisFlow(DisFlow):
