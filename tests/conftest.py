@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsreid_studio.engine.modules import MaskPropagation
+from vsreid_studio.engine.algorithm.protocols import MaskPropagation
 from vsreid_studio.engine.types import Box, Prediction, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 
@@ -80,7 +80,7 @@ def make_clip(folder: Path, mask: Path, length: int = LENGTH) -> Clip:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Puts the stand-ins in the networks' place."""
     # Here, as most tests do without torch.
-    from vsreid_studio.engine import models  # noqa: PLC0415
+    from vsreid_studio.engine.runtime import models  # noqa: PLC0415
     from vsreid_studio.headless import engine  # noqa: PLC0415
 
     calls = Calls()

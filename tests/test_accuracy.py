@@ -9,12 +9,12 @@ import pytest
 from vsreid_studio.benchmark.clips import read_sequence
 from vsreid_studio.benchmark.hidden import hide
 from vsreid_studio.config import Config
-from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.reid import MemoryStore
-from vsreid_studio.engine.run import accept_all
+from vsreid_studio.engine.algorithm.vsreid import vsreid
+from vsreid_studio.engine.runtime.reid import MemoryStore
+from vsreid_studio.engine.runtime.run import accept_all
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Frame, LabelMap, SoftMask
 from vsreid_studio.engine.video import Video, open_video
-from vsreid_studio.engine.vsreid import vsreid
 from vsreid_studio.evaluation import boundary_f, jaccard
 from vsreid_studio.headless.engine import Engine
 

@@ -24,8 +24,8 @@ class PropagationConfig:
         scales: patch sizes averaged over, as factors of the network's own.
         flip: also average over the mirrored patch.
         careful: average over two larger scales and flips what is recovered, what is cut out of a box, and,
-            with finer flow, an instance that a person has corrected, see `engine.propagation.CAREFUL`: there
-            every outline counts.
+            with finer flow, an instance that a person has corrected, see
+            `engine.runtime.propagation.CAREFUL`: there every outline counts.
         crop: what N_mp sees, the 'box' around the guiding map or the whole 'frame' (Table 1, first row).
         flow_stream: use the flow stream beside the RGB stream.
         template: let N_mp read the memory of checkpoints.
@@ -33,16 +33,18 @@ class PropagationConfig:
         recent: how many recent confident frames may be among them (0: trusted masks only).
         rivals: remember other instances that are near, so that they are told apart.
         compete: let the maps of a frame share each pixel before they are propagated on, see
-            `engine.compete`; without, only the label map tells whose a pixel is (Sec. 3.3).
+            `engine.extensions.soft_aggregation`; without, only the label map tells whose a pixel is
+            (Sec. 3.3).
         recovery_rounds: how often N_mp looks at a recovered instance, each time guided by what it found
             before (authors' program: 5; here a second look believes the first, right or wrong).
         stray_gap: a small piece of a map farther than this from the largest piece is dropped, see
-            `engine.strays` (0 keeps all).
+            `engine.extensions.connected_components` (0 keeps all).
         lost_area: an instance whose area falls below this share of its first one counts as lost and is
             not propagated on (authors' program: 0.1; 0 switches it off).
         vote: between two masks that a person drew or approved let both have a say in each frame, not the
-            nearer alone, see `engine.vote`.
-        smooth: draw what was propagated towards the frames beside it, see `engine.smooth`.
+            nearer alone, see `engine.extensions.bidirectional_fusion`.
+        smooth: draw what was propagated towards the frames beside it, see
+            `engine.extensions.temporal_smoothing`.
     """
 
     size: Literal["lite", "paper"] = "lite"
@@ -76,13 +78,13 @@ class ReidConfig:
             0.3; 1 switches it off).
         exclusive: reject a box on which another instance scores higher (authors' program).
         track: compare also with what confident masks show of the instance and of what is beside it, see
-            `engine.track`.
+            `engine.extensions.appearance_track`.
         rho_track: of what such masks show, that counts as the instance which is more similar than this to the
             gallery.
         sure: a mask is confident from this predicted IoU on.
         least_confidence: a recovered mask whose predicted IoU is below this is not offered (0: all are).
         only_better: nor is one whose predicted IoU does not exceed that of the map in its cell.
-        alibi: nor is what, carried on, is seen beside the instance, see `engine.alibi`.
+        alibi: nor is what, carried on, is seen beside the instance, see `engine.extensions.verification`.
         boxes: candidates kept a frame.
     """
 

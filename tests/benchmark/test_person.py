@@ -11,8 +11,8 @@ from vsreid_studio.benchmark.person import simulate
 from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, render
 from vsreid_studio.benchmark.session import Round, Session
 from vsreid_studio.config import Config, ReidConfig
-from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.modules import MaskPropagation, Reidentification
+from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 

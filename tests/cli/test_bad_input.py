@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vsreid_studio.app import main
-from vsreid_studio.engine import models
+from vsreid_studio.engine.runtime import models
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.project import Project
 

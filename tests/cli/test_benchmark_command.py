@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from vsreid_studio import app
-from vsreid_studio.engine import propagation
+from vsreid_studio.engine.runtime import propagation
 from vsreid_studio.headless import engine
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from vsreid_studio import app
 from vsreid_studio.cli import sessions
-from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.events import Progress
+from vsreid_studio.engine.store.annotation import Annotation
 
 
 def simulate(davis: Path, output: Path, *options: str) -> int:

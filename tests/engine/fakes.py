@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsreid_studio.config import Config, PropagationConfig, ReidConfig
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
+from vsreid_studio.engine.algorithm.vsreid import Steps
 from vsreid_studio.engine.events import Answer, Change, Decision, Event, Proposal
-from vsreid_studio.engine.modules import MaskPropagation, Reidentification
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, Prediction, SoftMask
-from vsreid_studio.engine.vsreid import Steps
 
 SIZE = 8
 DIMENSIONS = 6

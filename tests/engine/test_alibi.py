@@ -17,11 +17,11 @@ from fakes import (
     story,
 )
 
-from vsreid_studio.engine.alibi import alibi
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.algorithm.vsreid import vsreid
 from vsreid_studio.engine.events import Accept, Passed, Progress, Reason
+from vsreid_studio.engine.extensions.verification import alibi
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
-from vsreid_studio.engine.vsreid import vsreid
 
 PLACE, ELSEWHERE = patch(0, 1, 1), patch(5, 5, 1)
 

@@ -1,8 +1,8 @@
 import pytest
 from fakes import absent, drawn, first_masks, grid, patch, story
 
-from vsreid_studio.engine.annotation import closer, overwritten
 from vsreid_studio.engine.events import Change, Decision, Redraw, Verdict
+from vsreid_studio.engine.store.annotation import closer, overwritten
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker
 
 REJECTED = Decision(Verdict.REJECTED, Box(1, 1, 3, 3), 0.7, Maker.PERSON)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.compete import competing
+from vsreid_studio.engine.extensions.soft_aggregation import competing
 from vsreid_studio.engine.types import Box, SoftMask
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vsreid_studio.engine.compiled import Compiled
 from vsreid_studio.engine.nets.layers import spatial, unit
+from vsreid_studio.engine.runtime.compiled import Compiled
 
 
 def _folded(*parts: torch.nn.Module) -> list[torch.nn.Module]:

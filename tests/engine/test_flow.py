@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsreid_studio.engine.flow import (
+from vsreid_studio.engine.runtime.flow import (
     DisFlow,
     FineDisFlow,
     FlowCache,
@@ -27,8 +27,8 @@ from vsreid_studio.engine.flow import (
     warping_error,
     write_flo,
 )
-from vsreid_studio.engine.flow import cache as cache_module
-from vsreid_studio.engine.flow.working_size import enlarge, shrink, working_size
+from vsreid_studio.engine.runtime.flow import cache as cache_module
+from vsreid_studio.engine.runtime.flow.working_size import enlarge, shrink, working_size
 from vsreid_studio.engine.types import Box, Flow, Frame, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
@@ -246,7 +246,7 @@ def test_flo_files_come_first_and_the_estimator_fills_in(video: Video, tmp_path:
 
 
 def test_a_flow_is_remembered_small_for_longer(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vsreid_studio.engine.flow.source._MEMORY_BYTES", 1)
+    monkeypatch.setattr("vsreid_studio.engine.runtime.flow.source._MEMORY_BYTES", 1)
     estimator = CountingFlow()
     source = FlowSource(video, estimator)
     first = source.between(0, 1)

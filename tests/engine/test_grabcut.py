@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.grabcut import cut
+from vsreid_studio.engine.runtime.grabcut import cut
 from vsreid_studio.engine.types import Box, Frame, SoftMask
 
 DISK = Box(60, 40, 101, 81)

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.merge import merge
+from vsreid_studio.engine.algorithm.merge import merge
 from vsreid_studio.engine.types import Box, SoftMask
 
 

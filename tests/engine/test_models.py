@@ -4,9 +4,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vsreid_studio.engine import models
 from vsreid_studio.engine.nets import propagation as nets
-from vsreid_studio.engine.tensors import compute_type
+from vsreid_studio.engine.runtime import models
+from vsreid_studio.engine.runtime.tensors import compute_type
 from vsreid_studio.errors import UserError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.patches import MOST_ASPECT, crop, flow_patch, paste, patch_box
+from vsreid_studio.engine.runtime.patches import MOST_ASPECT, crop, flow_patch, paste, patch_box
 from vsreid_studio.engine.types import Box
 
 

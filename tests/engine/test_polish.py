@@ -7,11 +7,11 @@ import pytest
 from fakes import FakePropagation, drawn, first_masks, grid, patch
 
 from vsreid_studio.config import PropagationConfig
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.algorithm.walk import Walker, edit
 from vsreid_studio.engine.events import Change
-from vsreid_studio.engine.polish import block_done, rough
+from vsreid_studio.engine.extensions.smoothing_blocks import block_done, rough
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
-from vsreid_studio.engine.walk import Walker, edit
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Smoothing(FakePropagation):
 
 @pytest.fixture(autouse=True)
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vsreid_studio.engine.polish.BLOCK", 4)
+    monkeypatch.setattr("vsreid_studio.engine.extensions.smoothing_blocks.BLOCK", 4)
 
 
 def swept(annotation: Annotation, instances: Sequence[int] = (1,), **settings: bool) -> Smoothing:

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 from vsreid_studio.config import PropagationConfig
-from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.flow import DisFlow, FineDisFlow, FlowSource, warp_mask
-from vsreid_studio.engine.inference import TorchInference
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
-from vsreid_studio.engine.patches import patch_box
-from vsreid_studio.engine.propagation import CAREFUL, RECOVERED, NetworkPropagation, _nearness
+from vsreid_studio.engine.runtime.flow import DisFlow, FineDisFlow, FlowSource, warp_mask
+from vsreid_studio.engine.runtime.inference import TorchInference
+from vsreid_studio.engine.runtime.patches import patch_box
+from vsreid_studio.engine.runtime.propagation import CAREFUL, RECOVERED, NetworkPropagation, _nearness
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 

@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.modules import Reidentification
+from vsreid_studio.engine.algorithm.protocols import Reidentification
 from vsreid_studio.engine.nets.detector import Detections
-from vsreid_studio.engine.reid import MemoryStore, ReidModule
+from vsreid_studio.engine.runtime.reid import MemoryStore, ReidModule
 from vsreid_studio.engine.types import Candidates, SoftMask
 
 HEIGHT, WIDTH = 40, 60

@@ -5,10 +5,10 @@ import pytest
 from fakes import CONFIG, FakeReid, absent, direction, drawn, first_masks, found, grid, patch
 
 from vsreid_studio.config import ReidConfig
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.algorithm.gallery import UNKNOWN, Gallery
+from vsreid_studio.engine.algorithm.retrieve import Matcher, queue
 from vsreid_studio.engine.events import Decision, Reason, Verdict
-from vsreid_studio.engine.gallery import UNKNOWN, Gallery
-from vsreid_studio.engine.retrieval import Matcher, queue
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker
 
 

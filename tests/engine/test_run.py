@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 from fakes import CONFIG, FakePropagation, assert_whole, changes, first_masks, found, origins, patch, story
 
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.algorithm.vsreid import Steps, vsreid
 from vsreid_studio.engine.events import Accept, Answer, Event, Progress, Proposal, Reject, Skip, Stop
-from vsreid_studio.engine.run import Control, State, accept_all, drive
+from vsreid_studio.engine.runtime.run import Control, State, accept_all, drive
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box
-from vsreid_studio.engine.vsreid import Steps, vsreid
 
 PATIENCE = 10.0
 

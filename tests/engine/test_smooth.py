@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsreid_studio.engine.flow import DisFlow, FlowSource
-from vsreid_studio.engine.logits import from_logits, logits
-from vsreid_studio.engine.smooth import BLOCK, CAREFUL, USUAL, Smoother, Strength
+from vsreid_studio.engine.extensions.logits import from_logits, logits
+from vsreid_studio.engine.extensions.temporal_smoothing import BLOCK, CAREFUL, USUAL, Smoother, Strength
+from vsreid_studio.engine.runtime.flow import DisFlow, FlowSource
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 
@@ -110,7 +110,7 @@ def test_one_that_is_empty_stays_so_and_draws_nobody(video: Video) -> None:
 
 
 def test_many_frames_are_swept_in_blocks(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vsreid_studio.engine.smooth.BLOCK", 3)
+    monkeypatch.setattr("vsreid_studio.engine.extensions.temporal_smoothing.BLOCK", 3)
     found = run(video, exact(), range(1, 5))
     assert sorted(found) == [1, 2, 3, 4]
     assert all(wrong(mask, number) < 30 for number, mask in found.items())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.strays import without_strays
+from vsreid_studio.engine.extensions.connected_components import without_strays
 from vsreid_studio.engine.types import Box, Probability
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vsreid_studio.config import ReidConfig
-from vsreid_studio.engine.gallery import UNKNOWN
-from vsreid_studio.engine.track import MOST, Track
+from vsreid_studio.engine.algorithm.gallery import UNKNOWN
+from vsreid_studio.engine.extensions.appearance_track import MOST, Track
 from vsreid_studio.engine.types import Cell, SoftMask
 
 CONFIG = ReidConfig(rho_track=0.5, sure=0.8)

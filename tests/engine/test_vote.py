@@ -20,12 +20,12 @@ from fakes import (
     story,
 )
 
-from vsreid_studio.engine.annotation import Annotation
-from vsreid_studio.engine.territory import territory
+from vsreid_studio.engine.algorithm.territory import territory
+from vsreid_studio.engine.algorithm.vsreid import propagate_only
+from vsreid_studio.engine.algorithm.walk import Walker, edit
+from vsreid_studio.engine.extensions.bidirectional_fusion import vote, voted
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
-from vsreid_studio.engine.vote import vote, voted
-from vsreid_studio.engine.vsreid import propagate_only
-from vsreid_studio.engine.walk import Walker, edit
 
 VOTING = replace(CONFIG, propagation=replace(CONFIG.propagation, vote=True))
 SMOOTHING = replace(VOTING, propagation=replace(VOTING.propagation, smooth=True))

@@ -25,7 +25,8 @@ from fakes import (
 )
 
 from vsreid_studio.config import ReidConfig
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.algorithm.vsreid import Steps, propagate_only, vsreid
+from vsreid_studio.engine.algorithm.walk import edit
 from vsreid_studio.engine.events import (
     Accept,
     Answer,
@@ -42,10 +43,9 @@ from vsreid_studio.engine.events import (
     Stop,
     Verdict,
 )
-from vsreid_studio.engine.run import accept_all
+from vsreid_studio.engine.runtime.run import accept_all
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, CellKey, Maker, SoftMask
-from vsreid_studio.engine.vsreid import Steps, propagate_only, vsreid
-from vsreid_studio.engine.walk import edit
 
 BOTH = (direction(1, 0.7) + direction(2, 0.6)).astype(np.float32)
 

@@ -19,12 +19,12 @@ from fakes import (
 )
 
 from vsreid_studio.config import Config, PropagationConfig
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.algorithm.territory import territory
+from vsreid_studio.engine.algorithm.vsreid import propagate_only
+from vsreid_studio.engine.algorithm.walk import edit, stale_after
 from vsreid_studio.engine.events import Event, Progress
-from vsreid_studio.engine.territory import territory
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
-from vsreid_studio.engine.vsreid import propagate_only
-from vsreid_studio.engine.walk import edit, stale_after
 
 
 def propagate(

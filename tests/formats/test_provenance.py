@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from vsreid_studio.config import Config
-from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.events import Decision, Verdict
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.formats.provenance import provenance, write_provenance
 

@@ -20,9 +20,9 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication
 from small_clip import HEIGHT, LENGTH, WIDTH, true_mask
 
-from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.events import Change
-from vsreid_studio.engine.run import State
+from vsreid_studio.engine.runtime.run import State
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.gui.conductor import Conductor
 from vsreid_studio.gui.session import Session

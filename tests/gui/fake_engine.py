@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsreid_studio.config import Config, ReidConfig
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
 from vsreid_studio.engine.events import Progress
-from vsreid_studio.engine.modules import MaskPropagation, Reidentification
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Frame, Prediction, SoftMask
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError

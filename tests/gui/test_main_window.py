@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 
 from vsreid_studio.engine.events import Verdict
-from vsreid_studio.engine.run import State
+from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.types import Box, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot

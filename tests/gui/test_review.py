@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.config import ReidConfig
+from vsreid_studio.engine.algorithm.retrieve import Retrieval
 from vsreid_studio.engine.events import Accept, Proposal, Reason, Reassign, Reject, Skip
-from vsreid_studio.engine.retrieval import Retrieval
 from vsreid_studio.engine.types import Box, CellKey, SoftMask
 from vsreid_studio.gui.review import ReviewDock, ReviewPanel
 from vsreid_studio.gui.review.actions import Mode

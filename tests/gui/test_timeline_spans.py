@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from timeline_scene import BIKE, LENGTH, RIDER, annotation, mask
 
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.timeline.columns import Columns, ground, pixels, stroke
 from vsreid_studio.gui.timeline.shades import rails, shade, tone_of

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from timeline_scene import BIKE, BOXES, LENGTH, RIDER, ROWS, dress, mask
 
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.timeline import BoxState, Row, TimelineBox, TimelineView
 from vsreid_studio.gui.timeline.benchmark import crowd, fill, turn

@@ -9,7 +9,7 @@ from fake_engine import ByColour
 from small_clip import HIDDEN, LENGTH, true_mask
 
 from vsreid_studio.engine.events import Accept, Change, Progress, Reason, Verdict
-from vsreid_studio.engine.run import State
+from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.conductor import Conductor
 from vsreid_studio.gui.session import Session

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PySide6.QtGui import QColor
 
-from vsreid_studio.engine.annotation import Annotation
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.timeline import BoxState, Row, TimelineBox, TimelineView
 

@@ -10,9 +10,9 @@ from PIL import Image
 from safetensors.torch import load, save
 
 from vsreid_studio.config import AdaptConfig
-from vsreid_studio.engine import models
-from vsreid_studio.engine.annotation import Annotation
 from vsreid_studio.engine.events import Progress
+from vsreid_studio.engine.runtime import models
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError

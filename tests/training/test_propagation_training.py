@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from vsreid_studio.engine import models
 from vsreid_studio.engine.nets.lite0 import Lite0
+from vsreid_studio.engine.runtime import models
 from vsreid_studio.errors import UserError
 from vsreid_studio.training.clips import read_clips, read_stills
 from vsreid_studio.training.propagation import deform, recipe

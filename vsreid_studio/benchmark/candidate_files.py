@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..engine.reid import CandidateStore
+from ..engine.runtime.reid import CandidateStore
 from ..engine.types import Candidates
 from ..formats.atomic import writable_folder, write_bytes
 

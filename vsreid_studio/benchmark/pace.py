@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from ..config import Config
-from ..engine.annotation import Annotation
-from ..engine.modules import MaskPropagation, Reidentification
-from ..engine.run import accept_all
+from ..engine.algorithm.protocols import MaskPropagation, Reidentification
+from ..engine.algorithm.vsreid import vsreid
+from ..engine.runtime.run import accept_all
+from ..engine.store.annotation import Annotation
 from ..engine.types import Cell, CellKey, SoftMask
-from ..engine.vsreid import vsreid
 
 Modules: TypeAlias = Callable[[], tuple[MaskPropagation, Reidentification | None]]
 

@@ -17,12 +17,12 @@ from statistics import fmean
 import numpy as np
 
 from ..config import Config
-from ..engine.annotation import Annotation
+from ..engine.algorithm.protocols import MaskPropagation, Reidentification
+from ..engine.algorithm.vsreid import vsreid
+from ..engine.algorithm.walk import edit
 from ..engine.events import Accept, Answer, Change, Proposal, Reject
-from ..engine.modules import MaskPropagation, Reidentification
+from ..engine.store.annotation import Annotation
 from ..engine.types import Cell, CellKey, LabelMap, Maker, SoftMask
-from ..engine.vsreid import vsreid
-from ..engine.walk import edit
 from ..errors import UserError
 from ..evaluation.comparison import frame_scores
 from .gaps import FOUND, frames_of

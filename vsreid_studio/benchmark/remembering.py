@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.modules import Reidentification
+from ..engine.algorithm.protocols import Reidentification
 from ..engine.types import Candidates, SoftMask
 
 

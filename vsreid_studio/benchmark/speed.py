@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Config
-from ..engine.annotation import Annotation
-from ..engine.flow import FlowSource
-from ..engine.gallery import Gallery
-from ..engine.merge import merge
+from ..engine.algorithm.gallery import Gallery
+from ..engine.algorithm.merge import merge
+from ..engine.algorithm.retrieve import Matcher
+from ..engine.algorithm.vsreid import AT_ONCE
+from ..engine.extensions.smoothing_blocks import rough, smooth_block
 from ..engine.nets.detector import Detections
-from ..engine.parallel import side_by_side
-from ..engine.polish import rough, smooth_block
-from ..engine.propagation import NetworkPropagation
-from ..engine.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
-from ..engine.retrieval import Matcher
+from ..engine.runtime.flow import FlowSource
+from ..engine.runtime.parallel import side_by_side
+from ..engine.runtime.propagation import NetworkPropagation
+from ..engine.runtime.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
+from ..engine.store.annotation import Annotation
 from ..engine.types import Candidates, Cell, CellKey, Frame, SoftMask
 from ..engine.video import Video
-from ..engine.vsreid import AT_ONCE
 from .pace import begun
 
 _WARM_UP = 3

@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
     from .. import paths  # noqa: PLC0415
     from ..benchmark.speed import measure, table  # noqa: PLC0415
     from ..config import Config, PropagationConfig  # noqa: PLC0415
-    from ..engine import models  # noqa: PLC0415
-    from ..engine.flow import FlowSource, default_estimator  # noqa: PLC0415
-    from ..engine.propagation import NetworkPropagation  # noqa: PLC0415
+    from ..engine.runtime import models  # noqa: PLC0415
+    from ..engine.runtime.flow import FlowSource, default_estimator  # noqa: PLC0415
+    from ..engine.runtime.propagation import NetworkPropagation  # noqa: PLC0415
     from ..engine.types import SoftMask  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
     from ..errors import UserError  # noqa: PLC0415

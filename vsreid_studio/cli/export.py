@@ -121,7 +121,7 @@ def _frames(video: Video) -> Iterator[Frame]:
 
 
 def _labels(project: Project, video: Video) -> Iterator[LabelMap]:
-    from ..engine.merge import label_maps  # noqa: PLC0415  (OpenCV)
+    from ..engine.algorithm.merge import label_maps  # noqa: PLC0415  (OpenCV)
 
     return label_maps(project.annotation, video.height, video.width)
 

@@ -11,9 +11,9 @@ from ..benchmark.person import simulate
 from ..benchmark.person_table import as_plain, from_plain, render
 from ..benchmark.session import Round, Session
 from ..config import Config
-from ..engine.annotation import Annotation
-from ..engine.propagation import NetworkPropagation
-from ..engine.reid import MemoryStore
+from ..engine.runtime.propagation import NetworkPropagation
+from ..engine.runtime.reid import MemoryStore
+from ..engine.store.annotation import Annotation
 from ..engine.video import Video, open_video
 from ..errors import UserError
 from ..formats.atomic import writable_folder, write_text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..benchmark.candidate_files import Backed, CandidateFiles
 from ..config import Config
-from ..engine.reid import CandidateStore, ReidModule
+from ..engine.runtime.reid import CandidateStore, ReidModule
 from ..engine.video import Video
 from ..headless.engine import Engine, digest
 

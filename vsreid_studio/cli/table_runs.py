@@ -16,7 +16,7 @@ from ..benchmark.pace import begun, pace
 from ..benchmark.rows import Row, row_config
 from ..benchmark.scoring import Scored, score
 from ..config import Config
-from ..engine.reid import MemoryStore
+from ..engine.runtime.reid import MemoryStore
 from ..engine.types import SoftMask
 from ..engine.video import Video
 from ..formats.atomic import writable_folder, write_text

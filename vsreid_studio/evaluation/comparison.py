@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.merge import merge
+from ..engine.algorithm.merge import merge
 from ..engine.types import LabelMap, SoftMask
 from ..errors import UserError
 from ..formats.masks import numbered_pictures, read_label_map

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.annotation import Annotation
 from ..engine.events import Decision
+from ..engine.store.annotation import Annotation
 from ..engine.types import Cell, CellKey
 from .atomic import write_text
 

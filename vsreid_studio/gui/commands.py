@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu
 
-from ..engine.run import State
+from ..engine.runtime.run import State
 from .actions import RANGED, SPECS, TOOLS, Act, Actions
 from .canvas import Tool
 from .conductor import Conductor

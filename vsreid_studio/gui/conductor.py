@@ -7,7 +7,7 @@ from collections.abc import Collection
 from PySide6.QtCore import QObject, Signal
 
 from ..engine.events import Accept, Answer, Change, Correct, Proposal, Reassign, Redraw, Reject, Skip
-from ..engine.run import State
+from ..engine.runtime.run import State
 from ..engine.types import Box, SoftMask
 from ..project import Adaptation
 from . import edits

@@ -1,6 +1,7 @@
 """What a person can do to a document, as changes that are worked out and not yet applied.
 
-Every change of masks goes through `engine.walk.edit`, so that what was derived from a mask goes with it.
+Every change of masks goes through `engine.algorithm.walk.edit`, so that what was derived from a mask
+goes with it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..engine.annotation import Annotation
+from ..engine.algorithm.walk import edit
 from ..engine.events import Change
+from ..engine.store.annotation import Annotation
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, LabelMap, Maker, SoftMask
-from ..engine.walk import edit
 from ..errors import UserError
 from ..formats.cells import first_cells
 from ..project import Instance, Project

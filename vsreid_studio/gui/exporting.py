@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..engine.annotation import Annotation
+from ..engine.algorithm.merge import label_maps
+from ..engine.algorithm.vsreid import Steps
 from ..engine.events import Progress
-from ..engine.merge import label_maps
-from ..engine.run import Control
+from ..engine.runtime.run import Control
+from ..engine.store.annotation import Annotation
 from ..engine.types import Frame
 from ..engine.video import Video, open_video
-from ..engine.vsreid import Steps
 from ..formats.catalogue import ExportRequest
 from ..formats.exports import Material, export
 from ..formats.painting import Paint, rgb_of

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from ..engine.events import Progress
-from ..engine.run import State
+from ..engine.runtime.run import State
 from .conductor import Conductor
 
 _DOING = {

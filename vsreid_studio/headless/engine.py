@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..engine import models
-from ..engine.annotation import Annotation
 from ..engine.events import Progress
-from ..engine.flow import FlowSource, careful_estimator, default_estimator
-from ..engine.inference import Inference
 from ..engine.nets.detector import Detector
 from ..engine.nets.embedding import Embedder
-from ..engine.propagation import NetworkPropagation
-from ..engine.reid import CandidateStore, ReidModule
+from ..engine.runtime import models
+from ..engine.runtime.flow import FlowSource, careful_estimator, default_estimator
+from ..engine.runtime.inference import Inference
+from ..engine.runtime.propagation import NetworkPropagation
+from ..engine.runtime.reid import CandidateStore, ReidModule
+from ..engine.store.annotation import Annotation
 from ..engine.video import Video
 from ..errors import UserError
 from ..training.adaptation import adapt
@@ -72,7 +72,7 @@ class Engine:
         """M_mp for a video.
 
         Args:
-            flo_folder: with ready flow, see `engine.flow.FlowSource`.
+            flo_folder: with ready flow, see `engine.runtime.flow.FlowSource`.
             adapted: what `adapt` made for this video.
 
         Raises:

@@ -10,12 +10,12 @@ from time import monotonic
 from typing import Any
 
 from .. import __version__
+from ..engine.algorithm.merge import label_maps
+from ..engine.algorithm.vsreid import vsreid
 from ..engine.events import Change, Event, Progress
-from ..engine.merge import label_maps
-from ..engine.run import accept_all
+from ..engine.runtime.run import accept_all
 from ..engine.types import Maker
 from ..engine.video import Video
-from ..engine.vsreid import vsreid
 from ..formats.atomic import writable_folder
 from ..formats.provenance import provenance
 from ..project import Project

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from ..engine.annotation import Annotation
 from ..engine.events import Change
+from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey
 from ..errors import UserError
 from . import video

@@ -16,14 +16,14 @@ from safetensors.torch import save
 from torch import nn
 
 from ..config import AdaptConfig
-from ..engine.annotation import Annotation
+from ..engine.algorithm.merge import merge
 from ..engine.events import Progress
-from ..engine.merge import merge
-from ..engine.nets.compiled_trunk import CompiledTrunk
 from ..engine.nets.lite0 import STRIDES
 from ..engine.nets.propagation import SIZES, MaskPropagationNet
 from ..engine.nets.stream import LiteTrunk
-from ..engine.patches import patch_box
+from ..engine.runtime.compiled_trunk import CompiledTrunk
+from ..engine.runtime.patches import patch_box
+from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey
 from ..engine.video import Video
 from .clips import Still

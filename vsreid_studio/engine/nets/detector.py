@@ -23,9 +23,9 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, nms
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from ...errors import UserError
-from ..tensors import mixed_precision
+from ..runtime.compiled_trunk import CompiledTrunk
+from ..runtime.tensors import mixed_precision
 from ..types import Frame
-from .compiled_trunk import CompiledTrunk
 from .lite0 import STRIDES, Lite0, fold_norms
 
 SHORT_SIDE = 320

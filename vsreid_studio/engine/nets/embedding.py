@@ -16,10 +16,10 @@ from torch.nn import functional
 from torchvision.models import resnet50
 
 from ...errors import UserError
-from ..patches import crop
-from ..tensors import mixed_precision
+from ..runtime.compiled_trunk import CompiledTrunk
+from ..runtime.patches import crop
+from ..runtime.tensors import mixed_precision
 from ..types import Box, Frame
-from .compiled_trunk import CompiledTrunk
 from .lite0 import STRIDES, Lite0, fold_norms
 
 

@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from ..lru import ArrayCache
+from ..runtime.lru import ArrayCache
 from ..types import Frame, read_only
 
 CACHE_BYTES = 256 * 2**20

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 
 from ...engine.events import Change, Proposal
-from ...engine.grabcut import cut
+from ...engine.runtime.grabcut import cut
 from ...engine.types import Box, Frame, SoftMask
 from ..canvas import CanvasView
 from ..conductor import Conductor

@@ -6,9 +6,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from ...config import ReidConfig
-from ...engine.annotation import overwritten
 from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Skip
-from ...engine.run import State
+from ...engine.runtime.run import State
+from ...engine.store.annotation import overwritten
 from ...engine.types import CellKey, Frame
 from ..conductor import Conductor
 from ..frames import FrameLoader

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.merge import merge
+from ...engine.algorithm.merge import merge
 from ...engine.types import NOWHERE, Box, LabelMap, SoftMask
 from ...formats.painting import Rgb, edges
 from .shapes import part_of

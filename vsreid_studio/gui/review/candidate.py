@@ -6,7 +6,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPalette
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from ...engine.retrieval import Retrieval
+from ...engine.algorithm.retrieve import Retrieval
 from ...project import Instance
 from .queue_model import Column, Index, Role
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...config import ReidConfig
-from ...engine.retrieval import Retrieval
+from ...engine.algorithm.retrieve import Retrieval
 from ...engine.types import CellKey
 from ...project import Instance
 from ..look import quiet_label

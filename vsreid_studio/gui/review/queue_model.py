@@ -18,7 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QImage
 
 from ...config import ReidConfig
-from ...engine.retrieval import Retrieval
+from ...engine.algorithm.retrieve import Retrieval
 from ...engine.types import Box, CellKey
 from ...project import Instance
 from .words import figure, why_not

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ... import paths
 from ...config import Config
-from ...engine.annotation import Annotation
+from ...engine.algorithm.protocols import MaskPropagation, Reidentification
 from ...engine.events import Progress
-from ...engine.modules import MaskPropagation, Reidentification
+from ...engine.store.annotation import Annotation
 from ...engine.types import Box, Candidates, Prediction, SoftMask
 from ...engine.video import Video
 from ...formats.davis import mask_files

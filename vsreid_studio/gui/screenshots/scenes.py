@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
 from ... import paths
-from ...engine.run import State
+from ...engine.runtime.run import State
 from ...errors import UserError
 from ..actions import Act
 from ..application import application

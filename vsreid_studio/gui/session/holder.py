@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from ...engine.annotation import Annotation
 from ...engine.events import Change
+from ...engine.store.annotation import Annotation
 from ...engine.video import Video
 from ...errors import UserError
 from ...project import Adaptation, Instance, Project

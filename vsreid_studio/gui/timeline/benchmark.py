@@ -18,7 +18,7 @@ from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from ...engine.annotation import Annotation
+from ...engine.store.annotation import Annotation
 from ...engine.types import Box, Cell, CellKey, Maker, SoftMask
 from .types import BoxState, Row, TimelineBox
 from .view import TimelineView

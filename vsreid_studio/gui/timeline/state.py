@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.annotation import Annotation
 from ...engine.events import Change
+from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from .look import Look
 from .spans import CHECKPOINT, Track

@@ -10,8 +10,8 @@ from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QImage, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QScrollBar, QWidget
 
-from ...engine.annotation import Annotation
 from ...engine.events import Change
+from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from .axis import TimeAxis
 from .hover import HoverCard, describe

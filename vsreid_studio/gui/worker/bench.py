@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...config import Config
-from ...engine.modules import Reidentification
+from ...engine.algorithm.protocols import Reidentification
 from ...engine.video import Video, open_video
 from ...project import Adaptation
 from .jobs import Engine, EngineFactory, Propagation, Source

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from ...config import Config
-from ...engine.annotation import Annotation
+from ...engine.algorithm.protocols import MaskPropagation, Reidentification
+from ...engine.algorithm.retrieve import Retrieval
+from ...engine.algorithm.vsreid import Steps
 from ...engine.events import Event, Progress
-from ...engine.modules import MaskPropagation, Reidentification
-from ...engine.retrieval import Retrieval
-from ...engine.run import Control
+from ...engine.runtime.run import Control
+from ...engine.store.annotation import Annotation
 from ...engine.types import Box, Prediction, SoftMask
 from ...engine.video import Video
-from ...engine.vsreid import Steps
 from ...project import Adaptation, CandidateStore
 
 

@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from PySide6.QtCore import QObject, Signal
 
-from ...engine.annotation import Annotation
+from ...engine.algorithm.walk import edit
 from ...engine.events import Change
-from ...engine.run import Control
+from ...engine.runtime.run import Control
+from ...engine.store.annotation import Annotation
 from ...engine.types import Cell, CellKey
-from ...engine.walk import edit
 from .jobs import Job, Outcome, Source, Told
 
 

@@ -9,7 +9,7 @@ from time import monotonic
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
 from ...engine.events import Answer, Change, Progress, Proposal
-from ...engine.run import State
+from ...engine.runtime.run import State
 from ...project import Adaptation
 from .bench import shipped_engine
 from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Queue, Source

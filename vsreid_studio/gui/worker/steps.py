@@ -1,4 +1,4 @@
-"""Jobs as the steps that `engine.run.drive` pulls, on the engine's thread."""
+"""Jobs as the steps that `engine.runtime.run.drive` pulls, on the engine's thread."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from ...config import ReidConfig
-from ...engine.annotation import Annotation
+from ...engine.algorithm.gallery import Gallery
+from ...engine.algorithm.protocols import Reidentification
+from ...engine.algorithm.retrieve import Matcher
+from ...engine.algorithm.vsreid import Steps, vsreid
 from ...engine.events import Answer, Event, Passed, Progress, Proposal, Reason, Skip
-from ...engine.gallery import Gallery
-from ...engine.grabcut import cut
-from ...engine.modules import Reidentification
-from ...engine.retrieval import Matcher
+from ...engine.runtime.grabcut import cut
+from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
-from ...engine.vsreid import Steps, vsreid
 from ...errors import UserError
 from ...project import Adaptation
 from .bench import Bench

@@ -7,7 +7,7 @@ import traceback
 
 from PySide6.QtCore import QObject, Slot
 
-from ...engine.run import drive
+from ...engine.runtime.run import drive
 from ...errors import UserError
 from .bench import Bench
 from .jobs import EngineFactory, Outcome

@@ -13,8 +13,8 @@ from torch.nn import functional
 from ...engine.nets import propagation as nets
 from ...engine.nets import stream as streams
 from ...engine.nets.layers import resized
-from ...engine.patches import carried_patch
-from ...engine.tensors import map_tensor, mixed_precision, picture_tensor
+from ...engine.runtime.patches import carried_patch
+from ...engine.runtime.tensors import map_tensor, mixed_precision, picture_tensor
 from .views import View
 
 

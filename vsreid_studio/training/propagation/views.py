@@ -14,8 +14,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ...engine.flow import warp
-from ...engine.patches import crop, flow_patch, patch_box
+from ...engine.runtime.flow import warp
+from ...engine.runtime.patches import crop, flow_patch, patch_box
 from ...engine.types import Box, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still
 from ..pictures import degrade, relight

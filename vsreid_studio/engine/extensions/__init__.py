@@ -1,0 +1,1 @@
+"""What the studio adds to the paper, one file each."""

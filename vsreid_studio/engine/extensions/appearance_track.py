@@ -1,0 +1,98 @@
+"""What confident masks teach about an instance: how it looks along its way, and what stands beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...config import ReidConfig
+from ..algorithm import overlap
+from ..algorithm.gallery import UNKNOWN
+from ..types import Cell
+
+SAME = 0.6
+"""A candidate shows the instance from this IoU with the box of its mask on."""
+BESIDE = 0.15
+"""And something else when it shares less than this with that box, as a part of the smaller of the two."""
+MOST = 400
+"""Candidates of either kind that are compared with, spread evenly: a long video has no end of them."""
+
+
+class Track:
+    """The candidates of the frames in which one instance is seen well, sorted into itself and others.
+
+    N_reid compares with a template (Sec. 3.2), which cannot tell the instance from a look-alike. A look-alike
+    that stood beside it earlier can be told: the candidate is nearer to what was beside than to the instance.
+    """
+
+    def __init__(self, config: ReidConfig) -> None:
+        self._config = config
+        self._known: dict[int, tuple[Cell, NDArray[np.intp], NDArray[np.intp]]] = {}
+        self._changed = False
+
+    def follow(
+        self,
+        frame: int,
+        cell: Cell | None,
+        rows: NDArray[np.intp],
+        boxes: NDArray[np.int32],
+    ) -> None:
+        """Take in what is now in the instance's cell of a frame.
+
+        Args:
+            rows: of the frame's candidates in the stack of all.
+            boxes: (n, 4) int32, these candidates'.
+        """
+        old = self._known.pop(frame, None)
+        tight = cell.mask.hard_box if cell is not None else None
+        if cell is not None and tight is not None and cell.confidence >= self._config.sure and len(rows):
+            box = np.array([tight.x0, tight.y0, tight.x1, tight.y1], np.int32)
+            same, beside = _sorted_by_overlap(boxes, box)
+            self._known[frame] = cell, rows[same], rows[beside]
+        self._changed |= old is not None or frame in self._known
+
+    def settled(self) -> bool:
+        """Whether nothing has changed since the last `similarities`."""
+        return not self._changed
+
+    def similarities(
+        self, embeddings: NDArray[np.float32], template: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """How similar each candidate is to the instance along its way, and to what stood beside it.
+
+        A candidate is not compared with itself.
+
+        Args:
+            embeddings: (M, d) float32, of all candidates, rows of length 1.
+            template: (M,) float32, their similarity to the gallery. What is unlike the gallery is not taken
+                for the instance, however well a mask fits it.
+
+        Returns:
+            (M,) float32 each; `UNKNOWN` where there is nothing to compare with.
+        """
+        self._changed = False
+        own = [rows for _, rows, _ in self._known.values()]
+        same = np.concatenate(own) if own else np.zeros(0, np.intp)
+        same = same[template[same] > self._config.rho_track]
+        others = [rows for _, _, rows in self._known.values()]
+        beside = np.concatenate(others) if others else np.zeros(0, np.intp)
+        return _nearest(embeddings, same), _nearest(embeddings, beside)
+
+
+def _nearest(embeddings: NDArray[np.float32], chosen: NDArray[np.intp]) -> NDArray[np.float32]:
+    chosen = chosen[:: -(-len(chosen) // MOST) or 1]
+    if not len(chosen):
+        return np.full(len(embeddings), UNKNOWN, np.float32)
+    product = embeddings @ embeddings[chosen].T
+    product[chosen, np.arange(len(chosen))] = UNKNOWN
+    found: NDArray[np.float32] = product.max(axis=1)
+    return found
+
+
+def _sorted_by_overlap(
+    boxes: NDArray[np.int32], box: NDArray[np.int32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which boxes show the instance, and which show something else; some are neither."""
+    smaller = np.minimum(overlap.areas(boxes), overlap.areas(box))
+    part = overlap.shared(boxes, box) / np.maximum(smaller, 1)
+    return overlap.iou(boxes, box) >= SAME, part < BESIDE

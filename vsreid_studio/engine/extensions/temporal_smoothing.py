@@ -1,0 +1,235 @@
+"""Maps that were propagated, drawn towards those of the frames beside them.
+
+Each map came from the one before alone. But what the flow shows to be the same point is on the instance in
+both frames or in neither. So each pixel's logit becomes the average of its own and of those it comes from in
+the frames beside, as far as these look alike there. That is one sweep forward and one back of Gauss-Seidel on
+the least squares of it all: what is exact at a checkpoint spreads, and what flickers is evened out.
+
+The flow is the one with which the map was carried, and its inverse where a point goes on to. And it is done
+at half the size, and what it changes is laid over the map: so it costs a fraction of what propagation takes.
+Only for what a person has corrected, where both ends may be exact, the full size brings more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from functools import reduce
+from threading import Lock
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..runtime.flow import FlowSource, places, warping_error
+from ..runtime.lru import ArrayCache
+from ..runtime.parallel import side_by_side
+from ..types import Box, Flow, Frame, SoftMask
+from ..video import Video
+from .logits import SURE, from_logits, logits
+
+ALIKE = 0.1
+"""Warping error at which a neighbour's weight has fallen to a third."""
+BLUR = 2.0
+"""Of the warping error, in pixels of the frame: a single one may look right by chance."""
+AROUND = 8
+"""Pixels of the frame around a map and those beside it in which it may change."""
+BLOCK = 16
+"""Frames that are swept together: what links them is kept meanwhile."""
+_CACHE_BYTES = 16 * 2**20
+"""Of frames, and of flows: enough for a block at 480p."""
+_ROUNDS = 2
+"""How often the inverse of a flow is improved."""
+
+
+class Strength(NamedTuple):
+    """How maps are smoothed.
+
+    Attributes:
+        shrink: pixels of the frame to one at which it is done, each way.
+        pull: weight of a frame beside this one where it looks the same; its own map has 1.
+    """
+
+    shrink: int
+    pull: float
+
+
+USUAL = Strength(2, 5.0)
+CAREFUL = Strength(1, 3.0)
+"""Where both ends may be exact."""
+
+Logits = NDArray[np.float32]
+
+
+class _Link(NamedTuple):
+    """What leads from the region of one frame to a frame beside it.
+
+    Attributes:
+        frame: the one beside.
+        x, y: (h, w) float32, where each pixel comes from there.
+        weight: (h, w) float32, how far to trust that.
+    """
+
+    frame: int
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+
+class Smoother:
+    """Smooths maps of one video; the frames and flows of a block serve all instances in it.
+
+    Attributes:
+        strength: how much.
+        size: (height, width) of the frames at the size of here.
+    """
+
+    def __init__(self, video: Video, source: FlowSource, strength: Strength = USUAL) -> None:
+        self._video = video
+        self.strength = strength
+        self.size = video.height // strength.shrink, video.width // strength.shrink
+        self._source = source
+        self._pictures: ArrayCache[int, np.uint8] = ArrayCache(_CACHE_BYTES)
+        self._flows: ArrayCache[tuple[int, int], np.float32] = ArrayCache(_CACHE_BYTES)
+        self._lock = Lock()
+
+    def smooth(
+        self, maps: Mapping[int, SoftMask], frames: Sequence[int], step: int
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        """Smooth the maps of one instance.
+
+        Args:
+            maps: those of `frames`, and any beside them that are to have a say.
+            frames: ascending, each the neighbour of the one before.
+            step: 1 where the maps were carried forward, -1 where back: of that flow there is some already.
+
+        Yields:
+            now and then, so that one may stop.
+
+        Returns:
+            the maps of `frames`; one that is empty stays so, and has no say in others.
+        """
+        there = {frame: mask for frame, mask in maps.items() if mask.box.area}
+        for start in range(0, len(frames), BLOCK):
+            yield
+            block = [frame for frame in frames[start : start + BLOCK] if frame in there]
+            there.update(zip(block, _Sweep(self, there, block, step).run(), strict=True))
+        return {frame: there.get(frame, maps[frame]) for frame in frames}
+
+    def picture(self, frame: int) -> Frame:
+        """A frame at the size of here; an odd last row or column is left out."""
+        with self._lock:
+            found = self._pictures.get(frame)
+            if found is None:
+                height, width = self.size
+                shrink = self.strength.shrink
+                whole = self._video.frame(frame)[: height * shrink, : width * shrink]
+                small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+                found = np.asarray(small, np.uint8)
+                self._pictures.put(frame, found)
+            return found
+
+    def flow(self, frame: int, beside: int) -> Flow:
+        """From one frame to the other at the size of here."""
+        with self._lock:
+            found = self._flows.get((frame, beside))
+            if found is None:
+                found = self._source.at_size(frame, beside, *self.size)
+                self._flows.put((frame, beside), found)
+            return found
+
+
+class _Sweep:
+    """One block of frames; all at the size of here."""
+
+    def __init__(
+        self, whole: Smoother, maps: Mapping[int, SoftMask], block: Sequence[int], step: int
+    ) -> None:
+        self._whole, self._maps, self._block, self._step = whole, maps, block, step
+        self._beside = {frame: [n for n in (frame - 1, frame + 1) if n in maps] for frame in block}
+        self._regions = {
+            frame: self._region([frame, *self._beside.get(frame, ())])
+            for frame in {*block, *(n for beside in self._beside.values() for n in beside)}
+        }
+
+    def run(self) -> list[SoftMask]:
+        """The maps of the block."""
+        around = list(self._regions)
+        own = dict(zip(around, side_by_side(self._logits, around), strict=True))
+        links = dict(zip(self._block, side_by_side(self._links, self._block), strict=True))
+        now = dict(own)
+        for frame in (*self._block, *reversed(self._block)):
+            total, weights = own[frame].copy(), np.ones_like(own[frame])
+            for link in links[frame]:
+                x0, y0 = self._regions[link.frame].x0, self._regions[link.frame].y0
+                total += link.weight * _sampled(now[link.frame], link.x - x0, link.y - y0)
+                weights += link.weight
+            now[frame] = total / weights
+        return side_by_side(lambda frame: self._drawn(frame, now[frame] - own[frame]), self._block)
+
+    def _region(self, frames: Sequence[int]) -> Box:
+        """Where the map of the first may change."""
+        box = reduce(Box.union, [self._maps[frame].box for frame in frames])
+        shrink = self._whole.strength.shrink
+        grown = Box(
+            (box.x0 - AROUND) // shrink,
+            (box.y0 - AROUND) // shrink,
+            (box.x1 + AROUND) // shrink,
+            (box.y1 + AROUND) // shrink,
+        )
+        return grown.clip(*self._whole.size)
+
+    def _full(self, region: Box) -> Box:
+        """The region in pixels of the frame."""
+        shrink = self._whole.strength.shrink
+        return Box(region.x0 * shrink, region.y0 * shrink, region.x1 * shrink, region.y1 * shrink)
+
+    def _logits(self, frame: int) -> Logits:
+        region = self._regions[frame]
+        inside = self._maps[frame].inside(self._full(region))
+        return logits(cv2.resize(inside, (region.width, region.height), interpolation=cv2.INTER_AREA))
+
+    def _links(self, frame: int) -> list[_Link]:
+        region = self._regions[frame]
+        return [self._link(frame, beside, region) for beside in self._beside[frame]]
+
+    def _link(self, frame: int, beside: int, region: Box) -> _Link:
+        whole, picture = self._whole, self._whole.picture(beside)
+        if frame - beside == self._step:
+            flow = whole.flow(frame, beside)[region.slices]
+        else:
+            flow = _inverse(whole.flow(beside, frame), region)
+        x, y = places(flow, region)
+        warped = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        off = warping_error(
+            np.ascontiguousarray(whole.picture(frame)[region.slices]), warped.astype(np.uint8, copy=False)
+        )
+        shrink, pull = whole.strength
+        weight = pull * np.exp(-cv2.GaussianBlur(off, (0, 0), BLUR / shrink) / ALIKE)
+        return _Link(beside, x, y, weight.astype(np.float32, copy=False))
+
+    def _drawn(self, frame: int, change: Logits) -> SoftMask:
+        """The map with the change laid over; a last odd row or column of the frame has none."""
+        mask, full = self._maps[frame], self._full(self._regions[frame])
+        whole = mask.box.union(full)
+        found = logits(mask.inside(whole))
+        part = full.shifted(-whole.x0, -whole.y0)
+        found[part.slices] += cv2.resize(change, (full.width, full.height), interpolation=cv2.INTER_LINEAR)
+        return from_logits(found, (whole.x0, whole.y0))
+
+
+def _inverse(flow: Flow, region: Box) -> Flow:
+    """Inside a region, the flow that leads back: f(x) = -flow(x + f(x)), found by iteration."""
+    found = -flow[region.slices]
+    for _ in range(_ROUNDS):
+        x, y = places(found, region)
+        found = -cv2.remap(flow, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32)
+
+
+def _sampled(values: Logits, x: NDArray[np.float32], y: NDArray[np.float32]) -> Logits:
+    """Bilinear; off the instance outside."""
+    return np.asarray(
+        cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-SURE),
+        np.float32,
+    )

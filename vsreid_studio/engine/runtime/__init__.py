@@ -1,0 +1,1 @@
+"""What builds and runs the networks: weights, inference, flow, caches, threads."""

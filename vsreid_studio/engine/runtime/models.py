@@ -1,0 +1,182 @@
+"""Weights in, modules out: the one place that reads `models/` and refuses what does not fit."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, load_file
+from torch import Tensor, nn
+
+from ... import paths
+from ...config import Config
+from ...errors import UserError
+from ..nets import detector as detectors
+from ..nets import propagation as propagations
+from ..nets.detector import Detector
+from ..nets.embedding import Embedder, embedder
+from ..nets.lite0 import fold_norms
+from ..nets.propagation import MaskPropagationNet
+from .inference import CompiledInference, Inference, TorchInference
+from .tensors import compute_type
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of `models.toml`.
+
+    Attributes:
+        name: of the network and its size, e.g. 'propagation-lite'.
+        file: beside `models.toml`.
+        sha256: of the file.
+    """
+
+    name: str
+    file: Path
+    sha256: str
+
+
+def entries(folder: Path | None = None) -> dict[str, Entry]:
+    """The shipped weights by name.
+
+    Raises:
+        UserError: `models.toml` is missing or damaged.
+    """
+    folder = folder or paths.models()
+    path = folder / "models.toml"
+    try:
+        tables: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["model"]
+        return {t["name"]: Entry(t["name"], folder / t["file"], t["sha256"]) for t in tables}
+    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"The list of weights {path} is missing or damaged.") from error
+
+
+def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, as float32.
+
+    Raises:
+        UserError: the file is missing, damaged, or not the one `models.toml` lists.
+    """
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"The weights {path} are missing or cannot be read.") from error
+    if sha256 is not None and found != sha256:
+        raise UserError(f"The weights {path} are damaged: their checksum is not the one in models.toml.")
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path} does not hold the weights of a network.") from error
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def shipped(name: str) -> dict[str, Tensor]:
+    """The tensors of a listed file.
+
+    Raises:
+        UserError: there is none of that name, or see `read_weights`.
+    """
+    entry = entries().get(name)
+    if entry is None:
+        raise UserError(f"No weights '{name}' are shipped; train them first (see docs/training.md).")
+    return read_weights(entry.file, entry.sha256)
+
+
+def checksums(config: Config) -> dict[str, str]:
+    """The sha256 of every file of weights a run with these settings uses, by name."""
+    size = config.propagation.size
+    wanted = [f"propagation-{size}"]
+    if config.reid.enabled:
+        wanted += [f"detector-{size}", f"embedding-{size}"]
+    known = entries()
+    return {name: known[name].sha256 for name in wanted if name in known}
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Load strictly: no tensor may be missing, left over or of another shape.
+
+    Raises:
+        UserError: it does not fit.
+    """
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"The weights '{name}' do not fit the network of this version.") from error
+
+
+def resolve_device(choice: str) -> torch.device:
+    """The device that 'auto', 'cpu' or 'cuda' means here.
+
+    Raises:
+        UserError: 'cuda' was asked for and there is none.
+    """
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise UserError("There is no CUDA device here; choose --device cpu or auto.")
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def load_propagation(
+    size: str,
+    device: torch.device,
+    weights: Path | None = None,
+    *,
+    adapted: bytes | None = None,
+    exact: bool = False,
+) -> MaskPropagationNet:
+    """N_mp with its weights, ready to run: norms folded, channels last.
+
+    Args:
+        size: 'lite' or 'paper'.
+        weights: a safetensors file instead of the shipped one.
+        adapted: tensors that take the place of the network's own, see `training.adaptation`.
+        exact: compute in float32, also where the device is faster in `compute_type`.
+
+    Raises:
+        UserError: see `shipped`; or the adapted tensors belong to other weights.
+    """
+    network = propagations.SIZES[size].build()
+    name = f"propagation-{size}"
+    fill(network, read_weights(weights) if weights else shipped(name), name)
+    network.eval().requires_grad_(False)
+    fold_norms(network)
+    if adapted is not None:
+        _replace(network, adapted)
+    dtype = torch.float32 if exact else compute_type(device)
+    return network.to(device, dtype).to(memory_format=torch.channels_last)
+
+
+def load_inference(
+    size: str, device: torch.device, weights: Path | None = None, *, adapted: bytes | None = None
+) -> Inference:
+    """N_mp in the form in which the device is fastest, see `load_propagation`."""
+    compiled = size == "lite" and device.type == "cpu"
+    network = load_propagation(size, device, weights, adapted=adapted, exact=compiled)
+    return CompiledInference(network) if compiled else TorchInference(network)
+
+
+def _replace(network: nn.Module, adapted: bytes) -> None:
+    try:
+        state = {name: value.float() for name, value in load(adapted).items()}
+        left = network.load_state_dict(state, strict=False).unexpected_keys
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError("The adaptation does not fit the network of this version.") from error
+    if left:
+        raise UserError("The adaptation does not fit the network of this version.")
+
+
+def load_detector(size: str, boxes: int, device: torch.device) -> Detector:
+    """N_det with its weights. The one of size 'paper' takes torchvision's, from the hub cache."""
+    if size == "paper":
+        return detectors.paper_detector(detectors.paper_weights(), boxes, device)
+    return detectors.lite_detector(shipped("detector-lite"), boxes, device)
+
+
+def load_embedder(size: str, device: torch.device) -> Embedder:
+    """N_reid with its weights."""
+    return embedder(size, shipped(f"embedding-{size}"), device)

@@ -1,0 +1,175 @@
+"""N_det and N_reid on the frames of one video: the half of Algorithm 2 that does not depend on the masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..algorithm.protocols import Reidentification
+from ..nets.detector import Detections
+from ..types import Candidates, Frame, SoftMask
+from .parallel import side_by_side
+
+SAME = 0.5
+"""A mask counts as a person's when its box and a person's candidate box have at least this IoU."""
+
+
+class Frames(Protocol):
+    """What is asked of a video."""
+
+    @property
+    def height(self) -> int:
+        """Of every frame, in pixels."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Of every frame, in pixels."""
+        ...
+
+    def frame(self, index: int, /) -> Frame:
+        """(H, W, 3) uint8 RGB."""
+        ...
+
+
+class CandidateStore(Protocol):
+    """Keeps what was found in a frame; a project file does it beyond the session."""
+
+    def __contains__(self, frame: int, /) -> bool: ...
+
+    def get(self, frame: int, /) -> Candidates | None:
+        """What was put, or None."""
+        ...
+
+    def put(self, frame: int, candidates: Candidates, /) -> None:
+        """Keep the candidates of a frame."""
+        ...
+
+
+class MemoryStore:
+    """A `CandidateStore` for the session only."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Candidates] = {}
+
+    def __contains__(self, frame: int) -> bool:
+        return frame in self._known
+
+    def get(self, frame: int) -> Candidates | None:
+        """What was put, or None."""
+        return self._known.get(frame)
+
+    def put(self, frame: int, candidates: Candidates) -> None:
+        """Keep the candidates of a frame."""
+        self._known[frame] = candidates
+
+
+class DetectionNetwork(Protocol):
+    """N_det, see `nets.detector.Detector`."""
+
+    def detect(self, frame: Frame, /) -> Detections:
+        """Candidate boxes of a frame."""
+        ...
+
+
+class EmbeddingNetwork(Protocol):
+    """N_reid, see `nets.embedding.Embedder`."""
+
+    @property
+    def dimensions(self) -> int:
+        """Of an embedding."""
+        ...
+
+    def embed(self, frame: Frame, boxes: NDArray[np.int32], /) -> NDArray[np.float32]:
+        """(n, 4) boxes of a frame to (n, dimensions) rows of length 1."""
+        ...
+
+
+class ReidModule(Reidentification):
+    """`modules.Reidentification` for one video.
+
+    With a network for persons (Sec. 3.2, 'Detection & Re-identification Network'), persons are embedded by it
+    and all else by the one for objects. A vector has a block for each and is zero in the block of the network
+    that did not make it: what two networks say is not comparable, and has a cosine of 0.
+    """
+
+    def __init__(
+        self,
+        video: Frames,
+        detector: DetectionNetwork,
+        embedder: EmbeddingNetwork,
+        person_embedder: EmbeddingNetwork | None = None,
+        store: CandidateStore | None = None,
+        parallel: bool = False,
+    ) -> None:
+        """Take the networks for a video; `parallel`: they serve several frames at a time."""
+        self._parallel = parallel
+        self._compiled = False
+        self._video = video
+        self._detector = detector
+        self._embedder = embedder
+        self._person_embedder = person_embedder
+        self._store: CandidateStore = MemoryStore() if store is None else store
+
+    def cached(self, frame: int) -> bool:
+        """Whether `candidates` costs nothing for this frame."""
+        return frame in self._store
+
+    def candidates(self, frame: int) -> Candidates:
+        """X = N_det(I_i) with N_reid of every box; computed once and kept."""
+        known = self._store.get(frame)
+        if known is None:
+            known = self._found(frame)
+            self._store.put(frame, known)
+            # As kept, so that a run taken up again compares what the first one compared: a store may round.
+            known = self._store.get(frame) or known
+        return known
+
+    def prepare(self, frames: Sequence[int]) -> None:
+        """Side by side what is not kept yet, where the networks serve several frames at a time."""
+        lacking = [frame for frame in frames if frame not in self._store] if self._parallel else []
+        # The first one alone: with it networks are compiled, and while torch traces one it should do no more.
+        alone = 0 if self._compiled else 1
+        found = [*map(self._found, lacking[:alone]), *side_by_side(self._found, lacking[alone:])]
+        self._compiled = self._compiled or bool(lacking)
+        # Kept here and now: a store need not serve other threads.
+        for frame, one in zip(lacking, found, strict=True):
+            self._store.put(frame, one)
+
+    def _found(self, frame: int) -> Candidates:
+        picture = self._video.frame(frame)
+        boxes, scores, person = self._detector.detect(picture)
+        return Candidates(boxes, scores, person, self._embed(picture, boxes, person))
+
+    def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
+        """N_reid of the box of a mask: (d,) float32 of length 1.
+
+        Raises:
+            ValueError: nothing of the mask exceeds 0.5, or it lies outside the frame.
+        """
+        box = mask.hard_box
+        if box is None:
+            raise ValueError("an empty mask has no appearance")
+        person = False
+        if self._person_embedder is not None:
+            found = self.candidates(frame)
+            overlaps = [found.box(number).iou(box) for number in range(len(found))]
+            person = max(overlaps, default=0.0) >= SAME and bool(found.person[int(np.argmax(overlaps))])
+        boxes = np.array([[box.x0, box.y0, box.x1, box.y1]], np.int32)
+        row: NDArray[np.float32] = self._embed(self._video.frame(frame), boxes, np.array([person]))[0]
+        return row
+
+    def _embed(
+        self, picture: Frame, boxes: NDArray[np.int32], person: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """(n, d) rows of length 1; d is the sum over both networks where there are two."""
+        if self._person_embedder is None:
+            return self._embedder.embed(picture, boxes)
+        split = self._embedder.dimensions
+        rows = np.zeros((len(boxes), split + self._person_embedder.dimensions), np.float32)
+        rows[~person, :split] = self._embedder.embed(picture, boxes[~person])
+        rows[person, split:] = self._person_embedder.embed(picture, boxes[person])
+        return rows

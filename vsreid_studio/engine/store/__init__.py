@@ -1,0 +1,1 @@
+"""The annotation: cells by frame and instance, and changes to them."""
