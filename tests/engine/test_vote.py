@@ -23,7 +23,7 @@ from fakes import (
 from vsreid_studio.engine.algorithm.territory import territory
 from vsreid_studio.engine.algorithm.vsreid import propagate_only
 from vsreid_studio.engine.algorithm.walk import Walker, edit
-from vsreid_studio.engine.extensions.bidirectional_fusion import vote, voted
+from vsreid_studio.engine.extensions.bidirectional_fusion import fuse, is_fused
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
@@ -58,7 +58,7 @@ def test_a_gap_is_walked_forward_then_back_and_both_checkpoints_are_told() -> No
 
 
 def test_maps_are_averaged_the_nearer_checkpoint_counting_more() -> None:
-    cell = vote(1, carried([[1.0, 0.8, 0.8]], 0, 0.8), carried([[1.0, 0.8, 0.4]], 4, 0.4))
+    cell = fuse(1, carried([[1.0, 0.8, 0.8]], 0, 0.8), carried([[1.0, 0.8, 0.4]], 4, 0.4))
     assert (cell.origin, cell.second) == (0, 4)
     assert cell.confidence == pytest.approx(0.7)
     # Logits: 1.39 and -0.41 make 0.94.
@@ -66,27 +66,27 @@ def test_maps_are_averaged_the_nearer_checkpoint_counting_more() -> None:
 
 
 def test_a_map_that_is_sure_outweighs_one_that_is_not() -> None:
-    cell = vote(1, carried([[1.0, 1.0, 0.3]], 0), carried([[1.0, 1.0, 1.0]], 2))
+    cell = fuse(1, carried([[1.0, 1.0, 0.3]], 0), carried([[1.0, 1.0, 1.0]], 2))
     assert cell.mask.dense(1, 3)[0][2] > 0.9
 
 
 def test_what_both_are_sure_is_outside_stays_outside() -> None:
-    cell = vote(1, carried([[1.0, 1.0, 0.0, 0.0]], 0), carried([[1.0, 1.0, 1.0, 0.0]], 2))
+    cell = fuse(1, carried([[1.0, 1.0, 0.0, 0.0]], 0), carried([[1.0, 1.0, 1.0, 0.0]], 2))
     assert (cell.mask.box.x0, cell.mask.box.x1) == (0, 3)
 
 
 def test_maps_that_disagree_are_not_averaged_and_not_trusted() -> None:
     near, far = carried([[1, 1, 1, 0, 0]], 0), carried([[0, 0, 1, 1, 1]], 9)
-    cell = vote(4, near, far)
+    cell = fuse(4, near, far)
     assert cell.mask.same(near.mask)
     assert cell.confidence == pytest.approx(0.2)
-    assert vote(5, near, far).mask.same(far.mask)
-    lost = vote(4, near, Cell(SoftMask.empty(), 9, confidence=0.9))
+    assert fuse(5, near, far).mask.same(far.mask)
+    lost = fuse(4, near, Cell(SoftMask.empty(), 9, confidence=0.9))
     assert (lost.mask.same(near.mask), lost.confidence) == (True, 0.0)
 
 
 def test_where_both_find_nothing_there_is_nothing() -> None:
-    cell = vote(2, Cell(SoftMask.empty(), 0, confidence=0.8), Cell(SoftMask.empty(), 4, confidence=0.6))
+    cell = fuse(2, Cell(SoftMask.empty(), 0, confidence=0.8), Cell(SoftMask.empty(), 4, confidence=0.6))
     assert (cell.mask.box.area, cell.origin, cell.second) == (0, 0, 4)
     assert cell.confidence == pytest.approx(0.7)
 
@@ -226,4 +226,4 @@ def test_any_edits_and_cancels_end_in_the_same_rule(seed: int) -> None:
     for left, right in pairwise(anchors):
         trusted = all(row[end].pinned and row[end].mask.box.area for end in (left, right))
         if trusted:
-            assert all(voted(row[i], left, right) for i in range(left + 1, right))
+            assert all(is_fused(row[i], left, right) for i in range(left + 1, right))

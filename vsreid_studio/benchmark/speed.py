@@ -16,7 +16,7 @@ from ..engine.algorithm.gallery import Gallery
 from ..engine.algorithm.merge import merge
 from ..engine.algorithm.retrieve import Matcher
 from ..engine.algorithm.vsreid import AT_ONCE
-from ..engine.extensions.smoothing_blocks import rough, smooth_block
+from ..engine.extensions.temporal_smoothing import smooth_block, unsmoothed_blocks
 from ..engine.nets.detector import Detections
 from ..engine.runtime.flow import FlowSource
 from ..engine.runtime.parallel import side_by_side
@@ -179,7 +179,7 @@ def _smoothing(annotation: Annotation, propagation: NetworkPropagation, instance
     """Seconds that smoothing takes a frame; the flow is there, as it is behind a walk."""
     started = time.perf_counter()
     # All instances of a block one after another, as behind a walk, too.
-    due = ((block.start, k, block) for k in instances for block in rough(annotation, k))
+    due = ((block.start, k, block) for k in instances for block in unsmoothed_blocks(annotation, k))
     for _, k, block in sorted(due, key=lambda one: one[:2]):
         for _ in smooth_block(annotation, propagation, k, block):
             pass

@@ -241,8 +241,8 @@ class Cell:
         made_by: who or what made the mask.
         confidence: how sure the engine is of the mask, in [0, 1]; 1 for a person's.
         similarity: of the retrieval that this mask was recovered from, None for others.
-        second: the checkpoint on the other side, where that had a say in the mask, too, see `vote`.
-        smoothed: whether the mask was drawn towards those of the frames beside it, see `smooth`.
+        second: the checkpoint on the other side, where both were fused, see `bidirectional_fusion`.
+        smoothed: whether `temporal_smoothing` has drawn the mask towards those beside it.
     """
 
     mask: SoftMask

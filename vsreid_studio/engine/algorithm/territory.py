@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..extensions.bidirectional_fusion import both_trusted, voted
+from ..extensions.bidirectional_fusion import both_trusted, is_fused
 from ..store.annotation import Annotation
 from ..types import Cell
 
@@ -89,7 +89,7 @@ def _both_ways(
 ) -> tuple[range, range]:
     """The frames between two checkpoints to walk forward and then backward, so that both have their say."""
     inner = range(left + 1, right)
-    lacking = [i for i in inner if not voted(row.get(i), left, right)]
+    lacking = [i for i in inner if not is_fused(row.get(i), left, right)]
     if not lacking or not (frames is None or any(i in frames for i in lacking)):
         return range(0), range(0)
     # What is there from the left already need not be computed again.

@@ -1,8 +1,8 @@
 """The steps along frames that fill what checkpoints are due, see `territory`.
 
-Between two checkpoints that a person drew or approved both have a say, see `vote`: the earlier one is carried
+Between two checkpoints that a person drew or approved both have a say, see `bidirectional_fusion`: the earlier one is carried
 all the way to the later, then that one all the way back by itself. When it has arrived, the maps of both are
-joined; a run cut short before begins the way back anew. All maps are smoothed, see `polish`.
+joined; a run cut short before begins the way back anew. All maps are smoothed, see `temporal_smoothing`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from ...config import PropagationConfig
 from ..events import Change, Progress
-from ..extensions.smoothing_blocks import Polishing, block_done, join, rough, smooth_block
+from ..extensions.bidirectional_fusion import fuse_gap
+from ..extensions.temporal_smoothing import Smoothing, finished_block, smooth_block, unsmoothed_blocks
 from ..store.annotation import Annotation, closer
 from ..types import Cell, CellKey, Prediction, SoftMask
 from .protocols import MaskPropagation
@@ -133,7 +134,7 @@ class Walker:
             yield from self._smooth_behind(target, origins, gaps)
         for instance, gap in gaps:
             parts = self.annotation, self.propagation, instance, gap, self._later, self.config.smooth
-            yield from self._polish(instance, join(*parts))
+            yield from self._run_smoothing(instance, fuse_gap(*parts))
         self._later.clear()
         if steps:
             yield self._progress()
@@ -194,21 +195,21 @@ class Walker:
     ) -> Work:
         """Smooth the blocks that a step to `frame` has completed, but not what is to be joined."""
         for instance, origin in origins.items():
-            done = block_done(origin, frame)
+            done = finished_block(origin, frame)
             if done and not any(k == instance and frame in gap for k, gap in gaps):
                 yield from self._smooth_rest(instance, done)
 
     def _smooth_rest(self, instance: int, frames: Collection[int] | None = None) -> Work:
         """Smooth what is not smooth yet in some frames; None for all."""
-        for block in rough(self.annotation, instance, frames) if self.config.smooth else ():
-            yield from self._polish(
+        for block in unsmoothed_blocks(self.annotation, instance, frames) if self.config.smooth else ():
+            yield from self._run_smoothing(
                 instance, smooth_block(self.annotation, self.propagation, instance, block)
             )
 
-    def _polish(self, instance: int, polishing: Polishing) -> Work:
+    def _run_smoothing(self, instance: int, smoothing: Smoothing) -> Work:
         while True:
             try:
-                next(polishing)
+                next(smoothing)
             except StopIteration as end:
                 change: Change | None = end.value
                 break

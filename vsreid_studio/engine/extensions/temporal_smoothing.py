@@ -1,4 +1,4 @@
-"""Maps that were propagated, drawn towards those of the frames beside them.
+"""Temporal smoothing: maps that were propagated, drawn towards those of the frames beside them.
 
 Each map came from the one before alone. But what the flow shows to be the same point is on the instance in
 both frames or in neither. So each pixel's logit becomes the average of its own and of those it comes from in
@@ -8,12 +8,18 @@ the least squares of it all: what is exact at a checkpoint spreads, and what fli
 The flow is the one with which the map was carried, and its inverse where a point goes on to. And it is done
 at half the size, and what it changes is laid over the map: so it costs a fraction of what propagation takes.
 Only for what a person has corrected, where both ends may be exact, the full size brings more.
+
+Maps are smoothed in blocks, counted from their checkpoint, each when the one after it has been reached. So
+within a run the chain of masks never leads through a smoothed one, and a run that was cut short smooths as
+one that was not. `Cell.smoothed` tells which were, or every further run would smooth them again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
+from itertools import groupby
 from threading import Lock
 from typing import NamedTuple
 
@@ -21,10 +27,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..algorithm.protocols import MaskPropagation
+from ..events import Change
 from ..runtime.flow import FlowSource, places, warping_error
 from ..runtime.lru import ArrayCache
 from ..runtime.parallel import side_by_side
-from ..types import Box, Flow, Frame, SoftMask
+from ..store.annotation import Annotation
+from ..types import Box, Cell, CellKey, Flow, Frame, Maker, SoftMask
 from ..video import Video
 from .logits import SURE, from_logits, logits
 
@@ -59,6 +68,84 @@ CAREFUL = Strength(1, 3.0)
 """Where both ends may be exact."""
 
 Logits = NDArray[np.float32]
+Smoothing = Generator[None, None, Change | None]
+"""Yields now and then, so that one may stop; returns the change, None if a person drew there meanwhile."""
+
+
+def unsmoothed_blocks(
+    annotation: Annotation, instance: int, frames: Collection[int] | None = None
+) -> list[range]:
+    """Blocks of maps of an instance that were carried on and are not smoothed yet, ascending.
+
+    Args:
+        frames: only blocks that hold one of these, None for all.
+    """
+    row = annotation.row(instance)
+    due = sorted(frame for frame, cell in row.items() if _is_unsmoothed(frame, cell))
+
+    def place(numbered: tuple[int, int]) -> tuple[int, int, int]:
+        """The same for neighbours in one block."""
+        number, frame = numbered
+        origin = row[frame].origin
+        away = frame - origin
+        return (frame - number, origin, away // abs(away) * ((abs(away) - 1) // BLOCK + 1))
+
+    blocks = [[frame for _, frame in part] for _, part in groupby(enumerate(due), place)]
+    found = [range(block[0], block[-1] + 1) for block in blocks]
+    return [block for block in found if frames is None or any(frame in frames for frame in block)]
+
+
+def finished_block(origin: int, frame: int) -> range:
+    """The block that is complete behind a walk from `origin` which has just come to `frame`; mostly empty."""
+    step = 1 if frame > origin else -1
+    if frame == origin + step or (abs(frame - origin) - 1) % BLOCK:
+        return range(0)
+    return range(frame - BLOCK, frame) if step > 0 else range(frame + 1, frame + BLOCK + 1)
+
+
+def smooth_block(
+    annotation: Annotation, propagation: MaskPropagation, instance: int, block: range
+) -> Smoothing:
+    """Smooth the maps of a block of `unsmoothed_blocks`, beside what came from the same checkpoint."""
+    row = annotation.row(instance)
+    around = range(block.start - 1, block.stop + 1)
+    before = {frame: cell for frame in around if (cell := row.get(frame)) is not None}
+    origin = before[block.start].origin
+    kin = {frame: cell for frame, cell in before.items() if cell.origin == origin}
+    step = 1 if block.start > origin else -1
+    after = yield from smooth_cells(annotation, propagation, instance, kin, block, step)
+    return change_unless_edited(annotation, instance, before, after)
+
+
+def _is_unsmoothed(frame: int, cell: Cell) -> bool:
+    """Not what is joined: that was smoothed as a whole, or with smoothing switched off."""
+    carried = cell.made_by is Maker.PROPAGATION and cell.origin != frame and cell.second is None
+    return carried and not cell.smoothed and cell.mask.box.area > 0
+
+
+def smooth_cells(
+    annotation: Annotation,
+    propagation: MaskPropagation,
+    instance: int,
+    cells: Mapping[int, Cell],
+    frames: range,
+    step: int,
+) -> Generator[None, None, dict[int, Cell]]:
+    """Smooth the maps of `frames`; the other cells are those beside them that have a say."""
+    maps = {frame: cell.mask for frame, cell in cells.items()}
+    found = yield from propagation.smooth(annotation, instance, maps, frames, step)
+    return {frame: replace(cells[frame], mask=found[frame], smoothed=True) for frame in frames}
+
+
+def change_unless_edited(
+    annotation: Annotation, instance: int, before: Mapping[int, Cell], after: Mapping[int, Cell]
+) -> Change | None:
+    """The change to the cells `after`; None if one of `before` is not in its place any more."""
+    if any(annotation.get(frame, instance) is not cell for frame, cell in before.items()):
+        return None
+    return annotation.set_cells(
+        "propagate", {CellKey(frame, instance): cell for frame, cell in after.items()}
+    )
 
 
 class _Link(NamedTuple):

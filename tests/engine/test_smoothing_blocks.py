@@ -9,7 +9,7 @@ from fakes import FakePropagation, drawn, first_masks, grid, patch
 from vsreid_studio.config import PropagationConfig
 from vsreid_studio.engine.algorithm.walk import Walker, edit
 from vsreid_studio.engine.events import Change
-from vsreid_studio.engine.extensions.smoothing_blocks import block_done, rough
+from vsreid_studio.engine.extensions.temporal_smoothing import finished_block, unsmoothed_blocks
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
@@ -35,7 +35,7 @@ class Smoothing(FakePropagation):
 
 @pytest.fixture(autouse=True)
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vsreid_studio.engine.extensions.smoothing_blocks.BLOCK", 4)
+    monkeypatch.setattr("vsreid_studio.engine.extensions.temporal_smoothing.BLOCK", 4)
 
 
 def swept(annotation: Annotation, instances: Sequence[int] = (1,), **settings: bool) -> Smoothing:
@@ -142,8 +142,8 @@ def test_empty_maps_are_not_waited_for() -> None:
     annotation.apply(annotation.set_cells("lose", gone))
     propagated = {CellKey(n, 1): Cell(patch(0, 1, 1, n), 0) for n in (1, 2)}
     annotation.apply(annotation.set_cells("propagate", propagated))
-    assert rough(annotation, 1) == [range(1, 3)]
-    assert rough(annotation, 1, [5]) == []
+    assert unsmoothed_blocks(annotation, 1) == [range(1, 3)]
+    assert unsmoothed_blocks(annotation, 1, [5]) == []
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_empty_maps_are_not_waited_for() -> None:
     [(0, 1, range(0)), (0, 4, range(0)), (0, 5, range(1, 5)), (0, 9, range(5, 9)), (9, 4, range(5, 9))],
 )
 def test_a_block_is_done_when_the_next_one_begins(origin: int, frame: int, block: range) -> None:
-    assert block_done(origin, frame) == block
+    assert finished_block(origin, frame) == block
