@@ -1,4 +1,4 @@
-"""Bidirectional fusion, between two masks that a person drew or approved: both checkpoints have a say in them.
+"""Bidirectional fusion: between two masks that a person drew or approved, both checkpoints have a say.
 
 The paper carries every frame from its nearest checkpoint alone (Algorithm 3). Where both ends are exact, the
 map that comes from the other one errs elsewhere: beside a corrected frame the mean of both has a J&F that is
