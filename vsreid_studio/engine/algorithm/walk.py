@@ -1,6 +1,6 @@
 """The steps along frames that fill what checkpoints are due, see `territory`.
 
-Two checkpoints that a person drew or approved are fused, see `bidirectional_fusion`: the earlier one is carried
+Two checkpoints that a person drew or approved are fused (`bidirectional_fusion`): the earlier one is carried
 all the way to the later, then that one all the way back by itself. When it has arrived, the maps of both are
 joined; a run cut short before begins the way back anew. All maps are smoothed, see `temporal_smoothing`.
 """
