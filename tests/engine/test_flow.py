@@ -241,8 +241,9 @@ def test_flo_files_come_first_and_the_estimator_fills_in(video: Video, tmp_path:
     assert estimator.calls == 0
     assert (source.between(0, 1) == (1.25, -0.5)).all()
     assert (source.between(1, 3) == (1.25, -0.5)).all()
-    with pytest.raises(UserError, match=r"00002\.flo is 129x96"):
-        source.between(2, 3)
+    for asked in (source.between, lambda *pair: source.at_size(*pair, HEIGHT // 2, WIDTH // 2)):
+        with pytest.raises(UserError, match=rf"00002\.flo is {WIDTH + 1}x{HEIGHT} .* is {WIDTH}x{HEIGHT}\."):
+            asked(2, 3)
 
 
 def test_a_flow_is_remembered_small_for_longer(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:

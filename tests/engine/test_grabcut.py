@@ -53,3 +53,20 @@ def test_a_large_part_is_looked_at_smaller(frame):
 )
 def test_a_box_that_tells_nothing_gives_nothing(frame, box):
     assert not cut(frame, box).box.area
+
+
+@pytest.mark.parametrize(
+    "box",
+    [Box(0, 0, 853, 480), Box(1, 0, 854, 480), Box(0, 0, 854, 479), Box(0, 1, 854, 480), Box(1, 1, 853, 479)],
+)
+def test_a_box_that_leaves_one_row_or_column(box):
+    frame = np.random.default_rng(0).integers(60, 90, (480, 854, 3), dtype=np.uint8)
+    frame[150:330, 250:600] = (220, 60, 30)
+    assert cut(frame, box).hard_box.iou(Box(250, 150, 600, 330)) > 0.95
+
+
+@pytest.mark.parametrize("box", [Box(700, 0, 704, 2000), Box(0, 900, 1400, 904), Box(0, 0, 1399, 2000)])
+def test_a_box_that_is_less_than_a_pixel_when_reduced(box):
+    frame = np.random.default_rng(0).integers(60, 90, (2000, 1400, 3), dtype=np.uint8)
+    frame[box.slices] = (220, 60, 30)
+    assert cut(frame, box).hard_box.iou(box) >= 0.5

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.runtime import models
@@ -50,8 +50,12 @@ def test_half_precision_on_disk_is_enough(tmp_path: Path) -> None:
     assert not network.training
 
 
-def test_list_damaged(tmp_path: Path) -> None:
-    (tmp_path / "models.toml").write_text("model = 3")
+@pytest.mark.parametrize(
+    "text",
+    [b"model = 3", b"model = ", b"model = [3]", b"[[model]]\nname = 'a'", b"\xff\xfe", b"name = '\xe4'"],
+)
+def test_list_damaged(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "models.toml").write_bytes(text)
     with pytest.raises(UserError, match="missing or damaged"):
         models.entries(tmp_path)
 
@@ -61,3 +65,26 @@ def test_no_such_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert models.resolve_device("auto").type == "cpu"
     with pytest.raises(UserError, match="no CUDA device"):
         models.resolve_device("cuda")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "diverged.safetensors"
+    state = nets.lite().state_dict()
+    state["rgb.decoder.head.bias"][0] = value
+    save_file(state, path)
+    with pytest.raises(UserError, match=r"diverged\.safetensors are damaged: rgb\.decoder\.head\.bias"):
+        models.load_propagation("lite", torch.device("cpu"), path)
+
+
+def test_values_beyond_single_precision_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "large.safetensors"
+    save_file({"a": torch.full((2,), 1e300, dtype=torch.float64)}, path)
+    with pytest.raises(UserError, match="infinity"):
+        models.read_weights(path)
+
+
+def test_an_adaptation_that_is_no_numbers_is_refused() -> None:
+    adapted = save({"rgb.decoder.head.bias": torch.tensor([float("nan")])})
+    with pytest.raises(UserError, match="adaptation"):
+        models.load_propagation("lite", torch.device("cpu"), adapted=adapted)

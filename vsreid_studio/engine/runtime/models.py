@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from ... import paths
@@ -53,7 +53,7 @@ def entries(folder: Path | None = None) -> dict[str, Entry]:
     try:
         tables: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["model"]
         return {t["name"]: Entry(t["name"], folder / t["file"], t["sha256"]) for t in tables}
-    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:  # ValueError: no UTF-8, or no TOML
         raise UserError(f"The list of weights {path} is missing or damaged.") from error
 
 
@@ -61,19 +61,32 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     """The tensors of a safetensors file, as float32.
 
     Raises:
-        UserError: the file is missing, damaged, or not the one `models.toml` lists.
+        UserError: the file is missing, damaged, not the one `models.toml` lists, or holds NaN or infinity.
     """
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        data = path.read_bytes()
     except OSError as error:
         raise UserError(f"The weights {path} are missing or cannot be read.") from error
-    if sha256 is not None and found != sha256:
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise UserError(f"The weights {path} are damaged: their checksum is not the one in models.toml.")
+    return _tensors(data, f"{path} does not hold the weights of a network.", f"The weights {path}")
+
+
+def _tensors(data: bytes, unreadable: str, name: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, those of numbers with a fraction as float32.
+
+    Raises:
+        UserError: the file is damaged (`unreadable` says it), or holds NaN or infinity.
+    """
     try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise UserError(f"{path} does not hold the weights of a network.") from error
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        state = load(data)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:  # KeyError: a type torch lacks
+        raise UserError(unreadable) from error
+    found = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    for key, value in found.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise UserError(f"{name} are damaged: {key} holds NaN or infinity. Use another file.")
+    return found
 
 
 def shipped(name: str) -> dict[str, Tensor]:
@@ -161,13 +174,14 @@ def load_inference(
 
 
 def _replace(network: nn.Module, adapted: bytes) -> None:
+    unfit = "The adaptation does not fit the network of this version."
+    state = _tensors(adapted, unfit, "The tensors of the adaptation")
     try:
-        state = {name: value.float() for name, value in load(adapted).items()}
         left = network.load_state_dict(state, strict=False).unexpected_keys
-    except (SafetensorError, RuntimeError) as error:
-        raise UserError("The adaptation does not fit the network of this version.") from error
+    except RuntimeError as error:
+        raise UserError(unfit) from error
     if left:
-        raise UserError("The adaptation does not fit the network of this version.")
+        raise UserError(unfit)
 
 
 def load_detector(size: str, boxes: int, device: torch.device) -> Detector:

@@ -126,7 +126,7 @@ class FlowSource:
                 if flow.shape[:2] != self._size:
                     raise UserError(
                         f"The flow {path} is {flow.shape[1]}x{flow.shape[0]} pixels,"
-                        f" but the video {self._video.name} is {size[1]}x{size[0]}."
+                        f" but the video {self._video.name} is {self._size[1]}x{self._size[0]}."
                     )
                 return enlarge(flow, *size)
         half = self._halves.get((source, target))
