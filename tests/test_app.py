@@ -31,7 +31,10 @@ def started(*command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("way", [["main.py"], ["-m", "vsreid_studio"], ["-m", "vsreid_studio.app"]])
 def test_every_way_to_start(way):
     done = started(*way, "--version")
-    assert (done.returncode, done.stdout) == (0, f"vsreid-studio {__version__}\n")
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[0]) == (0, f"vsreid-studio {__version__}")
+    assert lines[1].startswith("torch ")
+    assert "propagation-lite" in lines[2]
 
 
 def test_nothing_heavy_is_loaded_before_it_is_known_what_to_do():

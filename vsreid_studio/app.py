@@ -11,13 +11,17 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from . import __version__
 from .cli import (
     benchmark,
     benchmark_clips,
+    completion,
     demo,
+    desktop,
+    doctor,
     evaluate,
     export,
     reliability,
@@ -45,6 +49,9 @@ COMMANDS = (
     simulate,
     thresholds,
     train,
+    doctor,
+    completion,
+    desktop,
 )
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -92,6 +99,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     Raises:
         SystemExit: after --help or --version, or with code 2 after telling what is wrong.
     """
+    parser, names = whole_parser()
+    first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if first is not None and first not in names:
+        # argparse would take the path of a video for a misspelt command.
+        parser = _parser()
+        parser.add_argument("path", type=Path, metavar="PATH")
+    return parser.parse_args(arguments)
+
+
+def whole_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
+    """The parser with all commands, and the names of the commands."""
     parser = _parser()
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", prog="vsreid-studio")
     for command in COMMANDS:
@@ -99,12 +117,29 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for each in subparsers.choices.values():
         # Here as well, as that is where one looks for it; absent, it must not undo the one before.
         each.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    first = next((argument for argument in arguments if not argument.startswith("-")), None)
-    if first is not None and first not in subparsers.choices:
-        # argparse would take the path of a video for a misspelt command.
-        parser = _parser()
-        parser.add_argument("path", type=Path, metavar="PATH")
-    return parser.parse_args(arguments)
+    return parser, frozenset(subparsers.choices)
+
+
+class _Version(argparse.Action):
+    """Print the version, and what else a bug report needs first."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Print and end the program."""
+        from .headless import diagnosis  # noqa: PLC0415  (torch)
+
+        sys.stdout.write(f"vsreid-studio {__version__}\n")
+        sys.stdout.write(f"torch {metadata.version('torch')}, device: {diagnosis.device()}\n")
+        try:
+            sys.stdout.write(f"weights: {diagnosis.weights()}\n")
+        except UserError as error:
+            sys.stdout.write(f"weights: {error}\n")
+        parser.exit()
 
 
 def open_window(args: argparse.Namespace) -> int:
@@ -134,7 +169,9 @@ def _parser() -> argparse.ArgumentParser:
         ),
         epilog="Each command has a --help of its own.",
     )
-    parser.add_argument("--version", action="version", version=f"vsreid-studio {__version__}")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show the version, torch, the device and the weights"
+    )
     parser.add_argument("--verbose", action="store_true", help="tell more, and where errors arose")
     parser.set_defaults(handler=open_window, path=None)
     return parser

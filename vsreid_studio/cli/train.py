@@ -27,7 +27,7 @@ def add_parser(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Each has a --help of its own, such as: vsreid-studio train detector --help",
     )
-    parser.add_argument("network", choices=RECIPES, help="which network")
+    parser.add_argument("network", choices=tuple(RECIPES), help="which network")
     # A recipe's options are known only once its module is imported, and torch with it.
     parser.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     parser.set_defaults(handler=run)

@@ -1,0 +1,102 @@
+"""`vsreid-studio install-desktop`: a menu entry on Linux desktops, and the type of `.vsreid` files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .. import paths
+from ..errors import UserError
+
+MIME = "application/x-vsreid-project"
+_ENTRY = """[Desktop Entry]
+Type=Application
+Name=vsreid-studio
+Comment=Cut objects out of video
+Exec={command} %f
+Icon=vsreid-studio
+Terminal=false
+Categories=AudioVideo;Video;Graphics;
+MimeType={mime};
+StartupWMClass=vsreid-studio
+"""
+_TYPE = """<?xml version="1.0" encoding="UTF-8"?>
+<mime-info xmlns="http://www.freedesktop.org/standards/shared-mime-info">
+  <mime-type type="{mime}">
+    <comment>vsreid-studio project</comment>
+    <icon name="vsreid-studio"/>
+    <glob pattern="*.vsreid"/>
+  </mime-type>
+</mime-info>
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "install-desktop",
+        help="add the program and the type of .vsreid files to a Linux desktop",
+        description=(
+            "Write a menu entry, an icon and the MIME type of .vsreid files for the current user, below "
+            "$XDG_DATA_HOME (~/.local/share)."
+        ),
+    )
+    parser.add_argument("--remove", action="store_true", help="take them away again")
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write or remove the three files, and let the desktop know.
+
+    Raises:
+        UserError: this is not Linux, or a file cannot be written.
+    """
+    if sys.platform != "linux":
+        raise UserError("install-desktop is for Linux desktops; other systems need no such entry.")
+    from ..formats.atomic import write_bytes  # noqa: PLC0415
+
+    folder = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    for path, content in _files(folder).items():
+        if args.remove:
+            path.unlink(missing_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, content)
+        sys.stdout.write(f"{'removed' if args.remove else 'wrote'} {path}\n")
+    _refresh("update-desktop-database", folder / "applications")
+    _refresh("update-mime-database", folder / "mime")
+    return 0
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    """What is written, by path."""
+    icon = paths.resources() / "icons" / "vsreid-studio.svg"
+    entry = _ENTRY.format(command=_command(), mime=MIME)
+    return {
+        folder / "applications" / "vsreid-studio.desktop": entry.encode(),
+        folder / "mime" / "packages" / "vsreid-studio.xml": _TYPE.format(mime=MIME).encode(),
+        folder / "icons" / "hicolor" / "scalable" / "apps" / "vsreid-studio.svg": icon.read_bytes(),
+    }
+
+
+def _command() -> str:
+    """How a menu starts this installation, with the quotes of a desktop entry's Exec key."""
+    script = Path(sys.executable).with_name("vsreid-studio")
+    parts = [str(script)] if script.exists() else [sys.executable, "-m", "vsreid_studio"]
+    return " ".join(_quoted(part) for part in parts)
+
+
+def _quoted(part: str) -> str:
+    """An argument of an Exec key: in quotes, reserved characters escaped, percent signs doubled."""
+    inner = "".join(f"\\\\{c}" if c in '"`$\\' else c for c in part)
+    return f'"{inner}"'.replace("%", "%%")
+
+
+def _refresh(program: str, folder: Path) -> None:
+    """Let a desktop's database take in what has changed, where there is one."""
+    if shutil.which(program) and folder.is_dir():
+        subprocess.run([program, str(folder)], check=False, capture_output=True)
