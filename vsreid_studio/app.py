@@ -99,7 +99,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     Raises:
         SystemExit: after --help or --version, or with code 2 after telling what is wrong.
     """
-    parser, names = whole_parser()
+    parser, names = _whole_parser()
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in names:
         # argparse would take the path of a video for a misspelt command.
@@ -108,7 +108,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def whole_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
+def _whole_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
     """The parser with all commands, and the names of the commands."""
     parser = _parser()
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", prog="vsreid-studio")
@@ -117,6 +117,7 @@ def whole_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
     for each in subparsers.choices.values():
         # Here as well, as that is where one looks for it; absent, it must not undo the one before.
         each.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    subparsers.choices["completion"].set_defaults(whole=parser)
     return parser, frozenset(subparsers.choices)
 
 

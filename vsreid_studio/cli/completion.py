@@ -23,10 +23,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the script."""
+    """Print the script.
+
+    Args:
+        args: `shell`, and as `whole` the parser with all commands.
+    """
     import shtab  # noqa: PLC0415  (only this command needs it)
 
-    from ..app import whole_parser  # noqa: PLC0415  (it imports this module)
-
-    sys.stdout.write(shtab.complete(whole_parser()[0], args.shell))
+    sys.stdout.write(shtab.complete(args.whole, args.shell))
     return 0
