@@ -87,18 +87,16 @@ def _version(name: str) -> str | None:
 
 
 def _processor() -> str:
-    import torch  # noqa: PLC0415  (seconds)
+    from ..engine.runtime import models  # noqa: PLC0415  (torch: seconds)
 
-    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    kind = "bfloat16" if fast else "float32"
-    return f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, computes in {kind}"
+    return f"{os.cpu_count()} cores, {models.cpu_computes()}"
 
 
 def device() -> str:
     """Where the networks run by default, in words."""
-    import torch  # noqa: PLC0415
+    from ..engine.runtime import models  # noqa: PLC0415
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU (no CUDA device)"
+    return models.device_name()
 
 
 def weights() -> str:

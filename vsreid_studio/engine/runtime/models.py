@@ -134,6 +134,17 @@ def resolve_device(choice: str) -> torch.device:
     return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def device_name() -> str:
+    """The device that 'auto' means here, in words."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU (no CUDA device)"
+
+
+def cpu_computes() -> str:
+    """How the processor runs the networks: number of threads and type of numbers, in words."""
+    kind = str(compute_type(torch.device("cpu"))).removeprefix("torch.")
+    return f"{torch.get_num_threads()} threads, computes in {kind}"
+
+
 def load_propagation(
     size: str,
     device: torch.device,
