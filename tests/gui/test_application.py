@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QThread
 
 from vsreid_studio.gui.application import _mistakes_told_by
 
@@ -30,14 +32,34 @@ def test_it_opens_a_path_and_ctrl_c_closes_it(pictures: Path, tmp_path: Path):
     assert not (tmp_path / "clip.vsreid-wal").exists()
 
 
-def test_a_mistake_of_ours_is_told_and_not_lost(caplog):
+def test_a_mistake_of_ours_is_told_and_not_lost(caplog, qtbot):
     told: list[tuple[str, str]] = []
     with _mistakes_told_by(lambda sentence, details: told.append((sentence, details))):
         try:
             raise KeyError("x")
         except KeyError:
             sys.excepthook(*sys.exc_info())
+        qtbot.waitUntil(lambda: bool(told))
     ((sentence, details),) = told
     assert "KeyError" in sentence
     assert "Traceback" in details
     assert "Unexpected" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["python", "qt"])
+def test_what_another_thread_raises_is_told_on_the_thread_of_the_window(qtbot, kind):
+    told: list[tuple[str, int]] = []
+
+    class Falling(QThread):
+        def run(self) -> None:
+            raise KeyError("x")
+
+    with _mistakes_told_by(lambda sentence, _: told.append((sentence, threading.get_ident()))):
+        thread = Falling() if kind == "qt" else threading.Thread(target=lambda: {}["x"])
+        thread.start()
+        thread.wait() if isinstance(thread, QThread) else thread.join()
+        assert not told
+        qtbot.waitUntil(lambda: bool(told))
+    ((sentence, where),) = told
+    assert "KeyError" in sentence
+    assert where == threading.get_ident()

@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QSocketNotifier, QTimer
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from ..errors import UserError
@@ -89,18 +90,50 @@ def _interruptible(close: Callable[[], object]) -> Iterator[None]:
         pythons.close()
 
 
-@contextmanager
-def _mistakes_told_by(tell: Callable[[str, str], None]) -> Iterator[None]:
-    """Show what a slot raises, a mistake of ours, instead of losing it on the terminal."""
-    old = sys.excepthook
+class _Mistakes(QObject):
+    """Hands what went wrong on any thread to the window's thread, as widgets belong to that one.
 
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    Signals:
+        happened(sentence, details): something raised where nothing caught it.
+    """
+
+    happened = Signal(str, str)
+
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        # Queued for the window's own thread, too: a slot that raised is not done yet.
+        self.happened.connect(self._show, Qt.ConnectionType.QueuedConnection)
+
+    def take(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        """Log an exception and hand it over; from any thread."""
+        error = kind() if error is None else error
         log.error("Unexpected.", exc_info=(kind, error, trace))
         details = "".join(traceback.format_exception(kind, error, trace))
-        tell(f"Something went wrong inside ({kind.__name__}). What you did so far is saved.", details)
+        name = kind.__name__
+        self.happened.emit(f"Something went wrong inside ({name}). What you did so far is saved.", details)
 
-    sys.excepthook = hook
+    @Slot(str, str)
+    def _show(self, sentence: str, details: str) -> None:
+        self._tell(sentence, details)
+
+
+@contextmanager
+def _mistakes_told_by(tell: Callable[[str, str], None]) -> Iterator[None]:
+    """Show what nothing catches, a mistake of ours, instead of losing it on the terminal.
+
+    Args:
+        tell: takes a sentence and details; called on the thread that enters the block.
+    """
+    mistakes = _Mistakes(tell)
+    old, old_of_threads = sys.excepthook, threading.excepthook
+
+    def of_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_type is not SystemExit:
+            mistakes.take(args.exc_type, args.exc_value, args.exc_traceback)
+
+    sys.excepthook, threading.excepthook = mistakes.take, of_thread
     try:
         yield
     finally:
-        sys.excepthook = old
+        sys.excepthook, threading.excepthook = old, old_of_threads

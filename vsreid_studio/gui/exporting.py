@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,9 +61,14 @@ class Export:
                     tell(Progress("exporting", index, length, index))
                     yield video.frame(index)
 
-            with suppress(_Cancelled):
+            try:
                 self._write(video, frames())
-        yield Progress("exporting", length, length)
+            except _Cancelled:
+                # Nothing was written. The run sees at this yield that it was cancelled.
+                yield Progress("exporting", 0, length)
+                return
+        # Not yielded: whoever cancels from here on comes too late, as everything is written.
+        tell(Progress("exporting", length, length))
 
     def _write(self, video: Video, frames: Iterator[Frame]) -> None:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})

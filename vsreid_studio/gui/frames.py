@@ -45,13 +45,13 @@ class _Task:
     errand: _Errand | None = None
 
 
-class FrameLoader(Server):
+class FrameLoader(Server[_Task]):
     """Serves the newest request only; errands such as crops for the review wait until no frame is wanted.
 
     Signals:
         loaded(index, frame): a frame that `request` asked for.
         done(key, result): what `crop` or `errand` asked for.
-        failed(sentence, details): a frame cannot be read.
+        failed(sentence, details): a frame cannot be read, or work on it failed.
     """
 
     loaded = Signal(int, object)
@@ -93,18 +93,12 @@ class FrameLoader(Server):
             self._errands.setdefault(key, _Errand(key, index, work))
             self._condition.notify()
 
-    def run(self) -> None:
-        """Serve until stopped."""
-        while (task := self._next()) is not None:
-            try:
-                frame = task.video.frame(task.index)
-                result = frame if task.errand is None else task.errand.work(frame)
-            except (UserError, IndexError) as error:
-                self._missed.emit(task, str(error))
-            except ValueError:
-                pass  # Closed meanwhile.
-            else:
-                self._served.emit(task, result)
+    def _serve(self, task: _Task) -> None:
+        frame = task.video.frame(task.index)
+        self._served.emit(task, frame if task.errand is None else task.errand.work(frame))
+
+    def _fail(self, task: _Task, error: Exception, details: str) -> None:
+        self._missed.emit(task, str(error) if isinstance(error, UserError | IndexError) else details)
 
     def _next(self) -> _Task | None:
         with self._condition:
@@ -128,9 +122,12 @@ class FrameLoader(Server):
         else:
             self.done.emit(task.errand.key, result)
 
-    def _report(self, task: _Task, sentence: str) -> None:
-        if task.epoch == self._epoch:
-            self.failed.emit(f"Frame {task.index} cannot be shown.", sentence)
+    def _report(self, task: _Task, details: str) -> None:
+        # A video that was closed meanwhile raises, too: nobody waits for its frames any more.
+        if task.epoch != self._epoch:
+            return
+        what = "shown" if task.errand is None else "worked on"
+        self.failed.emit(f"Frame {task.index} cannot be {what}.", details)
 
 
 def _cut(frame: Frame, box: Box) -> Frame:

@@ -1,18 +1,27 @@
-"""A thread that serves requests until it is told to stop."""
+"""A thread that serves requests until it is told to stop, whatever a request raises."""
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable
 from threading import Condition
+from typing import Generic, TypeVar
 
 from PySide6.QtCore import QObject, QThread
 
+from ..errors import UserError
 
-class Server(QThread):
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Server(QThread, Generic[T]):
     """The base of threads that sleep until something is asked of them.
 
-    A subclass keeps what is asked under `_condition`, notifies it, and in `run` serves as long as
-    `_await` says so.
+    A subclass keeps what is asked under `_condition`, notifies it, and implements `_next`, `_serve` and
+    `_fail`. A request that raises is reported by `_fail`; the thread goes on with the next one.
     """
 
     def __init__(self, name: str, parent: QObject | None = None) -> None:
@@ -26,12 +35,34 @@ class Server(QThread):
         self._condition = Condition()
         self._closing = False
 
+    def run(self) -> None:
+        """Serve until stopped."""
+        while (task := self._next()) is not None:
+            try:
+                self._serve(task)
+            except Exception as error:  # a thread that ends would leave the window waiting for ever
+                if not isinstance(error, UserError):
+                    log.debug("A request to the thread '%s' failed.", self.objectName(), exc_info=True)
+                self._fail(task, error, traceback.format_exc())
+
     def stop(self) -> None:
         """End the thread; returns when it has ended."""
         with self._condition:
             self._closing = True
             self._condition.notify()
         self.wait()
+
+    def _next(self) -> T | None:
+        """Sleep until there is a request; None when the thread is to end."""
+        raise NotImplementedError
+
+    def _serve(self, task: T) -> None:
+        """Do what is asked, on this thread."""
+        raise NotImplementedError
+
+    def _fail(self, task: T, error: Exception, details: str) -> None:
+        """Report that a request raised; called on this thread."""
+        raise NotImplementedError
 
     def _await(self, asked: Callable[[], bool]) -> bool:
         """Sleep until something is asked; False when the thread is to end. Call it holding `_condition`."""

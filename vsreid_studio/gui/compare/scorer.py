@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from PySide6.QtCore import QObject, QThread, Signal
 
 from ...engine.types import SoftMask
-from ...errors import UserError
 from ...evaluation.comparison import Truth
 from ..server import Server
 
@@ -27,7 +27,11 @@ class Sheet:
     width: int
 
 
-class Scorer(Server):
+_Score: TypeAlias = tuple[Sheet, int, Mapping[int, SoftMask]]
+"""What a frame is scored against, the frame, and its maps."""
+
+
+class Scorer(Server[_Score]):
     """Scores the newest state of each frame that was asked for, in the order of asking.
 
     Signals:
@@ -64,22 +68,18 @@ class Scorer(Server):
                 self._wanted.update(frames)
                 self._condition.notify()
 
-    def run(self) -> None:
-        """Score until stopped."""
-        while (task := self._next()) is not None:
-            sheet, frame, masks = task
-            try:
-                scores = sheet.truth.score(frame, masks, sheet.height, sheet.width)
-            except (UserError, ValueError) as error:
-                # A ValueError is a damaged map of the project.
-                with self._condition:
-                    if self._sheet is sheet:
-                        self._wanted.clear()
-                self._broke.emit(sheet, str(error))
-            else:
-                self._done.emit(sheet, frame, scores)
+    def _serve(self, task: _Score) -> None:
+        sheet, frame, masks = task
+        self._done.emit(sheet, frame, sheet.truth.score(frame, masks, sheet.height, sheet.width))
 
-    def _next(self) -> tuple[Sheet, int, Mapping[int, SoftMask]] | None:
+    def _fail(self, task: _Score, error: Exception, details: str) -> None:
+        sheet = task[0]
+        with self._condition:
+            if self._sheet is sheet:
+                self._wanted.clear()
+        self._broke.emit(sheet, str(error) or type(error).__name__)
+
+    def _next(self) -> _Score | None:
         with self._condition:
             if not self._await(lambda: bool(self._sheet and self._wanted)):
                 return None

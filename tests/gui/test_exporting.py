@@ -1,0 +1,33 @@
+"""An export that is cancelled wrote nothing, and one that was too late to cancel says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_clip import LENGTH, true_mask
+
+from vsreid_studio.engine.events import Progress
+from vsreid_studio.engine.runtime.run import Control, drive
+from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.types import Cell, CellKey
+from vsreid_studio.formats.catalogue import ExportRequest
+from vsreid_studio.gui.exporting import Export
+
+
+@pytest.mark.parametrize(("cancelled_at", "written"), [(3, False), (LENGTH - 1, True)])
+def test_what_is_told_of_a_cancelled_export_is_true(
+    pictures: Path, tmp_path: Path, cancelled_at: int, written: bool
+):
+    out = tmp_path / "out"
+    annotation = Annotation(LENGTH, {CellKey(0, 1): Cell(true_mask(0, 1), 0, pinned=True)})
+    export = Export(ExportRequest("davis", out, ("480p",), "clip", "val", False), pictures, annotation)
+    control = Control()
+
+    def tell(event: object) -> None:
+        if isinstance(event, Progress) and event.frame == cancelled_at:
+            control.cancel()
+
+    done = drive(export.steps(control, tell), control, tell)
+    assert done is written
+    assert bool(list(out.rglob("*.png"))) is written
