@@ -105,7 +105,9 @@ class _Mistakes(QObject):
         # Queued for the window's own thread, too: a slot that raised is not done yet.
         self.happened.connect(self._show, Qt.ConnectionType.QueuedConnection)
 
-    def take(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    def take(
+        self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Log an exception and hand it over; from any thread."""
         error = kind() if error is None else error
         log.error("Unexpected.", exc_info=(kind, error, trace))
