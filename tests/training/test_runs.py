@@ -12,9 +12,11 @@ from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.runtime.flow import warping_error
 from vsreid_studio.training.clips import Clip, Still
 from vsreid_studio.training.propagation import deform
+from vsreid_studio.training.propagation.deform import worn as wear
 from vsreid_studio.training.propagation.loss import segmentation_loss
 from vsreid_studio.training.propagation.run_loss import RunLoss, collate_runs
-from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker, _worn, mixed_up
+from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker
+from vsreid_studio.training.propagation.sample import mixed_up
 
 SIDE = 64
 
@@ -203,7 +205,7 @@ def test_mixed_up_maps_share_what_they_claim(clip: Clip, stills: list[Still], se
 def test_a_worn_map_keeps_most_of_the_instance_or_grows_by_what_is_beside_it() -> None:
     mask = np.zeros((60, 80), np.float32)
     mask[20:40, 30:50] = 1
-    worn = [_worn(np.random.default_rng(seed), mask) for seed in range(60)]
+    worn = [wear(np.random.default_rng(seed), mask) for seed in range(60)]
     lost = [one for one in worn if one.sum() < mask.sum()]
     grown = [one for one in worn if one.sum() > mask.sum()]
     assert len(lost) > 5 and len(grown) > 3 and len(lost) + len(grown) < 40

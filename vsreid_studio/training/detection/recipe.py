@@ -20,10 +20,9 @@ from ...engine.nets.detector import Detector, lite_detector, lite_network
 from ...engine.nets.lite0 import freeze_norms
 from ...engine.types import Box
 from ...errors import UserError
-from ..backbone import imagenet_lite0
+from ..backbone import float_depthwise, imagenet_lite0
 from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
-from ..precision import float_depthwise
 from ..processes import join
 from ..public import Annotated, add_public_arguments, public_pictures
 from .augment import SampleMaker

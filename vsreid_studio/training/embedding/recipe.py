@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from ...engine.nets.embedding import SIZES, Embedding, LitePool
 from ...engine.nets.lite0 import Lite0, freeze_norms
 from ...errors import UserError
-from ..backbone import imagenet_lite0, resnet50_weights
+from ..backbone import float_depthwise, imagenet_lite0, resnet50_weights
 from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
-from ..precision import float_depthwise
 from ..processes import join
 from .augment import CropMaker
 from .data import Crops, ObjectView, davis_identities, still_identities

@@ -106,3 +106,39 @@ def guide(rng: Generator, mask: Probability, template: Probability) -> Probabili
     if kind < 0.14:
         return foreign_guide(mask, template)
     return deform(rng, mask, 1.0 if kind < 0.75 else 2.0)
+
+
+def part(rng: Generator, mask: Probability) -> Probability:
+    """All of a mask, or what of it lies in some ellipse, or on one side of a line."""
+    box = Box.around(mask > 0.5)
+    kind = rng.random()
+    if box is None or kind < 0.25:
+        return mask
+    middle = rng.uniform((box.x0, box.y0), (box.x1, box.y1))
+    rows, columns = np.mgrid[0 : mask.shape[0], 0 : mask.shape[1]].astype(np.float32)
+    across, down = columns - middle[0], rows - middle[1]
+    if kind < 0.6:
+        angle = rng.uniform(0, 2 * np.pi)
+        inside = across * np.cos(angle) + down * np.sin(angle) > 0
+    else:
+        axes = rng.uniform(0.25, 0.8, 2) * (box.width, box.height)
+        inside = (across / axes[0]) ** 2 + (down / axes[1]) ** 2 < 1
+    return (mask * inside).astype(np.float32)
+
+
+def worn(rng: Generator, mask: Probability) -> Probability:
+    """Mostly the map as it is; else one that has lost a limb, or is dragged along by what is beside it.
+
+    What was lost can be found only by how it looks in the memory, and so can what does not belong.
+    """
+    kind = rng.random()
+    box = Box.around(mask > 0.5)
+    if box is None or kind > 0.4:
+        return mask
+    if kind < 0.25:
+        left = (mask * (1 - part(rng, mask))).astype(np.float32)
+        return left if left.sum() > 0.2 * mask.sum() else mask
+    angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.9) * np.sqrt(box.area)
+    shift = np.array([[1, 0, far * np.cos(angle)], [0, 1, far * np.sin(angle)]])
+    dragged = cv2.warpAffine(mask, shift, mask.shape[::-1])
+    return np.maximum(mask, part(rng, dragged.astype(np.float32, copy=False)))

@@ -15,7 +15,7 @@ from ...engine.nets import stream as streams
 from ...engine.nets.layers import resized
 from ...engine.runtime.patches import carried_patch
 from ...engine.runtime.tensors import map_tensor, mixed_precision, picture_tensor
-from .views import View
+from .sample import View
 
 
 @dataclass(frozen=True, eq=False)

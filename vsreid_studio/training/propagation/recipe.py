@@ -20,16 +20,16 @@ from ...engine.nets.lite0 import Lite0, freeze_norms
 from ...engine.nets.propagation import SIZES
 from ...engine.nets.stream import LiteTrunk, ResNetTrunk, Stream
 from ...errors import UserError
-from ..backbone import imagenet_lite0, resnet101_weights
+from ..backbone import float_depthwise, imagenet_lite0, resnet101_weights
 from ..clips import Clip, Still, read_clips, read_stills, split
 from ..lazy import Chained
 from ..loop import Schedule, Trainer, batches, write_weights
-from ..precision import float_depthwise
 from ..public import Stills, add_public_arguments, public_pictures
 from .loss import Batch, PropagationLoss, collate
 from .run_loss import RunBatch, RunLoss, collate_runs
 from .runs import RunMaker
-from .views import View, ViewMaker
+from .sample import View
+from .views import ViewMaker
 
 logger = logging.getLogger(__name__)
 

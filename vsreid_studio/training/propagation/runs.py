@@ -18,7 +18,8 @@ from ...engine.types import Box, Flow, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still
 from ..pictures import degrade, relight
 from . import deform
-from .views import Cutout, Passage, View, ViewMaker, mirror, pass_by
+from .sample import Cutout, View, blank, crossing, mirror, mixed_up, pass_by
+from .views import ViewMaker
 
 MEMORIES = 2
 """Views of a run that are remembered with their exact masks: the template, and what else is known."""
@@ -110,7 +111,7 @@ class RunMaker(ViewMaker):
         made = self._still_views(rng)
         nothing = np.zeros((self.size // 2, self.size // 2, 2), np.float32)
         return self._passed(
-            rng, Run((made[0], _blank(made[0])), False, made[1:], [nothing] * (self.steps - 1), False)
+            rng, Run((made[0], blank(made[0])), False, made[1:], [nothing] * (self.steps - 1), False)
         )
 
     def clip_run(self, rng: Generator) -> Run:
@@ -130,7 +131,7 @@ class RunMaker(ViewMaker):
             if number:
                 flow = clip.flow(frame, frames[number])
                 paths.append(_path(flow, placed[-1].box, placed[-2].box, self.size // 2))
-        second = _blank(known)
+        second = blank(known)
         again = rng.random() < 0.3
         if again:
             near = int(np.clip(frames[0] + rng.integers(-15, 16), 0, len(clip.frames) - 1))
@@ -186,7 +187,7 @@ class RunMaker(ViewMaker):
         remembered = told and rng.random() < 0.85
         mixed = remembered and rng.random() < 0.55
         stranger = self._cutout(rng) if mixed else self._stranger(rng, run.steps)
-        ways = _crossing(rng, len(run.steps), told)
+        ways = crossing(rng, len(run.steps), told)
         steps = [
             pass_by(rng, view, stranger, way) if way is not None else view
             for view, way in zip(run.steps, ways, strict=True)
@@ -243,65 +244,6 @@ class RunMaker(ViewMaker):
         return replace(self._view(rng, frame, nothing, nothing, guide, nothing, None), decoy=True)
 
 
-def mixed_up(rng: Generator, view: View) -> View:
-    """The view with maps that have leaked: the guide has caught some of the stranger, or lost some to it.
-
-    Nothing of it shows in the other map: each pixel is claimed by one of the two.
-    """
-    guide, others = view.guide, view.others
-    if rng.random() < 0.75:
-        leak = _part(rng, view.others_truth)
-        guide, others = np.maximum(guide, leak), others * (1 - leak)
-    if rng.random() < 0.35:
-        lost = _part(rng, view.truth)
-        guide, others = guide * (1 - lost), np.maximum(others, lost)
-    # What is mixed up is not exact any more, wherever it came from.
-    return replace(view, guide=guide, others=others, near=0.0)
-
-
-def _part(rng: Generator, mask: Probability) -> Probability:
-    """All of a mask, or what of it lies in some ellipse, or on one side of a line."""
-    box = Box.around(mask > 0.5)
-    kind = rng.random()
-    if box is None or kind < 0.25:
-        return mask
-    middle = rng.uniform((box.x0, box.y0), (box.x1, box.y1))
-    rows, columns = np.mgrid[0 : mask.shape[0], 0 : mask.shape[1]].astype(np.float32)
-    across, down = columns - middle[0], rows - middle[1]
-    if kind < 0.6:
-        angle = rng.uniform(0, 2 * np.pi)
-        inside = across * np.cos(angle) + down * np.sin(angle) > 0
-    else:
-        axes = rng.uniform(0.25, 0.8, 2) * (box.width, box.height)
-        inside = (across / axes[0]) ** 2 + (down / axes[1]) ** 2 < 1
-    return (mask * inside).astype(np.float32)
-
-
-def _worn(rng: Generator, mask: Probability) -> Probability:
-    """Mostly the map as it is; else one that has lost a limb, or is dragged along by what is beside it.
-
-    What was lost can be found only by how it looks in the memory, and so can what does not belong.
-    """
-    kind = rng.random()
-    box = Box.around(mask > 0.5)
-    if box is None or kind > 0.4:
-        return mask
-    if kind < 0.25:
-        left = (mask * (1 - _part(rng, mask))).astype(np.float32)
-        return left if left.sum() > 0.2 * mask.sum() else mask
-    angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.9) * np.sqrt(box.area)
-    shift = np.array([[1, 0, far * np.cos(angle)], [0, 1, far * np.sin(angle)]])
-    dragged = cv2.warpAffine(mask, shift, mask.shape[::-1])
-    return np.maximum(mask, _part(rng, dragged.astype(np.float32, copy=False)))
-
-
-def _blank(like: View) -> View:
-    nothing = np.zeros_like(like.truth)
-    return View(
-        np.zeros_like(like.patch), np.zeros_like(like.flow), False, nothing, nothing, nothing, nothing
-    )
-
-
 def _frames(rng: Generator, length: int, steps: int) -> list[int]:
     """The frame before a run and those of the run."""
     most = max(1, min(5, (length - 1) // steps))
@@ -323,7 +265,7 @@ def _carried(rng: Generator, clip: Clip, target: int, source: int, worn: bool) -
     if worn:
         small = cv2.resize(mask, flow.shape[1::-1], interpolation=cv2.INTER_AREA)
         small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
-        mask = cv2.resize(_worn(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
+        mask = cv2.resize(deform.worn(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
     full = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * FLOW_SCALE
     before = warp_frame(np.asarray(clip.frames[source]), full, Box(0, 0, width, height))
     return _Carried(warp(mask, full), flow, before, nearness(rng.uniform(*WORN) if worn else 1))
@@ -350,21 +292,3 @@ def _path(flow: NDArray[np.float32], box: Box, before: Box, side: int) -> NDArra
 
 def _mirrored(path: NDArray[np.float32]) -> NDArray[np.float32]:
     return path[:, ::-1] * np.array([-1, 1], np.float32)
-
-
-def _crossing(rng: Generator, steps: int, told: bool) -> list[Passage | None]:
-    """A way across the patch, step by step; where it leads through the middle it may hide everything."""
-    in_front = rng.random() < 0.7
-    near = in_front and rng.random() < 0.25
-    scale = rng.uniform(1.0, 1.7) if near else rng.uniform(0.35, 1.0)
-    start, end = rng.uniform(-0.1, 1.1, (2, 2))
-    if near:
-        start, end = np.array([0.5, 0.5]) + rng.uniform(-0.8, 0.8, 2) * [[1], [0]]
-        if rng.random() < 0.5:
-            start, end = end, start
-    ways: list[Passage | None] = []
-    for share in np.linspace(0, 1, steps):
-        middle = start + (end - start) * share
-        hides = near and float(np.abs(middle - 0.5).max()) < 0.1 and rng.random() < 0.6
-        ways.append(Passage(in_front, hides, middle, scale, told))
-    return ways
