@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vsreid_studio.engine.types import SoftMask
+from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
 from vsreid_studio.evaluation import evaluate
 from vsreid_studio.evaluation.comparison import Tally, Truth, overall
@@ -21,6 +22,20 @@ def labels(index: int, shift: int = 0):
     one[5:20, 5 + index + shift : 25 + index + shift] = 1
     one[25:35, 30 - shift : 50 - shift] = 2
     return one
+
+
+class Clip(Video):
+    """A video file of black frames."""
+
+    def __init__(self, length=LENGTH, height=HEIGHT) -> None:
+        super().__init__(Path("clip.mp4"), "clip", 0)
+        self.length, self.height, self.width = length, height, WIDTH
+
+    def _read(self, index):
+        return np.zeros((self.height, self.width, 3), np.uint8)
+
+    def _fingerprint(self):
+        return ""
 
 
 @pytest.fixture
@@ -38,7 +53,7 @@ def maps(index: int, shift: int):
 
 
 def test_the_figures_are_the_official_ones(truth_folder, tmp_path):
-    truth = Truth.read(truth_folder, LENGTH, HEIGHT, WIDTH)
+    truth = Truth.read(truth_folder, Clip())
     assert (tuple(truth.files), truth.instances) == ((1, 2, 3, 4), 2)
     tally = Tally(truth)
     assert tally.figures() == {}
@@ -60,27 +75,30 @@ def test_the_figures_are_the_official_ones(truth_folder, tmp_path):
 
 
 def test_an_instance_that_is_missing_or_too_many(truth_folder):
-    truth = Truth.read(truth_folder, LENGTH, HEIGHT, WIDTH)
+    truth = Truth.read(truth_folder, Clip())
     scores = truth.score(1, {1: maps(1, 0)[1], 7: maps(1, 0)[2]}, HEIGHT, WIDTH)
     assert scores.tolist() == [[1, 1], [0, 0]]
 
 
 @pytest.mark.parametrize(
     ("length", "height", "sentence"),
-    [(5, HEIGHT, "the video ends at frame 4"), (LENGTH, 41, "is 60 x 40 pixels, but the video is 60 x 41")],
+    [
+        (5, HEIGHT, "whose frames are 00000 to 00004"),
+        (LENGTH, 41, "is 60 x 40 pixels, but the video is 60 x 41"),
+    ],
 )
 def test_a_truth_of_another_video(truth_folder, length, height, sentence):
     with pytest.raises(UserError, match=sentence):
-        Truth.read(truth_folder, length, height, WIDTH)
+        Truth.read(truth_folder, Clip(length, height))
 
 
 def test_an_unfit_truth(truth_folder):
     write_label_map(truth_folder / "00000.png", np.zeros((HEIGHT, WIDTH), np.uint8))
     with pytest.raises(UserError, match="shows no object"):
-        Truth.read(truth_folder, LENGTH, HEIGHT, WIDTH)
+        Truth.read(truth_folder, Clip())
     for index in range(2, LENGTH):
         (truth_folder / f"{index:05d}.png").unlink()
     with pytest.raises(UserError, match="holds 2 masks"):
-        Truth.read(truth_folder, LENGTH, HEIGHT, WIDTH)
+        Truth.read(truth_folder, Clip())
     with pytest.raises(UserError, match="cannot be read"):
-        Truth.read(truth_folder / "none", LENGTH, HEIGHT, WIDTH)
+        Truth.read(truth_folder / "none", Clip())

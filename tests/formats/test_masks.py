@@ -125,25 +125,13 @@ def test_files_that_are_no_masks(tmp_path: Path) -> None:
             read_label_map(tmp_path / f"{name}.png")
 
 
-def test_one_first_mask_is_frame_zero_whatever_its_name(tmp_path: Path) -> None:
-    write_label_map(tmp_path / "00042.png", blocks(1, 254))
-    masks = read_first_masks(tmp_path / "00042.png", H, W, length=3)
-    assert list(masks) == [0]
-    np.testing.assert_array_equal(masks[0], blocks(1, 254))
-
-
-def test_a_folder_of_first_masks(tmp_path: Path) -> None:
-    for name, labels in {"10": blocks(0, 2), "00002": blocks(1), "overlay": blocks(9)}.items():
+def test_first_masks_by_frame(tmp_path: Path) -> None:
+    for name, labels in {"a": blocks(0, 2), "b": blocks(1, 254)}.items():
         write_label_map(tmp_path / f"{name}.png", labels)
-    (tmp_path / "00003.jpg").touch()
-    masks = read_first_masks(tmp_path, H, W)
+    masks = read_first_masks({10: tmp_path / "a.png", 2: tmp_path / "b.png"}, H, W)
     assert list(masks) == [2, 10]
     np.testing.assert_array_equal(masks[10], blocks(0, 2))
-    with pytest.raises(UserError, match="frame 10, but the video ends at frame 9"):
-        read_first_masks(tmp_path, H, W, length=10)
-    write_label_map(tmp_path / "2.png", blocks(1))
-    with pytest.raises(UserError, match="both masks of frame 2"):
-        read_first_masks(tmp_path, H, W)
+    np.testing.assert_array_equal(masks[2], blocks(1, 254))
 
 
 def test_wrong_first_masks(tmp_path: Path) -> None:
@@ -152,8 +140,6 @@ def test_wrong_first_masks(tmp_path: Path) -> None:
     write_label_map(tmp_path / "good.png", blocks(1))
     for name, sentence in {"empty": "no object", "void": "1 to 254", "gone": "no such file"}.items():
         with pytest.raises(UserError, match=sentence):
-            read_first_masks(tmp_path / f"{name}.png", H, W)
+            read_first_masks({0: tmp_path / f"{name}.png"}, H, W)
     with pytest.raises(UserError, match="is 8 x 6 pixels, but the video is 9 x 6"):
-        read_first_masks(tmp_path / "good.png", H, W + 1)
-    with pytest.raises(UserError, match="no PNG named by a frame number"):
-        read_first_masks(tmp_path, H, W)
+        read_first_masks({0: tmp_path / "good.png"}, H, W + 1)

@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_the_work_and_no_masks(task, engine, calls, monkeypat
         raise UserError("the disk is full")
 
     with monkeypatch.context() as patch, pytest.raises(UserError, match="disk is full"):
-        patch.setattr(result, "write_label_map", full)
+        patch.setattr(result, "write_mask", full)
         run_task(task, engine)
     assert list(files(task.output)) == ["clip.vsreid"]
     calls.propagated.clear()

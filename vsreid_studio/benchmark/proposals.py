@@ -15,8 +15,8 @@ from ..engine.events import Verdict
 from ..engine.types import Box, Maker
 from ..errors import UserError
 from ..evaluation import jaccard
-from ..formats.davis import frame_name
 from ..formats.masks import read_label_map
+from ..formats.provenance import frame_name_in
 
 RIGHT = 0.5
 """A proposal is right from this IoU with the truth on."""
@@ -80,8 +80,8 @@ def judge_accepted(truth: Path, result: Path) -> Accepted | None:
         record = json.loads((result / _RECORD).read_text(encoding="utf-8"))
         recovered = _recovered(record)
         accepted = [one for one in record["decisions"] if one["verdict"] == Verdict.ACCEPTED]
-        wrong = [one for one in accepted if not _right(one, truth, result, recovered)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        wrong = [one for one in accepted if not _right(one, record, truth, result, recovered)]
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(f"{result / _RECORD} cannot be read, or does not fit the truth {truth}.") from error
     return Accepted(len(accepted), len(wrong))
 
@@ -96,9 +96,15 @@ def _recovered(record: Mapping[str, Any]) -> set[tuple[int, int]]:
     }
 
 
-def _right(decision: Mapping[str, Any], truth: Path, result: Path, recovered: set[tuple[int, int]]) -> bool:
+def _right(
+    decision: Mapping[str, Any],
+    record: Mapping[str, Any],
+    truth: Path,
+    result: Path,
+    recovered: set[tuple[int, int]],
+) -> bool:
     frame, instance = decision["frame"], decision["instance"]
-    name = frame_name(frame, ".png")
+    name = f"{frame_name_in(record, frame)}.png"
     true = read_label_map(truth / name) == instance
     if (frame, instance) in recovered:
         return matches(true, read_label_map(result / name, keep_void=True) == instance)

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     config = Config(propagation=PropagationConfig(size=args.size), device=args.device)
     device = models.resolve_device(args.device)
     with open_video(args.source or demo / "demo.mp4") as video:
-        labels = read_first_masks(args.masks or demo / "first.png", video.height, video.width)[0]
+        labels = read_first_masks({0: args.masks or demo / "first.png"}, video.height, video.width)[0]
         numbers = [int(n) for n in np.unique(labels) if n][: args.instances]
         flow = FlowSource(video, default_estimator(config.flow, device.type))
         inference = models.load_inference(args.size, device)

@@ -94,7 +94,7 @@ def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
         args.overwrite,
     )
     names = {number: one.name for number, one in project.instances.items()}
-    record = provenance(project.annotation, names, {}, project.last_weights)
+    record = provenance(project.annotation, names, {}, project.last_weights, video.names)
     count = export(request, Material(_frames(video), _labels(project, video), names, record=record))
     return f"{count} frames of {name} are in {args.output}"
 

@@ -99,7 +99,7 @@ class Variant:
         if not task.folder.is_dir():
             return False
         with inputs(task, self.engine) as given:
-            return finished(task.folder, given.made_from, given.video.length)
+            return finished(task.folder, given.made_from, given.video.names)
 
     def known_pace(self) -> tuple[float, float] | None:
         """Seconds a frame, and those of adaptation, as measured before with these settings and weights."""
@@ -111,7 +111,7 @@ class Variant:
         """Take the time on the set's first sequence and keep it."""
         self.engine.load()
         with inputs(self.tasks(data)[0], self.engine) as given:
-            video, labels = given.video, given.masks[0]
+            video, labels = given.video, next(iter(given.masks.values()))
             first = {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
             once = self._seconds_to_adapt(video, first)
             seconds = pace(

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from ..engine.algorithm.merge import merge
 from ..engine.types import LabelMap, SoftMask
+from ..engine.video import Video
 from ..errors import UserError
-from ..formats.masks import numbered_pictures, read_label_map
+from ..formats.frame_names import mask_files_by_frame
+from ..formats.masks import read_label_map
 from .measures import boundary_f, jaccard
 
 
@@ -49,25 +51,21 @@ class Truth:
     instances: int
 
     @classmethod
-    def read(cls, folder: Path, length: int, height: int, width: int) -> Self:
-        """The truth of a video of so many frames of this size.
+    def read(cls, folder: Path, video: Video) -> Self:
+        """The truth of a video, see `frame_names.mask_files_by_frame`.
 
         Raises:
             UserError: it cannot be read, has fewer than 3 masks, does not fit the video, or its first mask
                 shows no object.
         """
-        files = numbered_pictures(folder)
+        files = mask_files_by_frame(folder, video)
         if len(files) < 3:
             raise UserError(
                 f"{folder} holds {len(files)} masks named by their frames; 3 are the least, as the first "
                 "and the last do not count."
             )
         frames = list(files)
-        if frames[-1] >= length:
-            raise UserError(
-                f"{files[frames[-1]]} is of frame {frames[-1]}, but the video ends at frame {length - 1}."
-            )
-        first = _read(files[frames[0]], height, width)
+        first = _read(files[frames[0]], video.height, video.width)
         if not first.any():
             raise UserError(f"There is nothing to compare with: {files[frames[0]]} shows no object.")
         return cls(folder, {frame: files[frame] for frame in frames[1:-1]}, int(first.max()))

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..formats.davis import frame_name
 from ..formats.masks import read_label_map
+from ..formats.provenance import frame_name_in
 from .measures import jaccard
 
 BINS = 10
@@ -91,22 +91,24 @@ def measure_reliability(truth_root: Path, results: Path, sequences: Sequence[str
 
 def _pairs(truth: Path, result: Path) -> Iterator[tuple[float, float]]:
     for frame, cells in _cells(result / _RECORD).items():
-        name = frame_name(frame, ".png")
+        name = f"{frame}.png"
         true, found = read_label_map(truth / name), read_label_map(result / name)
         for instance, confidence in cells:
             yield confidence, jaccard(true == instance, found == instance)
 
 
-def _cells(path: Path) -> dict[int, list[tuple[int, float]]]:
-    """Instance and confidence of the masks to look at, by frame."""
+def _cells(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """Instance and confidence of the masks to look at, by the frame's name."""
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        chosen: dict[int, list[tuple[int, float]]] = {}
+        chosen: dict[str, list[tuple[int, float]]] = {}
         for instance in record["instances"]:
             for cell in instance["frames"]:
                 if not (cell["pinned"] or cell["empty"] or cell["made_by"] == "import"):
-                    chosen.setdefault(cell["frame"], []).append((instance["instance"], cell["confidence"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+                    chosen.setdefault(frame_name_in(record, cell["frame"]), []).append(
+                        (instance["instance"], cell["confidence"])
+                    )
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(f"The record {path} cannot be read.") from error
     return chosen
 

@@ -15,6 +15,7 @@ from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .atomic import publish, reason, refuse_existing, staging
 from .footage import Footage
+from .frame_names import png_files
 from .masks import read_label_map
 from .pictures import write_frame, write_mask
 
@@ -84,14 +85,14 @@ def frame_name(index: int, suffix: str) -> str:
 
 
 def mask_files(folder: Path) -> tuple[Path, ...]:
-    """The PNGs of a sequence's folder, by name.
+    """The PNGs of a sequence's folder, in natural order of their names.
 
     Raises:
         UserError: the folder is missing or holds none.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
-    files = tuple(sorted(f for f in folder.glob("*.png") if not f.name.startswith(".")))
+    files = png_files(folder)
     if not files:
         raise UserError(f"The folder {folder} holds no PNG.")
     return files

@@ -6,6 +6,7 @@ Pillow and never OpenCV: OpenCV expands a palette to colours, whereupon the inst
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -97,37 +98,15 @@ def write_label_map(path: Path, labels: LabelMap) -> None:
     write_bytes(path, encode_label_map(labels))
 
 
-def numbered_pictures(folder: Path) -> dict[int, Path]:
-    """The PNGs of a folder whose name is a number, by that number, ascending.
-
-    Raises:
-        UserError: the folder cannot be read, or two names are the same number (7.png, 007.png).
-    """
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError as error:
-        raise UserError(f"The folder {folder} cannot be read: {reason(error)}.") from error
-    numbered: dict[int, Path] = {}
-    for path in paths:
-        if path.suffix.lower() != ".png" or not (path.stem.isascii() and path.stem.isdigit()):
-            continue
-        number = int(path.stem)
-        if number in numbered:
-            raise UserError(f"{numbered[number]} and {path} are both masks of frame {number}.")
-        numbered[number] = path
-    return dict(sorted(numbered.items()))
-
-
 def read_first_masks(
-    path: Path, height: int, width: int, length: int | None = None, *, void: bool = False
+    files: Mapping[int, Path], height: int, width: int, *, void: bool = False
 ) -> dict[int, LabelMap]:
     """Read the masks a person gives before a run.
 
     Args:
-        path: one picture, the mask of frame 0 whatever its name; or a folder, in which each PNG named by a
-            number is the mask of that frame, so that later ones introduce instances that appear later.
+        files: the mask of a frame each, see `frame_names.first_mask_files`; later ones introduce instances
+            that appear later.
         height, width: frame size of the video in pixels.
-        length: frames of the video, None to leave the frame numbers unchecked.
         void: take 255 for void, that is background, as in a data set's annotation, and not for a mistake.
 
     Returns:
@@ -135,16 +114,11 @@ def read_first_masks(
         object.
 
     Raises:
-        UserError: a file is missing, unreadable, of another size, out of the video, or numbers an instance
-            255 or above; or there is no mask or no object at all.
+        UserError: a file is missing, unreadable, of another size, or numbers an instance 255 or above; or
+            there is no object at all.
     """
-    paths = numbered_pictures(path) if path.is_dir() else {0: path}
-    if not paths:
-        raise UserError(f"{path} holds no PNG named by a frame number, such as 00000.png.")
     masks = {}
-    for frame, file in paths.items():
-        if length is not None and frame >= length:
-            raise UserError(f"{file} is a mask of frame {frame}, but the video ends at frame {length - 1}.")
+    for frame, file in sorted(files.items()):
         labels = read_label_map(file, keep_void=not void)
         if labels.shape != (height, width):
             found = f"{labels.shape[1]} x {labels.shape[0]}"
@@ -153,7 +127,8 @@ def read_first_masks(
             raise UserError(f"{file} uses the value 255, which is void: number its instances 1 to 254.")
         masks[frame] = labels
     if not any(labels.any() for labels in masks.values()):
-        raise UserError(f"{path} shows no object: all of it is background.")
+        where = next(iter(files.values())) if len(files) == 1 else next(iter(files.values())).parent
+        raise UserError(f"{where} shows no object: all of it is background.")
     return masks
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -26,6 +26,7 @@ def provenance(
     names: Mapping[int, str],
     settings: Mapping[str, object],
     weights: Mapping[str, str] | None = None,
+    frame_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """The history of every mask of an annotation.
 
@@ -33,9 +34,11 @@ def provenance(
         names: of instances, by number; an instance without one gets 'instance N'.
         settings: what the masks depend on; dataclasses, paths, enums and NumPy numbers are made plain.
         weights: checksum of each file of weights, by its name.
+        frame_names: of all frames, see `Video.names`; None for 00000 on.
 
     Returns:
-        Plain data for JSON. Per instance and frame `origin` (the checkpoint c), `second` (the one on the
+        Plain data for JSON. `frame_names` has the name of each frame; elsewhere frames are given by their
+        place in it, from 0. Per instance and frame `origin` (the checkpoint c), `second` (the one on the
         other side where that had a say, too, else null), `smoothed` (whether it was drawn towards the frames
         beside it), `made_by`, `pinned`, `empty` (the instance is not in the frame), `similarity` (of the
         retrieval it was recovered by, else null) and `confidence`; then the `decisions` on proposals,
@@ -45,6 +48,7 @@ def provenance(
         "format": FORMAT,
         "version": VERSION,
         "frames": annotation.length,
+        "frame_names": list(frame_names or (f"{index:05d}" for index in range(annotation.length))),
         "settings": _plain(settings),
         "weights": dict(weights or {}),
         "instances": [
@@ -57,6 +61,16 @@ def provenance(
         ],
         "decisions": [_decision(key, decision) for key, decision in sorted(annotation.decisions.items())],
     }
+
+
+def frame_name_in(record: Mapping[str, Any], frame: int) -> str:
+    """The name of a frame, from a record of any version.
+
+    Raises:
+        LookupError, TypeError: it is no such record, or has no such frame.
+    """
+    names = record.get("frame_names")
+    return str(names[frame]) if names else f"{frame:05d}"
 
 
 def write_provenance(path: Path, record: Mapping[str, Any]) -> None:

@@ -73,5 +73,5 @@ class Export:
     def _write(self, video: Video, frames: Iterator[Frame]) -> None:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
         labels = label_maps(self.annotation, video.height, video.width)
-        record = provenance(self.annotation, self.names, {}, self.weights)
+        record = provenance(self.annotation, self.names, {}, self.weights, video.names)
         export(self.request, Material(frames, labels, self.names, paint, video.rate, record))

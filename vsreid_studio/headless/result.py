@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..formats.atomic import publish, staging
-from ..formats.davis import frame_name
-from ..formats.masks import write_label_map
+from ..formats.pictures import write_mask
 from ..formats.provenance import write_provenance
 from .task import MadeFrom, difference
 
@@ -19,11 +18,11 @@ RECORD = "provenance.json"
 """Lies beside the masks in their folder, so that they appear together."""
 
 
-def finished(folder: Path, made_from: MadeFrom, length: int) -> bool:
-    """Whether every mask is there, made from this very input."""
+def finished(folder: Path, made_from: MadeFrom, names: Sequence[str]) -> bool:
+    """Whether the mask of each frame of these names is there, made from this very input."""
     if difference(made_from, _recorded(folder)):
         return False
-    return all((folder / frame_name(index, ".png")).is_file() for index in range(length))
+    return all((folder / f"{name}.png").is_file() for name in names)
 
 
 def refuse_other(folder: Path, made_from: MadeFrom) -> None:
@@ -41,11 +40,13 @@ def refuse_other(folder: Path, made_from: MadeFrom) -> None:
         raise UserError(f"{folder} is a file where a folder is needed.")
 
 
-def write(folder: Path, label_maps: Iterable[LabelMap], record: Mapping[str, Any]) -> int:
+def write(
+    folder: Path, names: Sequence[str], label_maps: Iterable[LabelMap], record: Mapping[str, Any]
+) -> None:
     """Write masks and record as one: the folder appears, or is replaced, when all are written.
 
-    Returns:
-        The number of masks.
+    Args:
+        names: of the frames, and of their masks but for the suffix.
 
     Raises:
         UserError: something cannot be written; the folder is as it was.
@@ -53,13 +54,10 @@ def write(folder: Path, label_maps: Iterable[LabelMap], record: Mapping[str, Any
     with staging(folder.parent) as stage:
         staged = stage / "masks"
         staged.mkdir()
-        count = 0
-        for labels in label_maps:
-            write_label_map(staged / frame_name(count, ".png"), labels)
-            count += 1
+        for name, labels in zip(names, label_maps, strict=True):
+            write_mask(staged / f"{name}.png", labels)
         write_provenance(staged / RECORD, record)
         publish([(staged, folder)], stage)
-    return count
 
 
 def _recorded(folder: Path) -> object:

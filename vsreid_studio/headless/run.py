@@ -74,7 +74,7 @@ def run_task(task: Task, engine: Engine, *, overwrite: bool = False, emit: Emit 
     start = monotonic()
     with inputs(task, engine) as given:
         length, made_from = given.video.length, given.made_from
-        if skipped := result.finished(task.folder, made_from, length):
+        if skipped := result.finished(task.folder, made_from, given.video.names):
             recovered = 0
         else:
             if not overwrite:
@@ -91,7 +91,7 @@ def _work(task: Task, engine: Engine, given: Inputs, overwrite: bool, emit: Emit
         _drive(project, task, engine, given.video, emit)
         record = _record(project, engine, given)
         maps = label_maps(project.annotation, given.video.height, given.video.width)
-        result.write(task.folder, maps, record)
+        result.write(task.folder, given.video.names, maps, record)
         return sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
 
 
@@ -144,7 +144,7 @@ def _record(project: Project, engine: Engine, given: Inputs) -> dict[str, Any]:
     settings = {**engine.settings, "device": str(engine.device)}
     settings.pop("weights")
     return {
-        **provenance(project.annotation, names, settings, engine.checksums),
+        **provenance(project.annotation, names, settings, engine.checksums, given.video.names),
         "video": {**video, "fingerprint": given.video.fingerprint},
         "program": f"vsreid-studio {__version__}",
         "made_from": given.made_from,

@@ -14,6 +14,7 @@ from ..engine.video import Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason
 from ..formats.davis import DavisRoot
+from ..formats.frame_names import first_mask_files
 from ..formats.masks import read_first_masks
 from .engine import Engine, digest
 
@@ -30,7 +31,7 @@ class Task:
     Attributes:
         name: of the sequence and of its folder.
         source: a video file or a folder of pictures.
-        masks: first masks, see `formats.masks.read_first_masks`.
+        masks: first masks, see `formats.frame_names.first_mask_files`.
         output: the folder in which a folder of this name gets the masks.
         project: keeps the work for good; None for a file beside the masks that goes when they are complete.
         flo_folder: ready flow, or None.
@@ -101,7 +102,9 @@ def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
         UserError: something of it is missing, unreadable or unfit.
     """
     with open_video(task.source) as video:
-        masks = read_first_masks(task.masks, video.height, video.width, video.length, void=task.void)
+        masks = read_first_masks(
+            first_mask_files(task.masks, video), video.height, video.width, void=task.void
+        )
         flo = _listing(task.flo_folder) if task.flo_folder else []
         made_from = {
             "video": digest([video.fingerprint, video.length, video.height, video.width]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +72,11 @@ class Video(ABC):
                 found = read_only(self._read(index))
                 self._cache.put(index, found)
             return found
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """The name of each frame: the picture's in a folder, else its number from 00000 on."""
+        return tuple(f"{index:05d}" for index in range(self.length))
 
     @cached_property
     def fingerprint(self) -> str:

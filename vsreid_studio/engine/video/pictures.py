@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import logging
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -15,6 +18,9 @@ from PIL import Image, TiffImagePlugin
 from ...errors import UserError
 from ..types import Frame
 from .base import Video
+from .names import natural_key, split_masks
+
+log = logging.getLogger(__name__)
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 
@@ -34,24 +40,35 @@ class _Header:
 
 
 class PictureFolder(Video):
-    """The pictures of a folder in natural order (2 before 10); they must be of one size."""
+    """The pictures of a folder in natural order (2 before 10); they must be of one size.
+
+    Masks that lie beside the pictures are not frames, see `names.split_masks`.
+
+    Attributes:
+        files: the pictures.
+    """
 
     def __init__(self, path: Path, cache_bytes: int) -> None:
         super().__init__(path, path.resolve().name, cache_bytes)
-        self._files = _pictures(path)
-        self._headers = [_header(file) for file in self._files]
-        self.length = len(self._files)
+        self.files = _pictures(path)
+        self._headers = [_header(file) for file in self.files]
+        self.length = len(self.files)
         first = self._headers[0]
         self.height, self.width = first.height, first.width
-        for file, header in zip(self._files, self._headers, strict=True):
+        for file, header in zip(self.files, self._headers, strict=True):
             if (header.height, header.width) != (self.height, self.width):
                 raise UserError(
                     f"The picture {file} is {header.width}x{header.height} pixels, but the first one of its"
                     f" folder is {self.width}x{self.height}: all must have one size."
                 )
 
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """The pictures' names without their suffixes."""
+        return tuple(file.stem for file in self.files)
+
     def _read(self, index: int) -> Frame:
-        file = self._files[index]
+        file = self.files[index]
         frame = _decode(file, self._headers[index].orientation)
         if frame.shape != (self.height, self.width, 3):
             raise UserError(f"The picture {file} has changed its size since its folder was opened.")
@@ -59,7 +76,7 @@ class PictureFolder(Video):
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(b"pictures")
-        for file in self._files:
+        for file in self.files:
             digest.update(f"\n{file.name} {file.stat().st_size}".encode())
         return digest.hexdigest()
 
@@ -67,21 +84,28 @@ class PictureFolder(Video):
 def _pictures(folder: Path) -> list[Path]:
     try:
         # Finder and the like leave hidden twins such as ._00000.jpg that are no pictures.
-        files = [
+        there = [
             file
             for file in folder.iterdir()
-            if file.suffix.lower() in PICTURES and not file.name.startswith(".") and file.is_file()
+            if file.suffix.lower() in PICTURES and not file.name.startswith(".") and not file.is_dir()
         ]
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be read: {error.strerror}.") from error
+    files, masks = split_masks(sorted(there, key=lambda file: natural_key(file.name)))
     if not files:
         raise UserError(f"The folder {folder} holds no pictures (jpg, png, webp or tif).")
-    return sorted(files, key=_natural)
-
-
-def _natural(file: Path) -> tuple[list[tuple[int, int, str]], str]:
-    parts = re.split(r"([0-9]+)", file.name.lower())
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts], file.name
+    if dead := next((file for file in files if not file.is_file()), None):
+        raise UserError(f"The picture {dead} is a link to a file that is not there any more.")
+    name, count = Counter(file.stem for file in files).most_common(1)[0]
+    if count > 1:
+        two = " and ".join(file.name for file in files if file.stem == name)
+        raise UserError(f"The folder {folder} holds two pictures of one name, {two}: keep one of them.")
+    if masks:
+        log.warning(
+            "%s: %d masks beside the pictures (%s ...) are not frames; give them as masks to use them",
+            *(folder, len(masks), masks[0].name),
+        )
+    return files
 
 
 def _header(file: Path) -> _Header:

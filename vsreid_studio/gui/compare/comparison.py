@@ -103,7 +103,7 @@ class Comparison(QObject):
     def _begin(self, folder: Path) -> bool:
         video = self._session.video
         try:
-            truth = Truth.read(folder, video.length, video.height, video.width)
+            truth = Truth.read(folder, video)
         except UserError as error:
             self._bar.fail(str(error))
             return False

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...engine.events import Change
 from ...engine.types import SoftMask
+from ...formats.frame_names import mask_files_by_frame
 from ...formats.masks import read_first_masks
 from ...project import Instance
 from .. import edits
@@ -38,13 +39,12 @@ class Session(Place):
         return self._edit(lambda: edits.clear(self.project, instances, first, last), *instances)
 
     def import_masks(self, path: Path) -> bool:
-        """Take masks from a picture, for the present frame, or from a folder of numbered pictures."""
+        """Take masks from a picture, for the present frame, or from a folder, by the frames' names."""
 
         def read() -> Edit:
             video = self.video
-            masks = read_first_masks(path, video.height, video.width, video.length)
-            if not path.is_dir():
-                masks = {self._frame: masks[0]}
+            files = mask_files_by_frame(path, video) if path.is_dir() else {self._frame: path}
+            masks = read_first_masks(files, video.height, video.width)
             return edits.import_masks(self.project, masks)
 
         done = self._edit(read)

@@ -1,0 +1,156 @@
+"""Which frame a file belongs to: a frame of a folder has the name of its picture."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from ..engine.video import PictureFolder, Video
+from ..engine.video.names import natural_key, without_mask_affix
+from ..errors import UserError
+from .atomic import reason
+
+log = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"^(.*?)([0-9]+)([^0-9]*)$", re.DOTALL)
+
+
+def number_in(name: str) -> int | None:
+    """The last number in a name: 12 of 'shot2_frame_0012'; None when there is none."""
+    found = _NUMBER.match(name)
+    return int(found[2]) if found else None
+
+
+def numbers_of(names: Sequence[str]) -> tuple[int, ...] | None:
+    """The number of each frame by its name; None unless all have one and they ascend."""
+    found = [number_in(name) for name in names]
+    numbers = tuple(number for number in found if number is not None)
+    ascending = all(before < after for before, after in pairwise(numbers))
+    return numbers if len(numbers) == len(names) and ascending else None
+
+
+def file_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of frames for a data set, whose readers sort them as text.
+
+    The frames' own where their order as text is that of the frames and a list can hold them; else their
+    numbers, of five digits or more; else 00000 on.
+    """
+    plain = all(re.fullmatch(r"[\w.-]+", name) and not name.startswith(".") for name in names)
+    if plain and list(names) == sorted(set(names)):
+        return tuple(names)
+    numbers = numbers_of(names) or range(len(names))
+    width = max(5, len(str(max(numbers, default=0))))
+    return tuple(f"{number:0{width}d}" for number in numbers)
+
+
+def span(names: Sequence[str]) -> str:
+    """The first and the last of some names, for a sentence."""
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def png_files(folder: Path) -> tuple[Path, ...]:
+    """The PNGs of a folder in natural order of their names, hidden ones left out.
+
+    Raises:
+        UserError: the folder cannot be read, or a PNG is a link to nothing.
+    """
+    try:
+        files = [file for file in folder.iterdir() if file.suffix.lower() == ".png"]
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be read: {reason(error)}.") from error
+    found = [file for file in files if not file.name.startswith(".") and not file.is_dir()]
+    if dead := next((file for file in found if not file.is_file()), None):
+        raise UserError(f"The mask {dead} is a link to a file that is not there any more.")
+    return tuple(sorted(found, key=lambda file: natural_key(file.name)))
+
+
+def first_mask_files(path: Path, video: Video) -> dict[int, Path]:
+    """The files of a video's first masks by frame.
+
+    Args:
+        path: a folder, see `mask_files_by_frame`; or one file, the mask of the first frame unless it is named
+            like another picture of a folder.
+
+    Raises:
+        UserError: a name fits no frame, or no file is there.
+    """
+    if path.is_dir():
+        return mask_files_by_frame(path, video)
+    number = int(path.stem) if _is_number(path.stem) else None
+    if isinstance(video, PictureFolder):
+        frame = _Finder(video.names).frame(path.stem)
+        if frame is None and number is not None:
+            raise _misfit(path, video)
+        return {frame or 0: path}
+    if number:
+        log.warning("%s is taken for the mask of the first frame, not of frame %d", path, number)
+    return {0: path}
+
+
+def mask_files_by_frame(folder: Path, video: Video) -> dict[int, Path]:
+    """The masks of a folder by the frame that each is named after, ascending.
+
+    A mask bears the frame's name (`00012.png`, `frame_12.png`), perhaps with 'mask' before or behind it, or
+    the frame's number (`12.png` for `frame_0012`). Where the video is a file, frames are named 00000 on. PNGs
+    without a number in their name that fit no frame are passed over with a warning.
+
+    Raises:
+        UserError: the folder cannot be read, a name fits no frame, two fit one, or there is none.
+    """
+    finder, found = _Finder(video.names), dict[int, Path]()
+    files = png_files(folder)
+    # Masks may lie in the folder of the pictures.
+    if isinstance(video, PictureFolder) and folder.resolve() == video.path.resolve():
+        files = tuple(file for file in files if file.name not in {it.name for it in video.files})
+    for file in files:
+        frame = finder.frame(file.stem)
+        if frame is None:
+            if number_in(file.stem) is not None:
+                raise _misfit(file, video)
+            log.warning("%s is passed over: it is named like no frame of %s", file, video.path)
+        elif frame in found:
+            raise UserError(f"{found[frame]} and {file} are both masks of frame {video.names[frame]}.")
+        else:
+            found[frame] = file
+    if not found:
+        raise UserError(f"{folder} holds no PNG named by a frame, such as {video.names[0]}.png.")
+    return dict(sorted(found.items()))
+
+
+class _Finder:
+    """Finds the frame that a name means."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._exact: Mapping[str, int] = {name: frame for frame, name in enumerate(names)}
+        numbers = numbers_of(names)
+        self._numbers = {number: frame for frame, number in enumerate(numbers or ())}
+        self._patterns = {_pattern(name) for name in names}
+
+    def frame(self, name: str) -> int | None:
+        for stem in (name, without_mask_affix(name)):
+            if (frame := self._exact.get(stem)) is not None:
+                return frame
+            number = number_in(stem)
+            if number is not None and (_is_number(stem) or _pattern(stem) in self._patterns):
+                return self._numbers.get(number)
+        return None
+
+
+def _pattern(name: str) -> tuple[str, str] | None:
+    """What is around the last number of a name."""
+    found = _NUMBER.match(name)
+    return (found[1], found[3]) if found else None
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _misfit(file: Path, video: Video) -> UserError:
+    return UserError(
+        f"{file} is named like no frame of {video.path}, whose frames are {span(video.names)}: "
+        "give the mask the name of its frame."
+    )
