@@ -16,7 +16,7 @@ PACKAGE = Path(vsreid_studio.__file__).parent
 
 # A module imports from its own rank and from those below, never from above.
 RANKS = {
-    **dict.fromkeys(("__init__", "errors", "config", "paths"), 0),
+    **dict.fromkeys(("__init__", "errors", "reading", "config", "paths"), 0),
     "engine": 1,
     **dict.fromkeys(("project", "formats", "evaluation", "training", "benchmark"), 2),
     "headless": 3,

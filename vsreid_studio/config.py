@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from .errors import UserError
+from .reading import quoted, read_toml
 
 C = TypeVar("C")
+_LARGEST = 1_000_000
+"""No setting is above this."""
+_MOST = 16
+"""Nor has more numbers in a list."""
 MULTI_SCALE = (0.75, 1.0, 1.25)
 """`PropagationConfig.scales` where accuracy is worth three times the time."""
 
@@ -140,11 +143,7 @@ def load(path: Path, base: Config | None = None) -> Config:
     Raises:
         UserError: it cannot be read, or holds an unknown or unfitting setting.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"The settings {path} cannot be read: {error}.") from error
-    return _override(base or Config(), tables, str(path))
+    return _override(base or Config(), read_toml(path), str(path))
 
 
 def _override(settings: C, values: dict[str, Any], where: str) -> C:
@@ -153,14 +152,16 @@ def _override(settings: C, values: dict[str, Any], where: str) -> C:
     changed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
-            raise UserError(f"{where} has an unknown setting '{name}'.")
+            raise UserError(f"{where} has an unknown setting {quoted(name)}.")
         if is_dataclass(known[name]) and isinstance(value, dict):
             changed[name] = _override(known[name], value, where)
         else:
             changed[name] = _converted(known[name], value, f"{where}: '{name}'")
             choices = get_args(types[name]) if isinstance(value, str) else ()
             if value not in (choices or (value,)):
-                raise UserError(f"{where}: '{name}' should be one of {', '.join(choices)}, not {value!r}.")
+                raise UserError(
+                    f"{where}: '{name}' should be one of {', '.join(choices)}, not {quoted(value)}."
+                )
     return replace(settings, **changed)  # type: ignore[type-var]
 
 
@@ -171,18 +172,22 @@ def _converted(old: Any, value: Any, where: str) -> Any:
         UserError: it is of another type, or no figure that any setting can have.
     """
     if isinstance(old, tuple):
-        if isinstance(value, list) and value and all(_is_number(item) and item > 0 for item in value):
+        if (
+            isinstance(value, list)
+            and 0 < len(value) <= _MOST
+            and all(_is_number(item) and 0 < item <= _LARGEST for item in value)
+        ):
             return tuple(float(item) for item in value)
-        raise UserError(f"{where} should be a list of numbers above 0, not {value!r}.")
-    if isinstance(old, float) and _is_number(value):
+        raise UserError(f"{where} should be a list of numbers above 0, not {quoted(value)}.")
+    if isinstance(old, float) and _is_number(value) and abs(value) <= _LARGEST:
         value = float(value)
     if type(value) is not type(old):
         kind = "table" if is_dataclass(old) else type(old).__name__
-        raise UserError(f"{where} should be a {kind}, not {value!r}.")
-    if _is_number(value) and not -1 <= value < math.inf:
-        raise UserError(f"{where} cannot be {value!r}.")
+        raise UserError(f"{where} should be a {kind}, not {quoted(value)}.")
+    if _is_number(value) and not -1 <= value <= _LARGEST:
+        raise UserError(f"{where} cannot be {quoted(value)}.")
     if isinstance(value, int) and value < 0:
-        raise UserError(f"{where} should be 0 or more, not {value!r}.")
+        raise UserError(f"{where} should be 0 or more, not {value}.")
     return value
 
 

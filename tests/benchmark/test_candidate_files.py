@@ -49,3 +49,17 @@ def test_own_store_is_filled_from_the_shared_one(tmp_path: Path) -> None:
     assert 5 in CandidateFiles(tmp_path)
     assert 6 not in both
     assert both.get(6) is None
+
+
+def test_other_arrays_count_as_missing(tmp_path: Path) -> None:
+    good = {name: getattr(candidates(3), name) for name in Candidates.__slots__}
+    for name, wrong in {
+        "boxes": np.zeros((3, 5), np.int32),
+        "scores": np.full(3, np.nan, np.float32),
+        "person": np.zeros(2, np.bool_),
+        "embeddings": np.zeros((3, 8), np.float64),
+    }.items():
+        np.savez(tmp_path / "00002.npz", **{**good, name: wrong})
+        assert 2 not in CandidateFiles(tmp_path)
+    np.savez_compressed(tmp_path / "00002.npz", **{**good, "boxes": np.zeros((5_000_000, 4), np.int32)})
+    assert 2 not in CandidateFiles(tmp_path)

@@ -160,7 +160,9 @@ def test_a_project_that_is_open_elsewhere(refused, clip, calls, tmp_path, capsys
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("not toml", "cannot be read"),
+        ("not toml", "is not TOML"),
+        ("[reid]\nboxes = " + "[" * 3000, "nested deeper"),
+        ("[reid]\nboxes = 9999999999", "'boxes' cannot be 9999999999"),
         ("speed = 3", "has an unknown setting 'speed'"),
         ('device = "toaster"', "'device' should be one of auto, cpu, cuda, not 'toaster'"),
         ("device = 3", "'device' should be a str"),
@@ -184,9 +186,11 @@ def test_no_folder_of_flow(refused, tmp_path):
     refused("The folder of flow", flo=tmp_path / "nowhere")
 
 
-def test_an_unknown_set(tmp_path, capsys):
-    (tmp_path / "davis").mkdir()
-    arguments = ["--davis", str(tmp_path / "davis"), "--set", "vall", "--output", str(tmp_path / "out")]
+@pytest.mark.parametrize("name", ["vall", "**", "*", "[", "../2017/val", ""])
+def test_an_unknown_set(tmp_path, capsys, name):
+    (tmp_path / "davis" / "ImageSets" / "2017").mkdir(parents=True)
+    (tmp_path / "davis" / "ImageSets" / "2017" / "val.txt").write_text("cat\n")
+    arguments = ["--davis", str(tmp_path / "davis"), "--set", name, "--output", str(tmp_path / "out")]
     assert main(["run", *arguments]) == 2
-    assert capsys.readouterr().err.endswith("has no set 'vall' in its ImageSets.\n")
+    assert capsys.readouterr().err.endswith(f"has no set '{name}' in its ImageSets.\n")
     assert not (tmp_path / "out").exists()

@@ -45,7 +45,7 @@ def test_sequence_lists(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=sentence):
             read_sequence_list(path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="not a text file"):
+    with pytest.raises(UserError, match="not text in UTF-8"):
         read_sequence_list(path)
     with pytest.raises(UserError, match="no such file"):
         read_sequence_list(tmp_path / "gone.txt")

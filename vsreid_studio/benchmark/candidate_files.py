@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..engine.runtime.reid import CandidateStore
 from ..engine.types import Candidates
 from ..formats.atomic import writable_folder, write_bytes
+from ..reading import MEGABYTE
+
+_LARGEST = 64 * MEGABYTE
+"""Bytes that the arrays of one frame never reach."""
 
 
 class CandidateFiles:
@@ -33,9 +39,9 @@ class CandidateFiles:
         """What was put, to the last bit, or None."""
         if frame not in self._known:
             try:
-                with np.load(io.BytesIO(self._file(frame).read_bytes())) as arrays:
-                    found = Candidates(**{item.name: arrays[item.name] for item in fields(Candidates)})
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                found = _read(self._file(frame))
+            # NumPy and zipfile answer damage with exceptions of many kinds, documented and not.
+            except Exception:
                 return None
             self._known[frame] = found
         return self._known[frame]
@@ -54,6 +60,37 @@ class CandidateFiles:
 
     def _file(self, frame: int) -> Path:
         return self._folder / f"{frame:05d}.npz"
+
+
+def _read(file: Path) -> Candidates:
+    """The candidates of a file.
+
+    Raises:
+        ValueError: it holds something else. So may others, where it is damaged.
+    """
+    data = file.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+            raise ValueError("the arrays are larger than candidates are")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        found = {item.name: arrays[item.name] for item in fields(Candidates)}
+    _check(found)
+    return Candidates(**found)
+
+
+def _check(found: Mapping[str, NDArray[np.generic]]) -> None:
+    """Whether these are the arrays of `Candidates`."""
+    count = len(found["boxes"])
+    kinds = {name: (array.dtype.str[1:], array.ndim, len(array)) for name, array in found.items()}
+    if kinds != {
+        "boxes": ("i4", 2, count),
+        "scores": ("f4", 1, count),
+        "person": ("b1", 1, count),
+        "embeddings": ("f4", 2, count),
+    } or found["boxes"].shape != (count, 4):
+        raise ValueError("the arrays are not those of candidates")
+    if not all(np.isfinite(found[name]).all() for name in ("scores", "embeddings")):
+        raise ValueError("a number is not finite")
 
 
 class Backed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from statistics import fmean
 
 from ..errors import UserError
 from ..evaluation import InstanceScore, evaluate
+from ..reading import expecting, read_json
 from .proposals import Accepted, judge_accepted
 from .types import Gap
 
@@ -68,11 +68,10 @@ def read_gaps(clips: Path) -> dict[str, list[Gap]]:
         UserError: there are none, or the file is damaged.
     """
     path = clips / "gaps.json"
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
-        return {name: [Gap(**gap) for gap in gaps] for name, gaps in listed.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is missing or damaged: make the clips with make-clips.") from error
+    if not path.is_file():
+        raise UserError(f"{path} is missing: make the clips with make-clips.")
+    with expecting(f"{path} is damaged: make the clips with make-clips"):
+        return {name: [Gap(**gap) for gap in gaps] for name, gaps in read_json(path).items()}
 
 
 def score_gaps(clips: Path, results: Path) -> tuple[list[GapScore], dict[str, Accepted | None]]:

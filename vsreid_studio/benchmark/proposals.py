@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 
 from ..engine.events import Verdict
 from ..engine.types import Box, Maker
-from ..errors import UserError
 from ..evaluation import jaccard
 from ..formats.masks import read_label_map
 from ..formats.provenance import frame_name_in
+from ..reading import expecting, read_json
 
 RIGHT = 0.5
 """A proposal is right from this IoU with the truth on."""
@@ -76,13 +75,11 @@ def judge_accepted(truth: Path, result: Path) -> Accepted | None:
     """
     if not (result / _RECORD).is_file():
         return None
-    try:
-        record = json.loads((result / _RECORD).read_text(encoding="utf-8"))
+    record = read_json(result / _RECORD)
+    with expecting(f"{result / _RECORD} cannot be read, or does not fit the truth {truth}"):
         recovered = _recovered(record)
         accepted = [one for one in record["decisions"] if one["verdict"] == Verdict.ACCEPTED]
         wrong = [one for one in accepted if not _right(one, record, truth, result, recovered)]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{result / _RECORD} cannot be read, or does not fit the truth {truth}.") from error
     return Accepted(len(accepted), len(wrong))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ..errors import UserError
+from ..reading import expecting, read_json
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ def read_published(path: Path, sequences: Sequence[str]) -> tuple[Published, ...
     Raises:
         UserError: it cannot be read, or has another form.
     """
-    try:
-        methods = json.loads(path.read_text(encoding="utf-8"))["methods"]
+    with expecting(f"{path} is not a list of published figures"):
+        methods = read_json(path)["methods"]
         return tuple(
             Published(
                 name,
@@ -52,8 +51,6 @@ def read_published(path: Path, sequences: Sequence[str]) -> tuple[Published, ...
             for name, entry in methods.items()
             if set(sequences) <= (known := _by_sequence(entry)).keys()
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"The published figures {path} cannot be read: {error}.") from error
 
 
 def _by_sequence(entry: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:

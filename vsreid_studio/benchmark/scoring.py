@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from ..evaluation import InstanceScore, evaluate
 from ..formats.atomic import write_text
+from ..reading import expecting, read_json
 from .proposals import Accepted, judge_accepted
 
 
@@ -42,10 +44,11 @@ def score(truth_root: Path, results: Path, name: str) -> Scored:
     file = results / f"{name}.scores.json"
     made_from = _digest(results / name / "provenance.json")
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["made_from"] == made_from:
-            return _read(kept)
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = read_json(file)
+        with expecting(f"{file} is damaged"):
+            if kept["made_from"] == made_from:
+                return _read(kept)
+    except UserError:
         pass  # not there, or of another version: scored anew
     scores = evaluate(truth_root, results, [name]).sequences[name]
     found = Scored(scores, judge_accepted(truth_root / name, results / name))

@@ -20,6 +20,7 @@ from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
 from ..formats.masks import read_label_map
 from ..headless.engine import Engine, digest
+from ..reading import expecting, read_json
 from .sharing import SharingEngine
 
 
@@ -101,12 +102,13 @@ class Sessions:
 
     def _read(self) -> None:
         try:
-            kept = json.loads(self._file.read_text(encoding="utf-8"))["variants"]
-            for variant, one in kept.items():
-                sessions = {name: from_plain(session) for name, session in one["sequences"].items()}
-                self._made_with[variant], self._weights[variant] = one["made_with"], dict(one["weights"])
-                self._variants[variant] = sessions
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            kept = read_json(self._file)
+            with expecting(f"{self._file} is damaged"):
+                for variant, one in kept["variants"].items():
+                    sessions = {name: from_plain(session) for name, session in one["sequences"].items()}
+                    self._made_with[variant], self._weights[variant] = one["made_with"], dict(one["weights"])
+                    self._variants[variant] = sessions
+        except UserError:
             # Not there, or of another version: done anew.
             self._variants, self._made_with, self._weights = {}, {}, {}
 

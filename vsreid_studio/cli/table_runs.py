@@ -19,12 +19,14 @@ from ..config import Config
 from ..engine.runtime.reid import MemoryStore
 from ..engine.types import SoftMask
 from ..engine.video import Video
+from ..errors import UserError
 from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
 from ..headless.engine import digest
 from ..headless.result import finished
 from ..headless.run import run_task
 from ..headless.task import Task, davis_tasks, inputs
+from ..reading import read_json
 from .progress import Bar
 from .sharing import SharingEngine
 
@@ -175,7 +177,7 @@ def _pace_file(work: Path) -> Path:
 
 def _paces(work: Path) -> dict[str, dict[str, Any]]:
     try:
-        kept = json.loads(_pace_file(work).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = read_json(_pace_file(work))
+    except UserError:
         return {}
     return kept if isinstance(kept, dict) else {}

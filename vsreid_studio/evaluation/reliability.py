@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..formats.masks import read_label_map
 from ..formats.provenance import frame_name_in
+from ..reading import expecting, read_json
 from .measures import jaccard
 
 BINS = 10
@@ -99,8 +99,8 @@ def _pairs(truth: Path, result: Path) -> Iterator[tuple[float, float]]:
 
 def _cells(path: Path) -> dict[str, list[tuple[int, float]]]:
     """Instance and confidence of the masks to look at, by the frame's name."""
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    record: dict[str, Any] = read_json(path)
+    with expecting(f"The record {path} cannot be read"):
         chosen: dict[str, list[tuple[int, float]]] = {}
         for instance in record["instances"]:
             for cell in instance["frames"]:
@@ -108,8 +108,6 @@ def _cells(path: Path) -> dict[str, list[tuple[int, float]]]:
                     chosen.setdefault(frame_name_in(record, cell["frame"]), []).append(
                         (instance["instance"], cell["confidence"])
                     )
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"The record {path} cannot be read.") from error
     return chosen
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..engine.types import LabelMap
 from ..errors import UserError
-from .atomic import publish, reason, refuse_existing, staging
+from ..reading import read_json
+from .atomic import publish, refuse_existing, staging
 from .davis import frame_name
 from .footage import Footage
 from .pictures import write_frame
@@ -91,12 +92,7 @@ def read_coco(path: Path, lists: Iterable[str]) -> dict[str, Any]:
     Raises:
         UserError: it cannot be read, or lacks one of them.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {reason(error)}.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON.") from error
+    document = read_json(path)
     if not isinstance(document, dict) or not all(isinstance(document.get(it), list) for it in lists):
         raise UserError(f"{path} is not a COCO file: it needs the lists {' and '.join(lists)}.")
     return document

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
-from .atomic import publish, reason, refuse_existing, staging
+from ..reading import MEGABYTE, quoted, read_text
+from .atomic import publish, refuse_existing, staging
 from .footage import Footage
 from .frame_names import png_files
 from .masks import read_label_map
@@ -23,6 +24,7 @@ Resolution: TypeAlias = Literal["480p", "Full-Resolution"]
 RESOLUTIONS: tuple[Resolution, ...] = ("480p", "Full-Resolution")
 
 _YEAR = "2017"
+_LIST_SIZE = 16 * MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class DavisRoot:
         """
         if Path(image_set).is_file():
             return read_sequence_list(Path(image_set))
-        lists = sorted(self.root.glob(f"ImageSets/*/{image_set}.txt"))
+        # Compared and not globbed: the name is a person's, and may hold what a pattern means something by.
+        lists = sorted(
+            file for file in self.root.glob("ImageSets/*/*.txt") if file.name == f"{image_set}.txt"
+        )
         if not lists:
             raise UserError(f"{self.root} has no set '{image_set}' in its ImageSets.")
         return read_sequence_list(lists[-1])
@@ -107,14 +112,8 @@ def read_sequence_list(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: the list cannot be read or is empty.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise UserError(f"The list {path} cannot be read: {reason(error)}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"The list {path} is not a text file.") from error
     names: dict[str, None] = {}
-    for line in lines:
+    for line in read_text(path, _LIST_SIZE).splitlines():
         if not line.strip():
             continue
         parts = [part for part in line.split()[0].split("/") if part]
@@ -132,9 +131,14 @@ def check_name(sequence: str) -> str:
     Raises:
         UserError: it cannot be the name of a sequence's folder and a line of a list.
     """
-    if not sequence or sequence.startswith(".") or any(c in "/\\:" or c.isspace() for c in sequence):
+    if (
+        not sequence.isprintable()
+        or not sequence
+        or sequence.startswith(".")
+        or any(c in "/\\:" or c.isspace() for c in sequence)
+    ):
         raise UserError(
-            f"'{sequence}' cannot name a sequence: spaces, /, \\, : and a leading dot are not allowed."
+            f"{quoted(sequence)} cannot name a sequence: spaces, /, \\, : and a leading dot are not allowed."
         )
     return sequence
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
-from .atomic import publish, reason, refuse_existing, staging
+from ..reading import read_json
+from .atomic import publish, refuse_existing, staging
 from .catalogue import YOUTUBE_VOS
 from .davis import check_name, frame_name, mask_files
 from .footage import Footage
@@ -129,12 +130,7 @@ def _fill(stage: Path, video: str, footage: Footage) -> dict[int, list[int]]:
 
 
 def _read_meta(path: Path) -> dict[str, Any]:
-    try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {reason(error)}.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON.") from error
+    meta = read_json(path)
     if not isinstance(meta, dict) or not isinstance(meta.get("videos"), dict):
         raise UserError(f"{path} is not the meta.json of a YouTube-VOS data set.")
     return meta

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 
 from ..errors import UserError
+from ..reading import quoted, read_toml
 from .actions import SPECS, Actions, explain
 from .instances.actions import InstanceActions
 from .review.actions import ReviewActions
@@ -70,12 +70,9 @@ def load_keys(path: Path, listed: Iterable[Keyed]) -> None:
         UserError: it cannot be read, names something unknown, or a key twice. Then nothing is changed.
     """
     listed = list(listed)
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"The keys in {path} cannot be read: {error}.") from error
+    tables = read_toml(path)
     wanted = {(one.table, one.name): one.action.shortcuts() for one in listed}
     for table, values in tables.items():
         if not isinstance(values, Mapping):
@@ -94,11 +91,11 @@ def _sequences(value: object, where: str) -> list[QKeySequence]:
     listed = value if isinstance(value, list) else [value]
     keys = [key for key in listed if isinstance(key, str)]
     if len(keys) < len(listed):
-        raise UserError(f"{where} should be a key such as 'Ctrl+P', or a list of them, not {value!r}.")
+        raise UserError(f"{where} should be a key such as 'Ctrl+P', or a list of them, not {quoted(value)}.")
     made = [QKeySequence(key) for key in keys if key]
     # Qt reads what it does not know as nothing.
     if any(not key.toString() for key in made):
-        raise UserError(f"{where} has a key that is not known: {value!r}.")
+        raise UserError(f"{where} has a key that is not known: {quoted(value)}.")
     return made
 
 

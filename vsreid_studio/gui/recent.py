@@ -16,6 +16,7 @@ from PySide6.QtCore import QStandardPaths
 from ..engine.types import Frame
 from ..errors import UserError
 from ..formats.atomic import write_bytes, write_text
+from ..reading import expecting, read_json
 
 KEPT = 12
 THUMBNAIL = 320
@@ -59,9 +60,10 @@ class Recent:
     def projects(self) -> list[RecentProject]:
         """Newest first; those whose file is gone are left out."""
         try:
-            listed = json.loads(self._file.read_text(encoding="utf-8"))
-            known = [(Path(one["path"]), Path(one["video"])) for one in listed]
-        except (OSError, ValueError, KeyError, TypeError):
+            listed = read_json(self._file)
+            with expecting(f"{self._file} is damaged"):
+                known = [(Path(one["path"]), Path(one["video"])) for one in listed]
+        except UserError:
             return []
         return [RecentProject(path, video, self._thumbnail(path)) for path, video in known if path.is_file()]
 

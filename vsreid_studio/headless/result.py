@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from ..errors import UserError
 from ..formats.atomic import publish, staging
 from ..formats.pictures import write_mask
 from ..formats.provenance import write_provenance
+from ..reading import read_json
 from .task import MadeFrom, difference
 
 RECORD = "provenance.json"
@@ -63,7 +63,7 @@ def write(
 def _recorded(folder: Path) -> object:
     """What the masks in a folder were made from; None where nothing tells."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = read_json(folder / RECORD)
+    except UserError:
         return None
     return record.get("made_from") if isinstance(record, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +15,12 @@ from ..engine.types import MAX_INSTANCE, Frame, LabelMap
 from ..errors import UserError
 from ..formats.coco_json import lengths_of
 from ..formats.rle import mask_of
+from ..reading import MEGABYTE, expecting, read_json
 from .clips import Still, read_frame, read_labels
 from .lazy import Lazy
+
+_LARGEST = 2048 * MEGABYTE
+"""Bytes of a file of annotations: that of COCO's train2017 has 448 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +50,8 @@ class CocoPictures(Lazy[Annotated]):
         Raises:
             UserError: it cannot be read or is not a COCO instances file.
         """
-        try:
-            content = json.loads(annotations.read_text(encoding="utf-8"))
+        content = read_json(annotations, _LARGEST)
+        with expecting(f"{annotations} is not a COCO instances file"):
             self._marks: dict[int, list[dict[str, Any]]] = {}
             for mark in content["annotations"]:
                 self._marks.setdefault(mark["image_id"], []).append(mark)
@@ -57,8 +60,6 @@ class CocoPictures(Lazy[Annotated]):
                 for item in content["images"]
                 if item["id"] in self._marks
             ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{annotations} is not a COCO instances file: {error}.") from error
 
     def __len__(self) -> int:
         return len(self._paths)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from ... import paths
 from ...config import Config
 from ...errors import UserError
+from ...reading import expecting, read_toml
 from ..nets import detector as detectors
 from ..nets import propagation as propagations
 from ..nets.detector import Detector
@@ -50,11 +50,9 @@ def entries(folder: Path | None = None) -> dict[str, Entry]:
     """
     folder = folder or paths.models()
     path = folder / "models.toml"
-    try:
-        tables: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8"))["model"]
+    with expecting(f"The list of weights {path} is missing or damaged"):
+        tables: list[dict[str, Any]] = read_toml(path)["model"]
         return {t["name"]: Entry(t["name"], folder / t["file"], t["sha256"]) for t in tables}
-    except (OSError, KeyError, TypeError, ValueError) as error:  # ValueError: no UTF-8, or no TOML
-        raise UserError(f"The list of weights {path} is missing or damaged.") from error
 
 
 def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
