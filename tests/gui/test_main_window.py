@@ -367,7 +367,7 @@ def test_keys_of_ones_own(make, tmp_path):
         ("[window]\npropagate = 'Ctrl+Z'", "both"),
         ("[window]\npropagate = 3", "should be a key"),
         ("[window]\npropagate = 'Blah+'", "not known"),
-        ("x", "cannot be read"),
+        ("x", "is not TOML"),
         ("x = 1", "table"),
     ],
 )
