@@ -15,8 +15,11 @@ from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 from small_clip import LENGTH, picture, true_mask
 
+from vsreid_studio.gui.application import application
 from vsreid_studio.gui.conductor import Conductor
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.theme import Theme
 from vsreid_studio.gui.worker import Runner
 
 # Qt draws into memory unless someone wants to look on.
@@ -102,3 +105,32 @@ def drawn(session: Session, pictures: Path) -> Session:
         session.edit_mask(0, number, true_mask(0, number), "Paint")
     session.select(1)
     return session
+
+
+@pytest.fixture
+def make(qtbot: QtBot, tmp_path: Path, script: Script) -> Iterator[object]:
+    theme, windows = Theme(application()), []
+
+    def window() -> MainWindow:
+        made = MainWindow(
+            theme, engine=lambda: FakeEngine(script), config=tmp_path / "config", data=tmp_path / "data"
+        )
+        windows.append(made)
+        # Closed before any fixture ends; a run that stands at the gate would never end.
+        qtbot.addWidget(made, before_close_func=lambda _: script.gate and script.gate.release(1000))
+        made.resize(1200, 800)
+        made.show()
+        return made
+
+    yield window
+    for made in windows:
+        made.close()
+    theme.deleteLater()
+
+
+@pytest.fixture
+def window(make, qtbot: QtBot, pictures: Path) -> MainWindow:
+    made = make()
+    assert made.files.open(pictures)
+    qtbot.waitUntil(lambda: made.parts.canvas.index == 0)
+    return made

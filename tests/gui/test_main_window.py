@@ -6,17 +6,14 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_engine import FakeEngine, Script
+from driving import LEFT, drag, draw_both, press, until_proposal, wait_idle
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
-from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 
 from vsreid_studio.engine.events import Verdict
@@ -25,74 +22,7 @@ from vsreid_studio.engine.types import Box, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act
-from vsreid_studio.gui.application import application
 from vsreid_studio.gui.export_dialog import ExportRequest
-from vsreid_studio.gui.main_window import MainWindow
-from vsreid_studio.gui.theme import Theme
-
-LEFT = Qt.MouseButton.LeftButton
-
-
-@pytest.fixture
-def make(qtbot: QtBot, tmp_path: Path, script: Script) -> Iterator[object]:
-    theme, windows = Theme(application()), []
-
-    def window() -> MainWindow:
-        made = MainWindow(
-            theme, engine=lambda: FakeEngine(script), config=tmp_path / "config", data=tmp_path / "data"
-        )
-        windows.append(made)
-        qtbot.addWidget(made)
-        made.resize(1200, 800)
-        made.show()
-        return made
-
-    yield window
-    if script.gate is not None:
-        script.gate.release(1000)
-    for made in windows:
-        made.close()
-    theme.deleteLater()
-
-
-@pytest.fixture
-def window(make, qtbot: QtBot, pictures: Path) -> MainWindow:
-    made = make()
-    assert made.files.open(pictures)
-    qtbot.waitUntil(lambda: made.parts.canvas.index == 0)
-    return made
-
-
-def at(window: MainWindow, x: float, y: float):
-    return window.parts.canvas.in_view((x, y)).toPoint()
-
-
-def drag(window: MainWindow, start: tuple[float, float], end: tuple[float, float]) -> None:
-    canvas = window.parts.canvas
-    QTest.mousePress(canvas, LEFT, pos=at(window, *start))
-    for step in range(1, 6):
-        place = tuple(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True))
-        QTest.mouseMove(canvas, at(window, *place))
-    QTest.mouseRelease(canvas, LEFT, pos=at(window, *end))
-
-
-def press(window: MainWindow, key: Qt.Key, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
-    QTest.keyClick(window.parts.canvas, key, modifiers)
-
-
-def draw_both(qtbot: QtBot, window: MainWindow) -> None:
-    """Red with the brush, green with box-select."""
-    window.parts.canvas.setFocus()
-    drag(window, (6, 16), (18, 16))
-    window.session.add_instance("green")
-    press(window, Qt.Key.Key_Q)
-    drag(window, (55, 26), (76, 46))
-    qtbot.waitUntil(lambda: window.session.annotation.get(0, 2) is not None, timeout=5000)
-    press(window, Qt.Key.Key_B)
-
-
-def wait_idle(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: window.conductor.state is State.IDLE, timeout=5000)
 
 
 def test_the_whole_story(qtbot, make, window, pictures, tmp_path):
@@ -148,16 +78,6 @@ def test_the_whole_story(qtbot, make, window, pictures, tmp_path):
     assert again.session.undo_label == label
     again.session.undo()
     assert again.session.annotation.origin(8, 2) != 10
-
-
-def until_proposal(qtbot: QtBot, window: MainWindow):
-    session = window.session
-    draw_both(qtbot, window)
-    session.mark_absent(1, [HIDDEN[0]])
-    window.conductor.propagate()
-    qtbot.waitUntil(lambda: session.proposal is not None, timeout=5000)
-    qtbot.waitUntil(lambda: window.parts.canvas.index == session.proposal.frame)
-    return session.proposal
 
 
 def test_reject_by_key(qtbot, window):

@@ -58,6 +58,7 @@ class Act(StrEnum):
     FORGET = "forget_adaptation"
     PAUSE = "pause"
     CANCEL = "cancel"
+    LEAVE = "leave"
     FOLLOW = "follow"
     NEXT = "next_frame"
     PREVIOUS = "previous_frame"
@@ -142,6 +143,9 @@ SPECS: dict[Act, Spec] = {
         Group.EDIT, "Clear in this frame", ("Del", "Backspace"), tip="Remove the selected mask", canvas=True
     ),
     Act.CLEAR_RANGE: Spec(Group.EDIT, "Clear in the chosen frames", ("Ctrl+Del", "Ctrl+Backspace")),
+    Act.LEAVE: Spec(
+        Group.EDIT, "Leave", ("Esc",), tip="End the innermost: a question, a gesture, an edit, the run"
+    ),
     Act.BRUSH: Spec(Group.TOOLS, "Brush", ("B",), "brush", "Paint; the right button erases", True),
     Act.ERASER: Spec(Group.TOOLS, "Eraser", ("E",), "eraser", "", True),
     Act.LASSO: Spec(Group.TOOLS, "Lasso", ("L",), "lasso", "Fill what you go around", True),
@@ -166,7 +170,9 @@ SPECS: dict[Act, Spec] = {
         Group.ENGINE, "Forget the adaptation", ("Ctrl+Shift+T",), tip="Go back to the network as it came"
     ),
     Act.PAUSE: Spec(Group.ENGINE, "Pause", ("Space",), "pause", "", True),
-    Act.CANCEL: Spec(Group.ENGINE, "Cancel", ("Esc",), "cancel", "End the run; what is done stays"),
+    Act.CANCEL: Spec(
+        Group.ENGINE, "Cancel", ("Ctrl+.",), "cancel", "End the run (or press Esc); what is done stays"
+    ),
     Act.FOLLOW: Spec(Group.ENGINE, "Follow the run", ("Shift+F",), "follow", "Show the frame at work", True),
     Act.NEXT: Spec(Group.FRAMES, "Next frame", ("Right",), canvas=True),
     Act.PREVIOUS: Spec(Group.FRAMES, "Previous frame", ("Left",), canvas=True),
@@ -213,6 +219,10 @@ class Actions:
     def of(self, group: Group) -> list[QAction]:
         """A group's, in order."""
         return [self._made[act] for act, spec in SPECS.items() if spec.group is group]
+
+    def spans_window(self, act: Act, group: Group) -> bool:
+        """Whether an action is of a group and its keys count wherever the focus is."""
+        return SPECS[act].group is group and not SPECS[act].canvas
 
     def enable(self, on: bool, *acts: Act) -> None:
         """Enable or disable some."""

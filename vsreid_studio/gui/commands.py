@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu
 
@@ -14,6 +14,7 @@ from ..engine.runtime.run import State
 from .actions import RANGED, SPECS, TOOLS, Act, Actions
 from .canvas import Tool
 from .conductor import Conductor
+from .review.actions import Mode
 from .workspace import Workspace
 
 _TOOLS = {
@@ -37,7 +38,13 @@ _SPECK = 0.0002
 
 
 class Commands(QObject):
-    """Connects the actions that need an open document, and enables them when they make sense."""
+    """Connects the actions that need an open document, and enables them when they make sense.
+
+    Signals:
+        nothing_open: Esc was pressed, and there was nothing to end.
+    """
+
+    nothing_open = Signal()
 
     def __init__(self, actions: Actions, workspace: Workspace, conductor: Conductor, parent: QObject) -> None:
         super().__init__(parent)
@@ -76,6 +83,7 @@ class Commands(QObject):
             Act.FORGET: conductor.forget_adaptation,
             Act.PAUSE: conductor.toggle_pause,
             Act.CANCEL: conductor.cancel,
+            Act.LEAVE: self._leave,
             Act.NEXT: partial(self._step, 1),
             Act.PREVIOUS: partial(self._step, -1),
             Act.NEXT_TEN: partial(self._step, _STRIDE),
@@ -156,7 +164,7 @@ class Commands(QObject):
         idle = state in {State.IDLE, State.PAUSED}
         for act in (Act.PROPAGATE, Act.PROPAGATE_ONE, Act.FIND_AGAIN):
             actions[act].setEnabled(actions[act].isEnabled() and idle)
-        # Only while there is something to pause or end, so that Space and Esc are the canvas's otherwise.
+        # Only while there is something to pause, so that Space is the canvas's otherwise.
         actions.enable(state in {State.RUNNING, State.PAUSED}, Act.PAUSE)
         actions.enable(state is not State.IDLE, Act.CANCEL)
         actions.show_pause(state is State.PAUSED, self._parts.canvas.palette())
@@ -187,6 +195,25 @@ class Commands(QObject):
     def _undo(self) -> None:
         if not self._parts.on_canvas.undo_stroke():
             self._conductor.undo()
+
+    def _leave(self) -> None:
+        """End the innermost thing that is open, and only that."""
+        panel, canvas, session = self._parts.review.panel, self._parts.canvas, self._session
+        if self._parts.instances.question.isVisible():
+            self._parts.instances.question.dismiss()
+        elif canvas.drawing:
+            canvas.give_up()
+        elif panel.mode is Mode.REDRAWING:
+            panel.actions_.redraw.trigger()
+        elif panel.mode is Mode.CORRECTING:
+            panel.actions_.correct.trigger()
+        elif self._conductor.state is not State.IDLE:
+            self._conductor.cancel()
+        elif session.range is not None:
+            session.choose_range(None)
+        else:
+            self.nothing_open.emit()
+            canvas.setFocus()
 
     def _step(self, frames: int) -> None:
         self._parts.timeline.step(frames)

@@ -78,6 +78,9 @@ class ExportDialog(QDialog):
         self.problem.setForegroundRole(QPalette.ColorRole.WindowText)
         self._boxes = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.export = self._boxes.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
+        # Return exports, wherever the focus is in the dialog.
+        self.choose.setAutoDefault(False)
+        self.export.setDefault(True)
         self._lay_out()
         self._take_format()
         self._connect()

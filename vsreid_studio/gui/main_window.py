@@ -17,6 +17,7 @@ from .compare import Comparison
 from .conductor import Conductor
 from .error_bar import ErrorBar
 from .files import Files
+from .focus import EditorKeys
 from .frames import FrameLoader
 from .key_sheet import KeySheet
 from .keys import FILE, keyed, load_keys
@@ -51,6 +52,7 @@ class MainWindow(QMainWindow):
         bar: tells what went wrong.
         start: the page without a document.
         status: the texts of the status bar.
+        commands: what the actions do.
     """
 
     def __init__(
@@ -84,7 +86,8 @@ class MainWindow(QMainWindow):
         self.files = Files(self, self.session, self.conductor, self.bar, data)
         self.comparison = Comparison(self, self.session, self.bar)
         self._lay_out()
-        Commands(self.actions_, self.parts, self.conductor, self)
+        self.commands = Commands(self.actions_, self.parts, self.conductor, self)
+        EditorKeys(self, self.parts.canvas)
         self._keyed = keyed(self.actions_, self.parts.instances.actions_, self.parts.review.panel.actions_)
         self._connect()
         self._settings = QSettings(str(self._config / "window.ini"), QSettings.Format.IniFormat)
@@ -150,6 +153,7 @@ class MainWindow(QMainWindow):
         conductor.told.connect(bar.tell)
         conductor.progress.connect(self._follow_run)
         self.parts.on_canvas.told.connect(bar.tell)
+        self.commands.nothing_open.connect(bar.hide)
         self.parts.on_instances.range_wanted.connect(
             lambda _: bar.tell("Choose frames first: Shift-drag on the timeline, or press I and O.")
         )

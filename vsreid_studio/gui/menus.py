@@ -36,8 +36,9 @@ def add_menus(window: QMainWindow, actions: Actions, docks: Sequence[QDockWidget
         if group is Group.VIEW:
             menu.addSeparator()
             menu.addActions([dock.toggleViewAction() for dock in docks])
-        # Also while the menu bar is not shown.
-        window.addActions(actions.of(group))
+        # Also while the menu bar is not shown. Keys of the canvas alone are added there: the window, which
+        # is above every widget, would let them count everywhere.
+        window.addActions([actions[act] for act in actions if actions.spans_window(act, group)])
 
 
 def add_toolbar(window: QMainWindow, actions: Actions) -> QToolBar:

@@ -41,6 +41,15 @@ class DrawingWidget(ToolWidget):
             self.update()
         super().finish()
 
+    @property
+    def drawing(self) -> bool:
+        """Whether a gesture is under way that Esc would give up."""
+        return self._claims(Qt.Key.Key_Escape)
+
+    def give_up(self) -> None:
+        """End the gesture under way without any effect."""
+        self._gesture_key(Qt.Key.Key_Escape)
+
     def cursor_shape(self) -> Qt.CursorShape:
         """How the mouse looks: what the left button would do."""
         grip = self._grip()

@@ -50,7 +50,12 @@ class QuestionStrip(QFrame):
         self.setAccessibleName(sentence)
         self.yes.setText(yes)
         self.show()
-        self.no.setFocus(Qt.FocusReason.OtherFocusReason)
+        # Return does what was asked for: undo brings it back.
+        self.yes.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def dismiss(self) -> None:
+        """Take the question as answered with no."""
+        self._answer(False)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Enter presses the button that has the focus, as in a dialog."""

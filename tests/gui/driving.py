@@ -1,0 +1,56 @@
+"""Works the real window with mouse and keys, on the clip and the engine of the tests."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+from small_clip import HIDDEN
+
+from vsreid_studio.engine.events import Proposal
+from vsreid_studio.engine.runtime.run import State
+from vsreid_studio.gui.main_window import MainWindow
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def at(window: MainWindow, x: float, y: float):
+    return window.parts.canvas.in_view((x, y)).toPoint()
+
+
+def drag(window: MainWindow, start: tuple[float, float], end: tuple[float, float]) -> None:
+    canvas = window.parts.canvas
+    QTest.mousePress(canvas, LEFT, pos=at(window, *start))
+    for step in range(1, 6):
+        place = tuple(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True))
+        QTest.mouseMove(canvas, at(window, *place))
+    QTest.mouseRelease(canvas, LEFT, pos=at(window, *end))
+
+
+def press(window: MainWindow, key: Qt.Key, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
+    QTest.keyClick(window.parts.canvas, key, modifiers)
+
+
+def draw_both(qtbot: QtBot, window: MainWindow) -> None:
+    """Red with the brush, green with box-select."""
+    window.parts.canvas.setFocus()
+    drag(window, (6, 16), (18, 16))
+    window.session.add_instance("green")
+    press(window, Qt.Key.Key_Q)
+    drag(window, (55, 26), (76, 46))
+    qtbot.waitUntil(lambda: window.session.annotation.get(0, 2) is not None, timeout=5000)
+    press(window, Qt.Key.Key_B)
+
+
+def wait_idle(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.waitUntil(lambda: window.conductor.state is State.IDLE, timeout=5000)
+
+
+def until_proposal(qtbot: QtBot, window: MainWindow) -> Proposal:
+    session = window.session
+    draw_both(qtbot, window)
+    session.mark_absent(1, [HIDDEN[0]])
+    window.conductor.propagate()
+    qtbot.waitUntil(lambda: session.proposal is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == session.proposal.frame)
+    return session.proposal

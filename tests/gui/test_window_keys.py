@@ -1,0 +1,241 @@
+"""Keys go where the person types, and each does one thing."""
+
+from __future__ import annotations
+
+import threading
+from itertools import combinations
+
+import pytest
+from driving import draw_both, press, until_proposal, wait_idle
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QMenu, QWidget
+
+from vsreid_studio.engine.runtime.run import State
+from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.review.actions import Mode
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+def typed(text: str) -> None:
+    """Keys to whatever has the focus, as from a keyboard: shortcuts come first."""
+    QTest.keyClicks(QApplication.focusWidget(), text)
+
+
+def key(key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    QTest.keyClick(QApplication.focusWidget(), key, held)
+
+
+def rename(window) -> QLineEdit:
+    window.parts.instances.view.setFocus()
+    key(Qt.Key.Key_F2)
+    editor = QApplication.focusWidget()
+    assert isinstance(editor, QLineEdit)
+    return editor
+
+
+def checkpoints(window) -> list[tuple[int, int]]:
+    return sorted((k.frame, k.instance) for k, cell in window.session.annotation.cells() if cell.pinned)
+
+
+@pytest.fixture
+def running(qtbot, window, script) -> threading.Semaphore:
+    """A run stands in the middle of a step until the semaphore is released."""
+    draw_both(qtbot, window)
+    script.gate = threading.Semaphore(3)
+    window.conductor.propagate(find=False)
+    qtbot.waitUntil(lambda: len(script.targets) == 4, timeout=5000)
+    return script.gate
+
+
+def test_return_in_a_name_commits_it_and_pins_nothing(qtbot, window):
+    draw_both(qtbot, window)
+    window.conductor.propagate(find=False)
+    wait_idle(qtbot, window)
+    window.session.go(5)
+    before = checkpoints(window)
+    rename(window)
+    typed("goat")
+    key(Qt.Key.Key_Return)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert window.session.instances[2].name == "goat"
+    assert checkpoints(window) == before
+    # And now it is the canvas's key again.
+    key(Qt.Key.Key_Return)
+    assert checkpoints(window) != before
+
+
+def test_escape_in_a_name_keeps_the_old_one(qtbot, window):
+    draw_both(qtbot, window)
+    rename(window)
+    typed("goat")
+    key(Qt.Key.Key_Escape)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert window.session.instances[2].name == "green"
+
+
+def test_typing_in_a_run_is_typing(qtbot, window, running, script):
+    window.session.go(5)
+    editor = rename(window)
+    typed("go")
+    # Masks come in meanwhile, and the list counts them.
+    running.release(3)
+    qtbot.waitUntil(lambda: len(script.targets) > 5, timeout=5000)
+    qtbot.wait(400)
+    assert QApplication.focusWidget() is editor
+    typed("at p")
+    key(Qt.Key.Key_F2)
+    key(Qt.Key.Key_Space)
+    assert editor.text() == "goat p "
+    assert window.session.range is None
+    assert window.conductor.state is State.RUNNING
+    key(Qt.Key.Key_Escape)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert window.conductor.state is State.RUNNING
+    rename(window)
+    typed("goat")
+    key(Qt.Key.Key_Return)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert window.session.instances[2].name == "goat"
+
+
+def test_return_in_the_brush_size_leaves_it(qtbot, window):
+    draw_both(qtbot, window)
+    before = checkpoints(window)
+    box = window.parts.options.size_box
+    box.setFocus()
+    box.selectAll()
+    typed("40")
+    key(Qt.Key.Key_Return)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert window.parts.canvas.options.size == 40
+    assert checkpoints(window) == before
+    key(Qt.Key.Key_Right)
+    assert window.session.frame == 1
+
+
+def test_escape_in_the_brush_size_restores_it(qtbot, window):
+    box = window.parts.options.size_box
+    box.setFocus()
+    size = box.value()
+    key(Qt.Key.Key_Up)
+    box.selectAll()
+    typed("99")
+    key(Qt.Key.Key_Escape)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert box.value() == size
+    assert window.parts.canvas.options.size == size
+
+
+def test_delete_in_the_list_asks_and_return_confirms(qtbot, window, qtlog):
+    draw_both(qtbot, window)
+    window.parts.instances.view.setFocus()
+    key(Qt.Key.Key_Delete)
+    assert window.parts.instances.question.isVisible()
+    assert not [one for one in qtlog.records if "ambiguous" in one.message.lower()]
+    key(Qt.Key.Key_Return)
+    assert list(window.session.instances) == [1]
+    assert window.parts.instances.view.hasFocus()
+
+
+def test_delete_on_the_canvas_clears_the_mask(qtbot, window):
+    draw_both(qtbot, window)
+    press(window, Qt.Key.Key_Delete)
+    assert list(window.session.instances) == [1, 2]
+    assert window.session.annotation.get(0, 2) is None
+
+
+def reach(action: QAction) -> tuple[bool, list[QWidget]]:
+    """Whether its keys count in the whole window, and else the widgets within which they count."""
+    everywhere = action.shortcutContext() is not Qt.ShortcutContext.WidgetWithChildrenShortcut
+    owners = [one for one in action.associatedObjects() if isinstance(one, QWidget)]
+    return everywhere, [one for one in owners if not isinstance(one, QMenu)]
+
+
+def meet(a: QAction, b: QAction) -> bool:
+    """Whether there is a widget in which both count."""
+    (a_all, a_in), (b_all, b_in) = reach(a), reach(b)
+    if a_all or b_all:
+        return True
+    return any(x is y or x.isAncestorOf(y) or y.isAncestorOf(x) for x in a_in for y in b_in)
+
+
+def test_no_two_actions_share_a_key_in_one_place(window):
+    actions = {one for one in window.findChildren(QAction) if not one.shortcut().isEmpty()}
+    doubles = [
+        (a.text(), b.text(), key.toString())
+        for a, b in combinations(actions, 2)
+        for key in a.shortcuts()
+        if key in b.shortcuts() and meet(a, b)
+    ]
+    assert doubles == []
+
+
+def test_the_check_for_doubles_sees_one(window):
+    spare = QAction("Spare", window)
+    spare.setShortcut(QKeySequence("Del"))
+    window.addAction(spare)
+    assert meet(spare, window.actions_[Act.CLEAR_FRAME])
+    assert meet(spare, window.parts.instances.actions_.delete)
+
+
+def test_escape_leaves_the_redrawn_box_then_the_run(qtbot, window):
+    until_proposal(qtbot, window)
+    press(window, Qt.Key.Key_D)
+    assert window.parts.review.panel.mode is Mode.REDRAWING
+    press(window, Qt.Key.Key_Escape)
+    assert window.parts.review.panel.mode is Mode.ASKING
+    assert window.actions_[Act.BRUSH].isChecked()
+    assert window.conductor.state is State.ASKING
+    press(window, Qt.Key.Key_C)
+    press(window, Qt.Key.Key_Escape)
+    assert window.parts.review.panel.mode is Mode.ASKING
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+
+
+def test_escape_answers_a_question_before_it_ends_a_run(qtbot, window, running):
+    window.parts.instances.view.setFocus()
+    key(Qt.Key.Key_Delete)
+    assert window.parts.instances.question.isVisible()
+    key(Qt.Key.Key_Escape)
+    assert not window.parts.instances.question.isVisible()
+    assert window.conductor.state is State.RUNNING
+    assert list(window.session.instances) == [1, 2]
+
+
+def test_escape_gives_up_a_gesture_from_anywhere(qtbot, window, running):
+    canvas = window.parts.canvas
+    press(window, Qt.Key.Key_Y)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.in_view((5, 5)).toPoint())
+    assert canvas.gesture.busy
+    window.parts.timeline.setFocus()
+    key(Qt.Key.Key_Escape)
+    assert not canvas.gesture.busy
+    assert window.conductor.state is State.RUNNING
+    key(Qt.Key.Key_Escape)
+    running.release(1000)
+    wait_idle(qtbot, window)
+
+
+def test_escape_then_drops_the_range_then_the_bar(qtbot, window):
+    window.session.choose_range(1, 3)
+    window.bar.fail("Something.")
+    press(window, Qt.Key.Key_Escape)
+    assert window.session.range is None
+    assert window.bar.isVisible()
+    press(window, Qt.Key.Key_Escape)
+    assert not window.bar.isVisible()
+
+
+def test_return_confirms_the_export(qtbot, window):
+    draw_both(qtbot, window)
+    window.files.ask_export()
+    dialog = window.findChild(QDialogButtonBox).window()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    assert dialog.problem.text() == ""
+    with qtbot.waitSignal(dialog.export_requested):
+        QTest.keyClick(dialog.sequence, Qt.Key.Key_Return)
+    wait_idle(qtbot, window)
