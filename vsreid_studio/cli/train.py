@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 RECIPES = {
     "propagation": ("propagation", "N_mp: stills, video, flow stream, both jointly"),
+    "clicks": ("clicks", "the click network: a mask from clicks"),
     "detector": ("detection", "N_det: boxes of objects of any class"),
     "embedding": ("embedding", "N_reid: which boxes show the same object"),
 }

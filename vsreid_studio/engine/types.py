@@ -221,6 +221,19 @@ class SoftMask:
         return self.box == other.box and bool(np.array_equal(self.values, other.values))
 
 
+class Click(NamedTuple):
+    """A point that a person says something about.
+
+    Attributes:
+        x, y: in pixels of the frame; the centre of the top left pixel is (0, 0).
+        adds: whether the instance is there (True), or is not (False).
+    """
+
+    x: float
+    y: float
+    adds: bool
+
+
 class Maker(StrEnum):
     """Who or what made a mask."""
 

@@ -155,11 +155,12 @@ class PyramidPooling(nn.Module):
 class MapEncoder(nn.Module):
     """The guiding map and the other instances' maps, brought to every stride of the trunk."""
 
-    def __init__(self, shape: StreamShape) -> None:
+    def __init__(self, shape: StreamShape, maps: int = 2) -> None:
+        """`maps`: how many there are."""
         super().__init__()
         self.strides = [2**power for power in range(1, shape.stride.bit_length())]
         self.channels = {stride: min(16 * 2**number, 64) for number, stride in enumerate(self.strides)}
-        inner = 2
+        inner = maps
         steps = []
         for stride in self.strides:
             outer = self.channels[stride]
@@ -168,7 +169,7 @@ class MapEncoder(nn.Module):
         self.steps = nn.ModuleList(steps)
 
     def forward(self, maps: Tensor) -> dict[int, Tensor]:
-        """(N, 2, H, W) to features by stride."""
+        """(N, maps, H, W) to features by stride."""
         found = {}
         for stride, step in zip(self.strides, self.steps, strict=True):
             maps = step(maps)

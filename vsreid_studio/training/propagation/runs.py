@@ -219,7 +219,7 @@ class RunMaker(ViewMaker):
         instance = int(rng.choice(still.instances))
         other = rng.random() < self.grounds
         ground = self.stills[int(rng.integers(len(self.stills)))] if other else None
-        scenes = [self._scene(rng, still, instance, ground) for _ in range(self.steps + 1)]
+        scenes = [self.scene(rng, still, instance, ground) for _ in range(self.steps + 1)]
         made = []
         for number, (frame, truth, others) in enumerate(scenes):
             if number and rng.random() < self.decoys:
@@ -238,7 +238,7 @@ class RunMaker(ViewMaker):
     def _decoy(self, rng: Generator, template: Probability) -> View:
         """Another object that a guiding map points at, as after a wrong retrieval: nothing is to be found."""
         still = self.stills[int(rng.integers(len(self.stills)))]
-        frame, other, _ = self._scene(rng, still, int(rng.choice(still.instances)), None)
+        frame, other, _ = self.scene(rng, still, int(rng.choice(still.instances)), None)
         nothing = np.zeros_like(other)
         guide = deform.guide(rng, other, template)
         return replace(self._view(rng, frame, nothing, nothing, guide, nothing, None), decoy=True)

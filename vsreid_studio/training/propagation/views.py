@@ -46,7 +46,7 @@ class ViewMaker:
         still = _any(rng, self.stills)
         instance = int(rng.choice(still.instances))
         ground = _any(rng, self.stills) if rng.random() < 0.5 else None
-        scenes = [self._scene(rng, still, instance, ground) for _ in range(self.views)]
+        scenes = [self.scene(rng, still, instance, ground) for _ in range(self.views)]
         made = []
         for number, (frame, truth, others) in enumerate(scenes):
             template = scenes[number - 1][1]
@@ -84,7 +84,7 @@ class ViewMaker:
         nothing = np.zeros_like(truth)
         return self._view(rng, np.asarray(clip.frames[target]), truth, nothing, guide, nothing, -flow)
 
-    def _scene(
+    def scene(
         self, rng: Generator, still: Still, instance: int, ground: Still | None
     ) -> tuple[Frame, Probability, Probability]:
         """The still warped anew: frame, the instance's mask, the others' masks."""
