@@ -17,6 +17,7 @@ from pathlib import Path
 from . import __version__
 from .cli import (
     benchmark,
+    benchmark_clicks,
     benchmark_clips,
     completion,
     demo,
@@ -43,6 +44,7 @@ COMMANDS = (
     evaluate,
     reliability,
     benchmark,
+    benchmark_clicks,
     benchmark_clips,
     score_gaps,
     tables,

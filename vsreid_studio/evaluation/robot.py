@@ -49,7 +49,7 @@ def next_click(
 
 
 def _depth(error: NDArray[np.bool_], before: Sequence[Click]) -> NDArray[np.float32]:
-    """(H, W) float32: how far each wrong pixel is from one that is right; the frame's edge counts as right."""
+    """(H, W) float32: each wrong pixel's distance to the next right one; the frame's edge counts as right."""
     depth = np.zeros(error.shape, np.float32)
     x, y, width, height = cv2.boundingRect(error.view(np.uint8))
     if not width:

@@ -1,8 +1,8 @@
 """The click network: a mask from clicks, a box and the mask that is there.
 
-It is the RGB stream of N_mp (Sec. 3.1, size 'lite') with other guiding maps, and N_mp's finish for the outline.
-Where N_mp reads a memory of trusted frames, this network reads the clicked places of the same patch: each place
-is compared with what was clicked, so one click on a trouser leg speaks for the other leg, too.
+It is the RGB stream of N_mp (Sec. 3.1, size 'lite') with other guiding maps, and N_mp's finish for the
+outline. Where N_mp reads a memory of trusted frames, this network reads the clicked places of the same patch:
+each place is compared with what was clicked, so one click on a trouser leg speaks for the other leg, too.
 """
 
 from __future__ import annotations

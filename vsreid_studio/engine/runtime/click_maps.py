@@ -14,6 +14,8 @@ from .patches import fit, patch_box
 
 ENLARGE = 0.3
 """How much the patch is larger than what it is about, on each side, as a share of its size."""
+LEAST_ENLARGE, MOST_ENLARGE = 0.1, 0.6
+"""Within these a patch is kept from one click to the next."""
 FIRST_SHARE = 0.4
 """Side of the patch as a share of the frame's, where nothing is known but clicks."""
 
@@ -56,6 +58,18 @@ def zoomed(
         whole = whole.union(one)
     whole = whole.clip(height, width)
     return patch_box(whole, height, width, enlarge)
+
+
+def still_good(
+    part: Box, present: SoftMask | None, clicks: Sequence[Click], box: Box | None, height: int, width: int
+) -> bool:
+    """Whether a part that was looked at serves once more: all lies inside, and not too small.
+
+    What the network has seen of it is known already, and the outline does not jump with it.
+    """
+    least = zoomed(present, clicks, box, height, width, LEAST_ENLARGE)
+    most = zoomed(present, clicks, box, height, width, MOST_ENLARGE)
+    return least.intersect(part) == least and part.intersect(most) == part
 
 
 def guiding_maps(

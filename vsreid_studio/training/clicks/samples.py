@@ -65,7 +65,8 @@ class SampleMaker:
         if rng.random() < 0.6:
             frame = degrade(rng, relight(rng, frame))
         if rng.random() < 0.5:
-            frame, truth, drifted = (np.ascontiguousarray(part[:, ::-1]) for part in (frame, truth, drifted))
+            frame, truth = np.ascontiguousarray(frame[:, ::-1]), np.ascontiguousarray(truth[:, ::-1])
+            drifted = np.ascontiguousarray(drifted[:, ::-1])
         return _started(rng, frame, truth, drifted)
 
     def _still(self, rng: Generator) -> tuple[Frame, NDArray[np.bool_], Probability]:

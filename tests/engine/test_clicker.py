@@ -1,0 +1,203 @@
+"""Clicks answered on one frame, with a network that needs no training."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vsreid_studio.engine.nets.clicks import MAPS, ClickNet, Seen, from_propagation
+from vsreid_studio.engine.nets.propagation import lite
+from vsreid_studio.engine.runtime.click_maps import guiding_maps, still_good, zoomed
+from vsreid_studio.engine.runtime.clicker import Clicker, ClickThread, CompiledNetwork, prepared
+from vsreid_studio.engine.types import Box, Click, SoftMask
+from vsreid_studio.errors import UserError
+
+
+class Spots:
+    """Marks the clicks themselves, and keeps what is there: what it is given can be read off the mask."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.answers = 0
+
+    def look(self, patch: Tensor) -> Seen:
+        self.looks += 1
+        return Seen(patch, patch, {})
+
+    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+        self.answers += 1
+        present, added, removed, _ = maps[0]
+        return torch.maximum(present, added) * (1 - removed), 0.5
+
+
+FRAME = np.zeros((120, 200, 3), np.uint8)
+
+
+def test_clicks_add_and_take_away():
+    mask = Clicker(Spots(), size=64).segment(FRAME, [Click(50, 60, True), Click(150, 60, True)]).mask
+    hard = mask.hard(120, 200)
+    assert hard[60, 50] and hard[60, 150] and not hard[60, 100]
+    clicks = [Click(50, 60, True), Click(150, 60, True), Click(150, 60, False)]
+    hard = Clicker(Spots(), size=64).segment(FRAME, clicks).mask.hard(120, 200)
+    assert hard[60, 50] and not hard[60, 150]
+
+
+def test_same_clicks_make_the_same_mask_one_by_one_or_at_once():
+    clicks = [Click(50, 60, True), Click(120, 70, True), Click(52, 60, False)]
+    one_by_one = Clicker(Spots(), size=64)
+    for count in range(1, 4):
+        last = one_by_one.segment(FRAME, clicks[:count])
+    assert last.mask.same(Clicker(Spots(), size=64).segment(FRAME, clicks).mask)
+
+
+def test_what_is_known_is_not_computed_again():
+    network = Spots()
+    clicker = Clicker(network, size=64)
+    clicker.segment(FRAME, [Click(50, 60, True)])
+    answers = network.answers
+    clicker.segment(FRAME, [Click(50, 60, True)])
+    assert network.answers == answers
+    clicker.segment(FRAME, [Click(50, 60, True), Click(52, 62, True)])
+    assert network.answers == answers + 1
+
+
+def test_a_frame_can_be_looked_at_ahead():
+    network = Spots()
+    clicker = Clicker(network, size=64)
+    clicker.prepare(FRAME)
+    before = network.looks
+    clicker.segment(FRAME, [Click(50, 60, True)])
+    assert network.looks == before + 1, "only the close-up is new"
+
+
+def test_present_mask_is_where_clicks_begin():
+    dense = np.zeros((120, 200), np.bool_)
+    dense[20:60, 20:80] = True
+    present = SoftMask.from_dense(dense)
+    clicker = Clicker(Spots(), size=64)
+    assert clicker.segment(FRAME, [], None, present).mask.same(present)
+    hard = clicker.segment(FRAME, [Click(100, 40, True)], None, present).mask.hard(120, 200)
+    assert hard[40, 100] and hard[40, 50]
+
+
+def test_nothing_in_nothing_out():
+    assert Clicker(Spots(), size=64).segment(FRAME, []).mask.area == 0
+
+
+def test_a_patch_is_kept_while_it_fits():
+    part = Box(20, 20, 120, 120)
+    near = [Click(60, 60, True), Click(80, 80, True)]
+    box = Box(40, 40, 100, 100)
+    assert still_good(part, None, near, box, 200, 200)
+    assert not still_good(part, None, [Click(150, 60, True)], box, 200, 200)
+    assert not still_good(Box(0, 0, 200, 200), None, [], Box(90, 90, 110, 110), 200, 200)
+
+
+def test_zoom_holds_mask_clicks_and_box():
+    dense = np.zeros((120, 200), np.bool_)
+    dense[50:60, 50:60] = True
+    part = zoomed(SoftMask.from_dense(dense), [Click(150, 10, True)], Box(5, 5, 10, 10), 120, 200)
+    for inside in (Box(50, 50, 60, 60), Box(150, 10, 151, 11), Box(5, 5, 10, 10)):
+        assert part.intersect(inside) == inside
+    assert zoomed(None, [], None, 120, 200) == Box(0, 0, 200, 120)
+
+
+def test_guiding_maps_lie_where_the_clicks_do():
+    maps = guiding_maps(None, [Click(10, 30, True), Click(30, 10, False)], None, Box(0, 0, 40, 40), 80)
+    assert maps.shape == (80, 80, len(MAPS))
+    assert maps[61, 21].tolist() == [0, 1, 0, 0]
+    assert maps[21, 61].tolist() == [0, 0, 1, 0]
+    boxed = guiding_maps(None, [], Box(10, 0, 20, 40), Box(0, 0, 40, 40), 80)
+    assert boxed[:, 20:40, 3].all() and not boxed[:, :20, 3].any()
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    made = ClickNet()
+    made.load_state_dict(from_propagation(lite().state_dict()))
+    return made.eval()
+
+
+def test_compiled_network_says_what_torch_says(network):
+    compiled = prepared(network, torch.device("cpu"))
+    assert isinstance(compiled, CompiledNetwork)
+    patch = torch.rand(1, 3, 64, 64) * 2 - 1
+    maps = torch.zeros(1, 4, 64, 64)
+    maps[:, 0, 10:30, 10:30] = 1
+    maps[:, 1, 18:24, 18:24] = 1
+    maps[:, 2, 40:46, 40:46] = 1
+    found, quality = compiled.answer(compiled.look(patch), patch, maps)
+    with torch.no_grad():
+        wanted = network(patch, maps)
+    assert (found - wanted.logits[0, 0].sigmoid()).abs().max() < 0.1
+    assert (found - wanted.logits[0, 0].sigmoid()).abs().mean() < 0.02
+    assert abs(quality - float(wanted.quality.sigmoid())) < 0.05
+
+
+def test_without_clicks_nothing_is_read(network):
+    value, keys = torch.rand(1, 128, 4, 4), torch.rand(1, 64, 4, 4)
+    read = network.compare(keys, value, torch.zeros(1, 4, 64, 64))
+    assert not read[:, :-2].any()
+    assert (read[:, -2:] <= -1 + 1e-5).all()
+
+
+def test_places_like_a_clicked_one_are_told_apart(network):
+    keys = torch.zeros(1, 64, 4, 4)
+    keys[:, 0] = 1
+    keys[:, :2, :, 2:] = torch.tensor([0.0, 1.0])[:, None, None]
+    maps = torch.zeros(1, 4, 64, 64)
+    maps[:, 1, 4:14, 4:14] = 1
+    maps[:, 2, 4:14, 52:62] = 1
+    read = network.compare(keys, torch.rand(1, 128, 4, 4), maps)
+    best_on, best_off = read[0, -2], read[0, -1]
+    assert (best_on[:, :2] > 0.9).all() and (best_on[:, 2:] < 0.1).all()
+    assert (best_off[:, 2:] > 0.9).all() and (best_off[:, :2] < 0.1).all()
+
+
+def test_thread_answers_the_newest_question():
+    armed, going, started = Event(), Event(), Event()
+
+    class Slow(Spots):
+        def look(self, patch: Tensor) -> Seen:
+            if armed.is_set():
+                started.set()
+                going.wait(10)
+            return super().look(patch)
+
+    network = Slow()
+    thread = ClickThread(lambda: Clicker(network, size=64))
+    try:
+        thread.ready.result(10)
+        armed.set()
+        first = thread.ask(FRAME, [Click(50, 60, True)])
+        assert started.wait(10)
+        second = thread.ask(FRAME, [Click(60, 60, True)])
+        third = thread.ask(FRAME, [Click(70, 60, True)])
+        going.set()
+        assert first.result(10) is not None
+        assert second.cancelled()
+        answer = third.result(10)
+        assert answer is not None and answer.mask.hard(120, 200)[60, 70]
+    finally:
+        going.set()
+        thread.close()
+    assert thread.ask(FRAME, []).cancelled()
+
+
+def test_thread_tells_why_it_cannot_answer():
+    def fail() -> Clicker:
+        raise UserError("The weights are missing.")
+
+    thread = ClickThread(fail)
+    try:
+        with pytest.raises(UserError):
+            thread.ready.result(10)
+        with pytest.raises(UserError):
+            thread.ask(FRAME, [Click(1, 1, True)]).result(10)
+    finally:
+        thread.close()

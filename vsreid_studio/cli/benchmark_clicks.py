@@ -1,0 +1,149 @@
+"""`vsreid-studio clicks-benchmark`: how many clicks a mask needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..engine.types import Frame, SoftMask
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to those of `vsreid-studio`."""
+    parser = subparsers.add_parser(
+        "clicks-benchmark",
+        help="count the clicks that a mask needs: NoC@80, NoC@85, NoC@90, mIoU@k",
+        description=(
+            "A simulated person clicks on the instances of every N-th frame, from nothing, into the middle "
+            "of the largest error, until the IoU is .90 or 20 clicks are made. With --masks also on masks "
+            "that a run has made, where their IoU is below --below."
+        ),
+    )
+    parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder")
+    parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
+    parser.add_argument("--every", type=int, default=10, metavar="N", help="every N-th frame (10)")
+    parser.add_argument("--masks", type=Path, metavar="DIR", help="masks of a run: DIR/SEQUENCE/NNNNN.png")
+    parser.add_argument("--below", type=float, default=0.85, metavar="X", help="correct below this IoU (.85)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights of your own")
+    parser.add_argument("--patch", type=int, metavar="N", help="side of the patches in pixels")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="also write the last masks as pictures")
+    parser.add_argument("--output", type=Path, metavar="FILE.md", help="the page; beside it a .json")
+    parser.set_defaults(handler=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the page, and write it where that is asked for.
+
+    Raises:
+        UserError: something to read is missing or unfit, or something cannot be written.
+    """
+    if args.every < 1:
+        raise UserError("--every is a number of frames, at least 1.")
+    if args.patch is not None and (args.patch < 64 or args.patch % 32):
+        raise UserError("--patch is a multiple of 32, at least 64.")
+    import json  # noqa: PLC0415
+
+    import torch  # noqa: PLC0415  (torch and OpenCV: `--help` need not wait for them)
+
+    from ..benchmark.clicks import Series, as_plain, click_through, render  # noqa: PLC0415
+    from ..engine.nets.clicks import PATCH  # noqa: PLC0415
+    from ..engine.runtime.clicker import Clicker, load_network  # noqa: PLC0415
+    from ..formats.atomic import write_text  # noqa: PLC0415
+
+    clicker = Clicker(load_network(torch.device("cpu"), args.weights), size=args.patch or PATCH)
+    fresh: list[Series] = []
+    corrected: list[Series] = []
+    for name, frame, truth, void, found in _masks(args):
+        series, clicks, mask = click_through(name, frame, truth, clicker, ignored=void)
+        fresh.append(series)
+        _tell(series)
+        if args.pictures:
+            _draw(args.pictures / f"{name.replace('/', '-')}.png", frame, mask, clicks)
+        if found is None:
+            continue
+        if _share(found, truth, void) < args.below:
+            series, clicks, mask = click_through(name, frame, truth, clicker, ignored=void, present=found)
+            corrected.append(series)
+            _tell(series)
+            if args.pictures:
+                _draw(args.pictures / f"{name.replace('/', '-')}-corrected.png", frame, mask, clicks)
+    if not fresh:
+        raise UserError("There is nothing to click on in these sequences.")
+    parts = {"From nothing": fresh, f"Masks of a run below {args.below:.2f}": corrected}
+    page = render(parts, f"{args.image_set}, every {args.every}th frame")
+    sys.stdout.write(page)
+    if args.output:
+        write_text(args.output, page)
+        write_text(args.output.with_suffix(".json"), json.dumps(as_plain(parts), indent=1) + "\n")
+    return 0
+
+
+def _masks(
+    args: argparse.Namespace,
+) -> Iterator[tuple[str, Frame, NDArray[np.bool_], NDArray[np.bool_], SoftMask | None]]:
+    """What is clicked on: its name, frame, truth, what does not count, and the mask of a run."""
+    from ..engine.types import SoftMask  # noqa: PLC0415
+    from ..engine.video import open_video  # noqa: PLC0415
+    from ..formats.davis import DavisRoot, frame_name  # noqa: PLC0415
+    from ..formats.masks import VOID, read_label_map  # noqa: PLC0415
+
+    davis = DavisRoot(args.davis)
+    for name in davis.sequences(args.image_set):
+        files = davis.annotation_files(name)
+        with open_video(davis.frames_folder(name)) as video:
+            for number in range(0, min(video.length, len(files)), args.every):
+                labels = read_label_map(files[number], keep_void=True)
+                frame = video.frame(number)
+                made = None
+                if args.masks:
+                    made = read_label_map(args.masks / name / frame_name(number, ".png"))
+                for instance in sorted(set(labels[labels > 0].tolist()) - {VOID}):
+                    found = None if made is None else SoftMask.from_dense(made == instance)
+                    yield f"{name}/{number:05d}/{instance}", frame, labels == instance, labels == VOID, found
+
+
+def _share(found: SoftMask, truth: NDArray[np.bool_], void: NDArray[np.bool_]) -> float:
+    from ..evaluation.measures import jaccard  # noqa: PLC0415
+
+    return jaccard(truth & ~void, found.hard(*truth.shape) & ~void)
+
+
+def _draw(path: Path, frame: Frame, mask: SoftMask, clicks: object) -> None:
+    """The frame with the mask in red, positive clicks in green and negative ones in blue."""
+    import cv2  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
+    from ..engine.types import Click  # noqa: PLC0415
+    from ..formats.atomic import write_bytes  # noqa: PLC0415
+
+    hard = mask.hard(*frame.shape[:2])
+    shown = np.where(hard[..., None], frame // 2 + np.array([127, 0, 0], np.uint8), frame).astype(np.uint8)
+    assert isinstance(clicks, list)
+    for number, click in enumerate(clicks, 1):
+        assert isinstance(click, Click)
+        at = (int(click.x), int(click.y))
+        cv2.circle(shown, at, 5, (0, 255, 0) if click.adds else (60, 60, 255), -1)
+        cv2.putText(shown, str(number), (at[0] + 6, at[1]), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255))
+    coded = cv2.imencode(".png", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))[1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, coded.tobytes())
+
+
+def _tell(series: object) -> None:
+    from ..benchmark.clicks import Series  # noqa: PLC0415
+
+    assert isinstance(series, Series)
+    shares = " ".join(f"{share:.3f}" for share in series.shares)
+    sys.stderr.write(f"{series.name}: {shares}\n")

@@ -1,0 +1,397 @@
+"""Answers clicks: a mask from points and a box on one frame, fast enough to follow the mouse."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Condition, Lock, Thread
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..nets.clicks import PATCH, ClickNet, Seen
+from ..nets.lite0 import fold_norms
+from ..nets.stream import Features
+from ..types import Box, Click, Frame, Prediction, SoftMask
+from .click_maps import guiding_maps, still_good, zoomed
+from .compiled import Compiled
+from .models import fill, read_weights, resolve_device, shipped
+from .patches import crop, paste
+from .tensors import map_tensor, picture_tensor
+
+NAME = "clicks-lite"
+"""Of the weights in `models.toml`."""
+KEPT_LOOKS, KEPT_ANSWERS = 8, 64
+"""How many patches' features (6 MB each), and how many answers, are remembered."""
+
+
+class Network(Protocol):
+    """Runs the click network on one patch."""
+
+    def look(self, patch: Tensor) -> Seen:
+        """What the picture alone shows; it stays valid."""
+        ...
+
+    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+        """Probabilities (H, W) of the instance, and the IoU that the network expects of them."""
+        ...
+
+
+class TorchNetwork:
+    """As torch runs it: on a GPU."""
+
+    def __init__(self, network: ClickNet, device: torch.device) -> None:
+        self._network = network.to(device)
+        self._device = device
+
+    @torch.inference_mode()
+    def look(self, patch: Tensor) -> Seen:
+        """See `Network`."""
+        return self._network.look(patch.to(self._device))
+
+    @torch.inference_mode()
+    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+        """See `Network`."""
+        drawn = self._network.answer(seen, patch.to(self._device), maps.to(self._device))
+        return drawn.logits[0, 0].float().sigmoid().cpu(), float(drawn.quality.float().sigmoid())
+
+
+class CompiledNetwork:
+    """Compiled for the CPU, with requests of its own: a run that goes on has others, so none waits."""
+
+    def __init__(self, network: ClickNet) -> None:
+        """`network`: float32, on the CPU, its norms folded."""
+        stream = network.stream
+        strides = stream.decoder.strides
+
+        def look(patch: Tensor) -> tuple[Tensor, ...]:
+            seen = network.look(patch)
+            return (seen.coarse, seen.keys, *(seen.skips[stride] for stride in strides))
+
+        def read_maps(coarse: Tensor, maps: Tensor) -> tuple[Tensor, ...]:
+            levels = stream.maps(maps)
+            value = stream.value_of(Features(coarse, {}), levels)
+            return (value, *(levels[stride] for stride in strides))
+
+        def compare(keys: Tensor, value: Tensor, maps: Tensor) -> tuple[Tensor, ...]:
+            return (network.compare(keys, value, maps),)
+
+        def draw(
+            patch: Tensor, maps: Tensor, value: Tensor, read: Tensor, *fine: Tensor
+        ) -> tuple[Tensor, ...]:
+            skips, levels = (
+                dict(zip(strides, part, strict=True)) for part in (fine[: len(strides)], fine[len(strides) :])
+            )
+            drawn = network.draw(Seen(value, value, skips), value, read, levels, patch, maps)
+            return drawn.logits.sigmoid(), drawn.quality.sigmoid()
+
+        self._strides = strides
+        self._look = Compiled(look)
+        self._maps = Compiled(read_maps)
+        self._compare = Compiled(compare, exact=True)
+        self._draw = Compiled(draw)
+
+    @torch.inference_mode()
+    def look(self, patch: Tensor) -> Seen:
+        """See `Network`."""
+        # Copied: the next look is written to the same place.
+        coarse, keys, *skips = (part.clone() for part in self._look(patch))
+        return Seen(coarse, keys, dict(zip(self._strides, skips, strict=True)))
+
+    @torch.inference_mode()
+    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+        """See `Network`."""
+        value, *levels = self._maps(seen.coarse, maps)
+        (read,) = self._compare(seen.keys, value, maps)
+        skips = [seen.skips[stride] for stride in self._strides]
+        probability, quality = self._draw(patch, maps, value, read, *skips, *levels)
+        return probability[0, 0].clone(), float(quality)
+
+
+def load_network(device: torch.device, weights: Path | None = None) -> Network:
+    """The click network with its weights, in the form in which the device is fastest.
+
+    Args:
+        weights: a safetensors file instead of the shipped one.
+
+    Raises:
+        UserError: the weights are missing or do not fit.
+    """
+    network = ClickNet()
+    fill(network, read_weights(weights) if weights else shipped(NAME), NAME)
+    return prepared(network, device)
+
+
+def prepared(network: ClickNet, device: torch.device) -> Network:
+    """A network of which the weights do not change any more, ready to run; it is changed in place."""
+    network.eval().requires_grad_(False)
+    fold_norms(network)
+    network = network.to(memory_format=torch.channels_last)
+    return CompiledNetwork(network) if device.type == "cpu" else TorchNetwork(network, device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Patch:
+    """A part of a frame as the network has seen it; it holds the frame, so that its id stays taken."""
+
+    frame: Frame
+    picture: Tensor
+    seen: Seen
+
+
+class _Step(NamedTuple):
+    """What came of some clicks: the mask, and the part of the frame that was looked at last."""
+
+    mask: SoftMask
+    confidence: float
+    part: Box | None
+
+
+class Clicker:
+    """Makes masks of clicks.
+
+    Clicks are taken one after the other, each with the mask that the ones before have made, as in training.
+    So the same clicks always make the same mask, whether they come one by one or all at once. What the
+    clicks before have made is remembered, and so is what the network has seen of a frame: one more click, or
+    the preview of one, costs a fraction of the first.
+
+    It may be used by any thread; calls wait for one another. It does not wait for a run of the engine.
+    """
+
+    def __init__(self, network: Network | None = None, *, size: int = PATCH, device: str = "auto") -> None:
+        """Load the shipped weights, or take a network.
+
+        Args:
+            network: see `load_network`.
+            size: side of the patches in pixels, a multiple of 32.
+            device: 'auto', 'cpu' or 'cuda'.
+
+        Raises:
+            UserError: the weights are missing or damaged, or there is no such device.
+        """
+        self._network = network or load_network(resolve_device(device))
+        self._size = size
+        self._patches: OrderedDict[tuple[int, Box], _Patch] = OrderedDict()
+        self._steps: OrderedDict[tuple[object, ...], tuple[object, _Step]] = OrderedDict()
+        self._lock = Lock()
+
+    def prepare(self, frame: Frame) -> None:
+        """Look at a whole frame before anyone clicks: the first click then takes half the time.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+        """
+        with self._lock:
+            self._seen(frame, _whole(frame))
+
+    def segment(
+        self,
+        frame: Frame,
+        clicks: Sequence[Click],
+        box: Box | None = None,
+        present: SoftMask | None = None,
+    ) -> Prediction:
+        """The mask that clicks make.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB. It is recognised by identity: pass the same array for the same frame.
+            clicks: in the order in which they were made, inside the frame.
+            box: drawn around the instance, or None.
+            present: the mask before the first click, such as a propagated one; None or an empty one where
+                there was none.
+
+        Returns:
+            The mask, and the IoU that the network expects it to have, in [0, 1]. Without clicks and box it
+            is `present`.
+        """
+        with self._lock:
+            step = self._after(frame, tuple(clicks), box, present)
+            return Prediction(step.mask, step.confidence)
+
+    def _after(
+        self, frame: Frame, clicks: tuple[Click, ...], box: Box | None, present: SoftMask | None
+    ) -> _Step:
+        """What came of the clicks, remembered or computed from what came of all but the last."""
+        if present is not None and not present.area:
+            present = None
+        if not clicks and box is None:
+            return _Step(present or SoftMask.empty(), 1.0 if present else 0.0, None)
+        key = (id(frame), id(present), box, clicks)
+        if key in self._steps:
+            self._steps.move_to_end(key)
+            return self._steps[key][1]
+        if clicks and (len(clicks) > 1 or box is not None):
+            step = self._after(frame, clicks[:-1], box, present)
+            before = step.mask if step.mask.area else None
+        else:
+            step, before = None, present
+        found = self._step(frame, clicks, box, before, None if step is None else step.part)
+        self._steps[key] = ((frame, present), found)
+        if len(self._steps) > KEPT_ANSWERS:
+            self._steps.popitem(last=False)
+        return found
+
+    def _step(
+        self,
+        frame: Frame,
+        clicks: tuple[Click, ...],
+        box: Box | None,
+        present: SoftMask | None,
+        last: Box | None,
+    ) -> _Step:
+        """One click more, or the box: looked at whole first where nothing is known, then closer."""
+        height, width = frame.shape[:2]
+        if present is None and box is None:
+            present = self._look(frame, _whole(frame), clicks, box, None).mask
+        part = zoomed(present, clicks, box, height, width)
+        if last is not None and still_good(last, present, clicks, box, height, width):
+            part = last
+        return self._look(frame, part, clicks, box, present)
+
+    def _look(
+        self,
+        frame: Frame,
+        part: Box,
+        clicks: tuple[Click, ...],
+        box: Box | None,
+        present: SoftMask | None,
+    ) -> _Step:
+        patch = self._seen(frame, part)
+        maps = map_tensor(guiding_maps(present, clicks, box, part, self._size)[None], torch.zeros(()))
+        probability, quality = self._network.answer(patch.seen, patch.picture, maps)
+        mask = SoftMask.from_dense(paste(probability.numpy(), part), (part.x0, part.y0))
+        return _Step(mask, quality, part)
+
+    def _seen(self, frame: Frame, part: Box) -> _Patch:
+        key = (id(frame), part)
+        if key in self._patches:
+            self._patches.move_to_end(key)
+            return self._patches[key]
+        cut = crop(frame, part, self._size).astype(np.uint8, copy=False)
+        picture = picture_tensor(cut[None], torch.zeros(()))
+        found = _Patch(frame, picture, self._network.look(picture))
+        self._patches[key] = found
+        if len(self._patches) > KEPT_LOOKS:
+            self._patches.popitem(last=False)
+        return found
+
+
+def _whole(frame: Frame) -> Box:
+    return Box(0, 0, frame.shape[1], frame.shape[0])
+
+
+class ClickThread:
+    """A thread that answers with a `Clicker`: the newest question only, so a preview follows the mouse.
+
+    Attributes:
+        ready: done when the network is loaded and compiled, with the error if it cannot be.
+    """
+
+    def __init__(self, make: Callable[[], Clicker] = Clicker) -> None:
+        """Start, and load the network meanwhile.
+
+        Args:
+            make: makes the `Clicker`, on the thread.
+        """
+        self.ready: Future[None] = Future()
+        self._make = make
+        self._waiting: tuple[Callable[[Clicker], Prediction | None], Future[Prediction | None]] | None = None
+        self._closed = False
+        self._changed = Condition()
+        self._thread = Thread(target=self._run, name="clicks", daemon=True)
+        self._thread.start()
+
+    def ask(
+        self,
+        frame: Frame,
+        clicks: Sequence[Click],
+        box: Box | None = None,
+        present: SoftMask | None = None,
+    ) -> Future[Prediction | None]:
+        """Ask for what `Clicker.segment` gives; a question that still waits is cancelled.
+
+        Returns:
+            A future whose callbacks run on the thread. It is cancelled when a newer question comes first.
+        """
+        clicks = tuple(clicks)
+        return self._put(lambda clicker: clicker.segment(frame, clicks, box, present))
+
+    def prepare(self, frame: Frame) -> None:
+        """Look at a frame ahead, where nothing else is asked for."""
+
+        def look(clicker: Clicker) -> None:
+            clicker.prepare(frame)
+
+        with self._changed:
+            free = self._waiting is None
+        if free:
+            self._put(look)
+
+    def close(self, wait: bool = True) -> None:
+        """End the thread once its answer under way is done; what waits is cancelled.
+
+        Args:
+            wait: until it has ended, which may take seconds while the network is being compiled.
+        """
+        with self._changed:
+            self._closed = True
+            if self._waiting is not None:
+                self._waiting[1].cancel()
+                self._waiting = None
+            self._changed.notify()
+        if wait:
+            self._thread.join()
+
+    def _put(self, task: Callable[[Clicker], Prediction | None]) -> Future[Prediction | None]:
+        future: Future[Prediction | None] = Future()
+        with self._changed:
+            if self._waiting is not None:
+                self._waiting[1].cancel()
+            if self._closed:
+                future.cancel()
+            else:
+                self._waiting = (task, future)
+            self._changed.notify()
+        return future
+
+    def _run(self) -> None:
+        try:
+            clicker = self._make()
+            # Compiled on the first question, which takes seconds: ask one before a person does.
+            blank = np.zeros((64, 64, 3), np.uint8)
+            clicker.segment(blank, [Click(32, 32, True)])
+        except Exception as error:
+            self.ready.set_exception(error)
+            self._refuse(error)
+            return
+        self.ready.set_result(None)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._waiting is not None)
+                if self._closed or self._waiting is None:
+                    return
+                task, future = self._waiting
+                self._waiting = None
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(task(clicker))
+            except Exception as error:
+                future.set_exception(error)
+
+    def _refuse(self, error: Exception) -> None:
+        """Nothing can be answered: let every question fail with the reason."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._waiting is not None)
+                if self._closed or self._waiting is None:
+                    return
+                _, future = self._waiting
+                self._waiting = None
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
