@@ -16,9 +16,9 @@ from torch import nn
 from ...engine.nets.clicks import PATCH, ClickNet, from_propagation
 from ...engine.nets.lite0 import Lite0, freeze_norms
 from ...engine.runtime.models import shipped
+from ..backbone import float_depthwise
 from ..clips import read_clips, read_stills, split
 from ..loop import Schedule, Trainer, batches, write_weights
-from ..precision import float_depthwise
 from ..propagation.recipe import STILLS
 from .samples import Sample, SampleMaker, read_own
 from .session_loss import SessionLoss
