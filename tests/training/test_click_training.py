@@ -107,6 +107,6 @@ def test_command_writes_weights_that_a_clicker_loads(tmp_path: Path) -> None:
     options = ["--data", str(tmp_path), "--output", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
     options += ["--steps", "2", "--batch", "1", "--looks", "2", "--patch", "64", "--trunk", "none"]
     weights = recipe.train(parser.parse_args(options))
-    clicker = Clicker(load_network(torch.device("cpu"), weights), size=64)
+    clicker = Clicker(load_network("cpu", weights), size=64)
     found = clicker.segment(frame, [Click(52, 48, True)])
     assert isinstance(found.mask, SoftMask) and 0 <= found.confidence <= 1

@@ -55,14 +55,13 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--patch is a multiple of 32, at least 64.")
     import json  # noqa: PLC0415
 
-    import torch  # noqa: PLC0415  (torch and OpenCV: `--help` need not wait for them)
-
+    # torch and OpenCV: `--help` need not wait for them.
     from ..benchmark.clicks import Series, as_plain, click_through, render  # noqa: PLC0415
     from ..engine.nets.clicks import PATCH  # noqa: PLC0415
     from ..engine.runtime.clicker import Clicker, load_network  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
 
-    clicker = Clicker(load_network(torch.device("cpu"), args.weights), size=args.patch or PATCH)
+    clicker = Clicker(load_network(weights=args.weights), size=args.patch or PATCH)
     fresh: list[Series] = []
     corrected: list[Series] = []
     for name, frame, truth, void, found in _masks(args):

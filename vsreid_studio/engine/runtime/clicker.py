@@ -113,18 +113,19 @@ class CompiledNetwork:
         return probability[0, 0].clone(), float(quality)
 
 
-def load_network(device: torch.device, weights: Path | None = None) -> Network:
+def load_network(device: str = "auto", weights: Path | None = None) -> Network:
     """The click network with its weights, in the form in which the device is fastest.
 
     Args:
+        device: 'auto', 'cpu' or 'cuda'.
         weights: a safetensors file instead of the shipped one.
 
     Raises:
-        UserError: the weights are missing or do not fit.
+        UserError: the weights are missing or do not fit, or there is no such device.
     """
     network = ClickNet()
     fill(network, read_weights(weights) if weights else shipped(NAME), NAME)
-    return prepared(network, device)
+    return prepared(network, resolve_device(device))
 
 
 def prepared(network: ClickNet, device: torch.device) -> Network:
@@ -174,7 +175,7 @@ class Clicker:
         Raises:
             UserError: the weights are missing or damaged, or there is no such device.
         """
-        self._network = network or load_network(resolve_device(device))
+        self._network = network or load_network(device)
         self._size = size
         self._patches: OrderedDict[tuple[int, Box], _Patch] = OrderedDict()
         self._steps: OrderedDict[tuple[object, ...], tuple[object, _Step]] = OrderedDict()
