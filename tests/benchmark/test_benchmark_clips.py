@@ -74,3 +74,18 @@ def test_command_refuses_a_gap_of_nothing(capsys) -> None:
     with pytest.raises(SystemExit):
         parse("hidden", "--davis", "x", "--set", "x", "--output", "x", "--gap", "0")
     assert "at least one frame" in capsys.readouterr().err
+
+
+def test_varied_clips_are_of_every_kind_that_fits(davis, tmp_path) -> None:
+    report = write_benchmark(davis, "all", tmp_path / "out", "varied", seed=2)
+    kinds = json.loads((tmp_path / "out" / "kinds.json").read_text())
+    assert kinds.keys() == set(report.written)
+    assert set(kinds.values()) == {"hidden", "distractor", "leaving", "lookalike"}
+    gaps = json.loads((tmp_path / "out" / "gaps.json").read_text())
+    made = DavisRoot(tmp_path / "out")
+    for name in report.written:
+        for gap in gaps[name]:
+            inside = range(gap["first"], gap["last"] + 1)
+            assert not any((made.annotation(name, n) == gap["instance"]).any() for n in inside)
+    # Gaps and slides are of different lengths.
+    assert len({gap["last"] - gap["first"] for listed in gaps.values() for gap in listed}) > 2

@@ -115,3 +115,25 @@ def test_damaged_record_is_refused(tmp_path: Path) -> None:
 def test_clips_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="make-clips"):
         score_gaps(tmp_path, tmp_path)
+
+
+def test_kinds_are_told_apart_and_one_that_stays_away_is_not_found(tmp_path: Path) -> None:
+    root = tmp_path / "clips"
+    _write(root / "Annotations" / "480p" / "one", [not FIRST <= n <= LAST for n in range(LENGTH)])
+    _write(root / "Annotations" / "480p" / "two", [n < FIRST for n in range(LENGTH)])
+    gaps = {
+        "one": [{"instance": 1, "first": FIRST, "last": LAST}],
+        "two": [{"instance": 1, "first": FIRST, "last": LENGTH - 1}],
+    }
+    (root / "gaps.json").write_text(json.dumps(gaps))
+    (root / "kinds.json").write_text(json.dumps({"one": "leaving", "two": "lookalike"}))
+    for name in gaps:
+        _write(tmp_path / "results" / name, [True] * LENGTH)
+    scores, accepted = score_gaps(root, tmp_path / "results")
+    assert [(s.kind, s.inside, s.after, s.found) for s in scores] == [
+        ("leaving", 0, 1, True),
+        ("lookalike", 0, None, None),
+    ]
+    printed = table(scores, accepted)
+    assert "found again: 1 of 1" in printed
+    assert [line.split()[0] for line in printed.splitlines()[4:7]] == ["leaving", "lookalike", "mean"]

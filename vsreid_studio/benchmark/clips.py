@@ -18,14 +18,19 @@ from ..errors import UserError
 from ..formats.atomic import publish, staging
 from ..formats.davis import DavisRoot, frame_name
 from ..formats.masks import read_label_map, write_label_map
-from .hidden import hide
+from .hidden import CONTEXT, hide
+from .losses import distract, leave, lookalike
 from .pairs import pair
 from .types import Clip, UnfitError
 
-Kind: TypeAlias = Literal["hidden", "pairs"]
+Kind: TypeAlias = Literal["hidden", "distractor", "leaving", "lookalike", "varied", "pairs"]
+LOSSES: tuple[Kind, ...] = ("hidden", "distractor", "leaving", "lookalike")
+"""The ways to lose an object; 'varied' makes a clip of each."""
 Maker: TypeAlias = Callable[[], Clip]
 
 JPEG_QUALITY = 90
+VARIED_GAPS = (5, 10, 20, 40, 60)
+"""Lengths of gaps of the kind 'varied', in frames; those that a sequence is too short for are cut."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,13 @@ def write_benchmark(
         output: a folder that does not exist yet and appears only when every clip is written. Besides the
             DAVIS folders it gets gaps.json: by clip name a list of {"instance", "first", "last"}, the
             runs of frames, both ends included, in which an instance is out of sight.
-        kind: 'hidden' covers each object for a while; 'pairs' sends each through another sequence.
+        kind: 'hidden' covers each object with a panel for a while, 'distractor' with one that shows the
+            object of another sequence; 'leaving' lets it leave at the frame's edge; 'lookalike' hides it
+            together with a copy that does not come back; 'varied' makes a clip of each of these, with
+            gaps and slides of all lengths; 'pairs' sends each through another sequence. kinds.json tells
+            the kind of each clip.
         seed: fixes everything that is drawn.
-        gap_length: frames wholly hidden, for 'hidden'.
+        gap_length: frames wholly hidden; not for 'varied' and 'pairs'.
         progress: told each clip's name before it is made.
 
     Raises:
@@ -71,10 +80,11 @@ def write_benchmark(
         raise UserError(f"{output} exists already: give a new folder.")
     names = DavisRoot(davis_root).sequences(image_set)
     gaps: dict[str, list[dict[str, int]]] = {}
+    kinds: dict[str, str] = {}
     skipped: dict[str, str] = {}
     with staging(output.parent) as stage:
         root = stage / "clips"
-        for name, make in _makers(davis_root, names, kind, seed, gap_length):
+        for name, made, make in _makers(davis_root, names, kind, seed, gap_length):
             if progress:
                 progress(name)
             try:
@@ -84,6 +94,7 @@ def write_benchmark(
             else:
                 _write_clip(DavisRoot(root), name, clip)
                 gaps[name] = [gap._asdict() for gap in clip.gaps()]
+                kinds[name] = made
         if not gaps:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
             raise UserError(f"No clip could be made of {image_set} ({reasons}).")
@@ -91,6 +102,7 @@ def write_benchmark(
         listing.parent.mkdir(parents=True)
         listing.write_text("".join(f"{name}\n" for name in gaps), encoding="utf-8")
         (root / "gaps.json").write_text(json.dumps(gaps, indent=1) + "\n", encoding="utf-8")
+        (root / "kinds.json").write_text(json.dumps(kinds, indent=1) + "\n", encoding="utf-8")
         publish([(root, output)], stage)
     return Report(tuple(gaps), skipped)
 
@@ -120,19 +132,45 @@ def read_sequence(davis_root: Path, name: str) -> tuple[tuple[Frame, ...], tuple
 
 def _makers(
     root: Path, names: Sequence[str], kind: Kind, seed: int, gap_length: int
-) -> Iterator[tuple[str, Maker]]:
-    """Each clip's name with the function that makes it; its own seed depends on its place in the set."""
-    if kind == "hidden":
-        for number, name in enumerate(names):
-            yield f"{name}-hidden", partial(_hidden, root, name, gap_length, seed + number)
-        return
+) -> Iterator[tuple[str, Kind, Maker]]:
+    """Each clip's name and kind, and the function that makes it; its seed depends on its place in the set."""
     order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
-    for number, (host, guest) in enumerate(zip(order, order[1:] + order[:1], strict=True)):
-        yield f"{host}-with-{guest}", partial(_pair, root, host, guest, seed + number)
+    following = dict(zip(order, order[1:] + order[:1], strict=True))
+    if kind == "pairs":
+        for number, (host, guest) in enumerate(following.items()):
+            yield f"{host}-with-{guest}", kind, partial(_pair, root, host, guest, seed + number)
+        return
+    for number, name in enumerate(names):
+        for loss in LOSSES if kind == "varied" else (kind,):
+            length, slide = gap_length, 5
+            if kind == "varied":
+                rng = np.random.default_rng([seed, number, LOSSES.index(loss)])
+                length = int(rng.choice(VARIED_GAPS))
+                slide = int(rng.integers(2, 13))
+            cut = kind == "varied"
+            make = partial(_lost, root, loss, name, following[name], length, slide, seed + number, cut)
+            yield f"{name}-{loss}", loss, make
 
 
-def _hidden(root: Path, name: str, gap_length: int, seed: int) -> Clip:
-    return hide(*read_sequence(root, name), gap_length=gap_length, seed=seed)
+def _lost(
+    root: Path, loss: Kind, name: str, other: str, length: int, slide: int, seed: int, cut: bool
+) -> Clip:
+    """One clip.
+
+    Args:
+        other: the sequence that a distractor panel shows.
+        cut: shorten a gap that the sequence is too short for.
+    """
+    frames, masks = read_sequence(root, name)
+    if cut:
+        length = max(1, min(length, len(frames) - 2 * (CONTEXT + slide)))
+    if loss == "hidden":
+        return hide(frames, masks, gap_length=length, slide=slide, seed=seed)
+    if loss == "distractor":
+        shown = read_sequence(root, other)
+        return distract(frames, masks, *shown, gap_length=length, slide=slide, seed=seed)
+    maker = {"leaving": leave, "lookalike": lookalike}[loss]
+    return maker(frames, masks, gap_length=length, slide=slide, seed=seed)
 
 
 def _pair(root: Path, host: str, guest: str, seed: int) -> Clip:

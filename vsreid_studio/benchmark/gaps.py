@@ -25,18 +25,21 @@ class GapScore:
         clip: its name.
         before, after: over the frames before and after the gap in which the instance is to be seen, by the
             official rules without the first and the last one of the clip.
+            `after` is None where the instance does not come back.
         inside: over the gap: the share of frames whose map is empty, as it should be.
+        kind: of the clip, as `write_benchmark` names it.
     """
 
     clip: str
     before: float
     inside: float
-    after: float
+    after: float | None
+    kind: str = "hidden"
 
     @property
-    def found(self) -> bool:
+    def found(self) -> bool | None:
         """Whether the instance was found again: its J after the gap is above `FOUND`."""
-        return self.after > FOUND
+        return None if self.after is None else self.after > FOUND
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,9 @@ class GapSummary:
     """Of all gaps, each of which counts alike.
 
     Attributes:
-        before, inside, after: means.
-        found: the share of gaps after which the instance was found again.
+        before, after: means over the gaps after which the instance comes back; 0 where there are none.
+        inside: the mean over all gaps.
+        found: the share of the gaps after which the instance was found again, of those where it comes back.
         accepted: what was accepted without being right, None where no result tells of proposals.
     """
 
@@ -74,6 +78,22 @@ def read_gaps(clips: Path) -> dict[str, list[Gap]]:
         return {name: [Gap(**gap) for gap in gaps] for name, gaps in read_json(path).items()}
 
 
+def read_kinds(clips: Path) -> dict[str, str]:
+    """The kind of each clip; none are known of clips that were written before there were several.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = clips / "kinds.json"
+    if not path.is_file():
+        return {}
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): str(kind) for name, kind in listed.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{path} is damaged: make the clips with make-clips.") from error
+
+
 def score_gaps(clips: Path, results: Path) -> tuple[list[GapScore], dict[str, Accepted | None]]:
     """Score results on clips with gaps; clips without a gap are left out.
 
@@ -90,17 +110,25 @@ def score_gaps(clips: Path, results: Path) -> tuple[list[GapScore], dict[str, Ac
     gaps = {name: found for name, found in sorted(read_gaps(clips).items()) if found}
     truth = clips / "Annotations" / "480p"
     report = evaluate(truth, results, list(gaps))
-    scores = [one for name in gaps for one in around_gaps(name, gaps[name], report.sequences[name])]
+    kinds = read_kinds(clips)
+    scores = [
+        one
+        for name in gaps
+        for one in around_gaps(name, gaps[name], report.sequences[name], kinds.get(name, "hidden"))
+    ]
     if not scores:
         raise UserError(f"No clip in {clips} has a gap with frames before and after it.")
     return scores, {name: judge_accepted(truth / name, results / name) for name in gaps}
 
 
-def around_gaps(clip: str, gaps: Sequence[Gap], scores: Mapping[int, InstanceScore]) -> Iterator[GapScore]:
-    """The score of each gap that has frames before and after it.
+def around_gaps(
+    clip: str, gaps: Sequence[Gap], scores: Mapping[int, InstanceScore], kind: str = "hidden"
+) -> Iterator[GapScore]:
+    """The score of each gap that has frames before it, and after it unless the instance never comes back.
 
     Args:
         scores: of the clip, by instance.
+        kind: of the clip.
     """
     for gap in gaps:
         score = scores[gap.instance]
@@ -110,8 +138,8 @@ def around_gaps(clip: str, gaps: Sequence[Gap], scores: Mapping[int, InstanceSco
         before = [value for n, value in j.items() if n < gap.first and n not in hidden]
         inside = [value for n, value in j.items() if n in frames_of(gap)]
         after = [value for n, value in j.items() if n > gap.last and n not in hidden]
-        if before and inside and after:
-            yield GapScore(clip, fmean(before), fmean(inside), fmean(after))
+        if before and inside and (after or kind == "lookalike"):
+            yield GapScore(clip, fmean(before), fmean(inside), fmean(after) if after else None, kind)
 
 
 def frames_of(gap: Gap) -> range:
@@ -121,32 +149,46 @@ def frames_of(gap: Gap) -> range:
 
 def summary(scores: Sequence[GapScore], accepted: Iterable[Accepted | None]) -> GapSummary:
     """The means of one score or more."""
-    parts = (fmean(getattr(score, part) for score in scores) for part in ("before", "inside", "after"))
-    before, inside, after = parts
-    found = fmean(score.found for score in scores)
-    return GapSummary(before, inside, after, found, Accepted.total(accepted))
+    back = [(score.before, score.after) for score in scores if score.after is not None]
+    before, after = (fmean(part) for part in zip(*back, strict=True)) if back else (0.0, 0.0)
+    found = fmean(j > FOUND for _, j in back) if back else 0.0
+    return GapSummary(before, fmean(score.inside for score in scores), after, found, Accepted.total(accepted))
 
 
 def table(scores: Sequence[GapScore], accepted: Mapping[str, Accepted | None]) -> str:
-    """The scores and their means, in columns; then found again and wrong proposals in a line each."""
+    """The scores, their means by kind and overall, and the counts of found again and wrong proposals."""
     width = max(len(score.clip) for score in scores)
     whole = summary(scores, accepted.values())
     lines = [f"{'clip':<{width}}   before   inside    after  found  accepted  wrong"]
     for one in scores:
         told = accepted.get(one.clip)
         counts = f"{told.all:9d} {told.wrong:6d}" if told else f"{'-':>9} {'-':>6}"
-        figures = f"{one.before:8.4f} {one.inside:8.4f} {one.after:8.4f}"
-        lines.append(f"{one.clip:<{width}} {figures} {'yes' if one.found else 'no':>6} {counts}")
-    means = f"{whole.before:8.4f} {whole.inside:8.4f} {whole.after:8.4f}"
-    lines += ["-" * len(lines[0]), f"{'mean':<{width}} {means}", *_sentences(scores, whole)]
+        after = f"{'-':>8}" if one.after is None else f"{one.after:8.4f}"
+        found = "-" if one.found is None else "yes" if one.found else "no"
+        lines.append(f"{one.clip:<{width}} {one.before:8.4f} {one.inside:8.4f} {after} {found:>6} {counts}")
+    lines.append("-" * len(lines[0]))
+    kinds = sorted({score.kind for score in scores})
+    for kind in kinds if len(kinds) > 1 else ():
+        of_kind = [score for score in scores if score.kind == kind]
+        told = Accepted.total(accepted.get(name) for name in {score.clip for score in of_kind})
+        lines.append(_means(kind, width, summary(of_kind, [told])))
+    lines += [_means("mean", width, whole), *_sentences(scores, whole)]
     return "\n".join(lines) + "\n"
 
 
+def _means(name: str, width: int, means: GapSummary) -> str:
+    told = means.accepted
+    counts = f"{told.all:9d} {told.wrong:6d}" if told else f"{'-':>9} {'-':>6}"
+    figures = f"{means.before:8.4f} {means.inside:8.4f} {means.after:8.4f} {means.found:6.2f}"
+    return f"{name:<{width}} {figures} {counts}"
+
+
 def _sentences(scores: Sequence[GapScore], whole: GapSummary) -> list[str]:
-    found = sum(score.found for score in scores)
+    back = [score for score in scores if score.found is not None]
+    found = sum(bool(score.found) for score in back)
     lines = [
         f"J after the gap is {whole.kept:.3f} of J before it.",
-        f"Lost instances found again: {found} of {len(scores)} ({whole.found:.3f}).",
+        f"Lost instances found again: {found} of {len(back)} ({whole.found:.3f}).",
     ]
     if whole.accepted is not None:
         share = f" ({whole.accepted.share:.3f})" if whole.accepted.share is not None else ""

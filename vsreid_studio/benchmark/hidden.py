@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.types import Box, Frame
+from ..engine.types import Box, Frame, LabelMap
 from .panel import paint, shade
 from .types import Clip, UnfitError
 
@@ -59,6 +60,8 @@ def hide(
     gap_length: int = 20,
     slide: int = 5,
     seed: int = 0,
+    shown: Sequence[Frame] = (),
+    labels: Sequence[LabelMap] | None = None,
 ) -> Clip:
     """Hide the object of a sequence for `gap_length` frames behind a panel that follows it.
 
@@ -70,9 +73,11 @@ def hide(
         gap_length: frames in which it is wholly hidden.
         slide: frames the panel takes to arrive, and to leave.
         seed: fixes texture, course and gap.
+        shown: what the panel shows instead of a texture, (h, w, 3) uint8 RGB, one after another in turn.
+        labels: (H, W) uint8 each, the clip's instances where nothing is hidden; None for the object alone.
 
     Returns:
-        The clip; its labels are the object's mask (instance 1) without the panel's pixels.
+        The clip; its labels are `labels`, or the object's mask as instance 1, without the panel's pixels.
 
     Raises:
         UnfitError: the sequence is too short, or the object fills it or is not there around the gap.
@@ -80,33 +85,45 @@ def hide(
     if slide < 1 or gap_length < 1:
         raise ValueError("the gap and the slide take at least one frame each")
     rng = np.random.default_rng(seed)
-    start = _start(masks, gap_start, gap_length, max(CONTEXT, slide + 1), rng)
+    start = gap_begin(masks, gap_start, gap_length, slide, rng)
     course = _course(masks, start, gap_length, slide, rng)
-    panel = paint(frames[start], masks[start], course.height, course.width, rng)
-    shown, labels = [], []
+    size = course.width, course.height
+    panels = [np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) for picture in shown]
+    panels = panels or [paint(frames[start], masks[start], course.height, course.width, rng)]
+    pictures, left = [], []
     for number, (frame, mask) in enumerate(zip(frames, masks, strict=True)):
         place = course.box(number)
-        picture, label = frame.copy(), mask.astype(np.uint8)
+        picture, label = frame.copy(), mask.astype(np.uint8) if labels is None else labels[number].copy()
         if place is not None:
             inside = place.clip(*mask.shape)
             part = Box(inside.x0 - place.x0, inside.y0 - place.y0, inside.x1 - place.x0, inside.y1 - place.y0)
             if inside.area:
                 shade(picture, place)
-                picture[inside.slices] = panel[part.slices]
+                picture[inside.slices] = panels[(number - course.first) % len(panels)][part.slices]
                 label[inside.slices] = 0
-        shown.append(picture)
-        labels.append(label)
-    return Clip(tuple(shown), tuple(labels))
+        pictures.append(picture)
+        left.append(label)
+    return Clip(tuple(pictures), tuple(left))
 
 
-def _start(
+def gap_begin(
     masks: Sequence[NDArray[np.bool_]],
     wanted: int | None,
     length: int,
-    context: int,
+    slide: int,
     rng: np.random.Generator,
 ) -> int:
-    """The gap's first frame: as wanted, else drawn where the object is seen right before and after."""
+    """The gap's first frame: as wanted, else drawn where the object is seen right before and after.
+
+    Args:
+        masks: (H, W) bool each.
+        length: frames of the gap.
+        slide: frames that the object takes to go and to come.
+
+    Raises:
+        UnfitError: there is no such frame.
+    """
+    context = max(CONTEXT, slide + 1)
     seen = np.array([mask.any() for mask in masks])
     last = len(masks) - length - context
     starts = range(context, last + 1) if wanted is None else [wanted] if context <= wanted <= last else []

@@ -21,7 +21,7 @@ MIN_SEEN = 0.75
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
+class PlacedObject:
     """The guest placed in one frame.
 
     Attributes:
@@ -68,7 +68,7 @@ def pair(
     rng = np.random.default_rng(seed)
     scale = _scale(masks_a, masks_b, length, rng)
     path = _path(masks_a, masks_b, scale, length, rng)
-    layers = [_place(frames_b[i], masks_b[i], masks_a[i].shape, scale, path[i]) for i in range(length)]
+    layers = [place_object(frames_b[i], masks_b[i], masks_a[i].shape, scale, path[i]) for i in range(length)]
     _check_start(masks_a[0], layers[0].mask)
     turn = _turn(masks_a, layers)
     made = [_compose(frames_a[i], masks_a[i], layers[i], in_front=i < turn) for i in range(length)]
@@ -127,18 +127,18 @@ def _centres(masks: Sequence[NDArray[np.bool_]], reach: int = 6) -> NDArray[np.f
     return np.asarray(window.mean(axis=-1), np.float64)
 
 
-def _place(
+def place_object(
     frame: Frame,
     mask: NDArray[np.bool_],
     shape: tuple[int, ...],
     scale: float,
     centre: NDArray[np.float64],
-) -> _Layer:
+) -> PlacedObject:
     """The object under `mask`, scaled, with its box centred at `centre` in a frame of `shape` (H, W)."""
     height, width = shape
     box = Box.around(mask)
     if box is None:
-        return _Layer(np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32))
+        return PlacedObject(np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32))
     # The outermost pixels hold some of B's background; leave them out, then soften.
     core = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) if box.area > 900 else mask
     alpha = cv2.GaussianBlur(core.astype(np.float32), (0, 0), 0.8 / min(scale, 1.0))
@@ -148,7 +148,7 @@ def _place(
     # Colours are warped times alpha, lest the background bleed in from outside the mask.
     stack = np.dstack([frame * alpha[..., None], alpha])
     moved = cv2.warpAffine(stack, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    return _Layer(np.ascontiguousarray(moved[..., :3]), np.ascontiguousarray(moved[..., 3]))
+    return PlacedObject(np.ascontiguousarray(moved[..., :3]), np.ascontiguousarray(moved[..., 3]))
 
 
 def _check_start(mask: NDArray[np.bool_], guest: NDArray[np.bool_]) -> None:
@@ -158,7 +158,7 @@ def _check_start(mask: NDArray[np.bool_], guest: NDArray[np.bool_]) -> None:
         raise UnfitError("the two objects cannot stand apart in the first frame")
 
 
-def _turn(masks: Sequence[NDArray[np.bool_]], layers: Sequence[_Layer]) -> int:
+def _turn(masks: Sequence[NDArray[np.bool_]], layers: Sequence[PlacedObject]) -> int:
     """The frame from which the guest is behind: where, halfway, the two overlap least, so that none jumps."""
     length = len(layers)
     middle = range(length // 3, 2 * length // 3)
@@ -169,7 +169,7 @@ def _turn(masks: Sequence[NDArray[np.bool_]], layers: Sequence[_Layer]) -> int:
 
 
 def _compose(
-    frame: Frame, mask: NDArray[np.bool_], layer: _Layer, *, in_front: bool
+    frame: Frame, mask: NDArray[np.bool_], layer: PlacedObject, *, in_front: bool
 ) -> tuple[Frame, LabelMap]:
     """The frame with the guest in front of A's object or behind it, and its label map."""
     labels = mask.astype(np.uint8)

@@ -20,8 +20,13 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "kind",
-        choices=("hidden", "pairs"),
-        help="hidden: a panel covers the object for a while; pairs: two objects cross and hide each other",
+        choices=("hidden", "distractor", "leaving", "lookalike", "varied", "pairs"),
+        help=(
+            "hidden: a panel covers the object for a while; distractor: the panel shows another object; "
+            "leaving: the object leaves at the frame's edge and comes back elsewhere; lookalike: it is "
+            "hidden together with a copy that does not come back; varied: a clip of each of these, with "
+            "gaps of 5 to 60 frames; pairs: two objects cross and hide each other"
+        ),
     )
     parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="the DAVIS folder")
     parser.add_argument(

@@ -41,8 +41,15 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(table(scores, accepted))
     if args.json:
         whole = summary(scores, accepted.values())
+        kinds = {}
+        for kind in sorted({score.kind for score in scores}):
+            of_kind = [score for score in scores if score.kind == kind]
+            names = {score.clip for score in of_kind}
+            means = summary(of_kind, [told for name, told in accepted.items() if name in names])
+            kinds[kind] = {**asdict(means), "kept": means.kept}
         figures = {
             "mean": {**asdict(whole), "kept": whole.kept},
+            "kinds": kinds,
             "gaps": [{**asdict(score), "found": score.found} for score in scores],
             "accepted": {name: told and asdict(told) for name, told in accepted.items()},
         }
