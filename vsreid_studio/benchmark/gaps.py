@@ -87,11 +87,8 @@ def read_kinds(clips: Path) -> dict[str, str]:
     path = clips / "kinds.json"
     if not path.is_file():
         return {}
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): str(kind) for name, kind in listed.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged: make the clips with make-clips.") from error
+    with expecting(f"{path} is damaged: make the clips with make-clips"):
+        return {str(name): str(kind) for name, kind in read_json(path).items()}
 
 
 def score_gaps(clips: Path, results: Path) -> tuple[list[GapScore], dict[str, Accepted | None]]:
