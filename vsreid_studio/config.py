@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
@@ -14,6 +14,19 @@ _LARGEST = 1_000_000
 """No setting is above this."""
 _MOST = 16
 """Nor has more numbers in a list."""
+Preset = Literal["paper", "studio"]
+"""'paper' is the three algorithms and nothing else, 'studio' all that the program adds to them."""
+FORMER_NAMES = {
+    "careful": "augment_corrected",
+    "template": "read_memory",
+    "compete": "soft_aggregation",
+    "stray_gap": "component_gap",
+    "vote": "bidirectional_fusion",
+    "smooth": "temporal_smoothing",
+    "track": "appearance_track",
+    "alibi": "verification",
+}
+"""Settings by the names that earlier versions gave them: files of settings may go on using these."""
 MULTI_SCALE = (0.75, 1.0, 1.25)
 """`PropagationConfig.scales` where accuracy is worth three times the time."""
 
@@ -26,46 +39,46 @@ class PropagationConfig:
         size: which networks, 'lite' (CPU) or 'paper' (GPU).
         scales: patch sizes averaged over, as factors of the network's own.
         flip: also average over the mirrored patch.
-        careful: average over two larger scales and flips what is recovered, what is cut out of a box, and,
-            with finer flow, an instance that a person has corrected, see
-            `engine.runtime.propagation.CAREFUL`: there every outline counts.
+        augment_corrected: average over two larger scales and flips what is recovered, what is cut out of a
+            box, and, with finer flow, an instance that a person has corrected, see
+            `engine.extensions.test_time_augmentation`: there every outline counts.
         crop: what N_mp sees, the 'box' around the guiding map or the whole 'frame' (Table 1, first row).
         flow_stream: use the flow stream beside the RGB stream.
-        template: let N_mp read the memory of checkpoints.
+        read_memory: let N_mp read the memory of checkpoints, see `engine.extensions.memory`.
         memory: most entries an instance's memory holds; the first checkpoint is always one of them.
         recent: how many recent confident frames may be among them (0: trusted masks only).
         rivals: remember other instances that are near, so that they are told apart.
-        compete: let the maps of a frame share each pixel before they are propagated on, see
+        soft_aggregation: let the maps of a frame share each pixel before they are propagated on, see
             `engine.extensions.soft_aggregation`; without, only the label map tells whose a pixel is
             (Sec. 3.3).
         recovery_rounds: how often N_mp looks at a recovered instance, each time guided by what it found
             before (authors' program: 5; here a second look believes the first, right or wrong).
-        stray_gap: a small piece of a map farther than this from the largest piece is dropped, see
-            `engine.extensions.connected_components` (0 keeps all).
+        component_gap: a small connected component of a map farther than this from the largest one is
+            dropped, see `engine.extensions.connected_components` (0 keeps all).
         lost_area: an instance whose area falls below this share of its first one counts as lost and is
             not propagated on (authors' program: 0.1; 0 switches it off).
-        vote: between two masks that a person drew or approved let both have a say in each frame, not the
-            nearer alone, see `engine.extensions.bidirectional_fusion`.
-        smooth: draw what was propagated towards the frames beside it, see
+        bidirectional_fusion: between two masks that a person drew or approved let both have a say in each
+            frame, not the nearer alone, see `engine.extensions.bidirectional_fusion`.
+        temporal_smoothing: draw what was propagated towards the frames beside it, see
             `engine.extensions.temporal_smoothing`.
     """
 
     size: Literal["lite", "paper"] = "lite"
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
-    careful: bool = True
+    augment_corrected: bool = True
     crop: Literal["box", "frame"] = "box"
     flow_stream: bool = True
-    template: bool = True
+    read_memory: bool = True
     memory: int = 4
     recent: int = 0
     rivals: bool = True
-    compete: bool = True
+    soft_aggregation: bool = True
     recovery_rounds: int = 1
-    stray_gap: float = 0.25
+    component_gap: float = 0.25
     lost_area: float = 0.1
-    vote: bool = True
-    smooth: bool = True
+    bidirectional_fusion: bool = True
+    temporal_smoothing: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,14 +93,15 @@ class ReidConfig:
         max_overlap: reject a box whose IoU with another instance's box exceeds this (authors' program:
             0.3; 1 switches it off).
         exclusive: reject a box on which another instance scores higher (authors' program).
-        track: compare also with what confident masks show of the instance and of what is beside it, see
-            `engine.extensions.appearance_track`.
+        appearance_track: compare also with what confident masks show of the instance and of what is beside
+            it, see `engine.extensions.appearance_track`.
         rho_track: of what such masks show, that counts as the instance which is more similar than this to the
             gallery.
         sure: a mask is confident from this predicted IoU on.
         least_confidence: a recovered mask whose predicted IoU is below this is not offered (0: all are).
         only_better: nor is one whose predicted IoU does not exceed that of the map in its cell.
-        alibi: nor is what, carried on, is seen beside the instance, see `engine.extensions.verification`.
+        verification: nor is what, carried on, is seen beside the instance, see
+            `engine.extensions.verification`.
         boxes: candidates kept a frame.
     """
 
@@ -97,12 +111,12 @@ class ReidConfig:
     only_missing: bool = False
     max_overlap: float = 1.0
     exclusive: bool = False
-    track: bool = True
+    appearance_track: bool = True
     rho_track: float = 0.65
     sure: float = 0.8
     least_confidence: float = 0.72
     only_better: bool = True
-    alibi: bool = True
+    verification: bool = True
     boxes: int = 20
 
 
@@ -137,20 +151,71 @@ class Config:
     flow: Literal["auto", "dis", "raft"] = "auto"
 
 
+PAPER = Config(
+    propagation=PropagationConfig(
+        augment_corrected=False,
+        read_memory=False,
+        rivals=False,
+        soft_aggregation=False,
+        component_gap=0.0,
+        lost_area=0.0,
+        bidirectional_fusion=False,
+        temporal_smoothing=False,
+    ),
+    reid=ReidConfig(appearance_track=False, least_confidence=0.0, only_better=False, verification=False),
+)
+"""Everything off that is not in the paper; ρ_reid and ρ_occ are those of the shipped networks."""
+
+
+def preset(name: Preset) -> Config:
+    """The settings of a preset."""
+    return PAPER if name == "paper" else Config()
+
+
+def plain(config: Config) -> dict[str, dict[str, Any]]:
+    """The sections of settings as plain data under the names of the first version.
+
+    What was computed by earlier versions is told by a checksum of this, so it must not change with a name.
+    """
+    former = {new: old for old, new in FORMER_NAMES.items()}
+
+    def renamed(settings: dict[str, Any]) -> dict[str, Any]:
+        return {former.get(name, name): value for name, value in settings.items()}
+
+    return {
+        "propagation": renamed(asdict(config.propagation)),
+        "reid": renamed(asdict(config.reid)),
+        "adapt": asdict(config.adapt),
+    }
+
+
 def load(path: Path, base: Config | None = None) -> Config:
     """Read settings from a TOML file over `base`.
+
+    Args:
+        base: None for the preset that the file names (`preset = "paper"`), or else 'studio'.
 
     Raises:
         UserError: it cannot be read, or holds an unknown or unfitting setting.
     """
-    return _override(base or Config(), read_toml(path), str(path))
+    tables = read_toml(path)
+    chosen = tables.pop("preset", "studio")
+    if chosen not in get_args(Preset):
+        raise UserError(
+            f"{path}: 'preset' should be one of {', '.join(get_args(Preset))}, not {quoted(chosen)}."
+        )
+    return _override(base or preset(chosen), tables, str(path))
 
 
 def _override(settings: C, values: dict[str, Any], where: str) -> C:
     known = {item.name: getattr(settings, item.name) for item in fields(settings)}  # type: ignore[arg-type]
     types = get_type_hints(type(settings))
     changed: dict[str, Any] = {}
-    for name, value in values.items():
+    for written, value in values.items():
+        former = FORMER_NAMES.get(written, written)
+        name = former if former in known else written
+        if name in changed:
+            raise UserError(f"{where} has the setting '{name}' twice, once as '{written}'.")
         if name not in known:
             raise UserError(f"{where} has an unknown setting {quoted(name)}.")
         if is_dataclass(known[name]) and isinstance(value, dict):

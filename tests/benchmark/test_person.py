@@ -17,7 +17,7 @@ from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, LENGTH = 40, 90, 15
-CONFIG = Config(reid=ReidConfig(only_better=False, alibi=False))
+CONFIG = Config(reid=ReidConfig(only_better=False, verification=False))
 
 
 def square(x: int) -> NDArray[np.bool_]:

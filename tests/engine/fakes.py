@@ -24,8 +24,8 @@ from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, Pr
 SIZE = 8
 DIMENSIONS = 6
 CONFIG = Config(
-    PropagationConfig(vote=False, smooth=False),
-    ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, only_better=False, alibi=False),
+    PropagationConfig(bidirectional_fusion=False, temporal_smoothing=False),
+    ReidConfig(appearance_track=False, rho_reid=0.5, rho_occ=0.3, only_better=False, verification=False),
 )
 
 

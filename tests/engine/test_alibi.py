@@ -80,7 +80,7 @@ def test_it_is_carried_forward_too() -> None:
 
 @pytest.mark.parametrize(("config", "expected"), [(True, []), (False, [(5, 1)])])
 def test_what_has_an_alibi_is_not_offered(config: bool, expected: list[tuple[int, int]]) -> None:
-    settings = replace(CONFIG, reid=replace(CONFIG.reid, alibi=config))
+    settings = replace(CONFIG, reid=replace(CONFIG.reid, verification=config))
     events = run(vsreid(first_masks(6), FakePropagation(), found(f5=0.9), settings), default=Accept())
     assert proposals(events) == expected
     passed = [it.reason for it in events if isinstance(it, Passed)]

@@ -176,7 +176,7 @@ def test_what_a_person_corrected_is_looked_at_carefully(
 ) -> None:
     corrected = _drawn(_annotation(SQUARE, OTHER), 2, Box(54, 40, 94, 80))
     careful, plain, whole = (
-        _module(video, network, careful=care, scales=scales, flip=flip)
+        _module(video, network, augment_corrected=care, scales=scales, flip=flip)
         for care, scales, flip in ((True, (1.0,), False), (False, (1.0,), False), (False, *CAREFUL))
     )
     found = careful.propagate(corrected, 2, 3, [1])[1].mask

@@ -61,7 +61,7 @@ def test_thresholds_are_strict() -> None:
     iou = Box(4, 5, 6, 6).iou(Box(5, 5, 7, 6))
     for rho, frame in ((iou, 2), (iou + 0.01, 1)):
         best = matcher(
-            annotation, found(f1=0.9, f2=0.6), ReidConfig(track=False, rho_reid=0.5, rho_occ=rho)
+            annotation, found(f1=0.9, f2=0.6), ReidConfig(appearance_track=False, rho_reid=0.5, rho_occ=rho)
         ).best(annotation)
         assert best is not None
         assert best.frame == frame
@@ -136,7 +136,7 @@ def test_the_reasons() -> None:
     world = {i: [(5, 5, direction(1, 0.9))] for i in range(8)} | {3: [(5, 5, direction(1, 0.4))]}
     reid = FakeReid(world | {6: [(5, 5, shared)]})
     decide(annotation, 1, 1, Verdict.ACCEPTED)
-    config = ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3, max_overlap=0.3, exclusive=True)
+    config = ReidConfig(appearance_track=False, rho_reid=0.5, rho_occ=0.3, max_overlap=0.3, exclusive=True)
     listed = matcher(annotation, reid, config).queue(annotation, {CellKey(2, 1): Reason.SKIPPED})
     reasons = {item.frame: item.reason for item in listed if item.instance == 1}
     assert reasons == {
@@ -149,12 +149,12 @@ def test_the_reasons() -> None:
         7: None,
     }
     assert [item.similarity for item in listed] == sorted((item.similarity for item in listed), reverse=True)
-    lenient = ReidConfig(track=False, rho_reid=0.5, rho_occ=0.3)
+    lenient = ReidConfig(appearance_track=False, rho_reid=0.5, rho_occ=0.3)
     frames = {
         item.frame for item in matcher(annotation, reid, lenient).queue(annotation) if item.reason is None
     }
     assert frames >= {5, 6}, "off unless asked for"
-    missing = ReidConfig(track=False, rho_reid=0.5, only_missing=True)
+    missing = ReidConfig(appearance_track=False, rho_reid=0.5, only_missing=True)
     reasons = {
         i.frame: i.reason for i in matcher(annotation, reid, missing).queue(annotation) if i.instance == 1
     }
@@ -188,7 +188,9 @@ def test_only_the_chosen_are_searched_for_but_rivals_count() -> None:
     assert best.key == (1, 1)
     assert reid.described == [(0, 1)]
     assert (
-        matcher(annotation, reid, ReidConfig(track=False, rho_reid=0.5, exclusive=True), {1}).best(annotation)
+        matcher(annotation, reid, ReidConfig(appearance_track=False, rho_reid=0.5, exclusive=True), {1}).best(
+            annotation
+        )
         is None
     )
 
@@ -225,7 +227,9 @@ def test_rounds_over_a_long_video_are_quick() -> None:
 
     cells = [(i, k, Cell(patch(k, k, 1), 0)) for i in range(frames) for k in range(1, instances + 1)]
     annotation = grid(frames, (0, 1, drawn(0, 1)), *cells[10:])
-    search = Matcher(listed, Gallery(Random()), ReidConfig(track=False, rho_reid=0.5), annotation.instances)
+    search = Matcher(
+        listed, Gallery(Random()), ReidConfig(appearance_track=False, rho_reid=0.5), annotation.instances
+    )
     assert len(list(search.follow(annotation))) >= 9, "bit by bit"
     assert search.best(annotation) is not None
     start = time.perf_counter()

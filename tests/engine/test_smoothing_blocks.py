@@ -118,10 +118,10 @@ def test_a_new_mask_has_what_follows_it_smoothed_anew() -> None:
 
 def test_smoothing_can_be_switched_off() -> None:
     annotation = first_masks(11)
-    assert swept(annotation, smooth=False).blocks == []
+    assert swept(annotation, temporal_smoothing=False).blocks == []
     assert smoothed(annotation) == []
     voted = grid(10, (0, 1, drawn(0, 1, 0, 0)), (9, 1, drawn(9, 1, 0, 0)))
-    assert swept(voted, smooth=False).blocks == []
+    assert swept(voted, temporal_smoothing=False).blocks == []
     assert all(cell.second is not None for frame, cell in voted.row(1).items() if 0 < frame < 9)
 
 

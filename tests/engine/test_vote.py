@@ -27,8 +27,8 @@ from vsreid_studio.engine.extensions.bidirectional_fusion import fuse, is_fused
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
-VOTING = replace(CONFIG, propagation=replace(CONFIG.propagation, vote=True))
-SMOOTHING = replace(VOTING, propagation=replace(VOTING.propagation, smooth=True))
+VOTING = replace(CONFIG, propagation=replace(CONFIG.propagation, bidirectional_fusion=True))
+SMOOTHING = replace(VOTING, propagation=replace(VOTING.propagation, temporal_smoothing=True))
 
 
 def propagate(annotation: Annotation, **chosen: object) -> FakePropagation:

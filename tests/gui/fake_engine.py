@@ -19,7 +19,7 @@ from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
 
 COLOURS = {1: (230, 20, 20), 2: (20, 230, 20)}
-CONFIG = Config(reid=ReidConfig(track=False, rho_reid=0.9, rho_occ=0.3))
+CONFIG = Config(reid=ReidConfig(appearance_track=False, rho_reid=0.9, rho_occ=0.3))
 
 
 def seen(frame: Frame, number: int) -> NDArray[np.bool_]:

@@ -57,7 +57,7 @@ def window(qtbot: QtBot) -> Iterator[QMainWindow]:
 def panel(window: QMainWindow) -> ReviewPanel:
     panel = window.findChild(ReviewDock).panel
     panel.set_instances(ALL)
-    panel.set_proposal(PROPOSAL, RIDER, ReidConfig(track=False, rho_reid=0.7))
+    panel.set_proposal(PROPOSAL, RIDER, ReidConfig(appearance_track=False, rho_reid=0.7))
     return panel
 
 
@@ -318,4 +318,4 @@ def test_figures(value: float, text: str) -> None:
 
 @pytest.mark.parametrize("reason", [None, *Reason])
 def test_every_reason_has_a_sentence(reason: Reason | None) -> None:
-    assert "{" not in why_not(reason, ReidConfig(track=False))
+    assert "{" not in why_not(reason, ReidConfig(appearance_track=False))

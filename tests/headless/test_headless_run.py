@@ -132,7 +132,7 @@ def test_an_unfinished_run_of_other_input_is_not_overwritten(task, engine):
         run_task(task, engine, emit=stop_at(9))
     before = files(task.output)
     assert list(before) == ["clip.vsreid"]
-    other = Engine(Config(reid=ReidConfig(track=False, rho_reid=0.9)))
+    other = Engine(Config(reid=ReidConfig(appearance_track=False, rho_reid=0.9)))
     with pytest.raises(UserError, match="unfinished run from other settings"):
         run_task(task, other)
     assert list(files(task.output)) == ["clip.vsreid"]

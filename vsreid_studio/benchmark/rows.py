@@ -67,8 +67,8 @@ def bare(config: Config) -> Config:
         config.propagation,
         crop="frame",
         flow_stream=False,
-        template=False,
-        smooth=False,
+        read_memory=False,
+        temporal_smoothing=False,
         scales=(1.0,),
         flip=False,
     )
@@ -89,11 +89,11 @@ def _flow_stream(config: Config) -> Config:
 
 
 def _memory(config: Config) -> Config:
-    return replace(config, propagation=replace(config.propagation, template=True))
+    return replace(config, propagation=replace(config.propagation, read_memory=True))
 
 
 def _smoothing(config: Config) -> Config:
-    return replace(config, propagation=replace(config.propagation, smooth=True))
+    return replace(config, propagation=replace(config.propagation, temporal_smoothing=True))
 
 
 def _reid(config: Config) -> Config:

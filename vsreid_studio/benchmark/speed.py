@@ -118,7 +118,9 @@ def measure(
     for frame in range(1, length):
         with watch.timing("step"):
             _step(annotation, propagation, frame, list(first))
-    smoothing = _smoothing(annotation, propagation, list(first)) if config.propagation.smooth else 0.0
+    smoothing = (
+        _smoothing(annotation, propagation, list(first)) if config.propagation.temporal_smoothing else 0.0
+    )
     for frame in range(1, length):
         with watch.timing("flow"):
             flow.compute(frame, frame - 1)

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import MULTI_SCALE, Config, load
+from ..config import MULTI_SCALE, Config, load, preset
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     method.add_argument("--flow", choices=("auto", "dis", "raft"), help="what computes flow (auto)")
     method.add_argument("--flo", type=Path, metavar="FOLDER", help="ready flow: NNNNN.flo, NNNNN.rflo")
     method.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where networks run (auto)")
-    method.add_argument("--config", type=Path, metavar="FILE.toml", help="settings; options above win")
+    _add_settings_options(method, "settings; options above win")
 
 
 def add_page_options(parser: argparse.ArgumentParser, *, config: str = "other settings") -> None:
@@ -37,7 +37,26 @@ def add_page_options(parser: argparse.ArgumentParser, *, config: str = "other se
         "--work", type=Path, required=True, metavar="DIR", help="keeps what later calls need not compute"
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help="propagation weights of your own")
-    parser.add_argument("--config", type=Path, metavar="FILE.toml", help=config)
+    _add_settings_options(parser, config)
+
+
+def _add_settings_options(parser: argparse._ActionsContainer, what: str) -> None:
+    parser.add_argument(
+        "--preset",
+        choices=("paper", "studio"),
+        help="the paper's three algorithms alone, or all that is added to them (studio)",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help=what)
+
+
+def base_config(args: argparse.Namespace) -> Config:
+    """The settings of the file over those of the preset.
+
+    Raises:
+        UserError: the file cannot be read or is wrong.
+    """
+    base = preset(args.preset) if args.preset else None
+    return load(args.config, base) if args.config else base or Config()
 
 
 def config_of(args: argparse.Namespace) -> Config:
@@ -46,7 +65,7 @@ def config_of(args: argparse.Namespace) -> Config:
     Raises:
         UserError: the file cannot be read or is wrong.
     """
-    config = load(args.config) if args.config else Config()
+    config = base_config(args)
     propagation, reid = config.propagation, config.reid
     if args.size:
         propagation = replace(propagation, size=args.size)

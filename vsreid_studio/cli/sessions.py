@@ -69,7 +69,7 @@ class Sessions:
             UserError: something to read is missing or unfit, or the page cannot be written.
         """
         engine = SharingEngine(config, weights, self._candidates)
-        made_with = digest([engine.settings, self._limit])
+        made_with = digest([engine.identity, self._limit])
         if self._made_with.get(variant) != made_with:
             self._variants[variant] = {}
         self._made_with[variant], self._weights[variant] = made_with, engine.checksums

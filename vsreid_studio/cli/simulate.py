@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import Config, load
+from ..config import Config
 from ..errors import UserError
-from .options import add_page_options
+from .options import add_page_options, base_config
 
 if TYPE_CHECKING:
     from ..benchmark.session import Round
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV, torch)
     from .sessions import Sessions  # noqa: PLC0415
 
-    configs = _configs(args, load(args.config) if args.config else Config())
+    configs = _configs(args, base_config(args))
     candidates = args.work / "candidates"
     sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, candidates, args.limit)
     try:
@@ -93,7 +93,7 @@ def _configs(args: argparse.Namespace, base: Config) -> dict[str, Config]:
 def _config(args: argparse.Namespace, base: Config) -> Config:
     propagation, reid = base.propagation, base.reid
     if args.no_memory:
-        propagation = replace(propagation, template=False)
+        propagation = replace(propagation, read_memory=False)
     if args.no_reid:
         reid = replace(reid, enabled=False)
     adapt = replace(base.adapt, steps=args.adapt)

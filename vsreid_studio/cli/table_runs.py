@@ -106,7 +106,7 @@ class Variant:
     def known_pace(self) -> tuple[float, float] | None:
         """Seconds a frame, and those of adaptation, as measured before with these settings and weights."""
         kept = _paces(self.work).get(self.row.name, {})
-        same = kept.get("made_with") == digest(self.engine.settings)
+        same = kept.get("made_with") == digest(self.engine.identity)
         return (kept["seconds"], kept["once"]) if same else None
 
     def measure_pace(self, data: DataSet) -> None:
@@ -124,7 +124,7 @@ class Variant:
                 min(_TIMED, video.length),
             )
         kept = _paces(self.work)
-        made_with = digest(self.engine.settings)
+        made_with = digest(self.engine.identity)
         kept[self.row.name] = {"made_with": made_with, "seconds": seconds, "once": once}
         write_text(_pace_file(writable_folder(self.work)), json.dumps(kept, indent=1) + "\n")
 

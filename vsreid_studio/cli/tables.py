@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import Config, load
-from .options import add_page_options
+from .options import add_page_options, base_config
 
 if TYPE_CHECKING:
     from .table_runs import DataSet, Variant
@@ -80,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from .table_page import write_page  # noqa: PLC0415
     from .table_runs import variants  # noqa: PLC0415
 
-    base = load(args.config) if args.config else Config()
+    base = base_config(args)
     found = variants(base, args.weights, args.work, rows(args.adapt))
     chosen = [variant for variant in found if variant.row.name in args.rows]
     data = _data(args)

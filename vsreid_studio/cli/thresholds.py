@@ -8,9 +8,9 @@ from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import Config, load
+from ..config import Config
 from ..errors import UserError
-from .options import add_page_options, share
+from .options import add_page_options, base_config, share
 
 if TYPE_CHECKING:
     from ..benchmark.gaps import GapSummary
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from ..benchmark.threshold_table import Thresholds, best  # noqa: PLC0415  (OpenCV, torch)
 
-    base = load(args.config) if args.config else Config()
+    base = base_config(args)
     tried: dict[Thresholds, GapSummary] = {}
     try:
         one = Thresholds(base.reid.rho_reid, base.reid.rho_occ, base.reid.least_confidence)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..config import Config
+from ..config import Config, plain
 from ..engine.events import Progress
 from ..engine.nets.detector import Detector
 from ..engine.nets.embedding import Embedder
@@ -134,15 +134,24 @@ class Engine:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the masks depend on beside video and first masks, as plain data."""
-        reid = self.config.reid
+        """All that the masks depend on beside video and first masks, for a person to read."""
         return {
             "propagation": asdict(self.config.propagation),
             "adapt": asdict(self.config.adapt) if self.config.adapt.steps else {"steps": 0},
-            "reid": asdict(reid) if reid.enabled else {"enabled": False},
+            "reid": asdict(self.config.reid) if self.config.reid.enabled else {"enabled": False},
             "flow": self.flow.name,
             "weights": self.checksums,
         }
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """As `settings`, under names that stay: what its checksum tells apart is computed anew."""
+        known = plain(self.config)
+        if not self.config.adapt.steps:
+            known["adapt"] = {"steps": 0}
+        if not self.config.reid.enabled:
+            known["reid"] = {"enabled": False}
+        return {**known, "flow": self.flow.name, "weights": self.checksums}
 
     @cached_property
     def _propagation(self) -> Inference:

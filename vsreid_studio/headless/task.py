@@ -109,7 +109,7 @@ def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
         made_from = {
             "video": digest([video.fingerprint, video.length, video.height, video.width]),
             "masks": _digest_masks(masks),
-            "settings": digest([engine.settings, flo]),
+            "settings": digest([engine.identity, flo]),
         }
         yield Inputs(video, masks, made_from)
 

@@ -99,7 +99,7 @@ class Settler:
             return Reason.UNSURE
         if config.only_better and not self._better(proposal):
             return Reason.WORSE
-        if not config.alibi:
+        if not config.verification:
             return None
         cell, progress = _recovered(proposal), self._progress(proposal.key)
         seen = alibi(self._annotation, self._propagation, proposal.key, cell, config.sure, progress)

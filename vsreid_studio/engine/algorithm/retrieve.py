@@ -227,7 +227,7 @@ class Matcher:
             box = (cell.mask.hard_box if cell is not None else None) or NOWHERE
             self._present[n, k] = box.x0, box.y0, box.x1, box.y1
             self._anchored[n, k] = cell is not None and cell.origin == frame
-            if self._config.track:
+            if self._config.appearance_track:
                 rows = self._rows[n][self._rows[n] >= 0]
                 self._tracks[k].follow(frame, cell, rows, self._boxes[rows])
 
@@ -238,7 +238,7 @@ class Matcher:
         template = self._template[:-1, k]
         self._match_gallery(annotation, k, template)
         self._similarity[:-1, k] = template
-        if self._config.track and len(template):
+        if self._config.appearance_track and len(template):
             same, self._beside[:-1, k] = self._tracks[k].similarities(self._embeddings, template)
             np.maximum(self._similarity[:-1, k], same, out=self._similarity[:-1, k])
         if self._chosen[k]:

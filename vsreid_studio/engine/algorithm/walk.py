@@ -85,7 +85,7 @@ class Walker:
         backward: dict[int, dict[int, int]] = {}
         gaps: list[tuple[int, range]] = []
         for instance in instances:
-            due = territory(self.annotation, instance, frames, self.config.vote)
+            due = territory(self.annotation, instance, frames, self.config.bidirectional_fusion)
             gaps += [(instance, gap) for gap in due.gaps]
             for plan, part in ((forward, due.forward), (backward, due.backward)):
                 for frame, origin in part.items():
@@ -103,7 +103,7 @@ class Walker:
             Progress before each step, then the Change of one cell; and as `sweep` does.
         """
         cell = self.annotation.get(origin, instance)
-        if self.config.vote and cell is not None and cell.pinned:
+        if self.config.bidirectional_fusion and cell is not None and cell.pinned:
             yield from self.sweep([instance], around(self.annotation, instance, origin))
             return
         ahead = closer(self.annotation, instance, origin, range(origin + 1, self.annotation.length))
@@ -133,7 +133,14 @@ class Walker:
                 yield change
             yield from self._smooth_behind(target, origins, gaps)
         for instance, gap in gaps:
-            parts = self.annotation, self.propagation, instance, gap, self._later, self.config.smooth
+            parts = (
+                self.annotation,
+                self.propagation,
+                instance,
+                gap,
+                self._later,
+                self.config.temporal_smoothing,
+            )
             yield from self._run_smoothing(instance, fuse_gap(*parts))
         self._later.clear()
         if steps:
@@ -201,7 +208,9 @@ class Walker:
 
     def _smooth_rest(self, instance: int, frames: Collection[int] | None = None) -> Work:
         """Smooth what is not smooth yet in some frames; None for all."""
-        for block in unsmoothed_blocks(self.annotation, instance, frames) if self.config.smooth else ():
+        for block in (
+            unsmoothed_blocks(self.annotation, instance, frames) if self.config.temporal_smoothing else ()
+        ):
             yield from self._run_smoothing(
                 instance, smooth_block(self.annotation, self.propagation, instance, block)
             )

@@ -32,7 +32,7 @@ the flow is right is not looked at, which would take a tenth of the time."""
 LATELY = 10
 """Frames over which an instance is seen well at least once, as a rule."""
 CAREFUL = View((1.25, 1.5), flip=True)
-"""How recoveries and what a person has corrected are looked at, see `PropagationConfig.careful`."""
+"""How recoveries and what a person has corrected are looked at, see `PropagationConfig.augment_corrected`."""
 RECOVERED = 6
 """How many steps farther than an exact one a checkpoint that was recovered counts."""
 CUT_OUT_ROUNDS = 2
@@ -72,7 +72,7 @@ class NetworkPropagation:
         self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         """M_mp(I_source, I_target, P[source, k]) for every k in `instances`; the frames are neighbours."""
-        careful = {k: self._config.careful and _corrected(annotation, k) for k in instances}
+        careful = {k: self._config.augment_corrected and _corrected(annotation, k) for k in instances}
         flow = self._careful_flow if any(careful.values()) else self._flow
         back = flow.between(target, source)
         step = target - source
@@ -109,7 +109,7 @@ class NetworkPropagation:
         # What moved from source to target, seen on the target's pixels.
         seen = self._predict(annotation, target, picture, requests, -back, prepare)
         found |= {k: it.prediction for k, it in seen.items()}
-        if self._config.compete:
+        if self._config.soft_aggregation:
             found = _shared(annotation, source, target, found)
         for request in requests:
             key, coarse = CellKey(target, request.instance), seen[request.instance].coarse
@@ -125,7 +125,7 @@ class NetworkPropagation:
         step: int,
     ) -> Generator[None, None, dict[int, SoftMask]]:
         """See `modules.MaskPropagation`."""
-        careful = self._config.careful and _corrected(annotation, instance)
+        careful = self._config.augment_corrected and _corrected(annotation, instance)
         return (self._careful_smoother if careful else self._smoother).smooth(maps, frames, step)
 
     def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
@@ -173,7 +173,7 @@ class NetworkPropagation:
         """
         maps = {k: mask for k, mask in annotation.frame_masks(frame).items() if annotation.anchored(frame, k)}
         request = _request(instance, self._patch_box(tight), guide, maps)
-        request = replace(request, careful=self._config.careful)
+        request = replace(request, careful=self._config.augment_corrected)
         picture = self._video.frame(frame)
         return self._predict(annotation, frame, picture, [request], flow)[instance].prediction
 
@@ -238,8 +238,8 @@ class NetworkPropagation:
         look, request = seen
         box = request.box
         full = paste(look.patch, box)
-        if self._config.stray_gap:
-            full = without_strays(full, self._config.stray_gap, request.expected)
+        if self._config.component_gap:
+            full = without_strays(full, self._config.component_gap, request.expected)
         most = float(full.max(initial=0))
         mask = SoftMask.from_dense(full, (box.x0, box.y0))
         return Prediction(mask, look.quality if most > 0.5 else 1 - most)
@@ -255,7 +255,7 @@ class NetworkPropagation:
         return [(view, [request]) for view, wanted in parted.items() for request in wanted]
 
     def _memories(self, annotation: Annotation, frame: int, request: Request) -> list[MemoryEntry]:
-        if not self._config.template:
+        if not self._config.read_memory:
             return []
         rivals = _near(annotation, frame, request) if self._config.rivals else ()
         return self._memory.entries(annotation, request.instance, frame, rivals)
