@@ -225,11 +225,13 @@ def test_other_actions(qtbot: QtBot, panel: InstancePanel) -> None:
     panel.set_selected(7)
     with qtbot.waitSignal(panel.absent_requested) as absent:
         panel.actions_.absent.trigger()
+    panel.set_frames(120, (4, 9))
     with qtbot.waitSignal(panel.delete_range_requested) as cleared:
         panel.actions_.delete_range.trigger()
+        panel.question.yes.click()
     with qtbot.waitSignal(panel.hidden_changed) as hidden:
         qtbot.keyClick(panel.view, Qt.Key.Key_H, Qt.KeyboardModifier.ControlModifier)
-    assert (absent.args, cleared.args, hidden.args) == ([7], [7], [7, True])
+    assert (absent.args, cleared.args, hidden.args) == ([7], [7, 4, 9], [7, True])
 
 
 def test_empty_list_offers_only_add(qtbot: QtBot, panel: InstancePanel) -> None:

@@ -161,9 +161,6 @@ class Commands(QObject):
         chosen = there and session.selected is not None
         actions.enable(chosen, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.PROPAGATE_ONE, Act.FIND_AGAIN)
         actions.enable(there and session.range is not None, Act.CLEAR_RANGE, RANGED[-1])
-        idle = state in {State.IDLE, State.PAUSED}
-        for act in (Act.PROPAGATE, Act.PROPAGATE_ONE, Act.FIND_AGAIN):
-            actions[act].setEnabled(actions[act].isEnabled() and idle)
         # Only while there is something to pause, so that Space is the canvas's otherwise.
         actions.enable(state in {State.RUNNING, State.PAUSED}, Act.PAUSE)
         actions.enable(state is not State.IDLE, Act.CANCEL)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..engine.events import Accept, Answer, Change, Correct, Proposal, Reassign, Redraw, Reject, Skip
 from ..engine.runtime.run import State
@@ -13,7 +14,7 @@ from ..project import Adaptation
 from . import edits
 from .session import Session
 from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source
-from .worker.jobs import Task
+from .worker.jobs import Job, Task
 
 
 class Conductor(QObject):
@@ -50,6 +51,7 @@ class Conductor(QObject):
         self.following = False
         self._letting_in = False
         self._accepted_from: float | None = None
+        self._next: Callable[[], object] | None = None
         session.changed.connect(self._hand_over)
         session.closing.connect(self.settle)
         runner.changed.connect(self._let_in)
@@ -74,7 +76,8 @@ class Conductor(QObject):
     def propagate(self, instances: Collection[int] | None = None, *, find: bool = True) -> bool:
         """Carry masks along and find lost instances again; in the chosen range, if there is one.
 
-        Pressing it again goes on after a pause, and does nothing while a run is under way.
+        Pressing it again goes on after a pause. In a run it only tells so; after a box-select,
+        an adaptation or an export it begins when that is done.
 
         Args:
             instances: None for all that are not locked.
@@ -83,7 +86,10 @@ class Conductor(QObject):
         if self.state is State.PAUSED:
             self.resume()
             return False
-        if self.session.document is None or self.runner.busy:
+        if self.session.document is None:
+            return False
+        if self.runner.order is not None:
+            self._begin_later(self.runner.order.job, partial(self.propagate, instances, find=find))
             return False
         known = self.session.instances
         chosen = {k for k in known if not known[k].locked and (instances is None or k in instances)}
@@ -164,10 +170,12 @@ class Conductor(QObject):
 
     def cancel(self) -> None:
         """End the run before its next step; what is done stays."""
+        self._next = None
         self.runner.cancel()
 
     def settle(self) -> None:
         """End whatever runs and let its results in; before the document closes."""
+        self._next = None
         self.runner.settle()
 
     # --- answers
@@ -223,6 +231,19 @@ class Conductor(QObject):
             self.session.redo()
 
     # --- how it is done
+
+    def _begin_later(self, job: Job, run: Callable[[], object]) -> None:
+        """Start a run when the job under way has ended, or tell why it cannot be started."""
+        if isinstance(job, Propagate):
+            waits = self.state is State.ASKING
+            self.told.emit(
+                "The run waits for your answer: accept, reject or skip, or press Esc to end it."
+                if waits
+                else "A run is under way: Space pauses it, Esc ends it."
+            )
+            return
+        self._next = run
+        self.told.emit("Propagation begins as soon as the engine is done with this.")
 
     def _keep(self, adaptation: Adaptation) -> None:
         if self.session.set_adaptation(adaptation):
@@ -291,3 +312,7 @@ class Conductor(QObject):
             finally:
                 self._letting_in = False
         self.finished.emit(outcome)
+        run, self._next = self._next, None
+        if run is not None and outcome is not Outcome.CANCELLED:
+            # Later: the job counts as ended once everybody has heard of it.
+            QTimer.singleShot(0, self, run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,31 +60,45 @@ def _members(owner: InstanceActions | ReviewActions) -> Iterator[tuple[str, QAct
     return ((name, value) for name, value in vars(owner).items() if isinstance(value, QAction))
 
 
-def load_keys(path: Path, listed: Iterable[Keyed]) -> None:
+def load_keys(path: Path, listed: Iterable[Keyed]) -> list[str]:
     """Give actions the keys that a file names; without a file all keep theirs.
 
     The file has a table for the window, one for the review and one for the instances; a value is a key, a
     list of keys, or '' for none.
 
-    Raises:
-        UserError: it cannot be read, names something unknown, or a key twice. Then nothing is changed.
+    Returns:
+        a sentence for each entry that cannot be followed: its action keeps its keys, and all others hold.
     """
     listed = list(listed)
     if not path.exists():
-        return
-    tables = read_toml(path)
-    wanted = {(one.table, one.name): one.action.shortcuts() for one in listed}
+        return []
+    try:
+        tables = read_toml(path)
+    except UserError as error:
+        return [str(error)]
+    known = {(one.table, one.name): one.action.shortcuts() for one in listed}
+    own: dict[tuple[str, str], list[QKeySequence]] = {}
+    faults = []
     for table, values in tables.items():
         if not isinstance(values, Mapping):
-            raise UserError(f"{path}: '{table}' should stand in a table such as [window].")
+            faults.append(f"{path}: '{table}' should stand in a table such as [window].")
+            continue
         for name, value in values.items():
-            if (table, name) not in wanted:
-                raise UserError(f"{path} names an unknown action '{name}' in [{table}].")
-            wanted[table, name] = _sequences(value, f"{path}: '{name}'")
-    _refuse_doubles(listed, wanted, path)
+            if (table, name) not in known:
+                faults.append(f"{path} names an unknown action '{name}' in [{table}].")
+                continue
+            try:
+                own[table, name] = _sequences(value, f"{path}: '{name}'")
+            except UserError as error:
+                faults.append(str(error))
+    while (double := _double(listed, known | own, own)) is not None:
+        one, other, key = double
+        faults.append(f"{path} gives {key} to both '{other.name}' and '{one.name}'.")
+        del own[one.table, one.name]
     for one in listed:
-        one.action.setShortcuts(wanted[one.table, one.name])
+        one.action.setShortcuts(own.get((one.table, one.name), known[one.table, one.name]))
         explain(one.action)
+    return faults
 
 
 def _sequences(value: object, where: str) -> list[QKeySequence]:
@@ -99,15 +113,24 @@ def _sequences(value: object, where: str) -> list[QKeySequence]:
     return made
 
 
-def _refuse_doubles(
-    listed: Iterable[Keyed], wanted: Mapping[tuple[str, str], list[QKeySequence]], path: Path
-) -> None:
-    owners: dict[tuple[str, str], str] = {}
-    for one in listed:
-        # The list of instances has the focus for its own keys, so that they may occur elsewhere.
-        own = one.action.shortcutContext() is Qt.ShortcutContext.WidgetWithChildrenShortcut
-        place = one.table if own else ""
+def _double(
+    listed: Iterable[Keyed],
+    wanted: Mapping[tuple[str, str], list[QKeySequence]],
+    own: Collection[tuple[str, str]],
+) -> tuple[Keyed, Keyed, str] | None:
+    """Two actions with one key, the first from the file; None where each key has one action."""
+    owners: dict[str, list[Keyed]] = {}
+    # Those of the file come last, so that they meet the keys that the program gives.
+    for one in sorted(listed, key=lambda it: (it.table, it.name) in own):
         for key in wanted[one.table, one.name]:
-            other = owners.setdefault((place, key.toString()), one.name)
-            if other != one.name:
-                raise UserError(f"{path} gives {key.toString()} to both '{other}' and '{one.name}'.")
+            others = owners.setdefault(key.toString(), [])
+            for other in others:
+                # Canvas and list have the focus for their own keys, which may occur in each.
+                if other is not one and not (_local(one) and _local(other) and one.table != other.table):
+                    return one, other, key.toString()
+            others.append(one)
+    return None
+
+
+def _local(one: Keyed) -> bool:
+    return one.action.shortcutContext() is Qt.ShortcutContext.WidgetWithChildrenShortcut

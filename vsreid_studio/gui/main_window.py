@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from ..config import Config
 from ..engine.events import Progress
-from ..errors import UserError
 from .actions import Act, Actions
 from .commands import Commands
 from .compare import Comparison
@@ -95,10 +94,8 @@ class MainWindow(QMainWindow):
         if not self.restoreGeometry(self._kept("window")):
             self.resize(QSize(1440, 900).boundedTo(self.screen().availableSize() * _SHARE))
         self._show_start()
-        try:
-            load_keys(self._config / FILE, self._keyed)
-        except UserError as error:
-            self.bar.fail(str(error))
+        self._key_faults = load_keys(self._config / FILE, self._keyed)
+        self._tell_key_faults()
 
     def show_keys(self) -> KeySheet:
         """Show the sheet of keys, beside the window."""
@@ -113,10 +110,15 @@ class MainWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open the first of the files."""
-        path = next((url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()), "")
-        if path:
-            event.acceptProposedAction()
-            self.files.open(Path(path))
+        dropped = event.mimeData().urls()
+        paths = [Path(url.toLocalFile()) for url in dropped if url.isLocalFile()]
+        if not paths:
+            self.bar.fail("Only files and folders of this computer can be opened.")
+            return
+        event.acceptProposedAction()
+        if self.files.open(paths[0]) and len(dropped) > 1:
+            rest = f"the other {len(dropped) - 1}" if len(dropped) > 2 else "the other one"
+            self.bar.tell(f"{paths[0].name} is open. One document is open at a time: {rest} was not opened.")
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Everything is saved: end the threads and go."""
@@ -154,9 +156,6 @@ class MainWindow(QMainWindow):
         conductor.progress.connect(self._follow_run)
         self.parts.on_canvas.told.connect(bar.tell)
         self.commands.nothing_open.connect(bar.hide)
-        self.parts.on_instances.range_wanted.connect(
-            lambda _: bar.tell("Choose frames first: Shift-drag on the timeline, or press I and O.")
-        )
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
         self.start.open_requested.connect(files.ask_open)
         self.start.folder_requested.connect(files.ask_folder)
@@ -185,6 +184,8 @@ class MainWindow(QMainWindow):
         self._toolbar.show()
         self.statusBar().show()
         self.bar.hide()
+        self._tell_key_faults()
+        self._key_faults = []
         self.comparison.recall()
         self.setWindowTitle(f"{self.session.project.path.stem} — vsreid-studio")
         self.parts.canvas.setFocus()
@@ -199,6 +200,13 @@ class MainWindow(QMainWindow):
         self.statusBar().hide()
         self.start.set_recent(self.session.recent.projects())
         self.setWindowTitle("vsreid-studio")
+
+    def _tell_key_faults(self) -> None:
+        """Once, and again when a document opens at once, which takes the bar away."""
+        if self._key_faults:
+            rest = len(self._key_faults) - 1
+            more = f" ({rest} more in the details)" if rest else ""
+            self.bar.fail(f"{self._key_faults[0]}{more} All other keys hold.", "\n".join(self._key_faults))
 
     def _follow_run(self, progress: Progress) -> None:
         if progress.frame is not None and self.actions_[Act.FOLLOW].isChecked():

@@ -101,7 +101,8 @@ class Status(QObject):
 
     def _progress(self, progress: Progress, rate: float, left: float | None) -> None:
         self._doing = self._words(progress)
-        self.bar.setRange(0, max(1, progress.total))
+        # One step that may take long says only that it goes on.
+        self.bar.setRange(0, progress.total if progress.total > 1 else 0)
         self.bar.setValue(min(progress.done, progress.total))
         if self._conductor.state is not State.RUNNING:
             self._state()
@@ -124,7 +125,13 @@ class Status(QObject):
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    """As exact as an estimate is: in steps of 5 seconds below a minute, of 10 below ten minutes."""
+    if seconds < 5:
+        return "less than 5 s"
+    if seconds < 57.5:
+        return f"{5 * round(seconds / 5)} s"
+    minutes, rest = divmod(10 * round(seconds / 10), 60)
+    if minutes < 10:
+        return f"{minutes} min {rest:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

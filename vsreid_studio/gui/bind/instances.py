@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 
 from ..conductor import Conductor
 from ..instances import InstancePanel
@@ -16,12 +16,7 @@ class InstanceBinder(QObject):
 
     Attributes:
         panel: the widget.
-
-    Signals:
-        range_wanted(instance): frames have to be chosen before its masks can go.
     """
-
-    range_wanted = Signal(int)
 
     def __init__(self, panel: InstancePanel, conductor: Conductor, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -45,7 +40,9 @@ class InstanceBinder(QObject):
         panel.delete_requested.connect(session.delete)
         panel.merge_requested.connect(session.merge)
         panel.absent_requested.connect(lambda k: session.mark_absent(k, [session.frame]))
-        panel.delete_range_requested.connect(self._delete_range)
+        panel.delete_range_requested.connect(lambda k, *frames: session.clear_range([k], *frames))
+        for signal in (session.opened, session.range_changed, session.frame_changed):
+            signal.connect(self._tell_frames)
         self._show()
 
     def _show(self) -> None:
@@ -73,12 +70,10 @@ class InstanceBinder(QObject):
         order.insert(place, instance)
         self._session.reorder(order)
 
-    def _delete_range(self, instance: int) -> None:
-        chosen = self._session.range
-        if chosen is None:
-            self.range_wanted.emit(instance)
-        else:
-            self._session.clear_range([instance], *chosen)
+    def _tell_frames(self) -> None:
+        session = self._session
+        if session.document is not None:
+            self.panel.set_frames(session.video.length, session.range or (session.frame, session.frame))
 
 
 def _words(masks: int, checkpoints: int) -> str:

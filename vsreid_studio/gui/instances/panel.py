@@ -34,7 +34,8 @@ class InstancePanel(QWidget):
         moved (int, int): its new place in the list, from 0.
         delete_requested (int): it is to go from all frames; the person confirmed.
         merge_requested (int, int): the first becomes part of the second; the person confirmed.
-        delete_range_requested (int): its masks are to go in a range that is still to be chosen.
+        delete_range_requested (int, int, int): its masks are to go from the first frame to the last; the
+            person confirmed.
         absent_requested (int): it is not in the present frame.
     """
 
@@ -47,13 +48,14 @@ class InstancePanel(QWidget):
     moved = Signal(int, int)
     delete_requested = Signal(int)
     merge_requested = Signal(int, int)
-    delete_range_requested = Signal(int)
+    delete_range_requested = Signal(int, int, int)
     absent_requested = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._instances: Mapping[int, Instance] = {}
         self._chosen: int | None = None
+        self._length, self._frames = 1, (0, 0)
         self._quiet = False
         self._agreed: Callable[[], None] | None = None
         self._colours: QColorDialog | None = None
@@ -100,6 +102,10 @@ class InstancePanel(QWidget):
         self._quiet = False
         self._refresh()
 
+    def set_frames(self, length: int, frames: tuple[int, int]) -> None:
+        """Tell how long the video is, and which frames are likely meant by a range, first and last."""
+        self._length, self._frames = length, frames
+
     def set_counts(self, counts: Mapping[int, str]) -> None:
         """Tell beneath each name what the instance has, e.g. '120 masks, 3 checkpoints'."""
         self._model.set_counts(counts)
@@ -135,7 +141,18 @@ class InstancePanel(QWidget):
         layout.addWidget(self.view, 1)
         layout.addWidget(self.question)
         layout.addLayout(row)
-        order = [self.view, self.question.no, self.question.yes, self._add, self._up, self._down, self._more]
+        question = self.question
+        order = [
+            self.view,
+            question.first,
+            question.last,
+            question.no,
+            question.yes,
+            self._add,
+            self._up,
+            self._down,
+            self._more,
+        ]
         for before, after in pairwise(order):
             QWidget.setTabOrder(before, after)
 
@@ -159,7 +176,7 @@ class InstancePanel(QWidget):
         self._on(actions.move_up, partial(self._move, by=-1))
         self._on(actions.move_down, partial(self._move, by=1))
         self._on(actions.absent, self.absent_requested.emit)
-        self._on(actions.delete_range, self.delete_range_requested.emit)
+        self._on(actions.delete_range, self._ask_delete_range)
         self._on(actions.delete, self._ask_delete)
         for number, action in actions.select.items():
             action.triggered.connect(partial(self._select_by_key, number))
@@ -250,6 +267,16 @@ class InstancePanel(QWidget):
         what = self._model.count(number) or "All its masks"
         sentence = f"Delete {self._instances[number].name}? {what} will go. Undo brings them back."
         self._ask(sentence, "Delete", partial(self.delete_requested.emit, number))
+
+    def _ask_delete_range(self, number: int) -> None:
+        def agreed() -> None:
+            self.delete_range_requested.emit(number, *self.question.frames)
+
+        sentence = (
+            f"Delete the masks of {self._instances[number].name} in these frames? Undo brings them back."
+        )
+        self._agreed = agreed
+        self.question.ask(sentence, "Delete", self._frames, self._length)
 
     def _ask_merge(self, source: int, target: int) -> None:
         name, other = self._instances[source].name, self._instances[target].name

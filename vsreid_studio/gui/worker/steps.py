@@ -145,9 +145,12 @@ class Watcher:
 
 def _box_select(job: BoxSelect, order: Order, bench: Bench, tell: Tell) -> Steps:
     """N_mp where its weights are, else GrabCut."""
-    yield Progress("selecting", 0, 1, job.frame, job.instance)
+    yield Progress("loading", 0, 1, job.frame, job.instance)
     try:
-        mask = bench.propagation(order.source).segment(job.annotation, job.frame, job.box, job.instance).mask
+        propagation = bench.propagation(order.source)
+        tell(Device(str(bench.engine.device)))
+        yield Progress("selecting", 0, 1, job.frame, job.instance)
+        mask = propagation.segment(job.annotation, job.frame, job.box, job.instance).mask
         by_network = True
     except UserError as error:
         log.debug("Box-select by colour, as N_mp is not to be had: %s", error)

@@ -1,0 +1,149 @@
+"""Nothing that a person does is passed over in silence."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from driving import LEFT, drag, draw_both, press, until_proposal, wait_idle
+from fake_engine import Script
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from small_clip import LENGTH
+
+from vsreid_studio.engine.events import Progress
+from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.worker.pace import Pace
+
+
+def drop(window, *urls: QUrl) -> None:
+    data = QMimeData()
+    data.setUrls(list(urls))
+    copy = Qt.DropAction.CopyAction
+    window.dropEvent(QDropEvent(QPointF(5, 5), copy, data, LEFT, Qt.KeyboardModifier.NoModifier))
+
+
+def test_the_second_of_two_dropped_files_is_told_of(make, pictures, tmp_path):
+    window = make()
+    drop(window, QUrl.fromLocalFile(str(pictures)), QUrl.fromLocalFile(str(tmp_path / "other.mp4")))
+    assert window.session.document is not None
+    assert "One document is open at a time" in window.bar.sentence.text()
+
+
+def test_a_dropped_address_is_told_of(make):
+    window = make()
+    drop(window, QUrl("https://example.org/clip.mp4"))
+    assert "Only files and folders of this computer" in window.bar.sentence.text()
+
+
+def test_box_select_says_what_it_waits_for(qtbot, window, monkeypatch):
+    need = Script.need
+
+    def slowly(script: Script, what: str) -> None:
+        time.sleep(0.2)
+        need(script, what)
+
+    monkeypatch.setattr(Script, "need", slowly)
+    texts: list[str] = []
+    window.conductor.progress.connect(lambda *_: texts.append(window.status.engine.text()))
+    press(window, Qt.Key.Key_Q)
+    drag(window, (4, 8), (22, 26))
+    wait_idle(qtbot, window)
+    assert any("loading the networks" in text for text in texts)
+    assert any("cutting out" in text for text in texts)
+
+
+def test_propagate_during_box_select_begins_afterwards(qtbot, window, script):
+    window.session.go(0)
+    script.gate = threading.Semaphore(0)
+    press(window, Qt.Key.Key_Q)
+    drag(window, (4, 8), (22, 26))
+    assert window.conductor.runner.busy
+    press(window, Qt.Key.Key_P)
+    assert "as soon as" in window.bar.sentence.text()
+    script.gate.release(1000)
+    qtbot.waitUntil(lambda: len(window.session.annotation.row(1)) > 3, timeout=5000)
+    window.conductor.cancel()
+    wait_idle(qtbot, window)
+
+
+def test_propagate_in_a_run_tells_that_there_is_one(qtbot, window, script):
+    until_proposal(qtbot, window)
+    press(window, Qt.Key.Key_P)
+    assert "waits for your answer" in window.bar.sentence.text()
+    assert window.session.proposal is not None
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+
+
+def test_a_bad_line_among_the_keys_costs_only_itself(make, tmp_path, pictures):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "keys.toml").write_text(
+        '[window]\nnope = "A"\npropagate = "Ctrl+R"\nadapt = "Ctrl+Z"\n[review]\nskip = 3\naccept = "F9"\n'
+    )
+    window = make()
+    assert window.files.open(pictures)
+    assert "nope" in window.bar.sentence.text()
+    for word in ("nope", "Ctrl+Z", "skip"):
+        assert word in window.bar.details.toPlainText()
+    assert window.actions_[Act.PROPAGATE].shortcut().toString() == "Ctrl+R"
+    assert window.parts.review.panel.actions_.accept.shortcut().toString() == "F9"
+    assert window.actions_[Act.ADAPT].shortcut().toString() == "Ctrl+T"
+    assert window.actions_[Act.UNDO].shortcut().toString() == "Ctrl+Z"
+
+
+def test_a_key_may_change_hands_in_the_file(make, tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "keys.toml").write_text('[window]\nbrush = "E"\neraser = "B"\n')
+    window = make()
+    assert not window.bar.isVisible()
+    assert window.actions_[Act.BRUSH].shortcut().toString() == "E"
+
+
+@pytest.mark.parametrize("chosen", [None, (3, 5)])
+def test_delete_in_a_range_asks_for_the_range(qtbot, window, chosen):
+    draw_both(qtbot, window)
+    window.conductor.propagate(find=False)
+    wait_idle(qtbot, window)
+    session, panel = window.session, window.parts.instances
+    session.go(4)
+    if chosen:
+        session.choose_range(*chosen)
+    panel.actions_.delete_range.trigger()
+    question = panel.question
+    assert question.frames == (chosen or (4, 4))
+    QTest.keyClicks(QApplication.focusWidget(), "2")
+    assert question.frames[0] == 2
+    question.last.setFocus()
+    question.last.selectAll()
+    QTest.keyClicks(QApplication.focusWidget(), "6")
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert [i for i in range(LENGTH) if session.annotation.get(i, 2) is None] == [2, 3, 4, 5, 6]
+
+
+def test_the_time_left_does_not_jump() -> None:
+    """Frames of very different cost: the time left falls as a clock does, after it is first told."""
+    pace, now, left = Pace(), 0.0, []
+    for done in range(200):
+        rate_left = pace.take(now, Progress("propagating", done, 200))[1]
+        if rate_left is not None:
+            left.append((now, rate_left))
+        # A slow start, then bursts: each tenth frame takes as long as the nine others.
+        now += 2.0 if done == 0 else 0.9 if done % 10 == 0 else 0.1
+    changes = [(b[1] - a[1]) + (b[0] - a[0]) for a, b in pairwise(left)]
+    assert left[0][1] == pytest.approx(200 * 0.18, rel=0.4)
+    assert max(map(abs, changes)) < 1.5
+    assert left[-1][1] < 2
+
+
+def test_the_drop_of_a_folder_that_is_none(make, tmp_path: Path):
+    window = make()
+    drop(window, QUrl.fromLocalFile(str(tmp_path / "missing")))
+    assert window.bar.isVisible()
+    assert window.session.document is None
