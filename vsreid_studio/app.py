@@ -101,7 +101,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     Raises:
         SystemExit: after --help or --version, or with code 2 after telling what is wrong.
     """
-    parser, names = _whole_parser()
+    parser, names = whole_parser()
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in names:
         # argparse would take the path of a video for a misspelt command.
@@ -110,7 +110,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _whole_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
+def whole_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
     """The parser with all commands, and the names of the commands."""
     parser = _parser()
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", prog="vsreid-studio")
