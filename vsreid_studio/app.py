@@ -28,6 +28,7 @@ from .cli import (
     reliability,
     run,
     score_gaps,
+    segment,
     simulate,
     tables,
     thresholds,
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 COMMANDS = (
     run,
+    segment,
     demo,
     export,
     evaluate,

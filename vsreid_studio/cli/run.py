@@ -23,6 +23,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "run",
         help="cut objects out of a video, or of every sequence of a DAVIS set",
         usage="vsreid-studio run SOURCE --masks FIRST.png|FOLDER --output DIR [options]\n"
+        "       vsreid-studio run SOURCE --points FILE.json --output DIR [options]\n"
         "       vsreid-studio run --davis ROOT --set NAME|FILE --output DIR [options]",
         description=(
             "Write DIR/SEQUENCE/00000.png and so on (palette PNGs of the video's size) and "
@@ -33,6 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("source", nargs="?", type=Path, metavar="SOURCE", help="a video or picture folder")
     parser.add_argument("--masks", type=Path, metavar="FIRST.png|FOLDER", help="of frame 0, or NNNNN.png")
+    parser.add_argument("--points", type=Path, metavar="FILE.json", help="or clicks, see 'segment --help'")
     parser.add_argument("--davis", type=Path, metavar="ROOT", help="a DAVIS folder instead of SOURCE")
     parser.add_argument("--set", dest="image_set", metavar="NAME|FILE", help="which of its sequences")
     parser.add_argument(
@@ -90,16 +92,18 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
     from ..headless.task import Task, davis_tasks  # noqa: PLC0415
 
     if args.davis is None:
-        if args.source is None or args.masks is None:
-            raise UserError("A run needs a SOURCE and its --masks, or --davis with --set.")
+        if args.source is None or (args.masks is None and args.points is None):
+            raise UserError("A run needs a SOURCE and its --masks or --points, or --davis with --set.")
         if args.image_set is not None:
             raise UserError("--set goes with --davis.")
         name = args.source.resolve().name if args.source.is_dir() else args.source.stem
-        return [Task(name, args.source, args.masks, args.output, args.project, args.flo)]
+        return [Task(name, args.source, args.masks, args.output, args.project, args.flo, args.points)]
     if args.image_set is None:
         raise UserError("--davis needs a --set: a name such as val, or a list of sequences.")
-    if not all(option is None for option in (args.source, args.masks, args.project)):
-        raise UserError("--davis brings its own videos and masks: leave out SOURCE, --masks and --project.")
+    if not all(option is None for option in (args.source, args.masks, args.points, args.project)):
+        raise UserError(
+            "--davis brings its own videos and masks: leave out SOURCE, --masks, --points and --project."
+        )
     return davis_tasks(DavisRoot(args.davis, args.resolution), args.image_set, args.output, args.flo)
 
 

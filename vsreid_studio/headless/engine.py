@@ -15,6 +15,8 @@ from ..engine.events import Progress
 from ..engine.nets.detector import Detector
 from ..engine.nets.embedding import Embedder
 from ..engine.runtime import models
+from ..engine.runtime.clicker import NAME as CLICKS
+from ..engine.runtime.clicker import Clicker
 from ..engine.runtime.flow import FlowSource, careful_estimator, default_estimator
 from ..engine.runtime.inference import Inference
 from ..engine.runtime.propagation import NetworkPropagation
@@ -120,6 +122,21 @@ class Engine:
             return None
         detector, embedder = self._reid
         return ReidModule(video, detector, embedder, store=store, parallel=self.device.type == "cpu")
+
+    @cached_property
+    def clicker(self) -> Clicker:
+        """Makes masks of points, for all videos.
+
+        Raises:
+            UserError: the weights do not serve.
+        """
+        return Clicker(device=self.config.device)
+
+    @property
+    def clicks_checksum(self) -> str:
+        """The checksum of the weights that `clicker` uses."""
+        entry = models.entries().get(CLICKS)
+        return "" if entry is None else entry.sha256
 
     @property
     def base(self) -> str:

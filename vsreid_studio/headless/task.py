@@ -16,7 +16,9 @@ from ..formats.atomic import reason
 from ..formats.davis import DavisRoot
 from ..formats.frame_names import first_mask_files
 from ..formats.masks import read_first_masks
+from ..formats.points import read_points
 from .engine import Engine, digest
+from .points import masks_of_points
 
 MadeFrom: TypeAlias = dict[str, str]
 """A checksum of each kind of input: 'video', 'masks' and 'settings'."""
@@ -31,19 +33,21 @@ class Task:
     Attributes:
         name: of the sequence and of its folder.
         source: a video file or a folder of pictures.
-        masks: first masks, see `formats.frame_names.first_mask_files`.
+        masks: first masks, see `formats.frame_names.first_mask_files`; None where points select them.
         output: the folder in which a folder of this name gets the masks.
         project: keeps the work for good; None for a file beside the masks that goes when they are complete.
         flo_folder: ready flow, or None.
+        points: a file of points that select or correct first masks, see `formats.points`, or None.
         void: whether 255 in the masks is void, as in a data set, and not a mistake.
     """
 
     name: str
     source: Path
-    masks: Path
+    masks: Path | None
     output: Path
     project: Path | None = None
     flo_folder: Path | None = None
+    points: Path | None = None
     void: bool = False
 
     @property
@@ -102,13 +106,16 @@ def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
         UserError: something of it is missing, unreadable or unfit.
     """
     with open_video(task.source) as video:
-        masks = read_first_masks(
-            first_mask_files(task.masks, video), video.height, video.width, void=task.void
-        )
+        masks = _given_masks(task, video)
+        digest_of_masks = _digest_masks(masks)
+        if task.points is not None:
+            prompts = read_points(task.points, video.length, video.height, video.width)
+            digest_of_masks = digest([digest_of_masks, repr(prompts), engine.clicks_checksum])
+            masks = masks_of_points(video, prompts, engine.clicker, masks)
         flo = _listing(task.flo_folder) if task.flo_folder else []
         made_from = {
             "video": digest([video.fingerprint, video.length, video.height, video.width]),
-            "masks": _digest_masks(masks),
+            "masks": digest_of_masks,
             "settings": digest([engine.identity, flo]),
         }
         yield Inputs(video, masks, made_from)
@@ -119,6 +126,14 @@ def difference(made_from: MadeFrom, other: object) -> str:
     if not isinstance(other, dict):
         return "unknown input"
     return " and ".join(word for kind, word in _WORDS.items() if other.get(kind) != made_from[kind])
+
+
+def _given_masks(task: Task, video: Video) -> dict[int, LabelMap]:
+    """The masks that are there before any point; none where points alone select."""
+    if task.masks is None:
+        return {}
+    files = first_mask_files(task.masks, video)
+    return read_first_masks(files, video.height, video.width, void=task.void)
 
 
 def _digest_masks(masks: Mapping[int, LabelMap]) -> str:

@@ -1,0 +1,134 @@
+"""Masks of points, and runs that begin with them, without a window."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vsreid_studio.app import main
+from vsreid_studio.engine.runtime import clicker as clickers
+from vsreid_studio.engine.types import Prediction, SoftMask
+from vsreid_studio.formats.masks import read_label_map, write_label_map
+from vsreid_studio.headless import engine as engines
+
+CENTRES = {1: (12, 16), 3: (60, 36)}
+"""Of the disks in frame 0 of the clip in conftest.py."""
+COLOURS = {1: (230, 20, 20), 3: (20, 230, 20)}
+
+
+def coloured(frame, number):
+    return (np.abs(frame.astype(int) - COLOURS[number]) < 30).all(axis=2)
+
+
+class ByColour:
+    """Selects the disks that positive clicks hit, and lets go of those that negative ones hit."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def segment(self, frame, clicks, box=None, present=None):
+        found = np.zeros(frame.shape[:2], np.bool_) if present is None else present.hard(*frame.shape[:2])
+        for click in clicks:
+            for number in COLOURS:
+                disk = coloured(frame, number)
+                if disk[int(click.y), int(click.x)]:
+                    found = found | disk if click.adds else found & ~disk
+        if box is not None:
+            found[box.slices] |= (coloured(frame, 1) | coloured(frame, 3))[box.slices]
+        return Prediction(SoftMask.from_dense(found), 1.0)
+
+
+@pytest.fixture(autouse=True)
+def by_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clickers, "Clicker", ByColour)
+    monkeypatch.setattr(engines, "Clicker", ByColour)
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> Path:
+    file = tmp_path / "points.json"
+    entries = [{"frame": 0, "instance": k, "points": [[*CENTRES[k], 1], [40, 2, 0]]} for k in sorted(COLOURS)]
+    file.write_text(json.dumps([*entries, {"frame": 7, "instance": 3, "box": [30, 5, 50, 25]}]))
+    return file
+
+
+def test_segment_writes_the_frames_that_have_points(clip, points, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["segment", str(clip.source), "--points", str(points), "--output", str(out)]
+    assert main(arguments) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["00000.png", "00007.png"]
+    assert capsys.readouterr().out.split() == [str(out / "00000.png"), str(out / "00007.png")]
+    assert np.array_equal(read_label_map(out / "00000.png"), read_label_map(clip.masks))
+    # Numbered as the person numbers them.
+    assert np.unique(read_label_map(out / "00007.png")).tolist() == [0, 3]
+    before = (out / "00000.png").read_bytes()
+    assert main(arguments) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite"]) == 0
+    assert (out / "00000.png").read_bytes() == before
+
+
+def test_segment_keeps_out_of_the_clip(clip, points, capsys):
+    before = sorted(clip.source.iterdir())
+    for folder in (clip.source, clip.source / ".." / clip.source.name):
+        assert main(["segment", str(clip.source), "--points", str(points), "--output", str(folder)]) == 2
+        assert "choose another one" in capsys.readouterr().err
+    assert sorted(clip.source.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"points": [[40, 2, 1]]}, "select nothing"),
+        ({"points": [[12, 16, 0]]}, "no point that adds"),
+        ({"points": [[200, 2, 1]]}, "outside the frame"),
+    ],
+)
+def test_bad_points_write_nothing(clip, tmp_path, capsys, entry, words):
+    file, out = tmp_path / "bad.json", tmp_path / "out"
+    good = {"frame": 0, "instance": 3, "points": [[60, 36, 1]]}
+    file.write_text(json.dumps([good, {"frame": 1, "instance": 1, **entry}]))
+    for command in ("segment", "run"):
+        assert main([command, str(clip.source), "--points", str(file), "--output", str(out)]) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+        assert not out.exists()
+
+
+def test_run_begins_with_points(clip, calls, points, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["run", str(clip.source), "--points", str(points), "--output", str(out)]
+    assert main(arguments) == 0
+    assert len(list((out / "clip").glob("*.png"))) == 10
+    assert np.array_equal(read_label_map(out / "clip" / "00000.png"), read_label_map(clip.masks))
+    assert calls.propagated
+    capsys.readouterr()
+    calls.propagated.clear()
+    assert main(arguments) == 0
+    assert "complete, left as it is" in capsys.readouterr().out and not calls.propagated
+    entries = json.loads(points.read_text())
+    entries[0]["points"].append([13, 16, 1])
+    points.write_text(json.dumps(entries))
+    assert main(arguments) == 2
+    assert "other first masks" in capsys.readouterr().err
+
+
+def test_points_correct_masks_that_are_there(clip, calls, tmp_path):
+    truth = read_label_map(clip.masks)
+    mixed = (truth > 0).astype(np.uint8)
+    masks, file = tmp_path / "mixed.png", tmp_path / "points.json"
+    write_label_map(masks, mixed)
+    file.write_text(json.dumps([{"frame": 0, "instance": 1, "points": [[60, 36, 0]]}]))
+    arguments = ["run", str(clip.source), "--masks", str(masks), "--points", str(file)]
+    assert main([*arguments, "--output", str(tmp_path / "out")]) == 0
+    labels = read_label_map(tmp_path / "out" / "clip" / "00000.png")
+    assert np.array_equal(labels, truth == 1)
+
+
+def test_data_sets_bring_their_own_masks(tmp_path, points, capsys):
+    arguments = ["run", "--davis", str(tmp_path), "--set", "val", "--points", str(points)]
+    assert main([*arguments, "--output", str(tmp_path / "out")]) == 2
+    assert "--points" in capsys.readouterr().err

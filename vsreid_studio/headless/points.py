@@ -1,0 +1,102 @@
+"""First masks from points, without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..engine.algorithm.merge import merge
+from ..engine.types import LabelMap, SoftMask
+from ..engine.video import Video, open_video
+from ..errors import UserError
+from ..formats.atomic import publish, refuse_existing, staging, writable_folder
+from ..formats.pictures import write_mask
+from ..formats.points import Prompt, read_points
+
+if TYPE_CHECKING:
+    from ..engine.runtime.clicker import Clicker
+
+
+def masks_of_points(
+    video: Video, prompts: Sequence[Prompt], clicker: Clicker, masks: Mapping[int, LabelMap] | None = None
+) -> dict[int, LabelMap]:
+    """The masks that points select or correct.
+
+    Args:
+        prompts: see `formats.points.read_points`; frame by frame.
+        masks: (H, W) uint8 label maps by frame, or None: where an instance is in one, its points correct
+            that mask, and else they select it anew.
+
+    Returns:
+        (H, W) uint8 label maps by frame, ascending: those of `masks`, and those of the frames with points.
+
+    Raises:
+        UserError: points select nothing, or a frame cannot be read.
+    """
+    found = dict(masks or {})
+    for frame in sorted({prompt.key.frame for prompt in prompts}):
+        given = found.get(frame)
+        picture = video.frame(frame)
+        maps = _given(given)
+        for prompt in prompts:
+            if prompt.key.frame != frame:
+                continue
+            present = maps.get(prompt.key.instance)
+            if present is None and prompt.box is None and not any(click.adds for click in prompt.clicks):
+                raise UserError(
+                    f"Instance {prompt.key.instance} in frame {frame} has no point that adds, nor a box: "
+                    "nothing is selected."
+                )
+            mask = clicker.segment(picture, prompt.clicks, prompt.box, present).mask
+            if not mask.area:
+                raise UserError(
+                    f"The points of instance {prompt.key.instance} in frame {frame} select nothing: "
+                    "add points or a box."
+                )
+            maps[prompt.key.instance] = mask
+        found[frame] = merge(maps, video.height, video.width)
+    return dict(sorted(found.items()))
+
+
+def _given(labels: LabelMap | None) -> dict[int, SoftMask]:
+    if labels is None:
+        return {}
+    return {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
+
+
+def segment(
+    source: Path, points: Path, output: Path, make: Callable[[], Clicker], *, overwrite: bool = False
+) -> list[Path]:
+    """Write the mask of each frame that has points: a palette PNG that bears the frame's name.
+
+    Args:
+        source: a video file or a folder of pictures.
+        points: see `formats.points`.
+        make: makes the clicker, once the input is found fit.
+        output: a folder; all masks appear in it, or none.
+        overwrite: replace masks that are there.
+
+    Returns:
+        The files.
+
+    Raises:
+        UserError: the input is unfit, masks are there already, or something cannot be written.
+    """
+    with open_video(source) as video:
+        prompts = read_points(points, video.length, video.height, video.width)
+        if source.is_dir() and output.resolve() == source.resolve():
+            raise UserError(f"{output} is the folder of the frames: choose another one for the masks.")
+        frames = sorted({prompt.key.frame for prompt in prompts})
+        files = [output / f"{video.names[frame]}.png" for frame in frames]
+        refuse_existing([], overwrite, files)
+        masks = masks_of_points(video, prompts, make())
+    writable_folder(output)
+    with staging(output) as stage:
+        moves = [(stage / file.name, file) for file in files]
+        for frame, (staged, _) in zip(frames, moves, strict=True):
+            write_mask(staged, masks[frame])
+        publish(moves, stage)
+    return files
