@@ -15,8 +15,10 @@ import numpy as np
 
 from ..runtime.lru import ArrayCache
 from ..types import Frame, read_only
+from .timing import Timing
 
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 128 * 2**20
+"""Some 100 frames of 480p, 20 of 1080p, 5 of 4K: a window and an engine each keep as many."""
 
 
 class Video(ABC):
@@ -30,12 +32,16 @@ class Video(ABC):
         length: number of frames, at least 1.
         height, width: of every frame, in pixels, after rotation.
         rate: frames per second on the average, None where nothing tells.
+        timing: when each frame is shown, None where nothing tells (pictures).
+        pixel_aspect: width by height of a pixel, after rotation.
     """
 
     length: int
     height: int
     width: int
     rate: Fraction | None = None
+    timing: Timing | None = None
+    pixel_aspect: Fraction = Fraction(1)
 
     def __init__(self, path: Path, name: str, cache_bytes: int) -> None:
         self.path = path
@@ -43,6 +49,15 @@ class Video(ABC):
         self._cache: ArrayCache[int, np.uint8] = ArrayCache(cache_bytes)
         self._lock = threading.RLock()
         self._closed = False
+        self._notes: list[str] = []
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of how it is read, in sentences without the video's name."""
+        return tuple(self._notes)
+
+    def _note(self, sentence: str) -> None:
+        self._notes.append(sentence)
 
     def frame(self, index: int) -> Frame:
         """One frame.

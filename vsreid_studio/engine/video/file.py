@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
@@ -16,7 +17,17 @@ from av.video.stream import VideoStream
 from ...errors import UserError
 from ..types import Frame, read_only
 from .base import Video
-from .packets import PacketIndex, Track, decode_numbered, picture_packets, read_index
+from .container import (
+    Orientation,
+    Track,
+    choose_track,
+    open_container,
+    open_track,
+    orientation_of,
+    video_tracks,
+)
+from .packets import PacketIndex, checksum, decode_numbered, picture_packets, read_index
+from .timing import timing_of
 
 log = logging.getLogger(__name__)
 
@@ -26,51 +37,58 @@ _BEHIND = 32
 """A step back by up to this many frames keeps as many on the way, so that the next step back is free."""
 _REORDERING = 64
 """A frame has not come out of the decoder this many packets after its own: it never will."""
-_COVER = 0x400
-"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC."""
 _CHUNK = 2**20
+_RATE = Fraction(25)
+"""Of a bare stream that tells none: what FFmpeg takes."""
 
 
 class VideoFile(Video):
     """Frames of a file that FFmpeg can read.
 
-    The packets are read once on opening (nothing is decoded then but the first frame, see `packets`). A
-    frame is reached by seeking to the key frame before it and decoding up to it, or by decoding on from
-    the last one when that is nearer.
+    The packets are read once on opening. Nothing is decoded then but the first frame, and the rest only where
+    the order of frames cannot be told from the packets, see `packets.read_index`. A frame is reached by
+    seeking to the key frame before it and decoding up to it, or by decoding on from the last one when that is
+    nearer. A jump is checked: packets must be those of the index, a key frame must be one, and where the file
+    was decoded once, the picture must be the same; else decoding starts from the beginning.
+
+    Attributes:
+        track: number of the video track, from 1 on.
     """
 
-    def __init__(self, path: Path, cache_bytes: int) -> None:
+    def __init__(self, path: Path, cache_bytes: int, track: int | None = None) -> None:
         super().__init__(path, path.stem, cache_bytes)
+        with open_container(path) as container:
+            tracks = video_tracks(container)
+        chosen = choose_track(path, tracks, track)
+        self.track, self._stream_index = chosen.number, chosen.index
+        self._turned_from_default = chosen.number != choose_track(path, tracks, None).number
+        if len(tracks) > 1:
+            listed = ", ".join(map(str, tracks))
+            self._note(f"of its video tracks {listed}, number {self.track} is used (--track N chooses)")
         self._container, self._stream = self._open()
         try:
             self._index = self._complete_index()
             self.length = len(self._index.packets)
-            self.rate = self._stream.average_rate or None
+            self._time()
             self._asked = 0
+            self._false_keys: set[int] = set()
+            self._tells_keys = False
             self._decode_from(0, picture_packets(self._container, self._stream))
             first = self._decode_to(0)
             if first is None:
                 raise UserError(f"The video {path} cannot be decoded: it is damaged.")
-            self._turns = round(getattr(first, "rotation", 0) / 90) % 4
+            # Not every decoder tells key frames; those that do call the first one so.
+            self._tells_keys = bool(first.key_frame)
+            self.orientation: Orientation = orientation_of(first)
             self.height, self.width = self._picture(first).shape[:2]
+            aspect = self._stream.sample_aspect_ratio or Fraction(1)
+            self.pixel_aspect = 1 / aspect if self.orientation.transpose else Fraction(aspect)
         except BaseException:
             self._container.close()
             raise
 
     def _open(self) -> Track:
-        try:
-            container = av.open(str(self.path))
-        except (av.FFmpegError, OSError) as error:
-            raise UserError(f"The video {self.path} cannot be opened: it is damaged or no video.") from error
-        for stream in container.streams.video:
-            # A cover picture is a track too, and a track of an unknown codec has no context.
-            if stream.codec_context is not None and not int(getattr(stream, "disposition", 0)) & _COVER:
-                stream.thread_type = "AUTO"
-                return container, stream
-        container.close()
-        raise UserError(
-            f"The file {self.path} holds no pictures that can be read: it is damaged or no video."
-        )
+        return open_track(self.path, self._stream_index)
 
     def _complete_index(self) -> PacketIndex:
         """The index of a file that is all there.
@@ -96,38 +114,71 @@ class VideoFile(Video):
         entries = getattr(self._stream, "index_entries", ())  # absent from older PyAV
         return any(entry.pos + entry.size > size for entry in entries)
 
+    def _time(self) -> None:
+        """When frames are shown, by the time stamps of their packets."""
+        told = self._stream.average_rate
+        packets = [self._index.entries[number] for number in self._index.packets]
+        self.timing, known = timing_of(
+            None if self._container.format.name == "avi" else [packet.pts for packet in packets],
+            [packet.dts for packet in packets],
+            [packet.duration for packet in packets],
+            self._stream.time_base or Fraction(1, 1000),
+            told or _RATE,
+        )
+        self.rate = self.timing.rate(told)
+        if not known:
+            self._note(f"it tells no times of its frames: {float(self.rate):g} frames per second are taken")
+
     def _read(self, index: int) -> Frame:
-        keep = range(index - _BEHIND, index) if 0 < self._asked - index <= _BEHIND else range(0)
+        step = index - self._asked
+        keep = range(0)
+        if -_BEHIND <= step < 0:
+            # No more than half of what the cache holds, or they push each other out.
+            most = self._cache.limit // (2 * self.height * self.width * 3)
+            keep = range(index - min(_BEHIND, most), index)
         self._asked = index
         starts = self._index.starts(index)
         nearest = starts[0] if starts else 0
-        if self._last < index and nearest <= self._next + _AHEAD:
+        if self._last < index and (nearest <= self._next + _AHEAD):
             found = self._decode_to(index, keep)
-            if found is not None:
+            if found is not None and self._proven(index, found):
                 return self._picture(found)
         picture = self._read_afresh(index, starts, keep)
         if picture is None:
             raise UserError(f"Frame {index} of the video {self.path} cannot be decoded: it is damaged.")
         return self._picture(picture)
 
-    def _read_afresh(self, index: int, starts: Sequence[int], keep: range) -> VideoFrame | None:
-        """Decode a frame from a key frame before it, or from the beginning of a file that cannot seek."""
-        best: VideoFrame | None = None
-        reached = False
+    def _read_afresh(self, index: int, starts: list[int], keep: range) -> VideoFrame | None:
+        """Decode a frame from a key frame before it, or from the beginning of the file."""
+        tried = 0
         # The nearest key frame nearly always does; some streams only claim that decoding may start there.
-        for start in starts[:2]:
-            if self._seek(start):
-                reached = True
-                best = self._decode_to(index, keep) or best
-                if best is not None and not best.is_corrupt:
-                    return best
-        if not reached:
-            self._restart()
-            best = self._decode_to(index, keep)
-        return best
+        for start in starts:
+            if start in self._false_keys or tried == 2:
+                continue
+            tried += 1
+            for reach in (self._seek, self._walk):
+                if not reach(start):
+                    continue
+                found = self._decode_to(index, keep)
+                if self._astray:
+                    continue
+                if found is not None and not found.is_corrupt and self._proven(index, found):
+                    return found
+                break
+            self._false_keys.add(start)
+        self._restart()
+        return self._decode_to(index, keep)
+
+    def _proven(self, index: int, frame: VideoFrame) -> bool:
+        """Whether this is the picture that decoding from the beginning gives, as far as can be told."""
+        if self._index.checks is not None:
+            return checksum(frame) == self._index.checks[index]
+        return self._start_is_key is not False
 
     def _seek(self, start: int) -> bool:
-        """Stand at packet `start` or before it; False when no way of seeking gets there."""
+        """Stand at packet `start` or at a key frame before it; False when no way of seeking gets there."""
+        if not self._index.seekable:
+            return False
         entry = self._index.entries[start]
         # Some demuxers seek by presentation time, others by decoding time, which may be earlier.
         for time in (entry.pts, entry.dts):
@@ -138,43 +189,79 @@ class VideoFile(Video):
             except (av.FFmpegError, OSError):
                 continue
             packets = picture_packets(self._container, self._stream)
-            first = next(packets, None)
-            number = None if first is None else self._index.number(first)
-            if first is not None and number is not None and number <= start:
-                self._decode_from(number, chain((first,), packets))
+            for packet in packets:
+                number = self._index.number(packet)
+                if number is None or number > start:
+                    break
+                if self._index.entries[number].key and self._index.frame(number) is not None:
+                    self._decode_from(number, chain((packet,), packets))
+                    return True
+        return False
+
+    def _walk(self, start: int) -> bool:
+        """Stand at packet `start` by reading all packets before it: seeking does not matter then."""
+        self._reopen()
+        packets = picture_packets(self._container, self._stream)
+        for number, packet in enumerate(packets):
+            if number == start:
+                self._decode_from(start, chain((packet,), packets))
                 return True
         return False
 
     def _restart(self) -> None:
-        """Stand at the first packet, by opening anew: the one way that never depends on seeking."""
+        """Stand at the first packet."""
+        self._reopen()
+        self._decode_from(0, picture_packets(self._container, self._stream))
+
+    def _reopen(self) -> None:
         fresh = self._open()
         self._container.close()
         self._container, self._stream = fresh
-        self._decode_from(0, picture_packets(self._container, self._stream))
 
     def _decode_from(self, number: int, packets: Iterator[av.Packet[VideoStream]]) -> None:
         self._last, self._next = -1, number
-        self._frames: Iterator[tuple[int, VideoFrame]] = decode_numbered(self._stream, packets, number)
+        self._count = 0
+        self._astray = False
+        # The beginning needs no proof; elsewhere the frame of the first packet gives it.
+        self._from = self._index.frame(number) if number else 0
+        self._start_is_key: bool | None = True if not number or not self._tells_keys else None
+        met = self._met(packets, number)
+        self._frames: Iterator[tuple[int, VideoFrame]] = decode_numbered(self._stream, met, number)
+
+    def _met(self, packets: Iterator[av.Packet[VideoStream]], first: int) -> Iterator[av.Packet[VideoStream]]:
+        """Packets, up to one that is not that of the index: a seek has led the demuxer astray."""
+        for number, packet in enumerate(packets, first):
+            if number >= len(self._index.entries) or not self._index.entries[number].matches(packet):
+                self._astray = True
+                return
+            yield packet
 
     def _decode_to(self, index: int, keep: range = range(0)) -> VideoFrame | None:
         """Decode on up to a frame; None when it does not come. Frames in `keep` are cached on the way."""
         wanted = self._index.packets[index]
         for number, frame in self._frames:
+            if self._astray:
+                return None
             self._next = max(self._next, number + 1)
-            position = self._index.frame(number)
-            if position is not None:
+            if self._index.by_count:
+                position: int | None = self._count
+                self._count += 1
+            else:
+                position = self._index.frame(number)
+            if position is not None and self._from is not None and position >= self._from:
+                if self._start_is_key is None:
+                    self._start_is_key = position == self._from and bool(frame.key_frame)
                 self._last = max(self._last, position)
                 if position == index:
                     return frame
-                if position in keep and position not in self._cache:
+                if position in keep and position not in self._cache and self._proven(position, frame):
                     self._cache.put(position, read_only(self._picture(frame)))
             if number > wanted + _REORDERING:
                 break
         return None
 
     def _picture(self, frame: VideoFrame) -> Frame:
-        rgb = np.rot90(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), self._turns)
-        picture = np.ascontiguousarray(rgb)
+        picture = self.orientation.apply(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
         if hasattr(self, "width") and picture.shape != (self.height, self.width, 3):
             raise UserError(f"The video {self.path} changes its picture size, which is not supported.")
         return picture
@@ -191,4 +278,6 @@ class VideoFile(Video):
             digest.update(file.read(_CHUNK))
             file.seek(max(0, size - _CHUNK))
             digest.update(file.read(_CHUNK))
+        if self._turned_from_default:
+            digest.update(f"track {self.track}".encode())
         return digest.hexdigest()

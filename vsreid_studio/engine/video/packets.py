@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from itertools import islice
-from typing import NamedTuple, TypeAlias
+from itertools import islice, pairwise
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from .container import Track
+from .h264 import may_hold_fields
+
 log = logging.getLogger(__name__)
 
-Track: TypeAlias = tuple[InputContainer, VideoStream]
-"""An opened file and its picture track, at the beginning."""
-
 _TRIAL = 64
-"""Packets decoded to find out whether time stamps that never step back can be believed."""
+"""Packets decoded to find out whether an index made without decoding can be believed."""
+_INDEXED = frozenset({"mov", "matroska"})
+"""Demuxers whose files list every frame with its time: no trial is needed."""
+_DELTAS = frozenset({"gif", "apng"})
+"""Codecs whose frames build on others though the container calls each a key frame."""
+_VOP = b"\x00\x00\x01\xb6"
+"""Begins a picture of MPEG-4 Part 2."""
 
 
 class Entry(NamedTuple):
-    """One packet of the picture track, in the order of the file.
+    """One packet of the video track, in the order of the file.
 
     Attributes:
         pts, dts: time stamps in the track's time base, where the container tells.
         pos: byte offset in the file, where the container tells.
+        size: in bytes.
+        duration: in the track's time base, where the container tells.
         key: whether decoding may start here.
         shown: whether a frame comes out of it.
         corrupt: whether a part of it is missing.
@@ -36,9 +45,15 @@ class Entry(NamedTuple):
     pts: int | None
     dts: int | None
     pos: int | None
+    size: int
+    duration: int | None
     key: bool
     shown: bool
     corrupt: bool
+
+    def matches(self, packet: av.Packet[VideoStream]) -> bool:
+        """Whether this is the packet that was met when the index was made."""
+        return packet.size == self.size and (packet.pos in {None, self.pos} or self.pos is None)
 
 
 class PacketIndex:
@@ -47,14 +62,29 @@ class PacketIndex:
     Attributes:
         entries: all packets by number.
         packets: the number of the packet that frame i is decoded from, by i.
+        checks: a checksum of each frame, by i, where the index was made by decoding, else None.
+        by_count: whether frames can only be told by counting from the beginning, as one packet holds
+            several.
+        seekable: whether a packet can be told after a seek.
     """
 
-    def __init__(self, entries: Sequence[Entry], packets: Sequence[int]) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], packets: Sequence[int], checks: Sequence[int] | None = None
+    ) -> None:
         self.entries = entries
         self.packets = packets
+        self.checks = checks
         self._frames = {number: frame for frame, number in enumerate(packets)}
+        self.by_count = len(self._frames) < len(packets)
         self._keys = [number for number, entry in enumerate(entries) if entry.key]
-        self._names = _names(entries)
+        # Where several packets share a block of the container, time stamps and borders change with seeks.
+        placed = all(entry.pos is not None for entry in entries)
+        self._names = _names(entries) if placed and not self.by_count else None
+
+    @property
+    def seekable(self) -> bool:
+        """Whether a packet can be told after a seek."""
+        return self._names is not None
 
     def frame(self, number: int | None) -> int | None:
         """The frame that packet `number` becomes, None when it is not shown."""
@@ -65,8 +95,10 @@ class PacketIndex:
 
         Frames that are shown before a key frame but stored behind it lean on the group of pictures before.
         """
+        if self.by_count:
+            return []
         earlier = self._keys[: bisect_right(self._keys, self.packets[frame])]
-        return [key for key in reversed(earlier) if self._frames.get(key, -1) <= frame]
+        return [key for key in reversed(earlier) if self._frames.get(key, frame + 1) <= frame]
 
     def number(self, packet: av.Packet[VideoStream]) -> int | None:
         """Which packet this is, found again after a seek; None when that cannot be told."""
@@ -83,16 +115,14 @@ def _names(entries: Sequence[Entry]) -> tuple[bool, bool, dict[Hashable, int]] |
             (entry.pos if by_place else None, entry.pts if by_time else None): number
             for number, entry in enumerate(entries)
         }
-        known = all((entry.pos is not None or not by_place) for entry in entries) and all(
-            (entry.pts is not None or not by_time) for entry in entries
-        )
+        known = all((entry.pts is not None or not by_time) for entry in entries)
         if known and len(numbers) == len(entries):
             return by_place, by_time, numbers
     return None
 
 
 def picture_packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
-    """The packets of the picture track from where the container stands, up to its end or a defect.
+    """The packets of the video track from where the container stands, up to its end or a defect.
 
     Empty ones (dropped frames of AVI files, the end mark) are left out: a decoder takes them for the end.
     """
@@ -115,7 +145,11 @@ def decode_numbered(
     Args:
         packets: consecutive ones, without empty ones.
         first: the number of the first one.
+
+    Yields:
+        The packet's number, or that of the frame before where the decoder lost it, and the frame.
     """
+    known = first
     for number, packet in enumerate(packets, first):
         packet.pts = number
         try:
@@ -123,19 +157,34 @@ def decode_numbered(
         except av.FFmpegError as error:
             log.warning("packet %d cannot be decoded: %s", number, error)
             continue
-        yield from ((frame.pts, frame) for frame in frames if frame.pts is not None)
+        for frame in frames:
+            known = known if frame.pts is None else frame.pts
+            yield known, frame
     try:
         rest = stream.decode(None)
     except av.FFmpegError:
         return
-    yield from ((frame.pts, frame) for frame in rest if frame.pts is not None)
+    for frame in rest:
+        known = known if frame.pts is None else frame.pts
+        yield known, frame
+
+
+def checksum(frame: VideoFrame) -> int:
+    """Tells whether two ways of decoding led to the same picture."""
+    return zlib.crc32(frame.to_ndarray(format="gray").tobytes())
 
 
 def read_index(reopen: Callable[[], Track]) -> PacketIndex:
     """Read the packets of a file, and find their order of presentation.
 
-    That is the order of time stamps. Where they are missing or doubled, or are really the order of
-    decoding (H.264 in AVI), the file is decoded once instead.
+    That is the order of time stamps, without decoding. Where it cannot be believed the file is decoded once
+    from the beginning instead, and the index gets checksums that tell whether a jump led to the same picture:
+
+    - time stamps are missing or doubled, step back, or are really the order of decoding (H.264 in AVI);
+    - one packet may hold two pictures (packed B-frames of MPEG-4) or half of one (fields of H.264);
+    - containers without an index of their own (MPEG program and transport streams, bare streams) whose
+      beginning decodes to other frames than their packets tell;
+    - pictures that build on others though all are called key frames (GIF).
 
     Args:
         reopen: opens the file; closed again here.
@@ -145,52 +194,94 @@ def read_index(reopen: Callable[[], Track]) -> PacketIndex:
     """
     container, stream = reopen()
     with container:
-        entries = _entries(container, stream)
+        entries, packed = _entries(container, stream)
+        form = container.format.name.split(",")[0]
+        codec = stream.codec_context.name
         reorders = bool(stream.codec_context.has_b_frames)
-        avi = container.format.name == "avi"
+        extradata = stream.codec_context.extradata or b""
+    if not entries:
+        return PacketIndex(entries, [])
     shown = [number for number, entry in enumerate(entries) if entry.shown]
     if shown and entries[shown[-1]].corrupt:
         shown.pop()  # the file is cut short in the middle of it
+    doubt = ""
+    if packed:
+        doubt = "packets hold several pictures or none"
+    elif codec in _DELTAS:
+        doubt = "no frame can be decoded alone"
+    elif codec == "h264" and may_hold_fields(extradata):
+        doubt = "packets may be fields"
+    elif not (form in _INDEXED or any(entry.key for entry in entries)):
+        doubt = "no packet is marked as a key frame"
+    order = [] if doubt else _by_time(entries, shown)
+    if not doubt and not order:
+        doubt = "time stamps are missing, doubled or out of order"
+    if not doubt and reorders and order == shown and form == "avi":
+        doubt = "time stamps are those of decoding"
+    if not doubt and (form not in _INDEXED or (reorders and order == shown)):
+        order = _decodable(reopen, entries, order)
+        trial = [number for number, _ in _decoded(reopen, _TRIAL)]
+        if trial != [number for number in order if number < min(_TRIAL, len(entries))]:
+            doubt = "its beginning decodes to other frames than its packets tell"
+    elif not doubt:
+        order = _decodable(reopen, entries, order)
+    if not doubt:
+        return PacketIndex(entries, order)
+    return _by_decoding(reopen, entries, doubt)
+
+
+def _by_time(entries: Sequence[Entry], shown: Sequence[int]) -> list[int]:
+    """Packets in the order of their time stamps; empty when these cannot be relied upon."""
     times = {number: time for number in shown if (time := entries[number].pts) is not None}
-    if len(set(times.values())) == len(shown):
-        order = sorted(shown, key=times.__getitem__)
-        if not reorders or order != shown:
-            return PacketIndex(entries, _decodable(reopen, entries, order))
-        # The decoder may reorder and the times do not. AVI stores no times at all, so there it is the
-        # times that are wrong; elsewhere a look at the beginning tells.
-        trial = [] if avi else _decoded_order(reopen, _TRIAL)
-        if trial and trial == sorted(trial):
-            return PacketIndex(entries, _decodable(reopen, entries, order))
-    if entries:
-        log.info("unclear time stamps: decoding the video once to find the order of its frames")
-    return PacketIndex(entries, _decoded_order(reopen, len(entries)))
+    decoding = [entry.dts for entry in entries if entry.dts is not None]
+    if len(set(times.values())) < len(shown) or any(b < a for a, b in pairwise(decoding)):
+        return []
+    return sorted(shown, key=times.__getitem__)
 
 
-def _entries(container: InputContainer, stream: VideoStream) -> list[Entry]:
+def _by_decoding(reopen: Callable[[], Track], entries: Sequence[Entry], doubt: str) -> PacketIndex:
+    name, packets, checks = "", [], []
+    container, stream = reopen()
+    with container:
+        name = container.name.removeprefix("file:")
+        log.info("%s: %s; decoding it once to find the order of its frames", name, doubt)
+        for number, frame in decode_numbered(stream, picture_packets(container, stream), 0):
+            packets.append(number)
+            checks.append(checksum(frame))
+    return PacketIndex(entries, packets, checks)
+
+
+def _entries(container: InputContainer, stream: VideoStream) -> tuple[list[Entry], bool]:
+    """All packets, and whether some hold several pictures of MPEG-4, or none."""
+    codec = stream.codec_context.name
     # VP8 alone keeps pictures that are never shown in packets of their own; a bit of its header tells.
-    vp8 = stream.codec_context.name in {"vp8", "libvpx"}
-    entries = []
+    vp8 = codec in {"vp8", "libvpx"}
+    entries, packed = [], False
     for packet in picture_packets(container, stream):
         hidden = packet.is_discard or (vp8 and not bytes(packet)[0] & 0x10)
+        if codec == "mpeg4" and not packed:
+            data = bytes(packet)
+            # The place holder of a packed stream is a picture of a few bytes that says "not coded".
+            packed = data.count(_VOP) != 1 or packet.size < 8
+        place = packet.pos, packet.size, packet.duration
         entries.append(
-            Entry(packet.pts, packet.dts, packet.pos, packet.is_keyframe, not hidden, packet.is_corrupt)
+            Entry(packet.pts, packet.dts, *place, packet.is_keyframe, not hidden, packet.is_corrupt)
         )
-    return entries
+    return entries, packed
 
 
-def _decodable(reopen: Callable[[], Track], entries: Sequence[Entry], order: Sequence[int]) -> Sequence[int]:
+def _decodable(reopen: Callable[[], Track], entries: Sequence[Entry], order: list[int]) -> list[int]:
     """Leave out frames at the beginning that lean on others which were cut off, as decoders do."""
     key = next((number for number in order if entries[number].key), None)
     if key is None or key == order[0]:
         return order
     leading = set(order[: order.index(key)])
-    delivered = set(_decoded_order(reopen, max(leading) + _TRIAL))
+    delivered = {number for number, _ in _decoded(reopen, max(leading) + _TRIAL)}
     return [number for number in order if number not in leading or number in delivered]
 
 
-def _decoded_order(reopen: Callable[[], Track], count: int) -> list[int]:
-    """The numbers of the first `count` packets in the order in which their frames come out."""
+def _decoded(reopen: Callable[[], Track], count: int) -> Iterator[tuple[int, VideoFrame]]:
+    """The first `count` packets decoded: numbers and frames in the order in which they come out."""
     container, stream = reopen()
     with container:
-        packets = islice(picture_packets(container, stream), count)
-        return [number for number, _ in decode_numbered(stream, packets, 0)]
+        yield from decode_numbered(stream, islice(picture_packets(container, stream), count), 0)

@@ -1,0 +1,170 @@
+"""Containers opened through FFmpeg: which are read, which video track, and how its frames are turned."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ...errors import UserError
+from ..types import Frame
+
+Track: TypeAlias = tuple[InputContainer, VideoStream]
+"""An opened file and one of its video tracks, at the beginning."""
+
+# Demuxers of one self-contained file. Those that follow references to other files (hls, dash, concat, image2,
+# sdp, mlv ...), draw text (tty) or guess at raw samples are left out.
+_FORMATS = (
+    "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,flv,live_flv,kux,asf,asf_o,"
+    "ogg,nut,mxf,gxf,lxf,dv,gif,apng,jpegxl_anim,rm,wtv,vc1,vc1test,h261,h263,dirac,dnxhd,cavsvideo,avs2,avs3,"
+    "evc,apv,yuv4mpegpipe,mjpeg,mjpeg_2000,smjpeg,ingenient,swf,nuv,nsv,dhav,pva,ty,dxa,cine,mgsts,amv,anm,"
+    "flic,film_cpk,4xm,bink,smk,roq,idcin,vmd,wc3movie,c93,bfi,jv,mm,mv,mvi,thp,rl2,rpl,vivo,yop,ea,gdv,xmv,"
+    "moflex,cdxl,ser,lmlm4,frm,psxstr,siff,smush,tiertexseq,tmv,bethsoftvid,bmv,hnm,paf,dsicin,dfa,ifv,iv8,"
+    "ipmovie,msnwctcp,mtv,nc,pmp,lvf,r3d,ipu,usm,vividas,svs,filmstrip,"
+    "png_pipe,jpeg_pipe,webp_pipe,tiff_pipe"
+)
+_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+
+_LISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"[playlist]", b"RTSPtext", b"<ASX", b"<asx", b"[Reference]")
+_NO_PICTURES = 0x400 | 0x800
+"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC and TIMED_THUMBNAILS: cover art."""
+_DEFAULT = 0x1
+"""FFmpeg's AV_DISPOSITION_DEFAULT."""
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open one file and nothing else: no playlist, no pattern, no address, whatever its name looks like.
+
+    Metadata in another encoding than UTF-8 is read as far as it goes.
+
+    Raises:
+        UserError: it cannot be opened, is damaged or no container of video.
+    """
+    try:
+        # An absolute path behind 'file:' has no other meaning: 'http:x.mp4' and '-x.mp4' are names of files.
+        return av.open(f"file:{os.path.abspath(path)}", options=_OPTIONS, metadata_errors="replace")  # noqa: PTH100
+    except (av.FFmpegError, OSError) as error:
+        raise UserError(_refusal(path, error)) from error
+
+
+def _refusal(path: Path, error: av.FFmpegError | OSError) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096).lstrip(b"\xef\xbb\xbf \r\n\t")
+    except OSError as reason:
+        return f"The video {path} cannot be opened: {reason.strerror}."
+    if head.startswith(_LISTS) or (head.startswith(b"<?xml") and b"<MPD" in head):
+        return f"{path} is a playlist, not a video: open the video files that it names."
+    if error.errno == errno.EINVAL:
+        # What `format_whitelist` turns away.
+        return f"{path} is a file of a kind that is not read as a video: convert it to MP4 or Matroska."
+    return f"The video {path} cannot be opened: it is damaged or no video."
+
+
+@dataclass(frozen=True, slots=True)
+class TrackInfo:
+    """A video track, for the choice between several.
+
+    Attributes:
+        number: from 1 on, in the order of the file, without attached pictures.
+        index: of FFmpeg's stream.
+        codec: FFmpeg's name.
+        width, height: in pixels, as stored.
+        default: whether the file marks it as the one to be played.
+    """
+
+    number: int
+    index: int
+    codec: str
+    width: int
+    height: int
+    default: bool
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.width}x{self.height}, {self.codec})"
+
+
+def video_tracks(container: InputContainer) -> list[TrackInfo]:
+    """The tracks that hold video. Cover art, and tracks of an unknown codec, are left out."""
+    found: list[TrackInfo] = []
+    for stream in container.streams.video:
+        flags = int(getattr(stream, "disposition", 0))
+        context = stream.codec_context
+        if context is not None and not flags & _NO_PICTURES:
+            default = bool(flags & _DEFAULT)
+            size = context.width, context.height
+            found.append(TrackInfo(len(found) + 1, stream.index, context.name, *size, default))
+    return found
+
+
+def choose_track(path: Path, tracks: Sequence[TrackInfo], number: int | None) -> TrackInfo:
+    """The track of this number, or the one that a player shows: marked as default, largest, first.
+
+    Raises:
+        UserError: there is no such track.
+    """
+    if not tracks:
+        raise UserError(f"The file {path} holds no pictures that can be read: it is damaged or no video.")
+    if number is None:
+        return max(tracks, key=lambda track: (track.default, track.width * track.height, -track.number))
+    if not 1 <= number <= len(tracks):
+        count = "one video track" if len(tracks) == 1 else f"video tracks 1 to {len(tracks)}"
+        raise UserError(f"The video {path} has {count}, not a track {number}.")
+    return tracks[number - 1]
+
+
+def open_track(path: Path, index: int) -> Track:
+    """Open a file at the beginning of one of its streams."""
+    container = open_container(path)
+    stream = container.streams[index]
+    assert isinstance(stream, VideoStream)
+    stream.thread_type = "AUTO"
+    return container, stream
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How stored frames are turned for display.
+
+    Rows and columns are swapped first, then columns (`mirror`) and rows (`flip`) reversed.
+    """
+
+    transpose: bool = False
+    mirror: bool = False
+    flip: bool = False
+
+    def apply(self, frame: Frame) -> Frame:
+        """Turn an (H, W, 3) frame."""
+        if self.transpose:
+            frame = frame.transpose(1, 0, 2)
+        if self.mirror:
+            frame = frame[:, ::-1]
+        if self.flip:
+            frame = frame[::-1]
+        return np.ascontiguousarray(frame)
+
+
+def orientation_of(frame: VideoFrame) -> Orientation:
+    """By the frame's display matrix, to the nearest quarter turn.
+
+    The matrix [a b; c d] takes stored pixel (x, y) to (ax + cy, bx + dy).
+    """
+    # Keys are of this type, whatever the stubs of PyAV say.
+    data = cast(Any, frame.side_data).get(Type.DISPLAYMATRIX)
+    if data is None:
+        return Orientation()
+    a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(mirror=a < 0, flip=d < 0)
+    return Orientation(transpose=True, mirror=c < 0, flip=b < 0)

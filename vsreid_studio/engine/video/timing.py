@@ -1,0 +1,99 @@
+"""When each frame of a clip is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CLOCK = 90000
+"""Rates that are measured are rounded to what this many ticks a second can tell."""
+_NEAR = Fraction(1, 200)
+"""A rate that the container tells is believed when the times agree to this share of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """The times of all frames, exact.
+
+    Attributes:
+        ticks: when each frame is shown, strictly increasing, in units of `time_base`. The first is not always
+            0: sound is told on the same clock.
+        time_base: seconds a tick.
+        end: when the last frame goes, in ticks.
+    """
+
+    ticks: Sequence[int]
+    time_base: Fraction
+    end: int
+
+    def __post_init__(self) -> None:
+        if any(b <= a for a, b in pairwise([*self.ticks, self.end])):
+            raise ValueError("the times of frames must increase")
+
+    @classmethod
+    def constant(cls, count: int, rate: Fraction) -> Timing:
+        """`count` frames at one rate, in frames per second, from 0 on."""
+        return cls(range(count), 1 / rate, count)
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """(frames,) seconds from the first frame."""
+        ticks = np.asarray(self.ticks, np.int64)
+        return (ticks - ticks[0]) * float(self.time_base)
+
+    @property
+    def start(self) -> Fraction:
+        """The first frame's time in seconds, on the clock that video and sound share."""
+        return self.ticks[0] * self.time_base
+
+    def rate(self, told: Fraction | None = None) -> Fraction:
+        """Frames per second on the average.
+
+        Args:
+            told: what the container says, which is taken when it fits: clocks of milliseconds round.
+        """
+        span = (self.end if len(self.ticks) == 1 else self.ticks[-1]) - self.ticks[0]
+        measured = max(1, len(self.ticks) - 1) / (span * self.time_base)
+        if told and abs(told - measured) <= _NEAR * measured:
+            return told
+        return measured.limit_denominator(_CLOCK)
+
+
+def timing_of(
+    pts: Sequence[int | None] | None,
+    dts: Sequence[int | None],
+    durations: Sequence[int | None],
+    time_base: Fraction,
+    rate: Fraction,
+) -> tuple[Timing, bool]:
+    """The times of frames by the time stamps of their packets.
+
+    Args:
+        pts, dts, durations: of the packets of the frames, in the order of presentation. Containers without
+            presentation times (AVI), for which FFmpeg guesses, get None for `pts`.
+        rate: frames per second where there are no time stamps.
+
+    Returns:
+        The times, and whether they are the file's own: those of presentation, else those of decoding, sorted.
+    """
+    count = len(dts)
+    for stamps in (pts or (), sorted(time for time in dts if time is not None)):
+        ticks = [time for time in stamps if time is not None]
+        if len(ticks) == count and all(a < b for a, b in pairwise(ticks)):
+            return Timing(
+                tuple(ticks), time_base, ticks[-1] + _last(ticks, durations[-1], time_base, rate)
+            ), True
+    return Timing.constant(count, rate), False
+
+
+def _last(ticks: Sequence[int], told: int | None, time_base: Fraction, rate: Fraction) -> int:
+    """How long the last frame is shown: as told, else as long as most are."""
+    steps = [b - a for a, b in pairwise(ticks)]
+    usual = int(np.median(steps)) if steps else round(1 / (rate * time_base))
+    # A packet that is one field, or the tick of a fine clock, tells less than a frame.
+    return max(1, told if told and 2 * told > usual else usual)
