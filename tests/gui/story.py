@@ -135,7 +135,7 @@ class Story:
             return
         desk.key(key)
         if key == "g":
-            desk.until("window.parts.review.panel.actions_.give_menu.isVisible()")
+            desk.until("window.parts.review.actions_.give_menu.isVisible()")
             self._shoot("give-to")
             desk.key("Down", "Return")
         elif key == "c":

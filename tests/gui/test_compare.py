@@ -108,7 +108,7 @@ def test_an_unfit_truth_leaves_all_as_it_was(qtbot, comparison, bar, drawn, trut
     comparison.compare(truth)
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     assert not comparison.compare(tmp_path / "config")
-    assert "holds 0 masks" in bar.sentence.text()
+    assert "holds no PNG" in bar.sentence.text()
     assert comparison.truth.folder == truth
     assert row(comparison, 0)[1] == "0.300"
 

@@ -276,7 +276,7 @@ def test_keys_of_ones_own(make, tmp_path):
     )
     window = make()
     assert [key.toString() for key in window.actions_[Act.UNDO].shortcuts()] == ["Ctrl+Z", "U"]
-    assert window.parts.review.panel.actions_.accept.shortcut().toString() == "Ctrl+A"
+    assert window.parts.review.actions_.accept.shortcut().toString() == "Ctrl+A"
     assert window.actions_[Act.PROPAGATE].toolTip().endswith("(Ctrl+R)")
 
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow
+from PySide6.QtWidgets import QApplication, QDockWidget, QLineEdit, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.config import ReidConfig
 from vsreid_studio.engine.algorithm.retrieve import Retrieval
 from vsreid_studio.engine.events import Accept, Proposal, Reason, Reassign, Reject, Skip
 from vsreid_studio.engine.types import Box, CellKey, SoftMask
-from vsreid_studio.gui.review import ReviewDock, ReviewPanel
+from vsreid_studio.gui.containers import Scrolled, dock
+from vsreid_studio.gui.review import ReviewPanel
 from vsreid_studio.gui.review.actions import Mode
 from vsreid_studio.gui.review.queue_model import Column
 from vsreid_studio.gui.review.words import figure, frame_ranges, why_not
@@ -42,20 +43,21 @@ def window(qtbot: QtBot) -> Iterator[QMainWindow]:
     window = QMainWindow()
     qtbot.addWidget(window)
     window.setCentralWidget(QLineEdit())
-    dock = ReviewDock()
-    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    panel = ReviewPanel()
+    docked = dock(window, "review", "Review", Scrolled(panel))
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docked)
     window.resize(700, 760)
     with qtbot.waitActive(window):
         window.show()
         window.activateWindow()
     window.setFocus()
     yield window
-    dock.panel.actions_.give_menu.close()
+    panel.actions_.give_menu.close()
 
 
 @pytest.fixture
 def panel(window: QMainWindow) -> ReviewPanel:
-    panel = window.findChild(ReviewDock).panel
+    panel = window.findChild(ReviewPanel)
     panel.set_instances(ALL)
     panel.set_proposal(PROPOSAL, RIDER, ReidConfig(appearance_track=False, rho_reid=0.7))
     return panel
@@ -276,7 +278,7 @@ def test_a_floating_review_answers_from_the_window_too(
     qtbot: QtBot, window: QMainWindow, panel: ReviewPanel
 ) -> None:
     window.addActions(panel.actions_.everything)
-    window.findChild(ReviewDock).setFloating(True)
+    window.findChild(QDockWidget).setFloating(True)
     with qtbot.waitActive(window):
         window.activateWindow()
     with qtbot.waitSignal(panel.answered) as answered:

@@ -92,7 +92,7 @@ def test_a_bad_line_among_the_keys_costs_only_itself(make, tmp_path, pictures):
     for word in ("nope", "Ctrl+Z", "skip"):
         assert word in window.bar.details.toPlainText()
     assert window.actions_[Act.PROPAGATE].shortcut().toString() == "Ctrl+R"
-    assert window.parts.review.panel.actions_.accept.shortcut().toString() == "F9"
+    assert window.parts.review.actions_.accept.shortcut().toString() == "F9"
     assert window.actions_[Act.ADAPT].shortcut().toString() == "Ctrl+T"
     assert window.actions_[Act.UNDO].shortcut().toString() == "Ctrl+Z"
 

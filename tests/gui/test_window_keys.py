@@ -184,14 +184,14 @@ def test_the_check_for_doubles_sees_one(window):
 def test_escape_leaves_the_redrawn_box_then_the_run(qtbot, window):
     until_proposal(qtbot, window)
     press(window, Qt.Key.Key_D)
-    assert window.parts.review.panel.mode is Mode.REDRAWING
+    assert window.parts.review.mode is Mode.REDRAWING
     press(window, Qt.Key.Key_Escape)
-    assert window.parts.review.panel.mode is Mode.ASKING
+    assert window.parts.review.mode is Mode.ASKING
     assert window.actions_[Act.BRUSH].isChecked()
     assert window.conductor.state is State.ASKING
     press(window, Qt.Key.Key_C)
     press(window, Qt.Key.Key_Escape)
-    assert window.parts.review.panel.mode is Mode.ASKING
+    assert window.parts.review.mode is Mode.ASKING
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
 

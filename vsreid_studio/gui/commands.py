@@ -132,7 +132,7 @@ class Commands(QObject):
             actions[act].toggled.connect(lambda on, name=shown: self._display(**{name: on}))
 
     def _connect_review(self) -> None:
-        panel, on_canvas = self._parts.review.panel, self._parts.on_canvas
+        panel, on_canvas = self._parts.review, self._parts.on_canvas
         panel.correct_requested.connect(self._correct)
         panel.redraw_requested.connect(self._redraw)
         panel.edit_left.connect(self._leave_edit)
@@ -195,7 +195,7 @@ class Commands(QObject):
 
     def _leave(self) -> None:
         """End the innermost thing that is open, and only that."""
-        panel, canvas, session = self._parts.review.panel, self._parts.canvas, self._session
+        panel, canvas, session = self._parts.review, self._parts.canvas, self._session
         if self._parts.instances.question.isVisible():
             self._parts.instances.question.dismiss()
         elif canvas.drawing:

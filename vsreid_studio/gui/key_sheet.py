@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -72,7 +72,8 @@ class KeySheet(QDialog):
         foot.addWidget(close)
         layout.addLayout(foot)
         whole = page.sizeHint()
-        self.resize(whole.width() + 64, min(whole.height() + 110, 800))
+        room = self.screen().availableSize() * 0.9
+        self.resize(QSize(whole.width() + 64, whole.height() + 110).boundedTo(room))
 
 
 def _table(name: str, rows: list[tuple[str, str]]) -> QGridLayout:

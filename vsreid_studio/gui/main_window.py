@@ -9,11 +9,12 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from ..config import Config
-from ..engine.events import Progress
+from ..engine.events import Progress, Proposal
 from .actions import Act, Actions
 from .commands import Commands
 from .compare import Comparison
 from .conductor import Conductor
+from .containers import Overlaid
 from .error_bar import ErrorBar
 from .files import Files
 from .focus import EditorKeys
@@ -21,7 +22,6 @@ from .frames import FrameLoader
 from .key_sheet import KeySheet
 from .keys import FILE, keyed, load_keys
 from .menus import add_menus, add_toolbar
-from .overlaid import Overlaid
 from .recent import config_folder, data_folder
 from .session import Session
 from .start_page import StartPage
@@ -83,11 +83,11 @@ class MainWindow(QMainWindow):
         self.parts = Workspace(self, self.conductor, self.loader, Config().reid)
         self.status = Status(self.statusBar(), self.conductor)
         self.files = Files(self, self.session, self.conductor, self.bar, data)
-        self.comparison = Comparison(self, self.session, self.bar)
+        self.comparison = Comparison(self, self.session, self.bar, self.parts.review_dock)
         self._lay_out()
         self.commands = Commands(self.actions_, self.parts, self.conductor, self)
         EditorKeys(self, self.parts.canvas)
-        self._keyed = keyed(self.actions_, self.parts.instances.actions_, self.parts.review.panel.actions_)
+        self._keyed = keyed(self.actions_, self.parts.instances.actions_, self.parts.review.actions_)
         self._connect()
         self._settings = QSettings(str(self._config / "window.ini"), QSettings.Format.IniFormat)
         self._docked = self._kept("docks")
@@ -143,7 +143,7 @@ class MainWindow(QMainWindow):
         self._toolbar = add_toolbar(self, self.actions_)
         add_menus(self, self.actions_, [*self.parts.docks, self.comparison.dock])
         # A panel may float, and its keys shall count here all the same.
-        self.addActions(self.parts.review.panel.actions_.everything)
+        self.addActions(self.parts.review.actions_.everything)
         self.addActions([self.parts.instances.actions_.add, *self.parts.instances.actions_.select.values()])
 
     def _connect(self) -> None:
@@ -155,6 +155,7 @@ class MainWindow(QMainWindow):
         conductor.told.connect(bar.tell)
         conductor.progress.connect(self._follow_run)
         self.parts.on_canvas.told.connect(bar.tell)
+        session.proposal_changed.connect(self._raise_review)
         self.commands.nothing_open.connect(bar.hide)
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
         self.start.open_requested.connect(files.ask_open)
@@ -207,6 +208,11 @@ class MainWindow(QMainWindow):
             rest = len(self._key_faults) - 1
             more = f" ({rest} more in the details)" if rest else ""
             self.bar.fail(f"{self._key_faults[0]}{more} All other keys hold.", "\n".join(self._key_faults))
+
+    def _raise_review(self, proposal: Proposal | None) -> None:
+        """It may be a tab behind the comparison."""
+        if proposal is not None:
+            self.parts.review_dock.raise_()
 
     def _follow_run(self, progress: Progress) -> None:
         if progress.frame is not None and self.actions_[Act.FOLLOW].isChecked():

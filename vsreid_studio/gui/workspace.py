@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QMainWindow
 
 from ..config import ReidConfig
 from .bind import CanvasBinder, InstanceBinder, ReviewBinder, TimelineBinder
 from .canvas import CanvasView
 from .conductor import Conductor
+from .containers import Scrolled, dock
 from .frames import FrameLoader
 from .instances import InstancePanel
-from .review import ReviewDock
+from .review import ReviewPanel
 from .timeline import TimelineView
 from .tool_options import ToolOptions
 
@@ -23,6 +24,7 @@ class Workspace:
 
     Attributes:
         canvas, timeline, instances, options, review: the widgets.
+        review_dock: holds the review.
         docks: those that can be moved and hidden, in the order of the View menu.
         on_canvas, on_timeline, on_instances, on_review: bind them to the document.
     """
@@ -34,14 +36,15 @@ class Workspace:
         self.timeline = TimelineView()
         self.instances = InstancePanel()
         self.options = ToolOptions()
-        self.review = ReviewDock(window)
+        self.review = ReviewPanel()
         self.docks = [
-            _dock(window, "instances", "Instances", self.instances),
-            _dock(window, "tools", "Tool options", self.options),
-            self.review,
-            _dock(window, "timeline", "Timeline", self.timeline),
+            dock(window, "instances", "Instances", Scrolled(self.instances)),
+            dock(window, "tools", "Tool options", Scrolled(self.options, lines=12)),
+            dock(window, "review", "Review", Scrolled(self.review)),
+            dock(window, "timeline", "Timeline", self.timeline),
         ]
         left, tools, review, below = self.docks
+        self.review_dock = review
         for area in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
             window.setCorner(area, Qt.DockWidgetArea.BottomDockWidgetArea)
         window.addDockWidget(_LEFT, left)
@@ -55,17 +58,9 @@ class Workspace:
         self.on_canvas = CanvasBinder(self.canvas, conductor, loader, window)
         self.on_timeline = TimelineBinder(self.timeline, conductor, loader, window)
         self.on_instances = InstanceBinder(self.instances, conductor, window)
-        self.on_review = ReviewBinder(self.review.panel, conductor, loader, thresholds, window)
+        self.on_review = ReviewBinder(self.review, conductor, loader, thresholds, window)
 
     def show_docks(self, shown: bool) -> None:
         """Show what was open, or hide everything behind the start page."""
-        for dock in self.docks:
-            dock.setVisible(shown)
-
-
-def _dock(window: QMainWindow, name: str, title: str, widget: QWidget) -> QDockWidget:
-    dock = QDockWidget(title, window)
-    # Qt saves the docks' places by this name.
-    dock.setObjectName(name)
-    dock.setWidget(widget)
-    return dock
+        for one in self.docks:
+            one.setVisible(shown)

@@ -16,6 +16,7 @@ from ...errors import UserError
 from ...evaluation.comparison import Figures, Tally, Truth
 from .. import dialogs
 from ..colours import default_colour
+from ..containers import Scrolled, dock
 from ..error_bar import ErrorBar
 from ..session import Session
 from .panel import ComparePanel, Line
@@ -23,6 +24,8 @@ from .scorer import Scorer, Sheet
 
 _SETTING = "truth"
 """The project remembers the folder by this key."""
+_TABBED_BELOW = 58
+"""Lines of text that a window is high."""
 _SCORE_AFTER = 300
 _SHOW_EVERY = 200
 """Milliseconds: a stroke or a run changes frames faster than they need to be scored and shown."""
@@ -37,8 +40,16 @@ class Comparison(QObject):
         truth: what is compared with, None for nothing.
     """
 
-    def __init__(self, window: QMainWindow, session: Session, bar: ErrorBar) -> None:
+    def __init__(
+        self, window: QMainWindow, session: Session, bar: ErrorBar, beside: QDockWidget | None = None
+    ) -> None:
+        """Compare nothing yet.
+
+        Args:
+            beside: a dock that it becomes a tab of where both do not fit one below the other.
+        """
         super().__init__(window)
+        self._beside = beside
         self._window, self._session, self._bar = window, session, bar
         self.panel = ComparePanel()
         self.truth: Truth | None = None
@@ -48,9 +59,7 @@ class Comparison(QObject):
         self._scorer = Scorer(self)
         self._score_soon = self._timer(_SCORE_AFTER, self._score)
         self._show_soon = self._timer(_SHOW_EVERY, self._show)
-        self.dock = QDockWidget("Comparison", window)
-        self.dock.setObjectName("compare")
-        self.dock.setWidget(self.panel)
+        self.dock = dock(window, "compare", "Comparison", Scrolled(self.panel))
         window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         self.dock.hide()
         self._scorer.scored.connect(self._take)
@@ -68,6 +77,12 @@ class Comparison(QObject):
         """Whether every frame that counts has been scored."""
         return self._tally is not None and self._tally.scored == len(self._tally.frames)
 
+    def _reveal(self) -> None:
+        lines = self._window.height() / self._window.fontMetrics().height()
+        if self._beside is not None and not self.dock.isVisible() and lines < _TABBED_BELOW:
+            self._window.tabifyDockWidget(self._beside, self.dock)
+        self.dock.show()
+
     def ask(self) -> None:
         """Ask for the folder of the truth."""
         if self._session.document is not None:
@@ -79,7 +94,7 @@ class Comparison(QObject):
         """Compare with a folder of masks from now on; if it does not fit, all stays as it was."""
         if not self._begin(folder.absolute()):
             return False
-        self.dock.show()
+        self._reveal()
         self.dock.raise_()
         self._remember(str(folder.absolute()))
         return True
@@ -87,7 +102,10 @@ class Comparison(QObject):
     def recall(self) -> None:
         """Go on with what the open project was compared with, if that is still there."""
         kept = self._session.project.settings.get(_SETTING)
-        self.dock.setVisible(isinstance(kept, str) and Path(kept).is_dir() and self._begin(Path(kept)))
+        if isinstance(kept, str) and Path(kept).is_dir() and self._begin(Path(kept)):
+            self._reveal()
+        else:
+            self.dock.hide()
 
     def end(self) -> None:
         """Compare with nothing."""

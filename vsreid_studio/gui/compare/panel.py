@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...evaluation.comparison import Figures, overall
+from ..containers import least_width
 from ..look import quiet_label, swatch_icon
 
 _COLUMNS = (
@@ -143,6 +144,7 @@ class ComparePanel(QWidget):
         frame = 2 * self.table.frameWidth() + self.table.horizontalHeader().sizeHint().height()
         row = self.table.verticalHeader().defaultSectionSize()
         self.table.setMinimumHeight(frame + min(rows, _IN_SIGHT) * row)
+        self.table.setMinimumWidth(least_width(self.table))
 
     def _item(self, row: int, column: int) -> QTableWidgetItem:
         item = self.table.item(row, column)

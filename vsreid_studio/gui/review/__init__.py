@@ -1,6 +1,5 @@
 """What was found again, waiting for a person's judgement."""
 
-from .dock import ReviewDock
 from .panel import ReviewPanel
 
-__all__ = ["ReviewDock", "ReviewPanel"]
+__all__ = ["ReviewPanel"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QRect, Qt, Signal
+from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...engine.types import CellKey
+from ..containers import least_width
 from ..look import smaller
 from .candidate import GAP, MARGIN, CandidateDelegate, inks, picture_place
 from .queue_model import Column, Index, QueueModel
@@ -61,6 +62,11 @@ class QueueView(QTableView):
         line = self.fontMetrics().height()
         self.verticalHeader().setDefaultSectionSize(2 * line + line // 2)
         self.clicked.connect(self._tell_once)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as its titles and figures need; a title and two rows high."""
+        high = self.horizontalHeader().sizeHint().height() + 2 * self.verticalHeader().defaultSectionSize()
+        return QSize(least_width(self), high)
 
     def choose(self, key: CellKey | None) -> None:
         """Select a candidate without a signal, nothing where it is not listed."""

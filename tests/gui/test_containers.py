@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from vsreid_studio.gui.containers import Overlaid
 from vsreid_studio.gui.error_bar import ErrorBar
-from vsreid_studio.gui.overlaid import Overlaid
 
 
 def test_the_bar_grows_with_its_details_and_the_picture_stays(qtbot: QtBot) -> None:

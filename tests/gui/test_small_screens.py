@@ -1,0 +1,76 @@
+"""Everything can be seen and reached on a small screen."""
+
+from __future__ import annotations
+
+import pytest
+from driving import draw_both, until_proposal, wait_idle
+from PIL import Image
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtWidgets import QAbstractButton, QScrollArea, QTableView, QWidget
+from small_clip import LENGTH, true_mask
+
+SCREEN = QSize(1280, 680)
+
+
+@pytest.fixture
+def truth(tmp_path):
+    folder = tmp_path / "truth"
+    folder.mkdir()
+    for index in range(LENGTH):
+        mask = true_mask(index, 2).hard(48, 80)
+        Image.fromarray(mask.astype("uint8")).save(folder / f"{index:05d}.png")
+    return folder
+
+
+def compare(qtbot, window, truth) -> None:
+    assert window.comparison.compare(truth)
+    qtbot.waitUntil(lambda: window.comparison.complete, timeout=5000)
+    assert window.comparison.dock.isVisible()
+
+
+def test_everything_fits(qtbot, window, truth):
+    until_proposal(qtbot, window)
+    compare(qtbot, window, truth)
+    window.bar.fail("Something went wrong.", "details")
+    window.resize(SCREEN)
+    assert window.size() == SCREEN
+    for widget in (window.parts.timeline, window.statusBar(), window.comparison.panel, window.parts.canvas):
+        corner = widget.mapTo(window, QPoint(0, 0))
+        assert window.rect().contains(corner), widget
+    bottom = window.statusBar().mapTo(window, window.statusBar().rect().bottomRight())
+    assert window.rect().contains(bottom)
+    window.conductor.cancel()
+    wait_idle(qtbot, window)
+
+
+def test_nothing_in_a_dock_is_covered_or_cut(qtbot, window, truth):
+    until_proposal(qtbot, window)
+    compare(qtbot, window, truth)
+    window.resize(SCREEN)
+    window.resizeDocks([window.comparison.dock], [10], Qt.Orientation.Horizontal)
+    qtbot.wait(50)
+    for area in window.findChildren(QScrollArea):
+        held = area.widget()
+        if not area.isVisible() or held is None:
+            continue
+        assert held.width() <= area.viewport().width(), held
+        for widget in held.findChildren(QWidget):
+            if isinstance(widget, QAbstractButton | QTableView) and widget.isVisibleTo(held):
+                least = widget.minimumSizeHint()
+                assert widget.width() >= least.width(), (widget, widget.accessibleName())
+                assert widget.height() >= least.height(), (widget, widget.accessibleName())
+    window.conductor.cancel()
+    wait_idle(qtbot, window)
+
+
+def test_no_title_of_a_table_is_cut(qtbot, window, truth):
+    draw_both(qtbot, window)
+    compare(qtbot, window, truth)
+    window.resize(SCREEN)
+    for dock in (window.comparison.dock, window.parts.review_dock):
+        window.resizeDocks([dock], [10], Qt.Orientation.Horizontal)
+    qtbot.wait(50)
+    for table in (window.comparison.panel.table, window.parts.review.queue.view):
+        header = table.horizontalHeader()
+        for column in range(header.count()):
+            assert header.sectionSize(column) >= header.sectionSizeHint(column), column
