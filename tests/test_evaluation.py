@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 import vsreid_studio
 from vsreid_studio.errors import UserError
@@ -245,3 +246,16 @@ def test_real_masks(tmp_path: Path) -> None:
     ((j, f),) = scored(tmp_path / "shifted", truth, shifted).values()  # type: ignore[misc]
     assert 0.5 < j < 1
     assert f > 0.97
+
+
+def test_void_is_judged_once_for_a_sequence(tmp_path: Path) -> None:
+    """Grey truth in which one frame has nothing but void: there the object is absent, not everywhere."""
+    for index in range(4):
+        truth, found = np.zeros((20, 30), np.uint8), np.zeros((20, 30), np.uint8)
+        truth[2:14, 4:20], found[6:10, 8:16] = 255, 1
+        truth[4:12, 6:18] = 255 if index == 2 else 1
+        for folder, labels in (("truth", truth), ("found", found)):
+            (tmp_path / folder / "a").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(labels).save(tmp_path / folder / "a" / f"{index:05d}.png")
+    scores = evaluate(tmp_path / "truth", tmp_path / "found", ["a"]).sequences["a"]
+    assert scores[1].j_series == (32 / 96, 0.0)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.masks import read_first_masks, read_label_map, write_label_map
+from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.formats.palette import PALETTE, voc_palette
 
 H, W = 6, 8
@@ -108,13 +108,12 @@ def test_small_palettes_of_few_bits_are_read_by_index(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_masks(tmp_path: Path) -> None:
-    Image.fromarray(blocks(1).astype(np.uint16)).save(tmp_path / "deep.png")
+    Image.fromarray(blocks(1)).convert("CMYK").save(tmp_path / "ink.tif")
     Image.fromarray(blocks(1)).save(tmp_path / "lossy.png", format="JPEG")
     (tmp_path / "text.png").write_text("hello")
     write_label_map(tmp_path / "whole.png", np.random.default_rng(0).integers(0, 9, (64, 64), np.uint8))
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:1200])
     sentences = {
-        "deep": "8 bits",
         "lossy": "JPEG",
         "text": "not a picture",
         "cut": "cannot be read",
@@ -123,23 +122,5 @@ def test_files_that_are_no_masks(tmp_path: Path) -> None:
     for name, sentence in sentences.items():
         with pytest.raises(UserError, match=sentence):
             read_label_map(tmp_path / f"{name}.png")
-
-
-def test_first_masks_by_frame(tmp_path: Path) -> None:
-    for name, labels in {"a": blocks(0, 2), "b": blocks(1, 254)}.items():
-        write_label_map(tmp_path / f"{name}.png", labels)
-    masks = read_first_masks({10: tmp_path / "a.png", 2: tmp_path / "b.png"}, H, W)
-    assert list(masks) == [2, 10]
-    np.testing.assert_array_equal(masks[10], blocks(0, 2))
-    np.testing.assert_array_equal(masks[2], blocks(1, 254))
-
-
-def test_wrong_first_masks(tmp_path: Path) -> None:
-    write_label_map(tmp_path / "empty.png", blocks())
-    write_label_map(tmp_path / "void.png", blocks(1, 255))
-    write_label_map(tmp_path / "good.png", blocks(1))
-    for name, sentence in {"empty": "no object", "void": "1 to 254", "gone": "no such file"}.items():
-        with pytest.raises(UserError, match=sentence):
-            read_first_masks({0: tmp_path / f"{name}.png"}, H, W)
-    with pytest.raises(UserError, match="is 8 x 6 pixels, but the video is 9 x 6"):
-        read_first_masks({0: tmp_path / "good.png"}, H, W + 1)
+    with pytest.raises(UserError, match="pixels of kind CMYK"):
+        read_label_map(tmp_path / "ink.tif")

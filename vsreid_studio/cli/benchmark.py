@@ -26,18 +26,16 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: video, masks or weights do not serve.
     """
-    import numpy as np  # noqa: PLC0415 (the parser is built at every start, the networks are not)
-
+    # Here, as the parser is built at every start and needs no networks.
     from .. import paths  # noqa: PLC0415
     from ..benchmark.speed import measure, table  # noqa: PLC0415
     from ..config import Config, PropagationConfig  # noqa: PLC0415
     from ..engine.runtime import models  # noqa: PLC0415
     from ..engine.runtime.flow import FlowSource, default_estimator  # noqa: PLC0415
     from ..engine.runtime.propagation import NetworkPropagation  # noqa: PLC0415
-    from ..engine.types import SoftMask  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
     from ..errors import UserError  # noqa: PLC0415
-    from ..formats.masks import read_first_masks  # noqa: PLC0415
+    from ..formats.given_masks import read_given_masks  # noqa: PLC0415
 
     if (args.source is None) != (args.masks is None):
         raise UserError("Give both --source and --masks, or neither for the bundled demo.")
@@ -45,13 +43,12 @@ def run(args: argparse.Namespace) -> int:
     config = Config(propagation=PropagationConfig(size=args.size), device=args.device)
     device = models.resolve_device(args.device)
     with open_video(args.source or demo / "demo.mp4") as video:
-        labels = read_first_masks({0: args.masks or demo / "first.png"}, video.height, video.width)[0]
-        numbers = [int(n) for n in np.unique(labels) if n][: args.instances]
+        first = read_given_masks(args.masks or demo / "first.png", video, frame=0).masks[0]
         flow = FlowSource(video, default_estimator(config.flow, device.type))
         inference = models.load_inference(args.size, device)
         speed = measure(
             video,
-            {n: SoftMask.from_dense(labels == n) for n in numbers},
+            dict(sorted(first.items())[: args.instances]),
             NetworkPropagation(video, flow, inference, config.propagation),
             flow,
             models.load_detector(args.size, config.reid.boxes, device),

@@ -96,7 +96,8 @@ def _masks(
     from ..engine.types import SoftMask  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
     from ..formats.davis import DavisRoot, frame_name  # noqa: PLC0415
-    from ..formats.masks import VOID, read_label_map  # noqa: PLC0415
+    from ..formats.mask_reading import VOID  # noqa: PLC0415
+    from ..formats.masks import read_label_map  # noqa: PLC0415
 
     davis = DavisRoot(args.davis)
     for name in davis.sequences(args.image_set):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import MULTI_SCALE, Config, load, preset
+
+if TYPE_CHECKING:
+    from ..formats.mask_reading import Reading
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +28,23 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     method.add_argument("--flo", type=Path, metavar="FOLDER", help="ready flow: NNNNN.flo, NNNNN.rflo")
     method.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where networks run (auto)")
     _add_settings_options(method, "settings; options above win")
+
+
+def add_reading_option(parser: argparse.ArgumentParser) -> None:
+    """Add --masks-as, which tells how pictures of masks are taken."""
+    parser.add_argument(
+        "--masks-as",
+        choices=("auto", "palette", "colours", "binary", "soft", "alpha", "objects"),
+        help="how pictures are taken: palette indices or grey levels as numbers, each colour as an object, "
+        "one object, one soft-edged object, alpha as one object, a file for each object (auto)",
+    )
+
+
+def reading_of(args: argparse.Namespace) -> Reading | None:
+    """The choice of --masks-as; None to guess."""
+    from ..formats.mask_reading import Reading  # noqa: PLC0415  (OpenCV)
+
+    return None if args.masks_as in {None, "auto"} else Reading(args.masks_as)
 
 
 def add_page_options(parser: argparse.ArgumentParser, *, config: str = "other settings") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from .options import add_engine_options, config_of
+from .options import add_engine_options, add_reading_option, config_of, reading_of
 
 if TYPE_CHECKING:
     from ..headless.run import Outcome
@@ -35,6 +35,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("source", nargs="?", type=Path, metavar="SOURCE", help="a video or picture folder")
     parser.add_argument("--masks", type=Path, metavar="FIRST.png|FOLDER", help="of frame 0, or NNNNN.png")
     parser.add_argument("--points", type=Path, metavar="FILE.json", help="or clicks, see 'segment --help'")
+    add_reading_option(parser)
     parser.add_argument("--davis", type=Path, metavar="ROOT", help="a DAVIS folder instead of SOURCE")
     parser.add_argument("--set", dest="image_set", metavar="NAME|FILE", help="which of its sequences")
     parser.add_argument(
@@ -97,12 +98,26 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
         if args.image_set is not None:
             raise UserError("--set goes with --davis.")
         name = args.source.resolve().name if args.source.is_dir() else args.source.stem
-        return [Task(name, args.source, args.masks, args.output, args.project, args.flo, args.points)]
+        reading = reading_of(args)
+        return [
+            Task(
+                name,
+                args.source,
+                args.masks,
+                args.output,
+                args.project,
+                args.flo,
+                args.points,
+                reading=reading,
+            )
+        ]
     if args.image_set is None:
         raise UserError("--davis needs a --set: a name such as val, or a list of sequences.")
-    if not all(option is None for option in (args.source, args.masks, args.points, args.project)):
+    own = (args.source, args.masks, args.masks_as, args.points, args.project)
+    if not all(option is None for option in own):
         raise UserError(
-            "--davis brings its own videos and masks: leave out SOURCE, --masks, --points and --project."
+            "--davis brings its own videos and masks: leave out SOURCE, --masks, --masks-as, --points and "
+            "--project."
         )
     return davis_tasks(DavisRoot(args.davis, args.resolution), args.image_set, args.output, args.flo)
 

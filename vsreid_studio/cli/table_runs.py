@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from ..benchmark.clips import write_benchmark
 from ..benchmark.pace import begun, pace
 from ..benchmark.rows import Row, row_config
@@ -113,8 +111,7 @@ class Variant:
         """Take the time on the set's first sequence and keep it."""
         self.engine.load()
         with inputs(self.tasks(data)[0], self.engine) as given:
-            video, labels = given.video, next(iter(given.masks.values()))
-            first = {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
+            video, first = given.video, next(iter(given.masks.values()))
             once = self._seconds_to_adapt(video, first)
             seconds = pace(
                 # Not shared ones: to find candidates takes its time, too.

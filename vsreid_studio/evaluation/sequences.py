@@ -8,7 +8,7 @@ from pathlib import Path
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..formats.davis import mask_files
-from ..formats.masks import read_label_map
+from ..formats.mask_reading import MaskReader
 from .measures import boundary_f, jaccard
 from .report import InstanceScore, Report
 
@@ -102,15 +102,20 @@ def _score(truth: Path, result: Path) -> dict[int, InstanceScore]:
         raise UserError(
             f"The truth {truth} has {len(files)} masks; 3 are the least, as the first and last do not count."
         )
-    instances = int(read_label_map(files[0]).max(initial=0))
-    return evaluate_sequence(instances, _pairs(files[1:-1], result))
+    reader = MaskReader(files)
+    instances = int(reader.labels(files[0]).max(initial=0))
+    return evaluate_sequence(instances, _pairs(files[1:-1], reader, result))
 
 
-def _pairs(files: Iterable[Path], result: Path) -> Iterator[tuple[str, LabelMap, LabelMap]]:
+def _pairs(
+    files: Sequence[Path], truth: MaskReader, result: Path
+) -> Iterator[tuple[str, LabelMap, LabelMap]]:
     """Truth and result of each frame. Only the truth may have void: in a result, 255 is a number too high."""
+    listed = [result / file.name for file in files]
+    results = MaskReader(file for file in listed if file.is_file())
     for file in files:
         found = result / file.name
         if not found.is_file():
             raise UserError(f"The results lack {found}.")
         name = f"{result.name}/{file.stem}"
-        yield name, read_label_map(file), read_label_map(found, keep_void=True)
+        yield name, truth.labels(file), results.labels(found, keep_void=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -118,6 +118,11 @@ def mask_files_by_frame(folder: Path, video: Video) -> dict[int, Path]:
     if not found:
         raise UserError(f"{folder} holds no PNG named by a frame, such as {video.names[0]}.png.")
     return dict(sorted(found.items()))
+
+
+def frame_of(video: Video) -> Callable[[str], int | None]:
+    """Tells which frame of a video a file is named after (its name without suffix); None where none is."""
+    return _Finder(video.names).frame
 
 
 class _Finder:

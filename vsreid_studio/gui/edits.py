@@ -14,9 +14,10 @@ import numpy as np
 from ..engine.algorithm.walk import edit
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation
-from ..engine.types import MAX_INSTANCE, Cell, CellKey, LabelMap, Maker, SoftMask
+from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
 from ..formats.cells import first_cells
+from ..formats.given_masks import GivenMasks
 from ..project import Instance, Project
 from .colours import default_colour
 
@@ -144,12 +145,12 @@ def reorder(known: Mapping[int, Instance], numbers: Sequence[int]) -> Edit:
     return Edit(Change("reorder"), {n: one for n, one in moved.items() if one != known[n]})
 
 
-def import_masks(project: Project, masks: Mapping[int, LabelMap], label: str = "import masks") -> Edit:
-    """Label maps as pinned masks, and an instance for each number that is new."""
-    cells: dict[CellKey, Cell | None] = dict(first_cells(masks))
+def import_masks(project: Project, given: GivenMasks, label: str = "import masks") -> Edit:
+    """Given masks as pinned ones, and an instance for each number that is new."""
+    cells: dict[CellKey, Cell | None] = dict(first_cells(given.masks))
     known = dict(project.instances)
     for number in sorted({key.instance for key in cells} - known.keys()):
-        known[number] = new_instance(known, number)
+        known[number] = new_instance(known, number, given.names.get(number))
     new = {n: one for n, one in known.items() if n not in project.instances}
     return Edit(edit(project.annotation, label, cells), new)
 

@@ -102,7 +102,7 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
     if not project.annotation.instances:
         cells = first_cells(given.masks)
         numbers = sorted({key.instance for key in cells})
-        instances = {number: _instance(number) for number in numbers}
+        instances = {number: _instance(number, given.names.get(number)) for number in numbers}
         project.apply(project.annotation.set_cells("import masks", cells), instances=instances)
 
 
@@ -122,6 +122,6 @@ def _reference(video: Video) -> VideoRef:
     return VideoRef(video.path.absolute(), video.fingerprint, video.length, video.height, video.width)
 
 
-def _instance(number: int) -> Instance:
+def _instance(number: int, name: str | None) -> Instance:
     red, green, blue = (int(value) for value in PALETTE[number])
-    return Instance(number, f"instance {number}", f"#{red:02x}{green:02x}{blue:02x}", order=number)
+    return Instance(number, name or f"instance {number}", f"#{red:02x}{green:02x}{blue:02x}", order=number)

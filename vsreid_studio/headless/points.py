@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..engine.algorithm.merge import merge
-from ..engine.types import LabelMap, SoftMask
+from ..engine.types import SoftMask
 from ..engine.video import Video, open_video
 from ..errors import UserError
 from ..formats.atomic import publish, refuse_existing, staging, writable_folder
@@ -21,26 +21,29 @@ if TYPE_CHECKING:
 
 
 def masks_of_points(
-    video: Video, prompts: Sequence[Prompt], clicker: Clicker, masks: Mapping[int, LabelMap] | None = None
-) -> dict[int, LabelMap]:
+    video: Video,
+    prompts: Sequence[Prompt],
+    clicker: Clicker,
+    masks: Mapping[int, Mapping[int, SoftMask]] | None = None,
+) -> dict[int, Mapping[int, SoftMask]]:
     """The masks that points select or correct.
 
     Args:
         prompts: see `formats.points.read_points`; frame by frame.
-        masks: (H, W) uint8 label maps by frame, or None: where an instance is in one, its points correct
-            that mask, and else they select it anew.
+        masks: by frame and instance number, or None: where an instance is in one, its points correct that
+            mask, and else they select it anew.
 
     Returns:
-        (H, W) uint8 label maps by frame, ascending: those of `masks`, and those of the frames with points.
+        Masks by frame, ascending, and by instance number: those of `masks`, and those of the frames with
+        points, in which no two masks overlap.
 
     Raises:
         UserError: points select nothing, or a frame cannot be read.
     """
-    found = dict(masks or {})
+    found: dict[int, Mapping[int, SoftMask]] = dict(masks or {})
     for frame in sorted({prompt.key.frame for prompt in prompts}):
-        given = found.get(frame)
         picture = video.frame(frame)
-        maps = _given(given)
+        maps = dict(found.get(frame, {}))
         for prompt in prompts:
             if prompt.key.frame != frame:
                 continue
@@ -57,14 +60,9 @@ def masks_of_points(
                     "add points or a box."
                 )
             maps[prompt.key.instance] = mask
-        found[frame] = merge(maps, video.height, video.width)
+        labels = merge(maps, video.height, video.width)
+        found[frame] = {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
     return dict(sorted(found.items()))
-
-
-def _given(labels: LabelMap | None) -> dict[int, SoftMask]:
-    if labels is None:
-        return {}
-    return {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
 
 
 def segment(
@@ -93,10 +91,11 @@ def segment(
         files = [output / f"{video.names[frame]}.png" for frame in frames]
         refuse_existing([], overwrite, files)
         masks = masks_of_points(video, prompts, make())
+        height, width = video.height, video.width
     writable_folder(output)
     with staging(output) as stage:
         moves = [(stage / file.name, file) for file in files]
         for frame, (staged, _) in zip(frames, moves, strict=True):
-            write_mask(staged, masks[frame])
+            write_mask(staged, merge(masks[frame], height, width))
         publish(moves, stage)
     return files

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from ..engine.types import LabelMap
+import numpy as np
+
+from ..engine.types import SoftMask
 from ..engine.video import Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason
 from ..formats.davis import DavisRoot
-from ..formats.frame_names import first_mask_files
-from ..formats.masks import read_first_masks
+from ..formats.given_masks import read_given_masks
+from ..formats.mask_reading import Reading
 from ..formats.points import read_points
 from .engine import Engine, digest
 from .points import masks_of_points
+
+log = logging.getLogger(__name__)
 
 MadeFrom: TypeAlias = dict[str, str]
 """A checksum of each kind of input: 'video', 'masks' and 'settings'."""
@@ -33,12 +38,13 @@ class Task:
     Attributes:
         name: of the sequence and of its folder.
         source: a video file or a folder of pictures.
-        masks: first masks, see `formats.frame_names.first_mask_files`; None where points select them.
+        masks: first masks, see `formats.given_masks.read_given_masks`; None where points select them.
         output: the folder in which a folder of this name gets the masks.
         project: keeps the work for good; None for a file beside the masks that goes when they are complete.
         flo_folder: ready flow, or None.
         points: a file of points that select or correct first masks, see `formats.points`, or None.
         void: whether 255 in the masks is void, as in a data set, and not a mistake.
+        reading: how the masks are taken; None to guess.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Task:
     flo_folder: Path | None = None
     points: Path | None = None
     void: bool = False
+    reading: Reading | None = None
 
     @property
     def folder(self) -> Path:
@@ -67,13 +74,15 @@ class Inputs:
 
     Attributes:
         video: open.
-        masks: (H, W) uint8 label maps by frame.
+        masks: P[i, k] by frame and instance number.
         made_from: tells this input from other.
+        names: of instances, by number, where the masks tell any.
     """
 
     video: Video
-    masks: Mapping[int, LabelMap]
+    masks: Mapping[int, Mapping[int, SoftMask]]
     made_from: MadeFrom
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def davis_tasks(davis: DavisRoot, image_set: str, output: Path, flo_root: Path | None = None) -> list[Task]:
@@ -106,8 +115,8 @@ def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
         UserError: something of it is missing, unreadable or unfit.
     """
     with open_video(task.source) as video:
-        masks = _given_masks(task, video)
-        digest_of_masks = _digest_masks(masks)
+        masks, names = _given_masks(task, video)
+        digest_of_masks = _digest_masks(masks, video.height, video.width)
         if task.points is not None:
             prompts = read_points(task.points, video.length, video.height, video.width)
             digest_of_masks = digest([digest_of_masks, repr(prompts), engine.clicks_checksum])
@@ -118,7 +127,7 @@ def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
             "masks": digest_of_masks,
             "settings": digest([engine.identity, flo]),
         }
-        yield Inputs(video, masks, made_from)
+        yield Inputs(video, masks, made_from, names)
 
 
 def difference(made_from: MadeFrom, other: object) -> str:
@@ -128,19 +137,32 @@ def difference(made_from: MadeFrom, other: object) -> str:
     return " and ".join(word for kind, word in _WORDS.items() if other.get(kind) != made_from[kind])
 
 
-def _given_masks(task: Task, video: Video) -> dict[int, LabelMap]:
-    """The masks that are there before any point; none where points alone select."""
+def _given_masks(task: Task, video: Video) -> tuple[Mapping[int, Mapping[int, SoftMask]], Mapping[int, str]]:
+    """The masks that are there before any point, and names of instances; none where points alone select."""
     if task.masks is None:
-        return {}
-    files = first_mask_files(task.masks, video)
-    return read_first_masks(files, video.height, video.width, void=task.void)
+        return {}, {}
+    given = read_given_masks(task.masks, video, task.reading, void=task.void)
+    # A data set says what its masks are.
+    log.log(logging.DEBUG if task.void else logging.INFO, "%s: read as %s", task.masks, given.text)
+    return given.masks, given.names
 
 
-def _digest_masks(masks: Mapping[int, LabelMap]) -> str:
+def _digest_masks(masks: Mapping[int, Mapping[int, SoftMask]], height: int, width: int) -> str:
+    """A checksum of masks: of the label map of each frame, and of what a label map does not hold."""
     found = hashlib.sha256()
-    for frame, labels in sorted(masks.items()):
+    for frame, there in sorted(masks.items()):
+        labels = np.zeros((height, width), np.uint8)
+        more: list[tuple[int, SoftMask]] = []
+        for number, mask in sorted(there.items()):
+            inside, hard = labels[mask.box.slices], mask.values > 127
+            if inside[hard].any() or not np.isin(mask.values, (0, 255)).all():
+                more.append((number, mask))
+            inside[hard] = number
         found.update(f"{frame} {labels.shape}\n".encode())
         found.update(labels.tobytes())
+        for number, mask in more:
+            found.update(f"{number} {mask.box}\n".encode())
+            found.update(mask.values.tobytes())
     return found.hexdigest()
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from PySide6.QtCore import Signal
+
 from ...engine.events import Change
 from ...engine.types import SoftMask
-from ...formats.frame_names import mask_files_by_frame
-from ...formats.masks import read_first_masks
+from ...formats.given_masks import read_given_masks
+from ...formats.mask_reading import Reading
 from ...project import Instance
 from .. import edits
 from ..edits import Edit
@@ -20,7 +22,12 @@ class Session(Place):
     """The document: everything that shows it listens here, everything that changes it asks here.
 
     What is done to a locked instance's masks is refused. Each method says whether it was done.
+
+    Signals (beside those of `Place`):
+        imported(path, text): masks were taken from there, and read as this.
     """
+
+    imported = Signal(Path, str)
 
     def edit_mask(self, frame: int, instance: int, mask: SoftMask, label: str) -> bool:
         """Put a person's mask in place: pinned."""
@@ -38,16 +45,25 @@ class Session(Place):
         """Remove the masks of some instances from a range of frames."""
         return self._edit(lambda: edits.clear(self.project, instances, first, last), *instances)
 
-    def import_masks(self, path: Path) -> bool:
-        """Take masks from a picture, for the present frame, or from a folder, by the frames' names."""
+    def import_masks(self, path: Path, reading: Reading | None = None) -> bool:
+        """Take masks from a picture, for the present frame, or from a folder, by the frames' names.
+
+        Args:
+            reading: how pictures are taken, None to guess; what was guessed is told by `imported`.
+        """
+        told: list[str] = []
 
         def read() -> Edit:
-            video = self.video
-            files = mask_files_by_frame(path, video) if path.is_dir() else {self._frame: path}
-            masks = read_first_masks(files, video.height, video.width)
-            return edits.import_masks(self.project, masks)
+            given = read_given_masks(path, self.video, reading, frame=self._frame)
+            for number in given.numbers:
+                if number in self.instances:
+                    self._refuse_locked(number)
+            told.append(given.text)
+            return edits.import_masks(self.project, given)
 
         done = self._edit(read)
+        if done:
+            self.imported.emit(path, told[0])
         if done and self._selected is None:
             self.select(next(iter(self.instances), None))
         return done

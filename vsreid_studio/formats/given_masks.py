@@ -1,0 +1,139 @@
+"""The masks a person gives: of whatever layout, as maps of numbered instances by frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..engine.types import MAX_INSTANCE, SoftMask
+from ..engine.video import Video
+from ..engine.video.names import natural_key
+from ..errors import UserError
+from .frame_names import first_mask_files, frame_of, mask_files_by_frame, number_in, png_files
+from .mask_reading import MaskReader, Reading
+
+_OBJECT_FILE = re.compile(r"^(?P<frame>.+?)[ ._-](obj(ect)?[ ._-]?)?(?P<object>[0-9]{1,3})$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class GivenMasks:
+    """Masks that were read.
+
+    Attributes:
+        masks: by frame, ascending, and by instance number, 1 to 254: P[i, k]. A frame that was given and
+            shows no object is there without instances.
+        reading: how pictures were taken; None for files of annotations, which leave no choice.
+        text: what was taken for what, such as 'one soft-edged object'.
+        names: of instances, by number, where the files tell any.
+    """
+
+    masks: Mapping[int, Mapping[int, SoftMask]]
+    reading: Reading | None
+    text: str
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The instances, ascending."""
+        return tuple(sorted({number for there in self.masks.values() for number in there}))
+
+
+def read_given_masks(
+    path: Path,
+    video: Video,
+    reading: Reading | None = None,
+    *,
+    frame: int | None = None,
+    void: bool = False,
+) -> GivenMasks:
+    """Read the masks that a person gives for a video.
+
+    Args:
+        path: a picture; a folder of pictures named by their frames; a folder of such folders, one for each
+            object; or a folder of files such as `00000_1.png`, one for each object.
+        reading: how to take the pictures, None to guess once for all of them.
+        frame: the frame of a single picture; None for the one that its name tells, else the first.
+        void: take 255 for void, that is background, as in a data set's annotation, and not for a mistake.
+
+    Returns:
+        At least one object.
+
+    Raises:
+        UserError: something is missing, unreadable, of another size, named like no frame, or numbers an
+            instance above 254; or there is no object at all.
+    """
+    size = (video.height, video.width)
+    if path.is_dir() and reading in {None, Reading.OBJECTS}:
+        objects = _files_by_object(path, video)
+        if objects:
+            return _some(path, _of_objects(objects, size))
+    if reading is Reading.OBJECTS:
+        raise UserError(
+            f"{path} holds no file for each object: folders of them, or files such as 00000_1.png."
+        )
+    single = frame is not None and not path.is_dir()
+    files = {frame or 0: path} if single else first_mask_files(path, video)
+    reader = MaskReader(files.values(), reading, size)
+    masks = {index: reader.masks(file, void=void) for index, file in sorted(files.items())}
+    return _some(path, GivenMasks(masks, reader.reading, reader.text))
+
+
+def _some(path: Path, given: GivenMasks) -> GivenMasks:
+    if not given.numbers:
+        raise UserError(f"{path} shows no object: all of it is background.")
+    return given
+
+
+def _of_objects(objects: Mapping[str, Mapping[int, Path]], size: tuple[int, int]) -> GivenMasks:
+    """Masks of which each file shows one object.
+
+    Args:
+        objects: files by frame, by the name of the object.
+    """
+    if len(objects) > MAX_INSTANCE:
+        raise UserError(f"There are masks of {len(objects)} objects: masks number 254 instances at most.")
+    reader = MaskReader([file for files in objects.values() for file in files.values()], size=size)
+    masks: dict[int, dict[int, SoftMask]] = {}
+    names: dict[int, str] = {}
+    for number, name in _numbered(objects).items():
+        if not name.isdigit():
+            names[number] = name
+        for frame, file in objects[name].items():
+            there = masks.setdefault(frame, {})
+            found = reader.masks(file, void=True)
+            if len(found) == 1:
+                there[number] = next(iter(found.values()))
+            elif found:
+                there[number] = SoftMask.from_dense(reader.labels(file) > 0)
+    text = f"a file for each of {len(objects)} objects"
+    return GivenMasks(dict(sorted(masks.items())), Reading.OBJECTS, text, names)
+
+
+def _numbered(objects: Mapping[str, object]) -> dict[int, str]:
+    """The objects by the numbers in their names, or in the order of the names where these do not serve."""
+    names = sorted(objects, key=natural_key)
+    numbers = [number_in(name) for name in names]
+    if len(set(numbers)) == len(names) and all(number and number <= MAX_INSTANCE for number in numbers):
+        return {number: name for number, name in zip(numbers, names, strict=True) if number}
+    return dict(enumerate(names, 1))
+
+
+def _files_by_object(folder: Path, video: Video) -> dict[str, dict[int, Path]]:
+    """Files by frame, by object; empty where the folder has another layout."""
+    files = png_files(folder)
+    if not files:
+        inner = sorted(it for it in folder.iterdir() if it.is_dir() and not it.name.startswith("."))
+        return {it.name: mask_files_by_frame(it, video) for it in inner if png_files(it)}
+    frame_by_name = frame_of(video)
+    objects: dict[str, dict[int, Path]] = {}
+    for file in files:
+        found = _OBJECT_FILE.match(file.stem)
+        frame = frame_by_name(found["frame"]) if found else None
+        if not found or frame is None or frame_by_name(file.stem) is not None:
+            return {}
+        if objects.setdefault(found["object"], {}).setdefault(frame, file) is not file:
+            other = objects[found["object"]][frame]
+            raise UserError(f"{other} and {file} are masks of the same object in the same frame.")
+    return objects
