@@ -100,7 +100,7 @@ def test_options_win_over_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["clip"], "A run needs a SOURCE and its --masks, or --davis with --set."),
+        (["clip"], "A run needs a SOURCE and its --masks or --points, or --davis with --set."),
         (["clip", "--masks", "m", "--set", "val"], "--set goes with --davis."),
         (["--davis", "root"], "--davis needs a --set"),
         (["clip", "--davis", "root", "--set", "val"], "--davis brings its own videos and masks"),
