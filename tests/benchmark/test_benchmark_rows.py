@@ -23,7 +23,7 @@ def test_rows_add_up() -> None:
     assert first == bare(first)
     assert (first.propagation.crop, first.propagation.flow_stream) == ("frame", False)
     assert differences(first.propagation, CONFIGS["box"].propagation) == {"crop"}
-    assert differences(CONFIGS["flow-stream"].propagation, CONFIGS["memory"].propagation) == {"template"}
+    assert differences(CONFIGS["flow-stream"].propagation, CONFIGS["memory"].propagation) == {"read_memory"}
     assert last.propagation.crop == "box"
     assert last.propagation.flip
     assert last.reid.enabled

@@ -92,7 +92,7 @@ def test_options_name_the_sets(tmp_path):
     assert public_pictures(parser.parse_args([])) == []
     with pytest.raises(UserError, match="SegmentationObject"):
         public_pictures(parser.parse_args(["--voc", str(tmp_path)]))
-    with pytest.raises(UserError, match="COCO"):
+    with pytest.raises(UserError, match=r"none\.json"):
         public_pictures(parser.parse_args(["--coco", str(tmp_path), str(tmp_path / "none.json")]))
 
 
