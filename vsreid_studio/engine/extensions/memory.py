@@ -12,7 +12,7 @@ from torch import Tensor
 from ...config import PropagationConfig
 from ..nets.propagation import SIZES, MaskPropagationNet
 from ..nets.stream import Features, MemoryEntry
-from ..runtime.patches import crop, fit, others_inside, patch_box
+from ..runtime.patches import crop, fit, inside, others_inside, patch_box, reduced
 from ..runtime.tensors import map_tensor, picture_tensor
 from ..store.annotation import Annotation
 from ..types import Box, CellKey, Probability, SoftMask
@@ -67,7 +67,7 @@ class Memory:
         Args:
             coarse: (1, C, h, w), the RGB trunk's deepest features.
             box: of the patch.
-            others: (box.height, box.width), the other instances' maps.
+            others: (h, w), the other instances' maps in the box, at its size or less.
         """
         if not self._config.recent:
             return
@@ -138,7 +138,8 @@ class Memory:
 
     def _maps(self, mask: SoftMask, box: Box, others: Probability) -> Tensor:
         size = self._size.patch
-        maps = np.stack([fit(mask.inside(box), size), fit(others, size)], 2)[None]
+        own = inside(mask, box, reduced(box, size))
+        maps = np.stack([fit(own, size), fit(others, size)], 2)[None]
         return map_tensor(maps, self._network.rgb.log_sharpness)
 
     @torch.inference_mode()
@@ -146,7 +147,8 @@ class Memory:
         owner, reader = masks
         tight = owner.hard_box or owner.box
         box = patch_box(tight, self._video.height, self._video.width, self._size.enlarge)
-        others = others_inside(annotation.frame_masks(key.frame), key.reader, box)
+        size = reduced(box, self._size.patch)
+        others = others_inside(annotation.frame_masks(key.frame), key.reader, box, size)
         stream = self._network.rgb
         patch = crop(self._video.frame(key.frame), box, self._size.patch)[None]
         features = stream.encode(picture_tensor(patch, stream.log_sharpness))

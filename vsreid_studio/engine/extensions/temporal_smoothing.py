@@ -221,7 +221,7 @@ class Smoother:
         with self._lock:
             found = self._flows.get((frame, beside))
             if found is None:
-                found = self._source.at_size(frame, beside, *self.size)
+                found = self._source.between(frame, beside).resized(*self.size)
                 self._flows.put((frame, beside), found)
             return found
 

@@ -14,11 +14,12 @@ from torch.nn import functional
 
 from ..nets.propagation import Found, Size
 from ..nets.stream import MemoryEntry
+from ..runtime.flow import FlowField
 from ..runtime.inference import Inference, Patches
 from ..runtime.parallel import side_by_side
 from ..runtime.patches import carried_patch, crop, fit, flow_patch
 from ..runtime.tensors import map_tensor, picture_tensor
-from ..types import Box, Flow, Frame, Probability
+from ..types import Box, Frame, Probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +29,10 @@ class Request:
     Attributes:
         instance: whose map is wanted.
         box: of the patch, in the frame.
-        guide: (box.height, box.width) float32, the guiding map.
+        guide: (h, w) float32, the guiding map in the box, at the box's size or less, see `patches.reduced`.
         others: likewise, the greatest of the other instances' maps.
         expected: the instance's area when it was last seen well, in pixels; 0 when that is not known.
-        before: (box.height, box.width, 3) uint8, the frame where the guiding map comes from, carried along;
+        before: (h, w, 3) uint8, the frame where the guiding map comes from, carried along;
             None where no flow has carried it.
         near: how near the checkpoint is, see `nearness`.
         careful: look at it more carefully than at others.
@@ -93,7 +94,7 @@ class Looks:
         self,
         picture: Frame,
         requests: Sequence[Request],
-        flow: Flow,
+        flow: FlowField,
         memories: Sequence[list[MemoryEntry]],
         view: View,
     ) -> list[Look]:
@@ -112,7 +113,7 @@ class Looks:
         self,
         picture: Frame,
         requests: Sequence[Request],
-        flow: Flow,
+        flow: FlowField,
         memories: Sequence[list[MemoryEntry]],
         scale: float,
         flip: bool,
@@ -125,7 +126,7 @@ class Looks:
             before = None if request.before is None else fit(request.before, size)
             return (
                 patch,
-                flow_patch(flow, request.box, half),
+                flow_patch(flow.inside(request.box, request.guide.shape), request.box, half),
                 np.stack([fit(request.guide, size), fit(request.others, size)], 2),
                 carried_patch(patch, before, request.near),
             )

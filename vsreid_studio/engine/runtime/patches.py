@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil, prod
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Box, Frame, Probability, SoftMask
+from ..types import Box, Flow, Frame, Probability, SoftMask
 from .flow import warping_error
 
 LEAST_SIDE = 32
 """A patch covers at least this many pixels of the frame each way, so that a speck keeps some context."""
+_ALIGNED = 64
+"""Bytes."""
 MOST_ASPECT = 2.0
 """A box longer than this is widened: a stretched patch looks like nothing the network was trained on."""
 
@@ -54,34 +57,65 @@ def crop(image: NDArray[Any], box: Box, size: int) -> NDArray[Any]:
     return fit(image[box.slices], size)
 
 
-def others_inside(maps: Mapping[int, SoftMask], instance: int, box: Box) -> Probability:
-    """The greatest of the maps of all instances but one, inside a box: (box.height, box.width) float32."""
-    others = np.zeros((box.height, box.width), np.float32)
+def reduced(box: Box, side: int) -> tuple[int, int]:
+    """The (height, width) at which the maps in a box are worked on, where a patch of it has `side` pixels.
+
+    It is that of the box, divided by the greatest whole number that leaves twice the patch's side each way:
+    what is lost is lost in the patch anyway, and a frame of 4K costs little more than one of 480p.
+    """
+    factor = max(1, min(box.height, box.width) // (2 * side))
+    return ceil(box.height / factor), ceil(box.width / factor)
+
+
+def inside(mask: SoftMask, box: Box, size: tuple[int, int]) -> Probability:
+    """A map inside a box, averaged down to (h, w): float32 in [0, 1]."""
+    if size == (box.height, box.width):
+        return mask.inside(box)
+    small = cv2.resize(mask.stored(box), size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(small * np.float32(1 / 255), np.float32)
+
+
+def others_inside(
+    maps: Mapping[int, SoftMask], instance: int, box: Box, size: tuple[int, int]
+) -> Probability:
+    """The greatest of the maps of all instances but one, inside a box, averaged down to (h, w): float32."""
+    others = np.zeros(size, np.float32)
     for number, mask in maps.items():
         if number != instance and mask.box.intersect(box).area:
-            np.maximum(others, mask.inside(box), out=others)
+            np.maximum(others, inside(mask, box, size), out=others)
     return others
 
 
-def paste(patch: Probability, box: Box) -> Probability:
-    """A (size, size) probability patch at the size of its box: (box.height, box.width) float32."""
-    return cv2.resize(patch, (box.width, box.height), interpolation=cv2.INTER_LINEAR).astype(
-        np.float32, copy=False
-    )
+def paste(patch: Probability, box: Box, size: tuple[int, int] | None = None) -> Probability:
+    """A (size, size) probability patch at the size of its box, or at (h, w): float32."""
+    height, width = size or (box.height, box.width)
+    return cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
-def flow_patch(flow: NDArray[np.float32], box: Box, size: int) -> NDArray[np.float32]:
-    """What the flow stream sees of a (H, W, 2) flow: (size, size, 3) float32 (dx, dy, length).
+def flow_patch(flow: Flow, box: Box, size: int) -> NDArray[np.float32]:
+    """What the flow stream sees of a flow inside a box: (size, size, 3) float32 (dx, dy, length).
 
     The median motion of the patch is taken out (the camera moves, the instance differs), then a tenth of
     the box's side counts as 1 and everything is kept within 3.
+
+    Args:
+        flow: (h, w, 2) float32 in pixels of the frame, of the box only, one point a pixel or fewer.
     """
     unit = np.float32(10.0 / max(box.width, box.height))
     dx, dy = (
         (plane - np.median(plane)) * unit
-        for plane in (np.ascontiguousarray(it) for it in cv2.split(crop(flow, box, size)))
+        for plane in (np.ascontiguousarray(it) for it in cv2.split(fit(flow, size)))
     )
-    return cv2.merge([dx, dy, cv2.magnitude(dx, dy)]).clip(-3, 3).astype(np.float32, copy=False)
+    length = cv2.magnitude(dx, dy, _aligned(dx.shape))
+    return cv2.merge([dx, dy, length]).clip(-3, 3).astype(np.float32, copy=False)
+
+
+def _aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An array for `cv2.magnitude`: where IPP computes it, the last bit depends on where the result lies."""
+    count = prod(shape)
+    space = np.zeros(count + _ALIGNED // 4, np.float32)
+    start = -space.ctypes.data % _ALIGNED // 4
+    return space[start : start + count].reshape(shape)
 
 
 def carried_patch(patch: Frame, before: Frame | None, near: float) -> NDArray[np.float32]:

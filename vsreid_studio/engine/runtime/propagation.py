@@ -19,12 +19,12 @@ from ..extensions.test_time_augmentation import Look, Looks, Request, View
 from ..nets.propagation import SIZES, nearness
 from ..nets.stream import MemoryEntry
 from ..store.annotation import Annotation
-from ..types import Box, Cell, CellKey, Flow, Frame, Maker, Prediction, SoftMask
+from ..types import Box, Cell, CellKey, Frame, Maker, Prediction, SoftMask
 from ..video import Video
-from .flow import FlowSource, extremes, warp_frame, warp_mask
+from .flow import FlowField, FlowSource, warp_frame, warp_mask
 from .inference import Inference
 from .parallel import side_by_side
-from .patches import others_inside, paste, patch_box
+from .patches import inside, others_inside, paste, patch_box, reduced
 
 FAR = 0.02
 """Of a checkpoint that is less near than this (from 17 steps on) too little is left that is certain: whether
@@ -94,12 +94,12 @@ class NetworkPropagation:
 
         def prepared(present: tuple[int, Box]) -> Request:
             instance, tight = present
-            request = _request(instance, self._patch_box(tight), guides[instance], guides)
+            request = self._request(instance, self._patch_box(tight), guides[instance], guides)
             near = _nearness(annotation, source, target, instance)
             return replace(
                 request,
                 expected=_seen_lately(annotation, source, -step, instance),
-                before=None if near < FAR else warp_frame(before, back, request.box),
+                before=None if near < FAR else _carried_frame(before, back, request),
                 near=near,
                 careful=careful[instance],
             )
@@ -156,26 +156,30 @@ class NetworkPropagation:
             found = self._at(annotation, frame, found.mask, box, instance, flow)
         return found
 
-    def _own_flow(self, frame: int) -> Flow:
+    def _own_flow(self, frame: int) -> FlowField:
         """What moves in a frame: to the next one, or for the last one as it came from the one before."""
         if frame < self._video.length - 1:
             return self._flow.between(frame, frame + 1)
         if frame:
             return -self._flow.between(frame, frame - 1)
-        return np.zeros((self._video.height, self._video.width, 2), np.float32)
+        return self._flow.between(frame, frame)
 
     def _at(
-        self, annotation: Annotation, frame: int, guide: SoftMask, tight: Box, instance: int, flow: Flow
+        self, annotation: Annotation, frame: int, guide: SoftMask, tight: Box, instance: int, flow: FlowField
     ) -> Prediction:
         """N_mp around one box of a frame, beside the maps of other instances that can be trusted there.
 
         A propagated map is not: one that has drifted over this instance would keep it from being found.
         """
         maps = {k: mask for k, mask in annotation.frame_masks(frame).items() if annotation.anchored(frame, k)}
-        request = _request(instance, self._patch_box(tight), guide, maps)
+        request = self._request(instance, self._patch_box(tight), guide, maps)
         request = replace(request, careful=self._config.augment_corrected)
         picture = self._video.frame(frame)
         return self._predict(annotation, frame, picture, [request], flow)[instance].prediction
+
+    def _request(self, instance: int, box: Box, guide: SoftMask, maps: Mapping[int, SoftMask]) -> Request:
+        size = reduced(box, self._size.patch)
+        return Request(instance, box, inside(guide, box, size), others_inside(maps, instance, box, size))
 
     def _patch_box(self, tight: Box) -> Box:
         height, width = self._video.height, self._video.width
@@ -184,13 +188,12 @@ class NetworkPropagation:
         return patch_box(tight, height, width, self._size.enlarge)
 
     def _guides(
-        self, annotation: Annotation, source: int, target: int, instances: Sequence[int], back: Flow
+        self, annotation: Annotation, source: int, target: int, instances: Sequence[int], back: FlowField
     ) -> dict[int, SoftMask]:
         """W(P[source, k], f) of the instances, and where the others are in the target frame."""
         guides = {k: mask for k, mask in annotation.frame_masks(target).items() if k not in instances}
         there = {k: mask for k, mask in annotation.frame_masks(source).items() if k not in guides}
-        reach = extremes(back)
-        carried = side_by_side(lambda mask: warp_mask(mask, back, reach), there.values())
+        carried = side_by_side(lambda mask: warp_mask(mask, back), there.values())
         guides.update(zip(there, carried, strict=True))
         return {**{k: SoftMask.empty() for k in instances}, **guides}
 
@@ -200,7 +203,7 @@ class NetworkPropagation:
         frame: int,
         picture: Frame,
         requests: Sequence[Request],
-        flow: Flow,
+        flow: FlowField,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> dict[int, Seen]:
         """N_mp on patches of one frame, laid back into the frame.
@@ -236,12 +239,12 @@ class NetworkPropagation:
     def _prediction(self, seen: tuple[Look, Request]) -> Prediction:
         """A patch laid into the frame. The confidence of a map is its predicted IoU."""
         look, request = seen
-        box = request.box
-        full = paste(look.patch, box)
+        found = paste(look.patch, request.box, request.guide.shape)
         if self._config.component_gap:
-            full = without_strays(full, self._config.component_gap, request.expected)
-        most = float(full.max(initial=0))
-        mask = SoftMask.from_dense(full, (box.x0, box.y0))
+            share = found.size / request.box.area
+            found = without_strays(found, self._config.component_gap, request.expected * share)
+        most = float(found.max(initial=0))
+        mask = SoftMask.enlarged(found, request.box)
         return Prediction(mask, look.quality if most > 0.5 else 1 - most)
 
     def _parted(self, requests: Sequence[Request]) -> list[tuple[View, Sequence[Request]]]:
@@ -261,8 +264,9 @@ class NetworkPropagation:
         return self._memory.entries(annotation, request.instance, frame, rivals)
 
 
-def _request(instance: int, box: Box, guide: SoftMask, maps: Mapping[int, SoftMask]) -> Request:
-    return Request(instance, box, guide.inside(box), others_inside(maps, instance, box))
+def _carried_frame(frame: Frame, back: FlowField, request: Request) -> Frame:
+    """A frame carried along into a patch, at the size at which its maps are."""
+    return warp_frame(frame, back.inside(request.box, request.guide.shape), request.box)
 
 
 def _checkpoint(annotation: Annotation, frame: int, instance: int) -> tuple[int, Cell] | None:

@@ -145,7 +145,7 @@ class ViewMaker:
             moving = np.zeros((half, half, 3), np.float32)
         else:
             small = Box(*(v // FLOW_SCALE for v in (box.x0, box.y0, box.x1, box.y1))).clip(*flow.shape[:2])
-            moving = flow_patch(flow, small, half)
+            moving = flow_patch(flow[small.slices], small, half)
         maps = (crop(image, box, self.size) for image in (guide, hint, truth, others))
         guide, hint, truth, others = (np.clip(part, 0, 1).astype(np.float32) for part in maps)
         patch = crop(frame, box, self.size).astype(np.uint8, copy=False)

@@ -1,12 +1,11 @@
 """Optical flow F(I_i, I_j) and the warp W that it guides.
 
 A flow is a (H, W, 2) float32 array of pixels (dx, dy): flow[y, x] tells how far the source frame's pixel
-(x, y) moves to in the target frame.
+(x, y) moves to in the target frame. `FlowField` holds that of a pair of frames in less space.
 """
 
 from __future__ import annotations
 
-from .cache import FlowCache
 from .estimators import (
     DisFlow,
     FineDisFlow,
@@ -15,27 +14,23 @@ from .estimators import (
     careful_estimator,
     default_estimator,
 )
-from .flo_files import read_flo, write_flo
-from .source import FlowSource
-from .warp import consistency, extremes, places, warp, warp_frame, warp_inside, warp_mask, warping_error
+from .field import FlowField
+from .source import FlowSource, read_flo
+from .warp import places, warp, warp_frame, warp_mask, warping_error
 
 __all__ = [
     "DisFlow",
     "FineDisFlow",
-    "FlowCache",
     "FlowEstimator",
+    "FlowField",
     "FlowSource",
     "RaftFlow",
     "careful_estimator",
-    "consistency",
     "default_estimator",
-    "extremes",
     "places",
     "read_flo",
     "warp",
     "warp_frame",
-    "warp_inside",
     "warp_mask",
     "warping_error",
-    "write_flo",
 ]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from math import floor
-from typing import TypeAlias
+from math import ceil, floor
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ...types import NOWHERE, Box, Flow, Frame, Probability, SoftMask
-
-Extremes: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
-"""The least and the greatest (dx, dy)."""
+from .field import FlowField
 
 _MOST_ERROR = 0.25
 """Of the brightness' range: a pixel that is off by more is wrong all the same."""
+_MASK_SIDE = 512
+"""Pixels: a mask whose box is at least twice as large each way is carried along at a reduced size."""
 _ROUNDS = 3
 """How often the region is narrowed: outliers far off are gone after one, those near by after two."""
 
@@ -44,15 +43,35 @@ def warp_frame(frame: Frame, flow: Flow, region: Box) -> Frame:
 
     Args:
         frame: I_i, (H, W, 3) uint8.
-        flow: (H, W, 2) float32 from the other frame to i.
+        flow: from the other frame to i inside the region, (h, w, 2) float32 in pixels of the frame. Where
+            (h, w) is less than the region, so is what is returned: the frame is averaged down first.
         region: what of the other frame is wanted.
 
     Returns:
-        (region.height, region.width, 3) uint8, black where it comes from outside.
+        (h, w, 3) uint8, black where it comes from outside.
     """
-    x, y = places(flow[region.slices], region)
+    x, y = places(flow, region)
+    if flow.shape[:2] != (region.height, region.width):
+        frame, x, y = _reduced(frame, x, y, region)
     warped = cv2.remap(frame, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return warped.astype(np.uint8, copy=False)
+
+
+def _reduced(
+    frame: Frame, x: NDArray[np.float32], y: NDArray[np.float32], region: Box
+) -> tuple[Frame, NDArray[np.float32], NDArray[np.float32]]:
+    """The part of a frame in which the places lie, as much smaller as their grid is than its region."""
+    height, width = frame.shape[:2]
+    part = Box(floor(x.min()) - 1, floor(y.min()) - 1, ceil(x.max()) + 2, ceil(y.max()) + 2)
+    part = part.clip(height, width)
+    if not part.area:
+        return frame, x, y
+    down, across = y.shape[0] / region.height, x.shape[1] / region.width
+    size = max(1, round(part.width * across)), max(1, round(part.height * down))
+    small = cv2.resize(frame[part.slices], size, interpolation=cv2.INTER_AREA)
+    x = (x - (part.x0 - 0.5)) * np.float32(size[0] / part.width) - np.float32(0.5)
+    y = (y - (part.y0 - 0.5)) * np.float32(size[1] / part.height) - np.float32(0.5)
+    return np.asarray(small, np.uint8), x, y
 
 
 def warping_error(frame: Frame, warped: Frame) -> Probability:
@@ -70,70 +89,66 @@ def warping_error(frame: Frame, warped: Frame) -> Probability:
     return np.minimum(off, 1).astype(np.float32, copy=False)
 
 
-def consistency(forward: Flow, backward: Flow, tolerance: float) -> NDArray[np.bool_]:
-    """Forward-backward check: which pixels of i return to where they came from by way of j.
-
-    Args:
-        forward: (H, W, 2) float32 flow from i to j.
-        backward: (H, W, 2) float32 flow from j to i.
-        tolerance: pixels that a round trip may miss its start by.
-
-    Returns:
-        (H, W) bool; False also where `forward` leads out of the frame.
-    """
-    height, width = forward.shape[:2]
-    x, y = places(forward, Box(0, 0, width, height))
-    missed = _sample(backward, x, y) + forward
-    inside: NDArray[np.bool_] = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    inside &= (missed * missed).sum(axis=2) <= tolerance * tolerance
-    return inside
-
-
-def warp_mask(mask: SoftMask, flow: Flow, reach: Extremes | None = None) -> SoftMask:
+def warp_mask(mask: SoftMask, flow: FlowField) -> SoftMask:
     """W(P_i, f): the map of frame i carried to frame j.
 
     Each pixel of j samples P_i where it comes from, so the flow must be defined on j's pixels and point
     into i: `FlowSource.between(j, i)`, not between(i, j). The result is that of `warp` on the whole
-    frame, but only the region that can receive something is computed.
+    frame, but only the region that can receive something is computed; large maps at a reduced size.
 
     Args:
         mask: P_i.
-        flow: (H, W, 2) float32 from frame j to frame i, (dx, dy) in pixels, finite.
-        reach: `extremes` of it, where they are known.
+        flow: from frame j to frame i.
 
     Returns:
         P_{i→j}; empty when all of it has left the frame.
     """
-    region = _receivers(mask.box, flow, reach)
+    region = _receivers(mask.box, flow)
     if not region.area:
         return SoftMask.empty()
-    return SoftMask.from_dense(warp_inside(mask, flow[region.slices], region), (region.x0, region.y0))
-
-
-def warp_inside(mask: SoftMask, flow: Flow, region: Box) -> Probability:
-    """What `warp_mask` makes of a region of frame j: (region.height, region.width) float32 in [0, 1].
-
-    Args:
-        flow: of the region only.
-    """
-    if not mask.box.area:
-        return np.zeros((region.height, region.width), np.float32)
-    x, y = places(flow, region)
+    factor = max(1, min(mask.box.height, mask.box.width) // _MASK_SIDE)
+    size = ceil(region.height / factor), ceil(region.width / factor)
+    x, y = places(flow.inside(region, size), region)
     # Whole pixels, taken off last: the fractions stay those of the whole frame's warp, to the bit.
     x -= mask.box.x0
     y -= mask.box.y0
-    return _sample(mask.values * np.float32(1 / 255), x, y)
+    values = mask.values
+    if factor > 1:
+        values, x, y = _smaller(values, x, y, factor)
+    return SoftMask.enlarged(_sample(values * np.float32(1 / 255), x, y), region)
+
+
+def _smaller(
+    values: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32], factor: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """A map averaged down by a whole number, and places in it."""
+    height, width = values.shape
+    below, right = -height % factor, -width % factor
+    whole = cv2.copyMakeBorder(values, 0, below, 0, right, cv2.BORDER_CONSTANT, value=0)
+    size = (width + right) // factor, (height + below) // factor
+    small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
+    scale, half = np.float32(1 / factor), np.float32(0.5)
+    return np.asarray(small, np.uint8), (x + half) * scale - half, (y + half) * scale - half
 
 
 def places(flow: Flow, region: Box) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where in the frame each pixel of `region` comes from: x and y, each (h, w) float32 in pixels.
+    """Where in the frame each point of a grid over `region` comes from.
 
     Args:
-        flow: of the region only.
+        flow: of the region only, (h, w, 2) float32; one point a pixel, or fewer.
+
+    Returns:
+        x and y, each (h, w) float32 in pixels.
     """
-    columns = np.arange(region.x0, region.x1, dtype=np.float32)
-    rows = np.arange(region.y0, region.y1, dtype=np.float32)
+    columns = _points(region.x0, region.x1, flow.shape[1])
+    rows = _points(region.y0, region.y1, flow.shape[0])
     return flow[..., 0] + columns, flow[..., 1] + rows[:, None]
+
+
+def _points(start: int, stop: int, count: int) -> NDArray[np.float32]:
+    """The centres of `count` parts of equal length; one part a pixel, these are whole numbers."""
+    step = (stop - start) / count
+    return (start + (np.arange(count) + 0.5) * step - 0.5).astype(np.float32)
 
 
 def _sample(
@@ -146,20 +161,18 @@ def _sample(
     return np.asarray(sampled, np.float32)
 
 
-def _receivers(box: Box, flow: Flow, reach: Extremes | None) -> Box:
+def _receivers(box: Box, flow: FlowField) -> Box:
     """A region of the frame outside of which no pixel samples `box`.
 
     A pixel at x that samples the box obeys x0 - 1 < x + dx < x1, so x lies above x0 - 1 - max(dx) and
     below x1 - min(dx). The bounds hold for any region that contains all such pixels: first for the whole
     frame, then again for what is left.
     """
-    height, width = flow.shape[:2]
-    region = Box(0, 0, width, height)
+    region = Box(0, 0, flow.width, flow.height)
     if not box.area:
         return NOWHERE
     for _ in range(_ROUNDS):
-        (dx_min, dy_min), (dx_max, dy_max) = reach or extremes(flow[region.slices])
-        reach = None
+        (dx_min, dy_min), (dx_max, dy_max) = flow.extremes(region)
         narrowed = region.intersect(
             Box(
                 floor(box.x0 - 1 - dx_max),
@@ -172,11 +185,3 @@ def _receivers(box: Box, flow: Flow, reach: Extremes | None) -> Box:
             return narrowed
         region = narrowed
     return region
-
-
-def extremes(flow: Flow) -> Extremes:
-    """Of a flow. By rows first: numpy is slow at reducing to so few numbers at once."""
-    rows = flow.reshape(len(flow), -1)
-    least = rows.min(axis=0).reshape(-1, 2).min(axis=0)
-    greatest = rows.max(axis=0).reshape(-1, 2).max(axis=0)
-    return (float(least[0]), float(least[1])), (float(greatest[0]), float(greatest[1]))
