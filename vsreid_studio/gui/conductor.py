@@ -7,14 +7,28 @@ from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ..engine.events import Accept, Answer, Change, Correct, Proposal, Reassign, Redraw, Reject, Skip
+from ..engine.events import (
+    Accept,
+    Answer,
+    Change,
+    Correct,
+    Decision,
+    Proposal,
+    Reassign,
+    Redraw,
+    Reject,
+    Skip,
+    Verdict,
+)
 from ..engine.runtime.run import State
-from ..engine.types import Box, SoftMask
+from ..engine.types import Box, CellKey, Maker, SoftMask
 from ..project import Adaptation
 from . import edits
+from .finds import find_of
 from .session import Session
 from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source
 from .worker.jobs import Job, Task
+from .worker.runner import group_of
 
 
 class Conductor(QObject):
@@ -196,6 +210,31 @@ class Conductor(QObject):
         """It is not this instance."""
         return self._answer(Reject())
 
+    def reject_track(self) -> bool:
+        """It is not this instance, in none of the frames through which the find goes: one step of undo."""
+        proposal = self.session.proposal
+        order = self.runner.order
+        if proposal is None or order is None or self.state is not State.ASKING:
+            return False
+        rest = [it for it in find_of(proposal.key, self.session.retrievals) if it.key != proposal.key]
+        known = self.session.annotation.decisions
+        keys = [it.key for it in rest]
+        verdicts = {it.key: Decision(Verdict.REJECTED, it.box, it.similarity, Maker.PERSON) for it in rest}
+        change = Change("reject retrieval", {}, {}, {key: known.get(key) for key in keys}, verdicts)
+        # Before the answer, so that the run does not ask about the next frame of the same find.
+        if keys and not self.session.apply(change, group=self.runner.next_step):
+            return False
+        return self._answer(Reject())
+
+    def take_back(self, keys: Collection[CellKey]) -> bool:
+        """Forget that cells were rejected: the next run may propose them again."""
+        known = self.session.annotation.decisions if self.session.document is not None else {}
+        before = {key: known[key] for key in keys if key in known}
+        if not before:
+            return False
+        change = Change("take rejection back", {}, {}, before, dict.fromkeys(before))
+        return self.session.apply(change)
+
     def skip(self) -> bool:
         """Not now."""
         return self._answer(Skip())
@@ -282,7 +321,7 @@ class Conductor(QObject):
             return
         self._letting_in = True
         try:
-            done = self.session.apply(fit, group=f"run {number}.{step}")
+            done = self.session.apply(fit, group=group_of(number, step))
         finally:
             self._letting_in = False
         if not done:

@@ -6,7 +6,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from ...config import ReidConfig
-from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Skip
+from ...engine.algorithm.retrieve import Retrieval
+from ...engine.events import Accept, Answer, Change, Proposal, Reason, Reassign, Reject, Skip, Verdict
 from ...engine.runtime.run import State
 from ...engine.store.annotation import overwritten
 from ...engine.types import CellKey, Frame
@@ -51,6 +52,9 @@ class ReviewBinder(QObject):
         session.closed.connect(self._open)
         conductor.state_changed.connect(lambda: panel.set_running(conductor.state is not State.IDLE))
         panel.answered.connect(self._answer)
+        panel.track_rejected.connect(self._reject_track)
+        panel.taken_back.connect(conductor.take_back)
+        session.changed.connect(self._follow)
         panel.accept_all_requested.connect(lambda _: conductor.accept_all())
         panel.find_requested.connect(lambda _: conductor.find_again())
         panel.thumbnail_wanted.connect(self._want)
@@ -84,9 +88,25 @@ class ReviewBinder(QObject):
         if session.document is None:
             self.panel.set_queue(())
             return
-        waiting = [one for one in session.retrievals if not one.reason][:_GAINS]
+        listed = {one.key: one for one in session.retrievals}
+        rejected = []
+        for key, it in session.annotation.decisions.items():
+            if it.verdict is Verdict.REJECTED and key.instance in session.instances:
+                rejected.append(key)
+                # Those of earlier runs are in no list of candidates any more.
+                listed.setdefault(key, Retrieval(*key, it.box, it.similarity, 0.0, Reason.SETTLED))
+        waiting = [one for one in listed.values() if not one.reason and one.key not in rejected][:_GAINS]
         gains = {one.key: len(overwritten(session.annotation, one.instance, one.frame)) for one in waiting}
-        self.panel.set_queue(session.retrievals, gains)
+        self.panel.set_queue(list(listed.values()), gains, rejected)
+
+    def _follow(self, change: Change) -> None:
+        if change.decisions_after:
+            self._list()
+
+    def _reject_track(self) -> None:
+        if not self._conductor.reject_track():
+            # It still waits: ask again.
+            self._propose(self._session.proposal)
 
     def _name(self) -> None:
         session = self._session

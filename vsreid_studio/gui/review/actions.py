@@ -29,15 +29,18 @@ class ReviewActions:
     A panel in a floating dock is in another window than the canvas: that window may `addActions(everything)`.
 
     Attributes:
-        accept, reject, give, redraw, correct, skip, accept_all: as they are named; `redraw` and `correct`
-            also lead back.
+        accept, reject, reject_frame, give, redraw, correct, skip, accept_all: as they are named; `redraw`
+            and `correct` also lead back.
         give_menu: the instances that it may be given to.
     """
 
     def __init__(self, panel: QWidget) -> None:
         self._panel = panel
         self.accept = self._new("Accept", "A", "Take the recovered mask and propagate from it")
-        self.reject = self._new("Reject", "R", "It is not this instance: never propose it here again")
+        self.reject = self._new(
+            "Reject", "R", "It is not this instance, in none of the frames that it was followed through"
+        )
+        self.reject_frame = self._new("Reject here", "Shift+R", "It is not this instance, in this frame only")
         self.give = self._new("Give to …", "G", "It is another instance")
         self.redraw = self._new(
             _TITLES[Mode.REDRAWING], "D", "Drag the box on the canvas, then look into it anew"
@@ -57,6 +60,7 @@ class ReviewActions:
         return [
             self.accept,
             self.reject,
+            self.reject_frame,
             self.give,
             self.redraw,
             self.correct,
@@ -72,7 +76,7 @@ class ReviewActions:
             others: whether there is another instance to give it to.
         """
         asking = mode is Mode.ASKING
-        for action in (self.reject, self.skip):
+        for action in (self.reject, self.reject_frame, self.skip):
             action.setEnabled(asking)
         self.accept.setEnabled((asking and recovered) or mode is Mode.CORRECTING)
         self.accept.setText("Accept corrected" if mode is Mode.CORRECTING else "Accept")

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from ...engine.algorithm.retrieve import Retrieval
 from ...project import Instance
-from .queue_model import Column, Index, Role
+from .queue_model import CandidateRole, Column, Index
 
 MARGIN, GAP = 3, 8
 
@@ -20,8 +20,8 @@ class CandidateDelegate(QStyledItemDelegate):
         """Draw one cell."""
         style = option.widget.style()
         style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, option.widget)
-        retrieval: Retrieval = index.data(Role.RETRIEVAL)
-        instance: Instance | None = index.data(Role.INSTANCE)
+        retrieval: Retrieval = index.data(CandidateRole.RETRIEVAL)
+        instance: Instance | None = index.data(CandidateRole.INSTANCE)
         ink, faint = inks(option.palette, selected=bool(option.state & QStyle.StateFlag.State_Selected))
         painter.save()
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)

@@ -48,8 +48,8 @@ class ProposalCard(QWidget):
         self.go = QToolButton()
         self.go.setToolTip("Go to its frame")
         self.crops = CropPair()
-        self.similarity = Gauge("Similarity", "Cosine to what is known of the instance; the tick is ρ_reid")
-        self.overlap = Gauge("Overlap", "IoU of the box with the instance's present mask; the tick is ρ_occ")
+        self.similarity = Gauge("Looks alike", "How much it looks like the instance as known")
+        self.overlap = Gauge("Overlap", "Of its box with the mask that the instance has now")
         self.confidence = Gauge("Confidence", "How sure the engine is of the mask it found in the box")
         self.effect = QLabel()
         self.effect.setTextFormat(Qt.TextFormat.PlainText)
@@ -65,12 +65,24 @@ class ProposalCard(QWidget):
         self.heading.setText(f"{instance.name}, found again?")
         self.crops.describe(f"{instance.name}, as known", f"found in frame {proposal.frame}", colour)
         self.similarity.set_reading(
-            Reading(proposal.similarity, thresholds.rho_reid, "ρ_reid", known=proposal.similarity > -1)
+            Reading(proposal.similarity, thresholds.rho_reid, "needs", known=proposal.similarity > -1)
         )
-        self.overlap.set_reading(Reading(proposal.iou, thresholds.rho_occ, "ρ_occ"))
+        self.overlap.set_reading(Reading(proposal.iou, thresholds.rho_occ, "below"))
+        self._detail(proposal, thresholds)
         self.confidence.set_reading(Reading(proposal.confidence, known=found))
         self.go.setText(f"Show frame {proposal.frame}")
         self._consequence = consequence(proposal) if found else "No mask was found in this box. Redraw it."
+
+    def _detail(self, proposal: Proposal, thresholds: ReidConfig) -> None:
+        """The figures by the names of the method, where one asks for them."""
+        self.similarity.setToolTip(
+            "How much it looks like the instance as known: the cosine similarity to its gallery is "
+            f"{proposal.similarity:.3f}; it has to exceed ρ_reid = {thresholds.rho_reid:.2f}, the tick."
+        )
+        self.overlap.setToolTip(
+            f"The IoU of its box with that of the present mask is {proposal.iou:.3f}; above "
+            f"ρ_occ = {thresholds.rho_occ:.2f}, the tick, there would be nothing to gain."
+        )
 
     def set_mode(self, mode: Mode) -> None:
         """Tell what to do, or what accepting it changes."""

@@ -18,7 +18,7 @@ class Reading:
     Attributes:
         value: in [-1, 1]; the bar is empty below 0.
         threshold: where the tick is, None for none.
-        name: the threshold's, e.g. 'ρ_reid'.
+        name: the threshold's, e.g. 'needs'.
         known: False where there is no figure.
     """
 
@@ -74,9 +74,9 @@ class Gauge(QWidget):
         ink = palette.color(QPalette.ColorRole.WindowText)
         faint = palette.color(QPalette.ColorRole.PlaceholderText)
         room = QRectF(self.rect())
-        title = metrics.horizontalAdvance("Confidence  ")
-        number = metrics.horizontalAdvance(" −.00 ")
-        last = metrics.horizontalAdvance("ρ_reid .00 ")
+        title = metrics.horizontalAdvance("Looks alike  ")
+        number = metrics.horizontalAdvance(" 100 % ")
+        last = metrics.horizontalAdvance(" below 100 %")
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setPen(faint)
         painter.drawText(room, middle | Qt.AlignmentFlag.AlignLeft, self.title)

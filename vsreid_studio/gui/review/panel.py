@@ -20,7 +20,8 @@ from ..look import plain, quiet_label, swatch_icon
 from .actions import Mode, ReviewActions
 from .card import ProposalCard
 from .key_button import KeyButton
-from .queue import Queue
+from .queue import CandidateList
+from .queue_model import Listed
 from .words import NOTHING, figure, nothing
 
 _NO_GAINS: Mapping[CellKey, int] = MappingProxyType({})
@@ -40,6 +41,8 @@ class ReviewPanel(QWidget):
 
     Signals:
         answered (object): an `Answer` to the proposal. Box and mask that are drawn come from the canvas.
+        track_rejected (): none of the find that the proposal belongs to is this instance.
+        taken_back (object): the CellKeys whose rejection is to be lifted.
         accept_all_requested (float): accept this proposal and all that are at least as similar.
         redraw_requested (), correct_requested (): the person wants to draw the box, or the mask, on the
             canvas.
@@ -51,6 +54,8 @@ class ReviewPanel(QWidget):
     """
 
     answered = Signal(object)
+    track_rejected = Signal()
+    taken_back = Signal(object)
     accept_all_requested = Signal(float)
     redraw_requested = Signal()
     correct_requested = Signal()
@@ -69,7 +74,7 @@ class ReviewPanel(QWidget):
         self._running = False
         self.actions_ = ReviewActions(self)
         self.card = ProposalCard()
-        self.queue = Queue()
+        self.queue = CandidateList()
         self._lay_out()
         self._connect()
         self._enter(Mode.NOTHING)
@@ -109,7 +114,7 @@ class ReviewPanel(QWidget):
             self.card.crops.set_crops(QImage(), QImage())
         self.card.set_proposal(proposal, instance, self.queue.model.thresholds)
         self.actions_.accept_all.setText(f"Accept all ≥ {figure(proposal.similarity)}")
-        tip = f"Accept this one and all that are found with similarity {figure(proposal.similarity)} or more"
+        tip = f"Accept this one and all that are found that look {figure(proposal.similarity)} alike or more"
         self.actions_.accept_all.setToolTip(tip)
         self._enter(Mode.ASKING)
 
@@ -135,13 +140,14 @@ class ReviewPanel(QWidget):
         self.queue.set_instances(instances)
         self._enter(self.mode)
 
-    def set_queue(self, retrievals: Sequence[Retrieval], gains: Mapping[CellKey, int] = _NO_GAINS) -> None:
-        """Show these candidates below.
-
-        Args:
-            gains: frames that accepting one would overwrite; those without are not told.
-        """
-        self.queue.set_queue(retrievals, gains)
+    def set_queue(
+        self,
+        retrievals: Sequence[Retrieval],
+        gains: Mapping[CellKey, int] = _NO_GAINS,
+        rejected: Collection[CellKey] = (),
+    ) -> None:
+        """Show these candidates below; see `QueueModel.set_queue`."""
+        self.queue.set_queue(retrievals, gains, rejected)
         self._tell_nothing()
 
     def set_search(self, instance: Instance | None, frames: range | None) -> None:
@@ -163,8 +169,7 @@ class ReviewPanel(QWidget):
         grid = QGridLayout()
         grid.setSpacing(4)
         for place, button in enumerate(self.buttons):
-            last = place == len(self.buttons) - 1
-            grid.addWidget(button, place // 2, place % 2, 1, 2 if last else 1)
+            grid.addWidget(button, place // 2, place % 2)
         waiting = QWidget()
         column = QVBoxLayout(waiting)
         column.setContentsMargins(0, 0, 0, 6)
@@ -187,14 +192,15 @@ class ReviewPanel(QWidget):
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(parts)
         queue = self.queue
-        order = [self.card.go, *self.buttons, queue.all_shown, queue.view, queue.find_button]
+        order = [self.card.go, *self.buttons, queue.choice, queue.view, queue.find_button, queue.take_back]
         for before, after in pairwise(order):
             QWidget.setTabOrder(before, after)
 
     def _connect(self) -> None:
         actions = self.actions_
         actions.accept.triggered.connect(self._accept)
-        actions.reject.triggered.connect(lambda: self._answer(Reject()))
+        actions.reject.triggered.connect(self._reject_track)
+        actions.reject_frame.triggered.connect(lambda: self._answer(Reject()))
         actions.skip.triggered.connect(lambda: self._answer(Skip()))
         actions.give.triggered.connect(self._offer_receivers)
         actions.redraw.triggered.connect(partial(self._edit, Mode.REDRAWING))
@@ -202,11 +208,12 @@ class ReviewPanel(QWidget):
         actions.accept_all.triggered.connect(self._accept_all)
         self.card.show_clicked.connect(self._show_proposal)
         self.queue.shown.connect(self.shown)
+        self.queue.taken_back.connect(self.taken_back)
         self.queue.find_requested.connect(self.find_requested)
         self.queue.thumbnail_wanted.connect(self.thumbnail_wanted)
 
     def _tell_nothing(self) -> None:
-        self.nothing.setText(nothing(self.queue.model.waiting(), running=self._running))
+        self.nothing.setText(nothing(self.queue.model.count(Listed.WAITING), running=self._running))
 
     def _enter(self, mode: Mode) -> None:
         self.mode = mode
@@ -232,6 +239,11 @@ class ReviewPanel(QWidget):
             self.correction_done.emit()
         else:
             self._answer(Accept())
+
+    def _reject_track(self) -> None:
+        if self.mode is Mode.ASKING:
+            self._enter(Mode.NOTHING)
+            self.track_rejected.emit()
 
     def _accept_all(self) -> None:
         if self._proposal is not None and self.mode is Mode.ASKING:

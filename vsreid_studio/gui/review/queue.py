@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...config import ReidConfig
 from ...engine.algorithm.retrieve import Retrieval
 from ...engine.types import CellKey
 from ...project import Instance
 from ..look import quiet_label
-from .queue_model import QueueModel
+from .queue_model import Listed, QueueModel
 from .queue_view import QueueView
 from .words import NO_QUEUE, NONE_OFFERED, frame_ranges
 
 
-class Queue(QWidget):
+class CandidateList(QWidget):
     """All candidates, and 'Find again' for the selected instance.
 
     Attributes:
         model, view: the table.
-        all_shown: lists those too that are not offered.
+        choice: which are listed.
+        take_back: lifts the rejection of the chosen find.
         find_button: starts the search.
 
     Signals:
         shown (object): the CellKey of a candidate that the person chose.
         find_requested (int): this instance is to be searched for.
         thumbnail_wanted (object): the CellKey of a candidate whose picture is wanted.
+        taken_back (object): the CellKeys of rejected candidates that are to be candidates again.
     """
 
     shown = Signal(object)
     find_requested = Signal(int)
     thumbnail_wanted = Signal(object)
+    taken_back = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.model = QueueModel(self)
         self.view = QueueView(self.model, self)
         self._title = QLabel()
-        self.all_shown = QCheckBox()
-        self.all_shown.setToolTip("Also list candidates that are not offered, and why")
+        self.choice = QComboBox()
+        self.choice.setToolTip(
+            "List what waits, what you rejected, or all candidates with why they are not offered"
+        )
+        self.choice.setAccessibleName("Candidates that are listed")
+        for listed in Listed:
+            self.choice.addItem("", listed)
+        self.take_back = QPushButton("Take back")
+        self.take_back.setToolTip("Lift the rejection: the next run may propose it again")
+        self.take_back.setEnabled(False)
         self.find_button = QPushButton("Find again")
         self.find_button.setToolTip("Look for the selected instance again, in the selected range of frames")
         self._scope = quiet_label()
         self._instance: Instance | None = None
         row = QHBoxLayout()
         row.addWidget(self._title, 1)
-        row.addWidget(self.all_shown)
+        row.addWidget(self.choice)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
@@ -57,17 +68,25 @@ class Queue(QWidget):
         search = QHBoxLayout()
         search.addWidget(self.find_button)
         search.addWidget(self._scope, 1)
+        search.addWidget(self.take_back)
         layout.addLayout(search)
         self.view.shown.connect(self.shown)
         self.model.thumbnail_wanted.connect(self.thumbnail_wanted)
-        self.all_shown.toggled.connect(self._show_all)
+        self.choice.currentIndexChanged.connect(self._show)
+        self.take_back.clicked.connect(self._take_back)
+        self.view.selectionModel().currentChanged.connect(self._offer_taking_back)
         self.find_button.clicked.connect(self._search)
         self.set_search(None, None)
         self._tell()
 
-    def set_queue(self, retrievals: Sequence[Retrieval], gains: Mapping[CellKey, int]) -> None:
-        """Show these candidates; the chosen one stays chosen."""
-        self._keeping(lambda: self.model.set_queue(retrievals, gains))
+    def set_queue(
+        self,
+        retrievals: Sequence[Retrieval],
+        gains: Mapping[CellKey, int],
+        rejected: Collection[CellKey] = (),
+    ) -> None:
+        """Show these candidates; the chosen one stays chosen. See `QueueModel.set_queue`."""
+        self._keeping(lambda: self.model.set_queue(retrievals, gains, rejected))
 
     def set_instances(self, instances: Mapping[int, Instance]) -> None:
         """Their names and colours."""
@@ -102,16 +121,30 @@ class Queue(QWidget):
         self.view.choose(None if retrieval is None else retrieval.key)
         self._tell()
 
-    def _show_all(self, shown: bool) -> None:
-        self._keeping(lambda: self.model.show_all(shown))
+    def _show(self) -> None:
+        self._keeping(lambda: self.model.show(self.choice.currentData()))
 
     def _tell(self) -> None:
-        waiting, withheld = self.model.waiting(), self.model.withheld
-        self._title.setText(f"{waiting} waiting" if waiting else "Candidates")
-        self.all_shown.setText(f"Show the {withheld} not offered")
-        self.all_shown.setVisible(withheld > 0)
-        self.view.empty = NONE_OFFERED if withheld else NO_QUEUE
+        counts = {listed: self.model.count(listed) for listed in Listed}
+        waiting = counts[Listed.WAITING]
+        self._title.setText(f"{waiting} {'find' if waiting == 1 else 'finds'}" if waiting else "Candidates")
+        for place, listed in enumerate(Listed):
+            self.choice.setItemText(place, listed.value.format(counts[listed]))
+        self.choice.setVisible(counts[Listed.ALL] > 0)
+        self.view.empty = NONE_OFFERED if counts[Listed.ALL] else NO_QUEUE
         self.view.viewport().update()
+        self._offer_taking_back()
+
+    def _offer_taking_back(self) -> None:
+        self.take_back.setEnabled(self.model.rejected(self.view.currentIndex().row()))
+
+    def _take_back(self) -> None:
+        """A row that stands for a find takes all of it back, an unfolded one its own frame."""
+        row = self.view.currentIndex().row()
+        retrieval = self.model.retrieval(row)
+        if retrieval is not None and self.model.rejected(row):
+            whole = self.model.heads(row) and not self.model.unfolded(row)
+            self.taken_back.emit([it.key for it in self.model.find(row)] if whole else [retrieval.key])
 
     def _search(self) -> None:
         if self._instance is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
+from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import Enum, IntEnum
 from typing import Any, TypeAlias
 
 from PySide6.QtCore import (
@@ -21,7 +21,8 @@ from ...config import ReidConfig
 from ...engine.algorithm.retrieve import Retrieval
 from ...engine.types import Box, CellKey
 from ...project import Instance
-from .words import figure, why_not
+from ..finds import best, finds
+from .words import figure, frame_ranges, why_not
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 
@@ -35,7 +36,15 @@ class Column(IntEnum):
     GAIN = 3
 
 
-class Role(IntEnum):
+class Listed(Enum):
+    """Which candidates are listed; the value heads the choice, with their number."""
+
+    WAITING = "{} waiting"
+    REJECTED = "{} rejected"
+    ALL = "All {}"
+
+
+class CandidateRole(IntEnum):
     """What the delegate asks for beside the texts."""
 
     RETRIEVAL = Qt.ItemDataRole.UserRole + 1
@@ -45,13 +54,16 @@ class Role(IntEnum):
 _TITLES = {
     Column.CANDIDATE: ("Candidate", "What was found, and why it is not offered"),
     Column.FRAME: ("Frame", "Where it was found"),
-    Column.SIMILARITY: ("Similar", "Cosine to what is known of the instance"),
+    Column.SIMILARITY: ("Alike", "How much it looks like the instance as known"),
     Column.GAIN: ("Gain", "How many frames get a new mask when it is accepted"),
 }
 
 
 class QueueModel(QAbstractTableModel):
-    """One row a candidate.
+    """One row a find: its best candidate stands for all of it, and unfolds to one row a frame.
+
+    Attributes:
+        thresholds: the figures that the reasons name.
 
     Signals:
         thumbnail_wanted (object): the CellKey of a row that is seen and has no thumbnail yet.
@@ -70,10 +82,14 @@ class QueueModel(QAbstractTableModel):
         self._wanted: dict[CellKey, Box] = {}
         self._asked: dict[CellKey, Box] = {}
         self._column, self._order = Column.SIMILARITY, Qt.SortOrder.DescendingOrder
-        self._all_shown = False
+        self._listed = Listed.WAITING
+        self._rejected: frozenset[CellKey] = frozenset()
+        self._heads: set[CellKey] = set()
+        self._finds: dict[CellKey, tuple[Retrieval, ...]] = {}
+        self._unfolded: set[CellKey] = set()
         self._readers: dict[int, Callable[[Retrieval, Column], Any]] = {
-            Role.RETRIEVAL: lambda retrieval, _: retrieval,
-            Role.INSTANCE: lambda retrieval, _: self._instances.get(retrieval.instance),
+            CandidateRole.RETRIEVAL: lambda retrieval, _: retrieval,
+            CandidateRole.INSTANCE: lambda retrieval, _: self._instances.get(retrieval.instance),
             Qt.ItemDataRole.DisplayRole: self._text,
             Qt.ItemDataRole.AccessibleTextRole: self._spoken,
             Qt.ItemDataRole.ToolTipRole: self._tip,
@@ -83,16 +99,23 @@ class QueueModel(QAbstractTableModel):
         self._later = QTimer(self, interval=0, singleShot=True)
         self._later.timeout.connect(self._ask)
 
-    def set_queue(self, retrievals: Sequence[Retrieval], gains: Mapping[CellKey, int]) -> None:
+    def set_queue(
+        self,
+        retrievals: Sequence[Retrieval],
+        gains: Mapping[CellKey, int],
+        rejected: Collection[CellKey] = (),
+    ) -> None:
         """Show these candidates.
 
         Args:
             gains: frames that accepting one would overwrite; those without are not told.
+            rejected: cells among them that a person rejected.
         """
-        self._all, self._gains = list(retrievals), dict(gains)
+        self._all, self._gains, self._rejected = list(retrievals), dict(gains), frozenset(rejected)
         keys = {it.key for it in self._all}
         self._pictures = {key: value for key, value in self._pictures.items() if key in keys}
         self._asked = {key: box for key, box in self._asked.items() if key in keys}
+        self._unfolded &= keys
         self._arrange()
 
     def set_instances(self, instances: Mapping[int, Instance]) -> None:
@@ -113,19 +136,46 @@ class QueueModel(QAbstractTableModel):
                 self._pictures[key] = self._asked.get(key, retrieval.box), image
                 self.dataChanged.emit(self.index(row, 0), self.index(row, 0))
 
-    def show_all(self, shown: bool) -> None:
-        """Whether to list those too that are not offered."""
-        self._all_shown = shown
+    def show(self, listed: Listed) -> None:
+        """Choose which candidates to list."""
+        self._listed = listed
         self._arrange()
 
+    def count(self, listed: Listed) -> int:
+        """How many finds a choice lists."""
+        return len(finds(self._chosen(listed)))
+
     def waiting(self, similarity: float = -1) -> int:
-        """How many are offered, at or above a similarity."""
+        """How many candidates are offered, at or above a similarity."""
         return sum(it.reason is None and it.similarity >= similarity for it in self._all)
 
-    @property
-    def withheld(self) -> int:
-        """How many are not offered."""
-        return len(self._all) - self.waiting()
+    def find(self, row: int) -> tuple[Retrieval, ...]:
+        """The candidates of the find that a row belongs to."""
+        retrieval = self.retrieval(row)
+        return () if retrieval is None else self._finds[retrieval.key]
+
+    def rejected(self, row: int) -> bool:
+        """Whether a person rejected the candidate of a row."""
+        retrieval = self.retrieval(row)
+        return retrieval is not None and retrieval.key in self._rejected
+
+    def heads(self, row: int) -> bool:
+        """Whether a row stands for several candidates."""
+        retrieval = self.retrieval(row)
+        return retrieval is not None and retrieval.key in self._heads and len(self.find(row)) > 1
+
+    def unfolded(self, row: int) -> bool:
+        """Whether the candidates of a find have rows of their own."""
+        retrieval = self.retrieval(row)
+        return retrieval is not None and retrieval.key in self._unfolded
+
+    def unfold(self, row: int, on: bool) -> None:
+        """Give each candidate of a find a row of its own, or take those rows away."""
+        retrieval = self.retrieval(row)
+        if retrieval is None or not self.heads(row) or on == self.unfolded(row):
+            return
+        self._unfolded ^= {retrieval.key}
+        self._arrange()
 
     def retrieval(self, row: int) -> Retrieval | None:
         """The candidate of a row."""
@@ -176,13 +226,27 @@ class QueueModel(QAbstractTableModel):
 
     def _arrange(self) -> None:
         self.beginResetModel()
-        listed = self._all if self._all_shown else [it for it in self._all if it.reason is None]
+        grouped = {best(find): find for find in finds(self._chosen(self._listed))}
         down = self._order == Qt.SortOrder.DescendingOrder
         # Two stable sorts: offered ones first, whichever way the column runs.
-        self._shown = sorted(
-            sorted(listed, key=self._rank, reverse=down), key=lambda it: it.reason is not None
-        )
+        heads = sorted(sorted(grouped, key=self._rank, reverse=down), key=lambda it: it.reason is not None)
+        self._heads = {it.key for it in heads}
+        self._finds = {one.key: find for find in grouped.values() for one in find}
+        self._shown = []
+        for head in heads:
+            self._shown.append(head)
+            if head.key in self._unfolded:
+                self._shown += [it for it in grouped[head] if it is not head]
         self.endResetModel()
+
+    def _chosen(self, listed: Listed) -> list[Retrieval]:
+        match listed:
+            case Listed.WAITING:
+                return [it for it in self._all if it.reason is None and it.key not in self._rejected]
+            case Listed.REJECTED:
+                return [it for it in self._all if it.key in self._rejected]
+            case Listed.ALL:
+                return self._all
 
     def _rank(self, retrieval: Retrieval) -> float:
         match self._column:
@@ -201,17 +265,34 @@ class QueueModel(QAbstractTableModel):
 
     def _text(self, retrieval: Retrieval, column: Column) -> str:
         gain = self._gains.get(retrieval.key)
-        figures = str(retrieval.frame), figure(retrieval.similarity), "" if gain is None else str(gain)
-        return (self._name(retrieval), *figures)[column]
+        find = self._finds.get(retrieval.key, ())
+        head = retrieval.key in self._heads and len(find) > 1
+        frames = f"{find[0].frame}–{find[-1].frame}" if head else str(retrieval.frame)
+        figures = frames, figure(retrieval.similarity), "" if gain is None else str(gain)
+        sign = ("▾ " if retrieval.key in self._unfolded else "▸ ") if head else ""
+        return (sign + self._name(retrieval), *figures)[column]
+
+    def says(self, row: int) -> str:
+        """Why a row's candidate is not offered, or that it waits; and for how many it stands."""
+        retrieval = self.retrieval(row)
+        if retrieval is None:
+            return ""
+        why = "Rejected" if retrieval.key in self._rejected else why_not(retrieval.reason, self.thresholds)
+        return f"{why}, {len(self.find(row))} frames" if self.heads(row) else why
 
     def _spoken(self, retrieval: Retrieval, column: Column) -> str:
         if column is not Column.CANDIDATE:
             return self._text(retrieval, column)
-        return f"{self._name(retrieval)}, {why_not(retrieval.reason, self.thresholds)}"
+        row = self.row_of(retrieval.key)
+        return f"{self._name(retrieval)}, {self.says(row if row is not None else -1)}"
 
     def _tip(self, retrieval: Retrieval, column: Column) -> str:
+        find = self._finds.get(retrieval.key, (retrieval,))
         reason = why_not(retrieval.reason, self.thresholds)
-        return f"{self._name(retrieval)}, frame {retrieval.frame}: {reason[0].lower()}{reason[1:]}"
+        tip = f"{self._name(retrieval)}, frame {retrieval.frame}: {reason[0].lower()}{reason[1:]}"
+        if retrieval.key in self._heads and len(find) > 1:
+            tip += f"\nStands for {frame_ranges([it.frame for it in find])}; double-click or Right unfolds."
+        return tip
 
     def _picture(self, retrieval: Retrieval, column: Column) -> QImage | None:
         if column is not Column.CANDIDATE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -17,7 +17,6 @@ from ..containers import least_width
 from ..look import smaller
 from .candidate import GAP, MARGIN, CandidateDelegate, inks, picture_place
 from .queue_model import Column, Index, QueueModel
-from .words import why_not
 
 
 class QueueView(QTableView):
@@ -78,6 +77,17 @@ class QueueView(QTableView):
             self.selectRow(row)
         self._quiet = False
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Right unfolds a find, Left folds it."""
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and not event.modifiers():
+            self._unfold(event.key() == Qt.Key.Key_Right)
+        else:
+            super().keyPressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Unfold a find, or fold it."""
+        self._unfold(not self._queue.unfolded(self.indexAt(event.position().toPoint()).row()))
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A click tells even when the row was current before."""
         self._told = False
@@ -115,9 +125,13 @@ class QueueView(QTableView):
             room.setLeft(picture_place(self.visualRect(index)).right() + GAP)
             room.setRight(self.viewport().width() - 6)
             painter.setPen(inks(self.palette(), selected=self.selectionModel().isRowSelected(row))[1])
-            reason = why_not(retrieval.reason, self._queue.thresholds)
-            text = metrics.elidedText(reason, Qt.TextElideMode.ElideRight, room.width())
+            text = metrics.elidedText(self._queue.says(row), Qt.TextElideMode.ElideRight, room.width())
             painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _unfold(self, on: bool) -> None:
+        retrieval = self._queue.retrieval(self.currentIndex().row())
+        self._queue.unfold(self.currentIndex().row(), on)
+        self.choose(None if retrieval is None else retrieval.key)
 
     def _tell_once(self, index: QModelIndex) -> None:
         if not self._told:

@@ -33,10 +33,9 @@ def nothing(waiting: int, *, running: bool) -> str:
 
 
 def figure(value: float) -> str:
-    """A share or similarity with two digits and without the leading zero: '.83', '−.05', '1.00'."""
-    text = f"{abs(value):.2f}"
-    sign = "−" if value < 0 and float(text) else ""
-    return sign + (text[1:] if text.startswith("0") else text)
+    """A share or a similarity in percent: '83 %', '−5 %'."""
+    percent = round(100 * value)
+    return f"{'−' if percent < 0 else ''}{abs(percent)} %"
 
 
 def frame_ranges(frames: Sequence[int]) -> str:
@@ -65,14 +64,14 @@ _WHY = {
     Reason.SETTLED: "You decided on it before",
     Reason.SKIPPED: "Skipped in this run",
     Reason.UNSURE: "Its mask would not be sure enough",
-    Reason.WORSE: "The present mask is worth as much",
+    Reason.WORSE: "The present mask is as good",
     Reason.ALIBI: "Seen beside it in another frame",
-    Reason.BELOW: "Not similar enough (ρ_reid {reid})",
-    Reason.LOOKALIKE: "Resembles more what stood beside it",
+    Reason.BELOW: "Looks too little alike (needs {reid})",
+    Reason.LOOKALIKE: "Looks more like what stood beside it",
     Reason.PRESENT: "Has a mask in this frame already",
-    Reason.CONSISTENT: "Agrees with the present mask (ρ_occ {occ})",
+    Reason.CONSISTENT: "Agrees with the present mask (overlap {occ} or more)",
     Reason.OCCUPIED: "Lies on another instance",
-    Reason.RIVAL: "Another instance is more similar",
+    Reason.RIVAL: "Looks more like another instance",
 }
 
 

@@ -26,6 +26,11 @@ PATIENCE = 1.0
 """Seconds that a document waits for the step under way before it closes."""
 
 
+def group_of(job: int, step: int) -> str:
+    """Names a step of undo: what a run does between two answers."""
+    return f"run {job}.{step}"
+
+
 class Runner(QObject):
     """Starts jobs on the engine's thread and brings back what they tell, one job at a time.
 
@@ -127,6 +132,11 @@ class Runner(QObject):
         self.started.emit(self._number)
         self.state_changed.emit()
         return self._number
+
+    @property
+    def next_step(self) -> str:
+        """Names the step of undo that the run's changes belong to after the next answer."""
+        return group_of(self._number, self._step + 1)
 
     def pause(self) -> None:
         """Stand still before the next step."""

@@ -1,0 +1,54 @@
+"""Retrievals of one object in frame after frame, as one find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from ..engine.algorithm.retrieve import Retrieval
+from ..engine.events import Reason
+from ..engine.types import CellKey
+
+GAP = 8
+"""Frames between two retrievals of one find, at most: a detector misses an object now and then."""
+LEAST_IOU = 0.2
+"""Of the boxes of two retrievals next to one another, in the frame after; it falls with the gap."""
+_CARRIES = {None, Reason.SKIPPED, Reason.UNSURE, Reason.WORSE, Reason.ALIBI, Reason.BELOW, Reason.LOOKALIKE}
+"""Reasons of retrievals that may be the same object as one that is offered."""
+
+
+def finds(retrievals: Iterable[Retrieval]) -> list[tuple[Retrieval, ...]]:
+    """Groups of retrievals of one instance whose boxes follow one another, each in the order of frames."""
+    ordered = sorted(retrievals, key=lambda it: (it.instance, it.frame))
+    grouped: list[tuple[Retrieval, ...]] = []
+    for _, row in groupby(ordered, key=lambda it: it.instance):
+        part: list[Retrieval] = []
+        for one in row:
+            if part and not _follows(part[-1], one):
+                grouped.append(tuple(part))
+                part = []
+            part.append(one)
+        grouped.append(tuple(part))
+    return grouped
+
+
+def find_of(key: CellKey, retrievals: Sequence[Retrieval]) -> tuple[Retrieval, ...]:
+    """What belongs to the find of a cell: those that wait and those that are too weak to be offered.
+
+    Returns:
+        in the order of frames, with the cell itself where it is listed.
+    """
+    able = (
+        it for it in retrievals if it.key == key or (it.instance == key.instance and it.reason in _CARRIES)
+    )
+    return next((find for find in finds(able) if any(it.key == key for it in find)), ())
+
+
+def best(find: Sequence[Retrieval]) -> Retrieval:
+    """The one that stands for a find."""
+    return max(find, key=lambda it: it.similarity)
+
+
+def _follows(before: Retrieval, after: Retrieval) -> bool:
+    gap = after.frame - before.frame
+    return gap <= GAP and before.box.iou(after.box) >= LEAST_IOU / gap
