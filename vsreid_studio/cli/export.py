@@ -110,7 +110,7 @@ def _overlay(args: argparse.Namespace, project: Project, video: Video) -> str:
         _frames(video),
         _labels(project, video),
         Paint(colours, args.opacity, not args.no_outlines),
-        rate=video.rate,
+        source=video,
         overwrite=args.overwrite,
     )
     return f"{count} frames of {video.name} are in {args.output}"

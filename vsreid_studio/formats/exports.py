@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, cast
 
 from ..engine.types import Frame, LabelMap
+from ..engine.video import Video
 from . import catalogue
 from .atomic import writable_folder
 from .catalogue import ExportRequest
@@ -42,7 +42,7 @@ class Material:
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
         paint: how an overlay video shows them.
-        rate: frames per second of an overlay video, None for its default.
+        source: the video that the frames are of: gives an overlay video its times and sound.
         record: where each mask came from, see `provenance`; a data set gets it as provenance/SEQUENCE.json.
     """
 
@@ -50,7 +50,7 @@ class Material:
     label_maps: Iterable[LabelMap]
     names: Mapping[int, str] = field(default_factory=dict)
     paint: Paint = field(default_factory=Paint)
-    rate: Fraction | None = None
+    source: Video | None = None
     record: Mapping[str, Any] | None = None
 
 
@@ -72,7 +72,7 @@ def export(request: ExportRequest, material: Material) -> int:
             material.frames,
             material.label_maps,
             material.paint,
-            rate=material.rate,
+            source=material.source,
             overwrite=request.overwrite,
         )
     count = _data_set(request, material)

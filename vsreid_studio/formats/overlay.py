@@ -16,9 +16,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..engine.types import Frame, LabelMap
+from ..engine.video import Video
 from ..errors import UserError
 from .atomic import replacing, writable_folder
 from .painting import Paint, painted
+from .sound import Sound
 
 SUFFIX = ".mp4"
 DEFAULT_RATE = Fraction(24)
@@ -30,8 +32,10 @@ _BT709 = 1
 """FFmpeg's number for the colours of HD video: as primaries, as transfer and as matrix."""
 _LIMITED = 1
 """FFmpeg's AVCOL_RANGE_MPEG."""
-_CLOCK = 90000
-"""Rates are rounded to what this many ticks a second can tell."""
+_FINEST = Fraction(1, 1_000_000)
+"""Finer clocks than this one, in seconds a tick, are rounded to it: MP4 counts in 32 bits."""
+_EXACT = Fraction(1, 500)
+"""Times that are read back may differ by this much, in seconds."""
 
 
 def write_overlay(
@@ -40,6 +44,7 @@ def write_overlay(
     label_maps: Iterable[LabelMap],
     paint: Paint,
     *,
+    source: Video | None = None,
     rate: Fraction | None = None,
     overwrite: bool = False,
 ) -> int:
@@ -51,7 +56,9 @@ def write_overlay(
         path: with suffix .mp4; appears only when the video is complete. Its folder is created.
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         paint: colours, opacity, outlines.
-        rate: frames per second, None for 24.
+        source: the video that the frames are of, upright. The overlay has its time for each frame, its
+            sound and its pixel aspect.
+        rate: frames per second where there is no source or it has no times; None for 24.
         overwrite: replace a file that is there.
 
     Returns:
@@ -68,39 +75,83 @@ def write_overlay(
     if _CODEC not in av.codecs_available:
         raise UserError("No overlay video can be written: this build of PyAV lacks the encoder libx264.")
     writable_folder(path.parent)
+    schedule = _Schedule(source, rate or DEFAULT_RATE)
     with _told(path), replacing(path) as temporary:
         count = 0
-        with _Encoder(temporary, rate or DEFAULT_RATE) as encoder:
+        with _Encoder(temporary, schedule, source) as encoder:
             for frame in _painted(frames, label_maps, paint):
                 encoder.add(frame)
                 count += 1
             if not count:
                 raise UserError("There is no frame to write a video of.")
-        if (written := _frames_in(temporary)) != count:
-            raise UserError(f"{path} was written but holds {written} frames instead of {count}.")
+        written = _times_in(temporary)
+        if len(written) != count:
+            raise UserError(f"{path} was written but holds {len(written)} frames instead of {count}.")
+        for number, time in enumerate(written):
+            if abs(time - schedule.time(number)) > _EXACT:
+                raise UserError(f"{path} was written but shows frame {number} at another time.")
     return count
+
+
+class _Schedule:
+    """When each frame of the overlay is shown; the first at 0."""
+
+    def __init__(self, source: Video | None, rate: Fraction) -> None:
+        self._timing = timing = source.timing if source is not None else None
+        told = source.rate if source is not None else None
+        self.rate = (told or rate).limit_denominator(90000)
+        self.start = timing.start if timing is not None else Fraction(0)
+        self.clock = max(timing.time_base, _FINEST) if timing is not None else 1 / self.rate
+
+    def tick(self, number: int) -> int:
+        """When frame `number` is shown, in ticks of the clock; the one behind the last: when that goes.
+
+        Raises:
+            UserError: the source has not so many frames.
+        """
+        timing = self._timing
+        if timing is None:
+            return number
+        if number > len(timing.ticks):
+            raise UserError("There are more frames than the source has times for.")
+        tick = timing.ticks[number] if number < len(timing.ticks) else timing.end
+        return round((tick - timing.ticks[0]) * timing.time_base / self.clock)
+
+    def time(self, number: int) -> Fraction:
+        """The same in seconds."""
+        return self.tick(number) * self.clock
 
 
 class _Encoder:
     """A video file being written; what is wrong with the disk may show only at the end."""
 
-    def __init__(self, path: Path, rate: Fraction) -> None:
+    def __init__(self, path: Path, schedule: _Schedule, source: Video | None) -> None:
+        self._schedule = schedule
+        self._aspect = source.pixel_aspect if source is not None else Fraction(1)
+        self._sound_of = source.sound if source is not None else None
+        self._sound: Sound | None = None
         self._container: OutputContainer = av.open(str(path), "w", format="mp4")
-        self._rate = rate.limit_denominator(_CLOCK)
         self._stream: VideoStream | None = None
         self._count = 0
+        self._durations: dict[int, int] = {}
 
     def __enter__(self) -> _Encoder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._container.mux(self._started().encode(None))
-            self._container.close()
-            return
-        # The first failure is the one to tell; closing a broken file raises another.
-        with suppress(av.FFmpegError, OSError):
-            self._container.close()
+        try:
+            if kind is None:
+                self._mux(self._started().encode(None))
+                if self._sound is not None:
+                    self._sound.write_until(None)
+                self._container.close()
+                return
+            # The first failure is the one to tell; closing a broken file raises another.
+            with suppress(av.FFmpegError, OSError):
+                self._container.close()
+        finally:
+            if self._sound is not None:
+                self._sound.close()
 
     def add(self, frame: Frame) -> None:
         """Encode the next frame: (H, W, 3) uint8 RGB, all of one size."""
@@ -112,17 +163,34 @@ class _Encoder:
         rgb = VideoFrame.from_ndarray(even, format="rgb24")
         # Unless told, FFmpeg converts by the matrix of old television, while players take HD for granted.
         picture = rgb.reformat(format="yuv420p", dst_colorspace="ITU709")
-        picture.pts, picture.time_base = self._count, 1 / self._rate
-        self._container.mux(stream.encode(picture))
+        tick = self._schedule.tick(self._count)
+        picture.pts, picture.time_base = tick, self._schedule.clock
+        self._durations[tick] = self._schedule.tick(self._count + 1) - tick
+        self._mux(stream.encode(picture))
+        if self._sound is not None:
+            # Beside the frames, so that a player finds both in one place.
+            self._sound.write_until(self._schedule.time(self._count))
         self._count += 1
 
+    def _mux(self, packets: Iterable[av.Packet[VideoStream]]) -> None:
+        for packet in packets:
+            if packet.pts is not None:
+                # The last one's tells how long the whole lasts.
+                packet.duration = self._durations.pop(packet.pts, packet.duration)
+            self._container.mux(packet)
+
     def _start(self, height: int, width: int) -> VideoStream:
-        stream = cast(VideoStream, self._container.add_stream(_CODEC, rate=self._rate, options=_QUALITY))
+        rate, clock = self._schedule.rate, self._schedule.clock
+        stream = cast(VideoStream, self._container.add_stream(_CODEC, rate=rate, options=_QUALITY))
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         context = stream.codec_context
+        context.time_base = clock
+        context.sample_aspect_ratio = self._aspect.limit_denominator(255)
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
         self._stream = stream
+        if self._sound_of is not None:
+            self._sound = Sound(self._sound_of, self._container, self._schedule.start)
         return stream
 
     def _started(self) -> VideoStream:
@@ -139,9 +207,12 @@ def _painted(frames: Iterable[Frame], label_maps: Iterable[LabelMap], paint: Pai
         yield painted(frame, labels, paint)
 
 
-def _frames_in(path: Path) -> int:
+def _times_in(path: Path) -> list[Fraction]:
+    """When the frames of a file are shown, in order, in seconds from the first."""
     with av.open(str(path)) as container:
-        return sum(1 for packet in container.demux(video=0) if packet.size)
+        stream = container.streams.video[0]
+        stamps = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
+        return [(stamp - stamps[0]) * (stream.time_base or Fraction(1)) for stamp in stamps]
 
 
 @contextmanager

@@ -74,4 +74,4 @@ class Export:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
         labels = label_maps(self.annotation, video.height, video.width)
         record = provenance(self.annotation, self.names, {}, self.weights, video.names)
-        export(self.request, Material(frames, labels, self.names, paint, video.rate, record))
+        export(self.request, Material(frames, labels, self.names, paint, video, record))

@@ -34,6 +34,7 @@ class Video(ABC):
         rate: frames per second on the average, None where nothing tells.
         timing: when each frame is shown, None where nothing tells (pictures).
         pixel_aspect: width by height of a pixel, after rotation.
+        sound: a file with the sound on the clock of `timing`, None for a silent clip.
     """
 
     length: int
@@ -42,6 +43,7 @@ class Video(ABC):
     rate: Fraction | None = None
     timing: Timing | None = None
     pixel_aspect: Fraction = Fraction(1)
+    sound: Path | None = None
 
     def __init__(self, path: Path, name: str, cache_bytes: int) -> None:
         self.path = path

@@ -126,8 +126,14 @@ class VideoFile(Video):
             told or _RATE,
         )
         self.rate = self.timing.rate(told)
-        if not known:
-            self._note(f"it tells no times of its frames: {float(self.rate):g} frames per second are taken")
+        audible = bool(self._container.streams.audio)
+        if known:
+            self.sound = self.path if audible else None
+            return
+        self._note(
+            f"it tells no times of its frames, or they step back: {float(self.rate):g} frames per second are"
+            f" taken{', without the sound' if audible else ''}"
+        )
 
     def _read(self, index: int) -> Frame:
         step = index - self._asked
