@@ -9,7 +9,8 @@ from PIL import Image
 
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.given_masks import GivenMasks, read_given_masks
+from vsreid_studio.formats.cells import GivenMasks
+from vsreid_studio.formats.given_masks import read_given_masks
 from vsreid_studio.formats.mask_reading import Reading
 
 H, W, LENGTH = 16, 24, 5

@@ -44,6 +44,24 @@ def test_strings_are_those_of_coco(labels, text):
     assert np.array_equal(mask_of(expanded(text), *labels.shape), labels == 1)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("labels", [labels for labels, _ in KNOWN] + awkward_maps())
+def test_agrees_with_pycocotools(labels):
+    coco = pytest.importorskip("pycocotools.mask")
+    for number, lengths in run_lengths(labels).items():
+        theirs = coco.encode(np.asfortranarray(labels == number).astype(np.uint8, order="F"))
+        assert compressed(lengths) == theirs["counts"].decode()
+        assert coco.area(theirs) == sum(lengths[1::2])
+        assert coco.toBbox(theirs).tolist() == box_of(lengths, labels.shape[0])
+        assert np.array_equal(coco.decode({**theirs, "counts": compressed(lengths)}), labels == number)
+
+
+@pytest.mark.parametrize("text", ["o" * 1_000_000, "oooooooooooooo0"])
+def test_endless_lengths(text):
+    with pytest.raises(UserError, match="longer than any frame"):
+        expanded(text)
+
+
 def test_a_mask_without_pixels():
     assert run_lengths(np.zeros((480, 854), np.uint8)) == {}
     assert compressed([480 * 854]) == "PZ`<"

@@ -33,7 +33,12 @@ def add_parser(subparsers: Subparsers) -> None:
         ),
     )
     parser.add_argument("source", nargs="?", type=Path, metavar="SOURCE", help="a video or picture folder")
-    parser.add_argument("--masks", type=Path, metavar="FIRST.png|FOLDER", help="of frame 0, or NNNNN.png")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FIRST.png|FOLDER|FILE",
+        help="of frame 0, or NNNNN.png; or COCO, YouTube-VIS, labelme, CVAT, YOLO",
+    )
     parser.add_argument("--points", type=Path, metavar="FILE.json", help="or clicks, see 'segment --help'")
     add_reading_option(parser)
     parser.add_argument("--davis", type=Path, metavar="ROOT", help="a DAVIS folder instead of SOURCE")

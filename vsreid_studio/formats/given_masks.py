@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.types import MAX_INSTANCE, SoftMask
 from ..engine.video import Video
 from ..engine.video.names import natural_key
 from ..errors import UserError
+from .annotations import is_annotations, read_annotations
+from .cells import GivenMasks
 from .frame_names import first_mask_files, frame_of, mask_files_by_frame, number_in, png_files
 from .mask_reading import MaskReader, Reading
 
 _OBJECT_FILE = re.compile(r"^(?P<frame>.+?)[ ._-](obj(ect)?[ ._-]?)?(?P<object>[0-9]{1,3})$", re.IGNORECASE)
-
-
-@dataclass(frozen=True, eq=False)
-class GivenMasks:
-    """Masks that were read.
-
-    Attributes:
-        masks: by frame, ascending, and by instance number, 1 to 254: P[i, k]. A frame that was given and
-            shows no object is there without instances.
-        reading: how pictures were taken; None for files of annotations, which leave no choice.
-        text: what was taken for what, such as 'one soft-edged object'.
-        names: of instances, by number, where the files tell any.
-    """
-
-    masks: Mapping[int, Mapping[int, SoftMask]]
-    reading: Reading | None
-    text: str
-    names: Mapping[int, str] = field(default_factory=dict)
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The instances, ascending."""
-        return tuple(sorted({number for there in self.masks.values() for number in there}))
 
 
 def read_given_masks(
@@ -52,7 +30,8 @@ def read_given_masks(
 
     Args:
         path: a picture; a folder of pictures named by their frames; a folder of such folders, one for each
-            object; or a folder of files such as `00000_1.png`, one for each object.
+            object; a folder of files such as `00000_1.png`, one for each object; or what `read_annotations`
+            reads.
         reading: how to take the pictures, None to guess once for all of them.
         frame: the frame of a single picture; None for the one that its name tells, else the first.
         void: take 255 for void, that is background, as in a data set's annotation, and not for a mistake.
@@ -64,6 +43,8 @@ def read_given_masks(
         UserError: something is missing, unreadable, of another size, named like no frame, or numbers an
             instance above 254; or there is no object at all.
     """
+    if reading is None and is_annotations(path):
+        return read_annotations(path, video, frame)
     size = (video.height, video.width)
     if path.is_dir() and reading in {None, Reading.OBJECTS}:
         objects = _files_by_object(path, video)

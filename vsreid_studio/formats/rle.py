@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from ..engine.types import LabelMap
 from ..errors import UserError
 
+MAX_PIXELS = 1 << 28
+"""Of a mask: more than any frame has."""
+
 _ZERO = ord("0")
 _BITS = 5
+_MOST_BITS = 60
 _MORE, _SIGN, _VALUE = 0x20, 0x10, 0x1F
 
 
@@ -48,6 +52,8 @@ def mask_of(lengths: Sequence[int], height: int, width: int) -> NDArray[np.bool_
     Raises:
         UserError: one is negative, or they do not fill the frame exactly.
     """
+    if height * width > MAX_PIXELS:
+        raise UserError(f"A mask of {width} x {height} pixels is too large.")
     if any(length < 0 for length in lengths) or sum(lengths) != height * width:
         raise UserError(f"A mask's run lengths do not fill a frame of {width} x {height} pixels.")
     inside = np.arange(len(lengths)) % 2 == 1
@@ -85,6 +91,8 @@ def expanded(text: str) -> list[int]:
             raise UserError(f"'{letter}' does not belong into a mask's run lengths.")
         value |= (digit & _VALUE) << shift
         shift += _BITS
+        if shift > _MOST_BITS:
+            raise UserError("A run length of a mask is longer than any frame.")
         if digit & _MORE:
             continue
         if digit & _SIGN:

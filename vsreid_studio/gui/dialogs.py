@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 VIDEOS = "*.mp4 *.mov *.avi *.mkv *.webm *.m4v *.mpg *.mpeg *.wmv"
 OPENABLE = f"Videos and projects ({VIDEOS} *.vsreid);;All files (*)"
-MASKS = "Masks (*.png *.tif *.tiff *.bmp *.gif);;All files (*)"
+MASKS = "Masks (*.png *.tif *.tiff *.bmp *.gif *.webp *.json *.xml *.txt);;All files (*)"
 
 
 def ask_file(

@@ -16,8 +16,7 @@ from ..engine.events import Change
 from ..engine.store.annotation import Annotation
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
-from ..formats.cells import first_cells
-from ..formats.given_masks import GivenMasks
+from ..formats.cells import GivenMasks, first_cells
 from ..project import Instance, Project
 from .colours import default_colour
 
