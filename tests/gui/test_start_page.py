@@ -57,7 +57,7 @@ def test_a_click_opens_a_recent_project(qtbot, recent, tmp_path):
     page.resize(900, 700)
     page.show()
     item = page.recent.item(0)
-    assert item.text() == "street"
+    assert item.text().startswith("street\n")
     with qtbot.waitSignal(page.chosen) as chosen:
         place = page.recent.visualItemRect(item).center()
         qtbot.mouseClick(page.recent.viewport(), Qt.MouseButton.LeftButton, pos=place)

@@ -144,14 +144,35 @@ def reorder(known: Mapping[int, Instance], numbers: Sequence[int]) -> Edit:
     return Edit(Change("reorder"), {n: one for n, one in moved.items() if one != known[n]})
 
 
-def import_masks(project: Project, given: GivenMasks, label: str = "import masks") -> Edit:
-    """Given masks as pinned ones, and an instance for each number that is new."""
+def import_masks(
+    project: Project, given: GivenMasks, label: str = "import masks", *, machine: bool = False
+) -> Edit:
+    """Given masks as pinned ones, and an instance for each number that is new.
+
+    Args:
+        machine: as masks that nobody has checked: not pinned, derived from the first one of each instance,
+            so that a correction propagates over them. What a person pinned stays.
+    """
     cells: dict[CellKey, Cell | None] = dict(first_cells(given.masks))
+    if machine:
+        cells = _unchecked(project.annotation, first_cells(given.masks))
     known = dict(project.instances)
     for number in sorted({key.instance for key in cells} - known.keys()):
         known[number] = new_instance(known, number, given.names.get(number))
     new = {n: one for n, one in known.items() if n not in project.instances}
     return Edit(edit(project.annotation, label, cells), new)
+
+
+def _unchecked(annotation: Annotation, cells: Mapping[CellKey, Cell]) -> dict[CellKey, Cell | None]:
+    first: dict[int, int] = {}
+    for key in sorted(cells):
+        first.setdefault(key.instance, key.frame)
+    kept = {key for key, cell in annotation.cells() if cell.pinned}
+    return {
+        key: replace(cell, pinned=False, origin=first[key.instance])
+        for key, cell in cells.items()
+        if key not in kept
+    }
 
 
 def timely(annotation: Annotation, known: Container[int], change: Change) -> Change:

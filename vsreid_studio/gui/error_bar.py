@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFontDatabase, QPalette
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPlainTextEdit,
     QPushButton,
     QToolButton,
@@ -86,6 +88,16 @@ class ErrorBar(QFrame):
         self.offer.setText(button)
         self.offer.show()
 
+    def offer_choice(self, sentence: str, button: str, acts: Mapping[str, Callable[[], object]]) -> None:
+        """Tell of something that can be made use of in several ways; it stays until it is dismissed."""
+        self._show(sentence, "", failure=False)
+        menu = QMenu(self.offer)
+        for text, act in acts.items():
+            menu.addAction(text).triggered.connect(partial(self._take, act))
+        self.offer.setText(button)
+        self.offer.setMenu(menu)
+        self.offer.show()
+
     def changeEvent(self, event: QEvent) -> None:
         """Follow light and dark."""
         super().changeEvent(event)
@@ -113,6 +125,9 @@ class ErrorBar(QFrame):
         self.details.hide()
         self.unfold.setVisible(bool(details))
         self.offer.hide()
+        if self.offer.menu() is not None:
+            self.offer.menu().deleteLater()
+            self.offer.setMenu(None)  # type: ignore[arg-type]  # Qt takes none, its stubs do not say so
         # A property and not a colour, so that the style sheet can tell light from dark.
         self.setProperty("failure", failure)
         self.style().unpolish(self)
@@ -131,6 +146,10 @@ class ErrorBar(QFrame):
     def _dismiss(self) -> None:
         self.hide()
         self.dismissed.emit()
+
+    def _take(self, act: Callable[[], object], _: bool = False) -> None:
+        self.hide()
+        act()
 
     def _take_offer(self) -> None:
         act, self._act = self._act, None

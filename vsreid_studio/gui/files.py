@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from .. import __version__
 from ..errors import UserError
 from ..formats.catalogue import ExportRequest
+from ..formats.frame_names import mask_files_by_frame
 from . import dialogs
 from .conductor import Conductor
+from .davis_folders import SequenceDialog, masks_beside, sequences_under
 from .demo import fresh_demo
 from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
@@ -29,7 +32,13 @@ _ABOUT = (
 
 
 class Files(QObject):
-    """Asks for files where needed, then acts; each act can be called without a question, too."""
+    """Asks for files where needed, then acts; each act can be called without a question, too.
+
+    Signals:
+        truth_offered (object): the folder of exact masks that the person wants to compare with.
+    """
+
+    truth_offered = Signal(object)
 
     def __init__(
         self, window: QWidget, session: Session, conductor: Conductor, bar: ErrorBar, data: Path
@@ -49,7 +58,54 @@ class Files(QObject):
         Args:
             video: where a project's video is now.
         """
-        return self._session.open(path, video)
+        try:
+            sequences = sequences_under(path) if path.is_dir() else []
+        except OSError as error:
+            self._bar.fail(f"{path} cannot be read: {error.strerror}.")
+            return False
+        if len(sequences) == 1:
+            path = sequences[0]
+        elif sequences:
+            self._choose_sequence(path, sequences)
+            return False
+        if not self._session.open(path, video):
+            return False
+        self._offer_masks()
+        return True
+
+    def _choose_sequence(self, root: Path, sequences: list[Path]) -> None:
+        dialog = SequenceDialog(root, sequences, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(self.open)
+        dialog.open()
+
+    def _offer_masks(self) -> None:
+        """A data set brings masks of its own: offer them for a document that has none yet."""
+        session = self._session
+        folder = masks_beside(session.video.path)
+        if folder is None or any(True for _ in session.annotation.cells()):
+            return
+        kept = self._bar.sentence.text() if self._bar.isVisible() else ""
+        if not kept:
+            self._bar.offer_choice(
+                f"The data set has masks of this sequence, in {folder}.",
+                "Use them",
+                {
+                    "First mask, to propagate from": partial(self._take_first, folder),
+                    "Ground truth, to compare with": partial(self.truth_offered.emit, folder),
+                    "Masks of all frames, not pinned": partial(session.import_masks, folder, machine=True),
+                },
+            )
+
+    def _take_first(self, folder: Path) -> bool:
+        """The mask of the earliest frame."""
+        files = mask_files_by_frame(folder, self._session.video)
+        first = min(files, default=None)
+        if first is None:
+            self._bar.fail(f"{folder} holds no mask of a frame of this sequence.")
+            return False
+        self._session.go(first)
+        return self._session.import_masks(files[first])
 
     def open_demo(self) -> bool:
         """Open a fresh copy of the bundled clip with its first masks, and let the engine begin."""

@@ -158,6 +158,7 @@ class MainWindow(QMainWindow):
         session.proposal_changed.connect(self._raise_review)
         self.commands.nothing_open.connect(bar.hide)
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
+        files.truth_offered.connect(self.comparison.compare)
         self.start.open_requested.connect(files.ask_open)
         self.start.folder_requested.connect(files.ask_folder)
         self.start.demo_requested.connect(files.open_demo)

@@ -11,6 +11,7 @@ from ..engine.video import Video, open_video
 from ..errors import UserError
 from ..formats.atomic import writable_folder
 from ..project import Project, VideoRef
+from .davis_folders import FRAMES
 
 SUFFIX = ".vsreid"
 
@@ -105,7 +106,9 @@ def _same(project: Project, video: Video) -> None:
 def _project_of(video: Video, data_folder: Path) -> Project:
     """The project of a video that a person opened: beside it, else among the person's data."""
     folder = video.path.parent
-    if not os.access(folder, os.W_OK):
+    # A data set's own folder of pictures is not the place for other files.
+    kept_apart = FRAMES in folder.parts and not (folder / f"{video.name}{SUFFIX}").exists()
+    if kept_apart or not os.access(folder, os.W_OK):
         folder = writable_folder(data_folder / "projects" / _mark(video.path))
     plain = folder / f"{video.name}{SUFFIX}"
     # Two videos may differ in their suffix alone; the second gets a longer name.

@@ -80,11 +80,11 @@ class StartPage(QWidget):
         """Show these, newest first."""
         self.recent.clear()
         for project in projects:
-            item = QListWidgetItem(self._picture(project), project.path.stem)
+            item = QListWidgetItem(self._picture(project), f"{project.path.stem}\n{self._place(project)}")
             item.setData(_PATH, project.path)
             item.setToolTip(str(project.path))
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
-            item.setSizeHint(_THUMBNAIL + QSize(12, 2 * self.fontMetrics().height() + 8))
+            item.setSizeHint(_THUMBNAIL + QSize(12, 3 * self.fontMetrics().height() + 8))
             self.recent.addItem(item)
         self.recent.setVisible(bool(projects))
         self._nothing.setVisible(not projects)
@@ -132,6 +132,12 @@ class StartPage(QWidget):
     def _dress(self) -> None:
         text = self.palette().color(QPalette.ColorRole.WindowText)
         self._logo.setPixmap(drawing("vsreid-studio", 72, text, self.devicePixelRatioF()))
+
+    def _place(self, project: RecentProject) -> str:
+        """Where its video is, as two of one name look alike otherwise."""
+        folder, home = project.video.parent, Path.home()
+        text = f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
+        return self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideLeft, _THUMBNAIL.width())
 
     def _picture(self, project: RecentProject) -> QIcon:
         scale = self.devicePixelRatioF()

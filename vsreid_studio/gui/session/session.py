@@ -45,11 +45,12 @@ class Session(Place):
         """Remove the masks of some instances from a range of frames."""
         return self._edit(lambda: edits.clear(self.project, instances, first, last), *instances)
 
-    def import_masks(self, path: Path, reading: Reading | None = None) -> bool:
+    def import_masks(self, path: Path, reading: Reading | None = None, *, machine: bool = False) -> bool:
         """Take masks from a picture, for the present frame, or from a folder, by the frames' names.
 
         Args:
             reading: how pictures are taken, None to guess; what was guessed is told by `imported`.
+            machine: they were made by some program and are not pinned: corrections propagate over them.
         """
         told: list[str] = []
 
@@ -59,7 +60,7 @@ class Session(Place):
                 if number in self.instances:
                     self._refuse_locked(number)
             told.append(given.text)
-            return edits.import_masks(self.project, given)
+            return edits.import_masks(self.project, given, machine=machine)
 
         done = self._edit(read)
         if done:

@@ -1,0 +1,129 @@
+"""A data set in DAVIS layout: its sequences are offered, and so are the masks beside the frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from driving import press, wait_idle
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from small_clip import LENGTH, picture, true_mask
+
+from vsreid_studio.gui.davis_folders import SequenceDialog, masks_beside, sequences_under
+from vsreid_studio.gui.start_page import StartPage
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "DAVIS"
+    for name in ("bear", "camel"):
+        for size in ("480p", "Full-Resolution"):
+            frames = root / "JPEGImages" / size / name
+            frames.mkdir(parents=True)
+            for index in range(LENGTH):
+                Image.fromarray(picture(index)).save(frames / f"{index:05d}.png")
+        masks = root / "Annotations" / "480p" / name
+        masks.mkdir(parents=True)
+        for index in range(LENGTH):
+            hard = true_mask(index, 2).hard(48, 80)
+            Image.fromarray(hard.astype("uint8")).save(masks / f"{index:05d}.png")
+    return root
+
+
+def frames_of(root: Path, name: str = "camel") -> Path:
+    return root / "JPEGImages" / "480p" / name
+
+
+@pytest.mark.parametrize("part", ["", "JPEGImages", "JPEGImages/480p"])
+def test_the_sequences_of_a_root(root: Path, part: str) -> None:
+    assert sequences_under(root / part) == [frames_of(root, "bear"), frames_of(root)]
+
+
+def test_a_sequence_and_an_ordinary_folder_have_none(root: Path, tmp_path: Path) -> None:
+    assert sequences_under(frames_of(root)) == []
+    assert sequences_under(tmp_path) == []
+    assert masks_beside(frames_of(root)) == root / "Annotations" / "480p" / "camel"
+    assert masks_beside(root / "JPEGImages" / "Full-Resolution" / "camel") is None
+    assert masks_beside(tmp_path) is None
+
+
+def test_a_root_offers_its_sequences(qtbot, make, root):
+    window = make()
+    window.files.open(root)
+    dialog = window.findChild(SequenceDialog)
+    qtbot.waitUntil(dialog.isActiveWindow)
+    QTest.keyClicks(dialog.filter, "cam")
+    QTest.keyClick(dialog.filter, Qt.Key.Key_Return)
+    assert window.session.video.path == frames_of(root)
+
+
+def test_the_project_is_not_put_among_the_pictures(make, root, tmp_path):
+    window = make()
+    assert window.files.open(frames_of(root))
+    assert sorted(path.name for path in frames_of(root).parent.iterdir()) == ["bear", "camel"]
+    assert window.session.project.path.is_relative_to(tmp_path / "data")
+    path = window.session.project.path
+    window.session.close()
+    assert window.files.open(frames_of(root))
+    assert window.session.project.path == path
+
+
+def offered(window, word: str) -> None:
+    menu = window.bar.offer.menu()
+    next(action for action in menu.actions() if word in action.text()).trigger()
+
+
+def test_the_masks_of_the_data_set_are_offered(qtbot, make, root):
+    window = make()
+    window.files.open(frames_of(root))
+    assert "has masks of this sequence" in window.bar.sentence.text()
+    offered(window, "First mask")
+    assert [key.frame for key, _ in window.session.annotation.cells()] == [0]
+    assert window.session.annotation.get(0, 1).pinned
+    # A document that has masks is not offered others.
+    window.bar.hide()
+    window.session.close()
+    window.files.open(frames_of(root))
+    assert not window.bar.isVisible()
+
+
+def test_as_ground_truth(qtbot, make, root):
+    window = make()
+    window.files.open(frames_of(root))
+    offered(window, "Ground truth")
+    assert window.comparison.dock.isVisible()
+    assert not any(True for _ in window.session.annotation.cells())
+    qtbot.waitUntil(lambda: window.comparison.complete, timeout=5000)
+
+
+def test_as_masks_that_a_correction_goes_over(qtbot, make, root):
+    window = make()
+    window.files.open(frames_of(root))
+    qtbot.waitUntil(lambda: window.parts.canvas.index == 0)
+    offered(window, "not pinned")
+    session = window.session
+    row = session.annotation.row(1)
+    assert len(row) == LENGTH
+    assert not any(cell.pinned for cell in row.values())
+    assert [*session.annotation.checkpoints(1)] == [0]
+    before = row[9]
+    session.edit_mask(8, 1, true_mask(8, 2), "Paint")
+    press(window, Qt.Key.Key_P)
+    wait_idle(qtbot, window)
+    after = session.annotation.row(1)
+    assert after[8].pinned
+    assert after[9] is not before
+    assert after[9].origin == 8
+
+
+def test_two_projects_of_one_name_show_where_they_are(qtbot, make, root, pictures):
+    window = make()
+    window.files.open(frames_of(root))
+    window.files.open(root / "JPEGImages" / "Full-Resolution" / "camel")
+    window.session.close()
+    page: StartPage = window.start
+    texts = [page.recent.item(row).text() for row in range(page.recent.count())]
+    assert len(set(texts)) == 2
+    assert all(text.startswith("camel\n") for text in texts)
