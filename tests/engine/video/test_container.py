@@ -14,7 +14,7 @@ import pytest
 from av.stream import Disposition
 from clips import encode, number_of, numbered, straight
 
-from vsreid_studio.engine.video import open_video
+from vsreid_studio.engine.video import ReadOptions, open_video
 from vsreid_studio.engine.video.container import Orientation
 from vsreid_studio.errors import UserError
 
@@ -113,13 +113,13 @@ def test_the_track_of_several_is_told_and_can_be_chosen(
         plain = video.fingerprint
     assert "1 (48x32, h264), 2 (96x64, h264)" in caplog.text
     for track in (1, 2):
-        with open_video(path, track=track) as video:
+        with open_video(path, options=ReadOptions(track)) as video:
             assert video.width == 48 * track
             assert number_of(video.frame(4)) == 4 + 10 * (track - 1)
             assert (video.fingerprint == plain) == (track == used)
     for track in (0, 3):
         with pytest.raises(UserError, match=f"has video tracks 1 to 2, not a track {track}"):
-            open_video(path, track=track)
+            open_video(path, options=ReadOptions(track))
 
 
 def test_a_cover_is_no_track(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_cover_is_no_track(tmp_path: Path) -> None:
     with open_video(encode(tmp_path / "one.mp4", "libx264", count=2)) as video:
         assert not video.notes
     with pytest.raises(UserError, match="has one video track, not a track 2"):
-        open_video(tmp_path / "one.mp4", track=2)
+        open_video(tmp_path / "one.mp4", options=ReadOptions(2))
 
 
 @pytest.mark.parametrize("transpose", [False, True])

@@ -6,33 +6,51 @@ import logging
 from pathlib import Path
 
 from ...errors import UserError
-from .base import CACHE_BYTES, Video
+from .base import CACHE_BYTES, ReadOptions, Video
 from .file import VideoFile
-from .pictures import PICTURES, PictureFolder
+from .pictures import PictureFolder
+from .samples import ValueRange
+from .stack import PictureStack, is_picture_file
+from .still import PICTURES
 from .timing import Timing
 
-__all__ = ["CACHE_BYTES", "PICTURES", "PictureFolder", "Timing", "Video", "VideoFile", "open_video"]
+__all__ = [
+    "CACHE_BYTES",
+    "PICTURES",
+    "PictureFolder",
+    "PictureStack",
+    "ReadOptions",
+    "Timing",
+    "ValueRange",
+    "Video",
+    "VideoFile",
+    "open_video",
+]
+
+DEFAULT = ReadOptions()
 
 log = logging.getLogger(__name__)
 
 
-def open_video(path: Path, cache_bytes: int = CACHE_BYTES, *, track: int | None = None) -> Video:
-    """Open a video file (mp4, mov, avi, mkv, webm ...) or a folder of pictures (a DAVIS sequence is one).
+def open_video(path: Path, cache_bytes: int = CACHE_BYTES, options: ReadOptions = DEFAULT) -> Video:
+    """Open a video file (mp4, mov, avi, mkv, webm ...), a folder of pictures or a file of several.
+
+    A DAVIS sequence is a folder of pictures; a file of several is a TIFF with pages or an animation.
 
     Opening reads headers and, of a file, its packets, but decodes no more than what is needed to know
     the frames' number, order and size. What a person should know of it is logged, and in `Video.notes`.
 
     Args:
         cache_bytes: of decoded frames that may be kept in memory.
-        track: number of the video track, from 1 on; None for the one that players show.
+        options: what a person has chosen of how it is read.
 
     Raises:
         UserError: there is nothing at `path`, or it is no video that can be read.
     """
     if path.is_dir():
-        video: Video = PictureFolder(path, cache_bytes)
+        video: Video = PictureFolder(path, cache_bytes, options)
     elif path.is_file():
-        video = VideoFile(path, cache_bytes, track)
+        video = (PictureStack if is_picture_file(path) else VideoFile)(path, cache_bytes, options)
     else:
         raise UserError(f"There is no video file or folder of pictures at {path}.")
     for note in video.notes:

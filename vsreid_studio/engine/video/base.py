@@ -2,23 +2,77 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
+from ...errors import UserError
 from ..runtime.lru import ArrayCache
 from ..types import Frame, read_only
+from .samples import ValueRange
 from .timing import Timing
 
 CACHE_BYTES = 128 * 2**20
 """Some 100 frames of 480p, 20 of 1080p, 5 of 4K: a window and an engine each keep as many."""
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a person may choose of how a video is read.
+
+    Attributes:
+        track: number of the video track, from 1 on; None for the one that players show.
+        value_range: what becomes black and white of pictures with more than 8 bits a sample; None for what
+            fits the clip.
+    """
+
+    track: int | None = None
+    value_range: ValueRange | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON value without what is not chosen."""
+        chosen: dict[str, Any] = {} if self.track is None else {"track": self.track}
+        if self.value_range is not None:
+            chosen["range"] = [self.value_range.low, self.value_range.high]
+        return chosen
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """From what `to_json` gave.
+
+        Raises:
+            UserError: it is something else.
+        """
+        try:
+            given = dict(value)  # type: ignore[call-overload]
+            track, values = given.get("track"), given.get("range")
+            return cls(
+                None if track is None else int(track),
+                None if values is None else ValueRange(float(values[0]), float(values[1])),
+            )
+        except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
+            raise UserError("The project is damaged: how its video is read makes no sense.") from error
+
+
+def file_digest(path: Path) -> str:
+    """Of the size and both ends: the whole of a long file would take minutes."""
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        digest = hashlib.sha256(f"file {size}\n".encode())
+        digest.update(file.read(_CHUNK))
+        file.seek(max(0, size - _CHUNK))
+        digest.update(file.read(_CHUNK))
+    return digest.hexdigest()
 
 
 class Video(ABC):
@@ -31,6 +85,7 @@ class Video(ABC):
         name: the file's stem or the folder's name.
         length: number of frames, at least 1.
         height, width: of every frame, in pixels, after rotation.
+        options: how it is read.
         rate: frames per second on the average, None where nothing tells.
         timing: when each frame is shown, None where nothing tells (pictures).
         pixel_aspect: width by height of a pixel, after rotation.
@@ -40,6 +95,7 @@ class Video(ABC):
     length: int
     height: int
     width: int
+    options: ReadOptions = ReadOptions()
     rate: Fraction | None = None
     timing: Timing | None = None
     pixel_aspect: Fraction = Fraction(1)

@@ -31,8 +31,7 @@ _FORMATS = (
     "evc,apv,yuv4mpegpipe,mjpeg,mjpeg_2000,smjpeg,ingenient,swf,nuv,nsv,dhav,pva,ty,dxa,cine,mgsts,amv,anm,"
     "flic,film_cpk,4xm,bink,smk,roq,idcin,vmd,wc3movie,c93,bfi,jv,mm,mv,mvi,thp,rl2,rpl,vivo,yop,ea,gdv,xmv,"
     "moflex,cdxl,ser,lmlm4,frm,psxstr,siff,smush,tiertexseq,tmv,bethsoftvid,bmv,hnm,paf,dsicin,dfa,ifv,iv8,"
-    "ipmovie,msnwctcp,mtv,nc,pmp,lvf,r3d,ipu,usm,vividas,svs,filmstrip,"
-    "png_pipe,jpeg_pipe,webp_pipe,tiff_pipe"
+    "ipmovie,msnwctcp,mtv,nc,pmp,lvf,r3d,ipu,usm,vividas,svs,filmstrip"
 )
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
 

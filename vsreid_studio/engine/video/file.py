@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from ...errors import UserError
 from ..types import Frame, read_only
-from .base import Video
+from .base import ReadOptions, Video, file_digest
 from .container import (
     Orientation,
     Track,
@@ -37,7 +37,6 @@ _BEHIND = 32
 """A step back by up to this many frames keeps as many on the way, so that the next step back is free."""
 _REORDERING = 64
 """A frame has not come out of the decoder this many packets after its own: it never will."""
-_CHUNK = 2**20
 _RATE = Fraction(25)
 """Of a bare stream that tells none: what FFmpeg takes."""
 
@@ -55,16 +54,19 @@ class VideoFile(Video):
         track: number of the video track, from 1 on.
     """
 
-    def __init__(self, path: Path, cache_bytes: int, track: int | None = None) -> None:
+    def __init__(self, path: Path, cache_bytes: int, options: ReadOptions) -> None:
         super().__init__(path, path.stem, cache_bytes)
+        self.options = options
         with open_container(path) as container:
             tracks = video_tracks(container)
-        chosen = choose_track(path, tracks, track)
+        chosen = choose_track(path, tracks, options.track)
         self.track, self._stream_index = chosen.number, chosen.index
-        self._turned_from_default = chosen.number != choose_track(path, tracks, None).number
+        self._unusual = chosen.number != choose_track(path, tracks, None).number
         if len(tracks) > 1:
             listed = ", ".join(map(str, tracks))
             self._note(f"of its video tracks {listed}, number {self.track} is used (--track N chooses)")
+        if options.value_range:
+            self._note("it is no clip of pictures: the range of values is not used")
         self._container, self._stream = self._open()
         try:
             self._index = self._complete_index()
@@ -277,13 +279,6 @@ class VideoFile(Video):
         self._container.close()
 
     def _fingerprint(self) -> str:
-        """Of the size and both ends: the whole of a long file would take minutes."""
-        with self.path.open("rb") as file:
-            size = self.path.stat().st_size
-            digest = hashlib.sha256(f"file {size}\n".encode())
-            digest.update(file.read(_CHUNK))
-            file.seek(max(0, size - _CHUNK))
-            digest.update(file.read(_CHUNK))
-        if self._turned_from_default:
-            digest.update(f"track {self.track}".encode())
-        return digest.hexdigest()
+        plain = file_digest(self.path)
+        # Another track is another video; the usual one keeps the fingerprint that it always had.
+        return hashlib.sha256(f"{plain} {self.track}".encode()).hexdigest() if self._unusual else plain

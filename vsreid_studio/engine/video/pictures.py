@@ -5,38 +5,26 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
 
 from ...errors import UserError
 from ..types import Frame
-from .base import Video
+from .base import ReadOptions, Video
 from .names import natural_key, split_masks
+from .samples import ValueRange, fitting_range
+from .still import PICTURES, Header, read_headers, read_picture, read_samples
 
 log = logging.getLogger(__name__)
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
-
-_ORIENTATION = 0x0112
-_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
-_SIDEWAYS = 5
-"""EXIF orientations from this one on swap rows and columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What a picture's header tells: its upright size in pixels, and the EXIF turn still to be made."""
-
-    height: int
-    width: int
-    orientation: int
+_SAMPLED = 8
+"""Pictures of a clip that are looked at to choose its range of values."""
 
 
 class PictureFolder(Video):
@@ -48,10 +36,12 @@ class PictureFolder(Video):
         files: the pictures.
     """
 
-    def __init__(self, path: Path, cache_bytes: int) -> None:
+    def __init__(self, path: Path, cache_bytes: int, options: ReadOptions) -> None:
         super().__init__(path, path.resolve().name, cache_bytes)
+        self.options = options
         self.files = _pictures(path)
-        self._headers = [_header(file) for file in self.files]
+        headers = [read_headers(file) for file in self.files]
+        self._headers = [pages[0] for pages in headers]
         self.length = len(self.files)
         first = self._headers[0]
         self.height, self.width = first.height, first.width
@@ -61,6 +51,13 @@ class PictureFolder(Video):
                     f"The picture {file} is {header.width}x{header.height} pixels, but the first one of its"
                     f" folder is {self.width}x{self.height}: all must have one size."
                 )
+        if several := [file for file, pages in zip(self.files, headers, strict=True) if len(pages) > 1]:
+            self._note(
+                f"of {len(several)} files of several pages ({several[0].name} ...) only the first is used"
+            )
+        self._range, note = range_of(list(zip(self.files, self._headers, strict=True)), options)
+        if note:
+            self._note(note)
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -69,7 +66,7 @@ class PictureFolder(Video):
 
     def _read(self, index: int) -> Frame:
         file = self.files[index]
-        frame = _decode(file, self._headers[index].orientation)
+        frame = read_picture(file, self._headers[index], self._range)
         if frame.shape != (self.height, self.width, 3):
             raise UserError(f"The picture {file} has changed its size since its folder was opened.")
         return frame
@@ -93,7 +90,7 @@ def _pictures(folder: Path) -> list[Path]:
         raise UserError(f"The folder {folder} cannot be read: {error.strerror}.") from error
     files, masks = split_masks(sorted(there, key=lambda file: natural_key(file.name)))
     if not files:
-        raise UserError(f"The folder {folder} holds no pictures (jpg, png, webp or tif).")
+        raise UserError(f"The folder {folder} holds no pictures (jpg, png, webp, tif, bmp or ppm).")
     if dead := next((file for file in files if not file.is_file()), None):
         raise UserError(f"The picture {dead} is a link to a file that is not there any more.")
     name, count = Counter(file.stem for file in files).most_common(1)[0]
@@ -108,51 +105,25 @@ def _pictures(folder: Path) -> list[Path]:
     return files
 
 
-def _header(file: Path) -> _Header:
-    try:
-        with Image.open(file) as image:
-            width, height = image.size
-            # Not image.getexif(): that of a PNG decodes the whole picture.
-            orientation = int(Image.Image.getexif(image).get(_ORIENTATION, 1))
-            if isinstance(image, TiffImagePlugin.TiffImageFile):
-                # Versions of Pillow differ in whether the size is before or after the turn.
-                width, height = image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]
-    except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError) as error:
-        raise UserError(f"The picture {file} cannot be read: it is damaged or no picture.") from error
-    if orientation >= _SIDEWAYS:
-        width, height = height, width
-    # OpenCV turns TIFF pictures whether it is asked to or not.
-    turned = file.suffix.lower() in {".tif", ".tiff"}
-    return _Header(height, width, 1 if turned else orientation)
+def range_of(pictures: Sequence[tuple[Path, Header]], options: ReadOptions) -> tuple[ValueRange | None, str]:
+    """Which values are black and white in all pictures of a clip, and what is to be said of it.
+
+    Returns:
+        None where all have 8 bits, and a sentence, which may be empty.
+    """
+    deep = [(file, header) for file, header in pictures if header.deep]
+    if not deep:
+        unused = "its pictures have 8 bits a sample: the range of values is not used"
+        return None, unused if options.value_range else ""
+    if options.value_range:
+        return options.value_range, ""
+    places = sorted({round(place) for place in np.linspace(0, len(deep) - 1, _SAMPLED)})
+    chosen = fitting_range(_samples(deep[place] for place in places))
+    return chosen, f"samples of {chosen} are shown as black to white (--range LOW HIGH chooses others)"
 
 
-def _decode(file: Path, orientation: int) -> Frame:
-    try:
-        # Not cv2.imread, which cannot open a path outside the code page on Windows.
-        data = np.fromfile(file, np.uint8)
-    except OSError as error:
-        raise UserError(f"The picture {file} cannot be read: {error.strerror}.") from error
-    # The flag makes versions of OpenCV agree: which formats they turn has changed over time.
-    bgr = None if not data.size else cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if bgr is None or _cut_short(data):
-        raise UserError(f"The picture {file} cannot be decoded: it is damaged or incomplete.")
-    return _upright(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), orientation)
-
-
-def _cut_short(data: NDArray[np.uint8]) -> bool:
-    """Whether a JPEG lacks its end; the decoder would fill the rest with grey and say nothing."""
-    raw = data.tobytes()
-    scan, end = b"\xff\xda", b"\xff\xd9"
-    return raw.startswith(b"\xff\xd8") and raw.rfind(end) < raw.find(scan)
-
-
-def _upright(stored: Frame, orientation: int) -> Frame:
-    """Turn a (H, W, 3) picture as its EXIF orientation (1 to 8) says."""
-    turned: NDArray[np.uint8] = stored
-    if orientation >= _SIDEWAYS:
-        turned = turned.transpose(1, 0, 2)
-    if orientation in {3, 4, 7, 8}:
-        turned = turned[::-1]
-    if orientation in {2, 3, 6, 7}:
-        turned = turned[:, ::-1]
-    return np.ascontiguousarray(turned)
+def _samples(pictures: Iterable[tuple[Path, Header]]) -> Iterator[NDArray[Any]]:
+    for file, header in pictures:
+        # A damaged one is told of when it is asked for.
+        with suppress(UserError):
+            yield read_samples(file, header)
