@@ -76,6 +76,30 @@ def test_what_one_frame_lacks_comes_back_from_those_beside_it(
     assert all(wrong(found[number], number) < 30 for number in (1, 2, 4))
 
 
+@pytest.mark.parametrize("strength", [USUAL, CAREFUL])
+def test_large_frames_are_smoothed_at_a_reduced_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strength: Strength
+) -> None:
+    monkeypatch.setattr("vsreid_studio.engine.extensions.temporal_smoothing.SHORT_SIDE", 96)
+    monkeypatch.setattr("vsreid_studio.engine.extensions.temporal_smoothing._DRAWN_SIDE", 20)
+    rng = np.random.default_rng(0)
+    picture = np.kron(rng.integers(0, 255, (26, 34, 3)), np.ones((8, 8, 1))).astype(np.uint8)[:203, :267]
+    for number in range(3):
+        Image.fromarray(picture).save(tmp_path / f"{number:05d}.png")
+    full = np.zeros((203, 267), np.float32)
+    full[100:, 60:220] = 1
+    holed = full.copy()
+    holed[130:160, 100:140] = 0.3
+    maps = {0: SoftMask.from_dense(full), 1: SoftMask.from_dense(holed), 2: SoftMask.from_dense(full)}
+    with open_video(tmp_path) as video:
+        smoother = Smoother(video, FlowSource(video, DisFlow()), strength)
+        assert smoother.shrink == 2 * strength.shrink
+        found = run(video, maps, range(1, 2), strength=strength)
+    wrong = found[1].hard(203, 267) != (full > 0)
+    assert (holed > 0.5).sum() == (full > 0).sum() - 1200
+    assert wrong.sum() < 100
+
+
 def test_a_frame_without_a_neighbour_is_drawn_towards_the_other(video: Video) -> None:
     maps = exact()
     holed = dense(box(5))

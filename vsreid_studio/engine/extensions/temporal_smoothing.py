@@ -7,7 +7,8 @@ the least squares of it all: what is exact at a checkpoint spreads, and what fli
 
 The flow is the one with which the map was carried, and its inverse where a point goes on to. And it is done
 at half the size, and what it changes is laid over the map: so it costs a fraction of what propagation takes.
-Only for what a person has corrected, where both ends may be exact, the full size brings more.
+Only for what a person has corrected, where both ends may be exact, the full size brings more. Frames of HD
+and more are brought down to some 480 rows for it: the flow and the maps have no finer detail.
 
 Maps are smoothed in blocks, counted from their checkpoint, each when the one after it has been reached. So
 within a run the chain of masks never leads through a smoothed one, and a run that was cut short smooths as
@@ -20,31 +21,37 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
+from math import floor
 from threading import Lock
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from ..algorithm.protocols import MaskPropagation
 from ..events import Change
 from ..runtime.flow import FlowSource, places, warping_error
-from ..runtime.lru import ArrayCache
 from ..runtime.parallel import side_by_side
+from ..runtime.patches import inside, reduced
 from ..store.annotation import Annotation
 from ..types import Box, Cell, CellKey, Flow, Frame, Maker, SoftMask
 from ..video import Video
-from .logits import SURE, from_logits, logits
+from .logits import SURE, logits, probability
 
 ALIKE = 0.1
 """Warping error at which a neighbour's weight has fallen to a third."""
 BLUR = 2.0
-"""Of the warping error, in pixels of the frame: a single one may look right by chance."""
+"""Of the warping error, in pixels of a frame at 480p: a single one may look right by chance."""
 AROUND = 8
-"""Pixels of the frame around a map and those beside it in which it may change."""
+"""Pixels of a frame at 480p around a map and those beside it in which it may change."""
 BLOCK = 16
 """Frames that are swept together: what links them is kept meanwhile."""
+SHORT_SIDE = 480
+"""Frames whose short side is at least twice as long are reduced by a whole number."""
+_DRAWN_SIDE = 256
+"""Of the patches from which the maps come, in pixels, see `patches.reduced`."""
 _CACHE_BYTES = 16 * 2**20
 """Of frames, and of flows: enough for a block at 480p."""
 _ROUNDS = 2
@@ -55,7 +62,7 @@ class Strength(NamedTuple):
     """How maps are smoothed.
 
     Attributes:
-        shrink: pixels of the frame to one at which it is done, each way.
+        shrink: pixels of a frame at 480p to one at which it is done, each way.
         pull: weight of a frame beside this one where it looks the same; its own map has 1.
     """
 
@@ -168,16 +175,20 @@ class Smoother:
 
     Attributes:
         strength: how much.
+        unit: pixels of the frame to one at some 480p, each way.
+        shrink: pixels of the frame to one at the size of here, each way.
         size: (height, width) of the frames at the size of here.
     """
 
     def __init__(self, video: Video, source: FlowSource, strength: Strength = USUAL) -> None:
         self._video = video
         self.strength = strength
-        self.size = video.height // strength.shrink, video.width // strength.shrink
+        self.unit = max(1, min(video.height, video.width) // SHORT_SIDE)
+        self.shrink = strength.shrink * self.unit
+        self.size = max(1, video.height // self.shrink), max(1, video.width // self.shrink)
         self._source = source
-        self._pictures: ArrayCache[int, np.uint8] = ArrayCache(_CACHE_BYTES)
-        self._flows: ArrayCache[tuple[int, int], np.float32] = ArrayCache(_CACHE_BYTES)
+        self._pictures: LRUCache[int, Frame] = LRUCache(_CACHE_BYTES, getsizeof=lambda it: it.nbytes)
+        self._flows: LRUCache[tuple[int, int], Flow] = LRUCache(_CACHE_BYTES, getsizeof=lambda it: it.nbytes)
         self._lock = Lock()
 
     def smooth(
@@ -204,16 +215,16 @@ class Smoother:
         return {frame: there.get(frame, maps[frame]) for frame in frames}
 
     def picture(self, frame: int) -> Frame:
-        """A frame at the size of here; an odd last row or column is left out."""
+        """A frame at the size of here; a last row or column that does not fill a pixel is left out."""
         with self._lock:
             found = self._pictures.get(frame)
             if found is None:
                 height, width = self.size
-                shrink = self.strength.shrink
-                whole = self._video.frame(frame)[: height * shrink, : width * shrink]
+                whole = self._video.frame(frame)[: height * self.shrink, : width * self.shrink]
                 small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
                 found = np.asarray(small, np.uint8)
-                self._pictures.put(frame, found)
+                if found.nbytes <= self._pictures.maxsize:
+                    self._pictures[frame] = found
             return found
 
     def flow(self, frame: int, beside: int) -> Flow:
@@ -222,7 +233,8 @@ class Smoother:
             found = self._flows.get((frame, beside))
             if found is None:
                 found = self._source.between(frame, beside).resized(*self.size)
-                self._flows.put((frame, beside), found)
+                if found.nbytes <= self._flows.maxsize:
+                    self._flows[frame, beside] = found
             return found
 
 
@@ -257,24 +269,25 @@ class _Sweep:
     def _region(self, frames: Sequence[int]) -> Box:
         """Where the map of the first may change."""
         box = reduce(Box.union, [self._maps[frame].box for frame in frames])
-        shrink = self._whole.strength.shrink
+        shrink, around = self._whole.shrink, AROUND * self._whole.unit
         grown = Box(
-            (box.x0 - AROUND) // shrink,
-            (box.y0 - AROUND) // shrink,
-            (box.x1 + AROUND) // shrink,
-            (box.y1 + AROUND) // shrink,
+            (box.x0 - around) // shrink,
+            (box.y0 - around) // shrink,
+            (box.x1 + around) // shrink,
+            (box.y1 + around) // shrink,
         )
         return grown.clip(*self._whole.size)
 
     def _full(self, region: Box) -> Box:
         """The region in pixels of the frame."""
-        shrink = self._whole.strength.shrink
+        shrink = self._whole.shrink
         return Box(region.x0 * shrink, region.y0 * shrink, region.x1 * shrink, region.y1 * shrink)
 
     def _logits(self, frame: int) -> Logits:
-        region = self._regions[frame]
-        inside = self._maps[frame].inside(self._full(region))
-        return logits(cv2.resize(inside, (region.width, region.height), interpolation=cv2.INTER_AREA))
+        region, shrink = self._regions[frame], self._whole.strength.shrink
+        size = region.height * shrink, region.width * shrink
+        found = inside(self._maps[frame], self._full(region), size)
+        return logits(cv2.resize(found, (region.width, region.height), interpolation=cv2.INTER_AREA))
 
     def _links(self, frame: int) -> list[_Link]:
         region = self._regions[frame]
@@ -292,17 +305,25 @@ class _Sweep:
             np.ascontiguousarray(whole.picture(frame)[region.slices]), warped.astype(np.uint8, copy=False)
         )
         shrink, pull = whole.strength
+        # At 480p, whatever the size of the frame is.
         weight = pull * np.exp(-cv2.GaussianBlur(off, (0, 0), BLUR / shrink) / ALIKE)
         return _Link(beside, x, y, weight.astype(np.float32, copy=False))
 
     def _drawn(self, frame: int, change: Logits) -> SoftMask:
-        """The map with the change laid over; a last odd row or column of the frame has none."""
+        """The map with the change laid over; what of the frame `picture` leaves out has none."""
         mask, full = self._maps[frame], self._full(self._regions[frame])
         whole = mask.box.union(full)
-        found = logits(mask.inside(whole))
-        part = full.shifted(-whole.x0, -whole.y0)
-        found[part.slices] += cv2.resize(change, (full.width, full.height), interpolation=cv2.INTER_LINEAR)
-        return from_logits(found, (whole.x0, whole.y0))
+        size = reduced(whole, _DRAWN_SIDE)
+        found = logits(inside(mask, whole, size))
+        part = _scaled(full.shifted(-whole.x0, -whole.y0), size[0] / whole.height, size[1] / whole.width)
+        found[part.slices] += cv2.resize(change, (part.width, part.height), interpolation=cv2.INTER_LINEAR)
+        return SoftMask.enlarged(probability(found), whole)
+
+
+def _scaled(box: Box, down: float, across: float) -> Box:
+    """The nearest one in an array of another size, at least a pixel wide and high."""
+    x0, y0 = floor(box.x0 * across), floor(box.y0 * down)
+    return Box(x0, y0, max(x0 + 1, round(box.x1 * across)), max(y0 + 1, round(box.y1 * down)))
 
 
 def _inverse(flow: Flow, region: Box) -> Flow:

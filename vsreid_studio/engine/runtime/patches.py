@@ -60,10 +60,10 @@ def crop(image: NDArray[Any], box: Box, size: int) -> NDArray[Any]:
 def reduced(box: Box, side: int) -> tuple[int, int]:
     """The (height, width) at which the maps in a box are worked on, where a patch of it has `side` pixels.
 
-    It is that of the box, divided by the greatest whole number that leaves twice the patch's side each way:
-    what is lost is lost in the patch anyway, and a frame of 4K costs little more than one of 480p.
+    It is that of the box, divided by the greatest whole number that leaves half as much again as the patch
+    has each way. What is lost is lost in the patch anyway, and 4K costs little more than 480p.
     """
-    factor = max(1, min(box.height, box.width) // (2 * side))
+    factor = max(1, 2 * min(box.height, box.width) // (3 * side))
     return ceil(box.height / factor), ceil(box.width / factor)
 
 

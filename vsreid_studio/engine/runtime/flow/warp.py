@@ -13,7 +13,7 @@ from .field import FlowField
 
 _MOST_ERROR = 0.25
 """Of the brightness' range: a pixel that is off by more is wrong all the same."""
-_MASK_SIDE = 512
+_MASK_SIDE = 256
 """Pixels: a mask whose box is at least twice as large each way is carried along at a reduced size."""
 _ROUNDS = 3
 """How often the region is narrowed: outliers far off are gone after one, those near by after two."""
