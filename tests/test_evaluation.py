@@ -19,12 +19,19 @@ from vsreid_studio.evaluation import (
     shared_sequences,
     statistics,
 )
-from vsreid_studio.formats.davis import DavisRoot, write_sequence
+from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 
 H, W = 480, 854
 Mask = NDArray[np.bool_]
 DAVIS = Path(vsreid_studio.__file__).parents[2] / "shared" / "data" / "davis2016"
+
+
+def write_sequence(folder: Path, label_maps) -> None:
+    """Masks named 00000.png on."""
+    folder.mkdir(parents=True)
+    for index, labels in enumerate(label_maps):
+        write_label_map(folder / f"{index:05d}.png", labels)
 
 
 def rectangle(x: int = 0, y: int = 0) -> Mask:

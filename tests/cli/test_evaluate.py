@@ -10,7 +10,14 @@ import pytest
 
 from vsreid_studio.cli import evaluate
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.davis import write_sequence
+from vsreid_studio.formats.masks import write_label_map
+
+
+def write_sequence(folder: Path, label_maps) -> None:
+    """Masks named 00000.png on."""
+    folder.mkdir(parents=True)
+    for index, labels in enumerate(label_maps):
+        write_label_map(folder / f"{index:05d}.png", labels)
 
 
 def run(*arguments: str | Path) -> int:

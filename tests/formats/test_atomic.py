@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import errno
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.atomic import (
     publish,
     replacing,
     staging,
+    sweep,
     writable_folder,
     write_bytes,
     write_text,
@@ -96,3 +102,87 @@ def test_publishing_is_all_or_nothing(tmp_path: Path) -> None:
         publish([(stage / "one", tmp_path / "one")], stage)
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["new"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "one"]
+
+
+def test_a_full_disk_is_told_with_the_targets_name(tmp_path: Path) -> None:
+    def fill() -> None:
+        with staging(tmp_path, tmp_path / "masks") as stage:
+            write_bytes(stage / "a" / "00000.png", b"")
+
+    with pytest.raises(UserError, match=rf"^{tmp_path / 'masks'} cannot be written: no such file"):
+        fill()
+    assert not list(tmp_path.iterdir())
+
+
+def killed(folder: Path, process: int) -> Path:
+    """The stage of a process that was killed."""
+    with staging(folder) as stage:
+        gone = stage.with_name(stage.name.replace(f"-{os.getpid()}-", f"-{process}-"))
+        gone.mkdir()
+    (gone / "half").write_text("x")
+    return gone
+
+
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_stages_of_dead_processes_are_swept(tmp_path: Path, dead: int) -> None:
+    gone, living = killed(tmp_path, dead), killed(tmp_path, os.getppid())
+    (tmp_path / ".vsreid-notes").mkdir()
+    write_text(tmp_path / "a.txt", "a")
+    assert not gone.exists()
+    assert living.exists()
+    assert (tmp_path / ".vsreid-notes").exists()
+
+
+def test_a_stage_that_is_held_elsewhere_stays(tmp_path: Path, dead: int) -> None:
+    gone = killed(tmp_path, dead)
+    with FileLock(gone / ".lock"):
+        sweep(tmp_path)
+    assert gone.exists()
+    sweep(tmp_path)
+    assert not gone.exists()
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_a_kill_while_publishing_loses_nothing(tmp_path: Path, dead: int, monkeypatch, at: int) -> None:
+    """Killed before each of the four renames, and after the last."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").touch()
+    left = iter(range(at))
+    rename = Path.rename
+
+    def until(path: Path, target: Path) -> Path:
+        if next(left, None) is None:
+            os._exit(9)
+        return rename(path, target)
+
+    if (child := os.fork()) == 0:
+        monkeypatch.setattr(Path, "rename", until)
+        with staging(tmp_path) as stage:
+            for name in ("one", "two"):
+                (stage / name).mkdir()
+                (stage / name / "new").touch()
+            publish([(stage / name, tmp_path / name) for name in ("one", "two")], stage)
+            os._exit(9)
+    os.waitpid(child, 0)
+    sweep(tmp_path)
+    found = {path.name: [it.name for it in path.iterdir()] for path in tmp_path.iterdir()}
+    assert found == {name: ["new" if at else "old"] for name in ("one", "two")}
+
+
+def test_recovery_does_not_touch_what_was_changed_since(tmp_path: Path, dead: int) -> None:
+    gone = killed(tmp_path, dead)
+    moves = [["first", str(tmp_path / "first")], ["half", str(tmp_path / "there")]]
+    (gone / ".moves").write_text(json.dumps(moves))
+    os.utime(gone / ".moves", (1, 1))
+    (tmp_path / "there").write_text("mine")
+    sweep(tmp_path)
+    assert (tmp_path / "there").read_text() == "mine"
+    assert (gone / "half").exists()

@@ -22,7 +22,7 @@ def test_lines(tmp_path):
     assert "4 5254 5 12 17 P3<P3" in lines
     labels = ("Läuferin", "自転車", "rider", "never seen", "two words")
     assert read_labels(tmp_path / "clip.labels.txt") == labels
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.labels.txt", "clip.txt"]
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["clip.labels.txt", "clip.txt"]
 
 
 @pytest.mark.parametrize(

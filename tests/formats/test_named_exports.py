@@ -19,6 +19,7 @@ from vsreid_studio.formats.exports import Material, export
 from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.masks import read_label_map
 from vsreid_studio.formats.mots import read_mots
+from vsreid_studio.formats.owned import MARKER
 from vsreid_studio.formats.youtube_vos import read_masks
 
 READERS = {
@@ -60,7 +61,7 @@ def test_what_is_there_stays_unless_told(form, tmp_path):
     assert same(READERS[form](tmp_path), other)
     write(form, tmp_path, name="second")
     assert same(READERS[form](tmp_path), other)
-    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+    assert [path for path in tmp_path.rglob("*") if path.name.startswith(".")] == [tmp_path / MARKER]
 
 
 @EACH

@@ -18,15 +18,15 @@ def write(root, video="clip", **options):
 def test_objects_and_layout(tmp_path):
     write(tmp_path)
     assert read_objects(tmp_path, "clip") == (
-        VosObject(1, "Läuferin", (0, 2, 5, 6)),
-        VosObject(2, "自転車", (0, 3)),
-        VosObject(3, "rider", (0, 4)),
-        VosObject(4, "rider", (0, 5)),
-        VosObject(254, "two words", (4,)),
+        VosObject(1, "Läuferin", ("00000", "00002", "00005", "00006")),
+        VosObject(2, "自転車", ("00000", "00003")),
+        VosObject(3, "rider", ("00000", "00004")),
+        VosObject(4, "rider", ("00000", "00005")),
+        VosObject(254, "two words", ("00004",)),
     )
     meta = json.loads((tmp_path / "meta.json").read_text(encoding="utf-8"))
     assert meta["videos"]["clip"]["objects"]["2"] == {"category": "自転車", "frames": ["00000", "00003"]}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["Annotations", "JPEGImages", "meta.json"]
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["Annotations", "JPEGImages", "meta.json"]
     with Image.open(tmp_path / "Annotations" / "clip" / "00004.png") as mask:
         assert mask.mode == "P" and mask.getpalette()[3:6] == [128, 0, 0]
     with Image.open(tmp_path / "JPEGImages" / "clip" / "00006.jpg") as picture:
@@ -39,11 +39,13 @@ def test_other_videos_are_kept(tmp_path):
     write(tmp_path)
     meta = json.loads((tmp_path / "meta.json").read_text(encoding="utf-8"))
     assert meta["videos"]["theirs"] == theirs["videos"]["theirs"] and meta["more"] == 1
-    assert read_objects(tmp_path, "theirs") == (VosObject(1, "cat", (5,)),)
+    assert read_objects(tmp_path, "theirs") == (VosObject(1, "cat", ("00005",)),)
     with pytest.raises(UserError, match="names a video theirs already"):
         write(tmp_path, "theirs")
-    write(tmp_path, "theirs", overwrite=True)
-    assert len(read_objects(tmp_path, "theirs")) == 5
+    with pytest.raises(UserError, match="names a video theirs already"):
+        write(tmp_path, "theirs", overwrite=True)
+    write(tmp_path, overwrite=True)
+    assert len(read_objects(tmp_path, "clip")) == 5
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"videos": []}', "{", "\ud800"])
@@ -51,7 +53,7 @@ def test_another_meta_json_is_left_alone(tmp_path, text):
     (tmp_path / "meta.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(UserError, match=r"meta\.json is not"):
         write(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["meta.json"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["meta.json"]
 
 
 def test_what_is_not_there_is_told(tmp_path):

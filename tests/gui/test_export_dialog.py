@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.formats.catalogue import DAVIS, FORMATS, OVERLAY, ExportFormat, ExportRequest
+from vsreid_studio.formats.owned import write_marker
 from vsreid_studio.gui.export_dialog import ExportDialog
 
 LEFT = Qt.MouseButton.LeftButton
@@ -72,6 +73,9 @@ def test_warns_before_it_would_overwrite(qtbot: QtBot, dialog: ExportDialog, tmp
     assert dialog.export.isEnabled()
     (there / "00000.png").touch()
     retype(qtbot, dialog, "old")
+    assert "this program did not write it" in dialog.problem.text()
+    write_marker(tmp_path, {"Annotations/480p/old/00000.png": ""})
+    retype(qtbot, dialog, "old")
     assert "already" in dialog.problem.text()
     dialog.overwrite.setFocus()
     qtbot.keyClick(dialog.overwrite, Qt.Key.Key_Space)
@@ -107,6 +111,7 @@ def test_the_overlay_video_asks_less(qtbot, tmp_path):
     assert not dialog.problem.text()
     assert not dialog.image_set.isVisibleTo(dialog)
     (tmp_path / "clip.mp4").touch()
+    write_marker(tmp_path, {"clip.mp4": ""})
     dialog.overwrite.setChecked(True)
     dialog.overwrite.setChecked(False)
     assert dialog.problem.text() == "There is a video clip already. Choose another name, or replace it."

@@ -56,7 +56,7 @@ def test_masks_and_record(task, engine):
     outcome = run_task(task, engine)
     assert (outcome.frames, outcome.skipped, outcome.recovered) == (LENGTH, False, 1)
     assert sorted(files(task.output)) == sorted(
-        ["clip/provenance.json", *(f"clip/{index:05d}.png" for index in range(LENGTH))]
+        ["clip/.vsreid.json", "clip/provenance.json", *(f"clip/{index:05d}.png" for index in range(LENGTH))]
     )
     for index in range(LENGTH):
         labels = read_label_map(task.folder / f"{index:05d}.png")
@@ -143,8 +143,9 @@ def test_an_unfinished_run_of_other_input_is_not_overwritten(task, engine):
 def test_a_folder_of_something_else_is_not_overwritten(task, engine):
     task.folder.mkdir(parents=True)
     (task.folder / "holiday.png").write_text("mine")
-    with pytest.raises(UserError, match="holds files made from unknown input"):
-        run_task(task, engine)
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match=r"it has holiday\.png, which this program did not write"):
+            run_task(task, engine, overwrite=overwrite)
     assert list(files(task.output)) == ["clip/holiday.png"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..formats.catalogue import DAVIS, FORMATS, OVERLAY, ExportRequest
+from ..formats.sequence_names import fit_name
 from .options import share
 
 if TYPE_CHECKING:
@@ -83,8 +83,9 @@ def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
     """Write, and tell what is where."""
     from ..formats.exports import Material, export  # noqa: PLC0415
     from ..formats.provenance import provenance  # noqa: PLC0415
+    from ..project.sources import sources_of  # noqa: PLC0415
 
-    name = args.name or _fit_name(video.name)
+    name = args.name or fit_name(video.name)
     request = ExportRequest(
         args.format,
         args.output,
@@ -95,24 +96,22 @@ def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
     )
     names = {number: one.name for number, one in project.instances.items()}
     record = provenance(project.annotation, names, {}, project.last_weights, video.names)
-    count = export(request, Material(_frames(video), _labels(project, video), names, record=record))
+    material = Material(_frames(video), _labels(project, video), names, video.names, record=record)
+    count = export(request, material, sources_of(project, video.path))
     return f"{count} frames of {name} are in {args.output}"
 
 
 def _overlay(args: argparse.Namespace, project: Project, video: Video) -> str:
     """Write, and tell what is where."""
-    from ..formats.overlay import write_overlay  # noqa: PLC0415
+    from ..formats.exports import Material, export_overlay  # noqa: PLC0415
     from ..formats.painting import Paint, rgb_of  # noqa: PLC0415
+    from ..project.sources import sources_of  # noqa: PLC0415
 
     colours = {n: rgb_of(one.colour) for n, one in project.instances.items() if not one.hidden}
-    count = write_overlay(
-        args.output,
-        _frames(video),
-        _labels(project, video),
-        Paint(colours, args.opacity, not args.no_outlines),
-        source=video,
-        overwrite=args.overwrite,
-    )
+    paint = Paint(colours, args.opacity, not args.no_outlines)
+    material = Material(_frames(video), _labels(project, video), paint=paint, source=video)
+    sources = sources_of(project, video.path)
+    count = export_overlay(args.output, material, sources, overwrite=args.overwrite)
     return f"{count} frames of {video.name} are in {args.output}"
 
 
@@ -147,8 +146,3 @@ def _complete(project: Project) -> None:
     full = max(len(annotation.row(number)) for number in annotation.instances)
     if full < annotation.length:
         log.warning("%d frames have no masks yet and are exported empty.", annotation.length - full)
-
-
-def _fit_name(name: str) -> str:
-    """A name that a list of sequences can hold."""
-    return re.sub(r"[\s/\\:]+", "_", name).lstrip("._") or "video"

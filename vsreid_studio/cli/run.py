@@ -95,6 +95,8 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task]) -> int:
 
 def _tasks(args: argparse.Namespace) -> list[Task]:
     from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV)
+    from ..formats.sequence_names import folder_of  # noqa: PLC0415
+    from ..formats.targets import Sources  # noqa: PLC0415
     from ..headless.task import Task, davis_tasks  # noqa: PLC0415
 
     if args.davis is None:
@@ -102,7 +104,8 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
             raise UserError("A run needs a SOURCE and its --masks or --points, or --davis with --set.")
         if args.image_set is not None:
             raise UserError("--set goes with --davis.")
-        name = args.source.resolve().name if args.source.is_dir() else args.source.stem
+        name = folder_of(args.source.resolve().name if args.source.is_dir() else args.source.stem)
+        others = Sources.of(weights=args.weights, settings=args.config)
         reading = reading_of(args)
         return [
             Task(
@@ -114,6 +117,7 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
                 args.flo,
                 args.points,
                 reading=reading,
+                others=others,
             )
         ]
     if args.image_set is None:
@@ -124,7 +128,10 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
             "--davis brings its own videos and masks: leave out SOURCE, --masks, --masks-as, --points and "
             "--project."
         )
-    return davis_tasks(DavisRoot(args.davis, args.resolution), args.image_set, args.output, args.flo)
+    listing = Path(args.image_set) if Path(args.image_set).is_file() else None
+    others = Sources.of(weights=args.weights, settings=args.config, list=listing)
+    davis = DavisRoot(args.davis, args.resolution)
+    return davis_tasks(davis, args.image_set, args.output, args.flo, others)
 
 
 def _summary(outcome: Outcome) -> str:

@@ -17,6 +17,7 @@ class ExportFormat:
         resolutions: those to choose from; empty when there is no choice.
         sets: usual names of image sets; empty when the format has none.
         places: what is written below the folder, with {resolution} and {sequence}.
+        shared: what is added to below the folder, with {image_set}.
         thing: what is written, in a word.
         whole: what the folder is when it holds several of them, in a few words.
     """
@@ -27,6 +28,7 @@ class ExportFormat:
     resolutions: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     thing: str = "sequence"
     whole: str = "data set"
 
@@ -63,12 +65,14 @@ DAVIS = ExportFormat(
     ("480p", "Full-Resolution"),
     ("val", "train", "test-dev"),
     ("JPEGImages/{resolution}/{sequence}", "Annotations/{resolution}/{sequence}"),
+    ("ImageSets/2017/{image_set}.txt",),
 )
 YOUTUBE_VOS = ExportFormat(
     "youtube-vos",
     "YouTube-VOS data set",
     "Frames, palette masks and meta.json, read back.",
     places=("JPEGImages/{sequence}", "Annotations/{sequence}"),
+    shared=("meta.json",),
 )
 COCO = ExportFormat(
     "coco",
@@ -105,3 +109,21 @@ OVERLAY = ExportFormat(
 )
 FORMATS = (DAVIS, YOUTUBE_VOS, COCO, COCO_VIDEO, MOTS, CUTOUTS, OVERLAY)
 """In the order in which they are offered."""
+
+
+def targets(request: ExportRequest) -> tuple[Path, ...]:
+    """All places that an export replaces or adds to.
+
+    Raises:
+        ValueError: the request names a format that does not exist.
+    """
+    form = next((it for it in FORMATS if it.key == request.format_key), None)
+    if form is None:
+        raise ValueError(f"there is no format {request.format_key!r}")
+    names = {"sequence": request.sequence, "image_set": request.image_set}
+    places = [
+        place.format(resolution=size, **names)
+        for place in form.places
+        for size in request.resolutions or ("",)
+    ]
+    return tuple(request.folder / place for place in (*places, *(it.format(**names) for it in form.shared)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .catalogue import COCO
 from .coco_json import Mark, categories_json, export_listing, lengths_of, read_coco, segmentation
-from .davis import check_name, frame_name
 from .footage import Footage
 from .names import categories, name_of
 from .rle import label_map
+from .sequence_names import check_name
 
 
 def export_coco(
@@ -25,17 +25,20 @@ def export_coco(
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
+    frame_names: Sequence[str] | None = None,
 ) -> int:
     """Write `images/SEQUENCE/00000.jpg` on and `annotations/instances_SEQUENCE.json`, and read them back.
 
-    An image's id is its frame's number; an annotation has besides COCO's fields an `instance_id`. Instances
-    of one name share a category. The frames in which nothing is seen are images without annotations.
+    An image's id is its frame's number, by its name or from 0; an annotation has besides COCO's fields an
+    `instance_id`. Instances of one name share a category. The frames in which nothing is seen are images
+    without annotations.
 
     Args:
         root: of the data set; created when missing.
         sequence: a name without spaces.
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
+        frame_names: of the frames, and of their files; None for 00000 on.
         overwrite: replace the sequence if it is there.
 
     Returns:
@@ -46,7 +49,7 @@ def export_coco(
             was written reads differently. What was there is then there still.
     """
     check_name(sequence)
-    footage = Footage(sequence, frames, label_maps)
+    footage = Footage(sequence, frames, label_maps, frame_names)
     document = partial(_document, names=names)
     return export_listing(root, COCO.parts(sequence), footage, document, read_coco_masks, overwrite=overwrite)
 
@@ -83,7 +86,7 @@ def _document(footage: Footage, found: list[dict[int, Mark]], names: Mapping[int
             annotations.append(
                 {
                     "id": len(annotations) + 1,
-                    "image_id": index,
+                    "image_id": footage.number(index),
                     "category_id": kinds[name_of(names, number)],
                     "instance_id": number,
                     "segmentation": segmentation(mark.counts, height, width),
@@ -97,8 +100,8 @@ def _document(footage: Footage, found: list[dict[int, Mark]], names: Mapping[int
         "licenses": [],
         "images": [
             {
-                "id": index,
-                "file_name": f"{footage.name}/{frame_name(index, '.jpg')}",
+                "id": footage.number(index),
+                "file_name": f"{footage.name}/{footage.file(index)}.jpg",
                 "height": height,
                 "width": width,
             }

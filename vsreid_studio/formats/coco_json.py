@@ -12,10 +12,11 @@ import numpy as np
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..reading import read_json
-from .atomic import publish, refuse_existing, staging
-from .davis import frame_name
+from .atomic import staging
 from .footage import Footage
+from .owned import publish_owned, refuse_existing
 from .pictures import write_frame
+from .provenance import record_path
 from .rle import compressed, expanded, run_lengths
 
 
@@ -125,15 +126,16 @@ def export_listing(
             written reads differently. What was there is then there still.
     """
     pictures, listing = parts
-    refuse_existing([root / pictures], overwrite, [root / listing])
-    with staging(root) as stage:
+    record = record_path(root, footage.name)
+    refuse_existing(root, [root / pictures], overwrite, [root / listing], record)
+    with staging(root, root / pictures) as stage:
         for folder in (stage / pictures, stage / listing.parent):
             folder.mkdir(parents=True, exist_ok=True)
         found: list[dict[int, Mark]] = []
         for index, frame, labels in footage:
-            write_frame(stage / pictures / frame_name(index, ".jpg"), frame)
+            write_frame(stage / pictures / f"{footage.file(index)}.jpg", frame)
             found.append(marks_of(labels))
         write_coco(stage / listing, document(footage, found))
         footage.confirm(read(stage / listing), root / listing)
-        publish([(stage / part, root / part) for part in parts], stage)
+        publish_owned(root, [(stage / part, root / part) for part in parts], stage)
     return footage.count

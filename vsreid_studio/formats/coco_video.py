@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .catalogue import COCO_VIDEO
 from .coco_json import Mark, categories_json, export_listing, lengths_of, read_coco, segmentation
-from .davis import check_name, frame_name
 from .footage import Footage
 from .names import categories, name_of
 from .rle import label_map
+from .sequence_names import check_name
 
 
 def export_coco_video(
@@ -25,6 +25,7 @@ def export_coco_video(
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
+    frame_names: Sequence[str] | None = None,
 ) -> int:
     """Write `JPEGImages/SEQUENCE/00000.jpg` on and `instances_SEQUENCE.json`, and read them back.
 
@@ -37,6 +38,7 @@ def export_coco_video(
         sequence: a name without spaces.
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
+        frame_names: of the frames, and of their files; None for 00000 on.
         overwrite: replace the sequence if it is there.
 
     Returns:
@@ -47,7 +49,7 @@ def export_coco_video(
             was written reads differently. What was there is then there still.
     """
     check_name(sequence)
-    footage = Footage(sequence, frames, label_maps)
+    footage = Footage(sequence, frames, label_maps, frame_names)
     document = partial(_document, names=names)
     return export_listing(
         root, COCO_VIDEO.parts(sequence), footage, document, read_coco_video, overwrite=overwrite
@@ -89,9 +91,7 @@ def _document(footage: Footage, found: list[dict[int, Mark]], names: Mapping[int
                 "height": footage.height,
                 "width": footage.width,
                 "length": footage.count,
-                "file_names": [
-                    f"{footage.name}/{frame_name(index, '.jpg')}" for index in range(footage.count)
-                ],
+                "file_names": [f"{footage.name}/{footage.file(index)}.jpg" for index in range(footage.count)],
             }
         ],
         "annotations": [

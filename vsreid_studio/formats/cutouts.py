@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,14 @@ from PIL import Image
 
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
-from .atomic import publish, refuse_existing, staging
-from .davis import check_name, frame_name, mask_files
+from .atomic import staging
+from .davis import mask_files
 from .footage import Footage
 from .names import name_of
+from .owned import publish_owned, refuse_existing
 from .pictures import encoded
+from .provenance import record_path
+from .sequence_names import check_name, safe_file_name
 
 _LONGEST = 48
 """Letters of a name that its folder keeps: file systems allow 255 bytes, four a letter at most."""
@@ -30,6 +32,7 @@ def export_cutouts(
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
+    frame_names: Sequence[str] | None = None,
 ) -> int:
     """Write `SEQUENCE/001-name/00000.png` on for every instance that is ever seen, and read them back.
 
@@ -41,6 +44,7 @@ def export_cutouts(
         sequence: a name without spaces.
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
+        frame_names: of the frames, and of their files; None for 00000 on.
         overwrite: replace the sequence's folder if it is there.
 
     Returns:
@@ -51,21 +55,21 @@ def export_cutouts(
             cannot be written, or what was written reads differently. What was there is then there still.
     """
     check_name(sequence)
-    refuse_existing([root / sequence], overwrite)
-    with staging(root) as stage:
-        footage = Footage(sequence, frames, label_maps)
+    refuse_existing(root, [root / sequence], overwrite, record=record_path(root, sequence))
+    with staging(root, root / sequence) as stage:
+        footage = Footage(sequence, frames, label_maps, frame_names)
         folder = stage / "cut"
         folder.mkdir()
         for index, frame, labels in footage:
             for number in np.unique(labels[labels > 0]).tolist():
                 target = folder / folder_name(number, name_of(names, number))
                 target.mkdir(exist_ok=True)
-                _write(target / frame_name(index, ".png"), frame, labels == number)
+                _write(target / f"{footage.file(index)}.png", frame, labels == number)
         if not any(folder.iterdir()):
             raise UserError(f"There is no mask in {sequence} to cut anything out by.")
         _fill_gaps(folder, footage)
         footage.confirm(read_cutouts(folder), root / sequence)
-        publish([(folder, root / sequence)], stage)
+        publish_owned(root, [(folder, root / sequence)], stage)
     return footage.count
 
 
@@ -87,7 +91,7 @@ def read_cutouts(folder: Path) -> Iterator[LabelMap]:
 
 def folder_name(number: int, name: str) -> str:
     """The folder of an instance: its number, and of its name what every file system takes."""
-    plain = re.sub(r"[^\w-]+", "_", name).strip("_")[:_LONGEST]
+    plain = safe_file_name(name, _LONGEST)
     return f"{number:03d}-{plain or 'instance'}"
 
 
@@ -105,7 +109,7 @@ def _fill_gaps(folder: Path, footage: Footage) -> None:
     blank = encoded(Image.new("RGBA", (footage.width, footage.height)), "PNG")
     for target in folder.iterdir():
         for index in range(footage.count):
-            path = target / frame_name(index, ".png")
+            path = target / f"{footage.file(index)}.png"
             if not path.exists():
                 path.write_bytes(blank)
 

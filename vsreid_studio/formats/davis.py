@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from ..reading import MEGABYTE, quoted, read_text
-from .atomic import publish, refuse_existing, staging
+from .atomic import staging
 from .footage import Footage
 from .frame_names import png_files
 from .masks import read_label_map
+from .owned import publish_owned, refuse_existing
 from .pictures import write_frame, write_mask
+from .provenance import record_path
+from .sequence_names import check_name
 
 Resolution: TypeAlias = Literal["480p", "Full-Resolution"]
 RESOLUTIONS: tuple[Resolution, ...] = ("480p", "Full-Resolution")
@@ -104,7 +107,7 @@ def mask_files(folder: Path) -> tuple[Path, ...]:
 
 
 def read_sequence_list(path: Path) -> tuple[str, ...]:
-    """The sequence names of a list, one a line, each once, in order.
+    """The sequence names of a list, one a line, each once, in order; they may have spaces in them.
 
     A trailing part such as '/1' is ignored, and the lines of DAVIS 2016 that give the paths of a frame and
     its mask name the sequence, too.
@@ -116,57 +119,16 @@ def read_sequence_list(path: Path) -> tuple[str, ...]:
     for line in read_text(path, _LIST_SIZE).splitlines():
         if not line.strip():
             continue
-        parts = [part for part in line.split()[0].split("/") if part]
+        parts = [part for part in line.split("\t")[0].strip().split("/") if part]
         if len(parts) > 2 and parts[0] == "JPEGImages":
             parts = parts[2:]
-        names[check_name(parts[0] if parts else "")] = None
+        name = parts[0] if parts else ""
+        if not name or name.startswith(".") or not name.isprintable():
+            raise UserError(f"The list {path} has the line {quoted(line)}, which names no sequence.")
+        names[name] = None
     if not names:
         raise UserError(f"The list {path} names no sequence.")
     return tuple(names)
-
-
-def check_name(sequence: str) -> str:
-    """The same name.
-
-    Raises:
-        UserError: it cannot be the name of a sequence's folder and a line of a list.
-    """
-    if (
-        not sequence.isprintable()
-        or not sequence
-        or sequence.startswith(".")
-        or any(c in "/\\:" or c.isspace() for c in sequence)
-    ):
-        raise UserError(
-            f"{quoted(sequence)} cannot name a sequence: spaces, /, \\, : and a leading dot are not allowed."
-        )
-    return sequence
-
-
-def write_sequence(folder: Path, label_maps: Iterable[LabelMap], *, overwrite: bool = False) -> int:
-    """Write one palette PNG a frame, 00000.png on, the form of a DAVIS result.
-
-    Args:
-        folder: appears only when every mask is written and read back.
-        label_maps: (H, W) uint8 of each frame.
-        overwrite: replace a folder that is there and not empty.
-
-    Returns:
-        The number of masks.
-
-    Raises:
-        UserError: the folder is there, or something cannot be written.
-    """
-    refuse_existing([folder], overwrite)
-    with staging(folder.parent) as stage:
-        staged = stage / "masks"
-        staged.mkdir()
-        count = 0
-        for labels in label_maps:
-            write_mask(staged / frame_name(count, ".png"), labels)
-            count += 1
-        publish([(staged, folder)], stage)
-    return count
 
 
 def export_davis(
@@ -178,6 +140,7 @@ def export_davis(
     *,
     image_set: str = "val",
     overwrite: bool = False,
+    frame_names: Sequence[str] | None = None,
 ) -> int:
     """Add a sequence to a data set in DAVIS layout, new or old, and read it back.
 
@@ -198,17 +161,19 @@ def export_davis(
     check_name(sequence)
     list_path = root / "ImageSets" / _YEAR / f"{check_name(image_set)}.txt"
     parts = [Path(kind, size, sequence) for size in resolutions for kind in ("JPEGImages", "Annotations")]
-    refuse_existing([root / part for part in parts], overwrite)
-    with staging(root) as stage:
-        count = _fill(stage, sequence, frames, label_maps, resolutions)
+    refuse_existing(root, [root / part for part in parts], overwrite, record=record_path(root, sequence))
+    with staging(root, root / parts[0]) as stage:
+        footage = Footage(sequence, frames, label_maps, frame_names)
+        _fill(stage, footage, resolutions)
         moves = [(stage / part, root / part) for part in parts]
-        listed = read_sequence_list(list_path) if list_path.is_file() else ()
-        if sequence not in listed:
+        # A list may hold more than names, so that it is added to and not written anew.
+        listed = list_path.read_bytes() if list_path.is_file() else b""
+        if not listed.strip() or sequence not in read_sequence_list(list_path):
             staged_list = stage / list_path.name
-            staged_list.write_text("".join(f"{name}\n" for name in (*listed, sequence)), encoding="utf-8")
+            staged_list.write_bytes(b"\n".join([*listed.splitlines(), sequence.encode(), b""]))
             moves.append((staged_list, list_path))
-        publish(moves, stage)
-    return count
+        publish_owned(root, moves, stage)
+    return footage.count
 
 
 def size_480p(height: int, width: int) -> tuple[int, int]:
@@ -216,27 +181,20 @@ def size_480p(height: int, width: int) -> tuple[int, int]:
     return 480, -(-width * 480 // height)
 
 
-def _fill(
-    stage: Path,
-    sequence: str,
-    frames: Iterable[Frame],
-    label_maps: Iterable[LabelMap],
-    resolutions: Sequence[Resolution],
-) -> int:
-    """Write frames and masks below `stage` and return their number."""
+def _fill(stage: Path, footage: Footage, resolutions: Sequence[Resolution]) -> None:
+    """Write frames and masks below `stage`."""
+    sequence = footage.name
     targets = [DavisRoot(stage, resolution) for resolution in resolutions]
     for target in targets:
         target.frames_folder(sequence).mkdir(parents=True)
         target.annotations_folder(sequence).mkdir(parents=True)
-    footage = Footage(sequence, frames, label_maps)
     for number, frame, labels in footage:
         for target in targets:
             size = size_480p(*labels.shape) if target.resolution == "480p" else labels.shape
-            picture = target.frames_folder(sequence) / frame_name(number, ".jpg")
+            picture = target.frames_folder(sequence) / f"{footage.file(number)}.jpg"
             write_frame(picture, _resized(frame, size, cv2.INTER_AREA))
-            mask = target.annotations_folder(sequence) / frame_name(number, ".png")
+            mask = target.annotations_folder(sequence) / f"{footage.file(number)}.png"
             write_mask(mask, _resized(labels, size, cv2.INTER_NEAREST_EXACT))
-    return footage.count
 
 
 def _resized(image: NDArray[np.uint8], size: tuple[int, int], method: int) -> NDArray[np.uint8]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 from ..engine.types import Frame, LabelMap
 from ..engine.video import Video
+from ..errors import UserError
 from . import catalogue
-from .atomic import writable_folder
+from .atomic import staging
 from .catalogue import ExportRequest
 from .coco import export_coco
 from .coco_video import export_coco_video
@@ -17,8 +19,10 @@ from .cutouts import export_cutouts
 from .davis import Resolution, export_davis
 from .mots import export_mots
 from .overlay import SUFFIX, write_overlay
+from .owned import foreign, publish_owned, refuse_existing
 from .painting import Paint
-from .provenance import write_provenance
+from .provenance import record_path, write_provenance
+from .targets import Sources
 from .youtube_vos import export_youtube_vos
 
 _NAMED = {
@@ -29,9 +33,7 @@ _NAMED = {
     catalogue.CUTOUTS.key: export_cutouts,
 }
 """The writers that take names of instances and nothing special."""
-
-RECORDS = "provenance"
-"""A folder of the data set: beside the masks, where no reader of the format looks for any."""
+_NONE = Sources()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,7 @@ class Material:
     Attributes:
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
+        frame_names: of the frames, see `Video.names`; None for 00000 on.
         paint: how an overlay video shows them.
         source: the video that the frames are of: gives an overlay video its times and sound.
         record: where each mask came from, see `provenance`; a data set gets it as provenance/SEQUENCE.json.
@@ -49,13 +52,17 @@ class Material:
     frames: Iterable[Frame]
     label_maps: Iterable[LabelMap]
     names: Mapping[int, str] = field(default_factory=dict)
+    frame_names: Sequence[str] | None = None
     paint: Paint = field(default_factory=Paint)
     source: Video | None = None
     record: Mapping[str, Any] | None = None
 
 
-def export(request: ExportRequest, material: Material) -> int:
+def export(request: ExportRequest, material: Material, sources: Sources = _NONE) -> int:
     """Write what is asked for, and read it back.
+
+    Args:
+        sources: what is never written to: the project, its video, the masks it began with.
 
     Returns:
         The number of frames.
@@ -67,17 +74,29 @@ def export(request: ExportRequest, material: Material) -> int:
     """
     folder, sequence = request.folder, request.sequence
     if request.format_key == catalogue.OVERLAY.key:
-        return write_overlay(
-            folder / f"{sequence}{SUFFIX}",
-            material.frames,
-            material.label_maps,
-            material.paint,
-            source=material.source,
-            overwrite=request.overwrite,
-        )
+        return export_overlay(folder / f"{sequence}{SUFFIX}", material, sources, overwrite=request.overwrite)
+    sources.refuse(*catalogue.targets(request))
+    record = record_path(folder, sequence)
+    if strange := foreign(folder, record, record):
+        raise UserError(f"{strange[0]} is not replaced: someone has changed it. Choose another place.")
     count = _data_set(request, material)
     if material.record is not None:
-        write_provenance(writable_folder(folder / RECORDS) / f"{sequence}.json", material.record)
+        with staging(folder, record) as stage:
+            write_provenance(stage / record.name, material.record)
+            publish_owned(folder, [(stage / record.name, record)], stage)
+    return count
+
+
+def export_overlay(path: Path, material: Material, sources: Sources, *, overwrite: bool) -> int:
+    """Write an overlay video, see `write_overlay`; other arguments as for `export`."""
+    folder = path.parent
+    sources.refuse(path)
+    refuse_existing(folder, [], overwrite, [path])
+    with staging(folder, path) as stage:
+        count = write_overlay(
+            stage / path.name, material.frames, material.label_maps, material.paint, source=material.source
+        )
+        publish_owned(folder, [(stage / path.name, path)], stage)
     return count
 
 
@@ -85,7 +104,15 @@ def _data_set(request: ExportRequest, material: Material) -> int:
     folder, sequence = request.folder, request.sequence
     frames, labels, names = material.frames, material.label_maps, material.names
     if (write := _NAMED.get(request.format_key)) is not None:
-        return write(folder, sequence, frames, labels, names, overwrite=request.overwrite)
+        return write(
+            folder,
+            sequence,
+            frames,
+            labels,
+            names,
+            overwrite=request.overwrite,
+            frame_names=material.frame_names,
+        )
     if request.format_key == catalogue.DAVIS.key:
         return export_davis(
             folder,
@@ -95,5 +122,6 @@ def _data_set(request: ExportRequest, material: Material) -> int:
             cast(tuple[Resolution, ...], request.resolutions),
             image_set=request.image_set,
             overwrite=request.overwrite,
+            frame_names=material.frame_names,
         )
-    raise ValueError(f"there is no format {request.format_key!r}")
+    raise AssertionError(request.format_key)

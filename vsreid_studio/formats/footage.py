@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.types import MAX_INSTANCE, Frame, LabelMap
 from ..errors import UserError
+from .frame_names import file_names
 
 
 class Footage:
@@ -22,12 +23,21 @@ class Footage:
         count: frames that have passed.
     """
 
-    def __init__(self, name: str, frames: Iterable[Frame], label_maps: Iterable[LabelMap]) -> None:
+    def __init__(
+        self,
+        name: str,
+        frames: Iterable[Frame],
+        label_maps: Iterable[LabelMap],
+        frame_names: Sequence[str] | None = None,
+    ) -> None:
         """Take what is to be written.
 
         Args:
             frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+            frame_names: of all frames, see `Video.names`; None for 00000 on.
         """
+        self._names = file_names(frame_names) if frame_names is not None else None
+        self._numbered = self._names is None or all(name.isdecimal() for name in self._names)
         self.name = name
         self.height = self.width = 0
         self._pairs = zip_longest(frames, label_maps)
@@ -53,6 +63,14 @@ class Footage:
             yield number, frame, labels
         if not self._prints:
             raise UserError(f"There is no frame of {self.name} to export.")
+
+    def file(self, index: int) -> str:
+        """The name of a frame's files but for their suffix: that of the frame, see `file_names`."""
+        return f"{index:05d}" if self._names is None else self._names[index]
+
+    def number(self, index: int) -> int:
+        """The number of a frame in lists: that in the names of its files where these are numbers."""
+        return int(self.file(index)) if self._numbered else index
 
     def confirm(self, written: Iterable[LabelMap], place: Path) -> None:
         """Compare what was read back with what has passed.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..engine.types import MAX_INSTANCE, Frame, LabelMap
 from ..errors import UserError
-from .atomic import publish, reason, refuse_existing, staging
+from .atomic import reason, staging
 from .catalogue import MOTS
-from .davis import check_name
 from .footage import Footage
 from .names import categories, name_of
+from .owned import publish_owned, refuse_existing
+from .provenance import record_path
 from .rle import compressed, expanded, label_map, run_lengths
+from .sequence_names import check_name
 
 _CLASS = 1000
 """An object's id is its class times this plus its instance number, as in KITTI MOTS."""
@@ -26,17 +28,20 @@ def export_mots(
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
+    frame_names: Sequence[str] | None = None,
 ) -> int:
     """Write `SEQUENCE.txt` and the names of its classes, `SEQUENCE.labels.txt`, and read them back.
 
-    Frames are numbered from 0, classes from 1 in the order of the lines of the second file; instances of one
-    name share a class. An id modulo 1000 is the instance's number. Lines come by frame, then by instance.
+    Frames have the numbers of their names, else 0 on; classes are numbered from 1 in the order of the lines
+    of the second file; instances of one name share a class. An id modulo 1000 is the instance's number. Lines
+    come by frame, then by instance.
 
     Args:
         root: the folder; created when missing.
         sequence: a name without spaces.
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
+        frame_names: of the frames, and of their files; None for 00000 on.
         overwrite: replace the files if they are there.
 
     Returns:
@@ -48,9 +53,9 @@ def export_mots(
     """
     check_name(sequence)
     text, listing = MOTS.parts(sequence)
-    refuse_existing([], overwrite, [root / text, root / listing])
-    with staging(root) as stage:
-        footage = Footage(sequence, frames, label_maps)
+    refuse_existing(root, [], overwrite, [root / text, root / listing], record_path(root, sequence))
+    with staging(root, root / text) as stage:
+        footage = Footage(sequence, frames, label_maps, frame_names)
         # As text, which is small: a long video has many masks.
         found = [
             {number: compressed(lengths) for number, lengths in run_lengths(labels).items()}
@@ -59,33 +64,38 @@ def export_mots(
         kinds = categories(names, (number for marks in found for number in marks))
         (stage / text).write_text("".join(_lines(footage, found, names, kinds)), encoding="ascii")
         (stage / listing).write_text("".join(f"{kind}\n" for kind in kinds), encoding="utf-8")
-        written = read_mots(stage / text, footage.height, footage.width, footage.count)
+        numbers = [footage.number(index) for index in range(footage.count)]
+        written = read_mots(stage / text, footage.height, footage.width, numbers)
         footage.confirm(written, root / text)
         if read_labels(stage / listing) != tuple(kinds):
             raise UserError(f"{root / listing} was written but reads back differently.")
-        publish([(stage / part, root / part) for part in (text, listing)], stage)
+        publish_owned(root, [(stage / part, root / part) for part in (text, listing)], stage)
     return footage.count
 
 
-def read_mots(path: Path, height: int, width: int, length: int) -> Iterator[LabelMap]:
+def read_mots(path: Path, height: int, width: int, frames: int | Sequence[int]) -> Iterator[LabelMap]:
     """The label maps of a file of MOTS text, in order: (height, width) uint8, ids modulo 1000 as numbers.
 
     Args:
-        height, width, length: of the video, as the text tells nothing of frames without masks.
+        height, width: of the video.
+        frames: its frames' numbers, or how many there are from 0 on, as the text tells nothing of frames
+            without masks.
 
     Raises:
         UserError: the file cannot be read, a line is broken, of another size or of a frame out of the video,
             or masks overlap.
     """
     masks: dict[int, list[tuple[int, str]]] = {}
+    numbers = range(frames) if isinstance(frames, int) else frames
+    known = set(numbers)
     for place, line in enumerate(_read(path).splitlines(), 1):
         if not line.strip():
             continue
         frame, number, size, text = _parsed(path, place, line)
-        if size != (height, width) or not 0 <= frame < length:
+        if size != (height, width) or frame not in known:
             raise UserError(f"Line {place} of {path} is of another size, or of a frame out of the video.")
         masks.setdefault(frame, []).append((number, text))
-    for frame in range(length):
+    for frame in numbers:
         there = ((number, expanded(text)) for number, text in masks.get(frame, ()))
         yield label_map(there, height, width)
 
@@ -109,7 +119,7 @@ def _lines(
         for number, text in marks.items():
             kind = kinds[name_of(names, number)]
             size = f"{footage.height} {footage.width}"
-            yield f"{frame} {kind * _CLASS + number} {kind} {size} {text}\n"
+            yield f"{footage.number(frame)} {kind * _CLASS + number} {kind} {size} {text}\n"
 
 
 def _parsed(path: Path, place: int, line: str) -> tuple[int, int, tuple[int, int], str]:

@@ -63,6 +63,11 @@ def provenance(
     }
 
 
+def record_path(root: Path, sequence: str) -> Path:
+    """Where a data set has the record of a sequence: where no reader of its format looks for anything."""
+    return root / "provenance" / f"{sequence}.json"
+
+
 def frame_name_in(record: Mapping[str, Any], frame: int) -> str:
     """The name of a frame, from a record of any version.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ import numpy as np
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from ..reading import read_json
-from .atomic import publish, refuse_existing, staging
+from .atomic import staging
 from .catalogue import YOUTUBE_VOS
-from .davis import check_name, frame_name, mask_files
+from .davis import mask_files
 from .footage import Footage
 from .masks import read_label_map
 from .names import name_of
+from .owned import is_known, publish_owned, refuse_existing
 from .pictures import write_frame, write_mask
+from .provenance import record_path
+from .sequence_names import check_name
 
 META = "meta.json"
 
@@ -31,12 +34,12 @@ class VosObject:
     Attributes:
         number: its value in the masks, 1 to 254.
         category: its name.
-        frames: those in which it has a pixel, ascending.
+        frames: names of those in which it has a pixel, in order.
     """
 
     number: int
     category: str
-    frames: tuple[int, ...]
+    frames: tuple[str, ...]
 
 
 def export_youtube_vos(
@@ -47,6 +50,7 @@ def export_youtube_vos(
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
+    frame_names: Sequence[str] | None = None,
 ) -> int:
     """Add a video to a data set in YouTube-VOS layout, new or old, and read it back.
 
@@ -55,6 +59,7 @@ def export_youtube_vos(
         video: a name without spaces, that of its folders.
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
+        frame_names: of the frames, and of their files; None for 00000 on.
         overwrite: replace the video if the data set has it.
 
     Returns:
@@ -66,17 +71,18 @@ def export_youtube_vos(
     """
     check_name(video)
     parts = YOUTUBE_VOS.parts(video)
-    refuse_existing([root / part for part in parts], overwrite)
+    refuse_existing(root, [root / part for part in parts], overwrite, record=record_path(root, video))
     meta = _read_meta(root / META) if (root / META).exists() else {"videos": {}}
-    if video in meta["videos"] and not overwrite:
+    annotations = root / YOUTUBE_VOS.parts(video)[1]
+    if video in meta["videos"] and not (overwrite and is_known(root, annotations, record_path(root, video))):
         raise UserError(f"{root / META} names a video {video} already: choose another name.")
-    with staging(root) as stage:
-        footage = Footage(video, frames, label_maps)
+    with staging(root, root / parts[0]) as stage:
+        footage = Footage(video, frames, label_maps, frame_names)
         seen = _fill(stage, video, footage)
         objects = {
             str(number): {
                 "category": name_of(names, number),
-                "frames": [frame_name(index, "") for index in seen[number]],
+                "frames": seen[number],
             }
             for number in sorted(seen)
         }
@@ -85,7 +91,7 @@ def export_youtube_vos(
         footage.confirm(read_masks(stage, video), root / "Annotations" / video)
         if {one.number: list(one.frames) for one in read_objects(stage, video)} != seen:
             raise UserError(f"{root / META} was written but tells otherwise of {video}.")
-        publish([(stage / part, root / part) for part in (*parts, Path(META))], stage)
+        publish_owned(root, [(stage / part, root / part) for part in (*parts, Path(META))], stage)
     return footage.count
 
 
@@ -98,7 +104,7 @@ def read_objects(root: Path, video: str) -> tuple[VosObject, ...]:
     videos = _read_meta(root / META)["videos"]
     try:
         objects = [
-            VosObject(int(key), str(one.get("category", "")), tuple(int(index) for index in one["frames"]))
+            VosObject(int(key), str(one.get("category", "")), tuple(str(frame) for frame in one["frames"]))
             for key, one in videos[video]["objects"].items()
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -115,17 +121,17 @@ def read_masks(root: Path, video: str) -> Iterator[LabelMap]:
     return (read_label_map(path) for path in mask_files(root / "Annotations" / video))
 
 
-def _fill(stage: Path, video: str, footage: Footage) -> dict[int, list[int]]:
+def _fill(stage: Path, video: str, footage: Footage) -> dict[int, list[str]]:
     """Write frames and masks; returns the frames in which each instance is seen."""
     pictures, masks = (stage / part for part in YOUTUBE_VOS.parts(video))
     pictures.mkdir(parents=True)
     masks.mkdir(parents=True)
-    seen: dict[int, list[int]] = {}
+    seen: dict[int, list[str]] = {}
     for index, frame, labels in footage:
-        write_frame(pictures / frame_name(index, ".jpg"), frame)
-        write_mask(masks / frame_name(index, ".png"), labels)
+        write_frame(pictures / f"{footage.file(index)}.jpg", frame)
+        write_mask(masks / f"{footage.file(index)}.png", labels)
         for number in np.unique(labels[labels > 0]).tolist():
-            seen.setdefault(number, []).append(index)
+            seen.setdefault(number, []).append(footage.file(index))
     return seen
 
 

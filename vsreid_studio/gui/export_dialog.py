@@ -23,9 +23,14 @@ from PySide6.QtWidgets import (
 )
 
 from ..errors import UserError
-from ..formats.catalogue import FORMATS, ExportFormat, ExportRequest
-from ..formats.davis import check_name
+from ..formats.catalogue import FORMATS, ExportFormat, ExportRequest, targets
+from ..formats.owned import is_known
+from ..formats.provenance import record_path
+from ..formats.sequence_names import check_name
+from ..formats.targets import Sources
 from .look import quiet_label
+
+_NONE = Sources()
 
 
 class ExportDialog(QDialog):
@@ -50,6 +55,7 @@ class ExportDialog(QDialog):
         folder: Path | None = None,
         sequence: str = "",
         formats: tuple[ExportFormat, ...] = FORMATS,
+        sources: Sources = _NONE,
     ) -> None:
         """Fill in what is likely.
 
@@ -57,10 +63,11 @@ class ExportDialog(QDialog):
             folder: None leaves it to the person.
             sequence: usually the video's name.
             formats: to choose from.
+            sources: what may not be written over.
         """
         super().__init__(parent)
         self.setWindowTitle("Export")
-        self._formats = formats
+        self._formats, self._sources = formats, sources
         self.format_box = QComboBox()
         self.format_box.addItems([it.title for it in formats])
         self._summary = quiet_label()
@@ -78,8 +85,9 @@ class ExportDialog(QDialog):
         self.problem.setForegroundRole(QPalette.ColorRole.WindowText)
         self._boxes = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.export = self._boxes.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
-        # Return exports, wherever the focus is in the dialog.
-        self.choose.setAutoDefault(False)
+        # Return exports, wherever the focus is in the dialog; while that is not possible, it does not cancel.
+        for button in (self.choose, self._boxes.button(QDialogButtonBox.StandardButton.Cancel)):
+            button.setAutoDefault(False)
         self.export.setDefault(True)
         self._lay_out()
         self._take_format()
@@ -201,18 +209,27 @@ class ExportDialog(QDialog):
             yield from _name_problems(request.image_set, "set")
         if self.chosen.resolutions and not request.resolutions:
             yield "Choose at least one resolution."
-        if not request.overwrite and self._there(request):
-            there = f"There is a {self.chosen.thing} {request.sequence} already."
-            yield f"{there} Choose another name, or replace it."
+        try:
+            self._sources.refuse(*targets(request))
+        except UserError as error:
+            yield str(error)
+        there = self._there(request)
+        # Whether each file is as it was written is looked at by the export, as that takes its time.
+        record = record_path(request.folder, request.sequence)
+        if any(not is_known(request.folder, place, record) for place in there):
+            yield f"{there[0]} is there already, and this program did not write it: choose another name."
+        if there and not request.overwrite:
+            word = f"There is a {self.chosen.thing} {request.sequence} already."
+            yield f"{word} Choose another name, or replace it."
 
-    def _there(self, request: ExportRequest) -> bool:
-        """Whether something would be overwritten."""
+    def _there(self, request: ExportRequest) -> list[Path]:
+        """What would be overwritten."""
         places = (
             request.folder / place.format(resolution=size, sequence=request.sequence)
             for place in self.chosen.places
             for size in request.resolutions or ("",)
         )
-        return any(place.is_file() or (place.is_dir() and any(place.iterdir())) for place in places)
+        return [place for place in places if place.is_file() or (place.is_dir() and any(place.iterdir()))]
 
 
 def _name_problems(name: str, what: str) -> Iterator[str]:

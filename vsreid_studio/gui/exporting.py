@@ -17,6 +17,7 @@ from ..formats.catalogue import ExportRequest
 from ..formats.exports import Material, export
 from ..formats.painting import Paint, rgb_of
 from ..formats.provenance import provenance
+from ..formats.targets import Sources
 from .worker.jobs import Tell
 
 
@@ -35,6 +36,7 @@ class Export:
         colours: '#rrggbb' of the instances to be seen in a video.
         names: of all instances.
         weights: checksum of each file of weights that the last run used, by its name.
+        sources: of the document; nothing is written over them.
     """
 
     request: ExportRequest
@@ -43,6 +45,7 @@ class Export:
     colours: Mapping[int, str] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
+    sources: Sources = field(default_factory=Sources)
 
     def steps(self, control: Control, tell: Tell) -> Steps:
         """Write everything; what was there is as before when it is cancelled.
@@ -74,4 +77,8 @@ class Export:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
         labels = label_maps(self.annotation, video.height, video.width)
         record = provenance(self.annotation, self.names, {}, self.weights, video.names)
-        export(self.request, Material(frames, labels, self.names, paint, video, record))
+        export(
+            self.request,
+            Material(frames, labels, self.names, video.names, paint, video, record),
+            self.sources,
+        )

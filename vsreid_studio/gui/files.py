@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from .. import __version__
 from ..errors import UserError
 from ..formats.catalogue import ExportRequest
 from ..formats.frame_names import mask_files_by_frame
+from ..formats.sequence_names import fit_name
+from ..project.sources import sources_of
 from . import dialogs
 from .conductor import Conductor
 from .davis_folders import SequenceDialog, masks_beside, sequences_under
@@ -123,7 +124,9 @@ class Files(QObject):
         colours = {number: one.colour for number, one in session.instances.items() if not one.hidden}
         names = {number: one.name for number, one in session.instances.items()}
         weights = session.project.last_weights
-        work = Export(request, session.video.path, session.annotation.copy(), colours, names, weights)
+        sources = sources_of(session.project, session.video.path)
+        annotation = session.annotation.copy()
+        work = Export(request, session.video.path, annotation, colours, names, weights, sources)
         if not self._conductor.start(work):
             return False
         self._exporting, self._folder = request, request.folder
@@ -149,10 +152,11 @@ class Files(QObject):
 
     def ask_export(self) -> None:
         """Ask what to export and where."""
-        name = re.sub(r"[\s/\\:]+", "_", self._session.video.name).lstrip("._") or "video"
+        name = fit_name(self._session.video.name)
         # Where the last one went, else beside the project.
         folder = self._folder or self._session.project.path.parent / f"{name}-export"
-        dialog = ExportDialog(self._window, sequence=name, folder=folder)
+        sources = sources_of(self._session.project, self._session.video.path)
+        dialog = ExportDialog(self._window, sequence=name, folder=folder, sources=sources)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.export_requested.connect(self.export)
         dialog.open()

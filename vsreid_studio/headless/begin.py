@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..formats.cells import first_cells
 from ..formats.palette import PALETTE
 from ..project import Instance, Project, VideoRef
+from ..project.sources import note_source
 from .task import Inputs, MadeFrom, Task, difference
 
 _KEY = "headless"
@@ -99,6 +100,9 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
     video = given.video
     if project.video.path != video.path.absolute():
         project.relink_video(video.path, video.fingerprint)
+    for given_file in (task.masks, task.points):
+        if given_file is not None:
+            note_source(project, given_file)
     if not project.annotation.instances:
         cells = first_cells(given.masks)
         numbers = sorted({key.instance for key in cells})

@@ -12,9 +12,11 @@ from ..engine.algorithm.merge import merge
 from ..engine.types import SoftMask
 from ..engine.video import Video, open_video
 from ..errors import UserError
-from ..formats.atomic import publish, refuse_existing, staging, writable_folder
+from ..formats.atomic import staging
+from ..formats.owned import publish_owned, refuse_existing
 from ..formats.pictures import write_mask
 from ..formats.points import Prompt, read_points
+from ..formats.targets import Sources
 
 if TYPE_CHECKING:
     from ..engine.runtime.clicker import Clicker
@@ -85,17 +87,15 @@ def segment(
     """
     with open_video(source) as video:
         prompts = read_points(points, video.length, video.height, video.width)
-        if source.is_dir() and output.resolve() == source.resolve():
-            raise UserError(f"{output} is the folder of the frames: choose another one for the masks.")
         frames = sorted({prompt.key.frame for prompt in prompts})
         files = [output / f"{video.names[frame]}.png" for frame in frames]
-        refuse_existing([], overwrite, files)
+        Sources.of(video=source, points=points).refuse(*files)
+        refuse_existing(output, [], overwrite, files)
         masks = masks_of_points(video, prompts, make())
         height, width = video.height, video.width
-    writable_folder(output)
     with staging(output) as stage:
         moves = [(stage / file.name, file) for file in files]
         for frame, (staged, _) in zip(frames, moves, strict=True):
             write_mask(staged, merge(masks[frame], height, width))
-        publish(moves, stage)
+        publish_owned(output, moves, stage)
     return files

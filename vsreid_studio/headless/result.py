@@ -9,6 +9,7 @@ from typing import Any
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..formats.atomic import publish, staging
+from ..formats.owned import mark_all, refuse_existing
 from ..formats.pictures import write_mask
 from ..formats.provenance import write_provenance
 from ..reading import read_json
@@ -25,19 +26,23 @@ def finished(folder: Path, made_from: MadeFrom, names: Sequence[str]) -> bool:
     return all((folder / f"{name}.png").is_file() for name in names)
 
 
-def refuse_other(folder: Path, made_from: MadeFrom) -> None:
-    """Protect what was made from other input.
+def refuse_other(folder: Path, made_from: MadeFrom, *, overwrite: bool) -> None:
+    """Protect what a person put into the folder of masks, and what was made from other input.
+
+    Args:
+        overwrite: what was made from other input may be replaced; what a person made never.
 
     Raises:
         UserError: the folder holds such, or is no folder.
     """
-    if folder.is_dir() and any(folder.iterdir()):
-        if other := difference(made_from, _recorded(folder)):
-            raise UserError(
-                f"{folder} holds files made from {other}: choose another output folder or add --overwrite."
-            )
-    elif folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file where a folder is needed.")
+    # Whether something is there is asked below, as it may be what this very input was made into.
+    refuse_existing(folder, [folder], True, record=folder / RECORD)
+    if overwrite or not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if other := difference(made_from, _recorded(folder)):
+        raise UserError(
+            f"{folder} holds files made from {other}: choose another output folder or add --overwrite."
+        )
 
 
 def write(
@@ -49,14 +54,17 @@ def write(
         names: of the frames, and of their masks but for the suffix.
 
     Raises:
-        UserError: something cannot be written; the folder is as it was.
+        UserError: something cannot be written, or a person put a file into the folder; it is as it was.
     """
-    with staging(folder.parent) as stage:
+    # Once more: a run takes hours.
+    refuse_existing(folder, [folder], True, record=folder / RECORD)
+    with staging(folder.parent, folder) as stage:
         staged = stage / "masks"
         staged.mkdir()
         for name, labels in zip(names, label_maps, strict=True):
             write_mask(staged / f"{name}.png", labels)
         write_provenance(staged / RECORD, record)
+        mark_all(staged)
         publish([(staged, folder)], stage)
 
 

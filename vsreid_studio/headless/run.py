@@ -16,7 +16,7 @@ from ..engine.events import Change, Event, Progress
 from ..engine.runtime.run import accept_all
 from ..engine.types import Maker
 from ..engine.video import Video
-from ..formats.atomic import writable_folder
+from ..formats.atomic import sweep, writable_folder
 from ..formats.provenance import provenance
 from ..project import Project
 from . import result
@@ -53,9 +53,9 @@ def check(tasks: list[Task], engine: Engine, *, overwrite: bool = False) -> None
         UserError: an input is unfit, or something made from other input is in the way.
     """
     for task in tasks:
+        task.refuse_targets()
         with inputs(task, engine) as given:
-            if not overwrite:
-                result.refuse_other(task.folder, given.made_from)
+            result.refuse_other(task.folder, given.made_from, overwrite=overwrite)
 
 
 def run_task(task: Task, engine: Engine, *, overwrite: bool = False, emit: Emit | None = None) -> Outcome:
@@ -72,13 +72,14 @@ def run_task(task: Task, engine: Engine, *, overwrite: bool = False, emit: Emit 
         UserError: an input is unfit, something of other input is in the way, or a file cannot be written.
     """
     start = monotonic()
+    task.refuse_targets()
+    sweep(task.output)
     with inputs(task, engine) as given:
         length, made_from = given.video.length, given.made_from
         if skipped := result.finished(task.folder, made_from, given.video.names):
             recovered = 0
         else:
-            if not overwrite:
-                result.refuse_other(task.folder, made_from)
+            result.refuse_other(task.folder, made_from, overwrite=overwrite)
             engine.load()
             recovered = _work(task, engine, given, overwrite, emit or (lambda _: None))
         finish(task, made_from)

@@ -20,14 +20,18 @@ from ..formats.davis import DavisRoot
 from ..formats.given_masks import read_given_masks
 from ..formats.mask_reading import Reading
 from ..formats.points import read_points
+from ..formats.sequence_names import LONGEST, shortened
+from ..formats.targets import Sources
 from .engine import Engine, digest
 from .points import masks_of_points
 
 log = logging.getLogger(__name__)
+_NOTHING = Sources()
 
 MadeFrom: TypeAlias = dict[str, str]
 """A checksum of each kind of input: 'video', 'masks' and 'settings'."""
 
+_SUFFIXES = len(".vsreid-journal")
 _WORDS = {"video": "another video", "masks": "other first masks", "settings": "other settings or weights"}
 
 
@@ -45,6 +49,7 @@ class Task:
         points: a file of points that select or correct first masks, see `formats.points`, or None.
         void: whether 255 in the masks is void, as in a data set, and not a mistake.
         reading: how the masks are taken; None to guess.
+        others: further files and folders that are only read.
     """
 
     name: str
@@ -56,6 +61,20 @@ class Task:
     points: Path | None = None
     void: bool = False
     reading: Reading | None = None
+    others: Sources = field(default_factory=Sources)
+
+    def refuse_targets(self) -> None:
+        """Make sure that nothing which is only read lies where something will be written.
+
+        Raises:
+            UserError: it does.
+        """
+        sources = self.others + Sources.of(
+            video=self.source, first_masks=self.masks, points=self.points, flow=self.flo_folder
+        )
+        (sources + Sources.of(project=self.project_file)).refuse(self.folder)
+        if not self.project_file.exists():
+            sources.refuse(self.project_file)
 
     @property
     def folder(self) -> Path:
@@ -65,7 +84,7 @@ class Task:
     @property
     def project_file(self) -> Path:
         """Where the work is kept while it lasts."""
-        return self.project or self.output / f"{self.name}.vsreid"
+        return self.project or self.output / f"{shortened(self.name, LONGEST - _SUFFIXES)}.vsreid"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +104,18 @@ class Inputs:
     names: Mapping[int, str] = field(default_factory=dict)
 
 
-def davis_tasks(davis: DavisRoot, image_set: str, output: Path, flo_root: Path | None = None) -> list[Task]:
+def davis_tasks(
+    davis: DavisRoot,
+    image_set: str,
+    output: Path,
+    flo_root: Path | None = None,
+    others: Sources = _NOTHING,
+) -> list[Task]:
     """A task for each sequence of a set, with its first annotation as the first mask.
 
     Args:
         flo_root: holds a folder of ready flow for each sequence, or None.
+        others: further files and folders that are only read.
 
     Raises:
         UserError: there is no such set, or a sequence has no annotation.
@@ -102,6 +128,7 @@ def davis_tasks(davis: DavisRoot, image_set: str, output: Path, flo_root: Path |
             output,
             flo_folder=flo_root / name if flo_root else None,
             void=True,
+            others=Sources.of(annotations=davis.annotations_folder(name)) + others,
         )
         for name in davis.sequences(image_set)
     ]

@@ -1,0 +1,201 @@
+"""What this program wrote, and may therefore replace: a list with checksums beside it tells.
+
+The list is the hidden file `.vsreid.json` of the folder that was written to (for a data set its root). What
+is not on it, or differs from its checksum, is a person's: it is never replaced, and refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ..errors import UserError
+from .atomic import cannot_write, publish, reason
+
+MARKER = ".vsreid.json"
+_FORMAT = "vsreid-studio files"
+_IGNORED = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE)
+"""What file managers leave in folders."""
+_NAMED_BY_FRAME = re.compile(r"[0-9]{5,}\.(jpg|png)")
+_SLACK = 2.0
+"""Seconds that the clocks of file systems round times to."""
+
+
+def refuse_existing(
+    root: Path,
+    folders: Iterable[Path],
+    overwrite: bool,
+    files: Iterable[Path] = (),
+    record: Path | None = None,
+) -> None:
+    """Check before writing that nothing of a person's would be lost.
+
+    Args:
+        root: the folder that has, or gets, the list.
+        folders, files: what will be replaced, `root` itself or below it; an empty folder does not count as
+            there.
+        overwrite: replace those that are there, if this program wrote all that is in them.
+        record: the provenance that earlier versions, which left no list, wrote after the rest.
+
+    Raises:
+        UserError: something would be lost, or a file stands where a folder belongs, or a folder where a file
+            does.
+    """
+    for place, is_folder in (*((it, True) for it in folders), *((it, False) for it in files)):
+        if place.exists() and place.is_dir() != is_folder:
+            there, needed = ("file", "folder") if is_folder else ("folder", "file")
+            raise UserError(f"{place} is a {there} where a {needed} is needed.")
+        if not os.path.lexists(place) or not any(_files(place)):
+            continue
+        strange = foreign(root, place, record)
+        if strange:
+            what = "has" if is_folder else "is"
+            raise UserError(
+                f"{place} is there already and is not replaced: it {what} "
+                f"{_listed(strange, place, is_folder)}, which this program did not write or someone has "
+                "changed since. Choose another place."
+            )
+        if not overwrite:
+            raise UserError(f"{place} is there already: choose another place or ask to overwrite it.")
+
+
+def is_known(root: Path, place: Path, record: Path) -> bool:
+    """Whether this program has written a place, as far as can be told without reading its files.
+
+    Args:
+        root, record: see `refuse_existing`.
+        place: a file or a folder.
+    """
+    return record.is_file() or any(_is_below(name, place, root) for name in _read(root))
+
+
+def foreign(root: Path, place: Path, record: Path | None = None) -> list[Path]:
+    """The files of a place that this program did not write, or that have changed since.
+
+    Args:
+        root, record: see `refuse_existing`.
+        place: a file or a folder.
+
+    Raises:
+        UserError: something cannot be read.
+    """
+    known = _read(root)
+    try:
+        if any(_is_below(name, place, root) for name in known):
+            return [file for file in _files(place) if known.get(_name(file, root)) != _checksum_or_link(file)]
+        return [file for file in _files(place) if not _of_earlier_version(file, record)]
+    except OSError as error:
+        raise UserError(f"{place} cannot be read: {reason(error)}.") from error
+
+
+def publish_owned(root: Path, moves: Sequence[tuple[Path, Path]], stage: Path) -> None:
+    """As `atomic.publish`, and put what is placed on the list of `root`.
+
+    Args:
+        moves: (staged, target) pairs; targets lie below `root`.
+
+    Raises:
+        UserError: something cannot be written; what was there is there still.
+    """
+    try:
+        listed = _read(root)
+        for staged, target in moves:
+            listed = {name: mark for name, mark in listed.items() if not _is_below(name, target, root)}
+            for file in _files(staged):
+                listed[_name(target / file.relative_to(staged), root)] = checksum(file)
+        write_marker(stage, listed)
+    except OSError as error:
+        raise cannot_write(root, error) from error
+    publish([*moves, (stage / MARKER, root / MARKER)], stage)
+
+
+def mark_all(folder: Path) -> None:
+    """Put all files of a staged folder on a list inside it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_marker(folder, {_name(file, folder): checksum(file) for file in _files(folder)})
+
+
+def write_marker(folder: Path, listed: Mapping[str, str]) -> None:
+    """Write a list, not atomically: the folder is staged.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    document = {"format": _FORMAT, "version": 1, "sha256": dict(sorted(listed.items()))}
+    (folder / MARKER).write_text(json.dumps(document, indent=1) + "\n", encoding="ascii")
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum_or_link(path: Path) -> str:
+    """A link is never ours."""
+    return "" if path.is_symlink() else checksum(path)
+
+
+def _read(root: Path) -> dict[str, str]:
+    """Checksums by name; empty where there is no list."""
+    try:
+        document = json.loads((root / MARKER).read_text(encoding="ascii"))
+        return {str(name): str(mark) for name, mark in document["sha256"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """All files of a place, sorted; the list and what file managers leave are left out."""
+    if place.is_symlink() or not place.is_dir():
+        if os.path.lexists(place):
+            yield place
+        return
+    for folder, _, names in sorted(os.walk(place)):
+        for name in sorted(names):
+            if name != MARKER and not _IGNORED.fullmatch(name):
+                yield Path(folder, name)
+
+
+def _name(file: Path, root: Path) -> str:
+    # A name that is not UTF-8 is kept by JSON's escapes.
+    return file.relative_to(root).as_posix()
+
+
+def _is_below(name: str, place: Path, root: Path) -> bool:
+    if place == root:
+        return True
+    top = _name(place, root)
+    return name == top or name.startswith(f"{top}/")
+
+
+def _of_earlier_version(file: Path, record: Path | None) -> bool:
+    """Whether a file is named by a frame, or is the record, and was last changed before that was written."""
+    if record is None or not record.is_file() or file.is_symlink():
+        return False
+    try:
+        written = json.loads(record.read_text(encoding="utf-8")).get("format")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
+    ours = file == record or _NAMED_BY_FRAME.fullmatch(file.name) or file.suffix in {".json", ".txt"}
+    unchanged = file.stat().st_mtime <= record.stat().st_mtime + _SLACK
+    return written == "vsreid-studio provenance" and bool(ours) and unchanged
+
+
+def _listed(files: Sequence[Path], place: Path, is_folder: bool) -> str:
+    """The first of some files, and how many more."""
+    if not is_folder:
+        return "a file"
+    first = files[0].relative_to(place) if place in files[0].parents else files[0]
+    return f"{first}" if len(files) == 1 else f"{first} and {len(files) - 1} more"

@@ -1,0 +1,133 @@
+"""What is only read, and never written over: a person's videos, frames, masks, weights and projects."""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The sources of a run, a project or a command.
+
+    Attributes:
+        places: what each is, as a sentence calls it ('the video'), and where: a file or a folder.
+    """
+
+    places: tuple[tuple[str, Path], ...] = ()
+
+    @classmethod
+    def of(cls, **places: Path | Iterable[Path] | None) -> Sources:
+        """Sources by what they are; underscores read as spaces, None is left out."""
+        found: list[tuple[str, Path]] = []
+        for name, given in places.items():
+            paths = () if given is None else (given,) if isinstance(given, Path) else tuple(given)
+            found += [(f"the {name.replace('_', ' ')}", path) for path in paths]
+        return cls(tuple(found))
+
+    def __add__(self, other: Sources) -> Sources:
+        return Sources(self.places + other.places)
+
+    def refuse(self, *targets: Path) -> None:
+        """Refuse to write to targets that are a source, lie in one or hold one.
+
+        Links are followed, hard links recognised, and letter case is ignored where the file system does so.
+
+        Args:
+            targets: files or folders, there or not; what is in a folder would be replaced with it.
+
+        Raises:
+            UserError: one of them is such a target.
+        """
+        for target in targets:
+            for what, source in self.places:
+                if relation := _relation(target, source):
+                    raise UserError(
+                        f"{target} is not written: it {relation} {what} {source}, which is only read. "
+                        "Choose another place."
+                    )
+
+
+def _relation(target: Path, source: Path) -> str:
+    """How a target touches a source; empty where it does not."""
+    if _same(target, source):
+        return "is"
+    if any(_same(above, source) for above in _resolved(target).parents):
+        return "lies in"
+    if any(_same(above, target) for above in _resolved(source).parents):
+        return "holds"
+    linked = {_resolved(Path(entry.path)) for entry in _entries(source) if entry.is_symlink()}
+    if linked:
+        place = _resolved(target)
+        if place in linked:
+            return "is linked from"
+        if any(place in real.parents for real in linked):
+            return "holds files that are linked from"
+    return "is a hard link to a file of" if _is_hard_link(target, source) else ""
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return path.absolute()
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        pass
+    one, other = _resolved(one), _resolved(other)
+    if one == other:
+        return True
+    # Neither samefile nor plain text tells where one of the two is not there yet.
+    return _folded(one) == _folded(other) and (_folds(one.parent) or _folds(other.parent))
+
+
+def _folded(path: Path) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()
+
+
+def _folds(folder: Path) -> bool:
+    """Whether a folder, or the nearest one above that is there, ignores the case of letters."""
+    while not folder.is_dir() and folder.parent != folder:
+        folder = folder.parent
+    for name in (*(entry.name for entry in _entries(folder)[:32]), None):
+        path = folder if name is None else folder / name
+        other = path.with_name(path.name.swapcase())
+        if other.name != path.name:
+            try:
+                return other.samefile(path)
+            except OSError:
+                return False
+    return False
+
+
+def _is_hard_link(target: Path, source: Path) -> bool:
+    try:
+        found = target.stat()
+    except OSError:
+        return False
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink < 2:
+        return False
+    own = (found.st_dev, found.st_ino)
+    # Not entry.inode(), which on some file systems is that of what is mounted over.
+    return any(
+        (it.st_dev, it.st_ino) == own
+        for it in (entry.stat() for entry in _entries(source) if entry.is_file())
+    )

@@ -1,0 +1,41 @@
+"""What a project was made from, which nothing may be written over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..formats.targets import Sources
+from .document import Project
+
+_KEY = "read_from"
+_TRUTH = "truth"
+"""Where the window keeps the folder that the masks are compared with."""
+
+
+def sources_of(project: Project, video: Path | None = None) -> Sources:
+    """The project's file, its video, the masks that were read into it and what they are compared with.
+
+    Args:
+        video: where the video is now; None for where it was last seen.
+    """
+    read = project.settings.get(_KEY, [])
+    masks = [Path(place) for place in read if isinstance(place, str)] if isinstance(read, list) else []
+    truth = project.settings.get(_TRUTH)
+    return Sources.of(
+        project=project.path,
+        video=video or project.video.path,
+        masks=masks,
+        ground_truth=Path(truth) if isinstance(truth, str) else None,
+    )
+
+
+def note_source(project: Project, masks: Path) -> None:
+    """Remember where masks were read from.
+
+    Raises:
+        UserError: the project cannot be written.
+    """
+    known = project.settings.get(_KEY, [])
+    place = str(masks.absolute())
+    if isinstance(known, list) and place not in known:
+        project.settings.set(_KEY, [*known, place])
