@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,8 @@ def test_every_way_to_start(way):
 def test_nothing_heavy_is_loaded_before_it_is_known_what_to_do():
     code = """
 import sys
+import time
+from argparse import Namespace
 from vsreid_studio import app
 for line in ("run x --masks y --output z", "demo", "export x --output y", "train detector", "video.mp4", ""):
     app.parse(line.split())
@@ -91,6 +96,19 @@ def test_without_a_screen_the_commands_are_named(monkeypatch, capsys):
 def test_a_misspelt_command(capsys):
     assert app.main(["rum"]) == 2
     assert capsys.readouterr().err == "'rum' is neither a command nor a file: see vsreid-studio --help.\n"
+
+
+def test_sigterm_ends_as_ctrl_c_does(monkeypatch, capsys):
+    def handler(_: object) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(app, "parse", lambda _: Namespace(handler=handler, verbose=False))
+    assert app.main([]) == 143
+    assert capsys.readouterr().err == "Stopped.\n"
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(

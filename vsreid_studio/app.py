@@ -7,10 +7,14 @@ and the window come at once.
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from pathlib import Path
 
@@ -60,6 +64,8 @@ COMMANDS = (
 BAD_INPUT = 2
 INTERRUPTED = 130
 """As shells report a program that Ctrl-C ended: 128 + SIGINT."""
+TERMINATED = 143
+"""128 + SIGTERM."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name, None for the process's own.
 
     Returns:
-        the exit code: 0, 2 after one sentence about bad input on stderr, or 130 after Ctrl-C.
+        the exit code: 0, 2 after one sentence about bad input on stderr, 130 after Ctrl-C, 143 after SIGTERM.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     args = parse(arguments)
@@ -79,15 +85,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The root stays quiet: libraries tell more than anyone asked for.
     logging.basicConfig(format="%(message)s")
     logging.getLogger("vsreid_studio").setLevel(logging.DEBUG if args.verbose else logging.INFO)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name need not be UTF-8; it is printed as it is.
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
-        code: int = args.handler(args)
+        # The window has its own way to end, and the processes of a training have theirs.
+        with nullcontext() if args.handler in (open_window, train.run) else _stoppable():
+            code: int = args.handler(args)
         sys.stdout.flush()
         return code
     except UserError as error:
         log.debug("Where it arose:", exc_info=True)
         return _say(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        return _say("Stopped.", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        return _say("Stopped.", TERMINATED if isinstance(error, _Terminated) else INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has left, as `head` does; nobody is there to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -123,6 +134,27 @@ def whole_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
         each.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     subparsers.choices["completion"].set_defaults(whole=parser)
     return parser, frozenset(subparsers.choices)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: by default Python would end without leaving anything in order."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM, by which a system or a cluster ends a program, do what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Version(argparse.Action):

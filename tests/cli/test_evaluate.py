@@ -80,3 +80,47 @@ def test_a_file_that_cannot_be_written(folders: tuple[Path, Path], tmp_path: Pat
 def test_results_must_exist(folders: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="There is no folder"):
         run("--truth", folders[0], "--results", tmp_path / "nowhere")
+
+
+def test_two_folders_of_one_sequence(folders, capsys) -> None:
+    truth, results = folders
+    assert run("--truth", truth / "cat", "--results", results / "bear") == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["bear", "2", "1.0000", "1.0000", "1.0000"]
+    assert run("--truth", truth / "cat", "--results", results / "bus") == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[-1] == "0.0000"
+
+
+def test_masks_named_by_rank_are_not_scored_a_frame_off(folders) -> None:
+    truth, results = folders
+    for index in reversed(range(4)):
+        (truth / "bear" / f"{index:05d}.png").rename(truth / "bear" / f"{index + 1:05d}.png")
+    sentence = r"named 00000 to 00003, those of the truth 00001 to 00004: give both the names"
+    with pytest.raises(UserError, match=sentence):
+        run("--truth", truth, "--results", results)
+    (results / "bear" / "00000.png").rename(results / "bear" / "00004.png")
+    assert run("--truth", truth, "--results", results) == 0
+
+
+def test_a_truth_of_every_second_frame_and_natural_order(tmp_path: Path, capsys) -> None:
+    labels = np.zeros((30, 40), np.uint8)
+    labels[5:20, 5:20] = 1
+    for name, frames in {"truth": (2, 4, 6, 8, 10), "results": range(2, 11)}.items():
+        (tmp_path / name).mkdir()
+        for frame in frames:
+            # By their names as text frame 10 would be the first, where nothing is seen.
+            write_label_map(tmp_path / name / f"f{frame}.png", labels * np.uint8(frame < 10))
+    assert run("--truth", tmp_path / "truth", "--results", tmp_path / "results") == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["results", "1", "1.0000", "1.0000", "1.0000"]
+
+
+def test_figures_are_not_written_over_masks_or_other_files(folders, tmp_path: Path) -> None:
+    truth, results = folders
+    (tmp_path / "notes.json").write_text('{"mine": 1}')
+    places = [truth / "bear" / "x.json", results / "bear" / "00001.png", results / "bus"]
+    for path in (*places, tmp_path / "notes.json"):
+        with pytest.raises(UserError, match=r"only read|not what this command writes"):
+            run("--truth", truth, "--results", results, "--json", path)
+    with pytest.raises(UserError, match="same file"):
+        run("--truth", truth, "--results", results, "--json", tmp_path / "a", "--csv", tmp_path / "a")
+    for _ in range(2):
+        assert run("--truth", truth, "--results", results, "--json", results / "scores.json") == 0

@@ -60,7 +60,12 @@ def run(args: argparse.Namespace) -> int:
     from ..engine.nets.clicks import PATCH  # noqa: PLC0415
     from ..engine.runtime.clicker import Clicker, load_network  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
+    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.targets import Sources  # noqa: PLC0415
 
+    if args.output:
+        sources = Sources.of_data_set(args.davis) + Sources.of(weights=args.weights)
+        refuse_report(args.output, sources, "# Clicks")
     clicker = Clicker(load_network(weights=args.weights), size=args.patch or PATCH)
     fresh: list[Series] = []
     corrected: list[Series] = []

@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
         UserError: nothing was written.
     """
     from ..benchmark.clips import write_benchmark  # noqa: PLC0415  (OpenCV: `--help` need not wait for it)
+    from ..formats.targets import Sources  # noqa: PLC0415
 
+    Sources.of_data_set(args.davis).refuse(args.output)
     report = write_benchmark(
         args.davis,
         args.image_set,

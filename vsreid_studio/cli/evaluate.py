@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import UserError
+
 if TYPE_CHECKING:
     from ..evaluation import Report
 
@@ -28,14 +30,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         required=True,
         metavar="DIR",
-        help="a folder of masks for each sequence, such as DAVIS/Annotations/480p",
+        help="a folder of masks for each sequence, such as DAVIS/Annotations/480p, or the masks of one",
     )
     parser.add_argument(
         "--results",
         type=Path,
         required=True,
         metavar="DIR",
-        help="the masks to score, SEQUENCE/00000.png and so on",
+        help="the masks to score, SEQUENCE/00000.png and so on, or the masks of one sequence",
     )
     parser.add_argument(
         "--set",
@@ -59,12 +61,34 @@ def run(args: argparse.Namespace) -> int:
         UserError: something to read is missing or unfit, or something cannot be written.
     """
     # OpenCV: `--help` need not wait for it.
-    from ..evaluation import evaluate, shared_sequences  # noqa: PLC0415
+    from ..evaluation import (  # noqa: PLC0415
+        are_of_one_sequence,
+        evaluate,
+        evaluate_folders,
+        shared_sequences,
+    )
     from ..formats.atomic import write_text  # noqa: PLC0415
     from ..formats.davis import read_sequence_list  # noqa: PLC0415
+    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.targets import Sources  # noqa: PLC0415
 
-    sequences = read_sequence_list(args.set) if args.set else shared_sequences(args.truth, args.results)
-    report = evaluate(args.truth, args.results, sequences)
+    one = not args.set and are_of_one_sequence(args.truth, args.results)
+    sequences: tuple[str, ...] = ("",)
+    if not one:
+        sequences = read_sequence_list(args.set) if args.set else shared_sequences(args.truth, args.results)
+    sources = Sources.of(
+        ground_truth=[args.truth / name for name in sequences],
+        results=[args.results / name for name in sequences],
+        list=args.set,
+    )
+    if args.json and args.csv and args.json.absolute() == args.csv.absolute():
+        raise UserError("--json and --csv name the same file.")
+    for path, like in ((args.json, '{"global":'), (args.csv, "sequence,instance,J,F")):
+        if path:
+            refuse_report(path, sources, like)
+    report = (
+        evaluate_folders(args.truth, args.results) if one else evaluate(args.truth, args.results, sequences)
+    )
     sys.stdout.write(table(report))
     if args.json:
         write_text(args.json, json.dumps(report.as_json(), indent=2) + "\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import MULTI_SCALE, Config, load, preset
+from ..formats.targets import Sources
 
 if TYPE_CHECKING:
     from ..formats.mask_reading import Reading
@@ -78,6 +79,23 @@ def base_config(args: argparse.Namespace) -> Config:
     """
     base = preset(args.preset) if args.preset else None
     return load(args.config, base) if args.config else base or Config()
+
+
+def refuse_page(args: argparse.Namespace, sources: Sources, like: str) -> None:
+    """Check the page and the work folder of `add_page_options` before anything is computed.
+
+    Args:
+        sources: what the command reads beside the weights and the settings.
+        like: how its pages begin.
+
+    Raises:
+        UserError: one of them would be written over a source, or the page over another file.
+    """
+    from ..formats.reports import refuse_report  # noqa: PLC0415
+
+    every = sources + Sources.of(weights=args.weights, settings=args.config)
+    refuse_report(args.output, every, like)
+    every.refuse(args.work, added_to=True)
 
 
 def config_of(args: argparse.Namespace) -> Config:

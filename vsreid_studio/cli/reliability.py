@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..evaluation.reliability import Reliability
 
+_SIGNED = "Software\0vsreid-studio reliability"
+"""How a plot of an earlier call is known."""
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
@@ -34,17 +37,29 @@ def run(args: argparse.Namespace) -> int:
         UserError: something to read is missing or unfit, or the plot cannot be written.
     """
     # OpenCV: `--help` need not wait for it.
-    import cv2  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+    from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415
 
     from ..evaluation import shared_sequences  # noqa: PLC0415
     from ..evaluation.reliability import measure_reliability, plot  # noqa: PLC0415
     from ..formats.atomic import write_bytes  # noqa: PLC0415
+    from ..formats.pictures import encoded  # noqa: PLC0415
+    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.targets import Sources  # noqa: PLC0415
 
-    found = measure_reliability(args.truth, args.results, shared_sequences(args.truth, args.results))
+    sequences = shared_sequences(args.truth, args.results)
+    if args.plot:
+        sources = Sources.of(
+            ground_truth=[args.truth / name for name in sequences],
+            results=[args.results / name for name in sequences],
+        )
+        refuse_report(args.plot, sources, _SIGNED)
+    found = measure_reliability(args.truth, args.results, sequences)
     sys.stdout.write(table(found))
     if args.plot:
-        picture = cv2.cvtColor(plot(found), cv2.COLOR_RGB2BGR)
-        write_bytes(args.plot, cv2.imencode(".png", picture)[1].tobytes())
+        signature = PngInfo()
+        signature.add_text("Software", "vsreid-studio reliability")
+        write_bytes(args.plot, encoded(Image.fromarray(plot(found)), "PNG", pnginfo=signature))
     return 0
 
 

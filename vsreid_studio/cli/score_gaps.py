@@ -36,7 +36,14 @@ def run(args: argparse.Namespace) -> int:
     # OpenCV: `--help` need not wait for it.
     from ..benchmark.gaps import score_gaps, summary, table  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
+    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.targets import Sources  # noqa: PLC0415
 
+    if args.json:
+        results = [it for it in args.results.glob("*") if it.is_dir()]
+        listing = args.clips / "gaps.json"
+        sources = Sources.of_data_set(args.clips) + Sources.of(list_of_gaps=listing, results=results)
+        refuse_report(args.json, sources, '{"mean":')
     scores, accepted = score_gaps(args.clips, args.results)
     sys.stdout.write(table(scores, accepted))
     if args.json:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from ..config import Config
 from ..errors import UserError
-from .options import add_page_options, base_config
+from ..formats.reports import refuse_report
+from ..formats.targets import Sources
+from .options import add_page_options, base_config, refuse_page
 
 if TYPE_CHECKING:
     from ..benchmark.session import Round
@@ -64,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--limit and --adapt are numbers of corrections and of steps.")
     if args.output.suffix == ".json":
         raise UserError("--output is the page in Markdown; its figures go to a .json beside it.")
+    listing = Path(args.image_set) if Path(args.image_set).is_file() else None
+    sources = Sources.of_data_set(args.davis) + Sources.of(list=listing)
+    refuse_page(args, sources, "# A person's time")
+    refuse_report(args.output.with_suffix(".json"), sources, '{"variants":')
     from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV, torch)
     from .sessions import Sessions  # noqa: PLC0415
 

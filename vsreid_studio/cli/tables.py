@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import add_page_options, base_config
+from ..formats.targets import Sources
+from .options import add_page_options, base_config, refuse_page
 
 if TYPE_CHECKING:
     from .table_runs import DataSet, Variant
@@ -79,6 +80,11 @@ def run(args: argparse.Namespace) -> int:
     from .table_page import write_page  # noqa: PLC0415
     from .table_runs import variants  # noqa: PLC0415
 
+    given = [folder for folder in (args.hidden, args.pairs) if folder]
+    sources = Sources.of(published=args.published)
+    for root in (args.davis, *given):
+        sources += Sources.of_data_set(root)
+    refuse_page(args, sources, "# Accuracy")
     base = base_config(args)
     found = variants(base, args.weights, args.work, rows(args.adapt))
     chosen = [variant for variant in found if variant.row.name in args.rows]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..config import Config
 from ..errors import UserError
-from .options import add_page_options, base_config, share
+from ..formats.targets import Sources
+from .options import add_page_options, base_config, refuse_page, share
 
 if TYPE_CHECKING:
     from ..benchmark.gaps import GapSummary
@@ -58,6 +59,10 @@ def run(args: argparse.Namespace) -> int:
     """
     from ..benchmark.threshold_table import Thresholds, best  # noqa: PLC0415  (OpenCV, torch)
 
+    sources = Sources()
+    for root in args.clips:
+        sources += Sources.of_data_set(root)
+    refuse_page(args, sources, "# Thresholds of re-identification")
     base = base_config(args)
     tried: dict[Thresholds, GapSummary] = {}
     try:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from ..formats.targets import Sources
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -45,5 +49,26 @@ def run(args: argparse.Namespace) -> int:
     parser = argparse.ArgumentParser(prog=f"vsreid-studio train {args.network}", description=what)
     recipe.add_arguments(parser)
     options = parser.parse_args(args.options)
+    _refuse_output(options)
     code: int = recipe.run(options)
     return code
+
+
+def _refuse_output(options: argparse.Namespace) -> None:
+    """Make sure that a training writes neither over its data nor over weights that no training put there.
+
+    Raises:
+        UserError: it would.
+    """
+    given = {
+        name: [Path(one) for one in (value if isinstance(value, list) else [value]) if one]
+        for name in ("data", "init", "coco", "voc")
+        if (value := getattr(options, name, None))
+    }
+    if not getattr(options, "output", None):
+        return
+    output = Path(options.output)
+    Sources.of(**given).refuse(output, added_to=True)
+    there = [file.name for file in output.glob("*.safetensors")] if output.is_dir() else []
+    if there and not any((output / name).is_file() for name in ("last.pt", "log.jsonl")):
+        raise UserError(f"{output} has weights, {there[0]}, of no training in that folder: choose another.")

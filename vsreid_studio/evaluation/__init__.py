@@ -2,14 +2,22 @@
 
 from .measures import Statistics, boundary_f, jaccard, statistics
 from .report import InstanceScore, Report
-from .sequences import evaluate, evaluate_sequence, shared_sequences
+from .sequences import (
+    are_of_one_sequence,
+    evaluate,
+    evaluate_folders,
+    evaluate_sequence,
+    shared_sequences,
+)
 
 __all__ = [
     "InstanceScore",
     "Report",
     "Statistics",
+    "are_of_one_sequence",
     "boundary_f",
     "evaluate",
+    "evaluate_folders",
     "evaluate_sequence",
     "jaccard",
     "shared_sequences",

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..formats.davis import mask_files
+from ..formats.frame_names import png_files, span
 from ..formats.mask_reading import MaskReader
 from .measures import boundary_f, jaccard
 from .report import InstanceScore, Report
@@ -84,8 +85,34 @@ def shared_sequences(truth_root: Path, results: Path) -> tuple[str, ...]:
     names = sorted(path.name for path in results.iterdir() if path.is_dir())
     shared = tuple(name for name in names if not name.startswith(".") and (truth_root / name).is_dir())
     if not shared:
-        raise UserError(f"No folder in {results} is named like a sequence in {truth_root}.")
+        raise UserError(
+            f"No folder in {results} is named like a sequence in {truth_root}: give two folders that hold a "
+            "folder of masks for each sequence, or two folders of the masks of one."
+        )
     return shared
+
+
+def are_of_one_sequence(truth: Path, results: Path) -> bool:
+    """Whether both folders hold the masks of one sequence, and not a folder for each of many.
+
+    Raises:
+        UserError: one of the two is missing, or cannot be read.
+    """
+    _need_folders(truth, results)
+    return bool(png_files(truth) and png_files(results))
+
+
+def evaluate_folders(truth: Path, results: Path) -> Report:
+    """Score the masks of one sequence by the official rules, whatever the two folders are called.
+
+    Raises:
+        UserError: as `evaluate`.
+    """
+    name = (results if results.resolve().name else truth).resolve().name
+    report = Report({name: _score(truth, results)})
+    if not any(report.sequences.values()):
+        raise UserError(f"There is nothing to score: {truth} shows no object at first.")
+    return report
 
 
 def _need_folders(*folders: Path) -> None:
@@ -98,6 +125,7 @@ def _score(truth: Path, result: Path) -> dict[int, InstanceScore]:
     files = mask_files(truth)
     if not result.is_dir():
         raise UserError(f"The results lack the sequence {truth.name}: there is no folder {result}.")
+    _refuse_other_names([file.stem for file in files], [file.stem for file in png_files(result)], result)
     if len(files) < 3:
         raise UserError(
             f"The truth {truth} has {len(files)} masks; 3 are the least, as the first and last do not count."
@@ -105,6 +133,18 @@ def _score(truth: Path, result: Path) -> dict[int, InstanceScore]:
     reader = MaskReader(files)
     instances = int(reader.labels(files[0]).max(initial=0))
     return evaluate_sequence(instances, _pairs(files[1:-1], reader, result))
+
+
+def _refuse_other_names(truth: Sequence[str], found: Sequence[str], result: Path) -> None:
+    """Refuse results that are numbered otherwise than the truth, as they would be scored a frame off.
+
+    Results may lack the first and the last mask, and may have more than a truth of every fifth frame.
+    """
+    if found and not set(truth) <= set(found) and not set(found) <= set(truth):
+        raise UserError(
+            f"The masks in {result} are named {span(found)}, those of the truth {span(truth)}: give both the "
+            "names of their frames."
+        )
 
 
 def _pairs(

@@ -31,23 +31,30 @@ class Sources:
             found += [(f"the {name.replace('_', ' ')}", path) for path in paths]
         return cls(tuple(found))
 
+    @classmethod
+    def of_data_set(cls, root: Path) -> Sources:
+        """The parts of a data set in DAVIS layout: what lies beside them in its folder is free."""
+        return cls.of(data_set=[root / part for part in ("JPEGImages", "Annotations", "ImageSets")])
+
     def __add__(self, other: Sources) -> Sources:
         return Sources(self.places + other.places)
 
-    def refuse(self, *targets: Path) -> None:
+    def refuse(self, *targets: Path, added_to: bool = False) -> None:
         """Refuse to write to targets that are a source, lie in one or hold one.
 
         Links are followed, hard links recognised, and letter case is ignored where the file system does so.
 
         Args:
             targets: files or folders, there or not; what is in a folder would be replaced with it.
+            added_to: nothing that is in a folder would be replaced, so that it may hold a source.
 
         Raises:
             UserError: one of them is such a target.
         """
         for target in targets:
             for what, source in self.places:
-                if relation := _relation(target, source):
+                relation = _relation(target, source)
+                if relation and not (added_to and relation.startswith("holds")):
                     raise UserError(
                         f"{target} is not written: it {relation} {what} {source}, which is only read. "
                         "Choose another place."
