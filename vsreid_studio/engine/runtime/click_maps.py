@@ -60,6 +60,29 @@ def zoomed(
     return patch_box(whole, height, width, enlarge)
 
 
+def local(click: Click, side: float, height: int, width: int) -> Box:
+    """The part of the frame around one click: a square of `side` pixels, inside the frame."""
+    wide, high = min(round(side), width), min(round(side), height)
+    x0 = min(max(0, round(click.x - wide / 2)), width - wide)
+    y0 = min(max(0, round(click.y - high / 2)), height - high)
+    return Box(x0, y0, x0 + wide, y0 + high)
+
+
+def laid_over(present: SoftMask | None, part: Box, probability: NDArray[np.float32]) -> SoftMask:
+    """The mask that is there, with what was found in a part of the frame in its place.
+
+    Args:
+        part: of the frame.
+        probability: (part.height, part.width) float32 in [0, 1].
+    """
+    if present is None or present.box.intersect(part) == present.box:
+        return SoftMask.from_dense(probability, (part.x0, part.y0))
+    whole = part.union(present.box)
+    values = present.inside(whole)
+    values[part.shifted(-whole.x0, -whole.y0).slices] = probability
+    return SoftMask.from_dense(values, (whole.x0, whole.y0))
+
+
 def still_good(
     part: Box, present: SoftMask | None, clicks: Sequence[Click], box: Box | None, height: int, width: int
 ) -> bool:

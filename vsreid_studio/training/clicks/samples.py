@@ -84,7 +84,7 @@ class SampleMaker:
         number = int(rng.integers(len(clip.frames)))
         truth = clip.labels[number] > 0
         masks = self.own.get(clip.name, {}).get(number, [])
-        if masks and rng.random() < 0.6:
+        if masks and rng.random() < 0.75:
             drifted = (read_labels(masks[int(rng.integers(len(masks)))]) > 0).astype(np.float32)
         elif rng.random() < 0.5:
             # A mask that has stayed behind.
@@ -107,11 +107,11 @@ def read_own(folder: Path, clips: Sequence[Clip]) -> dict[str, dict[int, list[Pa
 def _started(rng: Generator, frame: Frame, truth: NDArray[np.bool_], drifted: Probability) -> Sample:
     """Draw what is there already: nothing, a box, some clicks, or a mask that is not right."""
     kind = rng.random()
-    if kind < 0.40:
+    if kind < 0.34:
         return Sample(frame, truth, None, (), None)
-    if kind < 0.47:
+    if kind < 0.40:
         return Sample(frame, truth, None, (), _loose_box(rng, truth))
-    if kind < 0.57:
+    if kind < 0.48:
         return Sample(frame, truth, None, _some_clicks(rng, truth, np.zeros_like(truth)), None)
     clicks = _some_clicks(rng, truth, drifted > 0.5) if rng.random() < 0.5 else ()
     return Sample(frame, truth, SoftMask.from_dense(drifted), clicks, None)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...engine.nets.clicks import ClickNet
-from ...engine.runtime.click_maps import guiding_maps, zoomed
+from ...engine.runtime.click_maps import guiding_maps, laid_over, local, zoomed
 from ...engine.runtime.patches import crop, paste
 from ...engine.runtime.tensors import map_tensor, mixed_precision, picture_tensor
-from ...engine.types import Box, SoftMask
+from ...engine.types import Box
 from ...evaluation.robot import next_click
 from ..propagation.loss import jaccard, segmentation_loss
 from .samples import Sample
@@ -24,6 +24,10 @@ _OUTLINE = 3.0
 _CLICKED = 0.3
 """Weight of the loss at the clicked pixels."""
 _QUALITY = 0.2
+_LOCAL = 0.25
+"""Share of the looks that are only at the surroundings of the last click."""
+_LEAST_LOCAL = 48
+"""Side of these, in pixels of the frame."""
 
 
 class SessionLoss:
@@ -116,6 +120,11 @@ class _Session:
         if not close_up and (self._looked or self.sample.box is None):
             self._click()
         self._looked = True
+        box = None if self.present is None else self.present.hard_box
+        if box is not None and self.clicks and not close_up and self.random.random() < _LOCAL:
+            side = float(np.sqrt(box.area) * self.random.uniform(0.3, 0.9))
+            self.part = local(self.clicks[-1], max(side, _LEAST_LOCAL), height, width)
+            return
         enlarge = float(self.random.uniform(0.15, 0.5))
         self.part = zoomed(self.present, self.clicks, self.sample.box, height, width, enlarge)
 
@@ -139,5 +148,4 @@ class _Session:
 
     def take(self, probability: np.ndarray) -> None:
         """What the network found becomes the mask that is there."""
-        offset = (self.part.x0, self.part.y0)
-        self.present = SoftMask.from_dense(paste(probability, self.part), offset)
+        self.present = laid_over(self.present, self.part, paste(probability, self.part))
