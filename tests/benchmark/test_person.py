@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vsreid_studio.benchmark.manner import Manner
 from vsreid_studio.benchmark.person import simulate
 from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, render
 from vsreid_studio.benchmark.session import Round, Session
@@ -160,10 +161,78 @@ def test_page_counts_what_is_not_reached_as_the_limit() -> None:
     assert from_plain(as_plain(good)) == good
     assert (needed(good, 0.95, 20), needed(poor, 0.9, 20), needed(poor, 0.95, 20)) == (1, 1, 20)
     page = render({"all parts": {"a": good, "b": poor}}, "val", 20)
-    cells = "| all parts | .800 | 1.0 | 2 of 2 | 8 | 10.5 | 1 of 2 | 8 | 3 | 1 | 1 of 1 |"
+    cells = "| all parts | .800 | 1.0 | 2 of 2 | 8 | 1.0 | 2 of 2 | 8 | 10.5 | 1 of 2 | 8 | 3 | 1 | 1 of 1 |"
     assert cells in page
-    assert "| b | .800 | 1 | 9 | – | – | .920 | 0 | 0 | – |" in page
+    assert "| b | .800 | 1 | 0 | 9 | 1 | 0 | 9 | – | – | – | .920 | 0 | 0 | – |" in page
 
 
 def _round(corrections: int, propagated: int, j: float, f: float) -> Round:
     return Round(j, f, corrections=corrections, propagated=propagated)
+
+
+class Squares:
+    """Clicks select a square of 20 pixels around the first one that adds, or shift it to the last."""
+
+    def segment(self, frame, clicks, box=None, present=None):
+        found = np.zeros((HEIGHT, WIDTH), np.bool_)
+        adds = [click for click in clicks if click.adds]
+        if adds:
+            x, y = int(adds[-1].x), int(adds[-1].y)
+            found[max(0, y - 10) : y + 10, max(0, x - 10) : x + 10] = True
+        return Prediction(SoftMask.from_dense(found), 1.0)
+
+
+def pictures(_: int) -> NDArray[np.uint8]:
+    return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+
+def test_time_is_counted_for_what_is_painted_and_searched() -> None:
+    first, second = simulate(moving(), Still(), None, CONFIG, limit=1).rounds
+    assert (first.seconds, first.interactions) == (25, 1)
+    assert (second.seconds, second.interactions) == (25 + 8 + 25, 3)
+
+
+def test_time_of_answers() -> None:
+    offers = Offers({7: (0, 0, 9, 9)})
+    session = simulate(moving(), Still(), offers, CONFIG, limit=0)
+    assert session.rounds[0].seconds == 25 + 2 * session.proposals
+
+
+def test_clicks_are_counted_and_cost_less() -> None:
+    manner = Manner("clicked", "clicked")
+    session = simulate(
+        moving(), Still(), None, CONFIG, limit=1, manner=manner, clicker=Squares(), frame_of=pictures
+    )
+    first, second = session.rounds
+    assert first.seconds == 2.5 * first.interactions
+    assert 2.5 <= first.seconds <= 5 * 2.5
+    assert 8 + 2.5 <= second.seconds - first.seconds <= 8 + 5 * 2.5
+    assert second.both > first.both
+    with pytest.raises(ValueError, match="answers clicks"):
+        simulate(moving(), Still(), None, CONFIG, limit=0, manner=manner)
+
+
+def test_suggested_frames_are_looked_at_without_the_truth() -> None:
+    class Unsure(Still):
+        """Right in all frames but the later ones, of which it is unsure; sure of nothing wholly."""
+
+        def propagate(self, annotation, source, target, instances):
+            off = 0 if target < 8 else 25
+            sure = 0.85 if target < 8 else 0.4
+            return {k: Prediction(SoftMask.from_dense(square(5 + off)), sure) for k in instances}
+
+    truth = [square(5).astype(np.uint8)] * LENGTH
+    session = simulate(truth, Unsure(), None, CONFIG, limit=1, manner=Manner(frames="suggested"))
+    first, second = session.rounds
+    assert second.both > first.both
+    looks = (second.seconds - first.seconds - 25) / 2
+    assert looks == second.interactions - first.interactions - 1 >= 1
+
+
+def test_a_session_of_before_time_was_counted_is_read() -> None:
+    session = simulate(moving(), Still(), None, CONFIG, limit=0)
+    plain = as_plain(session)
+    for one in plain["rounds"]:
+        del one["seconds"], one["interactions"]
+    assert from_plain(plain).rounds[0].seconds == 0
+    assert session.within(24) is None and session.within(25) == session.rounds[0]

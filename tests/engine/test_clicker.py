@@ -11,7 +11,14 @@ from torch import Tensor
 
 from vsreid_studio.engine.nets.clicks import MAPS, ClickNet, Seen, from_propagation
 from vsreid_studio.engine.nets.propagation import lite
-from vsreid_studio.engine.runtime.click_maps import guiding_maps, still_good, zoomed
+from vsreid_studio.engine.runtime.click_maps import (
+    changed_at,
+    guiding_maps,
+    laid_over,
+    local,
+    still_good,
+    zoomed,
+)
 from vsreid_studio.engine.runtime.clicker import Clicker, ClickThread, CompiledNetwork, prepared
 from vsreid_studio.engine.types import Box, Click, SoftMask
 from vsreid_studio.errors import UserError
@@ -201,3 +208,58 @@ def test_thread_tells_why_it_cannot_answer():
             thread.ask(FRAME, [Click(1, 1, True)]).result(10)
     finally:
         thread.close()
+
+
+def area(*boxes: tuple[int, int, int, int]) -> SoftMask:
+    dense = np.zeros((120, 200), np.bool_)
+    for x0, y0, x1, y1 in boxes:
+        dense[y0:y1, x0:x1] = True
+    return SoftMask.from_dense(dense)
+
+
+def test_a_correction_changes_only_what_is_clicked():
+    before = area((20, 20, 60, 60), (100, 20, 120, 40))
+    # The click adds on the right of the first piece; elsewhere a hole, and the second piece is gone.
+    after = area((20, 20, 30, 60), (40, 20, 90, 60))
+    found = changed_at(before, after, Click(80, 40, True)).hard(120, 200)
+    assert found[40, 80] and found[40, 35] and found[30, 110]
+    cut = changed_at(before, after, Click(35, 40, False)).hard(120, 200)
+    assert not cut[40, 35] and not cut[40, 80] and cut[30, 110]
+
+
+def test_a_correction_may_lie_outside_or_remove_all():
+    before, nothing = area((20, 20, 60, 60)), SoftMask.empty()
+    after = area((20, 20, 60, 60), (150, 100, 160, 110))
+    assert changed_at(before, after, Click(155, 105, True)).same(after)
+    assert changed_at(before, nothing, Click(40, 40, False)).area == 0
+    # Where the network does not follow the click, its mask is taken as it is.
+    assert changed_at(before, after, Click(100, 10, True)).same(after)
+
+
+def test_corrected_masks_keep_what_is_far():
+    class Forgetful(Spots):
+        def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+            return maps[0, 1], 0.5
+
+    present = area((20, 20, 80, 60))
+    clicker = Clicker(Forgetful(), size=64)
+    found = clicker.segment(FRAME, [Click(100, 40, True)], None, present).mask.hard(120, 200)
+    assert found[40, 100] and found[40, 50]
+    fresh = clicker.segment(FRAME, [Click(50, 40, True), Click(100, 40, True)]).mask
+    assert fresh.area < present.area
+
+
+def test_a_part_is_laid_over_the_whole():
+    present = area((20, 20, 60, 60))
+    whole = laid_over(present, Box(50, 50, 70, 70), np.ones((20, 20), np.float32)).hard(120, 200)
+    assert whole[30, 30] and whole[65, 65] and not whole[65, 30]
+    none = laid_over(None, Box(50, 50, 70, 70), np.ones((20, 20), np.float32))
+    assert none.box == Box(50, 50, 70, 70)
+    covered = laid_over(present, Box(0, 0, 200, 120), np.zeros((120, 200), np.float32))
+    assert covered.area == 0
+
+
+def test_local_parts_lie_inside_the_frame():
+    assert local(Click(5, 5, True), 40, 120, 200) == Box(0, 0, 40, 40)
+    assert local(Click(199, 119, True), 40, 120, 200) == Box(160, 80, 200, 120)
+    assert local(Click(100, 60, True), 400, 120, 200) == Box(0, 0, 200, 120)

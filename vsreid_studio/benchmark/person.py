@@ -5,27 +5,35 @@ proposal by the truth: yes where the recovered mask is right (`proposals.matches
 time, they take the cell (frame and instance) with the lowest J&F that they have not drawn yet, draw the true
 mask, and let the engine go on: it computes the frames that the new checkpoint has a say in, and retrieves
 again. All goes through the calls that the window uses.
+
+A `Manner` says how they work otherwise: they click instead of painting, or look at the frames that the studio
+suggests instead of knowing the worst one. A suggested frame that is right they approve, which makes it a
+checkpoint as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..config import Config
 from ..engine.algorithm.protocols import MaskPropagation, Reidentification
 from ..engine.algorithm.vsreid import vsreid
 from ..engine.algorithm.walk import edit
 from ..engine.events import Accept, Answer, Change, Proposal, Reject
+from ..engine.extensions.doubtful import doubtful
 from ..engine.store.annotation import Annotation
-from ..engine.types import Cell, CellKey, LabelMap, Maker, SoftMask
+from ..engine.types import Cell, CellKey, Frame, LabelMap, Maker, SoftMask
 from ..errors import UserError
 from ..evaluation.comparison import frame_scores
+from .clicks import Segments
 from .gaps import FOUND, frames_of
+from .manner import ENOUGH, Clock, Hand, Manner
 from .proposals import matches
 from .remembering import Remembering
 from .session import GOALS, Round, Session
@@ -41,6 +49,9 @@ def simulate(
     limit: int = 20,
     adapt: Callable[[Annotation], MaskPropagation] | None = None,
     tell: Callable[[Round], None] | None = None,
+    manner: Manner | None = None,
+    clicker: Segments | None = None,
+    frame_of: Callable[[int], Frame] | None = None,
 ) -> Session:
     """Work on a sequence until J&F reaches the last of `GOALS` or nothing is left to correct.
 
@@ -50,11 +61,16 @@ def simulate(
         adapt: makes a module, to be used instead, that is fitted to the pinned masks; called before each run
             of the engine.
         tell: told of each round.
+        manner: how the person works; None for painting, and knowing the worst frame.
+        clicker: answers clicks, where the person clicks.
+        frame_of: gives the pictures, where the person clicks.
 
     Raises:
         UserError: there are fewer than 3 frames, or no object in the first.
     """
-    person = _Person(truth, propagation, reid and Remembering(reid), config, adapt)
+    manner = manner or Manner()
+    hand = Hand(Clock(manner.seconds), clicker, frame_of)
+    person = _Person(truth, propagation, reid and Remembering(reid), config, adapt, manner, hand)
     person.draw_first()
     rounds: list[Round] = []
     while True:
@@ -84,6 +100,8 @@ class _Person:
     reid: Reidentification | None
     config: Config
     adapt: Callable[[Annotation], MaskPropagation] | None
+    manner: Manner
+    hand: Hand
     proposals: int = 0
     wrong: int = 0
     propagated: int = 0
@@ -111,23 +129,54 @@ class _Person:
 
     def draw_first(self) -> None:
         """The masks of frame 0."""
-        self._put("draw", {CellKey(0, k): self._true_cell(0, k) for k in self.instances})
+        self._put(
+            "draw", {CellKey(0, k): self._made(CellKey(0, k), self.manner.first) for k in self.instances}
+        )
 
     def correct(self) -> bool:
-        """Draw the true mask in the worst cell; False when there is none that is not drawn yet."""
+        """Mend a mask; False when there is none that a person has not made or approved."""
+        key = self._worst() if self.manner.frames == "oracle" else self._suggested()
+        if key is None:
+            return False
+        self._put("correct", {key: self._made(key, self.manner.corrections)})
+        self.corrected = True
+        return True
+
+    def _worst(self) -> CellKey | None:
+        """The cell with the lowest J&F, found by searching; None where all that is left is right."""
         both = self.scores.mean(axis=2)
         for frame in range(len(self.truth)):
             for place, instance in enumerate(self.instances):
-                cell = self.annotation.get(frame, instance)
-                if frame not in self.counted or (cell is not None and cell.pinned):
+                if not self._open(CellKey(frame, instance)):
                     both[frame, place] = np.inf
         frame, place = (int(n) for n in np.unravel_index(both.argmin(), both.shape))
         if not both[frame, place] < 1:
-            return False
-        key = CellKey(frame, self.instances[place])
-        self._put("correct", {key: self._true_cell(*key)})
-        self.corrected = True
-        return True
+            return None
+        self.hand.clock.spend(self.manner.seconds.search)
+        return CellKey(frame, self.instances[place])
+
+    def _suggested(self) -> CellKey | None:
+        """The first suggestion that is really wrong; those before it are approved.
+
+        None where nothing is suggested any more.
+        """
+        for doubt in doubtful(self.annotation, self.instances, most=len(self.truth)):
+            key = CellKey(doubt.frame, doubt.instance)
+            if not self._open(key):
+                continue
+            self.hand.clock.spend(self.manner.seconds.look)
+            cell = self.annotation.get(*key)
+            assert cell is not None
+            if cell.mask.iou(SoftMask.from_dense(self._true(key))) < ENOUGH:
+                return key
+            approved = replace(cell, origin=key.frame, pinned=True, made_by=Maker.PERSON, confidence=1.0)
+            self._put("approve", {key: replace(approved, second=None, smoothed=False)})
+        return None
+
+    def _open(self, key: CellKey) -> bool:
+        """Whether the cell counts and nobody has made or approved it yet."""
+        cell = self.annotation.get(*key)
+        return key.frame in self.counted and not (cell is not None and cell.pinned)
 
     def run_engine(self) -> None:
         """Propagate and find again, and answer what it asks."""
@@ -153,7 +202,15 @@ class _Person:
             self.scores[frame] = frame_scores(self.truth[frame], masks, self.instances)
         self.stale.clear()
         j, f = self.scores[1:-1].mean(axis=(0, 1))
-        return Round(float(j), float(f), corrections=corrections, propagated=self.propagated)
+        clock = self.hand.clock
+        return Round(
+            float(j),
+            float(f),
+            corrections=corrections,
+            propagated=self.propagated,
+            seconds=clock.seconds,
+            interactions=clock.interactions,
+        )
 
     def after_gaps(self) -> list[float]:
         """The mean J after each gap, over the frames that count and in which the instance is to be seen."""
@@ -180,12 +237,21 @@ class _Person:
         truth = self.truth[proposal.frame]
         right = matches(truth == proposal.instance, proposal.recovered.hard(*truth.shape))
         self.proposals += 1
+        self.hand.clock.spend(self.manner.seconds.answer)
         self.wrong += not right
         return Accept() if right else Reject()
 
-    def _true_cell(self, frame: int, instance: int) -> Cell:
-        mask = SoftMask.from_dense(self.truth[frame] == instance)
-        return Cell(mask, frame, pinned=True, made_by=Maker.PERSON)
+    def _made(self, key: CellKey, how: str) -> Cell:
+        """The cell as the person leaves it."""
+        if how == "painted":
+            mask = self.hand.paint(self._true(key))
+        else:
+            mask = self.hand.click(key.frame, self._true(key), self.annotation.mask(*key))
+        return Cell(mask, key.frame, pinned=True, made_by=Maker.PERSON)
+
+    def _true(self, key: CellKey) -> NDArray[np.bool_]:
+        truth: NDArray[np.bool_] = self.truth[key.frame] == key.instance
+        return truth
 
 
 def _is_step(cell: Cell) -> bool:

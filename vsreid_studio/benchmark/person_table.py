@@ -7,8 +7,12 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
+from .manner import ENOUGH, MOST_CLICKS, Seconds
 from .page import grid, number
 from .session import GOALS, Round, Session
+
+SHORT = 60.0
+"""Seconds after which the result is told, too."""
 
 
 def as_plain(session: Session) -> dict[str, Any]:
@@ -39,15 +43,23 @@ def render(variants: Mapping[str, Mapping[str, Session]], image_set: str, limit:
         variants: sessions by sequence, by the variant's name; none of them empty.
         limit: of corrections.
     """
+    rates = Seconds()
     parts = [
         "# A person's time",
-        f"A simulated person on {image_set}: draws the first mask, answers every proposal rightly (accepts a "
-        "recovered mask with an IoU of .5 or more with the truth), then draws the true mask in the frame and "
-        "instance with the lowest J&F, lets the engine go on, and so forth until J&F reaches "
-        f"{number(GOALS[-1])}, with no more than {limit} corrections. Re-propagated are the masks computed "
-        f"anew after the first correction; a goal that is not reached counts as {limit} corrections. Found "
+        f"A simulated person on {image_set}: makes the first mask, answers every proposal rightly (accepts a "
+        "recovered mask with an IoU of .5 or more with the truth), then corrects a mask, lets the engine go "
+        f"on, and so forth until J&F reaches {number(GOALS[-1])}, with no more than {limit} corrections. "
+        "Painted masks are the truth; clicks go into the middle of the largest error until the IoU is "
+        f"{number(ENOUGH)} or {MOST_CLICKS} are made. The oracle knows the frame and instance with the "
+        "lowest J&F; suggestions come in the order in which the studio lists doubtful frames, and those that "
+        "are right are approved. Re-propagated are the masks computed anew after the first correction. Found "
         "again: instances with J above .5 after a gap, before the first correction.",
+        f"Seconds: a painted mask {rates.painting:g}, a click {rates.click:g}, a look at a suggested frame "
+        f"{rates.look:g}, an answer to a proposal {rates.answer:g}, the search for a frame "
+        f"{rates.search:g}; the computer's time is not counted. A goal that is not reached counts as {limit} "
+        "corrections, and as the seconds and interactions that were spent in vain.",
         _summary(variants, limit),
+        _time(variants),
     ]
     for name, sessions in variants.items():
         parts += [f"## {name[:1].upper()}{name[1:]}", _sequences(sessions)]
@@ -73,16 +85,44 @@ def _summary(variants: Mapping[str, Mapping[str, Session]], limit: int) -> str:
     return grid([*heads, "proposals", "wrong ones", "found again"], body)
 
 
+def _time(variants: Mapping[str, Mapping[str, Session]]) -> str:
+    """Seconds and interactions a sequence."""
+    heads = [""]
+    for goal in GOALS:
+        heads += [f"seconds to {number(goal)}", "interactions"]
+    body = []
+    for name, sessions in variants.items():
+        listed = list(sessions.values())
+        line = [name]
+        for goal in GOALS:
+            ends = [one.reached(goal) or one.rounds[-1] for one in listed]
+            line += [
+                f"{fmean(end.seconds for end in ends):.0f}",
+                f"{fmean(e.interactions for e in ends):.1f}",
+            ]
+        body.append([*line, number(fmean(_after(one, SHORT) for one in listed))])
+    return grid([*heads, f"J&F after {SHORT:.0f} s"], body)
+
+
+def _after(session: Session, seconds: float) -> float:
+    """J&F that a person has reached by then; 0 before the first run."""
+    found = session.within(seconds)
+    return 0.0 if found is None else found.both
+
+
 def _sequences(sessions: Mapping[str, Session]) -> str:
     heads = ["", "J&F at first"]
     for goal in GOALS:
-        heads += [f"to {number(goal)}", "re-propagated"]
+        heads += [f"to {number(goal)}", "seconds", "re-propagated"]
     body = []
     for name, session in sorted(sessions.items()):
         line = [name, number(session.rounds[0].both)]
         for goal in GOALS:
             reached = session.reached(goal)
-            line += ["–", "–"] if reached is None else [str(reached.corrections), str(reached.propagated)]
+            if reached is None:
+                line += ["–"] * 3
+            else:
+                line += [str(reached.corrections), f"{reached.seconds:.0f}", str(reached.propagated)]
         body.append([*line, number(session.rounds[-1].both), *_proposals([session])])
     return grid([*heads, "J&F at last", "proposals", "wrong ones", "found again"], body)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..evaluation.comparison import Figures
 
-GOALS = (0.90, 0.95)
+GOALS = (0.85, 0.90, 0.95)
 """J&F at which a result may be good enough, ascending."""
 
 
@@ -17,10 +17,14 @@ class Round(Figures):
     Attributes:
         corrections: masks drawn after those of the first frame.
         propagated: cells computed by propagation since the first correction.
+        seconds: a person has spent, see `manner.Seconds`; 0 where that was not counted.
+        interactions: masks painted, clicks, looks, answers and searches.
     """
 
     corrections: int
     propagated: int
+    seconds: float = 0.0
+    interactions: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,7 @@ class Session:
     def reached(self, goal: float) -> Round | None:
         """The first round at or above a J&F; None if there was none."""
         return next((one for one in self.rounds if one.both >= goal), None)
+
+    def within(self, seconds: float) -> Round | None:
+        """The last round for which a person needed no longer; None if there was none."""
+        return next((one for one in reversed(self.rounds) if one.seconds <= seconds), None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from ..benchmark.manner import Manner
 from ..benchmark.person import simulate
 from ..benchmark.person_table import as_plain, from_plain, render
 from ..benchmark.session import Round, Session
@@ -57,6 +59,7 @@ class Sessions:
         config: Config,
         weights: Path | None,
         tell: Callable[[str, Round], None],
+        manner: Manner | None = None,
     ) -> None:
         """Simulate a person on each sequence that is not there yet.
 
@@ -64,12 +67,15 @@ class Sessions:
             variant: names the settings.
             weights: a file for N_mp instead of the shipped one.
             tell: told of the sequence and each round.
+            manner: how the person works; None for the usual one.
 
         Raises:
             UserError: something to read is missing or unfit, or the page cannot be written.
         """
         engine = SharingEngine(config, weights, self._candidates)
-        made_with = digest([engine.identity, self._limit])
+        manner = manner or Manner()
+        own = [] if manner == Manner() else [asdict(manner), engine.clicks_checksum if manner.clicks else ""]
+        made_with = digest([engine.identity, self._limit, *own])
         if self._made_with.get(variant) != made_with:
             self._variants[variant] = {}
         self._made_with[variant], self._weights[variant] = made_with, engine.checksums
@@ -77,7 +83,7 @@ class Sessions:
         for name in self._names:
             if name not in self._variants[variant]:
                 told = partial(tell, f"{variant}, {name}")
-                self._variants[variant][name] = self._session(name, engine, told)
+                self._variants[variant][name] = self._session(name, engine, told, manner)
                 self._write()
         self._write()
 
@@ -87,7 +93,7 @@ class Sessions:
             if any(weights.get(name, checksum) != checksum for name, checksum in others.items()):
                 del self._variants[variant], self._made_with[variant], self._weights[variant]
 
-    def _session(self, name: str, engine: Engine, tell: Callable[[Round], None]) -> Session:
+    def _session(self, name: str, engine: Engine, tell: Callable[[Round], None], manner: Manner) -> Session:
         truth = [read_label_map(file) for file in self._davis.annotation_files(name)]
         with open_video(self._davis.frames_folder(name)) as video:
             if {labels.shape for labels in truth} != {(video.height, video.width)} or (
@@ -97,7 +103,16 @@ class Sessions:
             propagation, reid = engine.propagation(video), engine.reid(video, MemoryStore())
             adapt = partial(_adapted, engine, video) if engine.config.adapt.steps else None
             return simulate(
-                truth, propagation, reid, engine.config, limit=self._limit, adapt=adapt, tell=tell
+                truth,
+                propagation,
+                reid,
+                engine.config,
+                limit=self._limit,
+                adapt=adapt,
+                tell=tell,
+                manner=manner,
+                clicker=engine.clicker if manner.clicks else None,
+                frame_of=video.frame,
             )
 
     def _read(self) -> None:

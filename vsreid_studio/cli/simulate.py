@@ -26,10 +26,11 @@ def add_parser(subparsers: Subparsers) -> None:
         "simulate",
         help="count the corrections that a simulated person needs for a good result",
         description=(
-            "A simulated person draws the first mask, answers each proposal by the truth, then corrects the "
-            "worst frame again and again, until J&F is .95. Write the corrections and re-propagated frames "
-            "needed for J&F .90 and .95, as Markdown and, beside it, as JSON. Sequences that are in the JSON "
-            "file, made with the same settings and weights, are not worked on again."
+            "A simulated person paints or clicks the first mask, answers each proposal by the truth, then "
+            "corrects the worst or the suggested frame again and again, until J&F is .95. Write "
+            "the corrections, seconds and re-propagated frames needed for J&F .85, .90 and .95, as Markdown "
+            "and, beside it, as JSON. Sequences that are in the JSON file, made with the same settings and "
+            "weights, are not worked on again."
         ),
     )
     parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder, or clips")
@@ -47,6 +48,24 @@ def add_parser(subparsers: Subparsers) -> None:
         "--compare",
         action="store_true",
         help="also without memory, and without re-identification",
+    )
+    parser.add_argument(
+        "--first",
+        choices=("painted", "clicked"),
+        default="painted",
+        help="how the first mask is made (painted)",
+    )
+    parser.add_argument(
+        "--corrections",
+        choices=("painted", "clicked"),
+        default="painted",
+        help="how masks are corrected (painted)",
+    )
+    parser.add_argument(
+        "--frames",
+        choices=("oracle", "suggested"),
+        default="oracle",
+        help="who finds frames to correct: one who knows the worst, or the list of doubtful frames (oracle)",
     )
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="most corrections (20)")
     add_page_options(parser)
@@ -70,15 +89,18 @@ def run(args: argparse.Namespace) -> int:
     sources = Sources.of_data_set(args.davis) + Sources.of(list=listing)
     refuse_page(args, sources, "# A person's time")
     refuse_report(args.output.with_suffix(".json"), sources, '{"variants":')
+    from ..benchmark.manner import Manner  # noqa: PLC0415
     from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV, torch)
     from .sessions import Sessions  # noqa: PLC0415
 
+    manner = Manner(args.first, args.corrections, args.frames)
+    told = "" if manner == Manner() else f": {manner.name}"
     configs = _configs(args, base_config(args))
     candidates = args.work / "candidates"
     sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, candidates, args.limit)
     try:
         for name, config in configs.items():
-            sessions.work(name, config, args.weights, _tell)
+            sessions.work(f"{name}{told}", config, args.weights, _tell, manner)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped: the same command goes on from there.\n")
         return 130
@@ -114,4 +136,4 @@ def _name(no_memory: bool, no_reid: bool, adapt: int) -> str:
 
 
 def _tell(name: str, done: Round) -> None:
-    sys.stderr.write(f"{name}: {done.corrections} corrections, J&F {done.both:.4f}\n")
+    sys.stderr.write(f"{name}: {done.corrections} corrections, {done.seconds:.0f} s, J&F {done.both:.4f}\n")

@@ -16,6 +16,7 @@ ENLARGE = 0.3
 """How much the patch is larger than what it is about, on each side, as a share of its size."""
 LEAST_ENLARGE, MOST_ENLARGE = 0.1, 0.6
 """Within these a patch is kept from one click to the next."""
+_HALF = 127
 FIRST_SHARE = 0.4
 """Side of the patch as a share of the frame's, where nothing is known but clicks."""
 
@@ -81,6 +82,29 @@ def laid_over(present: SoftMask | None, part: Box, probability: NDArray[np.float
     values = present.inside(whole)
     values[part.shifted(-whole.x0, -whole.y0).slices] = probability
     return SoftMask.from_dense(values, (whole.x0, whole.y0))
+
+
+def changed_at(before: SoftMask, after: SoftMask, click: Click) -> SoftMask:
+    """Only what a click has changed where it was made: a mask that is there is not drawn anew elsewhere.
+
+    Args:
+        before: the mask before the click.
+        after: what the network makes of it.
+        click: the last one.
+
+    Returns:
+        `before`, with the piece that differs and holds the click taken from `after`; all of `after` where
+        nothing differs there.
+    """
+    region = before.box.union(after.box) if before.box.area and after.box.area else before.box
+    x, y = int(click.x) - region.x0, int(click.y) - region.y0
+    old, new = before.stored(region), after.stored(region)
+    differs = (old > _HALF) != (new > _HALF)
+    if not (0 <= x < region.width and 0 <= y < region.height and differs[y, x]):
+        return after
+    _, pieces = cv2.connectedComponents(differs.astype(np.uint8))
+    values = np.where(pieces == pieces[y, x], new, old)
+    return SoftMask.tight(values, (region.x0, region.y0))
 
 
 def still_good(

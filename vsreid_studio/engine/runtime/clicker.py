@@ -18,7 +18,7 @@ from ..nets.clicks import PATCH, ClickNet, Seen
 from ..nets.lite0 import fold_norms
 from ..nets.stream import Features
 from ..types import Box, Click, Frame, Prediction, SoftMask
-from .click_maps import guiding_maps, still_good, zoomed
+from .click_maps import changed_at, guiding_maps, still_good, zoomed
 from .compiled import Compiled
 from .models import fill, read_weights, resolve_device, shipped
 from .patches import crop, paste
@@ -232,6 +232,9 @@ class Clicker:
         else:
             step, before = None, present
         found = self._step(frame, clicks, box, before, None if step is None else step.part)
+        if present is not None and before is not None and clicks:
+            # A mask that was there is corrected where it is clicked, and stays as it is elsewhere.
+            found = found._replace(mask=changed_at(before, found.mask, clicks[-1]))
         self._steps[key] = ((frame, present), found)
         if len(self._steps) > KEPT_ANSWERS:
             self._steps.popitem(last=False)

@@ -1,0 +1,97 @@
+"""Frames to look at next, found without any truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vsreid_studio.engine.extensions.doubtful import doubtful
+from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+
+LENGTH = 60
+
+
+def disk(x: int, side: int = 20) -> SoftMask:
+    mask = np.zeros((60, 200), np.bool_)
+    mask[10 : 10 + side, x : x + side] = True
+    return SoftMask.from_dense(mask)
+
+
+def run(**exchanged: Cell) -> Annotation:
+    """A square that moves by a pixel a frame, propagated from frame 0, of which the network is sure."""
+    cells = {CellKey(n, 1): Cell(disk(20 + n), 0, confidence=0.97) for n in range(LENGTH)}
+    cells[CellKey(0, 1)] = Cell(disk(20), 0, pinned=True, made_by=Maker.PERSON)
+    for name, cell in exchanged.items():
+        cells[CellKey(int(name[1:]), 1)] = cell
+    return Annotation(LENGTH, cells)
+
+
+def first(annotation: Annotation):
+    return doubtful(annotation)[0]
+
+
+def test_unsure_masks_come_first():
+    doubt = first(run(**{f"f{n}": Cell(disk(20 + n), 0, confidence=0.4) for n in range(28, 35)}))
+    assert 28 <= doubt.frame <= 34
+    assert (doubt.first, doubt.last) == (28, 34)
+    assert "unsure" in doubt.reason and "40 %" in doubt.reason
+
+
+def test_a_sudden_change_of_area_is_doubted():
+    doubt = first(run(f30=Cell(disk(50, 9), 0, confidence=0.97)))
+    assert abs(doubt.frame - 30) <= 1
+    assert "shrinks" in doubt.reason or "does not follow" in doubt.reason
+
+
+def test_a_mask_that_jumps_is_doubted():
+    far = {f"f{n}": Cell(disk(120 + n), 0, confidence=0.97) for n in range(40, LENGTH)}
+    doubt = first(run(**far))
+    assert doubt.frame in (39, 40)
+    assert doubt.reason == "The mask does not follow from the one in the frame beside it."
+
+
+def test_checkpoints_that_do_not_meet_are_told():
+    other = {f"f{n}": Cell(disk(120 + n), LENGTH - 1, confidence=0.97) for n in range(30, LENGTH)}
+    doubt = first(run(**other))
+    assert doubt.frame in (29, 30)
+    assert "two checked frames" in doubt.reason
+
+
+def test_what_is_far_from_any_checked_frame_comes_before_what_is_near():
+    doubt = first(run())
+    assert doubt.frame > 30
+    assert "frames away" in doubt.reason or "unsure" in doubt.reason
+
+
+def test_pinned_frames_are_crossed_off():
+    unsure = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.4) for n in range(28, 35)}
+    before = first(run(**unsure))
+    pinned = {f"f{n}": Cell(disk(20 + n), n, pinned=True) for n in range(28, 35)}
+    after = doubtful(run(**pinned))
+    assert all(not 28 <= doubt.frame < 35 for doubt in after)
+    assert not after or after[0].gain < before.gain
+    everything = {f"f{n}": Cell(disk(20 + n), n, pinned=True) for n in range(LENGTH)}
+    assert doubtful(run(**everything)) == []
+
+
+def test_gains_descend_and_frames_do_not_repeat():
+    cells = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.3 + n / 200) for n in range(1, LENGTH)}
+    found = doubtful(run(**cells), most=4)
+    assert 2 <= len(found) <= 4
+    assert [d.gain for d in found] == sorted((d.gain for d in found), reverse=True)
+    assert len({d.frame for d in found}) == len(found)
+    assert all(d.first <= d.frame <= d.last and d.reason.endswith(".") for d in found)
+
+
+def test_many_dependent_frames_weigh_more_than_one():
+    one = {"f10": Cell(disk(30), 0, confidence=0.3)}
+    many = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.45) for n in range(36, 50)}
+    assert 36 <= first(run(**one, **many)).frame < 50
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_short_clips(length):
+    cells = {CellKey(n, 1): Cell(disk(20), 0, confidence=0.1) for n in range(length)}
+    assert all(doubt.frame < length for doubt in doubtful(Annotation(length, cells)))
+    assert doubtful(Annotation(length)) == []

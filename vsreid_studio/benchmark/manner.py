@@ -1,0 +1,133 @@
+"""How a simulated person works, and how long each thing takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.types import Frame, SoftMask
+from .clicks import Segments, click_through
+
+ENOUGH, MOST_CLICKS = 0.90, 5
+"""A person stops clicking at this IoU, or after so many clicks."""
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """What a person's actions take, in seconds. The computer's time is not counted.
+
+    Attributes:
+        painting: a mask, with brush, lasso or polygon.
+        click: finding the place and clicking.
+        look: at a frame that is suggested.
+        answer: to a proposal.
+        search: for a frame that needs a correction, without a suggestion.
+    """
+
+    painting: float = 25.0
+    click: float = 2.5
+    look: float = 2.0
+    answer: float = 2.0
+    search: float = 8.0
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the person works.
+
+    Attributes:
+        first: how the first mask is made.
+        corrections: how masks are corrected.
+        frames: who finds the frames to correct: 'oracle' is the truly worst frame, which no person can know,
+            'suggested' the first of `engine.extensions.doubtful`.
+        seconds: what each thing takes.
+    """
+
+    first: Literal["painted", "clicked"] = "painted"
+    corrections: Literal["painted", "clicked"] = "painted"
+    frames: Literal["oracle", "suggested"] = "oracle"
+    seconds: Seconds = field(default_factory=Seconds)
+
+    @property
+    def name(self) -> str:
+        """For a table."""
+        return f"first mask {self.first}, corrections {self.corrections}, frames by {_WHO[self.frames]}"
+
+    @property
+    def clicks(self) -> bool:
+        """Whether anything is clicked."""
+        return "clicked" in (self.first, self.corrections)
+
+
+_WHO = {"oracle": "oracle", "suggested": "suggestion"}
+
+
+@dataclass
+class Clock:
+    """A person's time so far.
+
+    Attributes:
+        seconds: spent.
+        interactions: masks painted, clicks, looks, answers and searches.
+    """
+
+    rates: Seconds
+    seconds: float = 0.0
+    interactions: int = 0
+
+    def spend(self, seconds: float, times: int = 1) -> None:
+        """Count an action, or the same one several times."""
+        self.seconds += seconds * times
+        self.interactions += times
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Makes masks as a person does: paints the truth, or clicks.
+
+    Attributes:
+        clicker: answers clicks; None where nothing is clicked.
+        frame_of: the pictures; None where nothing is clicked.
+    """
+
+    clock: Clock
+    clicker: Segments | None = None
+    frame_of: Callable[[int], Frame] | None = None
+
+    def paint(self, truth: NDArray[np.bool_]) -> SoftMask:
+        """The truth."""
+        self.clock.spend(self.clock.rates.painting)
+        return SoftMask.from_dense(truth)
+
+    def click(self, frame: int, truth: NDArray[np.bool_], present: SoftMask | None) -> SoftMask:
+        """What clicks make of a mask; one that clicks have made worse is left as it was.
+
+        Raises:
+            ValueError: there is nothing that answers clicks.
+        """
+        if self.clicker is None or self.frame_of is None:
+            raise ValueError("there is nothing that answers clicks")
+        if not truth.any():
+            # One key says that the instance is not in the frame.
+            self.clock.spend(self.clock.rates.click)
+            return SoftMask.empty()
+        series, clicks, mask = click_through(
+            str(frame),
+            self.frame_of(frame),
+            truth,
+            self.clicker,
+            present=present,
+            goal=ENOUGH,
+            limit=MOST_CLICKS,
+        )
+        self.clock.spend(self.clock.rates.click, len(clicks))
+        best = int(np.argmax(series.shares))
+        if best == len(series.shares) - 1:
+            return mask
+        if best == 0:
+            return present or SoftMask.empty()
+        return self.clicker.segment(self.frame_of(frame), clicks[:best], None, present).mask
