@@ -115,6 +115,7 @@ def test_sigterm_ends_as_ctrl_c_does(monkeypatch, capsys):
     ("error", "code", "sentence"),
     [
         (UserError("It is broken."), 2, "It is broken.\n"),
+        (UserError("\x1b[2Ja\u202e.png is broken."), 2, "\ufffd[2Ja\ufffd.png is broken.\n"),
         (KeyboardInterrupt(), 130, "Stopped.\n"),
         (OSError(28, "No space left on device", "/x/y"), 2, "/x/y: No space left on device.\n"),
         (OSError(28, "No space left on device"), 2, "The system says: No space left on device.\n"),

@@ -222,7 +222,9 @@ def _sentence(error: OSError | MemoryError) -> str:
 
 
 def _say(sentence: str, code: int) -> int:
-    sys.stderr.write(f"{sentence}\n")
+    # A name of a file may hold what a terminal obeys.
+    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in sentence)
+    sys.stderr.write(f"{shown}\n")
     return code
 
 

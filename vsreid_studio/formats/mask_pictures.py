@@ -11,6 +11,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -34,9 +35,6 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """x0, y0, dx, dy of the passes of an interlaced PNG."""
 
-# A file that announces more pixels than Pillow likes is refused and not only warned of.
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-
 
 def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     """A mask picture, decoded.
@@ -55,7 +53,7 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     if data.startswith(_SIGNATURE) and len(data) >= _PLACE_OF_SIZE.size:
         _check_size(path, _PLACE_OF_SIZE.unpack_from(data), size)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        with _strict(), Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.format == "JPEG":
                 raise UserError(
                     f"{path} is a JPEG, whose compression blurs instance numbers: save the mask as PNG."
@@ -74,6 +72,15 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     # Pillow's decoders answer damage with exceptions of many kinds, documented and not.
     except Exception as error:
         raise _damaged(path, "its pixels cannot be decoded") from error
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """Let Pillow refuse what it would only warn of, and be quiet on the rest."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def _bytes(path: Path) -> bytes:

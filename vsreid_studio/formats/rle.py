@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine.types import LabelMap
 from ..errors import UserError
+from ..reading import quoted
 
 MAX_PIXELS = 1 << 28
 """Of a mask: more than any frame has."""
@@ -88,7 +89,7 @@ def expanded(text: str) -> list[int]:
     for letter in text:
         digit = ord(letter) - _ZERO
         if not 0 <= digit < 2 * _MORE:
-            raise UserError(f"'{letter}' does not belong into a mask's run lengths.")
+            raise UserError(f"{quoted(letter)} does not belong into a mask's run lengths.")
         value |= (digit & _VALUE) << shift
         shift += _BITS
         if shift > _MOST_BITS:
