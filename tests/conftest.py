@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from vsreid_studio.config import Config
 from vsreid_studio.engine.algorithm.protocols import MaskPropagation
 from vsreid_studio.engine.types import Box, Prediction, SoftMask
 from vsreid_studio.formats.masks import write_label_map
@@ -80,13 +81,14 @@ def make_clip(folder: Path, mask: Path, length: int = LENGTH) -> Clip:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Puts the stand-ins in the networks' place."""
     # Here, as most tests do without torch.
-    from vsreid_studio.engine.runtime import models  # noqa: PLC0415
+    from vsreid_studio.engine.extensions.temporal_smoothing import TemporalSmoothing  # noqa: PLC0415
+    from vsreid_studio.engine.runtime import models, pipeline  # noqa: PLC0415
     from vsreid_studio.headless import engine  # noqa: PLC0415
 
     calls = Calls()
 
     class ByColour(MaskPropagation):
-        def __init__(self, video: object, *_: object) -> None:
+        def __init__(self, video: object) -> None:
             self._video = video
 
         def propagate(
@@ -98,8 +100,19 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         def recover(self, annotation: object, frame: int, box: Box, instance: int) -> Prediction:
             return self._seen(frame, instance)
 
+        def smooth(
+            self, maps: Mapping[int, SoftMask], frames: Sequence[int], step: int
+        ) -> Generator[None, None, dict[int, SoftMask]]:
+            yield
+            return {frame: maps[frame] for frame in frames}
+
         def _seen(self, frame: int, instance: int) -> Prediction:
             return Prediction(SoftMask.from_dense(coloured(self._video.frame(frame), instance)), 0.9)
+
+    def assembled(config: Config, video: object, *_: object) -> pipeline.Modules:
+        module = ByColour(video)
+        smoothing = TemporalSmoothing(module)
+        return pipeline.Modules(pipeline.Pipeline.studio(config, smoothing), module)
 
     class Detector:
         def detect(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.generic], ...]:
@@ -120,5 +133,5 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     monkeypatch.setattr(models, "load_inference", lambda *_, **__: None)
     monkeypatch.setattr(models, "load_detector", lambda *_: Detector())
     monkeypatch.setattr(models, "load_embedder", lambda *_: Embedder())
-    monkeypatch.setattr(engine, "NetworkPropagation", ByColour)
+    monkeypatch.setattr(engine, "assembled", assembled)
     return calls

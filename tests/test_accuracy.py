@@ -9,7 +9,6 @@ import pytest
 from vsreid_studio.benchmark.clips import read_sequence
 from vsreid_studio.benchmark.hidden import hide
 from vsreid_studio.config import Config
-from vsreid_studio.engine.algorithm.vsreid import vsreid
 from vsreid_studio.engine.runtime.reid import MemoryStore
 from vsreid_studio.engine.runtime.run import accept_all
 from vsreid_studio.engine.store.annotation import Annotation
@@ -50,7 +49,7 @@ def _run(engine: Engine, video: Video, first: LabelMap, length: int, reid: bool)
     }
     annotation.apply(annotation.set_cells("import", given))
     module = engine.reid(video, MemoryStore()) if reid else None
-    accept_all(vsreid(annotation, engine.propagation(video), module, engine.config, grow=False))
+    accept_all(engine.modules(video).run(annotation, module, grow=False))
     return annotation
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -12,13 +12,18 @@ from vsreid_studio.benchmark.person import simulate
 from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, render
 from vsreid_studio.benchmark.session import Round, Session
 from vsreid_studio.config import Config, ReidConfig
-from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
+from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
+from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, LENGTH = 40, 90, 15
 CONFIG = Config(reid=ReidConfig(only_better=False, verification=False))
+
+
+def modules(propagation: MaskPropagation) -> Modules:
+    return Modules(Pipeline.studio(CONFIG), propagation)
 
 
 def square(x: int) -> NDArray[np.bool_]:
@@ -43,14 +48,14 @@ class Still(MaskPropagation):
     targets: list[int] = field(default_factory=list)
 
     def propagate(
-        self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
+        self, cells: Cells, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         self.targets.append(target)
         empty = SoftMask.empty()
-        masks = {k: empty if target in self.gone else annotation.mask(source, k) for k in instances}
+        masks = {k: empty if target in self.gone else cells.mask(source, k) for k in instances}
         return {k: Prediction(mask, 0.9) for k, mask in masks.items()}
 
-    def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+    def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
         full = np.zeros((HEIGHT, WIDTH), np.bool_)
         full[box.slices] = True
         return Prediction(SoftMask.from_dense(full), 0.9)
@@ -78,7 +83,7 @@ class Offers(Reidentification):
 
 def test_worst_frame_is_corrected_and_what_it_has_a_say_in_computed() -> None:
     propagation = Still()
-    session = simulate(moving(), propagation, None, CONFIG, limit=1)
+    session = simulate(moving(), modules(propagation), None, limit=1)
     first, second = session.rounds
     assert (first.corrections, first.propagated) == (0, 0)
     assert second.corrections == 1
@@ -92,16 +97,16 @@ def test_worst_frame_is_corrected_and_what_it_has_a_say_in_computed() -> None:
 
 
 def test_corrections_end_at_the_goal_or_the_limit() -> None:
-    whole = simulate(moving(), Still(), None, CONFIG)
+    whole = simulate(moving(), modules(Still()), None)
     assert whole.rounds[-1].both >= 0.95
     assert all(one.both < 0.95 for one in whole.rounds[:-1])
     assert [one.corrections for one in whole.rounds] == list(range(len(whole.rounds)))
     assert whole.reached(0.9).corrections <= whole.reached(0.95).corrections
-    assert len(simulate(moving(), Still(), None, CONFIG, limit=3).rounds) == 4
+    assert len(simulate(moving(), modules(Still()), None, limit=3).rounds) == 4
 
 
 def test_nothing_to_do_for_an_object_that_stands_still() -> None:
-    session = simulate([square(5).astype(np.uint8)] * LENGTH, Still(), None, CONFIG)
+    session = simulate([square(5).astype(np.uint8)] * LENGTH, modules(Still()), None)
     assert len(session.rounds) == 1
     assert session.reached(0.95) == session.rounds[0]
 
@@ -111,17 +116,17 @@ def test_proposals_are_answered_by_the_truth() -> None:
     truth = moving(hidden)
     right = {n: (5 + 3 * n, 10, 25 + 3 * n, 30) for n in range(9, LENGTH)}
     offers = Offers({**right, 7: (60, 10, 80, 30), 10: (0, 0, 9, 9)})
-    session = simulate(truth, Still(gone=hidden), offers, CONFIG, limit=0)
+    session = simulate(truth, modules(Still(gone=hidden)), offers, limit=0)
     # While it is hidden, and in another place, nothing is right.
     assert session.wrong == 2
     assert session.proposals >= 4
     assert (session.lost, session.found) == (1, 1)
-    assert simulate(truth, Still(gone=hidden), None, CONFIG, limit=0).found == 0
+    assert simulate(truth, modules(Still(gone=hidden)), None, limit=0).found == 0
 
 
 def test_what_was_rejected_is_not_proposed_again_nor_described_twice() -> None:
     offers = Offers({7: (0, 0, 9, 9)})
-    session = simulate(moving(), Still(), offers, CONFIG, limit=4)
+    session = simulate(moving(), modules(Still()), offers, limit=4)
     assert (session.proposals, session.wrong) == (1, 1)
     # The first mask and the corrections; the last one is not compared any more.
     assert offers.described <= 5
@@ -130,7 +135,7 @@ def test_what_was_rejected_is_not_proposed_again_nor_described_twice() -> None:
 def test_absent_instances_are_drawn_as_absent() -> None:
     truth = [square(5).astype(np.uint8)] * LENGTH
     truth[7] = np.zeros((HEIGHT, WIDTH), np.uint8)
-    session = simulate(truth, Still(), None, replace(CONFIG), limit=5)
+    session = simulate(truth, modules(Still()), None, limit=5)
     assert session.rounds[0].both < 0.95
     assert session.rounds[1].both == 1
 
@@ -138,12 +143,12 @@ def test_absent_instances_are_drawn_as_absent() -> None:
 def test_adaptation_is_called_before_each_run() -> None:
     seen, used = [], Still()
 
-    def adapt(annotation: Annotation) -> Still:
+    def adapt(annotation: Annotation) -> Modules:
         seen.append(len(annotation.checkpoints(1)))
-        return used
+        return modules(used)
 
     unused = Still()
-    simulate(moving(), unused, None, CONFIG, limit=2, adapt=adapt)
+    simulate(moving(), modules(unused), None, limit=2, adapt=adapt)
     assert seen == [1, 2, 3]
     assert used.targets
     assert not unused.targets
@@ -152,7 +157,7 @@ def test_adaptation_is_called_before_each_run() -> None:
 @pytest.mark.parametrize("truth", [[], moving()[:2], [np.zeros((4, 4), np.uint8)] * 5])
 def test_there_must_be_something_to_do(truth: list[NDArray[np.uint8]]) -> None:
     with pytest.raises(UserError, match="3 frames"):
-        simulate(truth, Still(), None, CONFIG)
+        simulate(truth, modules(Still()), None)
 
 
 def test_page_counts_what_is_not_reached_as_the_limit() -> None:
@@ -187,21 +192,21 @@ def pictures(_: int) -> NDArray[np.uint8]:
 
 
 def test_time_is_counted_for_what_is_painted_and_searched() -> None:
-    first, second = simulate(moving(), Still(), None, CONFIG, limit=1).rounds
+    first, second = simulate(moving(), modules(Still()), None, limit=1).rounds
     assert (first.seconds, first.interactions) == (25, 1)
     assert (second.seconds, second.interactions) == (25 + 8 + 25, 3)
 
 
 def test_time_of_answers() -> None:
     offers = Offers({7: (0, 0, 9, 9)})
-    session = simulate(moving(), Still(), offers, CONFIG, limit=0)
+    session = simulate(moving(), modules(Still()), offers, limit=0)
     assert session.rounds[0].seconds == 25 + 2 * session.proposals
 
 
 def test_clicks_are_counted_and_cost_less() -> None:
     manner = Manner("clicked", "clicked")
     session = simulate(
-        moving(), Still(), None, CONFIG, limit=1, manner=manner, clicker=Squares(), frame_of=pictures
+        moving(), modules(Still()), None, limit=1, manner=manner, clicker=Squares(), frame_of=pictures
     )
     first, second = session.rounds
     assert first.seconds == 2.5 * first.interactions
@@ -209,7 +214,7 @@ def test_clicks_are_counted_and_cost_less() -> None:
     assert 8 + 2.5 <= second.seconds - first.seconds <= 8 + 5 * 2.5
     assert second.both > first.both
     with pytest.raises(ValueError, match="answers clicks"):
-        simulate(moving(), Still(), None, CONFIG, limit=0, manner=manner)
+        simulate(moving(), modules(Still()), None, limit=0, manner=manner)
 
 
 def test_suggested_frames_are_looked_at_without_the_truth() -> None:
@@ -222,7 +227,7 @@ def test_suggested_frames_are_looked_at_without_the_truth() -> None:
             return {k: Prediction(SoftMask.from_dense(square(5 + off)), sure) for k in instances}
 
     truth = [square(5).astype(np.uint8)] * LENGTH
-    session = simulate(truth, Unsure(), None, CONFIG, limit=1, manner=Manner(frames="suggested"))
+    session = simulate(truth, modules(Unsure()), None, limit=1, manner=Manner(frames="suggested"))
     first, second = session.rounds
     assert second.both > first.both
     looks = (second.seconds - first.seconds - 25) / 2
@@ -230,7 +235,7 @@ def test_suggested_frames_are_looked_at_without_the_truth() -> None:
 
 
 def test_a_session_of_before_time_was_counted_is_read() -> None:
-    session = simulate(moving(), Still(), None, CONFIG, limit=0)
+    session = simulate(moving(), modules(Still()), None, limit=0)
     plain = as_plain(session)
     for one in plain["rounds"]:
         del one["seconds"], one["interactions"]

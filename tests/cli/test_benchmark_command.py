@@ -4,14 +4,11 @@ from typing import Any
 import pytest
 
 from vsreid_studio import app
-from vsreid_studio.engine.runtime import propagation
-from vsreid_studio.headless import engine
 
 
 def test_every_part_is_timed(
     clip: Any, calls: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(propagation, "NetworkPropagation", engine.NetworkPropagation)
     given = ["--source", str(clip.source), "--masks", str(clip.masks), "--frames", "4"]
     assert app.main(["benchmark", *given]) == 0
     printed = capsys.readouterr().out

@@ -8,18 +8,22 @@ import pytest
 
 from vsreid_studio import paths
 from vsreid_studio.app import main
+from vsreid_studio.engine.algorithm.protocols import MaskPropagation
 from vsreid_studio.engine.types import Prediction
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.davis import mask_files
 
 
 def test_demo_writes_and_scores(calls, tmp_path, capsys, monkeypatch):
+    from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline  # noqa: PLC0415
     from vsreid_studio.headless import engine  # noqa: PLC0415  (torch)
 
-    def stand_still(self: object, annotation, source: int, target: int, instances: Sequence[int]):
-        return {k: Prediction(annotation.mask(source, k), 0.9) for k in instances}
+    class Still(MaskPropagation):
+        def propagate(self, cells, source: int, target: int, instances: Sequence[int]):
+            return {k: Prediction(cells.mask(source, k), 0.9) for k in instances}
 
-    monkeypatch.setattr(engine.NetworkPropagation, "propagate", stand_still)
+    still = Modules(Pipeline.paper(), Still())
+    monkeypatch.setattr(engine, "assembled", lambda *_: still)
     assert main(["demo", "--headless", "--no-reid", "--output", str(tmp_path / "out")]) == 0
     truth = mask_files(paths.resources() / "demo" / "truth")
     assert [file.name for file in mask_files(tmp_path / "out/demo")] == [file.name for file in truth]

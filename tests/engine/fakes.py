@@ -8,16 +8,18 @@ smoothed: it is as in the paper.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vsreid_studio.config import Config, PropagationConfig, ReidConfig
-from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
-from vsreid_studio.engine.algorithm.vsreid import Steps
-from vsreid_studio.engine.events import Answer, Change, Decision, Event, Proposal
+from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
+from vsreid_studio.engine.algorithm.vsreid import Algorithm
+from vsreid_studio.engine.events import Answer, Change, Decision, Event, Proposal, Steps
+from vsreid_studio.engine.extensions.temporal_smoothing import TemporalSmoothing
+from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, Prediction, SoftMask
 
@@ -66,11 +68,11 @@ class FakePropagation(MaskPropagation):
     recovered: list[tuple[int, int, Box]] = field(default_factory=list)
 
     def propagate(
-        self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
+        self, cells: Cells, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         assert abs(source - target) == 1
         self.calls.append((source, target, tuple(instances)))
-        return {k: self._carry(annotation.mask(source, k), target, k) for k in instances}
+        return {k: self._carry(cells.mask(source, k), target, k) for k in instances}
 
     def _carry(self, old: SoftMask, target: int, instance: int) -> Prediction:
         assert old.box.area, "nothing to carry"
@@ -81,12 +83,19 @@ class FakePropagation(MaskPropagation):
         values[1, 1] += 1
         return Prediction(SoftMask(old.box, values), 0.9)
 
-    def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
-        assert annotation.checkpoints(instance), "no template"
+    def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
+        assert cells.checkpoints(instance), "no template"
         self.recovered.append((frame, instance, box))
         if (frame, instance) in self.hollow:
             return Prediction(SoftMask.empty(), 0.0)
         return Prediction(patch(box.x0, box.y0, instance), 0.8)
+
+    def smooth(
+        self, maps: Mapping[int, SoftMask], frames: Sequence[int], step: int
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        """As a smoother; nothing changes."""
+        yield
+        return {frame: maps[frame] for frame in frames}
 
 
 def direction(instance: int, similarity: float) -> NDArray[np.float32]:
@@ -132,6 +141,33 @@ class FakeReid(Reidentification):
 def found(**similarities: float) -> FakeReid:
     """One candidate of instance 1 per named frame, e.g. found(f5=0.9), away from where masks are."""
     return FakeReid({int(name[1:]): [(5, 5, direction(1, s))] for name, s in similarities.items()})
+
+
+def modules(propagation: FakePropagation, config: Config = CONFIG) -> Modules:
+    """What the settings have in, around a fake M_mp that is its own smoother."""
+    return Modules(Pipeline.studio(config, TemporalSmoothing(propagation)), propagation)
+
+
+def vsreid(
+    annotation: Annotation,
+    propagation: FakePropagation,
+    reid: Reidentification | None,
+    config: Config,
+    **chosen: object,
+) -> Steps:
+    return modules(propagation, config).run(annotation, reid, **chosen)  # type: ignore[arg-type]
+
+
+def propagate_only(
+    annotation: Annotation, propagation: FakePropagation, config: Config = CONFIG, **chosen: object
+) -> Steps:
+    return vsreid(annotation, propagation, None, config, **chosen)
+
+
+def algorithm(annotation: Annotation, propagation: FakePropagation, config: Config = CONFIG) -> Algorithm:
+    """Algorithm 3 with what the settings have in."""
+    pipeline = modules(propagation, config).pipeline
+    return Algorithm(annotation, propagation, pipeline.planner, pipeline.after_step, pipeline.after_span)
 
 
 def run(steps: Steps, *answers: Answer, default: Answer | None = None) -> list[Event]:

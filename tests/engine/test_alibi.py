@@ -15,13 +15,15 @@ from fakes import (
     proposals,
     run,
     story,
+    vsreid,
 )
 
-from vsreid_studio.engine.algorithm.vsreid import vsreid
-from vsreid_studio.engine.events import Accept, Passed, Progress, Reason
-from vsreid_studio.engine.extensions.verification import alibi
+from vsreid_studio.engine.algorithm.plan import Plan
+from vsreid_studio.engine.events import Accept, Passed, Progress, Proposal, Reason
+from vsreid_studio.engine.extensions.offer_filters import Recovered
+from vsreid_studio.engine.extensions.verification import Verification
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Cell, CellKey, SoftMask
 
 PLACE, ELSEWHERE = patch(0, 1, 1), patch(5, 5, 1)
 
@@ -38,12 +40,13 @@ def lost(last: int, confidence: float = 0.9, length: int = 10) -> Annotation:
 def asked(annotation: Annotation, mask: SoftMask, sure: float = 0.8, frame: int = 7, **chosen: object):
     """The frame of the alibi, and the frames that the mask was carried to."""
     propagation = FakePropagation(**chosen)  # type: ignore[arg-type]
-    cell = Cell(mask, frame, made_by=Maker.RECOVERY, confidence=0.85)
     step = Progress("retrieving", 0, 1, frame, 1)
-    steps = alibi(annotation, propagation, CellKey(frame, 1), cell, sure, step)
+    proposal = Proposal(frame, 1, mask.box, 0.9, 0.0, (frame,), mask, 0.85)
+    steps = Verification(sure).seen_beside(Recovered(annotation, propagation, proposal, step))
     try:
         while True:
-            assert next(steps) is step
+            event = next(steps)
+            assert event is step or isinstance(event, Plan)
     except StopIteration as end:
         return end.value, [target for _, target, _ in propagation.calls]
 
@@ -84,4 +87,4 @@ def test_what_has_an_alibi_is_not_offered(config: bool, expected: list[tuple[int
     events = run(vsreid(first_masks(6), FakePropagation(), found(f5=0.9), settings), default=Accept())
     assert proposals(events) == expected
     passed = [it.reason for it in events if isinstance(it, Passed)]
-    assert passed == ([] if expected else [Reason.ALIBI])
+    assert passed == ([] if expected else [Reason.ELSEWHERE])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.extensions.soft_aggregation import competing
+from vsreid_studio.engine.extensions.soft_aggregation import aggregated
 from vsreid_studio.engine.types import Box, SoftMask
 
 
@@ -12,13 +12,13 @@ def _flat(value: float, x0: int, x1: int) -> SoftMask:
 
 def test_alone_a_map_stays_as_it_is() -> None:
     masks = {1: _flat(0.9, 0, 4), 2: _flat(0.9, 10, 14)}
-    assert competing(masks, 1) is masks[1]
-    assert competing(masks, 2) is masks[2]
+    assert aggregated(masks, 1) is masks[1]
+    assert aggregated(masks, 2) is masks[2]
 
 
 def test_the_more_probable_one_has_the_pixel() -> None:
     masks = {1: _flat(0.9, 0, 6), 2: _flat(0.7, 4, 10)}
-    first, second = competing(masks, 1), competing(masks, 2)
+    first, second = aggregated(masks, 1), aggregated(masks, 2)
     inside = Box(0, 0, 10, 4)
     found = np.stack([first.inside(inside), second.inside(inside)])
     assert np.all(found[0, :, :6] > 0.5)
@@ -30,15 +30,15 @@ def test_the_more_probable_one_has_the_pixel() -> None:
 def test_what_is_certain_leaves_nothing_to_others() -> None:
     """A person's mask is exactly 1: odds would be infinite."""
     masks = {1: _flat(1.0, 0, 4), 2: _flat(0.99, 0, 4)}
-    assert competing(masks, 1).inside(Box(0, 0, 4, 4)).min() > 0.9
-    assert competing(masks, 2).area == 0
+    assert aggregated(masks, 1).inside(Box(0, 0, 4, 4)).min() > 0.9
+    assert aggregated(masks, 2).area == 0
 
 
 @pytest.mark.parametrize("value", [0.3, 0.5])
 def test_a_map_never_gains(value: float) -> None:
     masks = {1: _flat(value, 0, 4), 2: _flat(0.01, 0, 4)}
     box = Box(0, 0, 4, 4)
-    assert np.all(competing(masks, 1).inside(box) <= masks[1].inside(box) + 1 / 255)
+    assert np.all(aggregated(masks, 1).inside(box) <= masks[1].inside(box) + 1 / 255)
 
 
 def test_what_a_pixel_becomes_follows_from_the_maps_there() -> None:
@@ -46,8 +46,8 @@ def test_what_a_pixel_becomes_follows_from_the_maps_there() -> None:
     values = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(4, 0)
     ramp = SoftMask.from_dense(values)
     near, everywhere = _flat(0.6, 100, 120), _flat(1 / 255, 0, 256)
-    alone = competing({1: ramp, 2: near}, 1).inside(Box(0, 0, 256, 4))
-    beside = competing({1: ramp, 2: near, 3: everywhere}, 1).inside(Box(0, 0, 256, 4))
+    alone = aggregated({1: ramp, 2: near}, 1).inside(Box(0, 0, 256, 4))
+    beside = aggregated({1: ramp, 2: near, 3: everywhere}, 1).inside(Box(0, 0, 256, 4))
     assert np.abs(alone - beside).max() < 2 / 255
     assert np.all(alone[:, 100:120] < values[:, 100:120] - 0.1)
     assert np.array_equal(alone[:, 140:], ramp.inside(Box(140, 0, 256, 4)))

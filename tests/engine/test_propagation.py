@@ -8,16 +8,21 @@ import pytest
 import torch
 from PIL import Image
 
-from vsreid_studio.config import PropagationConfig
+from vsreid_studio.config import Config, PropagationConfig
+from vsreid_studio.engine.algorithm.plan import PaperPlanner
+from vsreid_studio.engine.algorithm.protocols import MaskPropagation
+from vsreid_studio.engine.extensions.test_time_augmentation import CAREFUL
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
 from vsreid_studio.engine.runtime.flow import DisFlow, FineDisFlow, FlowSource, warp_mask
 from vsreid_studio.engine.runtime.inference import TorchInference
 from vsreid_studio.engine.runtime.patches import patch_box
-from vsreid_studio.engine.runtime.propagation import CAREFUL, RECOVERED, NetworkPropagation, _nearness
+from vsreid_studio.engine.runtime.pipeline import Modules
+from vsreid_studio.engine.runtime.propagation import RECOVERED, nearness_of
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import Video, open_video
+from vsreid_studio.headless.engine import assembled
 
 FRAMES = 4
 
@@ -75,9 +80,13 @@ def _annotation(*boxes: Box) -> Annotation:
     return annotation
 
 
-def _module(video: Video, network: nets.MaskPropagationNet, **options: object) -> NetworkPropagation:
-    config = PropagationConfig(**options)  # type: ignore[arg-type]
-    return NetworkPropagation(video, FlowSource(video, DisFlow()), TorchInference(network), config)
+def _module(video: Video, network: nets.MaskPropagationNet, **options: object) -> MaskPropagation:
+    return _modules(video, network, **options).propagation
+
+
+def _modules(video: Video, network: nets.MaskPropagationNet, **options: object) -> Modules:
+    config = Config(PropagationConfig(**options))  # type: ignore[arg-type]
+    return assembled(config, video, TorchInference(network), FlowSource(video, DisFlow()))
 
 
 SQUARE, OTHER = Box(50, 40, 90, 80), Box(100, 20, 130, 50)
@@ -108,9 +117,11 @@ def test_patches_one_by_one_are_as_together_and_flow_is_ahead(
         (OneByOne(network), [1, 2]),
         (OneByOne(network), [1]),
     ):
-        module = NetworkPropagation(video, FlowSource(video, DisFlow()), inference, PropagationConfig())
+        modules = assembled(Config(), video, inference, FlowSource(video, DisFlow()))
         annotation = _annotation(SQUARE, OTHER) if len(instances) > 1 else _annotation(SQUARE)
-        found.append(module.propagate(annotation, 0, 1, instances))
+        assert modules.scheduler is not None
+        modules.scheduler.expect(PaperPlanner().initial(annotation, instances, None))
+        found.append(modules.propagation.propagate(annotation, 0, 1, instances))
     assert asked == 3 * [(2, 1), (3, 2)]
     together, one_by_one, _ = found
     for k in (1, 2):
@@ -193,9 +204,9 @@ def test_what_a_person_corrected_is_carried_by_finer_flow(
 ) -> None:
     corrected = _drawn(_annotation(SQUARE, OTHER), 2, Box(54, 40, 94, 80))
     usual, fine = FlowSource(video, DisFlow()), FlowSource(video, FineDisFlow())
-    inference, config = TorchInference(network), PropagationConfig()
+    inference = TorchInference(network)
     both, coarse, finer = (
-        NetworkPropagation(video, flow, inference, config, careful_flow)
+        assembled(Config(), video, inference, flow, careful_flow).propagation
         for flow, careful_flow in ((usual, fine), (usual, usual), (fine, None))
     )
     found = both.propagate(corrected, 2, 3, [1])[1].mask
@@ -211,9 +222,9 @@ def test_a_recovered_checkpoint_counts_as_farther_away(
 ) -> None:
     exact = _drawn(_annotation(SQUARE), 2, SQUARE)
     recovered = _drawn(_annotation(SQUARE), 2, SQUARE, Maker.RECOVERY)
-    assert _nearness(exact, 2, 3, 1) == 1
-    assert _nearness(recovered, 2, 3, 1) == nets.nearness(1 + RECOVERED)
-    assert _nearness(exact, 1, 2, 1) == 0
+    assert nearness_of(exact, 2, 3, 1) == 1
+    assert nearness_of(recovered, 2, 3, 1) == nets.nearness(1 + RECOVERED)
+    assert nearness_of(exact, 1, 2, 1) == 0
 
 
 @pytest.mark.parametrize("frame", [2, FRAMES - 1])
@@ -237,7 +248,7 @@ def test_recent_masks_may_join_the_memory(video: Video, network: nets.MaskPropag
 def test_a_box_alone_guides_the_network(video: Video, network: nets.MaskPropagationNet) -> None:
     box = Box(45, 35, 100, 90)
     for frame in (0, FRAMES - 1):
-        found = _module(video, network).segment(Annotation(FRAMES), frame, box, 1)
+        found = _modules(video, network).select(Annotation(FRAMES), frame, box, 1)
         outside = found.mask.dense(120, 160)
         outside[patch_box(box, 120, 160, nets.SIZES["lite"].enlarge).slices] = 0
         assert not outside.any()

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from fakes import CONFIG, FakeReid, absent, direction, drawn, first_masks, found, grid, patch
 
-from vsreid_studio.config import ReidConfig
-from vsreid_studio.engine.algorithm.gallery import UNKNOWN, Gallery
-from vsreid_studio.engine.algorithm.retrieve import Matcher, queue
+from vsreid_studio.config import Config, ReidConfig
+from vsreid_studio.engine.algorithm.retrieve import UNKNOWN
 from vsreid_studio.engine.events import Decision, Reason, Verdict
+from vsreid_studio.engine.extensions.gallery import Gallery
+from vsreid_studio.engine.runtime.matching import Matcher
+from vsreid_studio.engine.runtime.pipeline import Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker
 
@@ -16,7 +18,19 @@ def matcher(
     annotation: Annotation, reid: FakeReid, config: ReidConfig = CONFIG.reid, chosen: set[int] | None = None
 ) -> Matcher:
     candidates = {frame: reid.candidates(frame) for frame in range(annotation.length)}
-    return Matcher(candidates, Gallery(reid), config, annotation.instances, chosen)
+    return search_in(candidates, Gallery(reid), config, annotation, chosen)
+
+
+def search_in(
+    candidates: dict[int, Candidates],
+    gallery: Gallery,
+    config: ReidConfig,
+    annotation: Annotation,
+    chosen: set[int] | None = None,
+) -> Matcher:
+    filters = Pipeline.studio(Config(reid=config)).filters
+    instances = annotation.instances
+    return Matcher(candidates, gallery, filters, instances, chosen, compare_all=config.exclusive)
 
 
 def put(annotation: Annotation, frame: int, instance: int, cell: Cell | None) -> None:
@@ -110,7 +124,7 @@ def test_the_gallery_grows_and_shrinks_with_the_checkpoints() -> None:
     assert best is not None
     assert best.similarity == pytest.approx(0.9)
     put(annotation, 2, 1, None)
-    assert [(i.frame, i.similarity) for i in search.queue(annotation)] == [(3, pytest.approx(0))]
+    assert [(i.frame, i.similarity) for i in search.queue(annotation).retrievals] == [(3, pytest.approx(0))]
     assert reid.described == [(0, 1), (2, 1)], "each is computed once"
 
 
@@ -137,7 +151,7 @@ def test_the_reasons() -> None:
     reid = FakeReid(world | {6: [(5, 5, shared)]})
     decide(annotation, 1, 1, Verdict.ACCEPTED)
     config = ReidConfig(appearance_track=False, rho_reid=0.5, rho_occ=0.3, max_overlap=0.3, exclusive=True)
-    listed = matcher(annotation, reid, config).queue(annotation, {CellKey(2, 1): Reason.SKIPPED})
+    listed = matcher(annotation, reid, config).queue(annotation, {CellKey(2, 1): Reason.SKIPPED}).retrievals
     reasons = {item.frame: item.reason for item in listed if item.instance == 1}
     assert reasons == {
         1: Reason.SETTLED,
@@ -151,21 +165,25 @@ def test_the_reasons() -> None:
     assert [item.similarity for item in listed] == sorted((item.similarity for item in listed), reverse=True)
     lenient = ReidConfig(appearance_track=False, rho_reid=0.5, rho_occ=0.3)
     frames = {
-        item.frame for item in matcher(annotation, reid, lenient).queue(annotation) if item.reason is None
+        item.frame
+        for item in matcher(annotation, reid, lenient).queue(annotation).retrievals
+        if item.reason is None
     }
     assert frames >= {5, 6}, "off unless asked for"
     missing = ReidConfig(appearance_track=False, rho_reid=0.5, only_missing=True)
     reasons = {
-        i.frame: i.reason for i in matcher(annotation, reid, missing).queue(annotation) if i.instance == 1
+        i.frame: i.reason
+        for i in matcher(annotation, reid, missing).queue(annotation).retrievals
+        if i.instance == 1
     }
     assert (reasons[7], reasons[2]) == (Reason.PRESENT, None)
 
 
 def test_what_was_passed_over_says_why() -> None:
     annotation, reid = first_masks(4), found(f1=0.7, f2=0.8, f3=0.9)
-    withheld = {CellKey(3, 1): Reason.ALIBI, CellKey(2, 1): Reason.UNSURE}
-    listed = matcher(annotation, reid).queue(annotation, withheld)
-    assert [item.reason for item in listed] == [Reason.ALIBI, Reason.UNSURE, None]
+    withheld = {CellKey(3, 1): Reason.ELSEWHERE, CellKey(2, 1): Reason.UNSURE}
+    listed = matcher(annotation, reid).queue(annotation, withheld).retrievals
+    assert [item.reason for item in listed] == [Reason.ELSEWHERE, Reason.UNSURE, None]
     best = matcher(annotation, reid).best(annotation, withheld)
     assert best is not None
     assert best.frame == 1
@@ -174,9 +192,10 @@ def test_what_was_passed_over_says_why() -> None:
 def test_the_queue_of_all_instances() -> None:
     annotation, reid = first_masks(4), found(f1=0.3, f3=0.8)
     candidates = {frame: reid.candidates(frame) for frame in (0, 1, 3)}
-    listed = queue(annotation, candidates, Gallery(reid), CONFIG.reid)
+    search = search_in(candidates, Gallery(reid), CONFIG.reid, annotation)
+    listed = search.queue(annotation).retrievals
     assert [(item.frame, item.reason) for item in listed] == [(3, None), (1, Reason.BELOW)]
-    assert [item.frame for item in queue(annotation, candidates, Gallery(reid), CONFIG.reid, limit=1)] == [3]
+    assert [item.frame for item in search.queue(annotation, limit=1).retrievals] == [3]
 
 
 def test_only_the_chosen_are_searched_for_but_rivals_count() -> None:
@@ -197,11 +216,11 @@ def test_only_the_chosen_are_searched_for_but_rivals_count() -> None:
 
 def test_nothing_to_search() -> None:
     empty = Annotation(3)
-    assert Matcher({}, Gallery(found()), CONFIG.reid, ()).best(empty) is None
+    assert Matcher({}, Gallery(found()), (), ()).best(empty) is None
     assert matcher(empty, found(f1=0.9)).best(empty) is None
     annotation = first_masks(3)
     assert matcher(annotation, found()).best(annotation) is None
-    assert matcher(annotation, found()).queue(annotation) == []
+    assert matcher(annotation, found()).queue(annotation).retrievals == ()
 
 
 def test_rounds_over_a_long_video_are_quick() -> None:
@@ -227,9 +246,8 @@ def test_rounds_over_a_long_video_are_quick() -> None:
 
     cells = [(i, k, Cell(patch(k, k, 1), 0)) for i in range(frames) for k in range(1, instances + 1)]
     annotation = grid(frames, (0, 1, drawn(0, 1)), *cells[10:])
-    search = Matcher(
-        listed, Gallery(Random()), ReidConfig(appearance_track=False, rho_reid=0.5), annotation.instances
-    )
+    config = ReidConfig(appearance_track=False, rho_reid=0.5)
+    search = search_in(listed, Gallery(Random()), config, annotation)
     assert len(list(search.follow(annotation))) >= 9, "bit by bit"
     assert search.best(annotation) is not None
     start = time.perf_counter()

@@ -4,10 +4,20 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
-from fakes import CONFIG, FakePropagation, assert_whole, changes, first_masks, found, origins, patch, story
+from fakes import (
+    CONFIG,
+    FakePropagation,
+    assert_whole,
+    changes,
+    first_masks,
+    found,
+    origins,
+    patch,
+    story,
+    vsreid,
+)
 
-from vsreid_studio.engine.algorithm.vsreid import Steps, vsreid
-from vsreid_studio.engine.events import Accept, Answer, Event, Progress, Proposal, Reject, Skip, Stop
+from vsreid_studio.engine.events import Accept, Answer, Event, Progress, Proposal, Reject, Skip, Steps, Stop
 from vsreid_studio.engine.runtime.run import Control, State, accept_all, drive
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from vsreid_studio.engine.extensions.logits import from_logits, logits
-from vsreid_studio.engine.extensions.temporal_smoothing import BLOCK, CAREFUL, USUAL, Smoother, Strength
+from vsreid_studio.engine.extensions.temporal_smoothing import BLOCK, FULL_SIZE, USUAL, Smoother, Strength
 from vsreid_studio.engine.runtime.flow import DisFlow, FlowSource
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.engine.video import Video, open_video
@@ -60,7 +60,7 @@ def exact() -> dict[int, SoftMask]:
     return {number: SoftMask.from_dense(dense(box(number))) for number in range(6)}
 
 
-@pytest.mark.parametrize(("step", "strength"), [(1, USUAL), (-1, USUAL), (1, CAREFUL)])
+@pytest.mark.parametrize(("step", "strength"), [(1, USUAL), (-1, USUAL), (1, FULL_SIZE)])
 def test_what_one_frame_lacks_comes_back_from_those_beside_it(
     video: Video, step: int, strength: Strength
 ) -> None:
@@ -76,7 +76,7 @@ def test_what_one_frame_lacks_comes_back_from_those_beside_it(
     assert all(wrong(found[number], number) < 30 for number in (1, 2, 4))
 
 
-@pytest.mark.parametrize("strength", [USUAL, CAREFUL])
+@pytest.mark.parametrize("strength", [USUAL, FULL_SIZE])
 def test_large_frames_are_smoothed_at_a_reduced_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strength: Strength
 ) -> None:

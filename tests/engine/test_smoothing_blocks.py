@@ -1,16 +1,14 @@
 """What is smoothed, when, and beside what."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
-from fakes import FakePropagation, drawn, first_masks, grid, patch
+from fakes import CONFIG, FakePropagation, drawn, first_masks, grid, patch, propagate_only
 
-from vsreid_studio.config import PropagationConfig
-from vsreid_studio.engine.algorithm.walk import Walker, edit
-from vsreid_studio.engine.events import Change
+from vsreid_studio.engine.events import Change, Steps
 from vsreid_studio.engine.extensions.temporal_smoothing import finished_block, unsmoothed_blocks
-from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.store.annotation import Annotation, edit
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
 
@@ -21,16 +19,11 @@ class Smoothing(FakePropagation):
     blocks: list[tuple[tuple[int, ...], tuple[int, ...], int]] = field(default_factory=list)
 
     def smooth(
-        self,
-        annotation: Annotation,
-        instance: int,
-        maps: Mapping[int, SoftMask],
-        frames: Sequence[int],
-        step: int,
+        self, maps: Mapping[int, SoftMask], frames: Sequence[int], step: int
     ) -> Generator[None, None, dict[int, SoftMask]]:
         beside = tuple(frame for frame in sorted(maps) if frame not in frames)
         self.blocks.append((tuple(frames), beside, step))
-        return (yield from super().smooth(annotation, instance, maps, frames, step))
+        return (yield from super().smooth(maps, frames, step))
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +31,17 @@ def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsreid_studio.engine.extensions.temporal_smoothing.BLOCK", 4)
 
 
+def steps_of(
+    annotation: Annotation, propagation: Smoothing, instances: Sequence[int] = (1,), **settings: bool
+) -> Steps:
+    chosen = {"bidirectional_fusion": True, "temporal_smoothing": True} | settings
+    config = replace(CONFIG, propagation=replace(CONFIG.propagation, **chosen))
+    return propagate_only(annotation, propagation, config, instances=instances)
+
+
 def swept(annotation: Annotation, instances: Sequence[int] = (1,), **settings: bool) -> Smoothing:
     propagation = Smoothing()
-    walker = Walker(annotation, propagation, PropagationConfig(lost_area=0, **settings))
-    list(walker.sweep(instances))
+    list(steps_of(annotation, propagation, instances, **settings))
     return propagation
 
 
@@ -64,8 +64,7 @@ def test_a_way_back_is_counted_from_its_own_checkpoint() -> None:
 
 def test_the_chain_leads_through_masks_that_are_not_smoothed() -> None:
     annotation, propagation = first_masks(11), Smoothing()
-    walker = Walker(annotation, propagation, PropagationConfig(lost_area=0))
-    for event in walker.sweep([1]):
+    for event in steps_of(annotation, propagation):
         if isinstance(event, Change) and 6 in {key.frame for key in event.after}:
             break
     cell = annotation.get(5, 1)
@@ -81,7 +80,7 @@ def test_a_run_cut_short_smooths_as_a_whole_one() -> None:
     events = 0
     for cut in range(1, 40):
         propagation = Smoothing()
-        steps = Walker(parts, propagation, PropagationConfig(lost_area=0)).sweep([1])
+        steps = steps_of(parts, propagation)
         for _ in range(cut % 5 + 1):
             if next(steps, None) is None:
                 break
@@ -102,7 +101,7 @@ def test_only_what_comes_from_the_same_checkpoint_has_a_say() -> None:
     assert swept(annotation).blocks == [((1, 2, 3, 4), (0,), 1)]
 
 
-def test_what_two_checkpoints_vote_on_is_smoothed_once() -> None:
+def test_what_is_fused_is_smoothed_once() -> None:
     annotation = grid(10, (0, 1, drawn(0, 1, 0, 0)), (9, 1, drawn(9, 1, 0, 0)))
     assert swept(annotation).blocks == [(tuple(range(1, 9)), (0, 9), 1)]
     assert smoothed(annotation) == list(range(1, 9))
@@ -127,7 +126,7 @@ def test_smoothing_can_be_switched_off() -> None:
 
 def test_a_mask_drawn_meanwhile_stays() -> None:
     annotation, propagation = first_masks(11), Smoothing()
-    steps = Walker(annotation, propagation, PropagationConfig(lost_area=0)).sweep([1])
+    steps = steps_of(annotation, propagation)
     while not propagation.blocks:
         next(steps)
     mine = drawn(3, 1, 5)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.extensions.connected_components import without_strays
+from vsreid_studio.engine.extensions.connected_components import without_small_components
 from vsreid_studio.engine.types import Box, Probability
 
 
@@ -19,23 +19,23 @@ NEAR, FAR, LARGE = Box(55, 30, 65, 40), Box(120, 30, 130, 40), Box(120, 30, 160,
 def test_far_piece_goes_with_its_soft_rim() -> None:
     stray = _map(BODY, FAR)
     stray[40:44, 120:130] = 0.4
-    assert np.array_equal(without_strays(stray, 0.25, 1600), _map(BODY))
+    assert np.array_equal(without_small_components(stray, 0.25, 1600), _map(BODY))
 
 
 def test_pieces_side_by_side_stay() -> None:
     split = _map(BODY, NEAR)
-    assert np.array_equal(without_strays(split, 0.25, 1600), split)
+    assert np.array_equal(without_small_components(split, 0.25, 1600), split)
 
 
 def test_large_piece_stays_wherever_it_is() -> None:
     pair = _map(BODY, LARGE)
-    assert np.array_equal(without_strays(pair, 0.25, 1600), pair)
+    assert np.array_equal(without_small_components(pair, 0.25, 1600), pair)
 
 
 def test_while_the_instance_is_being_hidden_nothing_goes() -> None:
     rest = _map(BODY, FAR)
-    assert without_strays(rest, 0.25, 2 * BODY.area + 1) is rest
-    assert without_strays(rest, 0.25, 2 * BODY.area - 1) is not rest
+    assert without_small_components(rest, 0.25, 2 * BODY.area + 1) is rest
+    assert without_small_components(rest, 0.25, 2 * BODY.area - 1) is not rest
 
 
 @pytest.mark.parametrize("scale", [4, 5])
@@ -48,12 +48,12 @@ def test_large_maps_are_looked_at_in_blocks(scale: int) -> None:
     expected = 1600 * scale**2
     stray = large(BODY, FAR, Box(199, 99, 200, 100))
     stray[1, 1] = 0.9
-    assert np.array_equal(without_strays(stray, 0.25, expected), large(BODY))
+    assert np.array_equal(without_small_components(stray, 0.25, expected), large(BODY))
     for kept in (large(BODY, NEAR), large(BODY, LARGE)):
-        assert np.array_equal(without_strays(kept, 0.25, expected), kept)
-    assert without_strays(stray, 0.25, 2 * expected + 100 * scale) is stray
+        assert np.array_equal(without_small_components(kept, 0.25, expected), kept)
+    assert without_small_components(stray, 0.25, 2 * expected + 100 * scale) is stray
 
 
 def test_empty_map() -> None:
     nothing = _map()
-    assert without_strays(nothing, 0.25, 0) is nothing
+    assert without_small_components(nothing, 0.25, 0) is nothing

@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.config import ReidConfig
-from vsreid_studio.engine.algorithm.gallery import UNKNOWN
-from vsreid_studio.engine.extensions.appearance_track import MOST, Track
+from vsreid_studio.engine.algorithm.retrieve import UNKNOWN
+from vsreid_studio.engine.extensions.appearance_track import MOST, AppearanceTrack, TrackSettings
 from vsreid_studio.engine.types import Cell, SoftMask
 
-CONFIG = ReidConfig(rho_track=0.5, sure=0.8)
+SETTINGS = TrackSettings(rho_track=0.5, sure=0.8)
+
+
+def similarities(track: AppearanceTrack, *given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    steps = track.similarities(*given)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def _cell(x: int, confidence: float = 0.9) -> Cell:
@@ -27,9 +35,9 @@ def _unit(*angles: float) -> np.ndarray:
 def test_what_was_beside_is_told_from_the_instance() -> None:
     # Frame 0: the instance at 0 degrees, a look-alike at 40. Later come 10 and 35 degrees.
     embeddings = _unit(0, 40, 10, 35)
-    track = Track(CONFIG)
+    track = AppearanceTrack(SETTINGS)
     track.follow(0, _cell(0), np.array([0, 1]), _boxes(0, 50))
-    same, beside = track.similarities(embeddings, embeddings @ embeddings[0])
+    same, beside = similarities(track, embeddings, embeddings @ embeddings[0])
     assert same[2] > beside[2]
     assert same[3] < beside[3]
     assert same[0] == UNKNOWN, "a candidate is not compared with itself"
@@ -37,41 +45,41 @@ def test_what_was_beside_is_told_from_the_instance() -> None:
 
 @pytest.mark.parametrize(("left", "kind"), [(0, "same"), (4, "neither"), (9, "beside"), (30, "beside")])
 def test_overlap_sorts(left: int, kind: str) -> None:
-    track = Track(CONFIG)
+    track = AppearanceTrack(SETTINGS)
     track.follow(0, _cell(0), np.array([0]), _boxes(left))
-    same, beside = track.similarities(_unit(0, 0), np.ones(2, np.float32))
+    same, beside = similarities(track, _unit(0, 0), np.ones(2, np.float32))
     assert (same[1] > UNKNOWN) == (kind == "same")
     assert (beside[1] > UNKNOWN) == (kind == "beside")
 
 
 def test_only_what_is_sure_and_like_the_gallery_counts() -> None:
-    track = Track(CONFIG)
+    track = AppearanceTrack(SETTINGS)
     track.follow(0, _cell(0, confidence=0.7), np.array([0]), _boxes(0))
-    assert track.similarities(_unit(0, 0), np.ones(2, np.float32))[0][1] == UNKNOWN
+    assert similarities(track, _unit(0, 0), np.ones(2, np.float32))[0][1] == UNKNOWN
     track.follow(0, _cell(0), np.array([0]), _boxes(0))
     unlike = np.array([0.4, 0.4], np.float32)
-    assert track.similarities(_unit(0, 0), unlike)[0][1] == UNKNOWN
-    assert track.similarities(_unit(0, 0), np.ones(2, np.float32))[0][1] == pytest.approx(1)
+    assert similarities(track, _unit(0, 0), unlike)[0][1] == UNKNOWN
+    assert similarities(track, _unit(0, 0), np.ones(2, np.float32))[0][1] == pytest.approx(1)
 
 
 def test_it_follows_the_annotation() -> None:
-    track = Track(CONFIG)
+    track = AppearanceTrack(SETTINGS)
     assert track.settled()
     track.follow(0, _cell(0), np.array([0]), _boxes(0))
     assert not track.settled()
-    track.similarities(_unit(0, 0), np.ones(2, np.float32))
+    similarities(track, _unit(0, 0), np.ones(2, np.float32))
     assert track.settled()
     track.follow(0, None, np.array([0]), _boxes(0))
     assert not track.settled()
-    assert track.similarities(_unit(0, 0), np.ones(2, np.float32))[0][1] == UNKNOWN
+    assert similarities(track, _unit(0, 0), np.ones(2, np.float32))[0][1] == UNKNOWN
 
 
 def test_a_long_video_is_thinned_out() -> None:
     count = 3 * MOST
-    track = Track(CONFIG)
+    track = AppearanceTrack(SETTINGS)
     for frame in range(count):
         track.follow(frame, _cell(0), np.array([frame]), _boxes(0))
     embeddings = _unit(*np.linspace(0, 90, count + 1))
-    same, _ = track.similarities(embeddings, np.ones(count + 1, np.float32))
+    same, _ = similarities(track, embeddings, np.ones(count + 1, np.float32))
     assert same.shape == (count + 1,)
     assert same[-1] > 0.99

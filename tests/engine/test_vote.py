@@ -10,30 +10,30 @@ from fakes import (
     CONFIG,
     FakePropagation,
     absent,
+    algorithm,
     assert_whole,
     changes,
     drawn,
     grid,
     origins,
     patch,
+    propagate_only,
     run,
     story,
 )
 
-from vsreid_studio.engine.algorithm.territory import territory
-from vsreid_studio.engine.algorithm.vsreid import propagate_only
-from vsreid_studio.engine.algorithm.walk import Walker, edit
-from vsreid_studio.engine.extensions.bidirectional_fusion import fuse, is_fused
-from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.algorithm.plan import Plan
+from vsreid_studio.engine.extensions.bidirectional_fusion import BidirectionalFusion, fuse, is_fused
+from vsreid_studio.engine.store.annotation import Annotation, edit
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
-VOTING = replace(CONFIG, propagation=replace(CONFIG.propagation, bidirectional_fusion=True))
-SMOOTHING = replace(VOTING, propagation=replace(VOTING.propagation, temporal_smoothing=True))
+FUSING = replace(CONFIG, propagation=replace(CONFIG.propagation, bidirectional_fusion=True))
+SMOOTHING = replace(FUSING, propagation=replace(FUSING.propagation, temporal_smoothing=True))
 
 
 def propagate(annotation: Annotation, **chosen: object) -> FakePropagation:
     propagation = FakePropagation()
-    run(propagate_only(annotation, propagation, VOTING, **chosen))  # type: ignore[arg-type]
+    run(propagate_only(annotation, propagation, FUSING, **chosen))  # type: ignore[arg-type]
     assert_whole(annotation)
     return propagation
 
@@ -82,7 +82,10 @@ def test_maps_that_disagree_are_not_averaged_and_not_trusted() -> None:
     assert cell.confidence == pytest.approx(0.2)
     assert fuse(5, near, far).mask.same(far.mask)
     lost = fuse(4, near, Cell(SoftMask.empty(), 9, confidence=0.9))
-    assert (lost.mask.same(near.mask), lost.confidence) == (True, 0.0)
+    # What was lost on its way tells nothing of this frame.
+    assert (lost.mask.same(near.mask), lost.confidence) == (True, 0.9)
+    gone = fuse(4, Cell(SoftMask.empty(), 0, confidence=0.9), far)
+    assert (gone.mask.box.area, gone.confidence) == (0, pytest.approx(0.1))
 
 
 def test_where_both_find_nothing_there_is_nothing() -> None:
@@ -147,7 +150,7 @@ def test_the_frames_of_a_gap_are_joined_and_smoothed_in_one_change() -> None:
     smoothed = patch(5, 5, 1)
 
     class Smooth(FakePropagation):
-        def smooth(self, annotation, instance, maps, frames, step):  # type: ignore[no-untyped-def]
+        def smooth(self, maps, frames, step):  # type: ignore[no-untyped-def]
             assert (sorted(maps), list(frames)) == ([0, 1, 2, 3, 4], [1, 2, 3])
             yield
             return {2: smoothed, 1: maps[1], 3: maps[3]}
@@ -159,7 +162,7 @@ def test_the_frames_of_a_gap_are_joined_and_smoothed_in_one_change() -> None:
 
 def test_what_a_person_draws_into_a_gap_meanwhile_stays() -> None:
     annotation = grid(6, (0, 1, drawn(0, 1)), (5, 1, drawn(5, 1)))
-    steps = propagate_only(annotation, FakePropagation(), VOTING)
+    steps = propagate_only(annotation, FakePropagation(), FUSING)
     list(islice(steps, 11))
     by_hand = drawn(3, 1, 4)
     annotation.apply(edit(annotation, "draw", {CellKey(3, 1): by_hand}))
@@ -172,7 +175,7 @@ def test_what_a_person_draws_into_a_gap_meanwhile_stays() -> None:
 
 def test_what_came_of_a_checkpoint_that_was_drawn_anew_meanwhile_is_not_joined() -> None:
     annotation = grid(6, (0, 1, drawn(0, 1)), (5, 1, drawn(5, 1)))
-    steps = propagate_only(annotation, FakePropagation(), VOTING)
+    steps = propagate_only(annotation, FakePropagation(), FUSING)
     list(islice(steps, 11))
     annotation.apply(edit(annotation, "draw", {CellKey(5, 1): drawn(5, 1, 3)}))
     list(steps)
@@ -192,7 +195,7 @@ def test_on_the_way_back_each_map_comes_from_the_later_checkpoint_alone() -> Non
                 seen.append((source, int(annotation.mask(source, 1).values[1, 1])))
             return super().propagate(annotation, source, target, instances)
 
-    run(propagate_only(annotation, Watched(), VOTING))
+    run(propagate_only(annotation, Watched(), FUSING))
     assert seen == [(4, 0), (3, 1), (2, 2)]
 
 
@@ -200,8 +203,13 @@ def test_a_correction_of_a_retrieval_has_its_say_as_far_as_the_next_anchors() ->
     annotation = grid(9, (0, 1, drawn(0, 1)))
     propagate(annotation)
     annotation.apply(edit(annotation, "correct", {CellKey(6, 1): drawn(6, 1)}))
-    walker = Walker(annotation, FakePropagation(), VOTING.propagation)
-    assert [len(change.after) for change in changes(list(walker.walk(1, 6)))] == [1, 1, 5]
+    steps = algorithm(annotation, FakePropagation(), FUSING)
+    events = list(steps.propagate(steps.planner.outward(annotation, 1, 6)))
+    assert [len(change.after) for change in changes([e for e in events if not isinstance(e, Plan)])] == [
+        1,
+        1,
+        5,
+    ]
     assert seconds(annotation) == [None, 6, 6, 6, 0, 0, None, None, None]
 
 
@@ -214,13 +222,12 @@ def test_any_edits_and_cancels_end_in_the_same_rule(seed: int) -> None:
         choices = (None, absent(frame), Cell(patch(0, 1, 1), frame, made_by=Maker.RECOVERY))
         cell = dice.choice(choices) if dice.random() < 0.4 else drawn(frame, 1, dice.randrange(6))
         annotation.apply(edit(annotation, "edit", {CellKey(frame, 1): cell}))
-        steps = propagate_only(annotation, FakePropagation(), VOTING)
+        steps = propagate_only(annotation, FakePropagation(), FUSING)
         list(islice(steps, dice.randint(0, 20)))
         steps.close()
         assert_whole(annotation, gaps=True)
     propagate(annotation)
-    due = territory(annotation, 1)
-    assert not (due.forward or due.backward)
+    assert not BidirectionalFusion().initial(annotation, [1], None).steps
     row = annotation.row(1)
     anchors = sorted(frame for frame, cell in row.items() if cell.origin == frame)
     for left, right in pairwise(anchors):

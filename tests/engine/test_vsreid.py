@@ -19,32 +19,34 @@ from fakes import (
     grid,
     origins,
     patch,
+    propagate_only,
     proposals,
     run,
     story,
+    vsreid,
 )
 
-from vsreid_studio.config import ReidConfig
-from vsreid_studio.engine.algorithm.vsreid import Steps, propagate_only, vsreid
-from vsreid_studio.engine.algorithm.walk import edit
 from vsreid_studio.engine.events import (
     Accept,
     Answer,
     Correct,
+    Decision,
     Event,
     Passed,
     Progress,
     Proposal,
+    Queue,
     Reason,
     Reassign,
     Redraw,
     Reject,
     Skip,
+    Steps,
     Stop,
     Verdict,
 )
 from vsreid_studio.engine.runtime.run import accept_all
-from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.store.annotation import Annotation, edit
 from vsreid_studio.engine.types import Box, CellKey, Maker, SoftMask
 
 BOTH = (direction(1, 0.7) + direction(2, 0.6)).astype(np.float32)
@@ -154,8 +156,6 @@ def test_headless_is_accepting_everything() -> None:
 def test_without_reidentification_nothing_is_looked_for() -> None:
     annotation, reid = first_masks(4), found(f3=0.9)
     run(propagate_only(annotation, FakePropagation(), CONFIG))
-    off = replace(CONFIG, reid=ReidConfig(enabled=False))
-    run(vsreid(annotation, FakePropagation(), reid, off))
     assert reid.looked == []
     assert origins(annotation) == [0] * 4
 
@@ -212,17 +212,37 @@ def test_a_skip_lasts_for_one_run() -> None:
 def test_stop_ends_at_once() -> None:
     annotation = first_masks(6)
     events = run(steps(annotation, found(f5=0.9, f3=0.8)), Stop())
-    assert isinstance(events[-1], Proposal)
+    assert [type(event) for event in events[-2:]] == [Proposal, Queue]
     assert annotation.decisions == {}
 
 
-def test_an_empty_recovery_is_settled_unasked() -> None:
+def test_an_empty_recovery_is_passed_over_and_tried_again_in_the_next_run() -> None:
     annotation, key = first_masks(6), CellKey(5, 1)
-    events = run(steps(annotation, found(f5=0.9), FakePropagation(hollow={key})))
-    assert proposals(events) == []
-    assert annotation.decisions[key].verdict is Verdict.REJECTED
-    assert annotation.decisions[key].by is Maker.RECOVERY
-    assert origins(annotation) == [0] * 6
+    for _ in range(2):
+        events = run(steps(annotation, found(f5=0.9), FakePropagation(hollow={key})))
+        assert proposals(events) == []
+        assert [it for it in events if isinstance(it, Passed)] == [Passed(5, 1, Reason.EMPTY)]
+    assert annotation.decisions == {}
+    assert proposals(run(steps(annotation, found(f5=0.9)), Accept())) == [key]
+
+
+def test_what_earlier_versions_rejected_unasked_is_tried_again() -> None:
+    annotation, key = first_masks(6), CellKey(5, 1)
+    empty = Decision(Verdict.REJECTED, Box(5, 5, 7, 6), 0.9, Maker.RECOVERY)
+    annotation.apply(annotation.decide(annotation.set_cells("reject retrieval", {}), {key: empty}))
+    assert proposals(run(steps(annotation, found(f5=0.9)), Accept())) == [key]
+
+
+def test_the_queue_is_told_before_each_proposal_and_at_the_end() -> None:
+    reid = FakeReid({i: [(5, 5, direction(1, s))] for i, s in {2: 0.3, 3: 0.8, 5: 0.9}.items()})
+    module = FakePropagation(hollow={CellKey(3, 1)})
+    events = run(steps(first_masks(6), reid, module), Skip())
+    told = [event for event in events if isinstance(event, Queue)]
+    assert [[(it.frame, it.reason) for it in queue.retrievals] for queue in told] == [
+        [(5, None), (3, None), (2, Reason.BELOW)],
+        [(5, Reason.SKIPPED), (3, Reason.EMPTY), (2, Reason.BELOW)],
+    ]
+    assert events.index(told[0]) + 1 == events.index(asked(events)[0])
 
 
 def test_reassign_recovers_and_accepts_for_the_other_instance() -> None:

@@ -14,17 +14,15 @@ from fakes import (
     grid,
     origins,
     patch,
+    propagate_only,
     run,
     story,
 )
 
-from vsreid_studio.config import Config, PropagationConfig
-from vsreid_studio.engine.algorithm.territory import territory
-from vsreid_studio.engine.algorithm.vsreid import propagate_only
-from vsreid_studio.engine.algorithm.walk import edit, stale_after
+from vsreid_studio.engine.algorithm.plan import due
 from vsreid_studio.engine.events import Event, Progress
-from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.store.annotation import Annotation, edit, stale_after
+from vsreid_studio.engine.types import Cell, CellKey, Maker
 
 
 def propagate(
@@ -118,18 +116,6 @@ def test_an_empty_map_stays_empty_and_costs_nothing() -> None:
     assert origins(annotation) == [0] * 5
 
 
-def test_an_instance_that_shrinks_too_much_is_lost_where_the_rule_is_on() -> None:
-    big = SoftMask.from_dense(patch(0, 0, 1).dense(8, 8) * 0 + 1)
-    large = Cell(big, 0, pinned=True, made_by=Maker.PERSON)
-    small = Cell(patch(0, 0, 1), 1, made_by=Maker.RECOVERY)
-    for share, left in ((0.0, 4), (0.01, 4), (0.1, 0)):
-        annotation = grid(3, (0, 1, large), (1, 1, small))
-        config = Config(PropagationConfig(lost_area=share))
-        run(propagate_only(annotation, FakePropagation(), config))
-        assert annotation.mask(2, 1).box.area == left
-        assert annotation.mask(1, 1).box.area == 4, "a checkpoint stays what it is"
-
-
 def test_chosen_instances_and_frames_get_the_chain_that_leads_there() -> None:
     annotation = grid(10, (2, 1, drawn(2, 1)), (9, 1, drawn(9, 1)), (0, 2, drawn(0, 2)))
     propagate(annotation, instances=[1], frames=range(4, 5))
@@ -154,7 +140,7 @@ def test_a_cleared_gap_alone_is_filled() -> None:
 def test_an_unknown_origin_counts_as_not_computed() -> None:
     annotation = first_masks(4)
     annotation.apply(annotation.set_cells("import", {CellKey(2, 1): Cell(patch(0, 0, 1), 3)}))
-    assert territory(annotation, 1).forward == {1: 0, 2: 0, 3: 0}
+    assert due(annotation, 1).forward == {1: 0, 2: 0, 3: 0}
 
 
 def test_drawing_a_checkpoint_anew_drops_what_came_from_it() -> None:

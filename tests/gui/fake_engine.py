@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsreid_studio.config import Config, ReidConfig
-from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
+from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
 from vsreid_studio.engine.events import Progress
+from vsreid_studio.engine.extensions.temporal_smoothing import TemporalSmoothing
+from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Frame, Prediction, SoftMask
 from vsreid_studio.engine.video import Video
@@ -73,16 +75,22 @@ class ByColour(MaskPropagation):
         self._video, self._script = video, script
 
     def propagate(
-        self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
+        self, cells: Cells, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         self._script.step(target)
         return {k: self._look(target, k) for k in instances}
 
-    def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+    def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
         return self._look(frame, instance)
 
-    def segment(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+    def select(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         return self._look(frame, instance)
+
+    def smooth(
+        self, maps: Mapping[int, SoftMask], frames: Sequence[int], step: int
+    ) -> Generator[None, None, dict[int, SoftMask]]:
+        yield
+        return {frame: maps[frame] for frame in frames}
 
     def _look(self, frame: int, instance: int) -> Prediction:
         return Prediction(SoftMask.from_dense(seen(self._video.frame(frame), instance)), 0.9)
@@ -137,10 +145,12 @@ class FakeEngine:
     def base(self) -> str:
         return "abc"
 
-    def propagation(self, video: Video, *, adapted: bytes | None = None) -> ByColour:
+    def modules(self, video: Video, *, adapted: bytes | None = None) -> Modules:
         self._script.need("propagation")
         self._script.adapted.append(adapted)
-        return ByColour(video, self._script)
+        propagation = ByColour(video, self._script)
+        smoothing = TemporalSmoothing(propagation)
+        return Modules(Pipeline.studio(self.config, smoothing), propagation, propagation.select)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
         for step in range(3):

@@ -7,8 +7,7 @@ from driving import press, until_proposal, wait_idle
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from vsreid_studio.engine.algorithm.retrieve import Retrieval
-from vsreid_studio.engine.events import Reason, Verdict
+from vsreid_studio.engine.events import Reason, Retrieval, Verdict
 from vsreid_studio.engine.types import Box, CellKey
 from vsreid_studio.gui.finds import best, find_of, finds
 from vsreid_studio.gui.review.queue_model import Listed

@@ -13,8 +13,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QLineEdit, QMainWindow
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.config import ReidConfig
-from vsreid_studio.engine.algorithm.retrieve import Retrieval
-from vsreid_studio.engine.events import Accept, Proposal, Reason, Reassign, Reject, Skip
+from vsreid_studio.engine.events import Accept, Proposal, Reason, Reassign, Reject, Retrieval, Skip
 from vsreid_studio.engine.types import Box, CellKey, SoftMask
 from vsreid_studio.gui.containers import Scrolled, dock
 from vsreid_studio.gui.review import ReviewPanel

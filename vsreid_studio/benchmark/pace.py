@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from ..config import Config
-from ..engine.algorithm.protocols import MaskPropagation, Reidentification
-from ..engine.algorithm.vsreid import vsreid
+from ..engine.algorithm.protocols import Reidentification
+from ..engine.runtime.pipeline import Modules
 from ..engine.runtime.run import accept_all
 from ..engine.store.annotation import Annotation
 from ..engine.types import Cell, CellKey, SoftMask
 
-Modules: TypeAlias = Callable[[], tuple[MaskPropagation, Reidentification | None]]
+Made: TypeAlias = Callable[[], tuple[Modules, Reidentification | None]]
 
 _WARM_UP = 4
 """Frames run beforehand: the first calls choose kernels."""
@@ -22,40 +21,38 @@ _ROUNDS = 3
 
 
 def pace(
-    modules: Modules,
+    made: Made,
     first: Mapping[int, SoftMask],
-    config: Config,
     frames: int,
 ) -> float:
     """Seconds a frame of a run from the first masks: reading, flow, networks, retrievals and recoveries.
 
     Args:
-        modules: new ones, of a video of so many frames or more, with empty caches.
+        made: new ones, of a video of so many frames or more, with empty caches.
         first: masks of frame 0 by instance.
         frames: 2 or more.
     """
-    _run(modules, first, config, min(frames, _WARM_UP))
-    return min(_timed(modules, first, config, frames) for _ in range(_ROUNDS)) / (frames - 1)
+    _run(made, first, min(frames, _WARM_UP))
+    return min(_timed(made, first, frames) for _ in range(_ROUNDS)) / (frames - 1)
 
 
 def _timed(
-    modules: Modules,
+    made: Made,
     first: Mapping[int, SoftMask],
-    config: Config,
     frames: int,
 ) -> float:
     started = time.perf_counter()
-    _run(modules, first, config, frames)
+    _run(made, first, frames)
     return time.perf_counter() - started
 
 
 def _run(
-    modules: Modules,
+    made: Made,
     first: Mapping[int, SoftMask],
-    config: Config,
     frames: int,
 ) -> None:
-    accept_all(vsreid(begun(first, frames), *modules(), config, grow=False))
+    modules, reid = made()
+    accept_all(modules.run(begun(first, frames), reid, grow=False))
 
 
 def begun(first: Mapping[int, SoftMask], frames: int) -> Annotation:

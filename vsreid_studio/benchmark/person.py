@@ -21,13 +21,11 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import Config
-from ..engine.algorithm.protocols import MaskPropagation, Reidentification
-from ..engine.algorithm.vsreid import vsreid
-from ..engine.algorithm.walk import edit
+from ..engine.algorithm.protocols import Reidentification
 from ..engine.events import Accept, Answer, Change, Proposal, Reject
 from ..engine.extensions.doubtful import doubtful
-from ..engine.store.annotation import Annotation
+from ..engine.runtime.pipeline import Modules
+from ..engine.store.annotation import Annotation, edit
 from ..engine.types import Cell, CellKey, Frame, LabelMap, Maker, SoftMask
 from ..errors import UserError
 from ..evaluation.comparison import frame_scores
@@ -42,12 +40,11 @@ from .types import Clip
 
 def simulate(
     truth: Sequence[LabelMap],
-    propagation: MaskPropagation,
+    modules: Modules,
     reid: Reidentification | None,
-    config: Config,
     *,
     limit: int = 20,
-    adapt: Callable[[Annotation], MaskPropagation] | None = None,
+    adapt: Callable[[Annotation], Modules] | None = None,
     tell: Callable[[Round], None] | None = None,
     manner: Manner | None = None,
     clicker: Segments | None = None,
@@ -58,7 +55,7 @@ def simulate(
     Args:
         truth: (H, W) uint8 of every frame. What is not in the first one does not count.
         limit: no more corrections than this.
-        adapt: makes a module, to be used instead, that is fitted to the pinned masks; called before each run
+        adapt: makes modules, to be used instead, that are fitted to the pinned masks; called before each run
             of the engine.
         tell: told of each round.
         manner: how the person works; None for painting, and knowing the worst frame.
@@ -70,7 +67,7 @@ def simulate(
     """
     manner = manner or Manner()
     hand = Hand(Clock(manner.seconds), clicker, frame_of)
-    person = _Person(truth, propagation, reid and Remembering(reid), config, adapt, manner, hand)
+    person = _Person(truth, modules, reid and Remembering(reid), adapt, manner, hand)
     person.draw_first()
     rounds: list[Round] = []
     while True:
@@ -96,10 +93,9 @@ class _Person:
     """
 
     truth: Sequence[LabelMap]
-    propagation: MaskPropagation
+    modules: Modules
     reid: Reidentification | None
-    config: Config
-    adapt: Callable[[Annotation], MaskPropagation] | None
+    adapt: Callable[[Annotation], Modules] | None
     manner: Manner
     hand: Hand
     proposals: int = 0
@@ -181,8 +177,8 @@ class _Person:
     def run_engine(self) -> None:
         """Propagate and find again, and answer what it asks."""
         if self.adapt is not None:
-            self.propagation = self.adapt(self.annotation)
-        steps = vsreid(self.annotation, self.propagation, self.reid, self.config)
+            self.modules = self.adapt(self.annotation)
+        steps = self.modules.run(self.annotation, self.reid)
         try:
             answer: Answer | None = None
             while True:

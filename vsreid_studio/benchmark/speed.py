@@ -11,17 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import Config
-from ..engine.algorithm.gallery import Gallery
 from ..engine.algorithm.merge import merge
-from ..engine.algorithm.retrieve import Matcher
-from ..engine.algorithm.vsreid import AT_ONCE
-from ..engine.extensions.temporal_smoothing import smooth_block, unsmoothed_blocks
+from ..engine.algorithm.plan import Plan, Step
+from ..engine.extensions.gallery import Gallery
 from ..engine.nets.detector import Detections
 from ..engine.runtime.flow import FlowSource
+from ..engine.runtime.matching import Matcher
 from ..engine.runtime.parallel import side_by_side
-from ..engine.runtime.propagation import NetworkPropagation
+from ..engine.runtime.pipeline import Modules
 from ..engine.runtime.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
+from ..engine.runtime.search import AT_ONCE
 from ..engine.store.annotation import Annotation
 from ..engine.types import Candidates, Cell, CellKey, Frame, SoftMask
 from ..engine.video import Video
@@ -93,11 +92,10 @@ class _Stopwatch:
 def measure(
     video: Video,
     first: Mapping[int, SoftMask],
-    propagation: NetworkPropagation,
+    modules: Modules,
     flow: FlowSource,
     detector: DetectionNetwork,
     embedder: EmbeddingNetwork,
-    config: Config,
     frames: int,
     parallel: bool,
 ) -> Speed:
@@ -105,7 +103,7 @@ def measure(
 
     Args:
         first: masks of frame 0 by instance.
-        propagation: of this video, on `flow`.
+        modules: of this video, on `flow`.
         frames: to be counted; three more are run first.
         parallel: as `ReidModule` takes it.
     """
@@ -115,23 +113,26 @@ def measure(
     for frame in range(1, length):
         with watch.timing("decoding"):
             video.frame(frame)
+    plan = Plan(tuple(Step(n - 1, n, dict.fromkeys(first, 0)) for n in range(1, length)), tuple(first))
+    if modules.scheduler is not None:
+        modules.scheduler.expect(plan)
     for frame in range(1, length):
         with watch.timing("step"):
-            _step(annotation, propagation, frame, list(first))
-    smoothing = (
-        _smoothing(annotation, propagation, list(first)) if config.propagation.temporal_smoothing else 0.0
-    )
+            _step(annotation, modules, frame, list(first))
+    smoothing = _smoothing(annotation, modules, plan)
     for frame in range(1, length):
         with watch.timing("flow"):
             flow.compute(frame, frame - 1)
         flow.between(frame, frame - 1)
         with watch.timing("propagation"):
-            propagation.propagate(annotation, frame - 1, frame, list(first))
+            modules.propagation.propagate(annotation, frame - 1, frame, list(first))
         with watch.timing("merge"):
             merge(annotation.frame_masks(frame), video.height, video.width)
     found = _candidates(video, detector, embedder, length, AT_ONCE if parallel else 1, watch)
     gallery = Gallery(ReidModule(video, detector, embedder))
-    matcher = Matcher(found, gallery, config.reid, annotation.instances)
+    matcher = Matcher(
+        found, gallery, modules.pipeline.filters, annotation.instances, track=modules.pipeline.track
+    )
     matcher.best(annotation)
     for _ in range(_WARM_UP + 5):
         with watch.timing("matching"):
@@ -169,23 +170,26 @@ def _candidates(
     return found
 
 
-def _step(annotation: Annotation, propagation: NetworkPropagation, frame: int, instances: list[int]) -> None:
-    predicted = propagation.propagate(annotation, frame - 1, frame, instances)
+def _step(annotation: Annotation, modules: Modules, frame: int, instances: list[int]) -> None:
+    predicted = modules.propagation.propagate(annotation, frame - 1, frame, instances)
     cells: dict[CellKey, Cell | None] = {
         CellKey(frame, k): Cell(p.mask, 0, confidence=p.confidence) for k, p in predicted.items()
     }
     annotation.apply(annotation.set_cells("propagate", cells))
 
 
-def _smoothing(annotation: Annotation, propagation: NetworkPropagation, instances: list[int]) -> float:
+def _smoothing(annotation: Annotation, modules: Modules, plan: Plan) -> float:
     """Seconds that smoothing takes a frame; the flow is there, as it is behind a walk."""
     started = time.perf_counter()
     # All instances of a block one after another, as behind a walk, too.
-    due = ((block.start, k, block) for k in instances for block in unsmoothed_blocks(annotation, k))
-    for _, k, block in sorted(due, key=lambda one: one[:2]):
-        for _ in smooth_block(annotation, propagation, k, block):
+    for step in plan.steps:
+        for extension in modules.pipeline.after_step:
+            for _ in extension.after_step(annotation, plan, step):
+                pass
+    for last in modules.pipeline.after_span:
+        for _ in last.after_span(annotation, plan, {}):
             pass
-    return (time.perf_counter() - started) / (annotation.length - 1)
+    return (time.perf_counter() - started) / len(plan.steps)
 
 
 def table(speed: Speed) -> str:

@@ -32,10 +32,10 @@ def run(args: argparse.Namespace) -> int:
     from ..config import Config, PropagationConfig  # noqa: PLC0415
     from ..engine.runtime import models  # noqa: PLC0415
     from ..engine.runtime.flow import FlowSource, default_estimator  # noqa: PLC0415
-    from ..engine.runtime.propagation import NetworkPropagation  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
     from ..errors import UserError  # noqa: PLC0415
     from ..formats.given_masks import read_given_masks  # noqa: PLC0415
+    from ..headless.engine import assembled  # noqa: PLC0415
 
     if (args.source is None) != (args.masks is None):
         raise UserError("Give both --source and --masks, or neither for the bundled demo.")
@@ -49,11 +49,10 @@ def run(args: argparse.Namespace) -> int:
         speed = measure(
             video,
             dict(sorted(first.items())[: args.instances]),
-            NetworkPropagation(video, flow, inference, config.propagation),
+            assembled(config, video, inference, flow),
             flow,
             models.load_detector(args.size, config.reid.boxes, device),
             models.load_embedder(args.size, device),
-            config,
             args.frames,
             device.type == "cpu",
         )

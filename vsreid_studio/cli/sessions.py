@@ -13,7 +13,7 @@ from ..benchmark.person import simulate
 from ..benchmark.person_table import as_plain, from_plain, render
 from ..benchmark.session import Round, Session
 from ..config import Config
-from ..engine.runtime.propagation import NetworkPropagation
+from ..engine.runtime.pipeline import Modules
 from ..engine.runtime.reid import MemoryStore
 from ..engine.store.annotation import Annotation
 from ..engine.video import Video, open_video
@@ -100,13 +100,12 @@ class Sessions:
                 len(truth) != video.length
             ):
                 raise UserError(f"The masks of {name} do not fit its frames: a person needs one for each.")
-            propagation, reid = engine.propagation(video), engine.reid(video, MemoryStore())
+            modules, reid = engine.modules(video), engine.reid(video, MemoryStore())
             adapt = partial(_adapted, engine, video) if engine.config.adapt.steps else None
             return simulate(
                 truth,
-                propagation,
+                modules,
                 reid,
-                engine.config,
                 limit=self._limit,
                 adapt=adapt,
                 tell=tell,
@@ -145,11 +144,11 @@ class Sessions:
         write_text(self._page, render(listed, self._title, self._limit))
 
 
-def _adapted(engine: Engine, video: Video, annotation: Annotation) -> NetworkPropagation:
-    """M_mp, fine-tuned on what is pinned now."""
+def _adapted(engine: Engine, video: Video, annotation: Annotation) -> Modules:
+    """The modules, fine-tuned on what is pinned now."""
     steps = engine.adapt(video, annotation)
     try:
         while True:
             next(steps)
     except StopIteration as stop:
-        return engine.propagation(video, adapted=stop.value)
+        return engine.modules(video, adapted=stop.value)

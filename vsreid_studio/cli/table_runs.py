@@ -115,9 +115,8 @@ class Variant:
             once = self._seconds_to_adapt(video, first)
             seconds = pace(
                 # Not shared ones: to find candidates takes its time, too.
-                lambda: (self.engine.propagation(video), self.engine.reid_alone(video, MemoryStore())),
+                lambda: (self.engine.modules(video), self.engine.reid_alone(video, MemoryStore())),
                 first,
-                self.engine.config,
                 min(_TIMED, video.length),
             )
         kept = _paces(self.work)

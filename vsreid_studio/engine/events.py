@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -25,9 +25,10 @@ class Reason(StrEnum):
 
     SETTLED = "it was decided before"
     SKIPPED = "it was skipped in this run"
+    EMPTY = "nothing was recovered in its box"
     UNSURE = "its mask would not be sure enough"
     WORSE = "the present mask is worth as much"
-    ALIBI = "it was seen beside the instance in another frame"
+    ELSEWHERE = "it was seen beside the instance in another frame"
     BELOW = "its similarity does not exceed ρ_reid"
     LOOKALIKE = "it resembles more what stood beside the instance"
     PRESENT = "the instance has a mask in this frame"
@@ -152,6 +153,42 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrieval:
+    """The best candidate of one cell (Algorithm 2).
+
+    Attributes:
+        frame, instance: the cell.
+        box: the candidate's.
+        similarity: best cosine over the instance's gallery, in [-1, 1].
+        iou: with Box(P > 0.5) now in the cell.
+        reason: why it is not offered, None for one that waits.
+    """
+
+    frame: int
+    instance: int
+    box: Box
+    similarity: float
+    iou: float
+    reason: Reason | None = None
+
+    @property
+    def key(self) -> CellKey:
+        """The cell."""
+        return CellKey(self.frame, self.instance)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queue:
+    """The best candidates now: those that wait, and those that are not offered. Told before each proposal.
+
+    Attributes:
+        retrievals: by falling similarity.
+    """
+
+    retrievals: tuple[Retrieval, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Accept:
     """Take the recovered mask and propagate from it.
 
@@ -203,4 +240,6 @@ class Stop:
 
 
 Answer: TypeAlias = Accept | Reject | Skip | Reassign | Redraw | Correct | Stop
-Event: TypeAlias = Progress | Change | Proposal | Passed
+Event: TypeAlias = Progress | Change | Proposal | Passed | Queue
+Steps: TypeAlias = Generator[Event, Answer | None, None]
+"""A run: pull it with `runtime.run.drive` or `runtime.run.accept_all`."""

@@ -1,6 +1,6 @@
 """What a person can do to a document, as changes that are worked out and not yet applied.
 
-Every change of masks goes through `engine.algorithm.walk.edit`, so that what was derived from a mask
+Every change of masks goes through `engine.store.annotation.edit`, so that what was derived from a mask
 goes with it.
 """
 
@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..engine.algorithm.walk import edit
 from ..engine.events import Change
-from ..engine.store.annotation import Annotation
+from ..engine.store.annotation import Annotation, edit
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
 from ..formats.cells import GivenMasks, first_cells

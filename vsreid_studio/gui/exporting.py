@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.algorithm.merge import label_maps
-from ..engine.algorithm.vsreid import Steps
-from ..engine.events import Progress
+from ..engine.events import Progress, Steps
 from ..engine.runtime.run import Control
 from ..engine.store.annotation import Annotation
 from ..engine.types import Frame

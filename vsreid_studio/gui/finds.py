@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from ..engine.algorithm.retrieve import Retrieval
-from ..engine.events import Reason
+from ..engine.events import Reason, Retrieval
 from ..engine.types import CellKey
 
 GAP = 8
 """Frames between two retrievals of one find, at most: a detector misses an object now and then."""
 LEAST_IOU = 0.2
 """Of the boxes of two retrievals next to one another, in the frame after; it falls with the gap."""
-_CARRIES = {None, Reason.SKIPPED, Reason.UNSURE, Reason.WORSE, Reason.ALIBI, Reason.BELOW, Reason.LOOKALIKE}
+_CARRIES = {
+    None,
+    Reason.SKIPPED,
+    Reason.UNSURE,
+    Reason.WORSE,
+    Reason.ELSEWHERE,
+    Reason.BELOW,
+    Reason.LOOKALIKE,
+}
 """Reasons of retrievals that may be the same object as one that is offered."""
 
 

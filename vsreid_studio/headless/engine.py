@@ -6,12 +6,16 @@ import hashlib
 import json
 from collections.abc import Generator
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from ..config import Config, plain
 from ..engine.events import Progress
+from ..engine.extensions.box_selection import select
+from ..engine.extensions.memory import Memory
+from ..engine.extensions.repeated_recovery import RepeatedRecovery
+from ..engine.extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
 from ..engine.nets.detector import Detector
 from ..engine.nets.embedding import Embedder
 from ..engine.runtime import models
@@ -19,8 +23,10 @@ from ..engine.runtime.clicker import NAME as CLICKS
 from ..engine.runtime.clicker import Clicker
 from ..engine.runtime.flow import FlowSource, careful_estimator, default_estimator
 from ..engine.runtime.inference import Inference
-from ..engine.runtime.propagation import NetworkPropagation
+from ..engine.runtime.pipeline import Modules, Pipeline
+from ..engine.runtime.propagation import PatchNetwork
 from ..engine.runtime.reid import CandidateStore, ReidModule
+from ..engine.runtime.scheduler import ScheduledMotion
 from ..engine.store.annotation import Annotation
 from ..engine.video import Video
 from ..errors import UserError
@@ -68,10 +74,8 @@ class Engine:
         if self.config.reid.enabled:
             _ = self._reid
 
-    def propagation(
-        self, video: Video, flo_folder: Path | None = None, adapted: bytes | None = None
-    ) -> NetworkPropagation:
-        """M_mp for a video.
+    def modules(self, video: Video, flo_folder: Path | None = None, adapted: bytes | None = None) -> Modules:
+        """All that a run on a video needs but for M_reid.
 
         Args:
             flo_folder: with ready flow, see `engine.runtime.flow.FlowSource`.
@@ -85,8 +89,8 @@ class Engine:
         usual = FlowSource(video, self.flow, flo_folder=flo_folder)
         finer = careful_estimator(self.flow)
         # Where nothing is finer they are one: it remembers its flow, and serves one thread at a time.
-        careful = usual if finer is None else FlowSource(video, finer, flo_folder=flo_folder)
-        return NetworkPropagation(video, usual, inference, self.config.propagation, careful)
+        careful = None if finer is None else FlowSource(video, finer, flo_folder=flo_folder)
+        return assembled(self.config, video, inference, usual, careful)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
         """Fine-tune N_mp on the pinned masks of a video; the engine's own network stays as it is.
@@ -97,7 +101,7 @@ class Engine:
             Progress before each step.
 
         Returns:
-            what `propagation` takes as `adapted`.
+            what `modules` takes as `adapted`.
 
         Raises:
             UserError: the weights do not serve.
@@ -183,6 +187,30 @@ class Engine:
     def _inference(self, adapted: bytes | None = None) -> Inference:
         size = self.config.propagation.size
         return models.load_inference(size, self.device, self._weights, adapted=adapted)
+
+
+def assembled(
+    config: Config, video: Video, inference: Inference, flow: FlowSource, finer: FlowSource | None = None
+) -> Modules:
+    """The modules of a video with all that the settings have in.
+
+    Args:
+        flow: computes F.
+        finer: for what a person has corrected; None where nothing is finer.
+    """
+    settings = config.propagation
+    careful = settings.augment_corrected
+    motion = ScheduledMotion(video, flow, finer if careful else None)
+    memory = Memory(video, inference.network, settings) if settings.read_memory else None
+    smoother = Smoother(video, flow)
+    smoothing = TemporalSmoothing(smoother, Smoother(video, finer or flow, FULL_SIZE) if careful else None)
+    pipeline = Pipeline.studio(config, smoothing, memory)
+    size = video.height, video.width
+    network = PatchNetwork(motion, size, inference, settings, memory, motion.begin_ahead)
+    module = pipeline.propagation(motion, network)
+    rounds = settings.recovery_rounds
+    propagation = module if rounds <= 1 else RepeatedRecovery(module, rounds)
+    return Modules(pipeline, propagation, partial(select, module), motion)
 
 
 def digest(value: Any) -> str:

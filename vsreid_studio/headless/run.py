@@ -11,7 +11,6 @@ from typing import Any
 
 from .. import __version__
 from ..engine.algorithm.merge import label_maps
-from ..engine.algorithm.vsreid import vsreid
 from ..engine.events import Change, Event, Progress
 from ..engine.runtime.run import accept_all
 from ..engine.types import Maker
@@ -116,7 +115,7 @@ def _drive(project: Project, task: Task, engine: Engine, video: Video, emit: Emi
     adapted = None
     if engine.config.adapt.steps:
         adapted = _pull(engine.adapt(video, project.annotation), emit)
-    propagation = engine.propagation(video, task.flo_folder, adapted)
+    modules = engine.modules(video, task.flo_folder, adapted)
     reid = engine.reid(video, project.candidates(engine.candidates_key))
 
     def take(event: Event) -> None:
@@ -125,8 +124,7 @@ def _drive(project: Project, task: Task, engine: Engine, video: Video, emit: Emi
         emit(event)
 
     # Nobody looks at what is accepted: a mistake that joined the gallery would look like proof for the next.
-    steps = vsreid(project.annotation.copy(), propagation, reid, engine.config, grow=False)
-    accept_all(steps, take)
+    accept_all(modules.run(project.annotation.copy(), reid, grow=False), take)
 
 
 def _pull(steps: Generator[Progress, None, bytes], emit: Emit) -> bytes:

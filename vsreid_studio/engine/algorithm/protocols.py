@@ -1,44 +1,147 @@
-"""What Algorithm 3 needs of its two modules; tests put small fakes in their place."""
+"""What the three algorithms need: flow and warp (F, W), N_mp, and N_det with N_reid."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.annotation import Annotation
-from ..types import Box, Candidates, Prediction, SoftMask
+from ..runtime.flow import FlowField
+from ..types import Box, Candidates, Cell, Frame, Prediction, Probability, SoftMask
+
+
+class Cells(Protocol):
+    """P and c as they can be read: an `Annotation`, or one with some cells laid over it."""
+
+    @property
+    def length(self) -> int:
+        """N, the number of frames."""
+        ...
+
+    def get(self, frame: int, instance: int) -> Cell | None:
+        """The cell, None where there is none."""
+        ...
+
+    def mask(self, frame: int, instance: int) -> SoftMask:
+        """P[i, k]; empty where there is no cell."""
+        ...
+
+    def origin(self, frame: int, instance: int) -> int | None:
+        """c[i, k]; None where there is no cell."""
+        ...
+
+    def anchored(self, frame: int, instance: int) -> bool:
+        """Whether c = i."""
+        ...
+
+    def frame_masks(self, frame: int) -> dict[int, SoftMask]:
+        """The maps of one frame by instance, empty ones left out."""
+        ...
+
+    def checkpoints(self, instance: int) -> tuple[int, ...]:
+        """Frames with c = i whose map is not empty, ascending."""
+        ...
+
+
+class Motion(Protocol):
+    """F and W on the frames of one video."""
+
+    def frame(self, index: int) -> Frame:
+        """I_i: (H, W, 3) uint8 RGB."""
+        ...
+
+    def flow(
+        self, source: int, target: int, cells: Cells | None = None, instances: Sequence[int] = ()
+    ) -> FlowField:
+        """F(I_source, I_target), on the pixels of `source`.
+
+        Args:
+            cells, instances: what is to be carried by it; for some of it a module may look more closely.
+        """
+        ...
+
+    def warp(self, maps: Mapping[int, SoftMask], back: FlowField) -> dict[int, SoftMask]:
+        """W: maps of frame i carried to frame j by the flow from j to i, which is what a warp samples."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What lies around the patches of one call of N_mp, for a network or an extension that looks at more.
+
+    Attributes:
+        cells: P and c, without the maps that are being computed.
+        frame: j, the frame of the patches.
+        source: i, where the guiding maps come from; None where nothing was carried.
+        picture: I_j.
+        back: the flow from j to i, by which the guiding maps were warped; None where nothing was carried.
+        flow: what moves in I_j, as N_mp sees it.
+        guides: P[i→j, k] of all instances that are carried, also of those that are lost on the way.
+    """
+
+    cells: Cells
+    frame: int
+    source: int | None
+    picture: Frame
+    back: FlowField | None
+    flow: FlowField
+    guides: Mapping[int, SoftMask]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """What N_mp is to look at: I_j, f and P[i→j, k] inside b, at whatever size it works on.
+
+    Attributes:
+        instance: k.
+        box: b, slightly enlarged, inside the frame.
+        guide: the guiding map.
+    """
+
+    instance: int
+    box: Box
+    guide: SoftMask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchMap:
+    """What N_mp says of one patch.
+
+    Attributes:
+        probability: (h, w) float32 that fills the patch's box, at the box's size or less.
+        quality: the IoU that the map is expected to have, in [0, 1].
+    """
+
+    probability: Probability
+    quality: float
+
+
+class PropagationNetwork(Protocol):
+    """N_mp."""
+
+    def box(self, tight: Box) -> Box:
+        """b, slightly enlarged to keep context, inside the frame (Sec. 3.1)."""
+        ...
+
+    def __call__(self, scene: Scene, patches: Sequence[Patch]) -> list[PatchMap]:
+        """N_mp on patches of one frame, in their order."""
+        ...
 
 
 class MaskPropagation(Protocol):
-    """M_mp (Algorithm 1) and the recovery of Algorithm 3, line 22.
-
-    Both read what they need from the annotation: the maps of the source frame (all instances, so that
-    neighbours are told apart) and, as memory, the checkpoints of the instance.
-    """
+    """M_mp (Algorithm 1), and the recovery of Algorithm 3, line 22; see `propagate.PatchPropagation`."""
 
     def propagate(
-        self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
+        self, cells: Cells, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         """M_mp(I_source, I_target, P[source, k]) for every k in `instances`; the frames are neighbours."""
         ...
 
-    def smooth(
-        self,
-        annotation: Annotation,
-        instance: int,
-        maps: Mapping[int, SoftMask],
-        frames: Sequence[int],
-        step: int,
-    ) -> Generator[None, None, dict[int, SoftMask]]:
-        """Draw maps of an instance together, see `smooth.Smoother.smooth`; here they stay as they are."""
-        yield
-        return {frame: maps[frame] for frame in frames}
-
-    def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
-        """N_mp in `box` of `frame`, guided by the patch of the instance's first checkpoint."""
+    def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
+        """N_mp in `box` of `frame`, guided by the patch of the instance's template."""
         ...
 
 
@@ -46,7 +149,7 @@ class Reidentification(Protocol):
     """N_det and N_reid (Algorithm 2) on the frames of one video."""
 
     def candidates(self, frame: int) -> Candidates:
-        """The frame's candidate boxes and embeddings; computed once and kept."""
+        """X = N_det(I_i) with N_reid of every box; computed once and kept."""
         ...
 
     def cached(self, frame: int) -> bool:
@@ -58,5 +161,5 @@ class Reidentification(Protocol):
         return
 
     def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
-        """The embedding of what a mask (not empty) covers: (d,) float32 of length 1."""
+        """N_reid of what a mask (not empty) covers: (d,) float32 of length 1."""
         ...

@@ -2,142 +2,202 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, TypeAlias
 
-from ...config import Config, ReidConfig
-from ..events import Answer, Event, Progress, Proposal, Reason
+from ..events import Answer, Change, Event, Progress, Queue, Reason, Retrieval
 from ..store.annotation import Annotation
-from ..types import Candidates, CellKey
-from .gallery import Gallery
-from .proposals import Settler
-from .protocols import MaskPropagation, Reidentification
-from .retrieve import Matcher
-from .walk import Walker
+from ..store.overlay import Overlay
+from ..types import Cell, CellKey, Prediction, SoftMask
+from .plan import PaperPlanner, Plan, Planner, Step
+from .protocols import Cells, MaskPropagation
 
-AT_ONCE = 4
-"""Frames in which candidates are looked for together; in between one may stop."""
-
-Steps: TypeAlias = Generator[Event, Answer | None, None]
-"""A run: pull it with `run.drive` or `run.accept_all`."""
+PlannedSteps: TypeAlias = Generator[Event | Plan, Answer | None, None]
+"""A run that tells its plans, too; for the scheduler."""
+Work: TypeAlias = Generator[Progress | Change | Plan, None, None]
+"""Steps that ask nothing."""
 
 
-def vsreid(
-    annotation: Annotation,
-    propagation: MaskPropagation,
-    reid: Reidentification | None,
-    config: Config,
-    *,
-    instances: Collection[int] | None = None,
-    frames: Collection[int] | None = None,
-    grow: bool = True,
-) -> Steps:
-    """Propagate from all checkpoints, then find lost instances again until none is left (Algorithm 3).
+class Search(Protocol):
+    """M_reid (Algorithm 2) in all frames, for all instances."""
 
-    Each Change is applied to `annotation` before it is yielded and leaves it whole: the generator may be
-    closed at any yield, and a new one on the same annotation goes on from there. A cell is retrieved at most
-    once, so the run ends. The annotation belongs to the thread that pulls; masks that a person puts there
-    between two steps are respected.
+    def prepare(self) -> PlannedSteps:
+        """Compute what is new since the last round: candidates, templates, similarities."""
+        ...
 
-    Args:
-        annotation: with at least one checkpoint for each instance that is to be propagated.
-        reid: None propagates only, as does `config.reid.enabled` off.
-        instances: those to be propagated and found again, None for all.
-        frames: those to be propagated to and searched, None for all. What an accepted retrieval overwrites
-            follows from c alone, also beyond them.
-        grow: let accepted recoveries join the template gallery; without, it is the paper's t_k.
+    def best(self, withheld: dict[CellKey, Reason]) -> Retrieval | None:
+        """The retrieval of greatest similarity, None when nothing is left to offer."""
+        ...
 
-    Yields:
-        Progress, every Change, what was Passed over, and Proposals; a Proposal must be answered, and nothing
-        else may be.
+    def queue(self, withheld: dict[CellKey, Reason]) -> Queue:
+        """What waits, and why others are not offered."""
+        ...
 
-    Raises:
-        ValueError: an answer came where none is due, none came where one is, or it does not fit.
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a retrieval.
+
+    Attributes:
+        made: the new checkpoint to be propagated from, if there is one.
+        reason: why it was not offered; None where it was.
+        stop: end the run.
     """
-    chosen = annotation.instances if instances is None else tuple(sorted(set(instances)))
-    gallery = Gallery(reid, grow) if reid is not None and config.reid.enabled else None
-    answer: Answer | None = None
-    walker = Walker(annotation, propagation, config.propagation)
-    steps = _algorithm(walker, gallery, config.reid, chosen, frames)
-    try:
-        while True:
-            try:
-                event = steps.send(answer)
-            except StopIteration:
-                return
-            answer = yield event
-            if isinstance(event, Proposal) != (answer is not None):
-                raise ValueError(f"{answer} does not answer a {type(event).__name__}")
-    finally:
-        steps.close()
+
+    made: CellKey | None = None
+    reason: Reason | None = None
+    stop: bool = False
 
 
-def propagate_only(
-    annotation: Annotation,
-    propagation: MaskPropagation,
-    config: Config,
-    *,
-    instances: Collection[int] | None = None,
-    frames: Collection[int] | None = None,
-) -> Steps:
-    """The first part of `vsreid`: carry every checkpoint to the frames it is nearest to, retrieve nothing."""
-    return vsreid(annotation, propagation, None, config, instances=instances, frames=frames)
+class Offer(Protocol):
+    """Whoever decides on a retrieval: an extension asks a person."""
+
+    def __call__(
+        self, retrieval: Retrieval, found: Prediction, queue: Callable[[], Queue]
+    ) -> Generator[Event | Plan, Answer | None, Settlement]:
+        """Ask until it is settled, and put what was accepted into its cell.
+
+        Args:
+            queue: tells what waits, this retrieval included.
+        """
+        ...
 
 
-def _algorithm(
-    walker: Walker,
-    gallery: Gallery | None,
-    config: ReidConfig,
-    chosen: Sequence[int],
-    frames: Collection[int] | None,
-) -> Steps:
-    yield from walker.sweep(chosen, frames)
-    if gallery is None:
-        return
-    annotation = walker.annotation
-    found = yield from _detect(annotation, gallery.reid, chosen, frames)
-    matcher = Matcher(found, gallery, config, annotation.instances, chosen)
-    settler = Settler(walker, gallery, config)
-    # A rival's similarity counts even when the rival itself is not to be found again.
-    compared = annotation.instances if config.exclusive else chosen
-    asked: dict[CellKey, Reason] = {}
-    go_on = True
-    while go_on:
-        yield from _describe(annotation, gallery, compared)
-        for done in matcher.follow(annotation):
-            yield Progress("matching", done, len(annotation))
-        best = matcher.best(annotation, asked)
-        if best is None:
+class AfterStep(Protocol):
+    """Comes in when a step has been taken."""
+
+    def after_step(self, annotation: Annotation, plan: Plan, step: Step) -> Work:
+        """What is to be done now; every Change is applied before it is yielded."""
+        ...
+
+
+class AfterSpan(Protocol):
+    """Comes in when a plan has been carried out."""
+
+    def after_span(self, annotation: Annotation, plan: Plan, aside: dict[CellKey, Cell]) -> Work:
+        """What is to be done now.
+
+        Args:
+            aside: the maps that were kept apart, with the checkpoints from which they came.
+        """
+        ...
+
+
+@dataclass
+class Algorithm:
+    """VS-ReID on one annotation.
+
+    Attributes:
+        annotation: P and c; every Change is applied to it before it is yielded.
+        propagation: M_mp.
+        planner, after_step, after_span: extensions.
+        done, total: steps of the run; the total grows with every retrieval.
+    """
+
+    annotation: Annotation
+    propagation: MaskPropagation
+    planner: Planner = field(default_factory=PaperPlanner)
+    after_step: Sequence[AfterStep] = ()
+    after_span: Sequence[AfterSpan] = ()
+    done: int = 0
+    total: int = 0
+
+    def run(
+        self,
+        instances: Sequence[int],
+        frames: Collection[int] | None,
+        search: Search | None = None,
+        offer: Offer | None = None,
+    ) -> PlannedSteps:  # 1
+        """Propagate from all checkpoints, then find lost instances again until none is left.
+
+        Args:
+            instances, frames: those to be propagated to; frames None for all.
+            search, offer: None only propagates.
+        """
+        yield from self.propagate(self.planner.initial(self.annotation, instances, frames))  # 4 to 9
+        if search is None or offer is None:
             return
-        asked[best.key] = Reason.SKIPPED
-        go_on = yield from settler.settle(best)
+        settled: dict[CellKey, Reason] = {}
+        while True:  # 10
+            yield from search.prepare()
+            best = search.best(settled)  # 11 to 16
+            if best is None:  # 17
+                break  # 18
+            yield Progress("retrieving", len(settled), len(settled) + 1, *best.key)
+            found = self.propagation.recover(self.annotation, best.frame, best.box, best.instance)  # 20 to 22
+            settlement = yield from offer(best, found, partial(search.queue, settled))
+            if settlement.stop:
+                break
+            settled[best.key] = settlement.reason or Reason.SKIPPED
+            if (made := settlement.made) is not None:
+                plan = self.planner.outward(self.annotation, made.instance, made.frame)
+                yield from self.propagate(plan)  # 23 to 30
+        yield search.queue(settled)  # 31
 
+    def propagate(self, plan: Plan) -> Work:
+        """Take the steps of a plan.
 
-def _detect(
-    annotation: Annotation, reid: Reidentification, chosen: Sequence[int], frames: Collection[int] | None
-) -> Generator[Event, Answer | None, dict[int, Candidates]]:
-    """Candidates of the frames in which one of the chosen may be found again (c ≠ i)."""
-    wanted = range(annotation.length) if frames is None else sorted(set(frames))
-    searched = [frame for frame in wanted if not all(annotation.anchored(frame, k) for k in chosen)]
-    found: dict[int, Candidates] = {}
-    lacking = [frame for frame in searched if not reid.cached(frame)]
-    for done, frame in enumerate(lacking):
-        yield Progress("detecting", done, len(lacking), frame)
-        if done % AT_ONCE == 0:
-            reid.prepare(lacking[done : done + AT_ONCE])
-        found[frame] = reid.candidates(frame)
-    if lacking:
-        yield Progress("detecting", len(lacking), len(lacking))
-    return {frame: found[frame] if frame in found else reid.candidates(frame) for frame in searched}
+        Yields:
+            the plan, Progress before each step, then one Change with all cells of the frame.
+        """
+        yield plan
+        aside: dict[CellKey, Cell] = {}
+        self.total += len(plan.steps)
+        for step in plan.steps:
+            only = next(iter(step.origins)) if len(step.origins) == 1 else None
+            yield Progress("propagating", self.done, self.total, step.target, only)
+            alive, seen = self._carried(step, aside)
+            # An empty map stays empty (Algorithm 1, line 5) and costs no flow and no network.
+            moving = [k for k, cell in alive.items() if cell.mask.box.area]
+            found = self.propagation.propagate(seen, step.source, step.target, moving) if moving else {}
+            change = self._change(step, alive, found, aside)  # lines 8 and 9, 25 and 26, 29 and 30
+            self.done += 1
+            if change.after:
+                self.annotation.apply(change)
+                yield change
+            for extension in self.after_step:
+                yield from extension.after_step(self.annotation, plan, step)
+        for last in self.after_span:
+            yield from last.after_span(self.annotation, plan, aside)
+        if plan.steps:
+            yield Progress("propagating", self.done, self.total)
 
+    def _carried(self, step: Step, aside: dict[CellKey, Cell]) -> tuple[dict[int, Cell], Cells]:
+        """The maps to be carried on, and P and c with these in their places."""
+        i, j, origins, _ = step
+        found: dict[int, Cell] = {}
+        for k, origin in origins.items():
+            cell = self.annotation.get(i, k)
+            # What is kept apart goes its own way, but a checkpoint is where it is.
+            if cell is None or cell.origin != i:
+                cell = aside.get(CellKey(i, k), cell)
+            # A person may have drawn here since the plan was made: then the chain ends.
+            if cell is None or origin not in (cell.origin, cell.second) or self.annotation.anchored(j, k):
+                continue
+            found[k] = cell
+        laid = {CellKey(i, k): cell for k, cell in found.items() if CellKey(i, k) in aside}
+        return found, Overlay(self.annotation, laid) if laid else self.annotation
 
-def _describe(
-    annotation: Annotation, gallery: Gallery, instances: Sequence[int]
-) -> Generator[Event, Answer | None, None]:
-    """Compute missing gallery entries; the matcher would, but could not be cancelled between them."""
-    pending = [(frame, k) for k in instances for frame in gallery.pending(annotation, k)]
-    for done, (frame, instance) in enumerate(pending):
-        yield Progress("describing", done, len(pending), frame, instance)
-        # A person may have taken the mask away meanwhile.
-        if frame in gallery.frames(annotation, instance):
-            gallery.entry(annotation, frame, instance)
+    def _change(
+        self,
+        step: Step,
+        alive: Mapping[int, Cell],
+        found: Mapping[int, Prediction],
+        aside: dict[CellKey, Cell],
+    ) -> Change:
+        """P and c after a step; nothing is applied yet. What is to be kept apart goes there."""
+        cells: dict[CellKey, Cell | None] = {}
+        for k, cell in alive.items():
+            # An empty map is as sure as the one that it comes from.
+            new = found.get(k) or Prediction(SoftMask.empty(), cell.confidence)
+            kept = Cell(new.mask, step.origins[k], confidence=new.confidence)
+            if k in step.aside:
+                # The checkpoint, too: what comes of it counts only while it stays.
+                aside[CellKey(step.source, k)] = cell
+                aside[CellKey(step.target, k)] = kept
+            else:
+                cells[CellKey(step.target, k)] = kept
+        return self.annotation.set_cells("propagate", cells)

@@ -1,11 +1,18 @@
-"""Pieces of a map apart from the instance: what propagation caught by mistake and would carry on."""
+"""Connected components: small ones apart from the instance are dropped after each patch.
+
+They are what propagation caught by mistake, and it would carry them on and let them grow. The paper keeps
+them. What it brings was not measured alone.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..algorithm.protocols import Patch, PatchMap, Scene
 from ..types import Probability
 
 _COARSE = 2**14
@@ -13,8 +20,34 @@ _COARSE = 2**14
 a quarter of the time."""
 
 
-def without_strays(probability: Probability, gap: float, expected: float) -> Probability:
-    """The map without small pieces far from its largest one.
+LATELY = 10
+"""Frames over which an instance is seen well at least once, as a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedComponents:
+    """Drops components, see `without_small_components`.
+
+    Attributes:
+        gap: how far from the largest one a small one may lie.
+    """
+
+    gap: float
+
+    def after_patch(self, scene: Scene, patch: Patch, found: PatchMap) -> PatchMap:
+        """The map without what is dropped; `expected` is the greatest area in the last frames."""
+        expected = 0
+        if scene.source is not None:
+            step = scene.source - scene.frame
+            frames = range(scene.source, scene.source + LATELY * step, step)
+            expected = max(scene.cells.mask(frame, patch.instance).area for frame in frames)
+        share = found.probability.size / patch.box.area
+        kept = without_small_components(found.probability, self.gap, expected * share)
+        return replace(found, probability=kept)
+
+
+def without_small_components(probability: Probability, gap: float, expected: float) -> Probability:
+    """The map without small components far from its largest one.
 
     An instance that something thin hides in part falls into pieces, too, but they lie side by side.
 

@@ -1,8 +1,14 @@
-"""N_mp on patches of one frame: cut out, shown in one or several views, and averaged."""
+"""Test-time augmentation: N_mp on patches at several scales and mirrored, averaged.
+
+The paper averages over scales, too (Sec. 3.1, 'multi-scale testing'). On whole runs that is an option
+(`--multi-scale`, `--flip`): J&F .900 instead of .894 in twice the time. What is recovered, cut out of a box,
+or was corrected by a person is always seen on two larger scales and mirrored: between exact masks J&F is .945
+instead of .940 (docs/experiments.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,18 +18,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ..algorithm.protocols import PatchMap
 from ..nets.propagation import Found, Size
 from ..nets.stream import MemoryEntry
 from ..runtime.flow import FlowField
 from ..runtime.inference import Inference, Patches
 from ..runtime.parallel import side_by_side
-from ..runtime.patches import carried_patch, crop, fit, flow_patch
+from ..runtime.patches import carried_patch, crop, fit, flow_patch, paste
 from ..runtime.tensors import map_tensor, picture_tensor
 from ..types import Box, Frame, Probability
 
 
 @dataclass(frozen=True, eq=False)
-class Request:
+class PatchRequest:
     """One patch to be looked at.
 
     Attributes:
@@ -31,24 +38,24 @@ class Request:
         box: of the patch, in the frame.
         guide: (h, w) float32, the guiding map in the box, at the box's size or less, see `patches.reduced`.
         others: likewise, the greatest of the other instances' maps.
-        expected: the instance's area when it was last seen well, in pixels; 0 when that is not known.
         before: (h, w, 3) uint8, the frame where the guiding map comes from, carried along;
             None where no flow has carried it.
         near: how near the checkpoint is, see `nearness`.
-        careful: look at it more carefully than at others.
+        careful: see it on larger scales and mirrored.
+        saw: is told the patch's (1, C, h, w) features, for the memory.
     """
 
     instance: int
     box: Box
     guide: Probability
     others: Probability
-    expected: float = 0.0
     before: Frame | None = None
     near: float = 0.0
     careful: bool = False
+    saw: Callable[[Tensor], None] | None = None
 
 
-class View(NamedTuple):
+class Augmentation(NamedTuple):
     """How patches are shown.
 
     Attributes:
@@ -60,21 +67,11 @@ class View(NamedTuple):
     flip: bool
 
 
-class Look(NamedTuple):
-    """What N_mp says of one patch.
-
-    Attributes:
-        patch: (s, s) float32, the instance's map, at the network's own size.
-        quality: the IoU that it is expected to have.
-        coarse: (1, C, h, w), features of the patch for the memory.
-    """
-
-    patch: Probability
-    quality: float
-    coarse: Tensor
+CAREFUL = Augmentation((1.25, 1.5), flip=True)
+"""Of recoveries and of what a person has corrected, see `PropagationConfig.augment_corrected`."""
 
 
-class Looks:
+class AugmentedNetwork:
     """Shows patches to one network.
 
     Attributes:
@@ -89,39 +86,44 @@ class Looks:
         self._size = size
         self._flow_stream = flow_stream
 
-    @torch.inference_mode()
-    def look(
+    def __call__(
         self,
         picture: Frame,
-        requests: Sequence[Request],
+        requests: Sequence[PatchRequest],
         flow: FlowField,
         memories: Sequence[list[MemoryEntry]],
-        view: View,
-    ) -> list[Look]:
-        """N_mp on patches of a frame, averaged over the scales and flips of a view."""
-        found = [
-            one
-            for scale in view.scales
-            for one in self._run(picture, requests, flow, memories, scale, view.flip)
+        augmentation: Augmentation,
+    ) -> list[PatchMap]:
+        """N_mp on patches of a frame, averaged over scales and flips."""
+        with torch.inference_mode():
+            seen: list[Found] = []
+            for scale in augmentation.scales:
+                patches = self._patches(picture, requests, flow, memories, scale, augmentation.flip)
+                found = self._inference.run(patches)
+                seen += _straightened(found) if augmentation.flip else [found]
+            maps = torch.stack([self._probability(one) for one in seen]).mean(0).cpu().numpy()
+            quality = torch.stack([one.quality for one in seen]).mean(0).sigmoid().tolist()
+        for request, coarse in zip(requests, torch.split(seen[0].coarse, 1), strict=True):
+            if request.saw is not None:
+                request.saw(coarse)
+        return [
+            PatchMap(paste(one, request.box, request.guide.shape), worth)
+            for one, worth, request in zip(maps, quality, requests, strict=True)
         ]
-        patches = torch.stack([self._probability(one) for one in found]).mean(0).cpu().numpy()
-        quality = torch.stack([one.quality for one in found]).mean(0).sigmoid().tolist()
-        coarse = torch.split(found[0].coarse, 1)
-        return [Look(*parts) for parts in zip(patches, quality, coarse, strict=True)]
 
-    def _run(
+    def _patches(
         self,
         picture: Frame,
-        requests: Sequence[Request],
+        requests: Sequence[PatchRequest],
         flow: FlowField,
         memories: Sequence[list[MemoryEntry]],
         scale: float,
         flip: bool,
-    ) -> list[Found]:
-        """The patches at one scale, and then mirrored, where that is wanted; those logits are turned back."""
+    ) -> Patches:
+        """The patches at one scale, and then mirrored, where that is wanted."""
         size, half = (self._scaled(side, scale) for side in (self._size.patch, self._size.flow_patch))
 
-        def cut_out(request: Request) -> tuple[NDArray[Any], ...]:
+        def cut_out(request: PatchRequest) -> tuple[NDArray[Any], ...]:
             patch = crop(picture, request.box, size)
             before = None if request.before is None else fit(request.before, size)
             return (
@@ -141,11 +143,7 @@ class Looks:
         like = self._like
         flows = map_tensor(moving, like) if self._flow_stream else None
         guides, known = (map_tensor(it, like) for it in (maps, carried))
-        found = self._inference.run(Patches(picture_tensor(patch, like), flows, guides, known, read))
-        if not flip:
-            return [found]
-        straight, mirrored = (Found(*half) for half in zip(*(it.chunk(2) for it in found), strict=True))
-        return [straight, mirrored._replace(logits=mirrored.logits.flip(3))]
+        return Patches(picture_tensor(patch, like), flows, guides, known, read)
 
     def _probability(self, found: Found) -> Tensor:
         """(N, s, s) at the network's own size."""
@@ -156,3 +154,9 @@ class Looks:
     def _scaled(self, side: int, scale: float) -> int:
         align = self._size.align
         return side if scale == 1 else max(align, round(side * scale / align) * align)
+
+
+def _straightened(found: Found) -> list[Found]:
+    """What was found of patches, and of the same mirrored, whose logits are turned back."""
+    straight, mirrored = (Found(*half) for half in zip(*(it.chunk(2) for it in found), strict=True))
+    return [straight, mirrored._replace(logits=mirrored.logits.flip(3))]

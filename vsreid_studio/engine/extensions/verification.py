@@ -1,18 +1,22 @@
-"""Whether what was recovered has an alibi: carried on, it is seen beside the instance, so it is not it.
+"""Verification by tracking: what is recovered must not be seen beside the instance in another frame.
 
-N_reid compares looks (Sec. 3.2), and a look-alike looks alike. But it is somewhere, too, in the frames in
-which the instance is seen for certain. What is recovered is carried towards these as a checkpoint would be:
-if it arrives there well and apart from the instance, it is something else.
+N_reid compares appearances (Sec. 3.2), and a look-alike looks alike. But it is somewhere, too, in the frames
+in which the instance is seen for certain. What is recovered is carried towards these as a checkpoint would
+be: if it arrives there well and apart from the instance, it is something else. It keeps a wrong dancer of
+dance-jump out, at 4 to 40 more steps of propagation for each proposal; half of bus, visible on both sides of
+a panel, is refused by mistake (docs/experiments.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 
-from ..algorithm.protocols import MaskPropagation
-from ..events import Progress
-from ..store.annotation import Annotation
-from ..types import Cell, CellKey, SoftMask
+from ..algorithm.plan import Plan, Step
+from ..events import Progress, Reason
+from ..store.overlay import Overlay
+from ..types import Cell, CellKey, Maker, SoftMask
+from .offer_filters import Recovered
 
 REACH = 40
 """Frames it is carried each way."""
@@ -22,43 +26,44 @@ APART = 0.1
 """Two masks show different things when they share less than this of the smaller one."""
 
 
-def alibi(
-    annotation: Annotation,
-    propagation: MaskPropagation,
-    key: CellKey,
-    recovered: Cell,
-    sure: float,
-    progress: Progress,
-) -> Generator[Progress, None, int | None]:
-    """Carry a recovered mask both ways until it meets a certain mask of its instance, or is lost.
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Carries what was recovered both ways until it meets a certain mask of its instance, or is lost.
 
-    Args:
-        annotation: not changed.
-        recovered: what would be put in the cell `key`.
+    Attributes:
         sure: a mask is certain from this confidence on.
-        progress: yielded before each step.
-
-    Returns:
-        the frame in which both are seen apart from one another, None if there is none.
     """
-    # Of the instance only this: its other masks would draw a look-alike over to it.
-    others = {other: cell for other, cell in annotation.cells() if other.instance != key.instance}
-    for step in (-1, 1):
-        scratch = Annotation(annotation.length, {**others, key: recovered})
-        frames = range(key.frame + step, key.frame + step * (REACH + 1), step)
-        for frame in (n for n in frames if 0 <= n < annotation.length):
-            yield progress
-            found = propagation.propagate(scratch, frame - step, frame, [key.instance])[key.instance]
-            own = annotation.get(frame, key.instance)
-            if own is not None and _certain(own, frame, sure):
-                if found.confidence >= sure and _apart(found.mask, own.mask):
-                    return frame
-                break
-            if not found.mask.area or found.confidence < TRACKED:
-                break
-            cell = Cell(found.mask, key.frame, confidence=found.confidence)
-            scratch.apply(scratch.set_cells("retrieval", {CellKey(frame, key.instance): cell}))
-    return None
+
+    sure: float
+
+    def withholds(self, recovered: Recovered) -> Generator[Progress | Plan, None, Reason | None]:
+        """Where it is seen beside the instance."""
+        return None if (yield from self.seen_beside(recovered)) is None else Reason.ELSEWHERE
+
+    def seen_beside(self, recovered: Recovered) -> Generator[Progress | Plan, None, int | None]:
+        """The frame in which both are seen apart from one another, None if there is none."""
+        annotation, proposal = recovered.annotation, recovered.proposal
+        frame, k = proposal.key
+        first = Cell(proposal.recovered, frame, False, Maker.RECOVERY, proposal.confidence)
+        for step in (-1, 1):
+            # Of the instance only these: its other masks would draw a look-alike over to it.
+            chain = {CellKey(frame, k): first}
+            reach = range(frame + step, frame + step * (REACH + 1), step)
+            targets = [target for target in reach if 0 <= target < annotation.length]
+            yield Plan(tuple(Step(target - step, target, {k: frame}) for target in targets), (k,))
+            for target in targets:
+                yield recovered.progress
+                seen = Overlay(annotation, chain, without=k)
+                found = recovered.propagation.propagate(seen, target - step, target, [k])[k]
+                own = annotation.get(target, k)
+                if own is not None and _certain(own, target, self.sure):
+                    if found.confidence >= self.sure and _apart(found.mask, own.mask):
+                        return target
+                    break
+                if not found.mask.area or found.confidence < TRACKED:
+                    break
+                chain[CellKey(target, k)] = Cell(found.mask, frame, confidence=found.confidence)
+        return None
 
 
 def _certain(cell: Cell, frame: int, sure: float) -> bool:

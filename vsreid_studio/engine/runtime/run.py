@@ -7,8 +7,7 @@ from contextlib import closing, contextmanager
 from enum import StrEnum
 from threading import Condition
 
-from ..algorithm.vsreid import Steps
-from ..events import Accept, Answer, Event, Proposal
+from ..events import Accept, Answer, Event, Proposal, Steps
 from ..types import Maker
 
 

@@ -140,3 +140,31 @@ def overwritten(annotation: Annotation, instance: int, origin: int) -> tuple[int
     backward = closer(annotation, instance, origin, range(origin - 1, -1, -1))
     forward = closer(annotation, instance, origin, range(origin + 1, annotation.length))
     return (*reversed(backward), origin, *forward)
+
+
+def stale_after(annotation: Annotation, key: CellKey) -> tuple[CellKey, ...]:
+    """The cells, by frame, that were derived from this one and lose their ground when its map changes."""
+    row = annotation.row(key.instance)
+    return tuple(
+        CellKey(frame, key.instance)
+        for frame in sorted(row)
+        if frame != key.frame and key.frame in (row[frame].origin, row[frame].second)
+    )
+
+
+def edit(annotation: Annotation, label: str, cells: Mapping[CellKey, Cell | None]) -> Change:
+    """Put cells in place (None removes) and drop, in the same step, what is stale after it.
+
+    c alone does not tell that a checkpoint has been drawn anew. So every edit by a person goes through here:
+    the next sweep finds the dropped cells missing and computes them from what is there then.
+
+    Returns:
+        the change, not yet applied.
+    """
+    dropped: dict[CellKey, Cell | None] = {}
+    for key, cell in cells.items():
+        old = annotation.get(*key)
+        kept = cell is not None and cell.origin == key.frame and old is not None and cell.mask.same(old.mask)
+        if not kept:
+            dropped.update(dict.fromkeys(stale_after(annotation, key)))
+    return annotation.set_cells(label, {**dropped, **cells})

@@ -6,8 +6,18 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from ...config import ReidConfig
-from ...engine.algorithm.retrieve import Retrieval
-from ...engine.events import Accept, Answer, Change, Proposal, Reason, Reassign, Reject, Skip, Verdict
+from ...engine.events import (
+    Accept,
+    Answer,
+    Change,
+    Proposal,
+    Reason,
+    Reassign,
+    Reject,
+    Retrieval,
+    Skip,
+    Verdict,
+)
 from ...engine.runtime.run import State
 from ...engine.store.annotation import overwritten
 from ...engine.types import CellKey, Frame

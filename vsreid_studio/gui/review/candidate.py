@@ -6,7 +6,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPalette
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from ...engine.algorithm.retrieve import Retrieval
+from ...engine.events import Retrieval
 from ...project import Instance
 from .queue_model import CandidateRole, Column, Index
 

@@ -12,8 +12,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QGridLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from ...config import ReidConfig
-from ...engine.algorithm.retrieve import Retrieval
-from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Skip
+from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Retrieval, Skip
 from ...engine.types import CellKey
 from ...project import Instance
 from ..look import plain, quiet_label, swatch_icon

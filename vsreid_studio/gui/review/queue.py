@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...config import ReidConfig
-from ...engine.algorithm.retrieve import Retrieval
+from ...engine.events import Retrieval
 from ...engine.types import CellKey
 from ...project import Instance
 from ..look import quiet_label

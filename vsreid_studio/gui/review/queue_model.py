@@ -18,7 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QImage
 
 from ...config import ReidConfig
-from ...engine.algorithm.retrieve import Retrieval
+from ...engine.events import Retrieval
 from ...engine.types import Box, CellKey
 from ...project import Instance
 from ..finds import best, finds

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ... import paths
 from ...config import Config
-from ...engine.algorithm.protocols import MaskPropagation, Reidentification
+from ...engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
 from ...engine.events import Progress
+from ...engine.runtime.pipeline import Modules, Pipeline
 from ...engine.store.annotation import Annotation
 from ...engine.types import Box, Candidates, Prediction, SoftMask
 from ...engine.video import Video
@@ -46,9 +47,10 @@ class Replay:
         folder = paths.resources() / "demo" / "truth"
         self._truth = [read_label_map(file) for file in mask_files(folder)]
 
-    def propagation(self, video: Video, *, adapted: bytes | None = None) -> _Propagation:
-        """M_mp that knows everything, but loses sight of the astronaut."""
-        return _Propagation(self._truth)
+    def modules(self, video: Video, *, adapted: bytes | None = None) -> Modules:
+        """With an M_mp that knows everything, but loses sight of the astronaut."""
+        known = _Propagation(self._truth)
+        return Modules(Pipeline.studio(self.config), known, known.select)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
         """Learn nothing: it knows everything."""
@@ -65,21 +67,21 @@ class _Propagation(MaskPropagation):
         self._truth = truth
 
     def propagate(
-        self, annotation: Annotation, source: int, target: int, instances: Sequence[int]
+        self, cells: Cells, source: int, target: int, instances: Sequence[int]
     ) -> dict[int, Prediction]:
         time.sleep(STEP)
         found = {}
         for k in instances:
-            origin = annotation.origin(source, k) or 0
+            origin = cells.origin(source, k) or 0
             sure = max(0.4, 0.97 - 0.008 * abs(target - origin))
             lost = k == 1 and origin < LOST_FROM <= target
             found[k] = Prediction(SoftMask.empty() if lost else self._mask(target, k), sure)
         return found
 
-    def recover(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+    def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
         return Prediction(self._mask(frame, instance), 0.86)
 
-    def segment(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+    def select(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
         return Prediction(self._mask(frame, instance), 0.9)
 
     def _mask(self, frame: int, instance: int) -> SoftMask:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from ...engine.algorithm.retrieve import Retrieval
-from ...engine.events import Proposal
+from ...engine.events import Proposal, Retrieval
 from .holder import Holder
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...config import Config
 from ...engine.algorithm.protocols import Reidentification
 from ...engine.video import Video, open_video
 from ...project import Adaptation
-from .jobs import Engine, EngineFactory, Propagation, Source
+from .jobs import Engine, EngineFactory, Source
+
+if TYPE_CHECKING:  # It knows all of the engine, which takes seconds to load.
+    from ...engine.runtime.pipeline import Modules
 
 
 def shipped_engine(config: Config | None = None) -> Engine:
@@ -31,7 +35,7 @@ class Bench:
         self._engine: Engine | None = None
         self._path: Path | None = None
         self._video: Video | None = None
-        self._propagation: Propagation | None = None
+        self._modules: Modules | None = None
         self._adaptation: Adaptation | None = None
 
     @property
@@ -56,8 +60,8 @@ class Bench:
             self._video, self._path = open_video(source.video), source.video
         return self._video
 
-    def propagation(self, source: Source) -> Propagation:
-        """M_mp for the document, with what it has learnt of it; not where that was of other weights.
+    def modules(self, source: Source) -> Modules:
+        """What a run on the document needs, with what was learnt of it, unless that was of other weights.
 
         Raises:
             UserError: the video or the weights are missing.
@@ -66,11 +70,11 @@ class Bench:
         adaptation = source.adaptation
         if adaptation is not None and adaptation.base != self.engine.base:
             adaptation = None
-        if self._propagation is None or self._adaptation != adaptation:
+        if self._modules is None or self._adaptation != adaptation:
             adapted = None if adaptation is None else adaptation.data
-            self._propagation = self.engine.propagation(video, adapted=adapted)
+            self._modules = self.engine.modules(video, adapted=adapted)
             self._adaptation = adaptation
-        return self._propagation
+        return self._modules
 
     def reid(self, source: Source) -> Reidentification | None:
         """M_reid for the document; None where the settings switch it off.
@@ -85,4 +89,4 @@ class Bench:
         """Let go of the video."""
         if self._video is not None:
             self._video.close()
-        self._video = self._path = self._propagation = self._adaptation = None
+        self._video = self._path = self._modules = self._adaptation = None

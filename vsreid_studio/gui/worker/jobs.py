@@ -6,26 +6,19 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from ...config import Config
-from ...engine.algorithm.protocols import MaskPropagation, Reidentification
-from ...engine.algorithm.retrieve import Retrieval
-from ...engine.algorithm.vsreid import Steps
-from ...engine.events import Event, Progress
+from ...engine.algorithm.protocols import Reidentification
+from ...engine.events import Event, Progress, Steps
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation
-from ...engine.types import Box, Prediction, SoftMask
+from ...engine.types import Box, SoftMask
 from ...engine.video import Video
 from ...project import Adaptation, CandidateStore
 
-
-class Propagation(MaskPropagation, Protocol):
-    """M_mp, which also cuts out what a box holds."""
-
-    def segment(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
-        """N_mp in a box that a person drew, guided by the box."""
-        ...
+if TYPE_CHECKING:  # It knows all of the engine, which takes seconds to load.
+    from ...engine.runtime.pipeline import Modules
 
 
 class Engine(Protocol):
@@ -56,12 +49,12 @@ class Engine(Protocol):
         """The checksum of N_mp's weights: what an adaptation goes with."""
         ...
 
-    def propagation(self, video: Video, /, *, adapted: bytes | None = None) -> Propagation:
-        """M_mp for a video, with what was learnt of it."""
+    def modules(self, video: Video, /, *, adapted: bytes | None = None) -> Modules:
+        """All that a run on a video needs but for M_reid, with what was learnt of it."""
         ...
 
     def adapt(self, video: Video, annotation: Annotation, /) -> Generator[Progress, None, bytes]:
-        """Learn from the pinned masks of a video; returns what `propagation` takes as `adapted`."""
+        """Learn from the pinned masks of a video; returns what `modules` takes as `adapted`."""
         ...
 
     def reid(self, video: Video, store: CandidateStore, /) -> Reidentification | None:
@@ -106,17 +99,6 @@ class Cut:
     by_network: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Queue:
-    """The best candidates now, those that wait and those that are withheld.
-
-    Attributes:
-        retrievals: by falling similarity.
-    """
-
-    retrievals: tuple[Retrieval, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know that does not stop the run.
@@ -139,7 +121,7 @@ class Device:
     name: str
 
 
-Told: TypeAlias = Event | Cut | Queue | Notice | Device | Adaptation
+Told: TypeAlias = Event | Cut | Notice | Device | Adaptation
 """Whatever a job may tell."""
 Tell: TypeAlias = Callable[[Told], None]
 

@@ -11,10 +11,9 @@ from typing import TypeAlias
 
 from PySide6.QtCore import QObject, Signal
 
-from ...engine.algorithm.walk import edit
 from ...engine.events import Change
 from ...engine.runtime.run import Control
-from ...engine.store.annotation import Annotation
+from ...engine.store.annotation import Annotation, edit
 from ...engine.types import Cell, CellKey
 from .jobs import Job, Outcome, Source, Told
 

@@ -8,11 +8,11 @@ from time import monotonic
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
-from ...engine.events import Answer, Change, Progress, Proposal
+from ...engine.events import Answer, Change, Progress, Proposal, Queue
 from ...engine.runtime.run import State
 from ...project import Adaptation
 from .bench import shipped_engine
-from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Queue, Source
+from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Source
 from .letters import condensed
 from .mail import Failure, Letter, Order
 from .pace import Pace

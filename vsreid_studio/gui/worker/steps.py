@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, field
 
-from ...config import ReidConfig
-from ...engine.algorithm.gallery import Gallery
 from ...engine.algorithm.protocols import Reidentification
-from ...engine.algorithm.retrieve import Matcher
-from ...engine.algorithm.vsreid import Steps, vsreid
-from ...engine.events import Answer, Event, Passed, Progress, Proposal, Reason, Skip
+from ...engine.events import Answer, Progress, Steps
 from ...engine.runtime.grabcut import cut
-from ...engine.store.annotation import Annotation
-from ...engine.types import CellKey
 from ...errors import UserError
 from ...project import Adaptation
 from .bench import Bench
-from .jobs import Adapt, BoxSelect, Cut, Device, Notice, Propagate, Queue, Tell
+from .jobs import Adapt, BoxSelect, Cut, Device, Notice, Propagate, Tell
 from .mail import Order
 
 log = logging.getLogger(__name__)
-
-LISTED = 300
-"""Candidates shown in the review list; nobody reads on."""
-_BIT = 50
-"""Frames whose candidates are read between two looks at cancel: some 20 milliseconds."""
 
 
 def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
@@ -52,36 +39,23 @@ def _propagate(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Steps:
     yield Progress("loading", 0, 1)
     engine = bench.engine
     tell(Device(str(engine.device)))
-    propagation = bench.propagation(order.source)
+    modules = bench.modules(order.source)
     reid = _reid(job, order, bench, tell)
     if order.source.adaptation is not None and order.source.adaptation.base != engine.base:
         tell(Notice("The adaptation was made for other weights and is not used: adapt again."))
     order.source.record(engine.checksums)
     scene = job.annotation
-    run = vsreid(scene, propagation, reid, engine.config, instances=job.instances, frames=job.frames)
-    watcher = Watcher(scene, reid, engine.config.reid) if reid is not None else None
+    run = modules.run(scene, reid, instances=job.instances, frames=job.frames)
     answer: Answer | None = None
-    asked: Proposal | None = None
     with closing(run):
         while True:
             for change in order.inbox.drain(scene):
                 tell(change)
-            if watcher is not None and asked is not None and isinstance(answer, Skip):
-                watcher.withheld[asked.key] = Reason.SKIPPED
             try:
                 event = run.send(answer)
             except StopIteration:
-                break
-            asked = event if isinstance(event, Proposal) else None
-            if watcher is not None and isinstance(event, Passed):
-                watcher.withheld[event.key] = event.reason
-            if watcher is not None and asked is not None:
-                yield from watcher.read()
-                tell(watcher.queue())
+                return
             answer = yield event
-    if watcher is not None:
-        yield from watcher.read()
-        tell(watcher.queue())
 
 
 def _adapt(job: Adapt, order: Order, bench: Bench, tell: Tell) -> Steps:
@@ -104,53 +78,14 @@ def _reid(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Reidentific
         return None
 
 
-@dataclass
-class Watcher:
-    """Lists the candidates while a run asks about them one by one.
-
-    Attributes:
-        annotation: the run's.
-        reid: the run's.
-        config: thresholds.
-        withheld: cells that the person skipped in this run or the engine passed over, and why.
-    """
-
-    annotation: Annotation
-    reid: Reidentification
-    config: ReidConfig
-    withheld: dict[CellKey, Reason] = field(default_factory=dict)
-    _matcher: Matcher | None = None
-
-    def read(self) -> Generator[Event, Answer | None, None]:
-        """Read the candidates that are there, once.
-
-        Yields:
-            Progress now and then.
-        """
-        if self._matcher is not None:
-            return
-        found = {}
-        for frame in range(self.annotation.length):
-            if frame % _BIT == 0:
-                yield Progress("matching", frame, self.annotation.length)
-            if self.reid.cached(frame):
-                found[frame] = self.reid.candidates(frame)
-        self._matcher = Matcher(found, Gallery(self.reid), self.config, self.annotation.instances)
-
-    def queue(self) -> Queue:
-        """The list as it is now; `read` comes before."""
-        assert self._matcher is not None
-        return Queue(tuple(self._matcher.queue(self.annotation, self.withheld, LISTED)))
-
-
 def _box_select(job: BoxSelect, order: Order, bench: Bench, tell: Tell) -> Steps:
     """N_mp where its weights are, else GrabCut."""
     yield Progress("loading", 0, 1, job.frame, job.instance)
     try:
-        propagation = bench.propagation(order.source)
+        select = bench.modules(order.source).select
         tell(Device(str(bench.engine.device)))
         yield Progress("selecting", 0, 1, job.frame, job.instance)
-        mask = propagation.segment(job.annotation, job.frame, job.box, job.instance).mask
+        mask = select(job.annotation, job.frame, job.box, job.instance).mask
         by_network = True
     except UserError as error:
         log.debug("Box-select by colour, as N_mp is not to be had: %s", error)

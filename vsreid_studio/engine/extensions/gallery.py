@@ -1,4 +1,9 @@
-"""The template gallery: what an instance is known to look like."""
+"""Template gallery: all that an instance is known to look like, in the place of its first appearance alone.
+
+The paper's template t_k is the appearance in the first frame. Here every checkpoint is an entry: the first
+mask, the masks a person drew later, and the recoveries that were accepted. So an instance that has turned
+around since is still found; similarity is the best over the entries.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..algorithm.protocols import Reidentification
+from ..algorithm.retrieve import UNKNOWN
 from ..store.annotation import Annotation
 from ..types import CellKey, Maker, SoftMask
-from .protocols import Reidentification
-
-UNKNOWN = -2.0
-"""Similarity to a gallery without entries: below every cosine."""
 
 
 @dataclass
 class Gallery:
     """The appearances N_reid of the checkpoints of every instance, each computed once.
-
-    The paper's template t_k is the appearance in the first frame. Here every checkpoint is an entry: the
-    first mask, the masks a person drew later, and the recoveries that were accepted.
 
     Attributes:
         reid: computes appearances.

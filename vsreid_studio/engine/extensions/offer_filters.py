@@ -1,0 +1,85 @@
+"""Reasons not to offer what was recovered: each is asked in turn before a proposal is made.
+
+The paper takes whatever exceeds ρ_reid. But N_mp tells how good its map is expected to be, and a person's
+time is dear. With all filters 1 of 51 accepted retrievals on 36 clips with hidden objects is wrong; when a
+recovery was still looked at twice, and offered without comparing it, 12 of 95 were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from ..algorithm.plan import Plan
+from ..algorithm.protocols import MaskPropagation
+from ..events import Progress, Proposal, Reason
+from ..store.annotation import Annotation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recovered:
+    """A retrieval with what was recovered, before it is offered.
+
+    Attributes:
+        annotation: not to be changed.
+        propagation: M_mp.
+        proposal: what would be offered.
+        progress: to be yielded before each step of a filter that takes long.
+    """
+
+    annotation: Annotation
+    propagation: MaskPropagation
+    proposal: Proposal
+    progress: Progress
+
+
+Withheld: TypeAlias = Generator[Progress | Plan, None, Reason | None]
+"""Progress now and then, and plans; returns why it is not offered, None if nothing speaks against it."""
+
+
+class OfferFilter(Protocol):
+    """One reason."""
+
+    def withholds(self, recovered: Recovered) -> Withheld:
+        """Look at it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NothingRecovered:
+    """There is nothing to accept. After a correction or an adaptation it is tried again."""
+
+    def withholds(self, recovered: Recovered) -> Withheld:
+        """Where the map nowhere exceeds 0.5."""
+        yield from ()
+        return None if recovered.proposal.recovered.area else Reason.EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class LeastConfidence:
+    """The recovered mask has too low a predicted IoU.
+
+    Attributes:
+        least: from which on it is offered.
+    """
+
+    least: float
+
+    def withholds(self, recovered: Recovered) -> Withheld:
+        """Where it is lower."""
+        yield from ()
+        return Reason.UNSURE if recovered.proposal.confidence < self.least else None
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyBetter:
+    """The map in the cell has as high a predicted IoU; an empty one has none."""
+
+    def withholds(self, recovered: Recovered) -> Withheld:
+        """Where the cell's is not exceeded."""
+        yield from ()
+        proposal = recovered.proposal
+        cell = recovered.annotation.get(*proposal.key)
+        better = cell is None or not cell.mask.area or cell.confidence < proposal.confidence
+        return None if better else Reason.WORSE

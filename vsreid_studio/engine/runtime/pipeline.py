@@ -1,0 +1,228 @@
+"""What is in a run: the paper's three algorithms, and the extensions that the studio adds to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from ...config import PAPER, Config
+from ..algorithm.plan import PaperPlanner, Plan, Planner
+from ..algorithm.propagate import AfterPatch, AfterPrediction, PatchPropagation
+from ..algorithm.protocols import MaskPropagation, Motion, PropagationNetwork, Reidentification
+from ..algorithm.retrieve import CandidateFilter, Consistent, Dissimilar
+from ..algorithm.vsreid import AfterSpan, AfterStep, Algorithm, PlannedSteps
+from ..events import Answer, Proposal, Steps
+from ..extensions.appearance_track import TrackSettings
+from ..extensions.bidirectional_fusion import BidirectionalFusion
+from ..extensions.candidate_filters import Lookalike, Occupied, OnlyMissing, Rival
+from ..extensions.connected_components import ConnectedComponents
+from ..extensions.gallery import Gallery
+from ..extensions.lost_area import LostArea
+from ..extensions.offer_filters import LeastConfidence, NothingRecovered, OfferFilter, OnlyBetter
+from ..extensions.proposals import ProposalHandling
+from ..extensions.soft_aggregation import SoftAggregation
+from ..extensions.temporal_smoothing import TemporalSmoothing
+from ..extensions.verification import Verification
+from ..store.annotation import Annotation
+from ..types import Box, Prediction, SoftMask
+from .parallel import side_by_side
+from .search import CandidateSearch
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The extensions that are in, in the order in which each has its say.
+
+    What N_mp looks at beside the paper's patch (memory, test-time augmentation) is the network's own
+    business, see `runtime.propagation.PatchNetwork`.
+
+    Attributes:
+        after_patch: after N_mp, on the map of one patch.
+        after_prediction: on all maps that were carried to a frame.
+        planner: which maps are computed from where.
+        after_step, after_span: when a step, and when a plan has been carried out.
+        filters: why a candidate is not offered (Algorithm 2, line 7), in order.
+        before_offer: why what was recovered is not offered, in order.
+        track: what else a candidate is compared with; None for the templates alone.
+    """
+
+    filters: tuple[CandidateFilter, ...]
+    after_patch: tuple[AfterPatch, ...] = ()
+    after_prediction: tuple[AfterPrediction, ...] = ()
+    planner: Planner = field(default_factory=PaperPlanner)
+    after_step: tuple[AfterStep, ...] = ()
+    after_span: tuple[AfterSpan, ...] = ()
+    before_offer: tuple[OfferFilter, ...] = (NothingRecovered(),)
+    track: TrackSettings | None = None
+
+    @classmethod
+    def paper(cls, rho_reid: float = PAPER.reid.rho_reid, rho_occ: float = PAPER.reid.rho_occ) -> Pipeline:
+        """The three algorithms and nothing else."""
+        return cls(filters=(Dissimilar(rho_reid), Consistent(rho_occ)))
+
+    @classmethod
+    def studio(
+        cls,
+        config: Config,
+        smoothing: TemporalSmoothing | None = None,
+        memory: AfterPrediction | None = None,
+    ) -> Pipeline:
+        """All that the studio adds, as far as the settings do not switch it off.
+
+        Args:
+            smoothing: of the video; None smooths nothing.
+            memory: is told what was predicted; None where there is none.
+        """
+        propagation, reid = config.propagation, config.reid
+        fusion, smooth = propagation.bidirectional_fusion, propagation.temporal_smoothing
+        smoothing = smoothing if smooth else None
+        fuse = BidirectionalFusion(smoothing) if fusion else None
+        return cls(
+            after_patch=_those(
+                ConnectedComponents(propagation.component_gap) if propagation.component_gap else None,
+            ),
+            after_prediction=_those(
+                SoftAggregation() if propagation.soft_aggregation else None,
+                LostArea(propagation.lost_area) if propagation.lost_area else None,
+                memory if propagation.read_memory and propagation.recent else None,
+            ),
+            planner=fuse or PaperPlanner(),
+            after_step=_those(smoothing),
+            after_span=_those(fuse, smoothing),
+            filters=_those(
+                Dissimilar(reid.rho_reid),
+                Lookalike() if reid.appearance_track else None,
+                OnlyMissing() if reid.only_missing else None,
+                Consistent(reid.rho_occ),
+                Occupied(reid.max_overlap) if reid.max_overlap < 1 else None,
+                Rival() if reid.exclusive else None,
+            ),
+            before_offer=_those(
+                NothingRecovered(),
+                LeastConfidence(reid.least_confidence) if reid.least_confidence else None,
+                OnlyBetter() if reid.only_better else None,
+                Verification(reid.sure) if reid.verification else None,
+            ),
+            track=TrackSettings(reid.sure, reid.rho_track) if reid.appearance_track else None,
+        )
+
+    def propagation(self, motion: Motion, network: PropagationNetwork) -> PatchPropagation:
+        """M_mp with the extensions that come in after a patch and after a prediction."""
+        return PatchPropagation(motion, network, self.after_patch, self.after_prediction, each=side_by_side)
+
+
+class Scheduler(Protocol):
+    """Computes ahead."""
+
+    def expect(self, plan: Plan) -> None:
+        """Take note of a plan that is about to be carried out."""
+        ...
+
+
+def nothing_selected(annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
+    """Where nothing can cut out a box."""
+    return Prediction(SoftMask.empty(), 0.0)
+
+
+@dataclass(frozen=True)
+class Modules:
+    """All that a run on one video needs.
+
+    Attributes:
+        pipeline: what is in.
+        propagation: M_mp.
+        select: cuts out what a person has boxed in a frame, for an instance, see `extensions.box_selection`.
+        scheduler: is told each plan, so that it can compute ahead; None without one.
+    """
+
+    pipeline: Pipeline
+    propagation: MaskPropagation
+    select: Callable[[Annotation, int, Box, int], Prediction] = nothing_selected
+    scheduler: Scheduler | None = None
+
+    def run(
+        self,
+        annotation: Annotation,
+        reid: Reidentification | None = None,
+        *,
+        instances: Collection[int] | None = None,
+        frames: Collection[int] | None = None,
+        grow: bool = True,
+    ) -> Steps:
+        """Propagate from all checkpoints, then find lost instances again until none is left (Algorithm 3).
+
+        Each Change is applied to `annotation` before it is yielded and leaves it whole: the generator may be
+        closed at any yield, and a new one on the same annotation goes on from there. A cell is retrieved at
+        most once, so the run ends. The annotation belongs to the thread that pulls; masks that a person puts
+        there between two steps are respected.
+
+        Args:
+            annotation: with at least one checkpoint for each instance that is to be propagated.
+            reid: N_det and N_reid; None propagates only.
+            instances: those to be propagated and found again, None for all.
+            frames: those to be propagated to and searched, None for all. What an accepted retrieval
+                overwrites follows from c alone, also beyond them.
+            grow: let accepted recoveries join the template gallery; without, it is the paper's t_k.
+
+        Yields:
+            Progress, every Change, what was Passed over, the Queue, and Proposals; a Proposal must be
+            answered, and nothing else may be.
+
+        Raises:
+            ValueError: an answer came where none is due, none came where one is, or it does not fit.
+        """
+        steps = self._steps(annotation, reid, instances, frames, grow)
+        answer: Answer | None = None
+        try:
+            while True:
+                try:
+                    event = steps.send(answer)
+                except StopIteration:
+                    return
+                if isinstance(event, Plan):
+                    answer = None
+                    if self.scheduler is not None:
+                        self.scheduler.expect(event)
+                    continue
+                answer = yield event
+                if isinstance(event, Proposal) != (answer is not None):
+                    raise ValueError(f"{answer} does not answer a {type(event).__name__}")
+        finally:
+            steps.close()
+
+    def _steps(
+        self,
+        annotation: Annotation,
+        reid: Reidentification | None,
+        instances: Collection[int] | None,
+        frames: Collection[int] | None,
+        grow: bool,
+    ) -> PlannedSteps:
+        chosen = annotation.instances if instances is None else tuple(sorted(set(instances)))
+        pipeline = self.pipeline
+        algorithm = Algorithm(
+            annotation, self.propagation, pipeline.planner, pipeline.after_step, pipeline.after_span
+        )
+        if reid is None:
+            return algorithm.run(chosen, frames)
+        gallery = Gallery(reid, grow)
+        search = CandidateSearch(
+            annotation,
+            reid,
+            gallery,
+            pipeline.filters,
+            chosen,
+            frames,
+            track=pipeline.track,
+            compare_all=any(isinstance(one, Rival) for one in pipeline.filters),
+        )
+        offer = ProposalHandling(annotation, self.propagation, gallery, pipeline.before_offer)
+        return algorithm.run(chosen, frames, search, offer)
+
+
+def _those(*extensions: T | None) -> tuple[T, ...]:
+    """The ones that are in."""
+    return tuple(one for one in extensions if one is not None)

@@ -1,0 +1,108 @@
+"""Algorithm 2 in a run: candidates, templates and similarities, computed in parts so that one may stop."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+
+from ..algorithm.plan import Plan
+from ..algorithm.protocols import Reidentification
+from ..algorithm.retrieve import CandidateFilter
+from ..algorithm.vsreid import PlannedSteps
+from ..events import Answer, Event, Progress, Queue, Reason, Retrieval
+from ..extensions.appearance_track import TrackSettings
+from ..extensions.gallery import Gallery
+from ..store.annotation import Annotation
+from ..types import Candidates, CellKey
+from .matching import Matcher
+
+AT_ONCE = 4
+"""Frames in which candidates are looked for together; in between one may stop."""
+_PART = 50
+"""Frames whose candidates are read between two places to stop: some 20 milliseconds."""
+
+
+class CandidateSearch:
+    """`algorithm.vsreid.Search` on one annotation."""
+
+    def __init__(
+        self,
+        annotation: Annotation,
+        reid: Reidentification,
+        gallery: Gallery,
+        filters: Sequence[CandidateFilter],
+        instances: Sequence[int],
+        frames: Collection[int] | None,
+        *,
+        track: TrackSettings | None = None,
+        compare_all: bool = False,
+    ) -> None:
+        """Take the parts; see `Matcher`."""
+        self._annotation = annotation
+        self._reid = reid
+        self._gallery = gallery
+        self._filters = tuple(filters)
+        self._instances = tuple(instances)
+        self._frames = frames
+        self._track = track
+        self._compare_all = compare_all
+        self._matcher: Matcher | None = None
+
+    def prepare(self) -> PlannedSteps:
+        """Candidates once, then what is new since the last round: templates and similarities."""
+        if self._matcher is None:
+            found = yield from self._candidates()
+            self._matcher = Matcher(
+                found,
+                self._gallery,
+                self._filters,
+                self._annotation.instances,
+                self._instances,
+                track=self._track,
+                compare_all=self._compare_all,
+            )
+        yield from self._describe()
+        for done in self._matcher.follow(self._annotation):
+            yield Progress("matching", done, max(done, len(self._annotation)))
+
+    def best(self, withheld: Mapping[CellKey, Reason]) -> Retrieval | None:
+        """The retrieval of greatest similarity; `prepare` comes before."""
+        assert self._matcher is not None
+        return self._matcher.best(self._annotation, withheld)
+
+    def queue(self, withheld: Mapping[CellKey, Reason]) -> Queue:
+        """What waits, and why others are not offered; `prepare` comes before."""
+        assert self._matcher is not None
+        return self._matcher.queue(self._annotation, withheld)
+
+    def _candidates(self) -> Generator[Event | Plan, Answer | None, dict[int, Candidates]]:
+        """Of the frames in which one of the instances may be found again (c ≠ i), by frame."""
+        annotation, reid = self._annotation, self._reid
+        wanted = range(annotation.length) if self._frames is None else sorted(set(self._frames))
+        searched = [n for n in wanted if not all(annotation.anchored(n, k) for k in self._instances)]
+        found: dict[int, Candidates] = {}
+        lacking = [frame for frame in searched if not reid.cached(frame)]
+        for done, frame in enumerate(lacking):
+            yield Progress("detecting", done, len(lacking), frame)
+            if done % AT_ONCE == 0:
+                reid.prepare(lacking[done : done + AT_ONCE])
+            found[frame] = reid.candidates(frame)
+        if lacking:
+            yield Progress("detecting", len(lacking), len(lacking))
+        for done, frame in enumerate(searched):
+            if done and done % _PART == 0:
+                yield Progress("matching", done, len(searched))
+            if frame not in found:
+                found[frame] = reid.candidates(frame)
+        return found
+
+    def _describe(self) -> PlannedSteps:
+        """Compute missing gallery entries; the matcher would, but could not be stopped between them."""
+        annotation, gallery = self._annotation, self._gallery
+        # A rival's similarity counts even when the rival itself is not to be found again.
+        compared = annotation.instances if self._compare_all else self._instances
+        pending = [(frame, k) for k in compared for frame in gallery.pending(annotation, k)]
+        for done, (frame, instance) in enumerate(pending):
+            yield Progress("describing", done, len(pending), frame, instance)
+            # A person may have taken the mask away meanwhile.
+            if frame in gallery.frames(annotation, instance):
+                gallery.entry(annotation, frame, instance)
