@@ -6,7 +6,7 @@ from PySide6.QtGui import QColor
 
 from vsreid_studio.engine.types import Box
 from vsreid_studio.gui.canvas.candidate_item import HANDLES, CandidateItem, Grip
-from vsreid_studio.gui.canvas.viewport import LARGEST_SCALE, Viewport
+from vsreid_studio.gui.canvas.navigation import LARGEST_SCALE, Viewport
 
 BOUNDS = Box(0, 0, 100, 80)
 SIZE, ROOM = (100, 80), (524, 424)

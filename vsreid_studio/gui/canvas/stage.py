@@ -1,0 +1,149 @@
+"""What the canvas shows: items of pyqtgraph in the frame's own coordinates, one above the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtWidgets import QWidget
+
+from ...engine.types import NOWHERE, Box, Frame
+from .navigation import Viewport
+from .overlay import Argb
+from .picture import Picture
+
+_LARGE_PIXELS = 5.0
+"""Screen pixels a frame pixel, from which on single pixels are what one wants to see."""
+_HALVINGS = 3
+
+
+class MaskItem(pg.ImageItem):
+    """Premultiplied pixels at their place in the frame, of which a part can be drawn anew.
+
+    Attributes:
+        shown: outside of this part of the frame all is transparent.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(axisOrder="row-major")
+        self.shown = NOWHERE
+        self._corner = (0, 0)
+
+    def set_pixels(self, box: Box, pixels: Argb) -> None:
+        """Show (box.height, box.width) premultiplied ARGB, which may be written to later."""
+        self.shown, self._corner = box, (box.x0, box.y0)
+        self.setPos(*self._corner)
+        self.setImage(np.ascontiguousarray(pixels), autoLevels=False)
+
+    def render(self) -> None:
+        """Let Qt look at the pixels where they are; pyqtgraph would take them as not premultiplied."""
+        pixels = self.image
+        height, width = pixels.shape
+        form = QImage.Format.Format_ARGB32_Premultiplied
+        self.qimage = QImage(pixels.data, width, height, width * 4, form)
+        self._renderRequired = self._unrenderable = False
+
+    def paint(self, painter: QPainter, *args: object) -> None:
+        """Draw what is not transparent."""
+        if self.image is None or not self.shown.area:
+            return
+        if self._renderRequired:
+            self.render()
+        here = self.shown.shifted(-self._corner[0], -self._corner[1])
+        source = QRectF(here.x0, here.y0, here.width, here.height)
+        painter.drawImage(source.topLeft(), self.qimage, source)
+
+
+class Stage(pg.GraphicsView):
+    """A ViewBox with the frame, the masks over it, and what is drawn last.
+
+    The mouse goes to the widget that it lies in, which knows the tools.
+
+    Attributes:
+        space: the ViewBox; its coordinates are the frame's.
+        skin, masks, preview: what lies over the frame, from below.
+        viewport_: which part of the frame is seen, and how large.
+    """
+
+    def __init__(self, picture: Picture, draw_last: Callable[[QPainter], None], parent: QWidget) -> None:
+        """Show no frame yet.
+
+        Args:
+            picture: the masks; composed just before they are drawn.
+            draw_last: draws over everything, in the widget's coordinates.
+        """
+        self._picture, self._draw_last = picture, draw_last
+        self._frame: Frame | None = None
+        self._level = -1
+        self.viewport_ = Viewport()
+        super().__init__(parent, useOpenGL=False, background=None)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.space = pg.ViewBox(invertY=True, enableMenu=False, enableMouse=False, defaultPadding=0)
+        self.space.disableAutoRange()
+        self.setCentralItem(self.space)
+        self._image = pg.ImageItem(axisOrder="row-major")
+        self.skin, self.masks, self.preview = MaskItem(), MaskItem(), MaskItem()
+        for height, item in enumerate((self._image, self.skin, self.masks, self.preview)):
+            item.setZValue(height)
+            self.space.addItem(item, ignoreBounds=True)
+        self.scene().sigPrepareForPaint.connect(self._settle)
+
+    def set_frame(self, frame: Frame) -> None:
+        """Show (H, W, 3) uint8 RGB; it is not copied."""
+        self._frame, self._level = frame, -1
+        self._show_level()
+
+    def show_masks(self) -> None:
+        """Show the picture's masks, of a frame of another size than before."""
+        self.masks.set_pixels(self._picture.bounds, self._picture.pixels)
+
+    def look(self, viewport: Viewport) -> None:
+        """Show the frame at another scale or place."""
+        self.viewport_ = viewport
+        scale = viewport.scale
+        seen = QRectF(-viewport.x / scale, -viewport.y / scale, self.width() / scale, self.height() / scale)
+        self.space.setRange(seen, padding=0)
+        smooth = scale * self.devicePixelRatioF() < _LARGE_PIXELS
+        self.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+        self._show_level()
+
+    def refresh(self, box: Box) -> None:
+        """Draw a part of the frame anew."""
+        # Smooth scaling mixes neighbours in.
+        margin = 2 + self.viewport_.scale
+        rect = QRectF(*self.viewport_.covered(box)).adjusted(-margin, -margin, margin, margin)
+        self.viewport().update(rect.toAlignedRect())
+
+    def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
+        """Draw what lies over all items."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._draw_last(painter)
+
+    def _settle(self) -> None:
+        self._picture.settle()
+        self.masks.shown = self._picture.shown
+
+    def _show_level(self) -> None:
+        """Show the frame, halved beforehand as often as it is shown smaller, since Qt would skip pixels."""
+        if self._frame is None:
+            return
+        scale, level = self.viewport_.scale * self.devicePixelRatioF(), 0
+        while scale * 2 ** (level + 1) <= 1 and level < _HALVINGS:
+            level += 1
+        if level == self._level:
+            return
+        self._level = level
+        height, width = self._frame.shape[:2]
+        size = max(1, width >> level), max(1, height >> level)
+        small = cv2.resize(self._frame, size, interpolation=cv2.INTER_AREA) if level else self._frame
+        self._image.setImage(np.ascontiguousarray(small), autoLevels=False)
+        self._image.setRect(QRectF(0, 0, width, height))
+
+    def place(self, at: QPointF) -> tuple[float, float]:
+        """The frame's point under a point of the widget."""
+        return self.viewport_.to_frame(at.x(), at.y())
