@@ -19,6 +19,8 @@ from ..formats.cells import GivenMasks, first_cells
 from ..project import Instance, Project
 from .colours import default_colour
 
+IMPORT_LABEL = "import masks"
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -144,7 +146,7 @@ def reorder(known: Mapping[int, Instance], numbers: Sequence[int]) -> Edit:
 
 
 def import_masks(
-    project: Project, given: GivenMasks, label: str = "import masks", *, machine: bool = False
+    project: Project, given: GivenMasks, label: str = IMPORT_LABEL, *, machine: bool = False
 ) -> Edit:
     """Given masks as pinned ones, and an instance for each number that is new.
 

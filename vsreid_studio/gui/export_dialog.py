@@ -28,7 +28,7 @@ from ..formats.owned import is_known
 from ..formats.provenance import record_path
 from ..formats.sequence_names import check_name
 from ..formats.targets import Sources
-from .look import quiet_label
+from .look import quiet_label, tip
 
 _NONE = Sources()
 
@@ -196,7 +196,7 @@ class ExportDialog(QDialog):
         problem = next(self._problems(self.request()), "")
         self.problem.setText(problem)
         self.export.setEnabled(not problem)
-        self.export.setToolTip(problem)
+        self.export.setToolTip(tip(problem))
 
     def _problems(self, request: ExportRequest) -> Iterator[str]:
         """What is wrong, the most urgent first, a sentence each."""

@@ -12,18 +12,29 @@ from .. import __version__
 from ..errors import UserError
 from ..formats.catalogue import ExportRequest
 from ..formats.frame_names import mask_files_by_frame
+from ..formats.mask_reading import Reading
 from ..formats.sequence_names import fit_name
 from ..project.sources import sources_of
 from . import dialogs
 from .conductor import Conductor
 from .davis_folders import SequenceDialog, masks_beside, sequences_under
 from .demo import fresh_demo
+from .edits import IMPORT_LABEL
 from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
 from .exporting import Export
 from .opening import VideoMissing
-from .session import Session
+from .session import Imported, Session
 from .worker import Outcome
+
+_READINGS = {
+    Reading.PALETTE: "Palette indices or grey levels are instance numbers",
+    Reading.COLOURS: "Each colour is an object",
+    Reading.BINARY: "All that is not background is one object",
+    Reading.SOFT: "Grey levels are one soft-edged object",
+    Reading.ALPHA: "What is opaque is one object",
+    Reading.OBJECTS: "Each file is an object",
+}
 
 _ABOUT = (
     "<b>vsreid-studio {version}</b><p>Cut objects out of video: mask propagation with reviewable "
@@ -51,6 +62,7 @@ class Files(QObject):
         self._folder: Path | None = None
         session.closed.connect(self._forget_folder)
         session.video_missing.connect(self._offer_search)
+        session.imported.connect(self._tell_reading)
         conductor.finished.connect(self._tell_export)
 
     def open(self, path: Path, video: Path | None = None) -> bool:
@@ -186,6 +198,34 @@ class Files(QObject):
             return self.open(missing.project, video)
 
         self._bar.suggest(str(missing), "Find it …", ask)
+
+    def _tell_reading(self, done: Imported) -> None:
+        """Say what masks were taken for, and offer the other ways to take them."""
+        if done.reading is Reading.PALETTE:
+            return
+        sentence = f"{done.path.name} was read as {done.text}."
+        if done.reading is None:
+            self._bar.tell(sentence)
+            return
+        others = {
+            text: partial(self._read_otherwise, done, reading)
+            for reading, text in _READINGS.items()
+            if reading is not done.reading
+        }
+        self._bar.offer_choice(sentence, "Read otherwise", others)
+
+    def _read_otherwise(self, done: Imported, reading: Reading) -> bool:
+        """Import the same once more in place of what was imported, where nothing came after it."""
+        session = self._session
+        if session.undo_label != IMPORT_LABEL or session.undo() is None:
+            self._bar.fail("Something was changed after the import: undo it, or import the masks again.")
+            return False
+        session.go(done.frame)
+        if session.import_masks(done.path, reading, machine=done.machine):
+            return True
+        # They cannot be read so: what was there before is better than nothing.
+        session.redo()
+        return False
 
     def _forget_folder(self) -> None:
         self._folder = None

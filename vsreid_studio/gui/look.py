@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QLabel, QWidget
@@ -44,6 +46,11 @@ def quiet_label(text: str = "") -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
     return label
+
+
+def tip(text: str) -> str:
+    """A text with a name or path in it as a tooltip, which Qt would read as HTML where it looks like that."""
+    return f"<qt>{escape(text)}</qt>" if "<" in text else text
 
 
 def plain(text: str) -> str:

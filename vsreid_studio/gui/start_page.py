@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from .look import quiet_label
+from .look import quiet_label, tip
 from .recent import RecentProject
 from .theme import drawing
 
@@ -82,7 +82,7 @@ class StartPage(QWidget):
         for project in projects:
             item = QListWidgetItem(self._picture(project), f"{project.path.stem}\n{self._place(project)}")
             item.setData(_PATH, project.path)
-            item.setToolTip(str(project.path))
+            item.setToolTip(tip(str(project.path)))
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
             item.setSizeHint(_THUMBNAIL + QSize(12, 3 * self.fontMetrics().height() + 8))
             self.recent.addItem(item)

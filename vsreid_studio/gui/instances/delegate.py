@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...project import Instance
-from ..look import smaller
+from ..look import smaller, tip
 from .glyphs import draw_eye, draw_lock, draw_swatch
 from .model import Index, Role
 
@@ -108,7 +108,7 @@ class InstanceDelegate(QStyledItemDelegate):
             Part.LOCK: "Let it be edited" if instance.locked else "Lock against editing",
         }
         part = self.part_at(option.rect, option.fontMetrics, event.pos())
-        QToolTip.showText(event.globalPos(), words[part], view)
+        QToolTip.showText(event.globalPos(), tip(words[part]), view)
         return True
 
     def _background(self, painter: QPainter, option: QStyleOptionViewItem) -> None:

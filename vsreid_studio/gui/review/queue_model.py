@@ -22,6 +22,7 @@ from ...engine.events import Retrieval
 from ...engine.types import Box, CellKey
 from ...project import Instance
 from ..finds import best, finds
+from ..look import tip as as_tip
 from .words import figure, frame_ranges, why_not
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
@@ -203,7 +204,7 @@ class QueueModel(QAbstractTableModel):
                 case Qt.ItemDataRole.DisplayRole:
                     return title
                 case Qt.ItemDataRole.ToolTipRole:
-                    return tip
+                    return as_tip(tip)
                 case Qt.ItemDataRole.TextAlignmentRole:
                     side = Qt.AlignmentFlag.AlignHCenter if section else Qt.AlignmentFlag.AlignLeft
                     return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,5 +1,5 @@
 """The document that is open, and the one way to change it."""
 
-from .session import Session
+from .session import Imported, Session
 
-__all__ = ["Session"]
+__all__ = ["Imported", "Session"]

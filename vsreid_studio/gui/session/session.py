@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -18,16 +18,35 @@ from ..edits import Edit
 from .place import Place
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Masks that were imported.
+
+    Attributes:
+        path: of the file or folder.
+        frame: the one that a single picture went to.
+        machine: whether they were taken as some program's.
+        reading: how pictures were taken, None for files of annotations.
+        text: what was taken for what.
+    """
+
+    path: Path
+    frame: int
+    machine: bool
+    reading: Reading | None
+    text: str
+
+
 class Session(Place):
     """The document: everything that shows it listens here, everything that changes it asks here.
 
     What is done to a locked instance's masks is refused. Each method says whether it was done.
 
     Signals (beside those of `Place`):
-        imported(path, text): masks were taken from there, and read as this.
+        imported(Imported): masks were taken from files.
     """
 
-    imported = Signal(Path, str)
+    imported = Signal(object)
 
     def edit_mask(self, frame: int, instance: int, mask: SoftMask, label: str) -> bool:
         """Put a person's mask in place: pinned."""
@@ -49,22 +68,22 @@ class Session(Place):
         """Take masks from a picture, for the present frame, or from a folder, by the frames' names.
 
         Args:
-            reading: how pictures are taken, None to guess; what was guessed is told by `imported`.
+            reading: how pictures are taken, None to guess; `imported` tells what was guessed.
             machine: they were made by some program and are not pinned: corrections propagate over them.
         """
-        told: list[str] = []
+        found: list[Imported] = []
 
         def read() -> Edit:
             given = read_given_masks(path, self.video, reading, frame=self._frame)
             for number in given.numbers:
                 if number in self.instances:
                     self._refuse_locked(number)
-            told.append(given.text)
+            found.append(Imported(path, self._frame, machine, given.reading, given.text))
             return edits.import_masks(self.project, given, machine=machine)
 
         done = self._edit(read)
         if done:
-            self.imported.emit(path, told[0])
+            self.imported.emit(found[0])
         if done and self._selected is None:
             self.select(next(iter(self.instances), None))
         return done

@@ -1,0 +1,76 @@
+"""What masks were read as is told in the bar, which offers the other ways; and names are plain text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
+from small_clip import true_mask
+
+from vsreid_studio.formats.masks import write_label_map
+from vsreid_studio.gui.look import tip
+
+EVIL = "<b>x</b><img src='file:///x.png'>"
+
+
+def soft(shape: tuple[int, int]) -> np.ndarray:
+    grey = np.zeros(shape, np.uint8)
+    grey[10:30, 10:30] = 255
+    return cv2.GaussianBlur(grey, (0, 0), 2)
+
+
+def test_a_reading_is_told_and_can_be_changed(window, tmp_path: Path) -> None:
+    session, bar = window.session, window.bar
+    video = session.video
+    Image.fromarray(soft((video.height, video.width))).save(tmp_path / "matte.png")
+    session.go(2)
+    assert session.import_masks(tmp_path / "matte.png")
+    assert bar.sentence.text() == "matte.png was read as one soft-edged object."
+    assert len(np.unique(session.annotation.mask(2, 1).values)) > 10
+    session.go(0)
+    offered = {action.text(): action for action in bar.offer.menu().actions()}
+    assert len(offered) == 5
+    offered["All that is not background is one object"].trigger()
+    assert set(np.unique(session.annotation.mask(2, 1).values).tolist()) <= {0, 255}
+    assert bar.sentence.text() == "matte.png was read as one object."
+    # What cannot be read so leaves what was there.
+    offered = {action.text(): action for action in bar.offer.menu().actions()}
+    offered["What is opaque is one object"].trigger()
+    assert "no transparent pixel" in bar.sentence.text()
+    assert session.annotation.mask(2, 1).area
+
+
+def test_later_changes_are_not_undone(window, tmp_path: Path) -> None:
+    session, bar = window.session, window.bar
+    Image.fromarray(soft((session.video.height, session.video.width))).save(tmp_path / "matte.png")
+    assert session.import_masks(tmp_path / "matte.png")
+    offered = bar.offer.menu().actions()
+    session.rename(1, "other")
+    offered[0].trigger()
+    assert "changed after the import" in bar.sentence.text()
+    assert session.annotation.mask(0, 1).area
+    assert session.instances[1].name == "other"
+
+
+def test_numbers_of_a_palette_need_no_word(window, tmp_path: Path) -> None:
+    mask = np.zeros((window.session.video.height, window.session.video.width), np.uint8)
+    mask[true_mask(0, 1).box.slices] = 1
+    write_label_map(tmp_path / "m.png", mask)
+    assert window.session.import_masks(tmp_path / "m.png")
+    assert not window.bar.isVisible()
+
+
+def test_names_are_plain_text(window) -> None:
+    window.session.rename(1, EVIL)
+    labels = [label for label in window.findChildren(QLabel) if "<b>x" in label.text()]
+    assert labels
+    assert all(label.textFormat() is Qt.TextFormat.PlainText for label in labels)
+
+
+def test_tips_are_plain_text() -> None:
+    assert tip("a & b") == "a & b"
+    assert tip(EVIL) == "<qt>&lt;b&gt;x&lt;/b&gt;&lt;img src=&#x27;file:///x.png&#x27;&gt;</qt>"
