@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -119,6 +120,32 @@ def straight(path: Path, stream: int = 0) -> list[Picture]:
     """What a plain decoder shows, from the first frame to the last."""
     with av.open(str(path)) as container:
         return [np.asarray(it.to_ndarray(format="rgb24"), np.uint8) for it in container.decode(video=stream)]
+
+
+def two_tracks(path: Path, default: int | None, cover: bool = False) -> Path:
+    """Track 1 is 48x32 and shows 0 to 4; track 2 is 96x64 and shows 10 to 14; a cover may come before."""
+    with av.open(str(path), "w") as container:
+        streams: list[Any] = []
+        if cover:
+            picture: Any = container.add_stream("png", rate=1)
+            picture.width, picture.height, picture.pix_fmt = 200, 200, "rgb24"
+            picture.disposition = Disposition.attached_pic
+        for place, (width, height) in enumerate([(48, 32), (96, 64)]):
+            stream: Any = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.disposition = Disposition.default if place == default else Disposition(0)
+            streams.append(stream)
+        if cover:
+            frame = av.VideoFrame.from_ndarray(numbered(0, 200, 200), format="rgb24")
+            container.mux(picture.encode(frame))
+            container.mux(picture.encode(None))
+        for index in range(5):
+            for place, stream in enumerate(streams):
+                frame = numbered(index + 10 * place, stream.width, stream.height)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
 
 
 _NOT_CODED = bytes([0, 0, 1, 0xB6, 0x51, 0x7F])

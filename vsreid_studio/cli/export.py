@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..formats.catalogue import DAVIS, FORMATS, OVERLAY, ExportRequest
 from ..formats.sequence_names import fit_name
-from .options import share
+from .options import add_video_options, share, video_options_of
 
 if TYPE_CHECKING:
     from ..engine.types import Frame, LabelMap
-    from ..engine.video import Video
+    from ..engine.video import ReadOptions, Video
     from ..project import Project
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -50,6 +50,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--name", metavar="SEQUENCE", help="what to call it (as the video)")
     parser.add_argument("--video", type=Path, metavar="PATH", help="where the video is now, if it has moved")
+    add_video_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace what is there by that name")
     davis = parser.add_argument_group("davis")
     davis.add_argument(
@@ -68,10 +69,20 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: the project or its video cannot be read, or something cannot be written.
     """
-    from ..engine.video import open_video  # noqa: PLC0415  (OpenCV)
-    from ..project import Project  # noqa: PLC0415
+    from ..engine.video import ReadOptions  # noqa: PLC0415  (OpenCV)
+    from ..project import Project, read_options  # noqa: PLC0415
 
-    with Project.open(args.project) as project, open_video(args.video or project.locate_video()) as video:
+    with Project.open(args.project) as project:
+        given = video_options_of(args)
+        kept = read_options(project.settings)
+        options = ReadOptions(given.track or kept.track, given.value_range or kept.value_range)
+        return _export(args, project, args.video or project.locate_video(), options)
+
+
+def _export(args: argparse.Namespace, project: Project, path: Path, options: ReadOptions) -> int:
+    from ..engine.video import open_video  # noqa: PLC0415  (OpenCV)
+
+    with open_video(path, options=options) as video:
         _same_video(project, video)
         _complete(project)
         write = _overlay if args.format == OVERLAY.key else _data_set

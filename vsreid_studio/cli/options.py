@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import MULTI_SCALE, Config, load, preset
+from ..errors import UserError
 from ..formats.targets import Sources
 
 if TYPE_CHECKING:
+    from ..engine.video import ReadOptions
     from ..formats.mask_reading import Reading
 
 
@@ -46,6 +48,32 @@ def reading_of(args: argparse.Namespace) -> Reading | None:
     from ..formats.mask_reading import Reading  # noqa: PLC0415  (OpenCV)
 
     return None if args.masks_as in {None, "auto"} else Reading(args.masks_as)
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """Add what tells how a video is read."""
+    parser.add_argument("--track", type=int, metavar="N", help="which video track of several, from 1 on")
+    parser.add_argument(
+        "--range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="values shown as black and white, of pictures with more than 8 bits (as fits the clip)",
+    )
+
+
+def video_options_of(args: argparse.Namespace) -> ReadOptions:
+    """What the options of `add_video_options` say.
+
+    Raises:
+        UserError: the range is none.
+    """
+    from ..engine.video import ReadOptions, ValueRange  # noqa: PLC0415  (OpenCV)
+
+    try:
+        return ReadOptions(args.track, None if args.range is None else ValueRange(*args.range))
+    except ValueError as error:
+        raise UserError(f"--range {args.range[0]:g} {args.range[1]:g} is no range: {error}.") from error
 
 
 def add_page_options(parser: argparse.ArgumentParser, *, config: str = "other settings") -> None:

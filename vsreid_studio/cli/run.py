@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from .options import add_engine_options, add_reading_option, config_of, reading_of
+from .options import (
+    add_engine_options,
+    add_reading_option,
+    add_video_options,
+    config_of,
+    reading_of,
+    video_options_of,
+)
 
 if TYPE_CHECKING:
     from ..headless.run import Outcome
@@ -49,6 +56,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets a folder of masks")
     parser.add_argument("--project", type=Path, metavar="FILE.vsreid", help="keep the work in this project")
     parser.add_argument("--overwrite", action="store_true", help="replace what was made from other input")
+    add_video_options(parser)
     add_engine_options(parser)
     parser.set_defaults(handler=run)
 
@@ -118,15 +126,16 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
                 args.points,
                 reading=reading,
                 others=others,
+                video_options=video_options_of(args),
             )
         ]
     if args.image_set is None:
         raise UserError("--davis needs a --set: a name such as val, or a list of sequences.")
-    own = (args.source, args.masks, args.masks_as, args.points, args.project)
+    own = (args.source, args.masks, args.masks_as, args.points, args.project, args.track, args.range)
     if not all(option is None for option in own):
         raise UserError(
-            "--davis brings its own videos and masks: leave out SOURCE, --masks, --masks-as, --points and "
-            "--project."
+            "--davis brings its own videos and masks: leave out SOURCE, --masks, --masks-as, --points, "
+            "--project, --track and --range."
         )
     listing = Path(args.image_set) if Path(args.image_set).is_file() else None
     others = Sources.of(weights=args.weights, settings=args.config, list=listing)

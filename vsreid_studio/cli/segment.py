@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .options import add_video_options, video_options_of
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -29,6 +31,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets the masks")
     parser.add_argument("--overwrite", action="store_true", help="replace masks that are there")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where (auto)")
+    add_video_options(parser)
     parser.set_defaults(handler=run)
 
 
@@ -43,7 +46,12 @@ def run(args: argparse.Namespace) -> int:
     from ..headless.points import segment  # noqa: PLC0415
 
     for file in segment(
-        args.source, args.points, args.output, lambda: Clicker(device=args.device), overwrite=args.overwrite
+        args.source,
+        args.points,
+        args.output,
+        lambda: Clicker(device=args.device),
+        overwrite=args.overwrite,
+        video_options=video_options_of(args),
     ):
         sys.stdout.write(f"{file}\n")
     return 0

@@ -289,9 +289,9 @@ class Conductor(QObject):
             self.told.emit("The network has learnt how the objects look: propagate to make use of it.")
 
     def _start(self, job: Propagate | BoxSelect | Adapt | Task) -> bool:
-        project = self.session.project
+        project, video = self.session.project, self.session.video
         source = Source(
-            self.session.video.path, project.candidates, project.record_weights, project.adaptation
+            video.path, project.candidates, project.record_weights, project.adaptation, video.options
         )
         return self.runner.start(job, source) is not None
 

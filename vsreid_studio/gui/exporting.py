@@ -11,7 +11,7 @@ from ..engine.events import Progress, Steps
 from ..engine.runtime.run import Control
 from ..engine.store.annotation import Annotation
 from ..engine.types import Frame
-from ..engine.video import Video, open_video
+from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..formats.catalogue import ExportRequest
 from ..formats.exports import Material, export
 from ..formats.painting import Paint, rgb_of
@@ -36,6 +36,7 @@ class Export:
         names: of all instances.
         weights: checksum of each file of weights that the last run used, by its name.
         sources: of the document; nothing is written over them.
+        options: how the video is read.
     """
 
     request: ExportRequest
@@ -45,6 +46,7 @@ class Export:
     names: Mapping[int, str] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     sources: Sources = field(default_factory=Sources)
+    options: ReadOptions = AS_USUAL
 
     def steps(self, control: Control, tell: Tell) -> Steps:
         """Write everything; what was there is as before when it is cancelled.
@@ -54,7 +56,7 @@ class Export:
         """
         length = self.annotation.length
         yield Progress("exporting", 0, length)
-        with open_video(self.video) as video:
+        with open_video(self.video, options=self.options) as video:
 
             def frames() -> Iterator[Frame]:
                 for index in range(video.length):

@@ -137,8 +137,8 @@ class Files(QObject):
         names = {number: one.name for number, one in session.instances.items()}
         weights = session.project.last_weights
         sources = sources_of(session.project, session.video.path)
-        annotation = session.annotation.copy()
-        work = Export(request, session.video.path, annotation, colours, names, weights, sources)
+        video, maps = session.video, session.annotation.copy()
+        work = Export(request, video.path, maps, colours, names, weights, sources, video.options)
         if not self._conductor.start(work):
             return False
         self._exporting, self._folder = request, request.folder

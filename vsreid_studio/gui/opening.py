@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..engine.video import Video, open_video
+from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import writable_folder
-from ..project import Project, VideoRef
+from ..project import Project, VideoRef, keep_options, read_options
 from .davis_folders import FRAMES
 
 SUFFIX = ".vsreid"
@@ -47,13 +47,16 @@ class Document:
         self.project.close()
 
 
-def open_document(path: Path, data_folder: Path, video: Path | None = None) -> Document:
+def open_document(
+    path: Path, data_folder: Path, video: Path | None = None, options: ReadOptions | None = None
+) -> Document:
     """Open a project, or the project of a video or folder of pictures, which is created when there is none.
 
     Args:
         path: a project, a video or a folder of pictures.
         data_folder: takes the projects of videos whose own folder cannot be written to.
         video: where the project's video is now.
+        options: how the video is read from now on; None for how its project says.
 
     Raises:
         VideoMissing: the project's video is not there any more.
@@ -61,31 +64,45 @@ def open_document(path: Path, data_folder: Path, video: Path | None = None) -> D
     """
     path = path.absolute()
     if path.suffix == SUFFIX:
-        return _open_project(path, video)
-    source = open_video(path)
+        return _open_project(path, video, options)
+    source = open_video(path, options=options or AS_USUAL)
     try:
-        return Document(_project_of(source, data_folder), source)
+        project = _project_of(source, data_folder)
     except BaseException:
         source.close()
         raise
+    try:
+        if options is not None:
+            keep_options(project.settings, options)
+        elif (kept := read_options(project.settings)) != source.options:
+            source.close()
+            source = open_video(path, options=kept)
+        return Document(project, source)
+    except BaseException:
+        source.close()
+        project.close()
+        raise
 
 
-def _open_project(path: Path, moved: Path | None) -> Document:
+def _open_project(path: Path, moved: Path | None, options: ReadOptions | None) -> Document:
     project = Project.open(path)
     try:
-        return Document(project, _video_of(project, moved))
+        video = _video_of(project, moved, options or read_options(project.settings))
+        if options is not None:
+            keep_options(project.settings, options)
+        return Document(project, video)
     except BaseException:
         project.close()
         raise
 
 
-def _video_of(project: Project, moved: Path | None) -> Video:
+def _video_of(project: Project, moved: Path | None, options: ReadOptions) -> Video:
     if moved is None:
         try:
             moved = project.locate_video()
         except UserError as error:
             raise VideoMissing(str(error), project.path, folder=not project.video.path.suffix) from error
-    video = open_video(moved)
+    video = open_video(moved, options=options)
     try:
         _same(project, video)
     except BaseException:

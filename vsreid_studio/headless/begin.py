@@ -10,7 +10,7 @@ from ..engine.video import Video
 from ..errors import UserError
 from ..formats.cells import first_cells
 from ..formats.palette import PALETTE
-from ..project import Instance, Project, VideoRef
+from ..project import Instance, Project, VideoRef, keep_options
 from ..project.sources import note_source
 from .task import Inputs, MadeFrom, Task, difference
 
@@ -98,6 +98,7 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
     elif other := difference(given.made_from, _made_from(project)):
         raise UserError(f"The project {project.path} was made from {other}: choose another file.")
     video = given.video
+    keep_options(project.settings, video.options)
     if project.video.path != video.path.absolute():
         project.relink_video(video.path, video.fingerprint)
     for given_file in (task.masks, task.points):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.algorithm.merge import merge
 from ..engine.types import SoftMask
-from ..engine.video import Video, open_video
+from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import staging
 from ..formats.owned import publish_owned, refuse_existing
@@ -68,7 +68,13 @@ def masks_of_points(
 
 
 def segment(
-    source: Path, points: Path, output: Path, make: Callable[[], Clicker], *, overwrite: bool = False
+    source: Path,
+    points: Path,
+    output: Path,
+    make: Callable[[], Clicker],
+    *,
+    overwrite: bool = False,
+    video_options: ReadOptions = AS_USUAL,
 ) -> list[Path]:
     """Write the mask of each frame that has points: a palette PNG that bears the frame's name.
 
@@ -78,6 +84,7 @@ def segment(
         make: makes the clicker, once the input is found fit.
         output: a folder; all masks appear in it, or none.
         overwrite: replace masks that are there.
+        video_options: how the source is read.
 
     Returns:
         The files.
@@ -85,7 +92,7 @@ def segment(
     Raises:
         UserError: the input is unfit, masks are there already, or something cannot be written.
     """
-    with open_video(source) as video:
+    with open_video(source, options=video_options) as video:
         prompts = read_points(points, video.length, video.height, video.width)
         frames = sorted({prompt.key.frame for prompt in prompts})
         files = [output / f"{video.names[frame]}.png" for frame in frames]

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..engine.types import SoftMask
-from ..engine.video import Video, open_video
+from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason
 from ..formats.davis import DavisRoot
@@ -50,6 +50,7 @@ class Task:
         void: whether 255 in the masks is void, as in a data set, and not a mistake.
         reading: how the masks are taken; None to guess.
         others: further files and folders that are only read.
+        video_options: how the video is read.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Task:
     void: bool = False
     reading: Reading | None = None
     others: Sources = field(default_factory=Sources)
+    video_options: ReadOptions = AS_USUAL
 
     def refuse_targets(self) -> None:
         """Make sure that nothing which is only read lies where something will be written.
@@ -141,7 +143,7 @@ def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
     Raises:
         UserError: something of it is missing, unreadable or unfit.
     """
-    with open_video(task.source) as video:
+    with open_video(task.source, options=task.video_options) as video:
         masks, names = _given_masks(task, video)
         digest_of_masks = _digest_masks(masks, video.height, video.width)
         if task.points is not None:
@@ -149,8 +151,9 @@ def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
             digest_of_masks = digest([digest_of_masks, repr(prompts), engine.clicks_checksum])
             masks = masks_of_points(video, prompts, engine.clicker, masks)
         flo = _listing(task.flo_folder) if task.flo_folder else []
+        chosen = [task.video_options.to_json()] if task.video_options.to_json() else []
         made_from = {
-            "video": digest([video.fingerprint, video.length, video.height, video.width]),
+            "video": digest([video.fingerprint, video.length, video.height, video.width, *chosen]),
             "masks": digest_of_masks,
             "settings": digest([engine.identity, flo]),
         }

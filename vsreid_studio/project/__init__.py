@@ -4,6 +4,7 @@ from .candidates import CandidateStore
 from .document import Project, StaleChange
 from .notes import Settings
 from .records import Adaptation, Instance, Run, VideoRef
+from .video import keep_options, read_options
 
 __all__ = [
     "Adaptation",
@@ -14,4 +15,6 @@ __all__ = [
     "Settings",
     "StaleChange",
     "VideoRef",
+    "keep_options",
+    "read_options",
 ]

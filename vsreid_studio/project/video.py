@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..engine.video import ReadOptions
 from ..errors import UserError
 from .database import Database, damaged
+from .notes import Settings
 from .records import VideoRef
 from .schema import Row
+
+_OPTIONS = "video_options"
+"""The setting that tells which track of the video is used, and which range of values."""
 
 
 def _places(path: Path, project: Path) -> tuple[bytes, bytes | None]:
@@ -56,6 +61,25 @@ def locate(database: Database) -> Path:
         if place.exists():
             return place
     raise UserError(f"The video {path} of the project {database.path} is not there any more.")
+
+
+def read_options(settings: Settings) -> ReadOptions:
+    """How the project's video is read.
+
+    Raises:
+        UserError: the project is damaged.
+    """
+    return ReadOptions.from_json(settings.get(_OPTIONS, {}))
+
+
+def keep_options(settings: Settings, options: ReadOptions) -> None:
+    """Note how the video is read, for whoever opens the project next.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if options != read_options(settings):
+        settings.set(_OPTIONS, options.to_json())
 
 
 def relink(database: Database, path: Path, fingerprint: str, video: VideoRef) -> VideoRef:

@@ -11,8 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from av.stream import Disposition
-from clips import encode, number_of, numbered, straight
+from clips import encode, number_of, numbered, straight, two_tracks
 
 from vsreid_studio.engine.video import ReadOptions, open_video
 from vsreid_studio.engine.video.container import Orientation
@@ -74,32 +73,6 @@ def test_metadata_that_is_not_utf8(tmp_path: Path, ending: str) -> None:
     path.write_bytes(data.replace(b"cafXX", "café!".encode("latin-1")))
     with open_video(path) as video:
         assert [number_of(video.frame(index)) for index in range(video.length)] == [0, 1, 2]
-
-
-def two_tracks(path: Path, default: int | None, cover: bool = False) -> Path:
-    """Track 1 is 48x32 and shows 0 to 4; track 2 is 96x64 and shows 10 to 14; a cover may come before."""
-    with av.open(str(path), "w") as container:
-        streams: list[Any] = []
-        if cover:
-            picture: Any = container.add_stream("png", rate=1)
-            picture.width, picture.height, picture.pix_fmt = 200, 200, "rgb24"
-            picture.disposition = Disposition.attached_pic
-        for place, (width, height) in enumerate([(48, 32), (96, 64)]):
-            stream: Any = container.add_stream("libx264", rate=25)
-            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            stream.disposition = Disposition.default if place == default else Disposition(0)
-            streams.append(stream)
-        if cover:
-            frame = av.VideoFrame.from_ndarray(numbered(0, 200, 200), format="rgb24")
-            container.mux(picture.encode(frame))
-            container.mux(picture.encode(None))
-        for index in range(5):
-            for place, stream in enumerate(streams):
-                frame = numbered(index + 10 * place, stream.width, stream.height)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        for stream in streams:
-            container.mux(stream.encode(None))
-    return path
 
 
 @pytest.mark.parametrize(("default", "used"), [(0, 1), (1, 2), (None, 2)])

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from ...errors import UserError
-from .base import CACHE_BYTES, ReadOptions, Video
+from .base import AS_USUAL, CACHE_BYTES, ReadOptions, Video
 from .file import VideoFile
 from .pictures import PictureFolder
 from .samples import ValueRange
@@ -15,6 +15,7 @@ from .still import PICTURES
 from .timing import Timing
 
 __all__ = [
+    "AS_USUAL",
     "CACHE_BYTES",
     "PICTURES",
     "PictureFolder",
@@ -27,12 +28,10 @@ __all__ = [
     "open_video",
 ]
 
-DEFAULT = ReadOptions()
-
 log = logging.getLogger(__name__)
 
 
-def open_video(path: Path, cache_bytes: int = CACHE_BYTES, options: ReadOptions = DEFAULT) -> Video:
+def open_video(path: Path, cache_bytes: int = CACHE_BYTES, options: ReadOptions = AS_USUAL) -> Video:
     """Open a video file (mp4, mov, avi, mkv, webm ...), a folder of pictures or a file of several.
 
     A DAVIS sequence is a folder of pictures; a file of several is a TIFF with pages or an animation.

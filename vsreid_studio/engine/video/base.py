@@ -64,6 +64,10 @@ class ReadOptions:
             raise UserError("The project is damaged: how its video is read makes no sense.") from error
 
 
+AS_USUAL = ReadOptions()
+"""Nothing is chosen."""
+
+
 def file_digest(path: Path) -> str:
     """Of the size and both ends: the whole of a long file would take minutes."""
     with path.open("rb") as file:
@@ -95,7 +99,7 @@ class Video(ABC):
     length: int
     height: int
     width: int
-    options: ReadOptions = ReadOptions()
+    options: ReadOptions = AS_USUAL
     rate: Fraction | None = None
     timing: Timing | None = None
     pixel_aspect: Fraction = Fraction(1)

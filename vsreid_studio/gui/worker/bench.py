@@ -55,9 +55,9 @@ class Bench:
         Raises:
             UserError: it cannot be read any more.
         """
-        if self._video is None or self._path != source.video:
+        if self._video is None or (self._path, self._video.options) != (source.video, source.options):
             self.clear()
-            self._video, self._path = open_video(source.video), source.video
+            self._video, self._path = open_video(source.video, options=source.options), source.video
         return self._video
 
     def modules(self, source: Source) -> Modules:

@@ -14,7 +14,7 @@ from ...engine.events import Event, Progress, Steps
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation
 from ...engine.types import Box, SoftMask
-from ...engine.video import Video
+from ...engine.video import AS_USUAL, ReadOptions, Video
 from ...project import Adaptation, CandidateStore
 
 if TYPE_CHECKING:  # It knows all of the engine, which takes seconds to load.
@@ -75,12 +75,14 @@ class Source:
         candidates: the project's store for networks of this checksum; from any thread.
         record: notes in the project that a run starts, and with which weights; from any thread.
         adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
+        options: how the video is read.
     """
 
     video: Path
     candidates: Callable[[str], CandidateStore]
     record: Callable[[Mapping[str, str]], None]
     adaptation: Adaptation | None = None
+    options: ReadOptions = AS_USUAL
 
 
 @dataclass(frozen=True, slots=True, eq=False)
