@@ -21,7 +21,7 @@ _KEPT = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opu
 _ENCODER = "aac"
 _RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
 _LAYOUTS = frozenset({"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"})
-"""What AAC has; other rates become 48 kHz, other layouts stereo."""
+"""What AAC has; other rates become 48 kHz, other layouts a usual one."""
 
 
 class Sound:
@@ -113,9 +113,10 @@ class _Encoded:
         given: Any = stream.codec_context
         rate = given.sample_rate if given.sample_rate in _RATES else 48000
         self._stream = cast(AudioStream, target.add_stream(_ENCODER, rate=rate))
+        plain = {1: "mono", 6: "5.1", 8: "7.1"}.get(given.channels, "stereo")
         layout = given.layout.name.removesuffix("(side)")
         context: Any = self._stream.codec_context
-        context.layout = layout if layout in _LAYOUTS else "stereo"
+        context.layout = layout if layout in _LAYOUTS else plain
 
     def write(self, packet: av.Packet[Any], start: Fraction) -> None:
         try:

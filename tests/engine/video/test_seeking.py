@@ -148,11 +148,19 @@ def test_a_recording_that_begins_in_the_middle(tmp_path: Path, ending: str, form
 
 @pytest.mark.parametrize(
     ("ending", "codec"),
-    [("mp4", "mpeg4"), ("avi", "msmpeg4"), ("wmv", "wmv2"), ("nut", "libx264"), ("flv", "flv")],
+    [
+        ("mp4", "mpeg4"),
+        ("mov", "qtrle"),
+        ("avi", "msmpeg4"),
+        ("wmv", "wmv2"),
+        ("nut", "libx264"),
+        ("flv", "flv"),
+    ],
 )
 def test_a_jump_that_leads_to_another_picture_is_found_out(tmp_path: Path, ending: str, codec: str) -> None:
     """Every packet is marked as a key frame, as careless writers do."""
-    plain = encode(tmp_path / f"plain.{ending}", codec, b_frames=0, gop=12)
+    pixels = "rgb24" if codec == "qtrle" else "yuv420p"
+    plain = encode(tmp_path / f"plain.{ending}", codec, b_frames=0, gop=12, pixels=pixels)
     path = remux(plain, tmp_path / f"marked.{ending}", all_keys=True)
     with av.open(str(path)) as container:
         assert all(packet.is_keyframe for packet in container.demux(video=0) if packet.size)

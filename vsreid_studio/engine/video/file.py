@@ -26,7 +26,14 @@ from .container import (
     orientation_of,
     video_tracks,
 )
-from .packets import PacketIndex, checksum, decode_numbered, picture_packets, read_index
+from .packets import (
+    PacketIndex,
+    checksum,
+    decode_numbered,
+    index_by_decoding,
+    picture_packets,
+    read_index,
+)
 from .timing import timing_of
 
 log = logging.getLogger(__name__)
@@ -35,6 +42,8 @@ _AHEAD = 8
 """Packets that are cheaper to decode than to seek over."""
 _BEHIND = 32
 """A step back by up to this many frames keeps as many on the way, so that the next step back is free."""
+_UNKNOWN = 32
+"""Packets after a seek that may be unknown before one is recognised."""
 _REORDERING = 64
 """A frame has not come out of the decoder this many packets after its own: it never will."""
 _RATE = Fraction(25)
@@ -79,7 +88,14 @@ class VideoFile(Video):
             first = self._decode_to(0)
             if first is None:
                 raise UserError(f"The video {path} cannot be decoded: it is damaged.")
-            # Not every decoder tells key frames; those that do call the first one so.
+            if not first.key_frame and self._index.checks is None:
+                # Where the decoder does not tell key frames, nothing but the pictures proves a jump right.
+                entries = self._index.entries
+                self._index = index_by_decoding(self._open, entries, "its decoder tells no key frames")
+                self.length = len(self._index.packets)
+                self._time()
+                self._restart()
+                first = self._decode_to(0) or first
             self._tells_keys = bool(first.key_frame)
             self.orientation: Orientation = orientation_of(first)
             self.height, self.width = self._picture(first).shape[:2]
@@ -187,23 +203,35 @@ class VideoFile(Video):
         """Stand at packet `start` or at a key frame before it; False when no way of seeking gets there."""
         if not self._index.seekable:
             return False
-        entry = self._index.entries[start]
-        # Some demuxers seek by presentation time, others by decoding time, which may be earlier.
-        for time in (entry.pts, entry.dts):
-            if time is None:
-                continue
-            try:
-                self._container.seek(time, stream=self._stream)
-            except (av.FFmpegError, OSError):
-                continue
-            packets = picture_packets(self._container, self._stream)
-            for packet in packets:
-                number = self._index.number(packet)
-                if number is None or number > start:
-                    break
-                if self._index.entries[number].key and self._index.frame(number) is not None:
-                    self._decode_from(number, chain((packet,), packets))
+        for target in self._index.before(start):
+            entry = self._index.entries[target]
+            # Some demuxers seek by presentation time, others by decoding time, which may be earlier.
+            for time in (entry.pts, entry.dts):
+                if time is not None and self._meet(start, time):
                     return True
+        return False
+
+    def _meet(self, start: int, time: int) -> bool:
+        """Seek to a time, and stand at a key frame up to packet `start`; False when that was passed."""
+        try:
+            self._container.seek(time, stream=self._stream)
+        except (av.FFmpegError, OSError):
+            return False
+        packets = picture_packets(self._container, self._stream)
+        number: int | None = None
+        for count, packet in enumerate(packets):
+            if number is None:
+                # The first ones after a seek may be parts of packets.
+                number = self._index.number(packet)
+                if number is None and count < _UNKNOWN:
+                    continue
+            else:
+                number += 1
+            if number is None or number > start or not self._index.entries[number].matches(packet):
+                return False
+            if self._index.entries[number].key and self._index.frame(number) is not None:
+                self._decode_from(number, chain((packet,), packets))
+                return True
         return False
 
     def _walk(self, start: int) -> bool:

@@ -77,9 +77,7 @@ class PacketIndex:
         self._frames = {number: frame for frame, number in enumerate(packets)}
         self.by_count = len(self._frames) < len(packets)
         self._keys = [number for number, entry in enumerate(entries) if entry.key]
-        # Where several packets share a block of the container, time stamps and borders change with seeks.
-        placed = all(entry.pos is not None for entry in entries)
-        self._names = _names(entries) if placed and not self.by_count else None
+        self._names = None if self.by_count else _names(entries)
 
     @property
     def seekable(self) -> bool:
@@ -104,20 +102,29 @@ class PacketIndex:
         """Which packet this is, found again after a seek; None when that cannot be told."""
         if self._names is None:
             return None
-        by_place, by_time, numbers = self._names
-        return numbers.get((packet.pos if by_place else None, packet.pts if by_time else None))
+        by_time, numbers = self._names
+        number = numbers.get((packet.pos, packet.pts if by_time else None))
+        return number if number is not None and self.entries[number].matches(packet) else None
+
+    def before(self, start: int) -> list[int]:
+        """Packet `start` and the two key frames before it: where to seek in order to meet it."""
+        place = bisect_right(self._keys, start)
+        return list(reversed(self._keys[max(0, place - 3) : place]))
 
 
-def _names(entries: Sequence[Entry]) -> tuple[bool, bool, dict[Hashable, int]] | None:
-    """What tells packets apart: their place, their time, or both. Time alone may be recomputed by seeks."""
-    for by_place, by_time in ((True, False), (False, True), (True, True)):
+def _names(entries: Sequence[Entry]) -> tuple[bool, dict[Hashable, int]] | None:
+    """What tells packets apart after a seek: their place in the file, or that and their time.
+
+    Time alone may be recomputed by seeks. Where several packets share a block of the container only the first
+    has a place; the others are counted from it.
+    """
+    placed = [(number, entry) for number, entry in enumerate(entries) if entry.pos is not None]
+    for by_time in (False, True):
         numbers: dict[Hashable, int] = {
-            (entry.pos if by_place else None, entry.pts if by_time else None): number
-            for number, entry in enumerate(entries)
+            (entry.pos, entry.pts if by_time else None): number for number, entry in placed
         }
-        known = all((entry.pts is not None or not by_time) for entry in entries)
-        if known and len(numbers) == len(entries):
-            return by_place, by_time, numbers
+        if placed and len(numbers) == len(placed):
+            return by_time, numbers
     return None
 
 
@@ -227,7 +234,7 @@ def read_index(reopen: Callable[[], Track]) -> PacketIndex:
         order = _decodable(reopen, entries, order)
     if not doubt:
         return PacketIndex(entries, order)
-    return _by_decoding(reopen, entries, doubt)
+    return index_by_decoding(reopen, entries, doubt)
 
 
 def _by_time(entries: Sequence[Entry], shown: Sequence[int]) -> list[int]:
@@ -239,8 +246,15 @@ def _by_time(entries: Sequence[Entry], shown: Sequence[int]) -> list[int]:
     return sorted(shown, key=times.__getitem__)
 
 
-def _by_decoding(reopen: Callable[[], Track], entries: Sequence[Entry], doubt: str) -> PacketIndex:
-    name, packets, checks = "", [], []
+def index_by_decoding(reopen: Callable[[], Track], entries: Sequence[Entry], doubt: str) -> PacketIndex:
+    """Decode the whole file once: the order in which frames come out, with a checksum of each.
+
+    Args:
+        reopen: opens the file; closed again here.
+        entries: all packets.
+        doubt: why this is needed, for the log.
+    """
+    packets, checks = [], []
     container, stream = reopen()
     with container:
         name = container.name.removeprefix("file:")
