@@ -1,6 +1,8 @@
 """What is rebuilt in another way than torch has it: maps kept apart, and a single one enlarged."""
 
+import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from vsreid_studio.engine.nets.layers import spatial, unit
+from vsreid_studio.engine.runtime import compiled as compiled_module
+from vsreid_studio.engine.runtime import translation
 from vsreid_studio.engine.runtime.compiled import Compiled
 
 
@@ -61,3 +65,74 @@ def test_single_map_is_enlarged_as_in_torch(size: tuple[int, int]) -> None:
 
     x = torch.randn(1, 1, 16, 24)
     torch.testing.assert_close(Compiled(enlarged, exact=True)(x)[0], enlarged(x)[0], rtol=1e-5, atol=1e-5)
+
+
+def _squashed(x: Tensor) -> tuple[Tensor, ...]:
+    return (x.sigmoid(), x + 1)
+
+
+def _wrong(ops: Any, x: Any) -> Any:
+    return ops.multiply(ops.sigmoid(x), translation._value(1.01))
+
+
+def _no_number(ops: Any, x: Any) -> Any:
+    return ops.divide(ops.subtract(x, x), ops.subtract(x, x))
+
+
+def _failing(ops: Any, x: Any) -> Any:
+    raise RuntimeError("no such operation in this version")
+
+
+@pytest.mark.parametrize("operation", [_wrong, _no_number, _failing])
+def test_what_openvino_gets_wrong_is_left_to_torch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, operation: Callable[..., Any]
+) -> None:
+    monkeypatch.setitem(translation._TRANSLATED, torch.ops.aten.sigmoid.default, operation)
+    compiled = Compiled(_squashed, lanes=2, exact=True)
+    with caplog.at_level(logging.WARNING):
+        for lane in (0, 1, 0):
+            x = torch.randn(1, 3, 8, 8)
+            assert all(map(torch.equal, compiled(x, lane=lane), _squashed(x)))
+    assert [record for record in caplog.records if "torch, which is slower" in record.message][1:] == []
+    assert "torch, which is slower" in caplog.text
+
+
+def test_a_sum_to_what_the_call_before_has_left_is_found(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Adding(compiled_module._Requests):
+        left: Tensor | float = 0.0
+
+        def __call__(self, inputs: Any, lane: int) -> tuple[Tensor, ...]:
+            one, other = super().__call__(inputs, lane)
+            one = one + self.left
+            self.left = one
+            return one, other
+
+    monkeypatch.setattr(compiled_module, "_Requests", Adding)
+    x = torch.randn(1, 3, 8, 8)
+    assert all(map(torch.equal, Compiled(_squashed, exact=True)(x), _squashed(x)))
+    assert "torch, which is slower" in caplog.text
+
+
+def test_rounding_to_bfloat16_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    compiled = Compiled(_squashed)
+    compiled(torch.randn(1, 3, 8, 8))
+    assert not caplog.records
+
+
+def test_only_the_last_shapes_stay_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 0
+    whole = Compiled._compiled
+
+    def counted(self: Compiled, inputs: Any) -> Any:
+        nonlocal count
+        count += 1
+        return whole(self, inputs)
+
+    monkeypatch.setattr(Compiled, "_compiled", counted)
+    compiled = Compiled(_squashed, exact=True, shapes=2)
+    for side in (8, 9, 8, 10, 8, 9):
+        x = torch.randn(1, 3, side, side)
+        torch.testing.assert_close(compiled(x)[0], x.sigmoid())
+    assert count == 4

@@ -29,7 +29,7 @@ def compiled(network: nets.MaskPropagationNet) -> CompiledInference:
 @pytest.mark.parametrize("side", [64, 128])
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("with_flow", [True, False])
-def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: bool) -> None:
+def test_all_ways_agree(network, compiled, caplog, side: int, count: int, with_flow: bool) -> None:
     torch.manual_seed(1)
     patch, maps, carried = (torch.rand(count, channels, side, side) for channels in (3, 2, 2))
     with torch.inference_mode():
@@ -44,6 +44,7 @@ def test_all_ways_agree(network, compiled, side: int, count: int, with_flow: boo
         found = inference.run(given)
         assert torch.allclose(found.logits, logits, atol=loose * float(logits.abs().max()))
         assert torch.allclose(found.quality, quality, atol=loose)
+        assert not caplog.records, "OpenVINO's results were not used"
         assert found.coarse.shape == (count, streams.LITE.coarse, side // 16, side // 16)
 
 

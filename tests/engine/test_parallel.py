@@ -1,6 +1,9 @@
+import cv2
 import pytest
 
+from vsreid_studio.config import Config
 from vsreid_studio.engine.runtime.parallel import beside_others, side_by_side
+from vsreid_studio.headless.engine import Engine
 
 
 def test_results_are_in_order_and_tasks_within_tasks_end() -> None:
@@ -23,3 +26,13 @@ def test_the_first_failure_is_told() -> None:
 
     with pytest.raises(ValueError, match="0"):
         side_by_side(fails, range(3))
+
+
+def test_opencv_has_one_thread_whatever_the_machine_has() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(3)
+        Engine(Config())
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)

@@ -2,17 +2,20 @@
 
 A function of tensors is traced once for the shapes that it is called with, and its operations are rebuilt one
 by one. OpenVINO's own converter does that for any network, in ten seconds or more; this takes one, for those
-that are here.
+that are here. What comes of it is compared with torch before it is used, as another version of OpenVINO may
+compute something else, and where the two differ torch goes on.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -21,6 +24,13 @@ from .translation import joined, translated
 
 _LAST, _FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """Axes in the order that brings the channels of (N, C, H, W) to the end, and back."""
+log = logging.getLogger(__name__)
+
+Function: TypeAlias = Callable[..., tuple[Tensor, ...]]
+_TRIALS = 2
+"""Calls that are compared with torch: from the second on, what the one before has left may do harm."""
+_ROUNDING = {"f32": 1e-3, "bf16": 0.2}
+"""The most by which results may differ from torch's in float32: a norm, as a share of theirs."""
 _TRACING = Lock()
 """torch traces one function at a time."""
 
@@ -32,32 +42,55 @@ class Compiled:
     computes: another one takes a quarter of the time to be brought there and back.
     """
 
-    def __init__(
-        self, function: Callable[..., tuple[Tensor, ...]], lanes: int = 1, exact: bool = False
-    ) -> None:
+    def __init__(self, function: Function, lanes: int = 1, exact: bool = False, shapes: int = 6) -> None:
         """Take a function; nothing is compiled yet.
 
         Args:
             function: of the operations in `translation` only; what it holds is a constant from now on.
             lanes: how many callers there are at a time; they share the threads.
             exact: compute in float32, whatever the processor prefers.
+            shapes: how many of the last shapes of inputs stay compiled; each takes up to 100 MB a lane.
         """
         self._function = function
         self._lanes = lanes
         self._precision = "f32" if exact or compute_type(torch.device("cpu")) is torch.float32 else "bf16"
-        self._requests: dict[tuple[torch.Size, ...], list[Any]] = {}
+        self._models: LRUCache[tuple[torch.Size, ...], _Model] = LRUCache(shapes)
+        self._lock = Lock()
 
     def __call__(self, *inputs: Tensor, lane: int = 0) -> tuple[Tensor, ...]:
         """What the function gives; valid until the next call in the lane, which writes to the same place."""
         shapes = tuple(value.shape for value in inputs)
-        if shapes not in self._requests:
+        model = self._known(shapes)
+        if model is None:
             with _TRACING:
-                if shapes not in self._requests:
-                    self._requests[shapes] = self._compiled(inputs)
-        request = self._requests[shapes][lane]
-        arrays = [_channels_last(value).contiguous().numpy() for value in inputs]
-        found = request.infer(arrays, share_inputs=True, share_outputs=True)
-        return tuple(_channels_first(torch.from_numpy(found[number])) for number in range(len(found)))
+                model = self._known(shapes) or self._checked(inputs)
+                with self._lock:
+                    self._models[shapes] = model
+        return model(inputs, lane)
+
+    def _known(self, shapes: tuple[torch.Size, ...]) -> _Model | None:
+        with self._lock:
+            return self._models.get(shapes)
+
+    def _checked(self, inputs: Sequence[Tensor]) -> _Model:
+        """Compiled, or in torch where that gives something else."""
+        plain = _InTorch(self._function)
+        try:
+            model = _Requests(self._compiled(inputs))
+            wanted = plain(inputs, 0)
+            off = max(
+                _difference(model(inputs, lane), wanted)
+                for lane in range(self._lanes)
+                for _ in range(_TRIALS)
+            )
+        except RuntimeError as error:
+            log.warning("OpenVINO fails: going on with torch, which is slower (%s)", error)
+            return plain
+        # Not the other way round: what is no number is off, too.
+        if off <= _ROUNDING[self._precision]:
+            return model
+        log.warning("OpenVINO's results are off by %.1e: going on with torch, which is slower", off)
+        return plain
 
     def _compiled(self, inputs: Sequence[Tensor]) -> list[Any]:
         """A request for each lane; streams of one compiled network would get into each other's way."""
@@ -76,6 +109,45 @@ class Compiled:
             model = _rebuilt(make_fx(self._function)(*given))
         core = ov.Core()
         return [core.compile_model(model, "CPU", settings).create_infer_request() for _ in range(self._lanes)]
+
+
+class _Model(Protocol):
+    """What serves inputs of some shapes."""
+
+    def __call__(self, inputs: Sequence[Tensor], lane: int) -> tuple[Tensor, ...]: ...
+
+
+class _Requests:
+    """OpenVINO's requests, one for each lane."""
+
+    def __init__(self, requests: Sequence[Any]) -> None:
+        self._requests = requests
+
+    def __call__(self, inputs: Sequence[Tensor], lane: int) -> tuple[Tensor, ...]:
+        arrays = [_channels_last(value).contiguous().numpy() for value in inputs]
+        found = self._requests[lane].infer(arrays, share_inputs=True, share_outputs=True)
+        return tuple(_channels_first(torch.from_numpy(found[number])) for number in range(len(found)))
+
+
+class _InTorch:
+    """The function as it is, in float32."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    def __call__(self, inputs: Sequence[Tensor], lane: int) -> tuple[Tensor, ...]:
+        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+            return self._function(*inputs)
+
+
+def _difference(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
+    """The greatest among some results: the norm of what they are off by, as a share of their own."""
+    each = [
+        float((one - other).norm() / other.norm().clamp_min(1e-6))
+        for one, other in zip(found, wanted, strict=True)
+    ]
+    # max() would pass over what is no number.
+    return float(np.max(each))
 
 
 def _channels_last(value: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-import cv2
 import torch
 from torch import Tensor
 
@@ -69,8 +68,6 @@ class CompiledInference:
         self._lanes = Lanes()
         self._single = _Compiled(network, 1) if torch.get_num_threads() > 2 else None
         self._several = _Compiled(network, self._lanes.count)
-        # The next frame's flow is computed meanwhile: with as many threads it would hold the network up.
-        cv2.setNumThreads(max(1, torch.get_num_threads() // 4))
 
     @torch.inference_mode()
     def run(self, patches: Patches) -> Found:
@@ -92,7 +89,8 @@ class _Compiled:
     def __init__(self, network: MaskPropagationNet, lanes: int) -> None:
         """`lanes`: see `Compiled`."""
         self._look = Compiled(_Look(network.rgb), lanes)
-        self._read = Compiled(_Read(network.rgb), lanes, exact=True)
+        # Small, and of a shape for each number of entries.
+        self._read = Compiled(_Read(network.rgb), lanes, exact=True, shapes=32)
         self._move = Compiled(lambda flow, maps: (network.moving(flow, maps),), lanes)
         self._draw = Compiled(_Draw(network), lanes)
         self._worth = Compiled(lambda *seen: (network.worth(*seen),), lanes, exact=True)

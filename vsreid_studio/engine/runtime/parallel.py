@@ -10,10 +10,22 @@ from queue import SimpleQueue
 from threading import local
 from typing import TypeVar
 
+import cv2
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 _here = local()
+
+
+def set_threads() -> None:
+    """One thread for each call of OpenCV, in the whole process; whoever puts the engine together calls this.
+
+    What pays is done side by side here, and a second thread for the flow of the next frame would hold up the
+    network meanwhile. Nor may results depend on the number of cores: `DISOpticalFlow` divides its work by the
+    number of threads.
+    """
+    cv2.setNumThreads(1)
 
 
 def side_by_side(task: Callable[[T], R], items: Iterable[T]) -> list[R]:
