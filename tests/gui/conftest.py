@@ -111,9 +111,13 @@ def drawn(session: Session, pictures: Path) -> Session:
 def make(qtbot: QtBot, tmp_path: Path, script: Script) -> Iterator[object]:
     theme, windows = Theme(application()), []
 
-    def window() -> MainWindow:
+    def window(clicker: Callable[[], object] | None = None) -> MainWindow:
         made = MainWindow(
-            theme, engine=lambda: FakeEngine(script), config=tmp_path / "config", data=tmp_path / "data"
+            theme,
+            engine=lambda: FakeEngine(script),
+            clicker=clicker,
+            config=tmp_path / "config",
+            data=tmp_path / "data",
         )
         windows.append(made)
         # Closed before any fixture ends; a run that stands at the gate would never end.

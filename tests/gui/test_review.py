@@ -80,20 +80,28 @@ def listed(panel: ReviewPanel) -> list[CellKey]:
 
 
 @pytest.mark.parametrize(
-    ("key", "answer"),
-    [(Qt.Key.Key_A, Accept()), (Qt.Key.Key_S, Skip()), (Qt.Key.Key_S, Skip())],
+    ("key", "shift", "answer"),
+    [
+        (Qt.Key.Key_A, Qt.KeyboardModifier.NoModifier, Accept()),
+        (Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier, Skip()),
+    ],
 )
 def test_a_key_answers_once_wherever_the_focus_is(
-    qtbot: QtBot, window: QMainWindow, panel: ReviewPanel, key: Qt.Key, answer: object
+    qtbot: QtBot,
+    window: QMainWindow,
+    panel: ReviewPanel,
+    key: Qt.Key,
+    shift: Qt.KeyboardModifier,
+    answer: object,
 ) -> None:
     given: list[object] = []
     panel.answered.connect(given.append)
-    qtbot.keyClick(window, key)
-    qtbot.keyClick(window, key)
+    qtbot.keyClick(window, key, shift)
+    qtbot.keyClick(window, key, shift)
     assert given == [answer]
     assert panel.mode is Mode.NOTHING
     panel.set_proposal(replace(PROPOSAL, frame=50), RIDER)
-    qtbot.keyClick(window, key)
+    qtbot.keyClick(window, key, shift)
     assert given == [answer, answer]
 
 
@@ -159,7 +167,7 @@ def test_correct_then_accept(qtbot: QtBot, window: QMainWindow, panel: ReviewPan
     # While the mask is painted, only that can be finished or left.
     with qtbot.assertNotEmitted(panel.answered), qtbot.waitSignal(panel.correction_done):
         qtbot.keyClick(window, Qt.Key.Key_R)
-        qtbot.keyClick(window, Qt.Key.Key_S)
+        qtbot.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
         qtbot.keyClick(window, Qt.Key.Key_A)
     assert panel.mode is Mode.NOTHING
 

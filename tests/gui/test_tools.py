@@ -2,8 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from vsreid_studio.engine.types import Box
-from vsreid_studio.gui.canvas.effects import Abort, Area, Begin, DrawBox, Effects, End, Line, Pointer
+from vsreid_studio.engine.types import Box, Click
+from vsreid_studio.gui.canvas.effects import (
+    Abort,
+    Area,
+    AskPoints,
+    Begin,
+    DrawBox,
+    Effects,
+    End,
+    Line,
+    Pointer,
+    TakePoints,
+)
 from vsreid_studio.gui.canvas.options import LARGEST_BRUSH, PaintMode, Tool, ToolOptions
 from vsreid_studio.gui.canvas.stroke import Point
 from vsreid_studio.gui.canvas.tools import Gesture, make_tool
@@ -135,3 +146,33 @@ def test_grab_draws_nothing() -> None:
 def test_brush_sizes_have_limits() -> None:
     assert ToolOptions(size=0).size == 1
     assert ToolOptions(size=1e9).size == LARGEST_BRUSH
+
+
+def test_points_are_made_moved_deleted_and_kept() -> None:
+    points = tool(Tool.CLICK)
+    a, b = Click(5, 5, True), Click(20, 5, False)
+    assert click(points, (5, 5)) == (AskPoints((a,)),)
+    assert points.press(Pointer((20, 5), right=True)) == (AskPoints((a, b)),)
+    # Close to a point the left button moves it; nothing is asked before it is let go of.
+    assert points.press(Pointer((6, 5), reach=2)) == ()
+    assert points.move(Pointer((8, 9))) == ()
+    moved = Click(8, 9, True)
+    assert points.release(Pointer((8, 9))) == (AskPoints((moved, b)),)
+    assert points.press(Pointer((8, 9), right=True, reach=2)) == (AskPoints((b,)),)
+    assert points.back() == (AskPoints(()),)
+    assert not points.busy
+    assert points.confirm() == ()
+    click(points, (5, 5))
+    assert points.finish() == (TakePoints(),)
+    click(points, (5, 5))
+    assert points.cancel() == (AskPoints(()),)
+
+
+def test_a_box_begins_points_and_goes_last() -> None:
+    points = tool(Tool.CLICK)
+    box = Box(1, 2, 30, 40)
+    assert points.begin(box) == (AskPoints((), box),)
+    assert click(points, (5, 5)) == (AskPoints((Click(5, 5, True),), box),)
+    assert points.back() == (AskPoints((), box),)
+    assert points.back() == (AskPoints((), None),)
+    assert not points.busy

@@ -43,6 +43,7 @@ class Act(StrEnum):
     ABSENT = "absent"
     CLEAR_FRAME = "clear_frame"
     CLEAR_RANGE = "clear_range"
+    CLICK = "click"
     BRUSH = "brush"
     ERASER = "eraser"
     LASSO = "lasso"
@@ -146,6 +147,14 @@ SPECS: dict[Act, Spec] = {
     Act.LEAVE: Spec(
         Group.EDIT, "Leave", ("Esc",), tip="End the innermost: a question, a gesture, an edit, the run"
     ),
+    Act.CLICK: Spec(
+        Group.TOOLS,
+        "Click",
+        ("S",),
+        "click",
+        "Click the object; the right button (or Alt) takes away, Enter keeps the mask",
+        True,
+    ),
     Act.BRUSH: Spec(Group.TOOLS, "Brush", ("B",), "brush", "Paint; the right button erases", True),
     Act.ERASER: Spec(Group.TOOLS, "Eraser", ("E",), "eraser", "", True),
     Act.LASSO: Spec(Group.TOOLS, "Lasso", ("L",), "lasso", "Fill what you go around", True),
@@ -194,7 +203,7 @@ SPECS: dict[Act, Spec] = {
     Act.KEYS: Spec(Group.HELP, "Keys", ("?", "F1"), "help"),
     Act.ABOUT: Spec(Group.HELP, "About"),
 }
-TOOLS = (Act.BRUSH, Act.ERASER, Act.LASSO, Act.POLYGON, Act.BOX, Act.GRAB)
+TOOLS = (Act.CLICK, Act.BRUSH, Act.ERASER, Act.LASSO, Act.POLYGON, Act.BOX, Act.GRAB)
 RANGED = (Act.RANGE_START, Act.RANGE_END, Act.RANGE_NONE)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
@@ -20,6 +21,9 @@ from PySide6.QtWidgets import QApplication
 from ..errors import UserError
 from .main_window import MainWindow
 from .theme import Theme, program_icon
+
+if TYPE_CHECKING:
+    from ..engine.runtime.clicker import Clicker
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +43,7 @@ def run(path: Path | None, *, demo: bool = False) -> int:
     """
     _refuse_blindness()
     app = application()
-    window = MainWindow(Theme(app))
+    window = MainWindow(Theme(app), clicker=_clicker)
     window.show()
     # After the first picture, so that the window is there at once whatever has to be read.
     if demo:
@@ -48,6 +52,13 @@ def run(path: Path | None, *, demo: bool = False) -> int:
         QTimer.singleShot(0, lambda: window.files.open(path))
     with _interruptible(window.close), _mistakes_told_by(window.bar.fail):
         return app.exec()
+
+
+def _clicker() -> Clicker:
+    """The click network with the shipped weights; called on a thread of its own."""
+    from ..engine.runtime.clicker import Clicker  # noqa: PLC0415  (torch)
+
+    return Clicker()
 
 
 def application() -> QApplication:

@@ -18,6 +18,7 @@ from .review.actions import Mode
 from .workspace import Workspace
 
 _TOOLS = {
+    Act.CLICK: Tool.CLICK,
     Act.BRUSH: Tool.BRUSH,
     Act.ERASER: Tool.ERASER,
     Act.LASSO: Tool.LASSO,
@@ -64,6 +65,7 @@ class Commands(QObject):
         session.selection_changed.connect(self._offer_mending)
         session.frame_changed.connect(self._offer_mending)
         session.changed.connect(self._offer_mending)
+        session.opened.connect(self._offer_clicks)
         self._refresh()
 
     def _everything(self) -> dict[Act, Callable[[], object]]:
@@ -108,6 +110,11 @@ class Commands(QObject):
             group.addAction(self._actions[act])
             self._actions.connect(act, partial(self._parts.canvas.set_tool, _TOOLS[act]))
         self._actions[Act.BRUSH].setChecked(True)
+        clicks = self._parts.on_canvas.clicks
+        clicks.tool_wanted.connect(self._actions[Act.CLICK].trigger)
+        for signal in (self._parts.canvas.points_changed, self._parts.canvas.points_taken):
+            signal.connect(self._name_steps)
+        self._actions[Act.CLICK].triggered.connect(lambda _=False: clicks.prepare())
         canvas, options = self._parts.canvas, self._parts.options
         options.set_brush_size(round(canvas.options.size))
         options.set_opacity(canvas.display.opacity)
@@ -178,6 +185,9 @@ class Commands(QObject):
             action = self._actions[act]
             action.setText(f"{word} {_lower(label)}".replace("&", "&&") if label else word)
             action.setEnabled(label is not None)
+        if self._points_open():
+            self._actions[Act.UNDO].setText("Undo point")
+            self._actions[Act.UNDO].setEnabled(True)
 
     def _offer_mending(self) -> None:
         session = self._session
@@ -189,8 +199,20 @@ class Commands(QObject):
 
     # --- what they do
 
+    def _points_open(self) -> bool:
+        """Whether points wait to be kept; to undo is to take the last one back."""
+        canvas = self._parts.canvas
+        return canvas.tool is Tool.CLICK and canvas.gesture.busy
+
+    def _offer_clicks(self) -> None:
+        """In a document without masks the first thing to do is to click an object."""
+        if self._parts.on_canvas.clicks.usable and not len(self._session.annotation):
+            self._actions[Act.CLICK].trigger()
+
     def _undo(self) -> None:
-        if not self._parts.on_canvas.undo_stroke():
+        if self._points_open():
+            self._parts.canvas.take_back()
+        elif not self._parts.on_canvas.undo_stroke():
             self._conductor.undo()
 
     def _leave(self) -> None:
@@ -237,9 +259,11 @@ class Commands(QObject):
             session.clear_range(chosen, *session.range)
 
     def _propagate(self) -> None:
+        self._parts.canvas.finish()
         self._conductor.propagate()
 
     def _propagate_one(self) -> None:
+        self._parts.canvas.finish()
         if self._session.selected is not None:
             self._conductor.propagate({self._session.selected})
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSettings, QSize
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -30,6 +32,9 @@ from .theme import Theme
 from .worker import Runner
 from .worker.jobs import EngineFactory
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..engine.runtime.clicker import Clicker
 
 _PLACES = 1
 """Counts up when the docks change, so that places saved by an older version are not applied."""
@@ -59,6 +64,7 @@ class MainWindow(QMainWindow):
         theme: Theme,
         *,
         engine: EngineFactory | None = None,
+        clicker: Callable[[], Clicker] | None = None,
         config: Path | None = None,
         data: Path | None = None,
     ) -> None:
@@ -66,6 +72,7 @@ class MainWindow(QMainWindow):
 
         Args:
             engine: makes the engine, None for the shipped one.
+            clicker: makes the click network, on its own thread; None for a window without one.
             config, data: folders for the person's settings and data, None for the system's places.
         """
         super().__init__()
@@ -80,7 +87,7 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self)
         self.bar = ErrorBar()
         self.start = StartPage()
-        self.parts = Workspace(self, self.conductor, self.loader, Config().reid)
+        self.parts = Workspace(self, self.conductor, self.loader, Config().reid, clicker)
         self.status = Status(self.statusBar(), self.conductor)
         self.files = Files(self, self.session, self.conductor, self.bar, data)
         self.comparison = Comparison(self, self.session, self.bar, self.parts.review_dock)
@@ -130,6 +137,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.session.close()
         self.loader.stop()
+        self.parts.on_canvas.clicks.stop()
         self.comparison.stop()
         self.conductor.runner.stop()
         event.accept()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMainWindow
 
@@ -15,6 +18,9 @@ from .instances import InstancePanel
 from .review import ReviewPanel
 from .timeline import TimelineView
 from .tool_options import ToolOptions
+
+if TYPE_CHECKING:
+    from ..engine.runtime.clicker import Clicker
 
 _LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 
@@ -30,8 +36,14 @@ class Workspace:
     """
 
     def __init__(
-        self, window: QMainWindow, conductor: Conductor, loader: FrameLoader, thresholds: ReidConfig
+        self,
+        window: QMainWindow,
+        conductor: Conductor,
+        loader: FrameLoader,
+        thresholds: ReidConfig,
+        clicker: Callable[[], Clicker] | None = None,
     ) -> None:
+        """Make the widgets; `clicker` makes the click network, None where there is none."""
         self.canvas = CanvasView(window)
         self.timeline = TimelineView()
         self.instances = InstancePanel()
@@ -55,7 +67,7 @@ class Workspace:
         window.resizeDocks([left, review], [15 * line, 24 * line], Qt.Orientation.Horizontal)
         window.resizeDocks([left, tools], [30 * line, 12 * line], Qt.Orientation.Vertical)
         window.resizeDocks([below], [15 * line], Qt.Orientation.Vertical)
-        self.on_canvas = CanvasBinder(self.canvas, conductor, loader, window)
+        self.on_canvas = CanvasBinder(self.canvas, conductor, loader, clicker, window)
         self.on_timeline = TimelineBinder(self.timeline, conductor, loader, window)
         self.on_instances = InstanceBinder(self.instances, conductor, window)
         self.on_review = ReviewBinder(self.review, conductor, loader, thresholds, window)

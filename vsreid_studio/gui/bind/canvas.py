@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
@@ -14,7 +16,11 @@ from ..canvas import CanvasView
 from ..conductor import Conductor
 from ..frames import FrameLoader
 from ..worker import Cut
+from .clicks import ClickBinder
 from .correction import Correction
+
+if TYPE_CHECKING:
+    from ...engine.runtime.clicker import Clicker
 
 _BY_COLOUR = "box-select"
 
@@ -26,6 +32,7 @@ class CanvasBinder(QObject):
         canvas: the widget.
         correction: of the proposal that waits, while the person paints it right.
         redrawing: whether the next box is the proposal's.
+        clicks: asks what points make.
 
     Signals:
         told(sentence): why nothing was drawn.
@@ -36,9 +43,15 @@ class CanvasBinder(QObject):
     redrawn = Signal()
 
     def __init__(
-        self, canvas: CanvasView, conductor: Conductor, loader: FrameLoader, parent: QObject | None = None
+        self,
+        canvas: CanvasView,
+        conductor: Conductor,
+        loader: FrameLoader,
+        clicker: Callable[[], Clicker] | None = None,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self.clicks = ClickBinder(canvas, loader, clicker, self)
         self.canvas = canvas
         self.correction: Correction | None = None
         self.redrawing = False
@@ -58,6 +71,9 @@ class CanvasBinder(QObject):
         canvas.box_drawn.connect(self._take_box)
         canvas.candidate_moved.connect(self._redraw)
         canvas.refused.connect(self.told)
+        self.clicks.told.connect(self.told)
+        self.clicks.kept.connect(self._keep)
+        self.clicks.instance_wanted.connect(self._add_instance)
         if session.document is not None:
             self._open()
 
@@ -140,20 +156,29 @@ class CanvasBinder(QObject):
         colour = QColor(one.colour) if one is not None else None
         self.canvas.set_candidate(proposal.box, proposal.recovered, colour)
 
+    def _add_instance(self) -> None:
+        """A click begins the first instance; among several it must be chosen."""
+        if not self._session.instances:
+            self._session.add_instance()
+
     def _take_stroke(self, instance: int, mask: SoftMask, label: str) -> None:
+        self._keep(self.canvas.index, instance, mask, label)
+
+    def _keep(self, frame: int, instance: int, mask: SoftMask, label: str) -> None:
+        """Take a mask that the person has drawn."""
         correction = self.correction
-        if correction is not None and (correction.frame, correction.instance) == (
-            self.canvas.index,
-            instance,
-        ):
+        if correction is not None and (correction.frame, correction.instance) == (frame, instance):
             correction.paint(mask)
-        elif not self._session.edit_mask(self.canvas.index, instance, mask, label):
+            self._show_masks()
+        elif not self._session.edit_mask(frame, instance, mask, label):
             # The stroke is on the canvas, but not in the document.
             self._show_masks()
 
     def _take_box(self, instance: int, box: Box) -> None:
         if self.redrawing:
             self._redraw(box)
+        elif self.clicks.usable:
+            self.clicks.begin(box)
         elif not self._conductor.runner.busy:
             if self._conductor.box_select(self.canvas.index, instance, box):
                 self.canvas.set_waiting(box)

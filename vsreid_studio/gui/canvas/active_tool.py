@@ -13,11 +13,13 @@ from .editor import Editor
 from .effects import Effects
 from .navigation import Navigation
 from .options import Tool, ToolOptions
-from .sketches import bounds, draw_line, draw_ring, ring_bounds
+from .sketches import bounds, draw_line, draw_points, draw_ring, ring_bounds
 from .stroke import Point
-from .tools import make_tool
+from .tools import Points, make_tool
 
 _BRUSHES = (Tool.BRUSH, Tool.ERASER)
+_OPEN = (Tool.POLYGON, Tool.CLICK)
+"""Tools whose gesture goes on until it is closed."""
 _CLOSING = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Backspace)
 
 
@@ -78,9 +80,7 @@ class ActiveTool:
 
     def claims(self, key: int) -> bool:
         """Whether a key belongs to the gesture under way."""
-        return self.gesture.busy and (
-            key == Qt.Key.Key_Escape or (self.kind is Tool.POLYGON and key in _CLOSING)
-        )
+        return self.gesture.busy and (key == Qt.Key.Key_Escape or (self.kind in _OPEN and key in _CLOSING))
 
     def press_key(self, key: int) -> None:
         """End the gesture, or take its last step back."""
@@ -94,7 +94,7 @@ class ActiveTool:
         ring = QRegion()
         if self._ringed() and self.mouse is not None:
             ring = QRegion(ring_bounds(self.mouse, self._radius()).toAlignedRect())
-        old, new = self._line, self.gesture.sketch
+        old, new = self._line, self._drawn()
         # A lasso only grows, so that most of it stays as it is.
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
         changed = [
@@ -109,8 +109,15 @@ class ActiveTool:
         points = [self._in_view(point) for point in self.gesture.sketch]
         if points:
             draw_line(painter, points, dots=self.kind is Tool.POLYGON)
+        if isinstance(self.gesture, Points):
+            draw_points(painter, [(self._in_view((x, y)), adds) for x, y, adds in self.gesture.points])
         if self._ringed() and self.mouse is not None:
             draw_ring(painter, self.mouse, self._radius())
+
+    def _drawn(self) -> tuple[Point, ...]:
+        """The points of the frame at which something is drawn."""
+        made = self.gesture.points if isinstance(self.gesture, Points) else ()
+        return (*self.gesture.sketch, *((x, y) for x, y, _ in made))
 
     def _in_view(self, point: Point) -> QPointF:
         return QPointF(*self._navigation.viewport.to_view(*point))

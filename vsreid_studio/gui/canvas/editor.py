@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.types import Box, SoftMask
-from .effects import Abort, Area, Begin, DrawBox, Effect, End, Line
+from .effects import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Line, TakePoints
 from .options import ToolOptions
 from .picture import Picture
 from .shapes import without_holes, without_specks
@@ -29,12 +29,16 @@ class Editor(QObject):
     Signals:
         edited(instance, SoftMask, label): the new map of an instance, once a stroke.
         box_drawn(instance, Box): inside the frame, not empty.
+        points_changed(instance, points, box): what is asked for by points; answer with `set_draft`.
+        points_taken(instance): keep what the points have made.
         refused(reason): why nothing was done, a sentence.
         changed(Box): the part of the frame that has to be drawn anew.
     """
 
     edited = Signal(int, object, str)
     box_drawn = Signal(int, object)
+    points_changed = Signal(int, object, object)
+    points_taken = Signal(int)
     refused = Signal(str)
     changed = Signal(object)
 
@@ -46,6 +50,7 @@ class Editor(QObject):
         self._hidden: frozenset[int] = frozenset()
         self._locked: frozenset[int] = frozenset()
         self._selected: int | None = None
+        self._draft: tuple[int, SoftMask] | None = None
 
     @property
     def selected(self) -> int | None:
@@ -59,6 +64,15 @@ class Editor(QObject):
         if stroke:
             stroke.base = self._masks.get(stroke.instance, SoftMask.empty())
         self.changed.emit(self.picture.set_masks(self._visible()))
+
+    def set_draft(self, instance: int, mask: SoftMask | None) -> None:
+        """Show a mask in place of an instance's own, until it is kept or dropped (None)."""
+        self._draft = None if mask is None else (instance, mask)
+        self.changed.emit(self.picture.set_masks(self._visible()))
+
+    def mask(self, instance: int) -> SoftMask:
+        """An instance's own map in this frame; empty where it has none."""
+        return self._masks.get(instance, SoftMask.empty())
 
     def set_selected(self, instance: int | None) -> None:
         """Choose which instance is drawn."""
@@ -93,6 +107,10 @@ class Editor(QObject):
                 inside = box.intersect(self.picture.bounds)
                 if inside.area and self._selected is not None:
                     self.box_drawn.emit(self._selected, inside)
+            case AskPoints(points, box) if self._selected is not None:
+                self.points_changed.emit(self._selected, points, box)
+            case TakePoints() if self._selected is not None:
+                self.points_taken.emit(self._selected)
 
     def fill_holes(self, instance: int) -> None:
         """Give an instance all that its map encloses."""
@@ -117,7 +135,8 @@ class Editor(QObject):
         return HIDDEN if instance in self._hidden else ""
 
     def _visible(self) -> dict[int, SoftMask]:
-        return {number: mask for number, mask in self._masks.items() if number not in self._hidden}
+        shown = {number: mask for number, mask in self._masks.items() if number not in self._hidden}
+        return shown if self._draft is None else {**shown, self._draft[0]: self._draft[1]}
 
     def _begin(self, label: str, removes: bool) -> None:
         if self._selected is None:

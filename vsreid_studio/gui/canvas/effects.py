@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...engine.types import Box
+from ...engine.types import Box, Click
 from .stroke import Point
 
 
@@ -66,5 +66,23 @@ class DrawBox:
     box: Box
 
 
-Effect: TypeAlias = Begin | Line | Area | End | Abort | DrawBox
+@dataclass(frozen=True, slots=True)
+class AskPoints:
+    """The points have changed: ask what they make; without any, show the mask as it was.
+
+    Attributes:
+        points: in the order in which they were made.
+        box: drawn around the instance before the first point, or None.
+    """
+
+    points: tuple[Click, ...]
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakePoints:
+    """Keep what the points have made."""
+
+
+Effect: TypeAlias = Begin | Line | Area | End | Abort | DrawBox | AskPoints | TakePoints
 Effects: TypeAlias = tuple[Effect, ...]

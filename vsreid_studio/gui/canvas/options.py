@@ -12,6 +12,7 @@ SMALLEST_BRUSH, LARGEST_BRUSH = 1.0, 600.0
 class Tool(StrEnum):
     """What the left button does."""
 
+    CLICK = "click"
     BRUSH = "brush"
     ERASER = "eraser"
     LASSO = "lasso"

@@ -12,6 +12,8 @@ _DARK_WIDTH, _LIGHT_WIDTH = 3.0, 1.2
 REACH = 6
 """How far a sketch's drawing reaches beyond its points, in pixels of the widget."""
 _DOT = 3.5
+_POINT, _SIGN = 5.5, 2.5
+_ADDS, _TAKES = QColor(0, 130, 60), QColor(200, 30, 30)
 
 
 def pens(colour: QColor = _LIGHT, width: float = _LIGHT_WIDTH) -> tuple[QPen, QPen]:
@@ -54,6 +56,17 @@ def draw_dashed(painter: QPainter, rect: QRectF) -> None:
     for pen in (dark, light):
         painter.setPen(pen)
         painter.drawRect(rect)
+
+
+def draw_points(painter: QPainter, points: Sequence[tuple[QPointF, bool]]) -> None:
+    """Draw what was clicked: a green disk with a plus where it adds, a red one with a minus elsewhere."""
+    for at, adds in points:
+        painter.setPen(QPen(_LIGHT, 1.5))
+        painter.setBrush(_ADDS if adds else _TAKES)
+        painter.drawEllipse(at, _POINT, _POINT)
+        painter.drawLine(at - QPointF(_SIGN, 0), at + QPointF(_SIGN, 0))
+        if adds:
+            painter.drawLine(at - QPointF(0, _SIGN), at + QPointF(0, _SIGN))
 
 
 def ring_bounds(centre: QPointF, radius: float) -> QRectF:

@@ -5,8 +5,20 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from ...engine.types import Box
-from .effects import Abort, Area, Begin, DrawBox, Effect, Effects, End, Line, Pointer
+from ...engine.types import Box, Click
+from .effects import (
+    Abort,
+    Area,
+    AskPoints,
+    Begin,
+    DrawBox,
+    Effect,
+    Effects,
+    End,
+    Line,
+    Pointer,
+    TakePoints,
+)
 from .options import PaintMode, Tool, ToolOptions
 from .stroke import Point
 
@@ -214,9 +226,94 @@ class BoxSelect(Gesture):
         return (DrawBox(Box(*map(math.floor, low), *map(math.ceil, high))),)
 
 
+class Points(Gesture):
+    """Points that say where the instance is and where it is not; they can be moved and deleted.
+
+    The left button adds to the instance, the right one (or Alt) takes away. Pressing on a point moves it with
+    the left button, and deletes it with the right one.
+
+    Attributes:
+        points: made so far.
+        box: drawn around the instance before them, or None.
+    """
+
+    def __init__(self, options: ToolOptions) -> None:
+        super().__init__(options)
+        self.points: tuple[Click, ...] = ()
+        self.box: Box | None = None
+        self._moved: int | None = None
+
+    def begin(self, box: Box) -> Effects:
+        """Start from a box, which the points then refine."""
+        self.points, self.box = (), box
+        return self._ask()
+
+    def press(self, pointer: Pointer) -> Effects:
+        """Make a point, take hold of one, or delete one."""
+        hit = self._hit(pointer)
+        if hit is None:
+            self.points += (Click(*pointer.at, adds=not pointer.right),)
+            return self._ask()
+        if pointer.right:
+            self.points = self.points[:hit] + self.points[hit + 1 :]
+            return self._ask()
+        self._moved = hit
+        return ()
+
+    def move(self, pointer: Pointer) -> Effects:
+        """Lead the point along that is held."""
+        if self._moved is not None:
+            held = self.points[self._moved]
+            moved = Click(*pointer.at, adds=held.adds)
+            self.points = (*self.points[: self._moved], moved, *self.points[self._moved + 1 :])
+        return ()
+
+    def release(self, pointer: Pointer) -> Effects:
+        """Let go of it, and ask anew."""
+        if self._moved is None:
+            return ()
+        self.move(pointer)
+        self._moved = None
+        return self._ask()
+
+    def confirm(self) -> Effects:
+        """Keep the mask; the next point begins anew."""
+        return self._end(TakePoints())
+
+    def back(self) -> Effects:
+        """Take the last point back, or the box when there is no point."""
+        if not self.points:
+            self.box = None
+        self.points = self.points[:-1]
+        return self._ask()
+
+    def cancel(self) -> Effects:
+        """Drop all points: the mask is as it was."""
+        return self._end(AskPoints(()))
+
+    def finish(self) -> Effects:
+        """Keep what the points have made."""
+        return self.confirm()
+
+    def _ask(self) -> Effects:
+        self.busy = bool(self.points) or self.box is not None
+        return (AskPoints(self.points, self.box),)
+
+    def _hit(self, pointer: Pointer) -> int | None:
+        """The point under the mouse, the newest of several."""
+        near = [n for n, one in enumerate(self.points) if math.dist(one[:2], pointer.at) <= pointer.reach]
+        return near[-1] if near else None
+
+    def _end(self, effect: Effect) -> Effects:
+        was_busy, self.busy = self.busy, False
+        self.points, self.box, self._moved = (), None, None
+        return (effect,) if was_busy else ()
+
+
 def make_tool(tool: Tool, options: ToolOptions) -> Gesture:
     """A fresh tool of a kind."""
     kinds: dict[Tool, type[Gesture]] = {
+        Tool.CLICK: Points,
         Tool.BRUSH: Brush,
         Tool.ERASER: Eraser,
         Tool.LASSO: Lasso,

@@ -33,7 +33,7 @@ from .picture import Picture
 from .sketches import draw_dashed
 from .stage import Stage
 from .stroke import Point
-from .tools import Gesture
+from .tools import Gesture, Points
 
 _LINES_A_HEIGHT = 480
 _BRUSH_STEP = 1.15
@@ -62,6 +62,9 @@ class CanvasView(QWidget):
     Signals:
         edited(instance, SoftMask, label): the new map of an instance in this frame, once a stroke.
         box_drawn(instance, Box): the person dragged a box around the selected instance.
+        points_changed(instance, points, box): see `Editor`; answer with `set_draft`.
+        points_taken(instance): keep what the points have made.
+        instance_wanted(): a point is about to be made, and no instance is selected.
         candidate_moved(Box): the person redrew the candidate's box.
         refused(reason): why nothing was done, a sentence.
         cursor_moved(x, y): the pixel of the frame under the mouse, (-1, -1) outside of it.
@@ -71,6 +74,9 @@ class CanvasView(QWidget):
 
     edited = Signal(int, object, str)
     box_drawn = Signal(int, object)
+    points_changed = Signal(int, object, object)
+    points_taken = Signal(int)
+    instance_wanted = Signal()
     candidate_moved = Signal(object)
     refused = Signal(str)
     cursor_moved = Signal(int, int)
@@ -100,6 +106,8 @@ class CanvasView(QWidget):
         self.editor.changed.connect(self._refresh)
         self.editor.edited.connect(self.edited)
         self.editor.box_drawn.connect(self.box_drawn)
+        self.editor.points_changed.connect(self.points_changed)
+        self.editor.points_taken.connect(self.points_taken)
         self.editor.refused.connect(self.refused)
         self._dress()
 
@@ -172,6 +180,27 @@ class CanvasView(QWidget):
         if mask and mask.box.area:
             self._stage.preview.set_pixels(mask.box, compose_preview(mask, _rgb(colour), self.picture.style))
         self._update_cursor()
+
+    def set_draft(self, instance: int, mask: SoftMask | None) -> None:
+        """Show what points have made of an instance, until it is kept or dropped (None)."""
+        self.editor.set_draft(instance, mask)
+
+    def set_preview(self, mask: SoftMask | None) -> None:
+        """Show in stripes what a click here would make of the selected instance, None for nothing."""
+        if self.candidate is None:
+            self._stage.preview.clear()
+            if mask and mask.box.area:
+                colour = _rgb(self._colour(self.editor.selected or 0))
+                self._stage.preview.set_pixels(mask.box, compose_preview(mask, colour, self.picture.style))
+
+    def begin_points(self, box: Box) -> None:
+        """Let the click tool start from a box."""
+        if isinstance(self.gesture, Points):
+            self._active.apply(self.gesture.begin(box))
+
+    def take_back(self) -> None:
+        """Take the last point of the gesture under way back."""
+        self._active.apply(self.gesture.back())
 
     def set_waiting(self, box: Box | None) -> None:
         """Show the box that an object is being cut out of, until it is."""
@@ -390,6 +419,8 @@ class CanvasView(QWidget):
     # --- how it is done
 
     def _draw(self, event: QMouseEvent) -> None:
+        if self.tool is Tool.CLICK and self.editor.selected is None:
+            self.instance_wanted.emit()
         # A tool in the middle of a gesture was allowed to begin it.
         if not self.gesture.busy and not self.editor.may_change(self.editor.selected):
             return
@@ -397,7 +428,8 @@ class CanvasView(QWidget):
         self._active.apply(self.gesture.press(self._pointer(event)))
 
     def _pointer(self, event: QMouseEvent) -> Pointer:
-        right = _RIGHT in (event.button(), self._button)
+        alt = self.tool is Tool.CLICK and bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
+        right = alt or _RIGHT in (event.button(), self._button)
         straight = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         return Pointer(self.point(event.position()), right, straight, _CLICK_REACH / self.viewport.scale)
 

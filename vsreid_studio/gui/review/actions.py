@@ -48,7 +48,7 @@ class ReviewActions:
         self.correct = self._new(
             _TITLES[Mode.CORRECTING], "C", "Paint the recovered mask right, then accept it"
         )
-        self.skip = self._new("Skip", "S", "Not now: the next run may ask again")
+        self.skip = self._new("Skip", "Shift+S", "Not now: the next run may ask again")
         self.accept_all = self._new("Accept all", "Shift+A", "")
         self.give_menu = QMenu("Give to", panel)
         self.redraw.setCheckable(True)

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from threading import Event
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from vsreid_studio.engine.runtime.run import State
+from vsreid_studio.engine.types import Box, Click, Prediction, SoftMask
+from vsreid_studio.errors import UserError
+from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.canvas import Tool
+from vsreid_studio.gui.main_window import MainWindow
+
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+NOTHING, ALT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.AltModifier
+HALF = 3
+
+
+class Squares:
+    """Instead of the network: a square around each click that adds, less those around the others.
+
+    Attributes:
+        asked: the points and the box of each question.
+        go: answers wait for this.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[tuple[Click, ...], Box | None, bool]] = []
+        self.go = Event()
+        self.go.set()
+
+    def prepare(self, frame: NDArray[np.uint8]) -> None:
+        return
+
+    def segment(
+        self,
+        frame: NDArray[np.uint8],
+        clicks: Sequence[Click],
+        box: Box | None = None,
+        present: SoftMask | None = None,
+    ) -> Prediction:
+        self.go.wait(5)
+        self.asked.append((tuple(clicks), box, present is not None))
+        mask = np.zeros(frame.shape[:2], bool) if present is None else present.hard(*frame.shape[:2]).copy()
+        if box is not None:
+            mask[box.slices] = True
+        for x, y, adds in clicks:
+            rows, columns = (slice(max(0, int(v) - HALF), int(v) + HALF + 1) for v in (y, x))
+            mask[rows, columns] = adds
+        return Prediction(SoftMask.from_dense(mask), 0.9)
+
+
+@pytest.fixture
+def network() -> Iterator[Squares]:
+    squares = Squares()
+    yield squares
+    squares.go.set()
+
+
+@pytest.fixture
+def window(make, network: Squares, qtbot: QtBot, pictures) -> MainWindow:
+    made = make(lambda: network)
+    assert made.files.open(pictures)
+    qtbot.waitUntil(lambda: made.parts.canvas.index == 0)
+    return made
+
+
+def place(window: MainWindow, x: float, y: float) -> QPoint:
+    return window.parts.canvas.in_view((x, y)).toPoint()
+
+
+def click(window: MainWindow, x: float, y: float, button=LEFT, modifier=NOTHING) -> None:
+    QTest.mouseClick(window.parts.canvas, button, modifier, place(window, x, y))
+
+
+def shown(window: MainWindow) -> int:
+    """Pixels of instance 1 on the canvas."""
+    window.parts.canvas.picture.settle()
+    mask = window.parts.canvas.picture.masks.get(1)
+    return 0 if mask is None else mask.area
+
+
+def kept(window: MainWindow, frame: int = 0, instance: int = 1) -> int:
+    return window.session.annotation.mask(frame, instance).area
+
+
+SQUARE = (2 * HALF + 1) ** 2
+
+
+def test_an_empty_clip_begins_with_clicks(window, qtbot, network) -> None:
+    assert window.parts.canvas.tool is Tool.CLICK
+    assert window.actions_[Act.CLICK].isChecked()
+    click(window, 20, 20)
+    qtbot.waitUntil(lambda: shown(window) == SQUARE)
+    assert kept(window) == 0, "nothing is kept before Enter"
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) == SQUARE)
+    assert window.session.annotation.get(0, 1).pinned
+
+
+def test_points_add_and_take_away_move_and_go(window, qtbot, network) -> None:
+    canvas = window.parts.canvas
+    click(window, 20, 20)
+    click(window, 40, 20)
+    qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
+    click(window, 42, 20, RIGHT)
+    qtbot.waitUntil(lambda: 0 < shown(window) < 2 * SQUARE)
+    assert [point.adds for point in canvas.gesture.points] == [True, True, False]
+    QTest.keyClick(canvas, Qt.Key.Key_Backspace)
+    qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
+    # The right button on a point deletes it.
+    click(window, 40, 20, RIGHT)
+    qtbot.waitUntil(lambda: shown(window) == SQUARE)
+    # Dragged to another place.
+    QTest.mousePress(canvas, LEFT, NOTHING, place(window, 20, 20))
+    QTest.mouseMove(canvas, place(window, 30, 12))
+    QTest.mouseRelease(canvas, LEFT, NOTHING, place(window, 30, 12))
+    qtbot.waitUntil(lambda: abs(network.asked[-1][0][0].x - 30) < 1)
+    assert len(canvas.gesture.points) == 1
+    click(window, 60, 12, LEFT, ALT)
+    qtbot.waitUntil(lambda: len(network.asked[-1][0]) == 2)
+    assert not network.asked[-1][0][1].adds
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    assert not canvas.gesture.points
+    assert shown(window) == 0
+    assert kept(window) == 0
+
+
+def test_undo_takes_the_last_point_back_first(window, qtbot) -> None:
+    click(window, 20, 20)
+    click(window, 40, 20)
+    qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
+    window.actions_[Act.UNDO].trigger()
+    qtbot.waitUntil(lambda: shown(window) == SQUARE)
+
+
+def test_another_instance_or_frame_keeps_the_mask(window, qtbot) -> None:
+    click(window, 20, 20)
+    qtbot.waitUntil(lambda: shown(window) == SQUARE)
+    window.session.add_instance()
+    qtbot.waitUntil(lambda: kept(window) == SQUARE)
+    click(window, 50, 20)
+    qtbot.waitUntil(lambda: window.parts.canvas.editor.mask(1).area == SQUARE)
+    window.session.go(3)
+    qtbot.waitUntil(lambda: kept(window, 0, 2) == SQUARE)
+    assert kept(window, 3, 2) == 0
+
+
+def test_what_is_kept_before_its_answer_is_kept_when_it_comes(window, qtbot, network) -> None:
+    qtbot.waitUntil(lambda: len(network.asked) > 0)
+    network.go.clear()
+    click(window, 20, 20)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    # A next click does not push it out of the queue.
+    click(window, 50, 20)
+    network.go.set()
+    qtbot.waitUntil(lambda: kept(window) == SQUARE)
+    qtbot.waitUntil(lambda: len(network.asked[-1][0]) == 1 and network.asked[-1][2])
+
+
+def test_a_mask_that_is_there_is_corrected_and_pinned(window, qtbot, network) -> None:
+    click(window, 20, 20)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) == SQUARE)
+    click(window, 40, 20)
+    qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
+    assert network.asked[-1] == ((network.asked[-1][0][0],), None, True)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Escape)
+    assert shown(window) == SQUARE
+
+
+def test_the_resting_mouse_shows_what_a_click_would_make(window, qtbot, network) -> None:
+    QTest.mouseMove(window.parts.canvas, place(window, 30, 20))
+    qtbot.waitUntil(lambda: window.parts.canvas._stage.preview.image is not None)
+    assert kept(window) == 0
+    QTest.mouseMove(window.parts.canvas, place(window, 60, 30))
+    assert window.parts.canvas._stage.preview.image is None
+
+
+def test_a_box_is_refined_by_points(window, qtbot, network) -> None:
+    window.actions_[Act.BOX].trigger()
+    canvas = window.parts.canvas
+    QTest.mousePress(canvas, LEFT, NOTHING, place(window, 10, 10))
+    QTest.mouseMove(canvas, place(window, 30, 30))
+    QTest.mouseRelease(canvas, LEFT, NOTHING, place(window, 30, 30))
+    qtbot.waitUntil(lambda: shown(window) > 300)
+    assert canvas.tool is Tool.CLICK
+    before = shown(window)
+    click(window, 20, 20, RIGHT)
+    qtbot.waitUntil(lambda: shown(window) == before - SQUARE)
+    assert network.asked[-1][1] is not None
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) == before - SQUARE)
+
+
+def test_without_weights_it_says_so(make, qtbot, pictures) -> None:
+    def missing() -> object:
+        raise UserError("The weights are missing.")
+
+    window = make(missing)
+    assert window.files.open(pictures)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == 0)
+    click(window, 20, 20)
+    qtbot.waitUntil(lambda: "weights are missing" in window.bar.sentence.text())
+    assert shown(window) == 0
+
+
+def test_clicks_are_answered_while_the_engine_runs(window, qtbot, script) -> None:
+    click(window, 20, 20)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) == SQUARE)
+    script.gate = threading.Semaphore(1)
+    window.actions_[Act.PROPAGATE].trigger()
+    qtbot.waitUntil(lambda: len(script.targets) > 0)
+    assert window.conductor.state is State.RUNNING
+    window.session.add_instance()
+    click(window, 50, 25)
+    qtbot.waitUntil(lambda: window.parts.canvas.picture.masks.get(2, SoftMask.empty()).area == SQUARE)
+    assert window.conductor.state is State.RUNNING
+    window.conductor.cancel()
+    script.gate.release(1000)
+    qtbot.waitUntil(lambda: window.conductor.state is State.IDLE)
