@@ -96,8 +96,10 @@ def beeps(length: float, rate: int, channels: int = 1) -> np.ndarray:
 
 def with_sound(path: Path, codec: str, *, tracks: int = 1, video_from: int = 0, rate: int = 48000) -> Path:
     """25 frames from tick `video_from` on, beside sound from 0 to 1.5 s that clicks at each quarter."""
-    with av.open(str(path), "w", format="mpegts" if path.suffix == ".mts" else None) as container:
-        stream: Any = container.add_stream("libx264" if path.suffix != ".avi" else "mpeg4", rate=25)
+    form = {".mts": "mpegts", ".mpg": "vob"}.get(path.suffix)
+    with av.open(str(path), "w", format=form) as container:
+        seen = {".avi": "mpeg4", ".mpg": "mpeg2video"}.get(path.suffix, "libx264")
+        stream: Any = container.add_stream(seen, rate=25)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         heard: list[Any] = [container.add_stream(codec, rate=rate) for _ in range(tracks)]
         for track in heard:
@@ -147,6 +149,8 @@ def clicks(path: Path) -> tuple[list[float], float]:
         ("talk.avi", "pcm_s16le", "aac"),
         ("talk.mkv", "pcm_f32le", "aac"),
         ("talk.mkv", "mp2", "aac"),
+        ("talk.mpg", "mp2", "aac"),
+        ("talk.mpg", "ac3", "ac3"),
     ],
 )
 @pytest.mark.parametrize("late", [0, 10])
@@ -187,3 +191,11 @@ def test_sound_that_cannot_be_placed_is_told(tmp_path: Path) -> None:
         if video.timing is not None and video.sound is None:
             assert any("without the sound" in note for note in video.notes)
         overlay(video, tmp_path / "overlay.mp4")
+
+
+def test_a_name_with_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = encode(tmp_path / "plain.mp4", "libx264", count=3)
+    monkeypatch.chdir(tmp_path)
+    with open_video(source) as video:
+        overlay(video, Path("http:over lay.mp4"))
+    assert shown(tmp_path / "http:over lay.mp4")[1] == [0, 1, 2]

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from ..engine.types import Frame, LabelMap
 from ..engine.video import Video
+from ..engine.video.container import file_url, open_container
 from ..errors import UserError
 from .atomic import replacing, writable_folder
 from .painting import Paint, painted
@@ -130,7 +131,7 @@ class _Encoder:
         self._aspect = source.pixel_aspect if source is not None else Fraction(1)
         self._sound_of = source.sound if source is not None else None
         self._sound: Sound | None = None
-        self._container: OutputContainer = av.open(str(path), "w", format="mp4")
+        self._container: OutputContainer = av.open(file_url(path), "w", format="mp4")
         self._stream: VideoStream | None = None
         self._count = 0
         self._durations: dict[int, int] = {}
@@ -209,7 +210,7 @@ def _painted(frames: Iterable[Frame], label_maps: Iterable[LabelMap], paint: Pai
 
 def _times_in(path: Path) -> list[Fraction]:
     """When the frames of a file are shown, in order, in seconds from the first."""
-    with av.open(str(path)) as container:
+    with open_container(path) as container:
         stream = container.streams.video[0]
         stamps = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
         return [(stamp - stamps[0]) * (stream.time_base or Fraction(1)) for stamp in stamps]

@@ -113,7 +113,7 @@ def test_packed_b_frames(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     assert "decoding it once" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["fields.h264", "fields.ts", "fields.mkv"])
+@pytest.mark.parametrize("name", ["fields.h264", "fields.ts", "fields.mkv", "fields.mp4", "fields.avi"])
 def test_a_packet_a_field(tmp_path: Path, name: str) -> None:
     path = field_stream(tmp_path / "fields.h264")
     if name != "fields.h264":

@@ -42,6 +42,11 @@ _DEFAULT = 0x1
 """FFmpeg's AV_DISPOSITION_DEFAULT."""
 
 
+def file_url(path: Path) -> str:
+    """A file's name as FFmpeg takes it for nothing else: 'http:x.mp4' and '-x.mp4' are names of files."""
+    return f"file:{os.path.abspath(path)}"  # noqa: PTH100  (not through links)
+
+
 def open_container(path: Path) -> InputContainer:
     """Open one file and nothing else: no playlist, no pattern, no address, whatever its name looks like.
 
@@ -51,8 +56,7 @@ def open_container(path: Path) -> InputContainer:
         UserError: it cannot be opened, is damaged or no container of video.
     """
     try:
-        # An absolute path behind 'file:' has no other meaning: 'http:x.mp4' and '-x.mp4' are names of files.
-        return av.open(f"file:{os.path.abspath(path)}", options=_OPTIONS, metadata_errors="replace")  # noqa: PTH100
+        return av.open(file_url(path), options=_OPTIONS, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise UserError(_refusal(path, error)) from error
 
