@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from older import make_older
 
 from vsreid_studio.engine.types import CellKey
 from vsreid_studio.errors import UserError
@@ -47,14 +48,7 @@ def test_other_steps_leave_it(project, make_cell):
 
 def test_a_project_of_the_first_version_gets_its_place(project, path):
     project.close()
-    connection = sqlite3.connect(path)
-    for table in ("adaptation", "step_adaptation"):
-        connection.execute(f"DROP TABLE {table}")
-    for table in ("cells", "step_cells"):
-        for column in ("second", "smoothed"):
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    connection.execute("PRAGMA user_version = 1")
-    connection.close()
+    make_older(path, 1)
     with Project.open(path) as older:
         older.set_adaptation(FIRST)
     with Project.open(path) as newer:

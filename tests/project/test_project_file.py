@@ -6,8 +6,9 @@ import sys
 from dataclasses import replace
 
 import pytest
+from older import make_older
 
-from vsreid_studio.engine.types import CellKey
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project
 
@@ -51,29 +52,34 @@ def test_the_header_tells_what_it_is(closed):
     with closed.open("rb") as file:
         header = file.read(100)
     assert header[68:72] == b"VSRe"
-    assert int.from_bytes(header[60:64]) == 4
+    assert int.from_bytes(header[60:64]) == 5
 
 
 def test_a_newer_project_is_refused(closed):
     connection = sqlite3.connect(closed)
-    connection.execute("PRAGMA user_version = 5")
+    connection.execute("PRAGMA user_version = 6")
     connection.close()
     refused(closed, "made by a newer version")
 
 
-@pytest.mark.parametrize(("version", "lacking"), [(2, ("second", "smoothed")), (3, ("smoothed",))])
-def test_a_project_of_an_older_version_keeps_its_cells(project, make_cell, version, lacking):
-    cells = {CellKey(3, 1): make_cell(3, pinned=True), CellKey(4, 1): make_cell(3)}
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_project_of_an_older_version_keeps_its_cells(project, make_cell, version):
+    cells = {
+        CellKey(3, 1): make_cell(3, pinned=True, made_by=Maker.PERSON),
+        CellKey(4, 1): make_cell(3, confidence=0.25),
+        CellKey(5, 1): Cell(SoftMask.empty(), 5, pinned=True),
+    }
     project.apply(project.annotation.set_cells("draw", cells))
+    project.apply(project.annotation.set_cells("draw", {CellKey(4, 1): make_cell(3)}))
+    project.undo()
     project.close()
-    connection = sqlite3.connect(project.path)
-    for table in ("cells", "step_cells"):
-        for column in lacking:
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    connection.execute(f"PRAGMA user_version = {version}")
-    connection.close()
+    make_older(project.path, version)
     with Project.open(project.path) as older:
-        assert dict(older.annotation.cells()).keys() == cells.keys()
+        found = dict(older.annotation.cells())
+        assert all(found[key].mask.same(cell.mask) for key, cell in cells.items())
+        assert all(found[key].mask.area == cell.mask.area for key, cell in cells.items())
+        assert [found[key].pinned for key in cells] == [True, False, True]
+        assert older.redo() is not None
         older.undo()
         older.redo()
         voted = make_cell(3, second=9, smoothed=True)
@@ -102,9 +108,21 @@ def test_other_files_are_refused(tmp_path):
         Project.open(tmp_path)
 
 
-def test_a_damaged_map_is_refused(closed):
+def test_a_damaged_map_is_told_when_it_is_read(closed):
     connection = sqlite3.connect(closed)
-    connection.execute("UPDATE cells SET png = zeroblob(length(png)) WHERE frame = 2")
+    connection.execute("UPDATE maps SET data = zeroblob(length(data)) WHERE id = 2")
+    connection.commit()
+    connection.close()
+    with Project.open(closed) as project:
+        cells = dict(project.annotation.cells())
+        assert cells[CellKey(1, 1)].mask.area
+        with pytest.raises(UserError, match="is damaged on disk"):
+            _ = cells[CellKey(1, 1)].mask.values
+
+
+def test_a_damaged_cell_is_refused(closed):
+    connection = sqlite3.connect(closed)
+    connection.execute("UPDATE cells SET record = zeroblob(length(record)) WHERE frame = 2")
     connection.commit()
     connection.close()
     refused(closed, "is damaged on disk")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -64,6 +64,7 @@ class Change:
         label: names the step in the undo menu.
         before, after: the cells touched, by key; None where there was or is none. Same keys in both.
         decisions_before, decisions_after: likewise for the decisions.
+        touched: the frames of the cells touched, by instance.
     """
 
     label: str
@@ -71,6 +72,7 @@ class Change:
     after: Mapping[CellKey, Cell | None] = field(default_factory=dict)
     decisions_before: Mapping[CellKey, Decision | None] = field(default_factory=dict)
     decisions_after: Mapping[CellKey, Decision | None] = field(default_factory=dict)
+    touched: Mapping[int, Sequence[int]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if (
@@ -80,6 +82,10 @@ class Change:
             raise ValueError("a change names the same cells before and after")
         for name in ("before", "after", "decisions_before", "decisions_after"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        frames: dict[int, list[int]] = {}
+        for frame, instance in self.after:
+            frames.setdefault(instance, []).append(frame)
+        object.__setattr__(self, "touched", MappingProxyType(frames))
 
     @property
     def inverse(self) -> Change:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -112,24 +112,86 @@ def read_only(array: NDArray[S]) -> NDArray[S]:
     return array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Kept(Protocol):
+    """Where the values of a map are when they are not in memory, see `engine.store.maps`."""
+
+    def values(self, box: Box, /) -> NDArray[np.uint8]:
+        """(box.height, box.width) uint8, probability x 255, read-only."""
+        ...
+
+
 class SoftMask:
     """The probability map P[i, k] of one instance in one frame, stored inside its box only.
 
+    A map never changes. Its values may leave memory (`keep_at`): then they are read again when they are asked
+    for, while box, area and hard box stay at hand. Maps are compared by identity; `same` compares values.
+
     Attributes:
         box: where `values` lie in the frame; empty for an instance that is not in the frame.
-        values: (box.height, box.width) uint8, probability x 255, read-only. Outside it is zero.
     """
 
+    __slots__ = ("__weakref__", "_area", "_hard_box", "_held", "box")
     box: Box
-    values: NDArray[np.uint8]
+    _held: NDArray[np.uint8] | Kept
+    _area: int
+    _hard_box: Box | None
 
-    def __post_init__(self) -> None:
-        if self.values.shape != (self.box.height, self.box.width):
-            raise ValueError(f"a map of shape {self.values.shape} does not fill {self.box}")
-        if self.values.dtype != np.uint8:
-            raise ValueError(f"a map is uint8, not {self.values.dtype}")
-        read_only(self.values)
+    def __init__(self, box: Box, values: NDArray[np.uint8]) -> None:
+        """Take (box.height, box.width) uint8 values, probability x 255, which become read-only.
+
+        Raises:
+            ValueError: another shape or dtype.
+        """
+        if values.shape != (box.height, box.width):
+            raise ValueError(f"a map of shape {values.shape} does not fill {box}")
+        if values.dtype != np.uint8:
+            raise ValueError(f"a map is uint8, not {values.dtype}")
+        self._fill(box, read_only(values), -1, None)
+
+    def _fill(self, box: Box, held: NDArray[np.uint8] | Kept, area: int, hard_box: Box | None) -> None:
+        for name, value in (("box", box), ("_held", held), ("_area", area), ("_hard_box", hard_box)):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a map does not change: cannot set {name}")
+
+    def __reduce__(self) -> tuple[type[SoftMask], tuple[Box, NDArray[np.uint8]]]:
+        return SoftMask, (self.box, self.values)
+
+    def __repr__(self) -> str:
+        return f"SoftMask({self.box})"
+
+    @classmethod
+    def kept(cls, place: Kept, box: Box, area: int, hard_box: Box | None) -> SoftMask:
+        """A map whose values are not in memory.
+
+        Args:
+            area, hard_box: as the properties of these names would compute them.
+        """
+        mask = cls.__new__(cls)
+        mask._fill(box, place, area, hard_box)
+        return mask
+
+    def keep_at(self, place: Kept) -> None:
+        """Let go of the values, which are from now on read from `place`; other threads may go on reading."""
+        _ = self.area
+        object.__setattr__(self, "_held", place)
+
+    @property
+    def place(self) -> Kept | None:
+        """Where the values are kept; None while they are in memory."""
+        held = self._held
+        return None if isinstance(held, np.ndarray) else held
+
+    @property
+    def values(self) -> NDArray[np.uint8]:
+        """(box.height, box.width) uint8, probability x 255, read-only. Outside the box it is zero.
+
+        Raises:
+            UserError: they are not in memory and cannot be read.
+        """
+        held = self._held
+        return held if isinstance(held, np.ndarray) else held.values(self.box)
 
     @classmethod
     def empty(cls) -> SoftMask:
@@ -200,7 +262,18 @@ class SoftMask:
     @property
     def area(self) -> int:
         """Pixels with P > 0.5."""
-        return int(np.count_nonzero(self.values > 127))
+        if self._area < 0:
+            self._measure()
+        return self._area
+
+    def _measure(self) -> None:
+        above = self.values > 127
+        area = int(np.count_nonzero(above))
+        inner = Box.around(above) if area else None
+        if inner is not None:
+            object.__setattr__(self, "_hard_box", inner.shifted(self.box.x0, self.box.y0))
+        # Last, as it tells other threads that the box is there.
+        object.__setattr__(self, "_area", area)
 
     def shared(self, other: SoftMask) -> int:
         """Pixels in which both are above 0.5."""
@@ -220,14 +293,14 @@ class SoftMask:
     @property
     def hard_box(self) -> Box | None:
         """Box(P > 0.5), None when no pixel is above."""
-        inner = Box.around(self.values > 127)
-        if inner is None:
-            return None
-        x, y = self.box.x0, self.box.y0
-        return Box(inner.x0 + x, inner.y0 + y, inner.x1 + x, inner.y1 + y)
+        if self._area < 0:
+            self._measure()
+        return self._hard_box
 
     def same(self, other: SoftMask) -> bool:
         """Whether both hold the same map."""
+        if self is other:
+            return True
         return self.box == other.box and bool(np.array_equal(self.values, other.values))
 
 
@@ -253,7 +326,7 @@ class Maker(StrEnum):
     RECOVERY = "recovery"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Cell:
     """One instance in one frame.
 

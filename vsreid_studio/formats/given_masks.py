@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from ..engine.types import MAX_INSTANCE, SoftMask
 from ..engine.video import Video
@@ -18,6 +19,9 @@ from .mask_reading import MaskReader, Reading
 _OBJECT_FILE = re.compile(r"^(?P<frame>.+?)[ ._-](obj(ect)?[ ._-]?)?(?P<object>[0-9]{1,3})$", re.IGNORECASE)
 
 
+Each: TypeAlias = Callable[[int, int, Collection[SoftMask]], object]
+
+
 def read_given_masks(
     path: Path,
     video: Video,
@@ -25,6 +29,7 @@ def read_given_masks(
     *,
     frame: int | None = None,
     void: bool = False,
+    each: Each = lambda done, total, masks: None,
 ) -> GivenMasks:
     """Read the masks that a person gives for a video.
 
@@ -35,6 +40,8 @@ def read_given_masks(
         reading: how to take the pictures, None to guess once for all of them.
         frame: the frame of a single picture; None for the one that its name tells, else the first.
         void: take 255 for void, that is background, as in a data set's annotation, and not for a mistake.
+        each: told after each file how many of how many are read, and the masks of that one; what it raises
+            ends the reading.
 
     Returns:
         At least one object.
@@ -49,7 +56,7 @@ def read_given_masks(
     if path.is_dir() and reading in {None, Reading.OBJECTS}:
         objects = _files_by_object(path, video)
         if objects:
-            return _some(path, _of_objects(objects, size))
+            return _some(path, _of_objects(objects, size, each))
     if reading is Reading.OBJECTS:
         raise UserError(
             f"{path} holds no file for each object: folders of them, or files such as 00000_1.png."
@@ -57,7 +64,10 @@ def read_given_masks(
     single = frame is not None and not path.is_dir()
     files = {frame or 0: path} if single else first_mask_files(path, video)
     reader = MaskReader(files.values(), reading, size)
-    masks = {index: reader.masks(file, void=void) for index, file in sorted(files.items())}
+    masks = {}
+    for done, (index, file) in enumerate(sorted(files.items()), 1):
+        masks[index] = reader.masks(file, void=void)
+        each(done, len(files), masks[index].values())
     return _some(path, GivenMasks(masks, reader.reading, reader.text))
 
 
@@ -67,7 +77,7 @@ def _some(path: Path, given: GivenMasks) -> GivenMasks:
     return given
 
 
-def _of_objects(objects: Mapping[str, Mapping[int, Path]], size: tuple[int, int]) -> GivenMasks:
+def _of_objects(objects: Mapping[str, Mapping[int, Path]], size: tuple[int, int], each: Each) -> GivenMasks:
     """Masks of which each file shows one object.
 
     Args:
@@ -78,6 +88,7 @@ def _of_objects(objects: Mapping[str, Mapping[int, Path]], size: tuple[int, int]
     reader = MaskReader([file for files in objects.values() for file in files.values()], size=size)
     masks: dict[int, dict[int, SoftMask]] = {}
     names: dict[int, str] = {}
+    done, total = 0, sum(len(files) for files in objects.values())
     for number, name in _numbered(objects).items():
         if not name.isdigit():
             names[number] = name
@@ -88,6 +99,8 @@ def _of_objects(objects: Mapping[str, Mapping[int, Path]], size: tuple[int, int]
                 there[number] = next(iter(found.values()))
             elif found:
                 there[number] = SoftMask.from_dense(reader.labels(file) > 0)
+            done += 1
+            each(done, total, [there[number]] if number in there else [])
     text = f"a file for each of {len(objects)} objects"
     return GivenMasks(dict(sorted(masks.items())), Reading.OBJECTS, text, names)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..engine.video import Video
 from ..errors import UserError
@@ -42,6 +43,7 @@ def project_of(task: Task, given: Inputs, *, overwrite: bool = False) -> Iterato
             _join(project, task, given)
             try:
                 yield project
+                project.check_place()
             finally:
                 begun = any(not cell.pinned for _, cell in project.annotation.cells())
     except BaseException:
@@ -116,11 +118,16 @@ def _untouched(project: Project) -> bool:
 
 
 def _is_own(project: Project) -> bool:
-    return bool(project.settings.get(_KEY, {}).get("own"))
+    return bool(_kept(project).get("own"))
 
 
 def _made_from(project: Project) -> object:
-    return project.settings.get(_KEY, {}).get("made_from")
+    return _kept(project).get("made_from")
+
+
+def _kept(project: Project) -> dict[str, Any]:
+    kept = project.settings.get(_KEY)
+    return kept if isinstance(kept, dict) else {}
 
 
 def _reference(video: Video) -> VideoRef:

@@ -6,8 +6,9 @@ from contextlib import suppress
 from zlib import crc32
 
 from ..engine.types import Candidates
-from .codec import pack_candidates, unpack_candidates
 from .database import Database
+from .records import VideoRef
+from .rows import pack_candidates, unpack_candidates
 
 
 class CandidateStore:
@@ -16,8 +17,9 @@ class CandidateStore:
     A cache: what it loses is computed again. Any thread may use it.
     """
 
-    def __init__(self, database: Database, weights: str) -> None:
+    def __init__(self, database: Database, weights: str, video: VideoRef) -> None:
         self._database = database
+        self._video = video
         self._weights = weights
 
     def __contains__(self, frame: int) -> bool:
@@ -33,9 +35,9 @@ class CandidateStore:
         """What was put, embeddings rounded to 16 bits; None if nothing was, or it is damaged."""
         sql = "SELECT count, dimensions, data, checksum FROM candidates WHERE frame = ? AND weights = ?"
         for count, dimensions, data, checksum in self._database.rows(sql, frame, self._weights):
-            if crc32(data) == checksum:
+            if isinstance(data, bytes) and crc32(data) == checksum:
                 with suppress(ValueError):
-                    return unpack_candidates(count, dimensions, data)
+                    return unpack_candidates(count, dimensions, data, self._video)
         return None
 
     def put(self, frame: int, candidates: Candidates) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from ..errors import UserError
-from .schema import ADDED, APPLICATION_ID, CREATE, SCHEMA_VERSION, Row
+from .schema import APPLICATION_ID, CREATE, SCHEMA_VERSION, Row, as_created, only_tables
 
 _PRIMARY = 0xFF  # SQLite's extended error codes carry the primary one in the lowest byte
 _SENTENCES = {
@@ -24,6 +24,12 @@ _SENTENCES = {
     sqlite3.SQLITE_IOERR: "The disk failed under the project {path}, which stays as it was.",
     sqlite3.SQLITE_CANTOPEN: "The project {path} cannot be opened: it or its folder is not accessible.",
 }
+
+
+_CHECKED_WHOLE = 64 * 2**20
+"""Bytes up to which a file is checked page by page when it is opened; of larger ones all but the maps is."""
+_LONGEST = 2**30
+"""Bytes of the longest value that is read."""
 
 
 @contextmanager
@@ -64,6 +70,8 @@ class Database:
         self.lock = RLock()
         # Another holder keeps its lock until it is closed, so waiting long is no use.
         self._connection = sqlite3.connect(path, timeout=0.2, isolation_level=None, check_same_thread=False)
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        self._place = _place(path)
 
     @classmethod
     def create(cls, path: Path, video: Row) -> Database:
@@ -104,8 +112,12 @@ class Database:
         return database
 
     @classmethod
-    def open(cls, path: Path) -> Database:
-        """An existing project file.
+    def open(cls, path: Path, upgrade: Callable[[Database, sqlite3.Connection, int], None]) -> Database:
+        """An existing project file, which may come from anyone.
+
+        Args:
+            path: absolute.
+            upgrade: brings a file of an older version up to this one; inside a transaction.
 
         Raises:
             UserError: it does not exist, is no project, is damaged, was made by a newer version, is open
@@ -119,8 +131,11 @@ class Database:
             database = cls(path)
             try:
                 database._configure()
-                database._check()
+                database._check(upgrade)
                 database._write_ahead()
+            except (ValueError, TypeError, OverflowError, sqlite3.IntegrityError) as error:
+                database.close()
+                raise damaged(path) from error
             except BaseException:
                 database.close()
                 raise
@@ -132,21 +147,34 @@ class Database:
         self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._connection.execute("PRAGMA foreign_keys = ON")
 
-    def _check(self) -> None:
-        (identity,) = self.pragma("application_id")
-        (version,) = self.pragma("user_version")
+    def _check(self, upgrade: Callable[[Database, sqlite3.Connection, int], None]) -> None:
+        ((identity,),) = self.rows("PRAGMA application_id")
+        ((version,),) = self.rows("PRAGMA user_version")
         if identity != APPLICATION_ID or version < 1:
             raise UserError(f"{self.path} is not a vsreid-studio project.")
         if version > SCHEMA_VERSION:
             raise UserError(f"The project {self.path} was made by a newer version of vsreid-studio.")
-        if self.pragma("quick_check(1)") != ("ok",):
+        self.pragma("trusted_schema = OFF")
+        # Before anything else is read: what a hostile file defines beside tables must not run.
+        if not only_tables(self._connection):
             raise damaged(self.path)
+        self._check_pages()
         # Begun even where there is nothing to add: it tells a read-only file now, not at the first stroke.
         with self.transaction() as connection:
-            for later in range(version + 1, SCHEMA_VERSION + 1):
-                for statement in ADDED[later]:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {later}")
+            if version < SCHEMA_VERSION:
+                upgrade(self, connection, version)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if not as_created(connection, CREATE):
+                raise damaged(self.path)
+
+    def _check_pages(self) -> None:
+        """Look for damage on disk. A large file's maps are left out: each has a checksum, read with it."""
+        checks = ["quick_check(1)"]
+        if self.path.stat().st_size > _CHECKED_WHOLE:
+            names = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'maps'")
+            checks = [f"quick_check('{str(name).replace(chr(39), chr(39) * 2)}')" for (name,) in names]
+        if any(self.pragma(check) != ("ok",) for check in checks):
+            raise damaged(self.path)
 
     def _write_ahead(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -155,9 +183,9 @@ class Database:
         # change, 5 to 30 ms on the GUI thread.
         self._connection.execute("PRAGMA synchronous = NORMAL")
 
-    def pragma(self, text: str) -> Row:
-        """The first row that a PRAGMA answers."""
-        row: Row = self._connection.execute(f"PRAGMA {text}").fetchone()
+    def pragma(self, text: str) -> Row | None:
+        """The first row that a PRAGMA answers, if it does."""
+        row: Row | None = self._connection.execute(f"PRAGMA {text}").fetchone()
         return row
 
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
@@ -169,14 +197,43 @@ class Database:
         with self.lock, reporting(self.path):
             return self._connection.execute(sql, parameters).fetchall()
 
+    def read(self, sql: str, *parameters: Any) -> list[Row]:
+        """As `rows`, of what never changes once it is written: without waiting for a transaction under way.
+
+        SQLite takes calls from several threads one by one.
+
+        Raises:
+            UserError: the file cannot be read, or is closed.
+        """
+        try:
+            with reporting(self.path):
+                return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.ProgrammingError as error:
+            raise UserError(f"The project {self.path} is closed.") from error
+
+    def check_place(self) -> None:
+        """Make sure that the file is still where its name says.
+
+        Raises:
+            UserError: it was moved or deleted while it was open.
+        """
+        # SQLite would go on in a file without a name.
+        if _place(self.path) != self._place:
+            raise UserError(
+                f"The project {self.path} was moved or deleted while it was open: "
+                "what was done since then is not saved."
+            )
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing: committed at the end of the block, rolled back when it raises.
 
         Raises:
-            UserError: the disk is full, fails or is read-only; the file is as before.
+            UserError: the disk is full, fails or is read-only, and the file is as before; or the file is not
+                where its name says any more.
         """
         with self.lock, reporting(self.path):
+            self.check_place()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -186,8 +243,18 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            self.check_place()
 
     def close(self) -> None:
         """Release the file; may be called twice."""
         with self.lock:
             self._connection.close()
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Tells a file from others, also from one of its name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

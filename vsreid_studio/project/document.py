@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from ..engine.events import Change
+from ..engine.events import Change, Decision
 from ..engine.store.annotation import Annotation
-from ..engine.types import CellKey
+from ..engine.store.maps import MapCache
+from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
 from ..errors import UserError
 from . import video
 from .candidates import CandidateStore
-from .contents import decode, encode
 from .database import Database, damaged
 from .history import History, read, write
+from .maps import MapFile
 from .notes import Settings, record_run, runs
 from .records import Adaptation, Instance, Run, VideoRef
+from .rows import (
+    Contents,
+    adaptation_row,
+    cell_row,
+    cells_of,
+    check_cell,
+    check_key,
+    decision_row,
+    distinct_masks,
+    instance_row,
+    read_adaptation,
+    read_cells,
+    read_decision,
+    read_instance,
+)
+from .schema import ADAPTATION, CELLS, DECISIONS, INSTANCES, Rows, Table
+from .upgrade import upgrade
 
 MAX_STEPS = 200
 
@@ -35,12 +54,13 @@ class Project:
     fails leaves both file and memory as they were. A run that was cancelled or killed needs no special care:
     the annotation of the reopened project holds what was done.
 
-    Candidates, settings and runs may be used from any thread. Changes, undo and redo belong to the thread
-    that reads `annotation`, the GUI's; the engine works on a copy and hands its changes over.
+    Candidates, settings, runs and maps may be used from any thread. Changes, undo and redo belong to one
+    thread, and `annotation` to the same; others read copies of it, and hand their changes over.
 
     Attributes:
         path: the file, absolute.
         annotation: the cells and decisions; changed only through this class.
+        maps: the maps in the file, and those read last.
         settings: JSON values by key.
     """
 
@@ -52,11 +72,15 @@ class Project:
         self._group: tuple[str, int] | None = None
         self._video = video.read_video(database)
         self.settings = Settings(database)
+        self._maps = MapFile(database)
+        self.maps = MapCache(self._maps)
+        most = self._video.length * MAX_INSTANCE
         with self._sound():
-            held = decode(read(database), self._video)
-        cells = {key: cell for key, cell in held.cells.items() if cell is not None}
+            records = read_cells(read(database, CELLS, most).items(), self._video)
+            found = {table: read(database, table, most) for table in (DECISIONS, INSTANCES, ADAPTATION)}
+            held = self._read({CELLS: {}, **found})
         decisions = {key: one for key, one in held.decisions.items() if one is not None}
-        self.annotation = Annotation(self._video.length, cells, decisions)
+        self.annotation = Annotation.load(self._video.length, records, decisions, self.maps)
         self._instances: dict[int, Instance] = {}
         self._replace_instances(held.instances)
         self._adaptation = held.adaptation.get(0)
@@ -74,13 +98,17 @@ class Project:
 
     @classmethod
     def open(cls, path: Path) -> Project:
-        """An existing project; its maps are decoded when first looked at.
+        """An existing project, which may come from anyone; its maps are read when they are asked for.
 
         Raises:
             UserError: it does not exist, is no project, is damaged, was made by a newer version, is open in
                 another window or cannot be written. The file is left as it is.
         """
-        database = Database.open(path.absolute())
+
+        def newer(database: Database, connection: sqlite3.Connection, version: int) -> None:
+            upgrade(connection, version, lambda: video.read_video(database))
+
+        database = Database.open(path.absolute(), newer)
         try:
             return cls(database)
         except BaseException:
@@ -103,7 +131,7 @@ class Project:
     def _sound(self) -> Iterator[None]:
         try:
             yield
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError, sqlite3.IntegrityError) as error:
             raise damaged(self.path) from error
 
     @property
@@ -136,27 +164,79 @@ class Project:
             UserError: the disk is full, fails or is read-only.
             ValueError: a cell does not fit into the video.
         """
-        writes = encode(change, instances or {}, adaptation or {}, self._video)
+        self._check(change, instances or {})
+        cells = change.after
+        # Before the file is locked: it takes longest.
+        encoded = self._maps.encode(distinct_masks(cells.values()), self.maps)
+        writes: dict[Table, Rows] = {
+            DECISIONS: {
+                _plain(key): None if one is None else decision_row(CellKey(*_plain(key)), one, self._video)
+                for key, one in change.decisions_after.items()
+            },
+            INSTANCES: {
+                (n,): None if one is None else instance_row(one) for n, one in (instances or {}).items()
+            },
+            ADAPTATION: {
+                (n,): None if one is None else adaptation_row(one) for n, one in (adaptation or {}).items()
+            },
+        }
         with self._database.lock:
             self._refuse_stale(change)
             joined = self._group[1] if self._group and group == self._group[0] else None
             with self._database.transaction() as connection:
+                self._history.tidy(connection)
+                numbers = self._maps.write(connection, encoded)
+                rows: dict[Table, Rows] = {
+                    CELLS: {
+                        _plain(key): None
+                        if cell is None
+                        else cell_row(key, cell, numbers.get(id(cell.mask), 0))
+                        for key, cell in cells.items()
+                    },
+                    **writes,
+                }
                 if undoable:
                     step = joined if joined is not None else self._history.begin(connection, change.label)
-                    for table, rows in writes.items():
-                        self._history.keep(connection, step, table, rows)
-                for table, rows in writes.items():
-                    write(connection, table, rows)
+                    for table, some in rows.items():
+                        self._history.keep(connection, step, table, some)
+                for table, some in rows.items():
+                    write(connection, table, some)
             if undoable:
                 self._group = (group, step) if group is not None else None
+            self._maps.adopt(encoded, numbers, self.maps)
             self.annotation.apply(change)
             self._replace_instances(instances or {})
             self._adaptation = (adaptation or {}).get(0, self._adaptation)
 
+    def stage(self, masks: Sequence[SoftMask]) -> None:
+        """Put maps into the file ahead of the change that uses them, so that they need not stay in memory.
+
+        Those that no change uses go in the next session.
+
+        Raises:
+            UserError: the disk is full, fails or is read-only.
+        """
+        encoded = self._maps.encode(masks, self.maps)
+        with self._database.transaction() as connection:
+            self._history.tidy(connection)
+            numbers = self._maps.write(connection, encoded)
+            loose = [(number,) for number in numbers.values()]
+            connection.executemany("INSERT OR IGNORE INTO loose VALUES (?)", loose)
+        self._maps.adopt(encoded, numbers, self.maps)
+
+    def _check(self, change: Change, instances: Mapping[int, Instance | None]) -> None:
+        """Raise ValueError where something does not fit into the video."""
+        if any(one is not None and one.number != number for number, one in instances.items()):
+            raise ValueError("an instance is named by its own number")
+        for key, cell in change.after.items():
+            if cell is None:
+                check_key(key, self._video)
+            else:
+                check_cell(key, cell, self._video)
+
     def _refuse_stale(self, change: Change) -> None:
         for key, before in change.before.items():
-            now = self.annotation.get(*key)
-            if now is not None and now.pinned and not (before is not None and before.pinned):
+            if self.annotation.pinned(*key) and not (before is not None and before.pinned):
                 raise StaleChange(
                     f"'{change.label}' was not applied: its mask in frame {key.frame} was pinned meanwhile."
                 )
@@ -232,17 +312,40 @@ class Project:
         if step is None:
             return None
         number, label = step
-        with self._database.transaction() as connection:
+        with self._sound(), self._database.transaction() as connection:
+            self._history.tidy(connection)
             placed = self._history.exchange(connection, number)
             # Read before the commit: a damaged step must not get into place.
-            with self._sound():
-                held = decode(placed, self._video)
+            held = self._read(placed)
         self._group = None
         change = self.annotation.decide(self.annotation.set_cells(label, held.cells), held.decisions)
         self.annotation.apply(change)
         self._replace_instances(held.instances)
         self._adaptation = held.adaptation.get(0, self._adaptation)
         return change
+
+    def _read(self, rows: Mapping[Table, Rows]) -> Contents:
+        """What rows hold.
+
+        Raises:
+            ValueError, TypeError: a row is damaged.
+        """
+        decisions: dict[CellKey, Decision | None] = {}
+        for (frame, instance), row in rows[DECISIONS].items():
+            key = CellKey(frame, instance)
+            decisions[key] = None if row is None else read_decision(key, row, self._video)
+        return Contents(
+            cells_of(rows[CELLS], self._video, self.maps),
+            decisions,
+            {
+                number: None if row is None else read_instance(number, row)
+                for (number,), row in rows[INSTANCES].items()
+            },
+            {
+                slot: None if row is None else read_adaptation(row)
+                for (slot,), row in rows[ADAPTATION].items()
+            },
+        )
 
     @property
     def adaptation(self) -> Adaptation | None:
@@ -285,7 +388,15 @@ class Project:
 
     def candidates(self, weights: str) -> CandidateStore:
         """The store of the candidates that networks of this checksum found."""
-        return CandidateStore(self._database, weights)
+        return CandidateStore(self._database, weights, self._video)
+
+    def check_place(self) -> None:
+        """Make sure that the file is still where its name says, so that what was done is saved there.
+
+        Raises:
+            UserError: it was moved or deleted while it was open.
+        """
+        self._database.check_place()
 
     def record_weights(self, weights: Mapping[str, str]) -> None:
         """Note that a run starts now, and the checksum of each weight file it uses, by name.
@@ -305,3 +416,8 @@ class Project:
         """The checksum of each file of weights that the last run used, by name; none before the first run."""
         known = self.runs
         return known[-1].weights if known else {}
+
+
+def _plain(key: CellKey) -> tuple[int, int]:
+    """Numbers that SQLite takes, whatever NumPy made of them."""
+    return int(key.frame), int(key.instance)

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .database import Database
+from .database import Database, damaged
 from .records import Run
+
+_MOST = 10_000
+"""Runs that are remembered."""
 
 
 class Settings:
@@ -21,9 +24,12 @@ class Settings:
         return iter([key for (key,) in self._database.rows("SELECT key FROM settings ORDER BY key")])
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value, or `default` where there is none."""
+        """The value, or `default` where there is none or it cannot be read; its form is not checked."""
         found = self._database.rows("SELECT value FROM settings WHERE key = ?", key)
-        return json.loads(found[0][0]) if found else default
+        try:
+            return json.loads(found[0][0]) if found else default
+        except (ValueError, TypeError, RecursionError):
+            return default
 
     def set(self, key: str, value: Any) -> None:
         """Store a value.
@@ -49,6 +55,20 @@ def record_run(database: Database, weights: Mapping[str, str]) -> None:
 
 
 def runs(database: Database) -> tuple[Run, ...]:
-    """All runs, in order."""
-    rows = database.rows("SELECT started, weights FROM runs ORDER BY id")
-    return tuple(Run(datetime.fromisoformat(start), json.loads(weights)) for start, weights in rows)
+    """All runs, in order; of very many the newest.
+
+    Raises:
+        UserError: the project is damaged.
+    """
+    rows = database.rows(f"SELECT started, weights FROM runs ORDER BY id DESC LIMIT {_MOST}")
+    return tuple(_run(database, *row) for row in reversed(rows))
+
+
+def _run(database: Database, started: object, weights: object) -> Run:
+    try:
+        known = json.loads(str(weights))
+        if not (isinstance(known, dict) and all(isinstance(value, str) for value in known.values())):
+            raise ValueError("weights are checksums by name")
+        return Run(datetime.fromisoformat(str(started)), known)
+    except (ValueError, RecursionError) as error:
+        raise damaged(database.path) from error

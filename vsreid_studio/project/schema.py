@@ -1,17 +1,21 @@
-"""The tables of a project file, version 4.
+"""The tables of a project file, version 5.
 
-2 added the adaptation, 3 the second checkpoint of a cell, 4 whether it was smoothed.
+2 added the adaptation, 3 the second checkpoint of a cell, 4 whether it was smoothed. 5 keeps maps in a table
+of their own, so that the index of a long video is read without them.
 """
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 APPLICATION_ID = int.from_bytes(b"VSRe")
 """Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 Row: TypeAlias = tuple[Any, ...]
 """Values of one row in SQLite's types, without its key."""
@@ -47,68 +51,71 @@ class Table:
             {self.columns}, PRIMARY KEY (step, {", ".join(self.keys)}))"""
 
 
-CELLS = Table(
-    "cells",
-    ("frame", "instance"),
-    (
-        *(
-            "origin",
-            "pinned",
-            "made_by",
-            "confidence",
-            "similarity",
-            "x0",
-            "y0",
-            "x1",
-            "y1",
-            "second",
-            "smoothed",
-        ),
-        *("png", "checksum"),
-    ),
-)
+CELLS = Table("cells", ("frame", "instance"), ("record", "map", "checksum"))
 DECISIONS = Table(
     "decisions", ("frame", "instance"), ("verdict", "x0", "y0", "x1", "y1", "similarity", "by", "given_to")
 )
 INSTANCES = Table("instances", ("number",), ("name", "colour", "hidden", "locked", "place"))
 ADAPTATION = Table("adaptation", ("slot",), ("base", "data", "checksum"))
 
-ADDED = {
-    2: (
-        """CREATE TABLE adaptation (
+_ADAPTATION = (
+    """CREATE TABLE adaptation (
         slot INTEGER PRIMARY KEY CHECK (slot = 0),
         base TEXT NOT NULL,           -- checksum of the weights that were adapted
         data BLOB NOT NULL,           -- safetensors
         checksum INTEGER NOT NULL)""",
-        ADAPTATION.twin,
-    ),
-    3: (
-        "ALTER TABLE cells ADD COLUMN second INTEGER",
-        "ALTER TABLE step_cells ADD COLUMN second",
-    ),
-    4: (
-        "ALTER TABLE cells ADD COLUMN smoothed INTEGER",
-        "ALTER TABLE step_cells ADD COLUMN smoothed",
-    ),
+    ADAPTATION.twin,
+)
+ADDED = {
+    2: _ADAPTATION,
+    3: ("ALTER TABLE cells ADD COLUMN second INTEGER", "ALTER TABLE step_cells ADD COLUMN second"),
+    4: ("ALTER TABLE cells ADD COLUMN smoothed INTEGER", "ALTER TABLE step_cells ADD COLUMN smoothed"),
 }
 """SQL by the version that a file becomes by it; a file of an older version gets it when it is opened."""
 
-CREATE = (
-    """CREATE TABLE video (
-        path BLOB NOT NULL,           -- absolute, in the file system's own bytes
-        relative BLOB,                -- to the project's folder; NULL on another drive
-        fingerprint TEXT NOT NULL,
-        length INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL)""",
+CELLS_OF_4 = Table(
+    "cells",
+    ("frame", "instance"),
+    (
+        *("origin", "pinned", "made_by", "confidence", "similarity", "x0", "y0", "x1", "y1"),
+        *("second", "smoothed", "png", "checksum"),
+    ),
+)
+"""As versions 1 to 4 kept cells, with their maps."""
+CREATE_CELLS_OF_4 = (
     """CREATE TABLE cells (
         frame INTEGER NOT NULL, instance INTEGER NOT NULL,
         origin INTEGER NOT NULL, pinned INTEGER NOT NULL, made_by TEXT NOT NULL,
         confidence REAL NOT NULL, similarity REAL,
         x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
-        second INTEGER,
-        smoothed INTEGER,             -- 1, or NULL where the map was not smoothed
-        png BLOB NOT NULL,            -- probability x 255 inside the box; no bytes for an empty box
-        checksum INTEGER NOT NULL,    -- CRC-32 of all columns before, without NULLs at the end of the values
+        second INTEGER, smoothed INTEGER, png BLOB NOT NULL, checksum INTEGER NOT NULL,
         PRIMARY KEY (frame, instance))""",
+    CELLS_OF_4.twin,
+)
+
+CREATE_CELLS = (
+    """CREATE TABLE maps (
+        id INTEGER PRIMARY KEY,
+        data BLOB NOT NULL,           -- probability x 255 inside the box, as a grey 8-bit PNG
+        checksum INTEGER NOT NULL)    -- CRC-32 of the data""",
+    # Maps that some cell had and has no more. Those without a use go in the next session.
+    "CREATE TABLE loose (map INTEGER PRIMARY KEY)",
+    """CREATE TABLE cells (
+        frame INTEGER NOT NULL, instance INTEGER NOT NULL,
+        record BLOB NOT NULL,         -- see engine.store.index.RECORD
+        map INTEGER,                  -- NULL for an empty box
+        checksum INTEGER NOT NULL,    -- CRC-32 of the record
+        PRIMARY KEY (frame, instance)) WITHOUT ROWID""",
+    CELLS.twin,
+    "CREATE INDEX cells_map ON cells (map)",
+    "CREATE INDEX step_cells_map ON step_cells (map)",
+)
+_OTHERS = (
+    """CREATE TABLE video (
+        path BLOB NOT NULL,           -- absolute, in the file system's own bytes
+        relative BLOB,                -- to the project's folder; NULL on another drive
+        fingerprint TEXT NOT NULL,
+        length INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL)""",
     """CREATE TABLE decisions (
         frame INTEGER NOT NULL, instance INTEGER NOT NULL, verdict TEXT NOT NULL,
         x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
@@ -126,8 +133,40 @@ CREATE = (
     "CREATE TABLE runs (id INTEGER PRIMARY KEY, started TEXT NOT NULL, weights TEXT NOT NULL)",
     # Steps with done = 1 can be undone, newest first; those with done = 0 redone, oldest first.
     "CREATE TABLE steps (id INTEGER PRIMARY KEY, label TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 1)",
-    CELLS.twin,
     DECISIONS.twin,
     INSTANCES.twin,
-    *ADDED[2],
+    *_ADAPTATION,
 )
+CREATE = (*_OTHERS, *CREATE_CELLS)
+CREATE_4 = (*_OTHERS, *CREATE_CELLS_OF_4)
+
+_MANY = 100
+_PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
+
+
+def only_tables(connection: sqlite3.Connection) -> bool:
+    """Whether a file has nothing but tables and their indices, so that reading it runs no code of its own.
+
+    A view may be endless, a trigger may change what is written, and a virtual table is anything.
+    """
+    found = connection.execute("SELECT type, sql FROM sqlite_master").fetchmany(_MANY)
+    return len(found) < _MANY and all(
+        (kind == "table" and isinstance(sql, str) and _PLAIN_TABLE.match(sql) is not None)
+        or (kind == "index" and (sql is None or sql in CREATE_CELLS))
+        for kind, sql in found
+    )
+
+
+def as_created(connection: sqlite3.Connection, statements: tuple[str, ...]) -> bool:
+    """Whether a file has the tables that these statements create, with their columns, and no others."""
+    with closing(sqlite3.connect(":memory:")) as expected:
+        for statement in statements:
+            expected.execute(statement)
+        return _layout(connection) == _layout(expected)
+
+
+def _layout(connection: sqlite3.Connection) -> dict[str, frozenset[Row]]:
+    """The columns of each table: name, type, NOT NULL, place in the key, kind (hidden, generated)."""
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchmany(_MANY)
+    columns = "SELECT name, upper(type), [notnull], pk, hidden FROM pragma_table_xinfo(?)"
+    return {name: frozenset(connection.execute(columns, (name,)).fetchmany(_MANY)) for (name,) in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..engine.video import ReadOptions
@@ -14,6 +15,11 @@ from .schema import Row
 
 _OPTIONS = "video_options"
 """The setting that tells which track of the video is used, and which range of values."""
+MOST_FRAMES = 10_000_000
+"""Of a video: more than four days of it. What a project says beyond that is damage."""
+MOST_PIXELS = 2**27
+"""Of a frame: 16K."""
+_LONG = 2**15
 
 
 def _places(path: Path, project: Path) -> tuple[bytes, bytes | None]:
@@ -36,11 +42,22 @@ def read_video(database: Database) -> VideoRef:
     Raises:
         UserError: the project is damaged.
     """
-    rows = database.rows("SELECT path, fingerprint, length, height, width FROM video")
+    rows = database.rows("SELECT path, relative, fingerprint, length, height, width FROM video LIMIT 2")
     if len(rows) != 1:
         raise damaged(database.path)
-    path, *others = rows[0]
-    return VideoRef(Path(os.fsdecode(path)), *others)
+    path, relative, fingerprint, *sizes = rows[0]
+    places = _is_place(path) and (relative is None or _is_place(relative))
+    whole = all(isinstance(size, int) and size > 0 for size in sizes)
+    if not (places and whole and isinstance(fingerprint, str) and len(fingerprint) < _LONG):
+        raise damaged(database.path)
+    length, height, width = sizes
+    if length > MOST_FRAMES or height * width > MOST_PIXELS:
+        raise damaged(database.path)
+    return VideoRef(Path(os.fsdecode(path)), fingerprint, length, height, width)
+
+
+def _is_place(path: object) -> bool:
+    return isinstance(path, bytes) and 0 < len(path) < _LONG and b"\0" not in path
 
 
 def locate(database: Database) -> Path:
@@ -52,14 +69,15 @@ def locate(database: Database) -> Path:
         UserError: it is in none of these.
     """
     folder = database.path.parent
-    ((raw, relative),) = database.rows("SELECT path, relative FROM video")
+    ((raw, relative),) = database.rows("SELECT path, relative FROM video LIMIT 1")
     path = Path(os.fsdecode(raw))
     places = [path, folder / path.name]
     if relative is not None:
         places.insert(1, Path(os.path.normpath(folder / os.fsdecode(relative))))
     for place in places:
-        if place.exists():
-            return place
+        with suppress(OSError):
+            if place.exists():
+                return place
     raise UserError(f"The video {path} of the project {database.path} is not there any more.")
 
 

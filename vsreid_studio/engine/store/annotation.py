@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..events import Change, Decision
-from ..types import Cell, CellKey, SoftMask
+from ..types import Cell, CellKey, SoftMask, read_only
+from .index import FILLED, PINNED, RECORD, THERE, Identities, Row, cell_of
+from .maps import MapCache
 
 
 class Annotation:
     """A sparse {(frame, instance): Cell}, changed only by applying a `Change`.
 
-    A missing cell has not been computed: its map counts as empty and it has no origin.
+    A missing cell has not been computed: its map counts as empty and it has no origin. What is stored is an
+    index, see `index`; maps are in memory only while they are not kept in `maps`. One thread may change an
+    annotation. A copy shares everything until one of both changes, so it costs next to nothing, and other
+    threads may read a copy that nobody changes.
 
     Attributes:
         length: number of frames of the video.
+        maps: where maps are kept; None keeps them in memory.
     """
 
     def __init__(
@@ -22,22 +32,45 @@ class Annotation:
         length: int,
         cells: Mapping[CellKey, Cell] | None = None,
         decisions: Mapping[CellKey, Decision] | None = None,
+        maps: MapCache | None = None,
     ) -> None:
         self.length = length
-        self._rows: dict[int, dict[int, Cell]] = {}
+        self.maps = maps
+        self._identities = Identities()
+        self._rows: dict[int, Row] = {}
+        self._own: set[int] = set()
         self._decisions: dict[CellKey, Decision] = dict(decisions or {})
-        # Asked for several times in each step, and only a few of thousands of cells are checkpoints.
-        self._checkpoints: dict[int, tuple[int, ...]] = {}
         for key, cell in (cells or {}).items():
-            self._rows.setdefault(key.instance, {})[key.frame] = cell
+            self._put(key, cell)
+
+    @classmethod
+    def load(
+        cls,
+        length: int,
+        records: NDArray[np.void],
+        decisions: Mapping[CellKey, Decision],
+        maps: MapCache,
+    ) -> Annotation:
+        """An annotation from a file's index.
+
+        Args:
+            records: (n,) `RECORD`, of different cells inside the video.
+        """
+        annotation = cls(length, decisions=decisions, maps=maps)
+        stamps = annotation._identities.reserve(len(records))
+        for number in np.unique(records["instance"]).tolist():
+            part = records["instance"] == number
+            annotation._rows[number] = Row.of(length, records[part], stamps[part])
+            annotation._own.add(number)
+        return annotation
 
     def __len__(self) -> int:
-        return sum(len(row) for row in self._rows.values())
+        return sum(row.count for row in self._rows.values())
 
     @property
     def instances(self) -> tuple[int, ...]:
         """Instance numbers that have at least one cell, ascending."""
-        return tuple(sorted(number for number, row in self._rows.items() if row))
+        return tuple(sorted(number for number, row in self._rows.items() if row.count))
 
     @property
     def decisions(self) -> Mapping[CellKey, Decision]:
@@ -45,8 +78,14 @@ class Annotation:
         return self._decisions
 
     def get(self, frame: int, instance: int) -> Cell | None:
-        """The cell, None where there is none."""
-        return self._rows.get(instance, {}).get(frame)
+        """The cell, None where there is none; the same object as long as somebody holds it."""
+        row = self._rows.get(instance)
+        if row is None or not 0 <= frame < self.length:
+            return None
+        stamp = int(row.stamps[frame])
+        if not stamp:
+            return None
+        return self._identities.cell(stamp, lambda: cell_of(row.records[frame].item(), self.maps))
 
     def mask(self, frame: int, instance: int) -> SoftMask:
         """P[i, k]; empty where there is no cell."""
@@ -55,36 +94,68 @@ class Annotation:
 
     def origin(self, frame: int, instance: int) -> int | None:
         """c[i, k]; None where there is no cell."""
-        cell = self.get(frame, instance)
-        return cell.origin if cell else None
+        row = self._rows.get(instance)
+        if row is None or not 0 <= frame < self.length or not row.stamps[frame]:
+            return None
+        return int(row.records["origin"][frame])
+
+    def pinned(self, frame: int, instance: int) -> bool:
+        """Whether there is a pinned cell."""
+        row = self._rows.get(instance)
+        return row is not None and 0 <= frame < self.length and bool(row.records["flags"][frame] & PINNED)
 
     def anchored(self, frame: int, instance: int) -> bool:
         """Whether c = i: a checkpoint, or 'not in this frame'. Nothing is propagated into such a cell."""
         return self.origin(frame, instance) == frame
 
     def row(self, instance: int) -> Mapping[int, Cell]:
-        """All cells of an instance by frame; do not change."""
-        return self._rows.get(instance, {})
+        """All cells of an instance by frame, ascending. `records` and `stamps` are faster for many cells."""
+        return _RowView(self, instance)
+
+    def records(self, instance: int) -> NDArray[np.void]:
+        """(length,) `RECORD` of an instance by frame, without `frame` and `instance`; read-only."""
+        row = self._rows.get(instance)
+        return read_only((row.records if row is not None else np.zeros(self.length, RECORD))[:])
+
+    def stamps(self, instance: int) -> NDArray[np.int64]:
+        """(length,) numbers of the cells of an instance, 0 without one; another cell has another number."""
+        row = self._rows.get(instance)
+        return read_only((row.stamps if row is not None else np.zeros(self.length, np.int64))[:])
+
+    def areas(self, instance: int) -> NDArray[np.int32]:
+        """(length,) pixels with P > 0.5 of an instance by frame; -1 where nobody has counted."""
+        areas: NDArray[np.int32] = self.records(instance)["area"].copy()
+        return areas
 
     def frame_masks(self, frame: int) -> dict[int, SoftMask]:
         """The maps of one frame by instance, empty ones left out."""
-        cells = ((number, row.get(frame)) for number, row in sorted(self._rows.items()))
-        return {number: cell.mask for number, cell in cells if cell is not None and cell.mask.box.area}
+        if not 0 <= frame < self.length:
+            return {}
+        filled = (k for k, row in sorted(self._rows.items()) if row.records["flags"][frame] & FILLED)
+        return {number: self.mask(frame, number) for number in filled}
 
     def cells(self) -> Iterator[tuple[CellKey, Cell]]:
         """Every cell with its key, by instance, then frame."""
         for number in self.instances:
-            for frame in sorted(self._rows[number]):
-                yield CellKey(frame, number), self._rows[number][frame]
+            for frame, cell in self.row(number).items():
+                yield CellKey(frame, number), cell
 
     def checkpoints(self, instance: int) -> tuple[int, ...]:
         """Frames with c = i whose map is not empty, ascending: masks can be propagated from these."""
-        known = self._checkpoints.get(instance)
-        if known is None:
-            row = self.row(instance).items()
-            known = tuple(sorted(i for i, cell in row if cell.origin == i and cell.mask.box.area))
-            self._checkpoints[instance] = known
-        return known
+        row = self._rows.get(instance)
+        return row.checkpoint_tuple if row is not None else ()
+
+    def anchors(self, instance: int) -> tuple[int, ...]:
+        """Frames with c = i, ascending: the checkpoints, and 'not in this frame'."""
+        row = self._rows.get(instance)
+        return tuple(row.anchors) if row is not None else ()
+
+    def around(self, instance: int, frame: int) -> range:
+        """The frames from the anchor before this frame to the one after it, both excluded."""
+        anchors = row.anchors if (row := self._rows.get(instance)) is not None else []
+        before, after = bisect_left(anchors, frame), bisect_right(anchors, frame)
+        first = anchors[before - 1] + 1 if before else 0
+        return range(first, anchors[after] if after < len(anchors) else self.length)
 
     def set_cells(self, label: str, cells: Mapping[CellKey, Cell | None]) -> Change:
         """The change that would put these cells in place (None removes); nothing is applied yet."""
@@ -98,22 +169,72 @@ class Annotation:
     def apply(self, change: Change) -> None:
         """Put the change's `after` side in place."""
         for key, cell in change.after.items():
-            row = self._rows.setdefault(key.instance, {})
-            if any(one is not None and one.origin == key.frame for one in (cell, row.get(key.frame))):
-                self._checkpoints.pop(key.instance, None)
-            if cell is None:
-                row.pop(key.frame, None)
-            else:
-                row[key.frame] = cell
+            self._put(key, cell)
         for key, decision in change.decisions_after.items():
             if decision is None:
                 self._decisions.pop(key, None)
             else:
                 self._decisions[key] = decision
+        if self.maps is not None:
+            for instance in self._own:
+                if (row := self._rows[instance]).held:
+                    row.settle(self.maps)
+
+    def _put(self, key: CellKey, cell: Cell | None) -> None:
+        frame, instance = key
+        if not 0 <= frame < self.length:
+            raise ValueError(f"{key} lies outside a video of {self.length} frames")
+        row = self._rows.get(instance)
+        if row is None:
+            row = self._rows[instance] = Row(self.length)
+        elif instance not in self._own:
+            row = self._rows[instance] = row.copy()
+        self._own.add(instance)
+        row.put(frame, cell, self._identities.stamp(cell) if cell is not None else 0, self.maps)
+
+    def count_masks(self, instance: int) -> int:
+        """Cells of an instance whose map is not empty."""
+        return int(np.count_nonzero(self.records(instance)["flags"] & FILLED))
+
+    def become(self, other: Annotation) -> None:
+        """Take over the cells and decisions of another annotation of this video, which nobody changes."""
+        self.maps, self._identities = other.maps, other._identities
+        self._rows, self._own = other._rows.copy(), set()
+        self._decisions = dict(other._decisions)
 
     def copy(self) -> Annotation:
         """An independent grid of the same (immutable) cells."""
-        return Annotation(self.length, dict(self.cells()), self._decisions)
+        twin = Annotation(self.length, decisions=self._decisions, maps=self.maps)
+        twin._identities = self._identities
+        twin._rows = self._rows.copy()
+        # From now on both copy a row before they change it.
+        self._own = set()
+        return twin
+
+
+class _RowView(Mapping[int, Cell]):
+    """The cells of an instance as they are when asked."""
+
+    __slots__ = ("_annotation", "_instance")
+
+    def __init__(self, annotation: Annotation, instance: int) -> None:
+        self._annotation, self._instance = annotation, instance
+
+    def __getitem__(self, frame: int) -> Cell:
+        cell = self._annotation.get(frame, self._instance)
+        if cell is None:
+            raise KeyError(frame)
+        return cell
+
+    def __contains__(self, frame: object) -> bool:
+        return isinstance(frame, int) and self._annotation.origin(frame, self._instance) is not None
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.flatnonzero(self._annotation.stamps(self._instance)).tolist())
+
+    def __len__(self) -> int:
+        row = self._annotation._rows.get(self._instance)
+        return row.count if row is not None else 0
 
 
 def closer(annotation: Annotation, instance: int, origin: int, frames: Iterable[int]) -> list[int]:
@@ -126,30 +247,39 @@ def closer(annotation: Annotation, instance: int, origin: int, frames: Iterable[
     Args:
         frames: ascending or descending from the neighbour of `origin`.
     """
-    taken = []
-    for frame in frames:
-        old = annotation.origin(frame, instance)
-        if old is not None and abs(old - frame) <= abs(origin - frame):
-            break
-        taken.append(frame)
-    return taken
+    wanted = np.fromiter(frames, np.intp)
+    records = annotation.records(instance)[wanted]
+    there = (records["flags"] & THERE) > 0
+    stops = there & (np.abs(records["origin"] - wanted) <= np.abs(origin - wanted))
+    end = int(stops.argmax()) if stops.any() else len(wanted)
+    run: list[int] = wanted[:end].tolist()
+    return run
 
 
 def overwritten(annotation: Annotation, instance: int, origin: int) -> tuple[int, ...]:
     """The frames, ascending, whose map a checkpoint at `origin` would change."""
-    backward = closer(annotation, instance, origin, range(origin - 1, -1, -1))
-    forward = closer(annotation, instance, origin, range(origin + 1, annotation.length))
+    # No run leads beyond the next anchor.
+    reach = annotation.around(instance, origin)
+    backward = closer(annotation, instance, origin, range(origin - 1, reach.start - 1, -1))
+    forward = closer(annotation, instance, origin, range(origin + 1, reach.stop))
     return (*reversed(backward), origin, *forward)
 
 
 def stale_after(annotation: Annotation, key: CellKey) -> tuple[CellKey, ...]:
     """The cells, by frame, that were derived from this one and lose their ground when its map changes."""
-    row = annotation.row(key.instance)
-    return tuple(
-        CellKey(frame, key.instance)
-        for frame in sorted(row)
-        if frame != key.frame and key.frame in (row[frame].origin, row[frame].second)
-    )
+    return tuple(_derived(annotation, key.instance, [key.frame]))
+
+
+def _derived(annotation: Annotation, instance: int, frames: list[int]) -> Iterator[CellKey]:
+    """The cells of an instance that were derived from any of these frames, other than by itself."""
+    records = annotation.records(instance)
+    there = (records["flags"] & THERE) > 0
+    from_first = there & np.isin(records["origin"], frames)
+    from_second = there & np.isin(records["second"], frames)
+    own = np.arange(len(records))
+    from_first &= records["origin"] != own
+    for frame in np.flatnonzero(from_first | from_second).tolist():
+        yield CellKey(frame, instance)
 
 
 def edit(annotation: Annotation, label: str, cells: Mapping[CellKey, Cell | None]) -> Change:
@@ -161,10 +291,12 @@ def edit(annotation: Annotation, label: str, cells: Mapping[CellKey, Cell | None
     Returns:
         the change, not yet applied.
     """
-    dropped: dict[CellKey, Cell | None] = {}
+    moved: dict[int, list[int]] = {}
     for key, cell in cells.items():
         old = annotation.get(*key)
-        kept = cell is not None and cell.origin == key.frame and old is not None and cell.mask.same(old.mask)
-        if not kept:
-            dropped.update(dict.fromkeys(stale_after(annotation, key)))
+        if cell is None or cell.origin != key.frame or old is None or not cell.mask.same(old.mask):
+            moved.setdefault(key.instance, []).append(key.frame)
+    dropped: dict[CellKey, Cell | None] = {}
+    for instance, frames in moved.items():
+        dropped.update(dict.fromkeys(_derived(annotation, instance, frames)))
     return annotation.set_cells(label, {**dropped, **cells})

@@ -1,0 +1,52 @@
+"""What is committed is where the project's name says, or the change is told as not saved."""
+
+import shutil
+
+import pytest
+
+from vsreid_studio.engine.types import CellKey
+from vsreid_studio.errors import UserError
+from vsreid_studio.project import Project
+
+
+@pytest.fixture
+def apart(tmp_path, video):
+    """A project in a folder of its own."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    with Project.create(folder / "street.vsreid", video) as project:
+        yield project
+
+
+def draw(project, make_cell, frame=3):
+    project.apply(project.annotation.set_cells("Draw", {CellKey(frame, 1): make_cell(frame)}))
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_change_to_a_file_that_is_gone_is_told_as_not_saved(apart, make_cell, how):
+    draw(apart, make_cell)
+    if how == "deleted":
+        shutil.rmtree(apart.path.parent)
+    else:
+        apart.path.rename(apart.path.with_name("other.vsreid"))
+    if how == "replaced":
+        apart.path.touch()
+    with pytest.raises(UserError, match="moved or deleted while it was open"):
+        draw(apart, make_cell, 4)
+    with pytest.raises(UserError, match="not saved"):
+        apart.settings.set("frame", 3)
+    with pytest.raises(UserError, match="not saved"):
+        apart.undo()
+    with pytest.raises(UserError, match="not saved"):
+        apart.check_place()
+    assert apart.annotation.get(4, 1) is None
+    assert apart.annotation.get(3, 1) is not None
+
+
+def test_a_file_that_goes_while_a_change_is_written(apart, make_cell):
+    with (
+        pytest.raises(UserError, match="not saved"),
+        apart._database.transaction() as connection,
+    ):
+        connection.execute("INSERT INTO settings VALUES ('a', '1')")
+        shutil.rmtree(apart.path.parent)
