@@ -99,11 +99,13 @@ def conductor(session: Session, runner: Runner) -> Conductor:
 def drawn(session: Session, pictures: Path) -> Session:
     """A clip is open, and its two instances are drawn in frame 0."""
     assert session.open(pictures)
+    session.flush()
     session.add_instance("green")
     session.rename(1, "red")
     for number in COLOURS:
         session.edit_mask(0, number, true_mask(0, number), "Paint")
     session.select(1)
+    session.flush()
     return session
 
 
@@ -136,5 +138,6 @@ def make(qtbot: QtBot, tmp_path: Path, script: Script) -> Iterator[object]:
 def window(make, qtbot: QtBot, pictures: Path) -> MainWindow:
     made = make()
     assert made.files.open(pictures)
+    made.session.flush()
     qtbot.waitUntil(lambda: made.parts.canvas.index == 0)
     return made

@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fake_engine import FakeEngine, Script
@@ -25,12 +26,14 @@ from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.gui.conductor import Conductor
-from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.session import Session, session
+from vsreid_studio.gui.session.writer import open_settings
 from vsreid_studio.gui.worker import Runner
 from vsreid_studio.project import Instance, Project
 
 OPENING, READY, BEGIN, DONE = "opening", "ready", "begin", "done"
 UNDO, REDO = "undo", "redo"
+Way = Callable[[Project], Change | None]
 
 
 def digest(annotation: Annotation, instances: Mapping[int, Instance]) -> str:
@@ -49,31 +52,34 @@ def tell(word: str, state: str = "") -> None:
     sys.stdout.flush()
 
 
-class Watched(Session):
-    """Tells of every change before and after."""
+def watch() -> None:
+    """Have each change to a project told before and after, on the thread that makes it."""
+    apply, undo, redo = Project.apply, Project.undo, Project.redo
 
-    def __init__(self, data: Path) -> None:
-        super().__init__(config=data, data=data)
-        # Connected first, as what else listens may go on to the next change.
-        self.changed.connect(lambda _: tell(DONE, digest(self.annotation, self.instances)))
-
-    def apply(
-        self,
-        change: Change,
-        *,
-        instances: Mapping[int, Instance | None] | None = None,
-        group: str | None = None,
-        undoable: bool = True,
-    ) -> bool:
-        coming = self.annotation.copy()
+    def watched_apply(project: Project, change: Change, **how: Any) -> None:
+        coming = project.annotation.copy()
         coming.apply(change)
-        known = {**self.instances, **(instances or {})}
+        known = {**project.instances, **(how.get("instances") or {})}
         tell(BEGIN, digest(coming, {n: one for n, one in known.items() if one is not None}))
-        return super().apply(change, instances=instances, group=group, undoable=undoable)
+        apply(project, change, **how)
+        tell(DONE, digest(project.annotation, project.instances))
 
-    def _exchange(self, way: Callable[[Project], Change | None]) -> Change | None:
-        tell(BEGIN, UNDO if way is Project.undo else REDO)
-        return super()._exchange(way)
+    def watched_exchange(
+        project: Project, way: Callable[[Project], Change | None], word: str
+    ) -> Change | None:
+        tell(BEGIN, word)
+        change = way(project)
+        tell(DONE, digest(project.annotation, project.instances))
+        return change
+
+    def ready(project: Project) -> dict[str, Any]:
+        tell(READY, digest(project.annotation, project.instances))
+        return open_settings(project)
+
+    Project.apply = watched_apply
+    Project.undo = lambda project: watched_exchange(project, undo, UNDO)
+    Project.redo = lambda project: watched_exchange(project, redo, REDO)
+    session.open_settings = ready
 
 
 class Person:
@@ -156,14 +162,12 @@ def main(clip: Path, data: Path, seed: int) -> int:
     app = QGuiApplication(["crash"])
     # What a slot raises would else be a line on the terminal and nothing more.
     sys.excepthook = lambda *error: (traceback.print_exception(*error), os._exit(3))
-    session = Watched(data)
-    conductor = Conductor(session, Runner(lambda: FakeEngine(Script(delay=0.004))))
+    watch()
+    document = Session(config=data, data=data)
+    conductor = Conductor(document, Runner(lambda: FakeEngine(Script(delay=0.004))))
     tell(OPENING)
-    if not session.open(clip):
-        return 2
-    tell(READY, digest(session.annotation, session.instances))
-    person = Person(session, conductor, random.Random(seed))
-    QTimer.singleShot(0, person.act)
+    person = Person(document, conductor, random.Random(seed))
+    document.open(clip, then=lambda: QTimer.singleShot(0, person.act))
     return app.exec()
 
 

@@ -14,6 +14,7 @@ from vsreid_studio.project import Adaptation
 def adapt(qtbot, conductor: Conductor) -> Outcome:
     with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
         assert conductor.adapt()
+    conductor.session.flush()
     return done.args[0]
 
 
@@ -25,7 +26,7 @@ def propagate(qtbot, conductor: Conductor) -> None:
 def test_what_is_learnt_is_kept_and_used(qtbot, conductor, drawn: Session, script: Script) -> None:
     propagate(qtbot, conductor)
     assert adapt(qtbot, conductor) is Outcome.DONE
-    assert drawn.project.adaptation == Adaptation("abc", b"learnt")
+    assert drawn.adaptation == Adaptation("abc", b"learnt")
     drawn.clear_range([1, 2], 1, 5)
     propagate(qtbot, conductor)
     assert script.adapted == [None, b"learnt"]
@@ -35,10 +36,13 @@ def test_undo_takes_it_back(qtbot, conductor, drawn: Session, script: Script) ->
     adapt(qtbot, conductor)
     assert drawn.undo_label == "adapt to this video"
     conductor.undo()
-    assert drawn.project.adaptation is None
+    drawn.flush()
+    assert drawn.adaptation is None
     conductor.redo()
-    assert drawn.project.adaptation is not None
+    drawn.flush()
+    assert drawn.adaptation is not None
     assert conductor.forget_adaptation()
+    drawn.flush()
     propagate(qtbot, conductor)
     assert script.adapted == [None]
 
@@ -46,11 +50,12 @@ def test_undo_takes_it_back(qtbot, conductor, drawn: Session, script: Script) ->
 def test_cancelled_nothing_is_learnt(qtbot, conductor, drawn: Session, script: Script) -> None:
     script.on_step = lambda step: conductor.runner.order.control.cancel()
     assert adapt(qtbot, conductor) is Outcome.CANCELLED
-    assert drawn.project.adaptation is None
+    assert drawn.adaptation is None
 
 
 def test_without_a_mask_there_is_nothing_to_learn_from(qtbot, conductor, session, pictures, heard) -> None:
     session.open(pictures)
+    session.flush()
     conductor.failed.connect(heard.listen("failed"))
     assert not conductor.adapt()
     assert "Draw or approve" in str(heard.values[0][0])
@@ -59,6 +64,7 @@ def test_without_a_mask_there_is_nothing_to_learn_from(qtbot, conductor, session
 @pytest.mark.parametrize("base", ["abc", "other"])
 def test_it_goes_with_its_own_weights_only(qtbot, conductor, drawn: Session, script, heard, base) -> None:
     drawn.set_adaptation(Adaptation(base, b"older"))
+    drawn.flush()
     conductor.told.connect(heard.listen("told"))
     propagate(qtbot, conductor)
     assert script.adapted == [b"older" if base == "abc" else None]

@@ -135,6 +135,7 @@ def test_in_the_window(qtbot, pictures, truth, tmp_path):
     action = first.actions_[Act.COMPARE]
     assert not action.isEnabled()
     first.files.open(pictures)
+    first.session.flush()
     assert not first.comparison.dock.isVisible()
     action.trigger()
     dialog = first.findChild(QFileDialog)
@@ -148,12 +149,14 @@ def test_in_the_window(qtbot, pictures, truth, tmp_path):
     # The project remembers it, until the person has enough.
     again = window()
     again.files.open(pictures)
+    again.session.flush()
     assert again.comparison.dock.isVisible()
     assert again.comparison.truth.folder == truth
     again.comparison.panel.end.click()
     assert not again.comparison.dock.isVisible()
     again.session.close()
     again.files.open(pictures)
+    again.session.flush()
     assert again.comparison.truth is None
     again.close()
     theme.deleteLater()

@@ -52,21 +52,25 @@ def test_a_sequence_and_an_ordinary_folder_have_none(root: Path, tmp_path: Path)
 def test_a_root_offers_its_sequences(qtbot, make, root):
     window = make()
     window.files.open(root)
+    window.session.flush()
     dialog = window.findChild(SequenceDialog)
     qtbot.waitUntil(dialog.isActiveWindow)
     QTest.keyClicks(dialog.filter, "cam")
     QTest.keyClick(dialog.filter, Qt.Key.Key_Return)
+    window.session.flush()
     assert window.session.video.path == frames_of(root)
 
 
 def test_the_project_is_not_put_among_the_pictures(make, root, tmp_path):
     window = make()
     assert window.files.open(frames_of(root))
+    window.session.flush()
     assert sorted(path.name for path in frames_of(root).parent.iterdir()) == ["bear", "camel"]
     assert window.session.project.path.is_relative_to(tmp_path / "data")
     path = window.session.project.path
     window.session.close()
     assert window.files.open(frames_of(root))
+    window.session.flush()
     assert window.session.project.path == path
 
 
@@ -78,20 +82,24 @@ def offered(window, word: str) -> None:
 def test_the_masks_of_the_data_set_are_offered(qtbot, make, root):
     window = make()
     window.files.open(frames_of(root))
+    window.session.flush()
     assert "has masks of this sequence" in window.bar.sentence.text()
     offered(window, "First mask")
+    window.session.flush()
     assert [key.frame for key, _ in window.session.annotation.cells()] == [0]
     assert window.session.annotation.get(0, 1).pinned
     # A document that has masks is not offered others.
     window.bar.hide()
     window.session.close()
     window.files.open(frames_of(root))
+    window.session.flush()
     assert not window.bar.isVisible()
 
 
 def test_as_ground_truth(qtbot, make, root):
     window = make()
     window.files.open(frames_of(root))
+    window.session.flush()
     offered(window, "Ground truth")
     assert window.comparison.dock.isVisible()
     assert not any(True for _ in window.session.annotation.cells())
@@ -101,8 +109,10 @@ def test_as_ground_truth(qtbot, make, root):
 def test_as_masks_that_a_correction_goes_over(qtbot, make, root):
     window = make()
     window.files.open(frames_of(root))
+    window.session.flush()
     qtbot.waitUntil(lambda: window.parts.canvas.index == 0)
     offered(window, "not pinned")
+    window.session.flush()
     session = window.session
     row = session.annotation.row(1)
     assert len(row) == LENGTH
@@ -121,7 +131,9 @@ def test_as_masks_that_a_correction_goes_over(qtbot, make, root):
 def test_two_projects_of_one_name_show_where_they_are(qtbot, make, root, pictures):
     window = make()
     window.files.open(frames_of(root))
+    window.session.flush()
     window.files.open(root / "JPEGImages" / "Full-Resolution" / "camel")
+    window.session.flush()
     window.session.close()
     page: StartPage = window.start
     texts = [page.recent.item(row).text() for row in range(page.recent.count())]

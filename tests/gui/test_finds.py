@@ -59,6 +59,7 @@ def test_one_key_rejects_the_whole_find(qtbot, window):
     # One step takes all of it back.
     assert window.session.undo_label == "reject retrieval"
     window.session.undo()
+    window.session.flush()
     assert rejected(window) == []
     assert window.session.undo_label == label
 
@@ -81,6 +82,7 @@ def test_what_was_rejected_is_listed_and_can_be_taken_back(qtbot, make, window, 
     window.close()
     again = make()
     again.files.open(pictures)
+    again.session.flush()
     queue = again.parts.review.queue
     queue.choice.setCurrentIndex(queue.choice.findData(Listed.REJECTED))
     assert queue.model.rowCount() == 1

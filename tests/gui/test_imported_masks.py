@@ -29,17 +29,20 @@ def test_a_reading_is_told_and_can_be_changed(window, tmp_path: Path) -> None:
     Image.fromarray(soft((video.height, video.width))).save(tmp_path / "matte.png")
     session.go(2)
     assert session.import_masks(tmp_path / "matte.png")
+    session.flush()
     assert bar.sentence.text() == "matte.png was read as one soft-edged object."
     assert len(np.unique(session.annotation.mask(2, 1).values)) > 10
     session.go(0)
     offered = {action.text(): action for action in bar.offer.menu().actions()}
     assert len(offered) == 5
     offered["All that is not background is one object"].trigger()
+    session.flush()
     assert set(np.unique(session.annotation.mask(2, 1).values).tolist()) <= {0, 255}
     assert bar.sentence.text() == "matte.png was read as one object."
     # What cannot be read so leaves what was there.
     offered = {action.text(): action for action in bar.offer.menu().actions()}
     offered["What is opaque is one object"].trigger()
+    session.flush()
     assert "no transparent pixel" in bar.sentence.text()
     assert session.annotation.mask(2, 1).area
 
@@ -48,9 +51,11 @@ def test_later_changes_are_not_undone(window, tmp_path: Path) -> None:
     session, bar = window.session, window.bar
     Image.fromarray(soft((session.video.height, session.video.width))).save(tmp_path / "matte.png")
     assert session.import_masks(tmp_path / "matte.png")
+    session.flush()
     offered = bar.offer.menu().actions()
     session.rename(1, "other")
     offered[0].trigger()
+    session.flush()
     assert "changed after the import" in bar.sentence.text()
     assert session.annotation.mask(0, 1).area
     assert session.instances[1].name == "other"
@@ -61,6 +66,7 @@ def test_numbers_of_a_palette_need_no_word(window, tmp_path: Path) -> None:
     mask[true_mask(0, 1).box.slices] = 1
     write_label_map(tmp_path / "m.png", mask)
     assert window.session.import_masks(tmp_path / "m.png")
+    window.session.flush()
     assert not window.bar.isVisible()
 
 

@@ -26,6 +26,7 @@ def drop(window, *urls: QUrl) -> None:
     data.setUrls(list(urls))
     copy = Qt.DropAction.CopyAction
     window.dropEvent(QDropEvent(QPointF(5, 5), copy, data, LEFT, Qt.KeyboardModifier.NoModifier))
+    window.session.flush()
 
 
 def test_the_second_of_two_dropped_files_is_told_of(make, pictures, tmp_path):
@@ -88,6 +89,7 @@ def test_a_bad_line_among_the_keys_costs_only_itself(make, tmp_path, pictures):
     )
     window = make()
     assert window.files.open(pictures)
+    window.session.flush()
     assert "nope" in window.bar.sentence.text()
     for word in ("nope", "Ctrl+Z", "skip"):
         assert word in window.bar.details.toPlainText()

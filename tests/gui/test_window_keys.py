@@ -136,7 +136,7 @@ def test_delete_in_the_list_asks_and_return_confirms(qtbot, window, qtlog):
     assert window.parts.instances.question.isVisible()
     assert not [one for one in qtlog.records if "ambiguous" in one.message.lower()]
     key(Qt.Key.Key_Return)
-    assert list(window.session.instances) == [1]
+    qtbot.waitUntil(lambda: list(window.session.instances) == [1])
     assert window.parts.instances.view.hasFocus()
 
 

@@ -14,7 +14,7 @@ from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.conductor import Conductor
 from vsreid_studio.gui.session import Session
 from vsreid_studio.gui.worker import Outcome, Runner
-from vsreid_studio.gui.worker.letters import condensed, join
+from vsreid_studio.gui.worker.mail import LetIn, condensed, join
 from vsreid_studio.gui.worker.pace import Pace
 
 
@@ -37,6 +37,7 @@ def test_masks_are_carried_along_on_the_engines_thread(qtbot, conductor, drawn, 
     assert threading.main_thread().name not in script.threads
     assert drawn.undo_label == "propagate"
     drawn.undo()
+    drawn.flush()
     assert sorted(drawn.annotation.row(2)) == [0]
 
 
@@ -77,6 +78,7 @@ def test_a_proposal_waits_and_is_accepted(qtbot, conductor, drawn):
     assert drawn.annotation.origin(LENGTH - 1, 1) == proposal.frame
     assert drawn.undo_label == "accept retrieval"
     drawn.undo()
+    drawn.flush()
     assert drawn.annotation.get(LENGTH - 1, 1) is None
     assert drawn.undo_label == "propagate"
 
@@ -286,6 +288,7 @@ def test_without_a_detector_masks_are_still_carried_along(qtbot, conductor, draw
 
 def test_nothing_to_propagate_is_told(qtbot, conductor, session, pictures):
     session.open(pictures)
+    session.flush()
     with qtbot.waitSignal(conductor.failed) as told:
         assert not conductor.propagate()
     assert told.args[0].startswith("Draw an object")
@@ -344,20 +347,21 @@ def test_letters_are_condensed_without_changing_the_story():
     key, other = CellKey(1, 1), CellKey(2, 1)
     letters = [
         (0.0, Progress("propagating", 0, 9)),
-        (0.1, Change("propagate", {key: None}, {key: a})),
+        (0.1, LetIn(Change("propagate", {key: None}, {key: a}), 1)),
         (0.2, Progress("propagating", 1, 9)),
-        (0.3, Change("propagate", {key: a, other: None}, {key: b, other: c})),
-        (0.4, Change("accept retrieval", {key: b}, {key: c})),
+        (0.3, LetIn(Change("propagate", {key: a, other: None}, {key: b, other: c}), 2)),
+        (0.4, LetIn(Change("accept retrieval", {key: b}, {key: c}), 3)),
         (0.5, Progress("propagating", 2, 9)),
         (0.6, Outcome.DONE),
     ]
     (_, first), (_, second), (_, progress), (_, end) = condensed(letters)
-    assert dict(first.before) == {key: None, other: None}
-    assert dict(first.after) == {key: b, other: c}
-    assert second.label == "accept retrieval"
+    assert dict(first.change.before) == {key: None, other: None}
+    assert dict(first.change.after) == {key: b, other: c}
+    assert first.snapshot == 2
+    assert second.change.label == "accept retrieval"
     assert progress.done == 2
     assert end is Outcome.DONE
-    assert join([first]) is first
+    assert join([first.change]) is first.change
 
 
 def test_pace():

@@ -163,7 +163,7 @@ class Commands(QObject):
         everything = {act for act, spec in SPECS.items() if act in self._everything() or act in TOOLS}
         actions.enable(there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.COMPARE, Act.START_PAGE)
         actions.enable(there and state is State.IDLE, Act.EXPORT, Act.ADAPT)
-        adapted = there and session.project.adaptation is not None
+        adapted = there and session.adaptation is not None
         actions.enable(adapted and state is State.IDLE, Act.FORGET)
         chosen = there and session.selected is not None
         actions.enable(chosen, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.PROPAGATE_ONE, Act.FIND_AGAIN)

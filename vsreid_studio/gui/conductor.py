@@ -13,6 +13,7 @@ from ..engine.events import (
     Change,
     Correct,
     Decision,
+    Progress,
     Proposal,
     Reassign,
     Redraw,
@@ -23,19 +24,18 @@ from ..engine.events import (
 from ..engine.runtime.run import State
 from ..engine.types import Box, CellKey, Maker, SoftMask
 from ..project import Adaptation
-from . import edits
 from .finds import find_of
 from .session import Session
+from .session.writer import Kept, Snapshot
 from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source
-from .worker.jobs import Job, Task
-from .worker.runner import group_of
+from .worker.jobs import Job, OtherWork
+from .worker.mail import LetIn
 
 
 class Conductor(QObject):
     """Everything that a person can ask of the engine.
 
-    A run works on a copy of the annotation. Its changes are let in where the person has not been meanwhile,
-    and the person's changes are handed to the run, so that neither loses anything.
+    A run works on a copy of the annotation; how both stay together, see `session.writer.ProjectWriter`.
 
     Attributes:
         session: the document.
@@ -63,10 +63,10 @@ class Conductor(QObject):
         self.session = session
         self.runner = runner
         self.following = False
-        self._letting_in = False
         self._accepted_from: float | None = None
         self._next: Callable[[], object] | None = None
-        session.changed.connect(self._hand_over)
+        session.edited.connect(self._stop_following)
+        session.importing.connect(self._follow_import)
         session.closing.connect(self.settle)
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
@@ -82,7 +82,9 @@ class Conductor(QObject):
 
     @property
     def state(self) -> State:
-        """What the engine does, as the person sees it."""
+        """What goes on, as the person sees it; an import counts as a run."""
+        if self.runner.state is State.IDLE and self.session.is_importing:
+            return State.RUNNING
         return self.runner.state
 
     # --- runs
@@ -115,7 +117,7 @@ class Conductor(QObject):
         frames = range(span[0], span[1] + 1) if span is not None else None
         self._accepted_from = None
         self.following = True
-        return self._start(Propagate(annotation.copy(), sorted(chosen), frames, find))
+        return self._start(Propagate(sorted(chosen), frames, find))
 
     def find_again(self) -> bool:
         """Look for the selected instance, in the chosen range or everywhere."""
@@ -129,14 +131,14 @@ class Conductor(QObject):
         if self.session.document is None or self.runner.busy:
             return False
         annotation = self.session.annotation
-        if not any(cell.pinned and cell.mask.area for _, cell in annotation.cells()):
+        if not any(annotation.pinned(i, k) for k in annotation.instances for i in annotation.checkpoints(k)):
             self.failed.emit("Draw or approve a mask first: it is what the network learns from.", "")
             return False
-        return self._start(Adapt(annotation.copy()))
+        return self._start(Adapt())
 
     def forget_adaptation(self) -> bool:
         """Go back to the network as it came."""
-        if self.session.document is None or self.session.project.adaptation is None:
+        if self.session.document is None or self.session.adaptation is None:
             self.told.emit("The network has learnt nothing of this video.")
             return False
         return self.session.set_adaptation(None)
@@ -149,9 +151,7 @@ class Conductor(QObject):
         box = box.clip(video.height, video.width)
         if not box.area:
             return False
-        return not self.runner.busy and self._start(
-            BoxSelect(self.session.annotation.copy(), frame, instance, box)
-        )
+        return not self.runner.busy and self._start(BoxSelect(frame, instance, box))
 
     def place(self, cut: Cut) -> None:
         """Put what a box-select found into the document."""
@@ -160,7 +160,7 @@ class Conductor(QObject):
         elif self.session.edit_mask(cut.frame, cut.instance, cut.mask, "box-select") and not cut.by_network:
             self.told.emit("Cut out by colour (GrabCut): the network is busy, or its weights are not there.")
 
-    def start(self, task: Task) -> bool:
+    def start(self, task: OtherWork) -> bool:
         """Do other work on the engine's thread."""
         if self.runner.busy:
             self.failed.emit("The engine is busy: let the run end, or cancel it.", "")
@@ -183,9 +183,10 @@ class Conductor(QObject):
             self.resume()
 
     def cancel(self) -> None:
-        """End the run before its next step; what is done stays."""
+        """End the run before its next step; what is done stays. Of an import nothing is kept."""
         self._next = None
-        self.runner.cancel()
+        if not self.session.cancel_import():
+            self.runner.cancel()
 
     def settle(self) -> None:
         """End whatever runs and let its results in; before the document closes."""
@@ -224,6 +225,7 @@ class Conductor(QObject):
         # Before the answer, so that the run does not ask about the next frame of the same find.
         if keys and not self.session.apply(change, group=self.runner.next_step):
             return False
+        self.session.catch_up()
         return self._answer(Reject())
 
     def take_back(self, keys: Collection[CellKey]) -> bool:
@@ -288,10 +290,17 @@ class Conductor(QObject):
         if self.session.set_adaptation(adaptation):
             self.told.emit("The network has learnt how the objects look: propagate to make use of it.")
 
-    def _start(self, job: Propagate | BoxSelect | Adapt | Task) -> bool:
-        project, video = self.session.project, self.session.video
+    def _start(self, job: Propagate | BoxSelect | Adapt | OtherWork) -> bool:
+        project, writer, video = self.session.project, self.session.writer, self.session.video
         source = Source(
-            video.path, project.candidates, project.record_weights, project.adaptation, video.options
+            video.path,
+            project.candidates,
+            project.record_weights,
+            writer.begin,
+            writer.tell,
+            writer.settle,
+            self.session.adaptation,
+            video.options,
         )
         return self.runner.start(job, source) is not None
 
@@ -310,23 +319,17 @@ class Conductor(QObject):
         self.failed.emit("Undo waits until the engine stands still: pause the run, or cancel it.", "")
         return False
 
-    def _hand_over(self, change: Change) -> None:
-        if not self._letting_in:
-            self.following = False
-            self.runner.forward(change)
+    def _stop_following(self) -> None:
+        self.following = False
 
-    def _let_in(self, number: int, step: int, change: Change) -> None:
-        fit = edits.timely(self.session.annotation, self.session.instances, change)
-        if not fit.after and not fit.decisions_after:
-            return
-        self._letting_in = True
-        try:
-            done = self.session.apply(fit, group=group_of(number, step))
-        finally:
-            self._letting_in = False
-        if not done:
-            # A full disk, say: what cannot be kept must not be computed further.
-            self.runner.cancel()
+    def _follow_import(self, done: int, total: int) -> None:
+        if total:
+            self.progress.emit(Progress("importing", done, total), 0.0, None)
+        self.state_changed.emit()
+
+    def _let_in(self, number: int, let_in: LetIn) -> None:
+        assert isinstance(let_in.snapshot, Snapshot)
+        self.session.take(Kept(let_in.snapshot, let_in.change))
 
     def _propose(self, number: int, proposal: Proposal) -> None:
         if self._accepted_from is not None and proposal.similarity >= self._accepted_from:
@@ -343,13 +346,6 @@ class Conductor(QObject):
 
     def _finish(self, number: int, outcome: Outcome) -> None:
         self.session.set_proposal(None)
-        left = self.runner.unread
-        if left and (stale := edits.ungrounded(self.session.annotation, left)) is not None:
-            self._letting_in = True
-            try:
-                self.session.apply(stale, undoable=False)
-            finally:
-                self._letting_in = False
         self.finished.emit(outcome)
         run, self._next = self._next, None
         if run is not None and outcome is not Outcome.CANCELLED:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -16,23 +17,68 @@ from ..engine.store.annotation import Annotation, edit
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
 from ..formats.cells import GivenMasks, first_cells
-from ..project import Instance, Project
+from ..project import Instance
 from .colours import default_colour
 
 IMPORT_LABEL = "import masks"
 
 
-@dataclass(frozen=True, slots=True)
+class Held(Protocol):
+    """What an edit is worked out from: a project, or what the window shows of it."""
+
+    @property
+    def annotation(self) -> Annotation:
+        """The cells and decisions."""
+        ...
+
+    @property
+    def instances(self) -> Mapping[int, Instance]:
+        """By number, in the person's order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Edit:
     """One step of undo.
 
     Attributes:
-        change: of cells and decisions.
+        change: of cells and decisions, as it follows from what it was worked out from.
         instances: what becomes of instances; None removes.
+        asked: the cells that the person changed, where `change` also drops what was derived from them.
     """
 
     change: Change
     instances: Mapping[int, Instance | None] = field(default_factory=dict)
+    asked: Mapping[CellKey, Cell | None] | None = None
+
+    def upon(self, annotation: Annotation) -> Change:
+        """The change, worked out anew from what is there now."""
+        if self.asked is not None:
+            return edit(annotation, self.change.label, self.asked)
+        whole = annotation.set_cells(self.change.label, self.change.after)
+        return annotation.decide(whole, self.change.decisions_after)
+
+
+def _asked(
+    held: Held,
+    label: str,
+    cells: Mapping[CellKey, Cell | None],
+    new: Mapping[int, Instance | None] | None = None,
+) -> Edit:
+    return Edit(edit(held.annotation, label, cells), new or {}, cells)
+
+
+def refuse_locked(held: Held, number: int) -> None:
+    """Make sure that the masks of an instance may be changed.
+
+    Raises:
+        UserError: it is locked, or not there.
+    """
+    one = held.instances.get(number)
+    if one is None:
+        raise UserError(f"There is no instance {number} any more.")
+    if one.locked:
+        raise UserError(f"{one.name} is locked: unlock it to change its masks.")
 
 
 def new_instance(
@@ -55,24 +101,24 @@ def new_instance(
     return Instance(number, name or f"object {number}", colour, order=order)
 
 
-def draw(project: Project, frame: int, instance: int, mask: SoftMask, label: str) -> Edit:
+def draw(held: Held, frame: int, instance: int, mask: SoftMask, label: str) -> Edit:
     """A person's mask: pinned. An empty one says that the instance is not in this frame."""
     cell = Cell(mask, frame, pinned=True, made_by=Maker.PERSON)
-    return Edit(edit(project.annotation, label, {CellKey(frame, instance): cell}))
+    return _asked(held, label, {CellKey(frame, instance): cell})
 
 
-def mark_absent(project: Project, instance: int, frames: Iterable[int]) -> Edit:
+def mark_absent(held: Held, instance: int, frames: Iterable[int]) -> Edit:
     """'Not in this frame', in each of these."""
     cells: dict[CellKey, Cell | None] = {
         CellKey(frame, instance): Cell(SoftMask.empty(), frame, pinned=True, made_by=Maker.PERSON)
         for frame in frames
     }
-    return Edit(edit(project.annotation, f"mark {project.instances[instance].name} absent", cells))
+    return _asked(held, f"mark {held.instances[instance].name} absent", cells)
 
 
-def approve(project: Project, frame: int, instances: Iterable[int]) -> Edit:
+def approve(held: Held, frame: int, instances: Iterable[int]) -> Edit:
     """Pin what is there as it is; who made it is remembered."""
-    found = ((CellKey(frame, k), project.annotation.get(frame, k)) for k in instances)
+    found = ((CellKey(frame, k), held.annotation.get(frame, k)) for k in instances)
     cells: dict[CellKey, Cell | None] = {
         key: replace(cell, origin=frame, pinned=True, confidence=1.0, second=None)
         for key, cell in found
@@ -80,40 +126,40 @@ def approve(project: Project, frame: int, instances: Iterable[int]) -> Edit:
     }
     if not cells:
         raise UserError(f"Frame {frame} has no mask that is not approved yet.")
-    return Edit(edit(project.annotation, "approve", cells))
+    return _asked(held, "approve", cells)
 
 
-def clear(project: Project, instances: Iterable[int], first: int, last: int) -> Edit:
+def clear(held: Held, instances: Iterable[int], first: int, last: int) -> Edit:
     """Remove masks from a range of frames, whoever made them; what was derived from them goes too."""
     cells: dict[CellKey, Cell | None] = {
         CellKey(frame, k): None
         for k in instances
-        for frame in project.annotation.row(k)
+        for frame in held.annotation.row(k)
         if first <= frame <= last
     }
     if not cells:
         raise UserError("There is no mask to clear in this range.")
-    return Edit(edit(project.annotation, f"clear frames {first} to {last}", cells))
+    return _asked(held, f"clear frames {first} to {last}", cells)
 
 
-def delete(project: Project, number: int) -> Edit:
+def delete(held: Held, number: int) -> Edit:
     """Remove an instance with its masks and decisions."""
-    cells = {CellKey(frame, number): None for frame in project.annotation.row(number)}
-    decided = {key: None for key in project.annotation.decisions if key.instance == number}
-    change = project.annotation.set_cells(f"delete {project.instances[number].name}", cells)
-    return Edit(project.annotation.decide(change, decided), {number: None})
+    cells = {CellKey(frame, number): None for frame in held.annotation.row(number)}
+    decided = {key: None for key in held.annotation.decisions if key.instance == number}
+    change = held.annotation.set_cells(f"delete {held.instances[number].name}", cells)
+    return Edit(held.annotation.decide(change, decided), {number: None})
 
 
-def merge_into(project: Project, source: int, target: int) -> Edit:
+def merge_into(held: Held, source: int, target: int) -> Edit:
     """Let one instance become part of another; where both have a mask, it is their union."""
-    annotation = project.annotation
+    annotation = held.annotation
     cells: dict[CellKey, Cell | None] = {}
     for frame, cell in annotation.row(source).items():
         other = annotation.get(frame, target)
         cells[CellKey(frame, source)] = None
         cells[CellKey(frame, target)] = cell if other is None else _union(frame, other, cell)
     decided = {key: None for key in annotation.decisions if key.instance == source}
-    names = project.instances
+    names = held.instances
     # Not by `edit`: the checkpoints of both live on in the target, and so does what was derived from them.
     change = annotation.set_cells(f"merge {names[source].name} into {names[target].name}", cells)
     return Edit(annotation.decide(change, decided), {source: None})
@@ -145,34 +191,38 @@ def reorder(known: Mapping[int, Instance], numbers: Sequence[int]) -> Edit:
     return Edit(Change("reorder"), {n: one for n, one in moved.items() if one != known[n]})
 
 
-def import_masks(
-    project: Project, given: GivenMasks, label: str = IMPORT_LABEL, *, machine: bool = False
-) -> Edit:
+def import_masks(held: Held, given: GivenMasks, label: str = IMPORT_LABEL, *, machine: bool = False) -> Edit:
     """Given masks as pinned ones, and an instance for each number that is new.
 
     Args:
         machine: as masks that nobody has checked: not pinned, derived from the first one of each instance,
             so that a correction propagates over them. What a person pinned stays.
+
+    Raises:
+        UserError: an instance is locked.
     """
+    for number in given.numbers:
+        if number in held.instances:
+            refuse_locked(held, number)
     cells: dict[CellKey, Cell | None] = dict(first_cells(given.masks))
     if machine:
-        cells = _unchecked(project.annotation, first_cells(given.masks))
-    known = dict(project.instances)
-    for number in sorted({key.instance for key in cells} - known.keys()):
-        known[number] = new_instance(known, number, given.names.get(number))
-    new = {n: one for n, one in known.items() if n not in project.instances}
-    return Edit(edit(project.annotation, label, cells), new)
+        cells = _unchecked(held.annotation, first_cells(given.masks))
+    known = dict(held.instances)
+    for number in given.numbers:
+        if number not in known:
+            known[number] = new_instance(known, number, given.names.get(number))
+    new: dict[int, Instance | None] = {n: one for n, one in known.items() if n not in held.instances}
+    return _asked(held, label, cells, new)
 
 
 def _unchecked(annotation: Annotation, cells: Mapping[CellKey, Cell]) -> dict[CellKey, Cell | None]:
     first: dict[int, int] = {}
     for key in sorted(cells):
         first.setdefault(key.instance, key.frame)
-    kept = {key for key, cell in annotation.cells() if cell.pinned}
     return {
         key: replace(cell, pinned=False, origin=first[key.instance])
         for key, cell in cells.items()
-        if key not in kept
+        if not annotation.pinned(*key)
     }
 
 

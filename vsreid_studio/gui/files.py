@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -65,11 +66,15 @@ class Files(QObject):
         session.imported.connect(self._tell_reading)
         conductor.finished.connect(self._tell_export)
 
-    def open(self, path: Path, video: Path | None = None) -> bool:
+    def open(self, path: Path, video: Path | None = None, then: Callable[[], object] | None = None) -> bool:
         """Open a video, a folder of pictures or a project in place of what is open.
 
         Args:
             video: where a project's video is now.
+            then: called once it is open.
+
+        Returns:
+            Whether that was begun.
         """
         try:
             sequences = sequences_under(path) if path.is_dir() else []
@@ -81,10 +86,13 @@ class Files(QObject):
         elif sequences:
             self._choose_sequence(path, sequences)
             return False
-        if not self._session.open(path, video):
-            return False
-        self._offer_masks()
-        return True
+
+        def opened() -> None:
+            self._offer_masks()
+            if then is not None:
+                then()
+
+        return self._session.open(path, video, opened)
 
     def _choose_sequence(self, root: Path, sequences: list[Path]) -> None:
         dialog = SequenceDialog(root, sequences, self._window)
@@ -128,7 +136,19 @@ class Files(QObject):
         except UserError as error:
             self._bar.fail(str(error))
             return False
-        return self.open(clip) and self._session.import_masks(mask) and self._conductor.propagate()
+        return self.open(clip, then=partial(self._begin_demo, mask))
+
+    def _begin_demo(self, mask: Path) -> None:
+        """Import the first masks, and let the engine begin once they are there."""
+        session, conductor = self._session, self._conductor
+
+        def begin(done: int, total: int) -> None:
+            if not total:
+                session.importing.disconnect(begin)
+                conductor.propagate()
+
+        session.importing.connect(begin)
+        session.import_masks(mask)
 
     def export(self, request: ExportRequest) -> bool:
         """Write a data set or a video, on the engine's thread."""
@@ -217,15 +237,12 @@ class Files(QObject):
     def _read_otherwise(self, done: Imported, reading: Reading) -> bool:
         """Import the same once more in place of what was imported, where nothing came after it."""
         session = self._session
-        if session.undo_label != IMPORT_LABEL or session.undo() is None:
+        if session.undo_label != IMPORT_LABEL or not session.undo():
             self._bar.fail("Something was changed after the import: undo it, or import the masks again.")
             return False
         session.go(done.frame)
-        if session.import_masks(done.path, reading, machine=done.machine):
-            return True
-        # They cannot be read so: what was there before is better than nothing.
-        session.redo()
-        return False
+        # Where they cannot be read so: what was there before is better than nothing.
+        return session.import_masks(done.path, reading, machine=done.machine, otherwise=session.redo)
 
     def _forget_folder(self) -> None:
         self._folder = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
-from ..engine.types import Box, Frame
+from ..engine.types import Box, Frame, SoftMask
 from ..engine.video import Video
 from ..errors import UserError
 from .server import Server
@@ -31,21 +31,23 @@ class _Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _FrameTask:
     """One frame to be decoded.
 
     Attributes:
         epoch: tells the video that is open now from those before.
         errand: what is to be done with it, None for a frame to be shown.
+        masks: to be shown over it; read on this thread, so that the window finds them in memory.
     """
 
     epoch: int
     video: Video
     index: int
     errand: _Errand | None = None
+    masks: Sequence[SoftMask] = ()
 
 
-class FrameLoader(Server[_Task]):
+class FrameLoader(Server[_FrameTask]):
     """Serves the newest request only; errands such as crops for the review wait until no frame is wanted.
 
     Signals:
@@ -64,7 +66,7 @@ class FrameLoader(Server[_Task]):
         super().__init__("frames", parent)
         self._video: Video | None = None
         self._epoch = 0
-        self._wanted: int | None = None
+        self._wanted: tuple[int, Sequence[SoftMask]] | None = None
         self._errands: OrderedDict[Hashable, _Errand] = OrderedDict()
         # This object lives on the GUI's thread: what arrives there is compared with what is open there.
         self._served.connect(self._deliver)
@@ -77,10 +79,14 @@ class FrameLoader(Server[_Task]):
             self._errands.clear()
             self._epoch += 1
 
-    def request(self, index: int) -> None:
-        """Ask for a frame; a request not yet begun is forgotten."""
+    def request(self, index: int, masks: Sequence[SoftMask] = ()) -> None:
+        """Ask for a frame; a request not yet begun is forgotten.
+
+        Args:
+            masks: those that will be shown with it.
+        """
         with self._condition:
-            self._wanted = index
+            self._wanted = index, masks
             self._condition.notify()
 
     def crop(self, key: Hashable, index: int, box: Box) -> None:
@@ -93,28 +99,30 @@ class FrameLoader(Server[_Task]):
             self._errands.setdefault(key, _Errand(key, index, work))
             self._condition.notify()
 
-    def _serve(self, task: _Task) -> None:
+    def _serve(self, task: _FrameTask) -> None:
         frame = task.video.frame(task.index)
+        for mask in task.masks:
+            _ = mask.values
         self._served.emit(task, frame if task.errand is None else task.errand.work(frame))
 
-    def _fail(self, task: _Task, error: Exception, details: str) -> None:
+    def _fail(self, task: _FrameTask, error: Exception, details: str) -> None:
         self._missed.emit(task, str(error) if isinstance(error, UserError | IndexError) else details)
 
-    def _next(self) -> _Task | None:
+    def _next(self) -> _FrameTask | None:
         with self._condition:
             if not self._await(self._is_asked):
                 return None
             assert self._video is not None
             if self._wanted is not None:
-                index, self._wanted = self._wanted, None
-                return _Task(self._epoch, self._video, index)
+                (index, masks), self._wanted = self._wanted, None
+                return _FrameTask(self._epoch, self._video, index, masks=masks)
             _, errand = self._errands.popitem(last=False)
-            return _Task(self._epoch, self._video, errand.index, errand)
+            return _FrameTask(self._epoch, self._video, errand.index, errand)
 
     def _is_asked(self) -> bool:
         return self._video is not None and (self._wanted is not None or bool(self._errands))
 
-    def _deliver(self, task: _Task, result: object) -> None:
+    def _deliver(self, task: _FrameTask, result: object) -> None:
         if task.epoch != self._epoch:
             return
         if task.errand is None:
@@ -122,7 +130,7 @@ class FrameLoader(Server[_Task]):
         else:
             self.done.emit(task.errand.key, result)
 
-    def _report(self, task: _Task, details: str) -> None:
+    def _report(self, task: _FrameTask, details: str) -> None:
         # A video that was closed meanwhile raises, too: nobody waits for its frames any more.
         if task.epoch != self._epoch:
             return

@@ -123,12 +123,16 @@ class MainWindow(QMainWindow):
             self.bar.fail("Only files and folders of this computer can be opened.")
             return
         event.acceptProposedAction()
-        if self.files.open(paths[0]) and len(dropped) > 1:
-            rest = f"the other {len(dropped) - 1}" if len(dropped) > 2 else "the other one"
-            self.bar.tell(f"{paths[0].name} is open. One document is open at a time: {rest} was not opened.")
+        rest = f"the other {len(dropped) - 1}" if len(dropped) > 2 else "the other one"
+        alone = f"{paths[0].name} is open. One document is open at a time: {rest} was not opened."
+        self.files.open(paths[0], then=(lambda: self.bar.tell(alone)) if len(dropped) > 1 else None)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Everything is saved: end the threads and go."""
+        """Put on disk what is on its way there, end the threads and go; stay once where that fails."""
+        self.session.cancel_import()
+        if not self.session.flush():
+            event.ignore()
+            return
         if self.session.document is not None:
             self._docked = self.saveState(_PLACES)
         self._settings.setValue("docks", self._docked)
@@ -156,6 +160,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         session, conductor, bar, files = self.session, self.conductor, self.bar, self.files
+        session.opening.connect(lambda path: bar.tell(f"Opening {path.name} …"))
         session.opened.connect(self._show_document)
         session.closed.connect(self._show_start)
         for source in (session, conductor, self.loader):

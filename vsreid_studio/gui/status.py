@@ -17,6 +17,7 @@ _DOING = {
     "retrieving": "looking at what was found",
     "selecting": "cutting out",
     "exporting": "exporting",
+    "importing": "importing masks",
     "adapting": "learning from your masks",
 }
 _FRAMEWISE = {"propagating", "detecting", "exporting"}
@@ -59,6 +60,8 @@ class Status(QObject):
             signal.connect(self._place)
         session.closed.connect(lambda: self.kept.setText(""))
         session.opened.connect(lambda: self.kept.setText("saved"))
+        session.saved.connect(lambda: self.kept.setText("saved"))
+        session.edited.connect(lambda: self.kept.setText("saving"))
         conductor.progress.connect(self._progress)
         conductor.state_changed.connect(self._state)
         conductor.device_known.connect(self._know)

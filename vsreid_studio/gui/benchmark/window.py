@@ -47,12 +47,14 @@ def window_figures(app: QApplication, scratch: Path) -> Iterator[Figure]:
         for _ in range(_OPENINGS):
             with shown.once():
                 window.files.open(path)
+                window.session.flush()
                 # Here on purpose: until it is seen.
                 app.processEvents()
             window.session.close()
             app.processEvents()
         yield Figure(f"opening {FRAMES * INSTANCES:,} cells, until shown", OPEN_BUDGET, shown.wall, shown.cpu)
         window.files.open(path)
+        window.session.flush()
         yield _scrub(window, app)
     finally:
         window.close()

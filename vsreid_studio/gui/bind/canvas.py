@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor
 
 from ...engine.events import Change, Proposal
 from ...engine.runtime.grabcut import cut
-from ...engine.types import Box, Frame, SoftMask
+from ...engine.types import Box, CellKey, Frame, SoftMask
 from ..canvas import CanvasView
 from ..conductor import Conductor
 from ..frames import FrameLoader
@@ -57,7 +57,7 @@ class CanvasBinder(QObject):
         self.redrawing = False
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
         session = self._session
-        session.frame_changed.connect(loader.request)
+        session.frame_changed.connect(self._request)
         loader.loaded.connect(self._show_frame)
         loader.done.connect(self._place)
         session.changed.connect(self._follow)
@@ -103,7 +103,17 @@ class CanvasBinder(QObject):
     def _open(self) -> None:
         self.correction, self.redrawing = None, False
         self._loader.open(self._session.video)
-        self._loader.request(self._session.frame)
+        self._request(self._session.frame)
+
+    def _request(self, index: int) -> None:
+        """Ask for a frame with what is to be shown over it."""
+        shown = [index, self._near(index)] if self.canvas.display.onion_skin else [index]
+        masks = [mask for frame in shown for mask in self._session.annotation.frame_masks(frame).values()]
+        self._loader.request(index, masks)
+
+    @staticmethod
+    def _near(index: int) -> int:
+        return index - 1 if index > 0 else index + 1
 
     def _show_frame(self, index: int, frame: Frame) -> None:
         self.canvas.set_frame(index, frame)
@@ -130,13 +140,13 @@ class CanvasBinder(QObject):
 
     def show_neighbour(self) -> None:
         """Give the onion skin the frame before, or for the first one the frame after."""
-        index = self.canvas.index
-        near = index - 1 if index > 0 else index + 1
+        near = self._near(self.canvas.index)
         self.canvas.set_neighbour(self._session.annotation.frame_masks(near))
 
     def _follow(self, change: Change) -> None:
         index = self.canvas.index
-        if any(abs(key.frame - index) <= 1 for key in change.after):
+        near = (index, index - 1, index + 1)
+        if any(CellKey(frame, k) in change.after for k in change.touched for frame in near):
             self._show_masks()
 
     def _select(self, instance: int | None) -> None:

@@ -58,11 +58,7 @@ class InstanceBinder(QObject):
         if self._session.document is None:
             return
         annotation = self._session.annotation
-        # 'Not in this frame' is a cell, too, but no mask.
-        masks = {
-            k: sum(cell.mask.box.area > 0 for cell in annotation.row(k).values())
-            for k in self._session.instances
-        }
+        masks = {k: annotation.count_masks(k) for k in self._session.instances}
         self.panel.set_counts({k: _words(n, len(annotation.checkpoints(k))) for k, n in masks.items()})
 
     def _move(self, instance: int, place: int) -> None:

@@ -101,7 +101,7 @@ class Comparison(QObject):
 
     def recall(self) -> None:
         """Go on with what the open project was compared with, if that is still there."""
-        kept = self._session.project.settings.get(_SETTING)
+        kept = self._session.setting(_SETTING)
         if isinstance(kept, str) and Path(kept).is_dir() and self._begin(Path(kept)):
             self._reveal()
         else:
@@ -143,10 +143,7 @@ class Comparison(QObject):
         self.panel.clear()
 
     def _remember(self, folder: str | None) -> None:
-        try:
-            self._session.project.settings.set(_SETTING, folder)
-        except UserError as error:
-            self._bar.fail(str(error))
+        self._session.keep_setting(_SETTING, folder)
 
     def _follow(self, change: Change) -> None:
         if self._tally is None:

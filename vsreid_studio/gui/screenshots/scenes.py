@@ -72,6 +72,7 @@ class Scenes:
         self.until(lambda: window.parts.canvas.index == 0)
         self.take("opened")
         session.import_masks(mask)
+        session.flush()
         session.rename(1, "astronaut")
         session.rename(2, "coffee")
         session.select(1)

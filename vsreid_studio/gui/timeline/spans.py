@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine.store import index
 from ...engine.types import Cell, Maker
 
 SPAN = np.dtype([("start", np.int32), ("stop", np.int32), ("origin", np.int32)])
@@ -47,6 +48,22 @@ class Track:
             self.confidence[frames] = [cell.confidence for _, cell in items]
             self.flags[frames] = [_flags(frame, cell) for frame, cell in items]
         self.spans = find_spans(self.origin)
+
+    @classmethod
+    def of(cls, records: NDArray[np.void]) -> Track:
+        """The track of (n,) records of an annotation, see `engine.store.index.RECORD`, at once."""
+        track = cls(len(records), {})
+        kinds = index.THERE, index.PINNED, index.FILLED
+        there, pinned, filled = ((records["flags"] & bit) > 0 for bit in kinds)
+        checkpoint = filled & (records["origin"] == np.arange(len(records)))
+        recovered = checkpoint & (records["maker"] == index.MAKERS.index(Maker.RECOVERY))
+        track.origin[there] = records["origin"][there]
+        track.confidence[there] = records["confidence"][there]
+        bits = (filled, FILLED), (pinned, PINNED), (pinned & ~filled, ABSENT), (checkpoint, CHECKPOINT)
+        for where, bit in (*bits, (recovered, RECOVERED)):
+            track.flags[where] |= bit
+        track.spans = find_spans(track.origin)
+        return track
 
     def __len__(self) -> int:
         return len(self.origin)

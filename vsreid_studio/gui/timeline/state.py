@@ -68,6 +68,10 @@ def _kind(box: TimelineBox) -> int:
     return _STATES.index(box.state) * (LEVELS + 1) + level
 
 
+_FEW = 64
+"""Cells of an instance up to which a change is followed cell by cell."""
+
+
 @dataclass
 class TimelineState:
     """All that is shown, apart from zoom and scroll position.
@@ -103,19 +107,16 @@ class TimelineState:
     def load(self, annotation: Annotation, rows: Sequence[Row]) -> None:
         """Read a whole annotation."""
         self.annotation, self.rows = annotation, tuple(rows)
-        self.tracks = {k: Track(self.length, annotation.row(k)) for k in annotation.instances}
+        self.tracks = {k: Track.of(annotation.records(k)) for k in annotation.instances}
 
-    def follow(self, change: Change) -> dict[int, list[int]]:
+    def follow(self, change: Change) -> dict[int, Sequence[int]]:
         """Read the cells of a change anew; the frames touched, by instance."""
-        touched: dict[int, list[int]] = {}
-        for key in change.after:
-            touched.setdefault(key.instance, []).append(key.frame)
+        touched = dict(change.touched)
         for instance, frames in touched.items():
-            row = self.annotation.row(instance)
-            if instance in self.tracks:
-                self.tracks[instance].update(frames, row)
+            if instance in self.tracks and len(frames) <= _FEW:
+                self.tracks[instance].update(frames, self.annotation.row(instance))
             else:
-                self.tracks[instance] = Track(self.length, row)
+                self.tracks[instance] = Track.of(self.annotation.records(instance))
         return touched
 
     def place(self, boxes: Iterable[TimelineBox]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ...config import Config
 from ...engine.algorithm.protocols import Reidentification
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # It knows all of the engine, which takes seconds to load.
     from ...engine.runtime.pipeline import Modules
 
 
-class Engine(Protocol):
+class ModuleMaker(Protocol):
     """What makes the modules for a video: `headless.engine.Engine`, or a stand-in in tests."""
 
     @property
@@ -62,7 +62,7 @@ class Engine(Protocol):
         ...
 
 
-EngineFactory: TypeAlias = Callable[[], Engine]
+EngineFactory: TypeAlias = Callable[[], ModuleMaker]
 """Makes the engine, on the engine's thread and not before the first job."""
 
 
@@ -74,6 +74,9 @@ class Source:
         video: the file or folder; the engine opens it for itself, so that it never waits for the window.
         candidates: the project's store for networks of this checksum; from any thread.
         record: notes in the project that a run starts, and with which weights; from any thread.
+        begin: a copy of the annotation for a run, to whose inbox the person's changes go from then on; waits.
+        tell: passes on what an order tells: changes once they are on disk, all else after what came before.
+        settle: waits until what was told is done; of an order that was abandoned nothing more is taken.
         adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
         options: how the video is read.
     """
@@ -81,6 +84,9 @@ class Source:
     video: Path
     candidates: Callable[[str], CandidateStore]
     record: Callable[[Mapping[str, str]], None]
+    begin: Callable[[Any], Annotation]
+    tell: Callable[[Any, Any], None]
+    settle: Callable[[Any], None]
     adaptation: Adaptation | None = None
     options: ReadOptions = AS_USUAL
 
@@ -141,13 +147,11 @@ class Propagate:
     """Carry masks along, then find lost instances again (Algorithm 3).
 
     Attributes:
-        annotation: the engine's own copy, changed by the run.
         instances: those to be propagated and found again, None for all.
         frames: those to be propagated to and searched, None for all.
         find: whether to look for lost instances at all.
     """
 
-    annotation: Annotation
     instances: Collection[int] | None = None
     frames: Collection[int] | None = None
     find: bool = True
@@ -158,12 +162,10 @@ class BoxSelect:
     """Cut out the object in a box.
 
     Attributes:
-        annotation: as it is now; not changed.
         frame, instance: the cell that is meant.
         box: not empty, inside the frame.
     """
 
-    annotation: Annotation
     frame: int
     instance: int
     box: Box
@@ -171,16 +173,10 @@ class BoxSelect:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapt:
-    """Learn how the instances of this video look, from what the person pinned.
-
-    Attributes:
-        annotation: as it is now; not changed.
-    """
-
-    annotation: Annotation
+    """Learn how the instances of this video look, from what the person pinned."""
 
 
-class Task(Protocol):
+class OtherWork(Protocol):
     """Any other work that belongs on this thread, an export for instance."""
 
     def steps(self, control: Control, tell: Tell, /) -> Steps:
@@ -193,4 +189,4 @@ class Task(Protocol):
         ...
 
 
-Job: TypeAlias = Propagate | BoxSelect | Adapt | Task
+Job: TypeAlias = Propagate | BoxSelect | Adapt | OtherWork

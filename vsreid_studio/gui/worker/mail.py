@@ -1,8 +1,12 @@
-"""What goes between the window's thread and the engine's while a job runs."""
+"""What goes between the window's thread and the engine's while a job runs.
+
+What a person cannot see apart is told at once, see `condensed`.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 from threading import Lock
@@ -11,7 +15,7 @@ from typing import TypeAlias
 
 from PySide6.QtCore import QObject, Signal
 
-from ...engine.events import Change
+from ...engine.events import Change, Progress
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation, edit
 from ...engine.types import Cell, CellKey
@@ -31,7 +35,20 @@ class Failure:
     details: str
 
 
-Letter: TypeAlias = tuple[float, Told | Failure | Outcome]
+@dataclass(frozen=True, slots=True, eq=False)
+class LetIn:
+    """A run's change that is in the document and on disk.
+
+    Attributes:
+        change: as much of it as was let in.
+        snapshot: of the document, a `session.writer.Snapshot`.
+    """
+
+    change: Change
+    snapshot: object
+
+
+Letter: TypeAlias = tuple[float, Told | Failure | LetIn | Outcome]
 """When it happened, and what. An `Outcome` is always the last one of a job."""
 
 
@@ -51,7 +68,7 @@ class Mailbox(QObject):
         self._lock = Lock()
         self._letters: deque[Letter] = deque()
 
-    def put(self, content: Told | Failure | Outcome) -> None:
+    def put(self, content: Told | Failure | LetIn | Outcome) -> None:
         """Leave a letter; from any thread."""
         with self._lock:
             first = not self._letters
@@ -79,10 +96,11 @@ class Inbox:
         with self._lock:
             self._changes.append(change)
 
-    def left(self) -> list[Change]:
-        """What no step has taken notice of."""
+    def take(self) -> list[Change]:
+        """What no step has taken notice of; it is handed out once."""
         with self._lock:
-            return list(self._changes)
+            posted, self._changes = list(self._changes), deque()
+        return posted
 
     def drain(self, annotation: Annotation) -> list[Change]:
         """Put what was posted into the run's copy; on the engine's thread, between two steps.
@@ -91,10 +109,8 @@ class Inbox:
             What the document does not know yet: cells that the run made meanwhile from a mask which the
             person has changed, and which therefore go.
         """
-        with self._lock:
-            posted, self._changes = list(self._changes), deque()
         dropped = []
-        for change in posted:
+        for change in self.take():
             whole = edit(annotation, change.label, change.after)
             annotation.apply(annotation.decide(whole, change.decisions_after))
             stale: dict[CellKey, Cell | None] = {
@@ -119,6 +135,8 @@ class Order:
         inbox: takes the person's changes.
         mailbox: brings what it tells.
         ended: set once the engine's thread has let go of it.
+        abandoned: set when nobody listens to it any more.
+        answers: how many proposals were answered; the changes between two answers are one step of undo.
     """
 
     number: int
@@ -128,3 +146,64 @@ class Order:
     inbox: Inbox = field(default_factory=Inbox)
     mailbox: Mailbox = field(default_factory=Mailbox)
     ended: Flag = field(default_factory=Flag)
+    abandoned: Flag = field(default_factory=Flag)
+    answers: list[object] = field(default_factory=list)
+
+    @property
+    def group(self) -> str:
+        """Names the step of undo that the job is at: what it does between two answers."""
+        return f"run {self.number}.{len(self.answers)}"
+
+    @property
+    def next_group(self) -> str:
+        """Names the step of undo after the next answer."""
+        return f"run {self.number}.{len(self.answers) + 1}"
+
+    def tell(self, content: Told | Failure | Outcome) -> None:
+        """Tell something, by way of the document's thread; on the engine's thread."""
+        self.source.tell(self, content)
+
+
+def condensed(letters: Sequence[Letter]) -> list[Letter]:
+    """The same story with neighbouring changes as one, and of progress only the newest.
+
+    Progress between two changes does not keep them apart, anything else does. So do different labels: an
+    accepted retrieval is a step with a name of its own.
+    """
+    short: list[Letter] = []
+    last = max((n for n, (_, content) in enumerate(letters) if isinstance(content, Progress)), default=-1)
+    pending: list[tuple[float, LetIn]] = []
+    for n, (when, content) in enumerate(letters):
+        if isinstance(content, LetIn):
+            if pending and pending[-1][1].change.label != content.change.label:
+                short.append(_joined(pending))
+                pending = []
+            pending.append((when, content))
+        elif not isinstance(content, Progress) or n == last:
+            if pending:
+                short.append(_joined(pending))
+                pending = []
+            short.append((when, content))
+    if pending:
+        short.append(_joined(pending))
+    return short
+
+
+def _joined(parts: Sequence[tuple[float, LetIn]]) -> Letter:
+    when, last = parts[-1]
+    return when, LetIn(join([part.change for _, part in parts]), last.snapshot)
+
+
+def join(changes: Iterable[Change]) -> Change:
+    """Changes one after the other as one: the earliest `before` and the latest `after` of each cell."""
+    first, *others = changes
+    if not others:
+        return first
+    before, after = dict(first.before), dict(first.after)
+    decisions_before, decisions_after = dict(first.decisions_before), dict(first.decisions_after)
+    for change in others:
+        before = {**change.before, **before}
+        after.update(change.after)
+        decisions_before = {**change.decisions_before, **decisions_before}
+        decisions_after.update(change.decisions_after)
+    return Change(first.label, before, after, decisions_before, decisions_after)

@@ -8,15 +8,13 @@ from time import monotonic
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
-from ...engine.events import Answer, Change, Progress, Proposal, Queue
+from ...engine.events import Answer, Progress, Proposal, Queue
 from ...engine.runtime.run import State
 from ...project import Adaptation
-from .bench import shipped_engine
 from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Source
-from .letters import condensed
-from .mail import Failure, Letter, Order
+from .mail import Failure, LetIn, Letter, Order, condensed
 from .pace import Pace
-from .worker import Worker
+from .worker import Worker, shipped_engine
 
 log = logging.getLogger(__name__)
 
@@ -26,22 +24,14 @@ PATIENCE = 1.0
 """Seconds that a document waits for the step under way before it closes."""
 
 
-def group_of(job: int, step: int) -> str:
-    """Names a step of undo: what a run does between two answers."""
-    return f"run {job}.{step}"
-
-
 class Runner(QObject):
     """Starts jobs on the engine's thread and brings back what they tell, one job at a time.
 
     Nothing of a job arrives after its `finished`, and nothing at all of a job that was abandoned.
 
-    Attributes:
-        unread: changes of the person that the last job ended too early to take notice of.
-
     Signals:
         started(job): a job is on its way.
-        changed(job, step, change): the run changed its copy; all with one step are one step of undo.
+        changed(job, let_in): the run changed the document, on disk; a `LetIn`.
         progress(job, progress, rate, seconds_left): at most 20 times a second; seconds_left may be None.
         proposal(job, proposal): the run waits for an answer.
         queue(job, queue): the candidates that wait and those that are withheld.
@@ -55,7 +45,7 @@ class Runner(QObject):
     """
 
     started = Signal(int)
-    changed = Signal(int, int, object)
+    changed = Signal(int, object)
     progress = Signal(int, object, float, object)
     proposal = Signal(int, object)
     queue = Signal(int, object)
@@ -83,9 +73,7 @@ class Runner(QObject):
         self._ordered.connect(self._worker.run)
         self._released.connect(self._worker.release)
         self._order: Order | None = None
-        self.unread: list[Change] = []
         self._number = 0
-        self._step = 0
         self._paused = False
         self._delivered = 0.0
         self._letters: deque[Letter] = deque()
@@ -124,7 +112,7 @@ class Runner(QObject):
         if not self._thread.isRunning():
             self._thread.start()
         self._number += 1
-        self._step, self._paused, self.unread = 0, False, []
+        self._paused = False
         self._pace.reset()
         self._order = Order(self._number, job, source)
         self._order.mailbox.arrived.connect(self._arrived)
@@ -136,7 +124,7 @@ class Runner(QObject):
     @property
     def next_step(self) -> str:
         """Names the step of undo that the run's changes belong to after the next answer."""
-        return group_of(self._number, self._step + 1)
+        return self._order.next_group if self._order is not None else ""
 
     def pause(self) -> None:
         """Stand still before the next step."""
@@ -165,18 +153,17 @@ class Runner(QObject):
         Returns:
             False, with nothing done, when there is none, or another one than `to`.
         """
-        if self._order is None or not self._order.control.answer(answer, to):
+        if self._order is None or self._order.control.question is None:
             return False
-        self._step += 1
+        # Before the run goes on: what it changes from here is another step of undo.
+        self._order.answers.append(answer)
+        if not self._order.control.answer(answer, to):
+            self._order.answers.pop()
+            return False
         self._paused = False
         self._pace.reset()
         self.state_changed.emit()
         return True
-
-    def forward(self, change: Change) -> None:
-        """Let the job know what a person did to the document meanwhile."""
-        if self._order is not None:
-            self._order.inbox.post(change)
 
     def settle(self) -> None:
         """End the job now and deliver what it still tells, or abandon it when its step takes too long.
@@ -186,10 +173,12 @@ class Runner(QObject):
         """
         if (order := self._order) is not None:
             order.control.cancel()
-            order.ended.wait(PATIENCE)
+            ended = order.ended.wait(PATIENCE)
+            if not ended:
+                order.abandoned.set()
+            order.source.settle(order)
             self._deliver()
         if self._order is order and order is not None:
-            self.unread = order.inbox.left()
             self._order = None
             self.finished.emit(order.number, Outcome.CANCELLED)
             self.state_changed.emit()
@@ -223,8 +212,8 @@ class Runner(QObject):
         when, content = letter
         number = order.number
         match content:
-            case Change():
-                self.changed.emit(number, self._step, content)
+            case LetIn():
+                self.changed.emit(number, content)
             case Progress():
                 self.progress.emit(number, content, *self._pace.take(when, content))
             case Proposal():
@@ -243,7 +232,6 @@ class Runner(QObject):
             case Failure(sentence=sentence, details=details):
                 self.failed.emit(number, sentence, details)
             case Outcome():
-                self.unread = order.inbox.left()
                 self._order = None
                 self.finished.emit(number, content)
                 self.state_changed.emit()

@@ -1,20 +1,197 @@
-"""The object on the engine's thread: takes orders, and tells what happens through their mailboxes."""
+"""The engine's thread: its networks, the modules for the video at hand, and jobs as steps that are pulled."""
 
 from __future__ import annotations
 
 import logging
 import traceback
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
+from ...config import Config
+from ...engine.algorithm.protocols import Reidentification
+from ...engine.events import Answer, Progress, Steps
+from ...engine.runtime.grabcut import cut
 from ...engine.runtime.run import drive
+from ...engine.video import Video, open_video
 from ...errors import UserError
-from .bench import Bench
-from .jobs import EngineFactory, Outcome
+from ...project import Adaptation
+from .jobs import (
+    Adapt,
+    BoxSelect,
+    Cut,
+    Device,
+    EngineFactory,
+    ModuleMaker,
+    Notice,
+    Outcome,
+    Propagate,
+    Source,
+    Tell,
+)
 from .mail import Failure, Order
-from .steps import steps_of
+
+if TYPE_CHECKING:  # It knows all of the engine, which takes seconds to load.
+    from ...engine.runtime.pipeline import Modules
 
 log = logging.getLogger(__name__)
+
+
+def shipped_engine(config: Config | None = None) -> ModuleMaker:
+    """The engine with the weights that come with the program.
+
+    Raises:
+        UserError: the settings ask for something that is not here.
+    """
+    # Torch takes seconds to load, which is why this happens on the engine's thread.
+    from ...headless.engine import Engine  # noqa: PLC0415
+
+    return Engine(config or Config())
+
+
+class Bench:
+    """Keeps what is costly to make from one job to the next. Belongs to the engine's thread."""
+
+    def __init__(self, factory: EngineFactory) -> None:
+        self._factory = factory
+        self._engine: ModuleMaker | None = None
+        self._path: Path | None = None
+        self._video: Video | None = None
+        self._modules: Modules | None = None
+        self._adaptation: Adaptation | None = None
+
+    @property
+    def engine(self) -> ModuleMaker:
+        """Made when first asked for, and kept for all videos.
+
+        Raises:
+            UserError: it cannot be made.
+        """
+        if self._engine is None:
+            self._engine = self._factory()
+        return self._engine
+
+    def video(self, source: Source) -> Video:
+        """The document's video, opened for this thread alone.
+
+        Raises:
+            UserError: it cannot be read any more.
+        """
+        if self._video is None or (self._path, self._video.options) != (source.video, source.options):
+            self.clear()
+            self._video, self._path = open_video(source.video, options=source.options), source.video
+        return self._video
+
+    def modules(self, source: Source) -> Modules:
+        """What a run on the document needs, with what was learnt of it, unless that was of other weights.
+
+        Raises:
+            UserError: the video or the weights are missing.
+        """
+        video = self.video(source)
+        adaptation = source.adaptation
+        if adaptation is not None and adaptation.base != self.engine.base:
+            adaptation = None
+        if self._modules is None or self._adaptation != adaptation:
+            adapted = None if adaptation is None else adaptation.data
+            self._modules = self.engine.modules(video, adapted=adapted)
+            self._adaptation = adaptation
+        return self._modules
+
+    def reid(self, source: Source) -> Reidentification | None:
+        """M_reid for the document; None where the settings switch it off.
+
+        Raises:
+            UserError: the video or the weights are missing.
+        """
+        store = source.candidates(self.engine.candidates_key)
+        return self.engine.reid(self.video(source), store)
+
+    def clear(self) -> None:
+        """Let go of the video."""
+        if self._video is not None:
+            self._video.close()
+        self._video = self._path = self._modules = self._adaptation = None
+
+
+def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
+    """The steps of an order's job; nothing happens before they are pulled.
+
+    Args:
+        tell: receives what is no event of the engine's own.
+    """
+    match order.job:
+        case Propagate() as job:
+            return _propagate(job, order, bench, tell)
+        case BoxSelect() as job:
+            return _box_select(job, order, bench, tell)
+        case Adapt():
+            return _adapt(order, bench, tell)
+        case task:
+            return task.steps(order.control, tell)
+
+
+def _propagate(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Steps:
+    """Algorithm 3 on the job's copy, into which the person's changes come between two steps."""
+    yield Progress("loading", 0, 1)
+    engine = bench.engine
+    tell(Device(str(engine.device)))
+    modules = bench.modules(order.source)
+    reid = _reid(job, order, bench, tell)
+    if order.source.adaptation is not None and order.source.adaptation.base != engine.base:
+        tell(Notice("The adaptation was made for other weights and is not used: adapt again."))
+    order.source.record(engine.checksums)
+    scene = order.source.begin(order.inbox)
+    run = modules.run(scene, reid, instances=job.instances, frames=job.frames)
+    answer: Answer | None = None
+    with closing(run):
+        while True:
+            for change in order.inbox.drain(scene):
+                tell(change)
+            try:
+                event = run.send(answer)
+            except StopIteration:
+                return
+            answer = yield event
+
+
+def _adapt(order: Order, bench: Bench, tell: Tell) -> Steps:
+    """Training on the pinned masks; nothing of it is told before it is through."""
+    yield Progress("loading", 0, 1)
+    engine = bench.engine
+    tell(Device(str(engine.device)))
+    data = yield from engine.adapt(bench.video(order.source), order.source.begin(order.inbox))
+    tell(Adaptation(engine.base, data))
+
+
+def _reid(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Reidentification | None:
+    """M_reid; where it cannot be had, masks are still carried along, and the person is told."""
+    if not job.find:
+        return None
+    try:
+        return bench.reid(order.source)
+    except UserError as error:
+        tell(Notice(f"Lost objects are not searched for: {error}"))
+        return None
+
+
+def _box_select(job: BoxSelect, order: Order, bench: Bench, tell: Tell) -> Steps:
+    """N_mp where its weights are, else GrabCut."""
+    yield Progress("loading", 0, 1, job.frame, job.instance)
+    try:
+        select = bench.modules(order.source).select
+        tell(Device(str(bench.engine.device)))
+        yield Progress("selecting", 0, 1, job.frame, job.instance)
+        mask = select(order.source.begin(order.inbox), job.frame, job.box, job.instance).mask
+        by_network = True
+    except UserError as error:
+        log.debug("Box-select by colour, as N_mp is not to be had: %s", error)
+        by_network = False
+    if not by_network or not mask.area:
+        mask, by_network = cut(bench.video(order.source).frame(job.frame), job.box), False
+    tell(Cut(job.frame, job.instance, mask, by_network))
 
 
 class Worker(QObject):
@@ -29,16 +206,16 @@ class Worker(QObject):
         """Carry out an order; the last letter tells how it ended, whatever happened."""
         outcome = Outcome.FAILED
         try:
-            steps = steps_of(order, self._bench, order.mailbox.put)
-            done = drive(steps, order.control, order.mailbox.put)
+            steps = steps_of(order, self._bench, order.tell)
+            done = drive(steps, order.control, order.tell)
             outcome = Outcome.DONE if done else Outcome.CANCELLED
         except UserError as error:
-            order.mailbox.put(Failure(str(error), traceback.format_exc()))
+            order.tell(Failure(str(error), traceback.format_exc()))
         except Exception as error:  # whatever it is, the document is whole and a person must read of it
             log.debug("The engine failed.", exc_info=True)
-            order.mailbox.put(Failure(_sentence(error), traceback.format_exc()))
+            order.tell(Failure(_sentence(error), traceback.format_exc()))
         finally:
-            order.mailbox.put(outcome)
+            order.tell(outcome)
             order.ended.set()
 
     @Slot()

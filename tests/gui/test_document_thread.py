@@ -1,0 +1,213 @@
+"""What the document's thread does: in order, off the window's thread, claimed only once it is on disk."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_clip import HEIGHT, LENGTH, WIDTH, true_mask
+
+from vsreid_studio.engine.events import Change
+from vsreid_studio.engine.types import SoftMask
+from vsreid_studio.formats.masks import write_label_map
+from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.session import session as module
+from vsreid_studio.gui.session.thread import DocumentThread
+from vsreid_studio.project import Project
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Holds every change back until it is opened."""
+    gate, apply = threading.Event(), Project.apply
+
+    def held(project, change, **how):
+        assert gate.wait(5)
+        apply(project, change, **how)
+
+    monkeypatch.setattr(Project, "apply", held)
+    return gate
+
+
+@pytest.fixture
+def masks(tmp_path):
+    """A folder of masks for every frame."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for frame in range(LENGTH):
+        labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+        labels[frame : frame + 9, 3:12], labels[20:40, frame : frame + 30] = 1, 3
+        write_label_map(folder / f"{frame:05d}.png", labels)
+    return folder
+
+
+def test_opening_is_not_done_on_the_windows_thread(qtbot, session, pictures, monkeypatch):
+    threads, open_document = [], module.open_document
+
+    def noted(*how):
+        threads.append(threading.get_ident())
+        return open_document(*how)
+
+    monkeypatch.setattr(module, "open_document", noted)
+    with qtbot.waitSignal(session.opened):
+        assert session.open(pictures)
+        assert session.document is None
+    assert threads and threading.get_ident() not in threads
+
+
+def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(qtbot, drawn, gate):
+    saved = []
+    drawn.saved.connect(lambda: saved.append(gate.is_set()))
+    for frame in (2, 3):
+        drawn.edit_mask(frame, 1, true_mask(frame, 1), "Paint")
+    cell = drawn.annotation.get(3, 1)
+    assert cell.pinned
+    assert drawn.project.annotation.get(3, 1) is None
+    assert drawn.undo_label == "Paint"
+    assert not saved
+    gate.set()
+    assert drawn.flush()
+    assert saved == [True]
+    assert drawn.annotation.get(3, 1) is cell is drawn.project.annotation.get(3, 1)
+    assert cell.mask.place is not None, "its values have left memory"
+
+
+def test_edits_and_undo_keep_their_order(drawn, gate):
+    drawn.edit_mask(3, 1, true_mask(3, 1), "first")
+    drawn.edit_mask(3, 1, SoftMask.empty(), "second")
+    drawn.undo()
+    drawn.edit_mask(8, 1, true_mask(8, 1), "third")
+    gate.set()
+    drawn.flush()
+    assert drawn.annotation.mask(3, 1).area
+    assert drawn.annotation.mask(8, 1).area
+    labels = []
+    while drawn.undo_label:
+        labels.append(drawn.undo_label)
+        drawn.undo()
+        drawn.flush()
+    assert labels[:2] == ["third", "first"]
+
+
+def test_what_cannot_be_saved_is_taken_back_and_told(qtbot, drawn):
+    shutil.rmtree(drawn.project.path.parent)
+    changed, told = [], []
+    drawn.changed.connect(changed.append)
+    drawn.failed.connect(lambda *what: told.append(what))
+    with qtbot.assertNotEmitted(drawn.saved):
+        drawn.edit_mask(3, 1, true_mask(3, 1), "Paint")
+        drawn.rename(1, "other")
+        assert drawn.annotation.get(3, 1) is not None
+        assert not drawn.flush()
+    assert drawn.annotation.get(3, 1) is None
+    assert drawn.instances[1].name == "red"
+    assert [sentence.count("moved or deleted while it was open") for sentence, _ in told] == [1, 1]
+    assert [list(change.after) for change in changed[:1]] == [list(change.after) for change in changed[2:3]]
+
+
+def test_closing_keeps_what_was_done_last(drawn, pictures, tmp_path):
+    drawn.edit_mask(7, 2, true_mask(7, 2), "Paint")
+    drawn.go(7)
+    drawn.close()
+    again = Session(config=tmp_path / "config", data=tmp_path / "data")
+    again.open(pictures)
+    again.flush()
+    assert again.annotation.mask(7, 2).same(true_mask(7, 2))
+    assert again.frame == 7
+    again.close()
+
+
+def test_a_window_that_cannot_save_stays_once(qtbot, window):
+    window.session.edit_mask(0, 1, true_mask(0, 1), "Paint")
+    window.session.flush()
+    shutil.rmtree(window.session.project.path.parent)
+    window.session.edit_mask(1, 1, true_mask(1, 1), "Paint")
+    assert not window.close()
+    assert window.isVisible()
+    assert "not saved" in window.bar.sentence.text()
+    assert window.close()
+
+
+def test_a_folder_is_imported_as_one_step(qtbot, drawn, masks, monkeypatch):
+    monkeypatch.setattr("vsreid_studio.gui.session.writer._PERIOD", 0.0)
+    seen = []
+    drawn.importing.connect(lambda *how: seen.append(how))
+    assert drawn.import_masks(masks)
+    assert drawn.is_importing
+    drawn.flush()
+    assert seen[-1] == (0, 0)
+    assert (LENGTH - 1, LENGTH) in seen
+    assert list(drawn.instances) == [1, 2, 3]
+    assert len(drawn.annotation.row(3)) == LENGTH
+    assert drawn.annotation.mask(5, 3).area == 20 * 30
+    assert drawn.undo_label == "import masks"
+    drawn.undo()
+    drawn.flush()
+    assert list(drawn.instances) == [1, 2]
+    assert list(drawn.annotation.row(1)) == [0]
+
+
+def test_a_stroke_during_an_import_is_not_lost(drawn, masks, monkeypatch):
+    monkeypatch.setattr("vsreid_studio.gui.session.writer._PERIOD", 0.0)
+    drawn.import_masks(masks)
+    drawn.edit_mask(3, 2, true_mask(3, 2), "Paint")
+    drawn.flush()
+    assert drawn.annotation.mask(3, 2).same(true_mask(3, 2))
+    assert drawn.undo_label == "import masks"
+
+
+@pytest.mark.parametrize("how", ["cancelled", "unfit", "of another size"])
+def test_of_an_import_that_fails_nothing_is_kept(qtbot, drawn, masks, how, monkeypatch):
+    monkeypatch.setattr("vsreid_studio.gui.session.writer._PERIOD", 0.0)
+    if how == "unfit":
+        (masks / "00007.png").write_bytes(b"no picture")
+    elif how == "of another size":
+        Image.new("L", (3, 3)).save(masks / "00009.png")
+    told = []
+    drawn.failed.connect(lambda sentence, _: told.append(sentence))
+    before = dict(drawn.annotation.cells())
+    drawn.import_masks(masks)
+    if how == "cancelled":
+        drawn.cancel_import()
+    drawn.flush()
+    assert not drawn.is_importing
+    assert dict(drawn.annotation.cells()) == before
+    assert drawn.undo_label == "Paint"
+    assert bool(told) is (how != "cancelled")
+
+
+def test_closing_in_an_import_leaves_it_off(drawn, masks, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("vsreid_studio.gui.session.writer._PERIOD", 0.0)
+    before = dict(drawn.annotation.cells())
+    drawn.closing.connect(lambda: drawn.import_masks(masks))
+    drawn.close()
+    again = Session(config=tmp_path / "config", data=tmp_path / "data")
+    again.open(pictures)
+    again.flush()
+    assert dict(again.annotation.cells()).keys() == before.keys()
+    again.close()
+
+
+def test_the_thread_outlives_what_it_is_asked(qtbot):
+    thread, done, failed = DocumentThread(), [], []
+    thread.post(lambda: {}["x"], lambda error, _: failed.append(error))
+    thread.post(lambda: done.append(threading.get_ident()), lambda *_: None)
+    thread.settle()
+    assert isinstance(failed[0], KeyError)
+    assert done != [threading.get_ident()]
+    thread.stop()
+    thread.post(lambda: done.append(1), lambda *_: None)
+    thread.settle()
+    assert done[-1] == 1
+    thread.stop()
+
+
+def test_a_mistake_of_ours_is_told_in_a_sentence(qtbot, drawn, monkeypatch):
+    monkeypatch.setattr(Project, "apply", lambda *_, **__: {}["x"])
+    with qtbot.waitSignal(drawn.failed) as told:
+        drawn.apply(Change("x"))
+    assert "KeyError" in told.args[0]
+    assert "Traceback" in told.args[1]

@@ -1,0 +1,98 @@
+"""What the window shows of a document: what is on disk, and the edits that are on their way there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ...engine.events import Change
+from ...engine.store.annotation import Annotation
+from ...project import Adaptation, Instance
+from ..edits import Edit
+from .writer import Kept, Snapshot
+
+
+class Shown:
+    """Belongs to the window's thread, as an `edits.Held`.
+
+    Attributes:
+        annotation: the window's own; the same object as long as the document is open.
+        instances: by number, in the person's order.
+        adaptation: what the network has learnt of the video.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Show what is on disk."""
+        self._base = snapshot
+        self._pending: dict[int, tuple[Edit, bool]] = {}
+        self._last = 0
+        self.annotation: Annotation = snapshot.annotation.copy()
+        self.instances: Mapping[int, Instance] = snapshot.instances
+
+    @property
+    def adaptation(self) -> Adaptation | None:
+        """What the network has learnt of the video."""
+        return self._base.adaptation
+
+    @property
+    def undo_label(self) -> str | None:
+        """The step that undo would take back."""
+        coming = [edit.change.label for edit, undoable in self._pending.values() if undoable]
+        return coming[-1] if coming else self._base.undo_label
+
+    @property
+    def redo_label(self) -> str | None:
+        """The step that redo would do again."""
+        return None if any(undoable for _, undoable in self._pending.values()) else self._base.redo_label
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether all that is shown is."""
+        return not self._pending
+
+    def add(self, edit: Edit, undoable: bool) -> int:
+        """Show an edit; its number."""
+        self._last += 1
+        self._pending[self._last] = edit, undoable
+        self.annotation.apply(edit.change)
+        self._arrange({**self.instances, **edit.instances})
+        return self._last
+
+    def keep(self, kept: Kept, number: int | None = None) -> bool:
+        """Take over what is on disk now.
+
+        Args:
+            number: of the edit that has come there, None for what others did.
+
+        Returns:
+            Whether something is shown otherwise now than before.
+        """
+        if kept.snapshot.number > self._base.number:
+            self._base = kept.snapshot
+        edit = self._pending.pop(number)[0] if number is not None else None
+        self._rebase()
+        return edit is None or not _same_keys(edit.change, kept.change)
+
+    def take_back(self, number: int) -> Edit:
+        """Show no more what could not be put on disk."""
+        edit, _ = self._pending.pop(number)
+        self._rebase()
+        return edit
+
+    def _rebase(self) -> None:
+        self.annotation.become(self._base.annotation)
+        instances: dict[int, Instance | None] = dict(self._base.instances)
+        for edit, _ in self._pending.values():
+            self.annotation.apply(edit.upon(self.annotation))
+            instances.update(edit.instances)
+        self._arrange(instances)
+
+    def _arrange(self, instances: Mapping[int, Instance | None]) -> None:
+        there = (one for one in instances.values() if one is not None)
+        ordered = sorted(there, key=lambda one: (one.order, one.number))
+        self.instances = MappingProxyType({one.number: one for one in ordered})
+
+
+def _same_keys(one: Change, other: Change) -> bool:
+    decided = one.decisions_after.keys() == other.decisions_after.keys()
+    return decided and one.after.keys() == other.after.keys()

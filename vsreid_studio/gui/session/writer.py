@@ -1,0 +1,362 @@
+"""Everything that is done to an open project, on the document's thread."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import BoundedSemaphore, Event, Thread
+from time import monotonic
+from typing import Any
+
+from ...engine.events import Change
+from ...engine.store.annotation import Annotation
+from ...engine.types import SoftMask
+from ...errors import UserError
+from ...formats.cells import GivenMasks
+from ...formats.given_masks import read_given_masks
+from ...formats.mask_reading import Reading
+from ...project import Adaptation, Instance, Project
+from .. import edits
+from ..edits import Edit
+from ..opening import Document
+from ..worker.jobs import Outcome, Told
+from ..worker.mail import Failure, Inbox, LetIn, Order
+from .thread import DocumentThread
+
+AHEAD = 16
+"""Changes of a run that wait for the disk before the run waits."""
+_MANY = 1000
+"""Cells beyond which a change is handed to the window without them."""
+_PERIOD = 0.05
+"""Seconds between two reports of an import."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A document as it is on disk; nobody changes it.
+
+    Attributes:
+        number: counts up.
+        annotation, instances, adaptation: see `Project`.
+        undo_label, redo_label: the steps that can be taken back and done again.
+    """
+
+    number: int
+    annotation: Annotation
+    instances: Mapping[int, Instance]
+    adaptation: Adaptation | None
+    undo_label: str | None
+    redo_label: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A change that is on disk.
+
+    Attributes:
+        snapshot: the document with it.
+        change: of cells and decisions; of very many cells it has the keys only.
+        instances: whether instances have changed.
+    """
+
+    snapshot: Snapshot
+    change: Change
+    instances: bool = False
+
+
+Reporter = Callable[[Exception, str], object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportListener:
+    """Who is told of an import, on the window's thread.
+
+    Attributes:
+        stop: set to leave it off.
+        progress: files read, and all.
+        done: what was kept, and the masks as they were read.
+        failed: why nothing was.
+        ended: always the last.
+    """
+
+    stop: Event
+    progress: Callable[[int, int], object]
+    done: Callable[[Kept, GivenMasks], object]
+    failed: Reporter
+    ended: Callable[[], object]
+
+
+class ProjectWriter:
+    """Changes one document; whatever it does happens on the document's thread, in the order of asking.
+
+    A run works on a copy. Its changes are let in where the person has not been meanwhile, and the person's
+    changes are handed to the run, so that neither loses anything.
+
+    Attributes:
+        document: what is open.
+    """
+
+    def __init__(self, document: Document, thread: DocumentThread) -> None:
+        self.document = document
+        self._thread = thread
+        self._number = 0
+        self._inbox: Inbox | None = None
+        self._room = BoundedSemaphore(AHEAD)
+        self._closed = Event()
+        self._import: Thread | None = None
+
+    @property
+    def project(self) -> Project:
+        """The open project. What is said to serve any thread may be used from any."""
+        return self.document.project
+
+    # --- asked on the window's thread
+
+    def do(self, work: Callable[[], Kept | None], done: Callable[[Kept], object], failed: Reporter) -> None:
+        """Do something to the project; what is kept is handed to `done`, on the window's thread."""
+
+        def run() -> None:
+            kept = work()
+            if kept is not None:
+                self._thread.reply(partial(done, kept))
+
+        self.post(run, failed)
+
+    def post(self, run: Callable[[], object], failed: Reporter) -> None:
+        """Do anything on the document's thread; `failed` is called on the window's."""
+        self._thread.post(run, lambda error, text: self._thread.reply(partial(failed, error, text)))
+
+    def settle(self, order: Order) -> None:
+        """Wait until what an order told is on disk; of an abandoned one, what must not stay goes."""
+        if order.abandoned.is_set():
+            self._thread.post(lambda: self.end(order), lambda error, text: None)
+        self._thread.settle()
+
+    # --- done on the document's thread
+
+    def snapshot(self) -> Snapshot:
+        """The document as it is on disk now."""
+        project = self.project
+        self._number += 1
+        return Snapshot(
+            self._number,
+            project.annotation.copy(),
+            project.instances,
+            project.adaptation,
+            project.undo_label,
+            project.redo_label,
+        )
+
+    def commit(self, edit: Edit, *, undoable: bool = True, group: str | None = None) -> Kept:
+        """Put a person's edit on disk; worked out anew, as a run may have changed something before it."""
+        change = edit.upon(self.project.annotation)
+        self.project.apply(change, instances=edit.instances, undoable=undoable, group=group)
+        return self._kept(change, bool(edit.instances))
+
+    def make(self, make: Callable[[Project], Edit]) -> Kept:
+        """Work an edit out and put it on disk."""
+        edit = make(self.project)
+        self.project.apply(edit.change, instances=edit.instances)
+        return self._kept(edit.change, bool(edit.instances))
+
+    def exchange(self, way: Callable[[Project], Change | None]) -> Kept | None:
+        """Undo or redo; None where there is no such step."""
+        change = way(self.project)
+        return None if change is None else self._kept(change, True)
+
+    def set_adaptation(self, adaptation: Adaptation | None) -> Kept:
+        """Keep what the network has learnt of the video, or forget it."""
+        self.project.set_adaptation(adaptation)
+        return Kept(self.snapshot(), Change("adapt"))
+
+    def close(self) -> None:
+        """Release the files. A run that was abandoned does no harm."""
+        self._closed.set()
+        self.document.close()
+
+    def _kept(self, change: Change, instances: bool) -> Kept:
+        if self._inbox is not None:
+            self._inbox.post(change)
+        if len(change.after) > _MANY:
+            # The window only looks at the keys, and need not be the one that drops so many cells.
+            keys = dict.fromkeys(change.after)
+            change = Change(change.label, keys, keys, change.decisions_before, change.decisions_after)
+        return Kept(self.snapshot(), change, instances)
+
+    # --- imports
+
+    def import_masks(
+        self,
+        path: Path,
+        reading: Reading | None,
+        machine: bool,
+        frame: int,
+        listener: ImportListener,
+    ) -> None:
+        """Take masks from a picture or a folder, see `read_given_masks`; as one step, or not at all.
+
+        Files are read and their maps put into the file on a thread of its own, so that edits have their turn.
+
+        Args:
+            machine: see `edits.import_masks`.
+            frame: takes a single picture's mask.
+        """
+
+        def read() -> None:
+            try:
+                self._read(path, reading, machine, frame, listener)
+            except _Stopped:
+                self._thread.reply(listener.ended)
+            except Exception as error:
+                self._thread.reply(partial(listener.failed, error, traceback.format_exc()))
+                self._thread.reply(listener.ended)
+
+        self._import = Thread(target=read, name="import", daemon=True)
+        self._import.start()
+
+    def wait(self) -> None:
+        """Wait until an import has read what it needs; on the window's thread."""
+        if self._import is not None:
+            self._import.join()
+            self._import = None
+
+    def _read(
+        self, path: Path, reading: Reading | None, machine: bool, frame: int, listener: ImportListener
+    ) -> None:
+        """On the import's own thread."""
+        told = 0.0
+
+        def each(done: int, total: int, masks: Collection[SoftMask]) -> None:
+            nonlocal told
+            if listener.stop.is_set():
+                raise _Stopped
+            self.project.stage([mask for mask in masks if mask.box.area])
+            if monotonic() - told > _PERIOD:
+                told = monotonic()
+                # A search for cycles among hundreds of thousands of cells would stop all threads.
+                gc.freeze()
+                self._thread.reply(partial(listener.progress, done, total))
+
+        try:
+            given = read_given_masks(path, self.document.video, reading, frame=frame, each=each)
+        finally:
+            gc.unfreeze()
+
+        def failed(error: Exception, details: str) -> None:
+            listener.failed(error, details)
+            listener.ended()
+
+        def put() -> None:
+            if listener.stop.is_set():
+                self._thread.reply(listener.ended)
+                return
+            with no_collection():
+                kept = self.make(lambda project: edits.import_masks(project, given, machine=machine))
+            self._thread.reply(partial(listener.done, kept, given))
+            self._thread.reply(listener.ended)
+
+        self.post(put, failed)
+
+    # --- runs of the engine; called on the engine's thread
+
+    def begin(self, inbox: Inbox) -> Annotation:
+        """A copy for a run, to which from now on the person's changes are handed.
+
+        Raises:
+            UserError: the document was closed meanwhile.
+        """
+        answer: Future[Annotation] = Future()
+
+        def take() -> None:
+            self._inbox = inbox
+            answer.set_result(self.project.annotation.copy())
+
+        self._ask(take, lambda error, _: answer.set_exception(error))
+        return answer.result()
+
+    def tell(self, order: Order, content: Told | Failure | Outcome) -> None:
+        """Pass on what a job tells, after what it told before; its changes once they are on disk."""
+        if isinstance(content, Change):
+            while not self._room.acquire(timeout=0.1):
+                if self._closed.is_set():
+                    return
+        deliver = partial(self._pass_on, order, content)
+        try:
+            self._ask(deliver, lambda error, text: self._break_off(order, content, error, text))
+        except UserError:
+            # Closed: nobody listens any more.
+            order.control.cancel()
+
+    def _ask(self, do: Callable[[], object], failed: Reporter) -> None:
+        if self._closed.is_set():
+            raise UserError("The document is closed.")
+        self._thread.post(do, failed)
+
+    def _pass_on(self, order: Order, content: Told | Failure | Outcome) -> None:
+        if isinstance(content, Change):
+            try:
+                self._let_in(order, content)
+            finally:
+                self._room.release()
+        else:
+            if isinstance(content, Outcome):
+                self.end(order)
+            order.mailbox.put(content)
+
+    def _let_in(self, order: Order, change: Change) -> None:
+        if order.abandoned.is_set():
+            return
+        fit = edits.timely(self.project.annotation, self.project.instances, change)
+        if not fit.after and not fit.decisions_after:
+            return
+        self.project.apply(fit, group=order.group)
+        order.mailbox.put(LetIn(fit, self.snapshot()))
+
+    def _break_off(self, order: Order, content: object, error: Exception, details: str) -> None:
+        # A full disk, say: what cannot be kept must not be computed further.
+        order.control.cancel()
+        order.mailbox.put(Failure(sentence_of(error), details))
+        if isinstance(content, Outcome):
+            order.mailbox.put(content)
+
+    def end(self, order: Order) -> None:
+        """A run has ended, or is abandoned: what it made from masks that were changed too late goes."""
+        if self._inbox is order.inbox:
+            self._inbox = None
+        left = order.inbox.take()
+        stale = edits.ungrounded(self.project.annotation, left) if left else None
+        if stale is not None:
+            self.project.apply(stale, undoable=False)
+            order.mailbox.put(LetIn(stale, self.snapshot()))
+
+
+class _Stopped(Exception):  # noqa: N818
+    """The person does not want the import any more."""
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Put Python's search for cycles off: among hundreds of thousands of cells it would stop all threads."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def sentence_of(error: Exception) -> str:
+    """What a person reads of something that the document's thread could not do."""
+    if isinstance(error, UserError | OSError):
+        return str(error)
+    return f"The document's thread could not do this ({type(error).__name__}): it is not saved."
+
+
+def open_settings(project: Project) -> dict[str, Any]:
+    """The settings of a project, read once when it opens."""
+    return {key: project.settings.get(key) for key in project.settings}
