@@ -113,9 +113,14 @@ def render(parts: Mapping[str, Sequence[Series]], source: str) -> str:
 
     Args:
         parts: series by what they begin with; those without any are left out.
-        source: the data, in words.
+        source: the frames, in words.
     """
-    found = [f"# Clicks\n\nA simulated person on {source} clicks into the middle of the largest error."]
+    found = [
+        "# Clicks",
+        f"A simulated person clicks on {source}, always into the middle of the largest error, until the IoU "
+        f"is {number(max(GOALS))} or {LIMIT} clicks are made. NoC@q is the mean number of clicks to an IoU of q "
+        f"percent, {LIMIT} where it is not reached; mIoU@k is the mean IoU after k clicks.",
+    ]
     for title, series in parts.items():
         if not series:
             continue
@@ -138,7 +143,10 @@ def _cells(values: Mapping[str, float]) -> list[str]:
 def as_plain(parts: Mapping[str, Sequence[Series]]) -> dict[str, Any]:
     """For JSON."""
     return {
-        title: {"figures": figures(series), "shares": {one.name: one.shares for one in series}}
+        title: {
+            "figures": {k: round(v, 4) for k, v in figures(series).items()},
+            "shares": {one.name: one.shares for one in series},
+        }
         for title, series in parts.items()
         if series
     }

@@ -86,11 +86,11 @@ def run(args: argparse.Namespace) -> int:
     if not fresh:
         raise UserError("There is nothing to click on in these sequences.")
     parts = {"From nothing": fresh, f"Masks of a run below {args.below:.2f}": corrected}
-    page = render(parts, f"{args.image_set}, every {args.every}th frame")
+    page = render(parts, f"every {args.every}th frame of {Path(args.image_set).stem}")
     sys.stdout.write(page)
     if args.output:
         write_text(args.output, page)
-        write_text(args.output.with_suffix(".json"), json.dumps(as_plain(parts), indent=1) + "\n")
+        write_text(args.output.with_suffix(".json"), json.dumps(as_plain(parts)) + "\n")
     return 0
 
 
