@@ -118,8 +118,8 @@ def render(parts: Mapping[str, Sequence[Series]], source: str) -> str:
     found = [
         "# Clicks",
         f"A simulated person clicks on {source}, always into the middle of the largest error, until the IoU "
-        f"is {number(max(GOALS))} or {LIMIT} clicks are made. NoC@q is the mean number of clicks to an IoU of q "
-        f"percent, {LIMIT} where it is not reached; mIoU@k is the mean IoU after k clicks.",
+        f"is {number(max(GOALS))} or {LIMIT} clicks are made. NoC@q is the mean number of clicks to an IoU "
+        f"of q percent, {LIMIT} where it is not reached; mIoU@k is the mean IoU after k clicks.",
     ]
     for title, series in parts.items():
         if not series:
