@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--every is a number of frames, at least 1.")
     if args.patch is not None and (args.patch < 64 or args.patch % 32):
         raise UserError("--patch is a multiple of 32, at least 64.")
+    if args.output is not None and args.output.suffix == ".json":
+        raise UserError("--output is the page in Markdown; its figures go to a .json beside it.")
     import json  # noqa: PLC0415
 
     # torch and OpenCV: `--help` need not wait for them.
@@ -64,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
     from ..formats.targets import Sources  # noqa: PLC0415
 
     if args.output:
-        sources = Sources.of_data_set(args.davis) + Sources.of(weights=args.weights)
+        sources = Sources.of_data_set(args.davis) + Sources.of(weights=args.weights, masks=args.masks)
         refuse_report(args.output, sources, "# Clicks")
+        refuse_report(args.output.with_suffix(".json"), sources, '{"From nothing":')
     clicker = Clicker(load_network(weights=args.weights), size=args.patch or PATCH)
     fresh: list[Series] = []
     corrected: list[Series] = []
