@@ -57,6 +57,21 @@ def test_the_pages_of_a_tiff_are_frames(tmp_path: Path, compression: str | None)
     all_ways(path, 6)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "CMYK", "P", "L"])
+def test_pages_of_every_kind_have_their_colours(tmp_path: Path, mode: str) -> None:
+    pages = [Image.fromarray(numbered(index)) for index in range(3)]
+    if mode == "RGBA":
+        for page in pages:
+            page.putalpha(Image.fromarray(numbered(0)[..., 0]))
+    kept = [page if mode == "RGBA" else page.convert(mode) for page in pages]
+    path = tmp_path / "stack.tif"
+    kept[0].save(path, save_all=True, append_images=kept[1:])
+    with open_video(path) as video:
+        for index, page in enumerate(kept):
+            expected = numbered(index) if mode == "RGBA" else np.asarray(page.convert("RGB"))
+            np.testing.assert_allclose(video.frame(index), expected, atol=3)
+
+
 def test_thumbnails_in_a_tiff_are_no_frames(tmp_path: Path) -> None:
     path = tmp_path / "stack.tif"
     page, small = Image.fromarray(numbered(0)), Image.fromarray(numbered(9, 48, 32))

@@ -28,6 +28,7 @@ _SIDEWAYS = 5
 
 # Tags of TIFF, and what OpenCV decodes of their values.
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _FORMAT = 254, 256, 257, 258, 259, 339
+_PHOTOMETRIC, _SAMPLES, _RGB = 262, 277, 2
 _NO_PAGE = 1 | 4
 """Bits of the subfile type of thumbnails and of masks."""
 _UNSIGNED, _SIGNED, _FLOAT, _UNTYPED = 1, 2, 3, 4
@@ -49,6 +50,7 @@ class Header:
         orientation: the EXIF turn (1 to 8) that is still to be made after decoding.
         deep: whether samples have more than 8 bits, are signed or floating point.
         page: the picture's number in the file.
+        alpha: whether a TIFF of 8 bits has colours beside alpha, by which OpenCV would multiply them.
     """
 
     height: int
@@ -56,6 +58,7 @@ class Header:
     orientation: int = 1
     deep: bool = False
     page: int = 0
+    alpha: bool = False
 
 
 def read_headers(file: Path) -> list[Header]:
@@ -124,7 +127,10 @@ def _tiff_header(file: Path, tags: TiffImagePlugin.ImageFileDirectory_v2, page: 
     if int(tags.get(_ORIENTATION, 1)) >= _SIDEWAYS:
         width, height = height, width
     # OpenCV turns TIFF pictures whether it is asked to or not.
-    return Header(height, width, 1, bits > 8 or form in {_SIGNED, _FLOAT}, page)
+    deep = bits > 8 or form in {_SIGNED, _FLOAT}
+    alpha = int(tags.get(_SAMPLES, 1)) == 4 and int(tags.get(_PHOTOMETRIC, 0)) == _RGB
+    # Versions of Pillow differ in whether they turn a TIFF.
+    return Header(height, width, 1, deep, page, alpha and not deep and tags.get(_ORIENTATION, 1) == 1)
 
 
 def _numbers(value: Any) -> tuple[int, ...]:
@@ -137,9 +143,14 @@ def read_samples(file: Path, header: Header) -> NDArray[Any]:
     Raises:
         UserError: it cannot be decoded.
     """
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    # As stored; but CMYK and the like, which have 8 bits, are converted to RGB.
+    kind = cv2.IMREAD_UNCHANGED if header.deep else cv2.IMREAD_COLOR
+    flags = kind | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        samples = np.asarray(iio.imread(file, plugin="opencv", index=header.page, flags=flags))
+        if header.alpha:
+            samples = np.asarray(iio.imread(file, plugin="pillow", index=header.page))
+        else:
+            samples = np.asarray(iio.imread(file, plugin="opencv", index=header.page, flags=flags))
     except (OSError, ValueError, cv2.error) as error:
         raise UserError(_undecodable(file)) from error
     if samples.ndim == 3:
@@ -159,7 +170,7 @@ def read_picture(file: Path, header: Header, shown: ValueRange | None = None) ->
     Raises:
         UserError: it cannot be decoded.
     """
-    if header.deep or header.page:
+    if header.deep or header.page or header.alpha:
         samples = read_samples(file, header)
         if samples.dtype != np.uint8:
             samples = (shown or ValueRange(0, 65535)).apply(samples)
