@@ -37,9 +37,6 @@ class _Clip(Video):
     def _read(self, index: int) -> Frame:
         return self._frames[index].copy()
 
-    def _fingerprint(self) -> str:
-        return "clip"
-
 
 def _run(engine: Engine, video: Video, first: LabelMap, length: int, reid: bool) -> Annotation:
     annotation = Annotation(length)

@@ -34,9 +34,6 @@ class Clip(Video):
     def _read(self, index):
         return np.zeros((self.height, self.width, 3), np.uint8)
 
-    def _fingerprint(self):
-        return ""
-
 
 @pytest.fixture
 def truth_folder(tmp_path: Path) -> Path:

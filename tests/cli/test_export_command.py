@@ -75,8 +75,10 @@ def test_a_video_that_has_moved(project, clip, tmp_path, capsys):
 def test_another_video(project, clip, tmp_path, capsys):
     (clip.source / "00009.png").unlink()
     assert call("export", project, "--output", tmp_path / "set") == 2
-    assert "is another video than the one" in capsys.readouterr().err
+    assert "1 frame is gone (00009). Add --changed keep or --changed clear." in capsys.readouterr().err
     assert not (tmp_path / "set").exists()
+    assert call("export", project, "--output", tmp_path / "set", "--changed", "keep") == 0
+    assert len(list((tmp_path / "set/Annotations/480p/clip").iterdir())) == 9
 
 
 def test_a_project_without_masks(clip, tmp_path, capsys):

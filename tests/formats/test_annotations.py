@@ -109,7 +109,7 @@ def test_what_was_exported_is_read(tmp_path: Path, video: Video) -> None:
     export_coco(tmp_path / "c", "clip", frames, maps, {5: "dog"})
     export_coco_video(tmp_path / "v", "clip", frames, maps, {5: "dog"})
     for root in ("c", "v"):
-        (file,) = (path for path in (tmp_path / root).rglob("*.json") if "provenance" not in path.parts)
+        (file,) = (path for path in (tmp_path / root).rglob("[!.]*.json") if "provenance" not in path.parts)
         given = read_given_masks(file, video)
         check(given, {(0, 5): A, (1, 5): A, (1, 9): B, (3, 9): B})
         assert given.names[5] == "dog"

@@ -44,7 +44,6 @@ def test_a_box_or_points_are_enough_and_entries_are_sorted(file: Path) -> None:
         ({"frame": -1}, "there is no frame -1"),
         ({"frame": 1.5}, "'frame' is not a whole number"),
         ({"frame": True}, "'frame' is not a whole number"),
-        ({"frame": "2"}, "'frame' is not a whole number"),
         ({"instance": 0}, "numbered 1 to 254, not 0"),
         ({"instance": 255}, "numbered 1 to 254, not 255"),
         ({"points": {}}, "'points' is not a list"),
@@ -94,3 +93,17 @@ def test_a_bad_file_is_one_sentence(file: Path, value: object, words: str) -> No
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         read_points(tmp_path / "none.json", 1, 2, 3)
+
+
+def test_frames_are_called_as_their_pictures_are(tmp_path):
+    path = tmp_path / "points.json"
+    names = ["00001", "00002", "00004"]
+    for frame, place in ((1, 0), ("00004", 2), ("2", 1)):
+        path.write_text(json.dumps([{"frame": frame, "instance": 1, "points": [[1, 1, 1]]}]))
+        assert read_points(path, 3, 48, 80, names)[0].key.frame == place
+    for frame in (0, 3, "00003", "x"):
+        path.write_text(json.dumps([{"frame": frame, "instance": 1, "points": [[1, 1, 1]]}]))
+        with pytest.raises(UserError, match="the video's are 00001 to 00004"):
+            read_points(path, 3, 48, 80, names)
+    path.write_text(json.dumps([{"frame": 1, "instance": 1, "points": [[1, 1, 1]]}]))
+    assert read_points(path, 2, 48, 80, ["dawn", "dusk"])[0].key.frame == 1

@@ -48,7 +48,7 @@ def test_a_read_only_folder_leads_to_the_data_folder(session, pictures, tmp_path
     assert session.project.path.is_relative_to(tmp_path / "data")
 
 
-def test_another_video_of_the_same_name_gets_a_project_of_its_own(session, pictures, tmp_path):
+def test_another_video_of_the_same_name_gets_a_project_of_its_own(session, pictures, qtbot):
     session.open(pictures)
     session.flush()
     session.close()
@@ -56,7 +56,11 @@ def test_another_video_of_the_same_name_gets_a_project_of_its_own(session, pictu
     pictures.mkdir()
     for index in range(2):
         write_label_map(pictures / f"{index}.png", np.full((20, 30), index, np.uint8))
-    assert session.open(pictures)
+    with qtbot.waitSignal(session.video_changed) as asked:
+        session.open(pictures)
+    assert "its frames have another size" in str(asked.args[0])
+    with qtbot.waitSignal(session.opened):
+        session.open(pictures, changed="new")
     session.flush()
     assert session.project.path.name.startswith("clip-")
 

@@ -11,6 +11,7 @@ import pytest
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.events import Event
 from vsreid_studio.engine.runtime.flow import DisFlow
+from vsreid_studio.engine.types import Maker
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.headless import result
@@ -230,3 +231,24 @@ def test_later_masks_bring_new_instances(task, engine, tmp_path):
     frames = {one["instance"]: one["frames"] for one in record["instances"]}
     assert [cell["origin"] for cell in frames[3]] == [5] * LENGTH
     assert frames[3][5]["pinned"]
+
+
+def test_an_own_project_in_which_a_person_drew_is_never_removed(task, engine):
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task, engine, emit=stop_at(9))
+    with Project.open(task.project_file) as project:
+        key, cell = next(iter(project.annotation.cells()))
+        drawn = replace(cell, origin=key.frame, pinned=True, made_by=Maker.PERSON)
+        project.apply(project.annotation.set_cells("draw", {key: drawn}))
+    other = Engine(Config(reid=ReidConfig(rho_reid=0.9)))
+    with pytest.raises(UserError, match="is in the way: move it"):
+        run_task(task, other, overwrite=True)
+    run_task(task, engine)
+    assert task.project_file.exists()
+
+
+def test_a_name_that_cannot_be_written_is_found_before_the_run(task, engine, calls):
+    with pytest.raises(UserError, match="file name too long"):
+        run_task(replace(task, name="x" * 256), engine)
+    assert not calls.propagated
+    assert not task.output.exists()

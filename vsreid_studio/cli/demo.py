@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import paths
+from ..formats.targets import Sources
 from .options import add_engine_options
 from .run import run_tasks
 
@@ -52,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from .evaluate import table  # noqa: PLC0415
 
     clip = paths.resources() / "demo"
-    task = Task(NAME, clip / "demo.mp4", clip / "first.png", args.output, flo_folder=args.flo)
+    others = Sources.of(weights=args.weights, settings=args.config, ground_truth=clip / "truth")
+    task = Task(NAME, clip / "demo.mp4", clip / "first.png", args.output, flo_folder=args.flo, others=others)
     if code := run_tasks(args, [task]):
         return code
     sys.stdout.write(f"\n{table(_score(clip / 'truth', task.folder))}\n")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..formats.catalogue import DAVIS, FORMATS, OVERLAY, ExportRequest
 from ..formats.sequence_names import fit_name
-from .options import add_video_options, share, video_options_of
+from .options import add_changed_option, add_video_options, share, video_options_of
 
 if TYPE_CHECKING:
     from ..engine.types import Frame, LabelMap
@@ -51,6 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--name", metavar="SEQUENCE", help="what to call it (as the video)")
     parser.add_argument("--video", type=Path, metavar="PATH", help="where the video is now, if it has moved")
     add_video_options(parser)
+    add_changed_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace what is there by that name")
     davis = parser.add_argument_group("davis")
     davis.add_argument(
@@ -69,21 +70,31 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: the project or its video cannot be read, or something cannot be written.
     """
-    from ..engine.video import ReadOptions  # noqa: PLC0415  (OpenCV)
+    from ..engine.video import ReadOptions, open_video  # noqa: PLC0415  (OpenCV)
     from ..project import Project, read_options  # noqa: PLC0415
+    from ..project.same_video import take_changes  # noqa: PLC0415
 
     with Project.open(args.project) as project:
         given = video_options_of(args)
         kept = read_options(project.settings)
         options = ReadOptions(given.track or kept.track, given.value_range or kept.value_range)
-        return _export(args, project, args.video or project.locate_video(), options)
+        place = args.video or project.locate_video()
+    if args.changed:
+        with open_video(place, options=options) as video:
+            take_changes(args.project, video, args.changed)
+    with Project.open(args.project) as project:
+        return _export(args, project, place, options)
 
 
 def _export(args: argparse.Namespace, project: Project, path: Path, options: ReadOptions) -> int:
     from ..engine.video import open_video  # noqa: PLC0415  (OpenCV)
+    from ..project.same_video import VideoChanged, bind_video  # noqa: PLC0415
 
     with open_video(path, options=options) as video:
-        _same_video(project, video)
+        try:
+            bind_video(project, video)
+        except VideoChanged as error:
+            raise UserError(f"{error} Add --changed keep or --changed clear.") from error
         _complete(project)
         write = _overlay if args.format == OVERLAY.key else _data_set
         sys.stdout.write(f"{write(args, project, video)}\n")
@@ -134,15 +145,6 @@ def _labels(project: Project, video: Video) -> Iterator[LabelMap]:
     from ..engine.algorithm.merge import label_maps  # noqa: PLC0415  (OpenCV)
 
     return label_maps(project.annotation, video.height, video.width)
-
-
-def _same_video(project: Project, video: Video) -> None:
-    """Note where the video is, or raise UserError if it is another one."""
-    known = project.video
-    if video.path.absolute() != known.path or video.fingerprint != known.fingerprint:
-        project.relink_video(video.path, video.fingerprint)
-    if (video.length, video.height, video.width) != (known.length, known.height, known.width):
-        raise UserError(f"{video.path} reads differently now than when {project.path} was made from it.")
 
 
 def _complete(project: Project) -> None:

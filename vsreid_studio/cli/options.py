@@ -76,6 +76,15 @@ def video_options_of(args: argparse.Namespace) -> ReadOptions:
         raise UserError(f"--range {args.range[0]:g} {args.range[1]:g} is no range: {error}.") from error
 
 
+def add_changed_option(parser: argparse.ArgumentParser) -> None:
+    """Add the one that tells what becomes of masks where a project's video has changed."""
+    parser.add_argument(
+        "--changed",
+        choices=("keep", "clear"),
+        help="if the project's video has changed: keep all masks, or clear those of frames that differ",
+    )
+
+
 def add_page_options(parser: argparse.ArgumentParser, *, config: str = "other settings") -> None:
     """Add those of a command that measures and writes a page.
 

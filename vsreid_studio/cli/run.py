@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from .options import (
+    add_changed_option,
     add_engine_options,
     add_reading_option,
     add_video_options,
@@ -55,6 +56,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets a folder of masks")
     parser.add_argument("--project", type=Path, metavar="FILE.vsreid", help="keep the work in this project")
+    add_changed_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace what was made from other input")
     add_video_options(parser)
     add_engine_options(parser)
@@ -124,6 +126,7 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
                 args.project,
                 args.flo,
                 args.points,
+                changed=args.changed,
                 reading=reading,
                 others=others,
                 video_options=video_options_of(args),

@@ -125,6 +125,14 @@ def frame_of(video: Video) -> Callable[[str], int | None]:
     return _Finder(video.names).frame
 
 
+def find_frame(name: str, names: Sequence[str]) -> int | None:
+    """The frame of a name or of a number as text; numbers count from 0 where the names have none."""
+    frame = _Finder(names).frame(name)
+    if frame is None and _is_number(name) and numbers_of(names) is None and int(name) < len(names):
+        return int(name)
+    return frame
+
+
 class _Finder:
     """Finds the frame that a name means."""
 

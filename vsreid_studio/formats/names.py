@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+_JOINERS = "\u200c\u200d"
+
 
 def name_of(names: Mapping[int, str], number: int) -> str:
-    """The name of an instance in one line; 'instance N' when it has none."""
-    return " ".join(names.get(number, "").split()) or f"instance {number}"
+    """The name of an instance in one line of plain text; 'instance N' when it has none.
+
+    Control characters, marks of direction and halves of letters go; the joiners of scripts and emoji stay.
+    """
+    words = names.get(number, "").split()
+    plain = ("".join(c for c in word if c.isprintable() or c in _JOINERS) for word in words)
+    return " ".join(word for word in plain if word) or f"instance {number}"
 
 
 def categories(names: Mapping[int, str], numbers: Iterable[int]) -> dict[str, int]:

@@ -8,6 +8,7 @@ pixels of the frame, 1 adds, 0 takes away; `points` or `box` may be left out.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from ..engine.types import MAX_INSTANCE, Box, CellKey, Click
 from ..errors import UserError
 from ..reading import SETTINGS_SIZE, quoted, read_json
+from .frame_names import find_frame, span
 
 _KEYS = {"frame", "instance", "points", "box"}
 
@@ -34,12 +36,16 @@ class Prompt:
     box: Box | None
 
 
-def read_points(path: Path, length: int, height: int, width: int) -> tuple[Prompt, ...]:
+def read_points(
+    path: Path, length: int, height: int, width: int, names: Sequence[str] | None = None
+) -> tuple[Prompt, ...]:
     """Read a file of points for a video.
 
     Args:
         length: of the video, in frames.
         height, width: of a frame, in pixels.
+        names: of the frames, see `Video.names`: an entry gives a frame's name, or the number in it; None
+            where frames are numbered from 0, as in a video file.
 
     Returns:
         At least one prompt, in order of frames and instances, each with a click or a box.
@@ -52,10 +58,11 @@ def read_points(path: Path, length: int, height: int, width: int) -> tuple[Promp
         raise UserError(f"{path} is not a list of entries with a frame, an instance and points.")
     if not entries:
         raise UserError(f"{path} holds no points.")
+    given = names or [f"{index:05d}" for index in range(length)]
     found: dict[CellKey, Prompt] = {}
     for number, entry in enumerate(entries, 1):
         where = f"{path}, entry {number}"
-        prompt = _prompt(entry, where, length, height, width)
+        prompt = _prompt(entry, where, given, height, width)
         if prompt.key in found:
             frame, instance = prompt.key
             raise UserError(f"{where}: frame {frame} and instance {instance} stand in an earlier entry, too.")
@@ -63,14 +70,12 @@ def read_points(path: Path, length: int, height: int, width: int) -> tuple[Promp
     return tuple(found[key] for key in sorted(found))
 
 
-def _prompt(entry: Any, where: str, length: int, height: int, width: int) -> Prompt:
+def _prompt(entry: Any, where: str, names: Sequence[str], height: int, width: int) -> Prompt:
     if not isinstance(entry, dict):
         raise UserError(f"{where} is not an object with a frame, an instance and points: {quoted(entry)}.")
     if unknown := sorted(set(entry) - _KEYS):
         raise UserError(f"{where} has the key {quoted(unknown[0])}, which means nothing here.")
-    frame = _whole(entry, "frame", where)
-    if not 0 <= frame < length:
-        raise UserError(f"{where}: there is no frame {frame}, the video's are 0 to {length - 1}.")
+    frame = _frame(entry, where, names)
     instance = _whole(entry, "instance", where)
     if not 1 <= instance <= MAX_INSTANCE:
         raise UserError(f"{where}: instances are numbered 1 to {MAX_INSTANCE}, not {instance}.")
@@ -85,6 +90,16 @@ def _prompt(entry: Any, where: str, length: int, height: int, width: int) -> Pro
     if not clicks and box is None:
         raise UserError(f"{where} has neither points nor a box.")
     return Prompt(CellKey(frame, instance), clicks, None if box is None else _box(box, where, height, width))
+
+
+def _frame(entry: dict[str, Any], where: str, names: Sequence[str]) -> int:
+    """The frame that an entry means: by its name, by the number in it, or from 0 where names have none."""
+    value = entry.get("frame")
+    text = value if isinstance(value, str) else str(_whole(entry, "frame", where))
+    frame = find_frame(text, names)
+    if frame is None:
+        raise UserError(f"{where}: there is no frame {quoted(value)}, the video's are {span(names)}.")
+    return frame
 
 
 def _whole(entry: dict[str, Any], name: str, where: str) -> int:

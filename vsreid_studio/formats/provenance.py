@@ -48,13 +48,15 @@ def provenance(
         "format": FORMAT,
         "version": VERSION,
         "frames": annotation.length,
-        "frame_names": list(frame_names or (f"{index:05d}" for index in range(annotation.length))),
+        "frame_names": [
+            _text(name) for name in frame_names or (f"{index:05d}" for index in range(annotation.length))
+        ],
         "settings": _plain(settings),
         "weights": dict(weights or {}),
         "instances": [
             {
                 "instance": number,
-                "name": names.get(number, f"instance {number}"),
+                "name": _text(names.get(number, f"instance {number}")),
                 "frames": [_cell(frame, cell) for frame, cell in sorted(annotation.row(number).items())],
             }
             for number in annotation.instances
@@ -84,7 +86,8 @@ def write_provenance(path: Path, record: Mapping[str, Any]) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, _text(text))
 
 
 def _cell(frame: int, cell: Cell) -> dict[str, Any]:
@@ -129,6 +132,11 @@ def _plain(value: object) -> Any:  # noqa: PLR0911 - one line a kind reads best
     if isinstance(value, float):
         # Similarities and confidences are float32: more digits would be noise.
         return round(value, 6) if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int):
         return value
-    return str(value)
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    """Text that UTF-8 can hold: a file's name need not be."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -7,6 +7,7 @@ import stat
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ..errors import UserError
@@ -21,6 +22,14 @@ class Sources:
     """
 
     places: tuple[tuple[str, Path], ...] = ()
+
+    @cached_property
+    def _linked(self) -> dict[Path, frozenset[Path]]:
+        """Where the links in each source's folder lead to; found once, as a dialog asks at every key."""
+        return {
+            source: frozenset(_resolved(Path(entry.path)) for entry in _entries(source) if entry.is_symlink())
+            for _, source in self.places
+        }
 
     @classmethod
     def of(cls, **places: Path | Iterable[Path] | None) -> Sources:
@@ -53,7 +62,7 @@ class Sources:
         """
         for target in targets:
             for what, source in self.places:
-                relation = _relation(target, source)
+                relation = _relation(target, source, self._linked[source])
                 if relation and not (added_to and relation.startswith("holds")):
                     raise UserError(
                         f"{target} is not written: it {relation} {what} {source}, which is only read. "
@@ -61,15 +70,14 @@ class Sources:
                     )
 
 
-def _relation(target: Path, source: Path) -> str:
-    """How a target touches a source; empty where it does not."""
+def _relation(target: Path, source: Path, linked: frozenset[Path]) -> str:
+    """How a target touches a source, which has links to `linked`; empty where it does not."""
     if _same(target, source):
         return "is"
     if any(_same(above, source) for above in _resolved(target).parents):
         return "lies in"
     if any(_same(above, target) for above in _resolved(source).parents):
         return "holds"
-    linked = {_resolved(Path(entry.path)) for entry in _entries(source) if entry.is_symlink()}
     if linked:
         place = _resolved(target)
         if place in linked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
@@ -15,6 +16,7 @@ from ..formats.catalogue import ExportRequest
 from ..formats.frame_names import mask_files_by_frame
 from ..formats.mask_reading import Reading
 from ..formats.sequence_names import fit_name
+from ..project.same_video import VideoChanged, Way
 from ..project.sources import sources_of
 from . import dialogs
 from .conductor import Conductor
@@ -64,6 +66,7 @@ class Files(QObject):
         session.closed.connect(self._forget_folder)
         session.video_missing.connect(self._offer_search)
         session.imported.connect(self._tell_reading)
+        session.video_changed.connect(self._offer_ways)
         conductor.finished.connect(self._tell_export)
 
     def open(self, path: Path, video: Path | None = None, then: Callable[[], object] | None = None) -> bool:
@@ -243,6 +246,19 @@ class Files(QObject):
         session.go(done.frame)
         # Where they cannot be read so: what was there before is better than nothing.
         return session.import_masks(done.path, reading, machine=done.machine, otherwise=session.redo)
+
+    def _offer_ways(self, change: VideoChanged) -> None:
+        """Ask what becomes of the masks of a video that has changed."""
+        ways: dict[str, Way | Literal["new"]] = {"Open a new project, and leave this one": "new"}
+        if not change.differences.size:
+            ways = {
+                "Keep the masks of all frames that are still there": "keep",
+                "Clear the masks of frames that differ": "clear",
+                **ways,
+            }
+        open_with = partial(self._session.open, change.project, change.video)
+        acts = {text: partial(open_with, changed=way) for text, way in ways.items()}
+        self._bar.offer_choice(str(change), "What to do", acts)
 
     def _forget_folder(self) -> None:
         self._folder = None

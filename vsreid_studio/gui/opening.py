@@ -6,14 +6,18 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import writable_folder
-from ..project import Project, VideoRef, keep_options, read_options
+from ..formats.sequence_names import LONGEST, shortened
+from ..project import Project, keep_options, read_options
+from ..project.same_video import VideoChanged, Way, bind_video, note_frames, reference_of, take_changes
 from .davis_folders import FRAMES
 
 SUFFIX = ".vsreid"
+_ROOM = len("-12345678.vsreid-journal")
 
 
 class VideoMissing(UserError):  # noqa: N818
@@ -48,7 +52,11 @@ class Document:
 
 
 def open_document(
-    path: Path, data_folder: Path, video: Path | None = None, options: ReadOptions | None = None
+    path: Path,
+    data_folder: Path,
+    video: Path | None = None,
+    options: ReadOptions | None = None,
+    changed: Way | Literal["new"] | None = None,
 ) -> Document:
     """Open a project, or the project of a video or folder of pictures, which is created when there is none.
 
@@ -57,17 +65,24 @@ def open_document(
         data_folder: takes the projects of videos whose own folder cannot be written to.
         video: where the project's video is now.
         options: how the video is read from now on; None for how its project says.
+        changed: what becomes of the masks where the video has changed: 'keep' or 'clear' those of frames that
+            differ, or open a 'new' project beside the old one; None to be asked.
 
     Raises:
+        VideoChanged: the video is not as it was, and nothing tells what to do.
         VideoMissing: the project's video is not there any more.
         UserError: something cannot be read, or the project nowhere be written; nothing is left behind.
     """
     path = path.absolute()
     if path.suffix == SUFFIX:
-        return _open_project(path, video, options)
+        if changed == "new":
+            with Project.open(path) as project:
+                path = video or project.locate_video()
+        else:
+            return _open_project(path, video, options, changed)
     source = open_video(path, options=options or AS_USUAL)
     try:
-        project = _project_of(source, data_folder)
+        project = _project_of(source, data_folder, changed)
     except BaseException:
         source.close()
         raise
@@ -84,8 +99,19 @@ def open_document(
         raise
 
 
-def _open_project(path: Path, moved: Path | None, options: ReadOptions | None) -> Document:
+def _open_project(
+    path: Path, moved: Path | None, options: ReadOptions | None, changed: Way | None
+) -> Document:
     project = Project.open(path)
+    if changed is not None:
+        try:
+            place = moved or project.locate_video()
+            kept = read_options(project.settings)
+        finally:
+            project.close()
+        with open_video(place, options=options or kept) as video:
+            take_changes(path, video, changed)
+        project = Project.open(path)
     try:
         video = _video_of(project, moved, options or read_options(project.settings))
         if options is not None:
@@ -104,50 +130,55 @@ def _video_of(project: Project, moved: Path | None, options: ReadOptions) -> Vid
             raise VideoMissing(str(error), project.path, folder=not project.video.path.suffix) from error
     video = open_video(moved, options=options)
     try:
-        _same(project, video)
+        bind_video(project, video)
     except BaseException:
         video.close()
         raise
     return video
 
 
-def _same(project: Project, video: Video) -> None:
-    """Note where the video is, or raise UserError if it is another one."""
-    known = project.video
-    if video.path.absolute() != known.path or video.fingerprint != known.fingerprint:
-        project.relink_video(video.path, video.fingerprint)
-    if (video.length, video.height, video.width) != (known.length, known.height, known.width):
-        raise UserError(f"{video.path} reads differently now than when {project.path} was made from it.")
-
-
-def _project_of(video: Video, data_folder: Path) -> Project:
+def _project_of(video: Video, data_folder: Path, changed: Way | Literal["new"] | None) -> Project:
     """The project of a video that a person opened: beside it, else among the person's data."""
     folder = video.path.parent
     # A data set's own folder of pictures is not the place for other files.
     kept_apart = FRAMES in folder.parts and not (folder / f"{video.name}{SUFFIX}").exists()
     if kept_apart or not os.access(folder, os.W_OK):
         folder = writable_folder(data_folder / "projects" / _mark(video.path))
-    plain = folder / f"{video.name}{SUFFIX}"
+    stem = shortened(video.name, LONGEST - _ROOM)
+    plain = folder / f"{stem}{SUFFIX}"
     # Two videos may differ in their suffix alone; the second gets a longer name.
-    for path in (plain, folder / f"{video.name}-{video.fingerprint[:8]}{SUFFIX}"):
+    earlier = folder / f"{stem}-{video.earlier_fingerprint[:8]}{SUFFIX}"
+    longer = folder / f"{stem}-{hashlib.sha256(video.fingerprint.encode()).hexdigest()[:8]}{SUFFIX}"
+    for path in (plain, *((earlier,) if earlier.exists() else ()), longer):
         if not path.exists() or not path.stat().st_size:
             # A kill in the moment of creation leaves an empty file.
             path.unlink(missing_ok=True)
-            return Project.create(path, _reference(video))
-        project = Project.open(path)
-        if project.video.fingerprint == video.fingerprint:
-            try:
-                _same(project, video)
-            except BaseException:
-                project.close()
-                raise
+            project = Project.create(path, reference_of(video))
+            note_frames(project, video)
             return project
-        project.close()
+        if (found := _bound(path, video, changed)) is not None:
+            return found
     raise UserError(f"The project {plain} is of another video: move it, or open it by its own name.")
 
 
-def _reference(video: Video) -> VideoRef:
-    return VideoRef(video.path.absolute(), video.fingerprint, video.length, video.height, video.width)
+def _bound(path: Path, video: Video, changed: Way | Literal["new"] | None) -> Project | None:
+    """The project at a path, if it is of this video; None if it is of another one."""
+    project = Project.open(path)
+    try:
+        bind_video(project, video)
+    except VideoChanged:
+        here = project.video.path == video.path.absolute()
+        project.close()
+        if not here or changed == "new":
+            return None
+        if changed is None:
+            raise
+        take_changes(path, video, changed)
+        return Project.open(path)
+    except BaseException:
+        project.close()
+        raise
+    return project
 
 
 def _mark(path: Path) -> str:

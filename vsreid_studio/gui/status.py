@@ -79,6 +79,10 @@ class Status(QObject):
             self.place.setText("")
             return
         text = f"frame {session.frame}/{session.video.length - 1}"
+        name = session.video.names[session.frame]
+        # A folder's frames are called as its pictures are, which need not be their places.
+        if name != f"{session.frame:05d}":
+            text = f"{name} · {text}"
         if session.range is not None:
             text += f" · {session.range[0]}–{session.range[1]} chosen"
         self.place.setText(text + self._pixel)

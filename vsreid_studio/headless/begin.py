@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..engine.video import Video
+from ..engine.types import Maker
 from ..errors import UserError
 from ..formats.cells import first_cells
 from ..formats.palette import PALETTE
-from ..project import Instance, Project, VideoRef, keep_options
+from ..project import Instance, Project, keep_options
+from ..project.same_video import FRAMES, VideoChanged, bind_video, note_frames, reference_of, take_changes
 from ..project.sources import note_source
 from .task import Inputs, MadeFrom, Task, difference
 
@@ -37,7 +38,9 @@ def project_of(task: Task, given: Inputs, *, overwrite: bool = False) -> Iterato
     if task.project is None:
         _clear(path, given, overwrite)
     begun = path.exists()
-    project = Project.open(path) if begun else Project.create(path, _reference(given.video))
+    if begun and task.project is not None and task.changed is not None:
+        take_changes(path, given.video, task.changed)
+    project = Project.open(path) if begun else Project.create(path, reference_of(given.video))
     try:
         with project:
             _join(project, task, given)
@@ -59,6 +62,7 @@ def finish(task: Task, made_from: MadeFrom) -> None:
         return
     with Project.open(path) as project:
         ours = _is_own(project) and not difference(made_from, _made_from(project))
+        ours = ours and not _has_drawings(project)
     if ours:
         remove(path)
 
@@ -80,6 +84,7 @@ def _clear(path: Path, given: Inputs, overwrite: bool) -> None:
     with Project.open(path) as project:
         foreign = not _is_own(project) and not _untouched(project)
         other = difference(given.made_from, _made_from(project)) if _is_own(project) else ""
+        foreign = foreign or bool(other and _has_drawings(project))
     if foreign:
         raise UserError(f"The project {path} is in the way: move it, or go on with it by --project.")
     if other and not overwrite:
@@ -92,17 +97,24 @@ def _clear(path: Path, given: Inputs, overwrite: bool) -> None:
 
 def _join(project: Project, task: Task, given: Inputs) -> None:
     """Bind a new project to this run, or check that it is of this run; put the first masks in."""
+    try:
+        bind_video(project, given.video)
+    except VideoChanged as error:
+        raise UserError(
+            f"{error} Add --changed keep or --changed clear, or choose another project."
+        ) from error
+    if not project.settings.get(FRAMES):
+        note_frames(project, given.video)
+    known = {"own": task.project is None, "made_from": given.made_from}
     if _untouched(project):
-        own = task.project is None
-        project.settings.set(_KEY, {"own": own, "made_from": given.made_from})
-    elif _made_from(project) is None:
+        project.settings.set(_KEY, known)
+    elif not isinstance(before := _made_from(project), dict):
         raise UserError(f"The project {project.path} holds other work: choose another file.")
-    elif other := difference(given.made_from, _made_from(project)):
+    elif other := difference(given.made_from, {**before, "video": given.made_from["video"]}):
         raise UserError(f"The project {project.path} was made from {other}: choose another file.")
-    video = given.video
-    keep_options(project.settings, video.options)
-    if project.video.path != video.path.absolute():
-        project.relink_video(video.path, video.fingerprint)
+    elif before != given.made_from:
+        project.settings.set(_KEY, known)
+    keep_options(project.settings, given.video.options)
     for given_file in (task.masks, task.points):
         if given_file is not None:
             note_source(project, given_file)
@@ -121,6 +133,11 @@ def _is_own(project: Project) -> bool:
     return bool(_kept(project).get("own"))
 
 
+def _has_drawings(project: Project) -> bool:
+    """Whether a person has worked in it: opened in the window, a run's own project is one like any other."""
+    return any(cell.made_by is Maker.PERSON for _, cell in project.annotation.cells())
+
+
 def _made_from(project: Project) -> object:
     return _kept(project).get("made_from")
 
@@ -128,10 +145,6 @@ def _made_from(project: Project) -> object:
 def _kept(project: Project) -> dict[str, Any]:
     kept = project.settings.get(_KEY)
     return kept if isinstance(kept, dict) else {}
-
-
-def _reference(video: Video) -> VideoRef:
-    return VideoRef(video.path.absolute(), video.fingerprint, video.length, video.height, video.width)
 
 
 def _instance(number: int, name: str | None) -> Instance:

@@ -93,7 +93,7 @@ def segment(
         UserError: the input is unfit, masks are there already, or something cannot be written.
     """
     with open_video(source, options=video_options) as video:
-        prompts = read_points(points, video.length, video.height, video.width)
+        prompts = read_points(points, video.length, video.height, video.width, video.names)
         frames = sorted({prompt.key.frame for prompt in prompts})
         files = [output / f"{video.names[frame]}.png" for frame in frames]
         Sources.of(video=source, points=points).refuse(*files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,18 @@ def refuse_other(folder: Path, made_from: MadeFrom, *, overwrite: bool) -> None:
         raise UserError(
             f"{folder} holds files made from {other}: choose another output folder or add --overwrite."
         )
+
+
+def try_names(folder: Path, names: Sequence[str]) -> None:
+    """Find out whether the folder and the masks can have their names where they shall lie.
+
+    Raises:
+        UserError: a name is too long for the file system, or has a letter that it does not take.
+    """
+    with staging(folder.parent, folder) as stage:
+        (stage / folder.name).mkdir()
+        for name in {max(names, key=lambda it: len(os.fsencode(it))), names[0], names[-1]}:
+            (stage / folder.name / f"{name}.png").touch()
 
 
 def write(

@@ -79,7 +79,9 @@ def run_task(task: Task, engine: Engine, *, overwrite: bool = False, emit: Emit 
             recovered = 0
         else:
             result.refuse_other(task.folder, made_from, overwrite=overwrite)
-            engine.load()
+            with _output(task.output):
+                result.try_names(task.folder, given.video.names)
+                engine.load()
             recovered = _work(task, engine, given, overwrite, emit or (lambda _: None))
         finish(task, made_from)
     return Outcome(task.folder, length, skipped, recovered, monotonic() - start)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..engine.types import SoftMask
-from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
+from ..engine.video import AS_USUAL, PictureFolder, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason
 from ..formats.davis import DavisRoot
@@ -22,6 +23,7 @@ from ..formats.mask_reading import Reading
 from ..formats.points import read_points
 from ..formats.sequence_names import LONGEST, shortened
 from ..formats.targets import Sources
+from ..project.same_video import Way
 from .engine import Engine, digest
 from .points import masks_of_points
 
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 _NOTHING = Sources()
 
 MadeFrom: TypeAlias = dict[str, str]
-"""A checksum of each kind of input: 'video', 'masks' and 'settings'."""
+"""A mark of each kind of input: 'video', 'masks', 'settings'; 'earlier' is an older one of the video."""
 
 _SUFFIXES = len(".vsreid-journal")
 _WORDS = {"video": "another video", "masks": "other first masks", "settings": "other settings or weights"}
@@ -47,6 +49,7 @@ class Task:
         project: keeps the work for good; None for a file beside the masks that goes when they are complete.
         flo_folder: ready flow, or None.
         points: a file of points that select or correct first masks, see `formats.points`, or None.
+        changed: what becomes of the masks of a named project whose video has changed; None to refuse.
         void: whether 255 in the masks is void, as in a data set, and not a mistake.
         reading: how the masks are taken; None to guess.
         others: further files and folders that are only read.
@@ -60,6 +63,7 @@ class Task:
     project: Path | None = None
     flo_folder: Path | None = None
     points: Path | None = None
+    changed: Way | None = None
     void: bool = False
     reading: Reading | None = None
     others: Sources = field(default_factory=Sources)
@@ -147,13 +151,14 @@ def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
         masks, names = _given_masks(task, video)
         digest_of_masks = _digest_masks(masks, video.height, video.width)
         if task.points is not None:
-            prompts = read_points(task.points, video.length, video.height, video.width)
+            prompts = read_points(task.points, video.length, video.height, video.width, video.names)
             digest_of_masks = digest([digest_of_masks, repr(prompts), engine.clicks_checksum])
             masks = masks_of_points(video, prompts, engine.clicker, masks)
         flo = _listing(task.flo_folder) if task.flo_folder else []
         chosen = [task.video_options.to_json()] if task.video_options.to_json() else []
         made_from = {
-            "video": digest([video.fingerprint, video.length, video.height, video.width, *chosen]),
+            "video": _content(video, chosen),
+            "earlier": digest([video.earlier_fingerprint, video.length, video.height, video.width, *chosen]),
             "masks": digest_of_masks,
             "settings": digest([engine.identity, flo]),
         }
@@ -164,7 +169,36 @@ def difference(made_from: MadeFrom, other: object) -> str:
     """In words, in what `other`, a `MadeFrom` once recorded, differs; empty when it does not."""
     if not isinstance(other, dict):
         return "unknown input"
-    return " and ".join(word for kind, word in _WORDS.items() if other.get(kind) != made_from[kind])
+    # What earlier versions recorded of a video stands in 'video' alone.
+    same_video = other.get("video") in (made_from["video"], made_from.get("earlier")) or (
+        _is_same_file(made_from["video"], other.get("video"))
+    )
+    return " and ".join(
+        word
+        for kind, word in _WORDS.items()
+        if other.get(kind) != made_from[kind] and not (kind == "video" and same_video)
+    )
+
+
+def _content(video: Video, chosen: list[dict[str, Any]]) -> str:
+    """What a record tells a video by: size, how it is read, and marks of its content.
+
+    Of a folder these are the bytes of each picture, of a file both parts of the fingerprint.
+
+    A folder whose pictures were saved anew may have changed in one of those that are not decoded.
+    """
+    parts = video.fingerprint.split()
+    if isinstance(video, PictureFolder):
+        parts = parts[-1:]
+    how = "".join(json.dumps(one, separators=(",", ":")) for one in chosen)
+    return " ".join([f"{video.length}x{video.height}x{video.width}{how}", *parts])
+
+
+def _is_same_file(now: str, recorded: object) -> bool:
+    size, *parts = now.split()
+    if not isinstance(recorded, str) or not recorded.startswith(f"{size} "):
+        return False
+    return bool(set(parts) & set(recorded.split()[1:]))
 
 
 def _given_masks(task: Task, video: Video) -> tuple[Mapping[int, Mapping[int, SoftMask]], Mapping[int, str]]:

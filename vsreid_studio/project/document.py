@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -385,6 +385,25 @@ class Project:
             UserError: it is another video, or the file cannot be written.
         """
         self._video = video.relink(self._database, path, fingerprint, self._video)
+
+    def adopt_video(self, reference: VideoRef) -> None:
+        """Take a video for the project's own from now on; its frames have the same number and size.
+
+        Raises:
+            ValueError: they have not.
+            UserError: the file cannot be written.
+        """
+        self._video = video.adopt(self._database, reference, self._video)
+
+    def forget_candidates(self, frames: Iterable[int]) -> None:
+        """Let the candidates of some frames be looked for anew.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        with self._database.transaction() as connection:
+            rows = [(frame,) for frame in frames]
+            connection.executemany("DELETE FROM candidates WHERE frame = ?", rows)
 
     def candidates(self, weights: str) -> CandidateStore:
         """The store of the candidates that networks of this checksum found."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..formats.targets import Sources
@@ -10,6 +12,8 @@ from .document import Project
 _KEY = "read_from"
 _TRUTH = "truth"
 """Where the window keeps the folder that the masks are compared with."""
+_BYTES = "bytes:"
+"""Begins the place of a file whose name is not UTF-8."""
 
 
 def sources_of(project: Project, video: Path | None = None) -> Sources:
@@ -19,7 +23,7 @@ def sources_of(project: Project, video: Path | None = None) -> Sources:
         video: where the video is now; None for where it was last seen.
     """
     read = project.settings.get(_KEY, [])
-    masks = [Path(place) for place in read if isinstance(place, str)] if isinstance(read, list) else []
+    masks = [_path(place) for place in read if isinstance(place, str)] if isinstance(read, list) else []
     truth = project.settings.get(_TRUTH)
     return Sources.of(
         project=project.path,
@@ -36,6 +40,22 @@ def note_source(project: Project, masks: Path) -> None:
         UserError: the project cannot be written.
     """
     known = project.settings.get(_KEY, [])
-    place = str(masks.absolute())
+    place = _place(masks.absolute())
     if isinstance(known, list) and place not in known:
         project.settings.set(_KEY, [*known, place])
+
+
+def _place(path: Path) -> str:
+    text = str(path)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return _BYTES + os.fsencode(path).hex()
+    return text
+
+
+def _path(place: str) -> Path:
+    if place.startswith(_BYTES):
+        with suppress(ValueError):
+            return Path(os.fsdecode(bytes.fromhex(place.removeprefix(_BYTES))))
+    return Path(place)

@@ -112,3 +112,22 @@ def relink(database: Database, path: Path, fingerprint: str, video: VideoRef) ->
     with database.transaction() as connection:
         connection.execute("UPDATE video SET path = ?, relative = ?", _places(path, database.path))
     return VideoRef(path, fingerprint, video.length, video.height, video.width)
+
+
+def adopt(database: Database, reference: VideoRef, known: VideoRef) -> VideoRef:
+    """Note a video's place and fingerprint.
+
+    Raises:
+        ValueError: its frames have another number or size.
+        UserError: the file cannot be written.
+    """
+    sizes = ((it.length, it.height, it.width) for it in (reference, known))
+    if len(set(sizes)) > 1:
+        raise ValueError(f"a video of other frames: {reference} instead of {known}")
+    path = reference.path.absolute()
+    with database.transaction() as connection:
+        connection.execute(
+            "UPDATE video SET path = ?, relative = ?, fingerprint = ?",
+            (*_places(path, database.path), reference.fingerprint),
+        )
+    return VideoRef(path, reference.fingerprint, known.length, known.height, known.width)

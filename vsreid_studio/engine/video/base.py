@@ -18,6 +18,7 @@ import numpy as np
 from ...errors import UserError
 from ..runtime.lru import ArrayCache
 from ..types import Frame, read_only
+from . import identity
 from .samples import ValueRange
 from .timing import Timing
 
@@ -66,17 +67,6 @@ class ReadOptions:
 
 AS_USUAL = ReadOptions()
 """Nothing is chosen."""
-
-
-def file_digest(path: Path) -> str:
-    """Of the size and both ends: the whole of a long file would take minutes."""
-    with path.open("rb") as file:
-        size = path.stat().st_size
-        digest = hashlib.sha256(f"file {size}\n".encode())
-        digest.update(file.read(_CHUNK))
-        file.seek(max(0, size - _CHUNK))
-        digest.update(file.read(_CHUNK))
-    return digest.hexdigest()
 
 
 class Video(ABC):
@@ -157,8 +147,37 @@ class Video(ABC):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the content that does not depend on where the video lies; cheap for any length."""
-        return self._fingerprint()
+        """Tells the video from others, wherever it lies: compare it with `identity.agree`."""
+        marks = [str(self.length)]
+        for index in self._sampled():
+            try:
+                marks.append(identity.of_pixels(self.frame(index)))
+            except UserError:
+                marks.append("damaged")
+        return identity.fingerprint(marks, self.file_marks)
+
+    @cached_property
+    def file_marks(self) -> tuple[str, ...]:
+        """Marks of the bytes of the files, see `identity.of_file`: in a folder, of each picture."""
+        if not self.path.is_file():
+            return ()
+        try:
+            return (identity.of_file(self.path),)
+        except OSError as error:
+            raise UserError(f"The video {self.path} cannot be read: {error.strerror}.") from error
+
+    @cached_property
+    def earlier_fingerprint(self) -> str:
+        """What earlier versions told a video by: of a file, its size and both ends."""
+        if not self.path.is_file():
+            return ""
+        with self.path.open("rb") as file:
+            size = self.path.stat().st_size
+            digest = hashlib.sha256(f"file {size}\n".encode())
+            digest.update(file.read(_CHUNK))
+            file.seek(max(0, size - _CHUNK))
+            digest.update(file.read(_CHUNK))
+        return digest.hexdigest()
 
     def close(self) -> None:
         """Let go of the file and of all cached frames; closing twice does no harm."""
@@ -179,8 +198,9 @@ class Video(ABC):
     def _read(self, index: int) -> Frame:
         """Decode a frame that is not in the cache; called with the lock held."""
 
-    @abstractmethod
-    def _fingerprint(self) -> str: ...
+    def _sampled(self) -> Sequence[int]:
+        """The frames whose pixels are part of the fingerprint."""
+        return identity.samples(self.length)
 
     def _release(self) -> None:  # noqa: B027  (pictures hold nothing open)
         """Close what is open; called with the lock held."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from av.video.stream import VideoStream
 
 from ...errors import UserError
 from ..types import Frame, read_only
-from .base import ReadOptions, Video, file_digest
+from .base import ReadOptions, Video
 from .container import (
     Orientation,
     Track,
@@ -26,6 +27,7 @@ from .container import (
     orientation_of,
     video_tracks,
 )
+from .identity import samples
 from .packets import (
     PacketIndex,
     checksum,
@@ -306,7 +308,24 @@ class VideoFile(Video):
         self._frames = iter(())
         self._container.close()
 
-    def _fingerprint(self) -> str:
-        plain = file_digest(self.path)
+    @cached_property
+    def file_marks(self) -> tuple[str, ...]:
+        """Of the file, and of the track where that is not the one that is used unasked."""
+        marks = super().file_marks
+        return (*marks, f"track {self.track}") if self._unusual else marks
+
+    def _sampled(self) -> Sequence[int]:
+        """Key frames, as others cost the decoding of all before them."""
+        found = set()
+        for index in samples(self.length):
+            starts = self._index.starts(index)
+            key = self._index.frame(starts[0]) if starts else None
+            found.add(index if key is None else key)
+        return sorted(found)
+
+    @cached_property
+    def earlier_fingerprint(self) -> str:
+        """Of the size and both ends."""
+        plain = super().earlier_fingerprint
         # Another track is another video; the usual one keeps the fingerprint that it always had.
         return hashlib.sha256(f"{plain} {self.track}".encode()).hexdigest() if self._unusual else plain

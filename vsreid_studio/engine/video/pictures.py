@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...errors import UserError
 from ..types import Frame
 from .base import ReadOptions, Video
+from .identity import of_file
 from .names import natural_key, split_masks
 from .samples import ValueRange, fitting_range
 from .still import PICTURES, Header, read_headers, read_picture, read_samples
@@ -71,7 +72,17 @@ class PictureFolder(Video):
             raise UserError(f"The picture {file} has changed its size since its folder was opened.")
         return frame
 
-    def _fingerprint(self) -> str:
+    @cached_property
+    def file_marks(self) -> tuple[str, ...]:
+        """Of each picture."""
+        try:
+            return tuple(of_file(file) for file in self.files)
+        except OSError as error:
+            raise UserError(f"The folder {self.path} cannot be read: {error.strerror}.") from error
+
+    @cached_property
+    def earlier_fingerprint(self) -> str:
+        """Of names and sizes."""
         digest = hashlib.sha256(b"pictures")
         for file in self.files:
             digest.update(f"\n{file.name} {file.stat().st_size}".encode())

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import UserError
 from ..types import Frame, read_only
-from .base import ReadOptions, Video, file_digest
+from .base import ReadOptions, Video
 from .pictures import range_of
 from .samples import ValueRange
 from .still import PICTURES, read_headers, read_picture
@@ -100,9 +100,6 @@ class PictureStack(Video):
     def _release(self) -> None:
         if self._animation is not None:
             self._animation.close()
-
-    def _fingerprint(self) -> str:
-        return file_digest(self.path)
 
 
 def _durations(path: Path) -> list[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
@@ -22,6 +22,8 @@ from ...errors import UserError
 from ...formats.cells import GivenMasks
 from ...formats.mask_reading import Reading
 from ...project import Adaptation, Instance, Project
+from ...project.same_video import VideoChanged, Way
+from ...project.sources import note_source
 from .. import edits
 from ..edits import Edit
 from ..opening import Document, VideoMissing, open_document
@@ -65,7 +67,8 @@ class Session(QObject):
         position: where the person is.
 
     Signals:
-        opening(path): something is being opened; `opened`, `failed` or `video_missing` follows.
+        opening(path): something is being opened; `opened`, `failed`, `video_changed` or `video_missing`
+            follows.
         opened, closed: another document is there, or none.
         closing: the document is about to close; let go of it before the signal returns.
         changed(change): what is shown of cells and decisions has changed, whoever did it.
@@ -75,6 +78,8 @@ class Session(QObject):
         saved: all that was done is on disk.
         importing(done, total): files of an import that are read; 0 of 0 at its end.
         imported(Imported): masks were taken from files.
+        video_changed(error): a project's video is not as it was, and a person has to tell what becomes of the
+            masks; a `VideoChanged`.
         video_missing(error): a project's video has to be looked for; a `VideoMissing`.
         failed(sentence, details): something could not be done.
         frame_changed, selection_changed, range_changed, proposal_changed, retrievals_changed: see `Position`.
@@ -91,6 +96,7 @@ class Session(QObject):
     saved = Signal()
     importing = Signal(int, int)
     imported = Signal(object)
+    video_changed = Signal(object)
     video_missing = Signal(object)
     failed = Signal(str, str)
 
@@ -228,12 +234,19 @@ class Session(QObject):
 
     # --- opening and closing
 
-    def open(self, path: Path, video: Path | None = None, then: Callable[[], object] | None = None) -> bool:
+    def open(
+        self,
+        path: Path,
+        video: Path | None = None,
+        then: Callable[[], object] | None = None,
+        changed: Way | Literal["new"] | None = None,
+    ) -> bool:
         """Open a project, a video or a folder of pictures in place of what is open.
 
         Args:
             video: where the project's video is now, if it has moved.
             then: called once it is open, after `opened`.
+            changed: what becomes of the masks where the video has changed, see `open_document`.
 
         Returns:
             Whether that was begun, or is open already; `opened` follows. What is open stays open meanwhile,
@@ -248,12 +261,12 @@ class Session(QObject):
             return self._opening == path
         self._opening, self._then = path, then
         self.opening.emit(path)
-        self._thread.post(partial(self._open, path, video), self._fail_open)
+        self._thread.post(partial(self._open, path, video, changed), self._fail_open)
         return True
 
-    def _open(self, path: Path, moved: Path | None) -> None:
+    def _open(self, path: Path, moved: Path | None, changed: Way | Literal["new"] | None) -> None:
         """On the document's thread."""
-        document = open_document(path, self._data, moved)
+        document = open_document(path, self._data, moved, changed=changed)
         try:
             writer = ProjectWriter(document, self._thread)
             settings = open_settings(document.project)
@@ -271,7 +284,9 @@ class Session(QObject):
 
         def tell() -> None:
             self._opening = self._then = None
-            if isinstance(error, VideoMissing):
+            if isinstance(error, VideoChanged):
+                self.video_changed.emit(error)
+            elif isinstance(error, VideoMissing):
                 self.video_missing.emit(error)
             else:
                 self._tell(error, details)
@@ -394,6 +409,8 @@ class Session(QObject):
             nonlocal otherwise
             otherwise = None
             self._keep(kept)
+            project = self.project
+            self.writer.post(lambda: note_source(project, path), self._tell)
             if self.selected is None:
                 self.select(next(iter(self.instances), None))
             self.imported.emit(Imported(path, frame, machine, given.reading, given.text))

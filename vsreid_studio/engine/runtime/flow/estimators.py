@@ -56,6 +56,7 @@ class DisFlow:
     _REFINEMENTS = 1
     _FINEST = 1
     _STRIDE = 3
+    _LEAST = 32
 
     def __init__(self) -> None:
         # Any: OpenCV's annotations do not know that the flow to begin with may be None.
@@ -67,10 +68,19 @@ class DisFlow:
 
     def __call__(self, source: Frame, target: Frame) -> Flow:
         """See `FlowEstimator`."""
-        first, second = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (source, target))
+        height, width = source.shape[:2]
+        # OpenCV refuses frames that are smaller than its patches on the coarsest scale.
+        below, right = max(0, self._LEAST - height), max(0, self._LEAST - width)
+        first, second = (
+            cv2.copyMakeBorder(
+                cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), 0, below, 0, right, cv2.BORDER_REPLICATE
+            )
+            for frame in (source, target)
+        )
         # No flow to begin with: the result must not depend on the pair before.
         with self._lock:
-            return np.asarray(self._dis.calc(first, second, None), np.float32)
+            flow = np.asarray(self._dis.calc(first, second, None), np.float32)
+        return flow if flow.shape[:2] == (height, width) else np.ascontiguousarray(flow[:height, :width])
 
 
 class FineDisFlow(DisFlow):

@@ -1,0 +1,145 @@
+"""A project knows its video by content, and follows one that has changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.video import open_video
+from vsreid_studio.engine.video.identity import agree, fingerprint, samples
+from vsreid_studio.project import Instance, Project
+from vsreid_studio.project.same_video import (
+    VideoChanged,
+    bind_video,
+    note_frames,
+    reference_of,
+    take_changes,
+)
+
+H, W = 16, 24
+
+
+def draw(folder: Path, name: str, value: int, **how: object) -> None:
+    folder.mkdir(exist_ok=True)
+    picture = np.random.default_rng(value).integers(0, 255, (H, W, 3)).astype(np.uint8)
+    Image.fromarray(picture).save(folder / f"{name}.png", **how)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    for index in range(5):
+        draw(tmp_path / "clip", f"{index:05d}", index)
+    return tmp_path / "clip"
+
+
+@pytest.fixture
+def project(clip: Path, tmp_path: Path) -> Path:
+    """Masks of instance 1: drawn in frame 0, carried to the others."""
+    path = tmp_path / "p.vsreid"
+    with open_video(clip) as video, Project.create(path, reference_of(video)) as made:
+        note_frames(made, video)
+        cells = {}
+        for frame in range(5):
+            mask = SoftMask.from_dense(np.eye(H, W, frame) > 0)
+            by = Maker.PROPAGATION if frame else Maker.PERSON
+            cells[CellKey(frame, 1)] = Cell(mask, 0, not frame, by, 1.0)
+        made.apply(made.annotation.set_cells("all", cells), instances={1: Instance(1, "a", "#112233")})
+    return path
+
+
+def bind(project: Path, clip: Path) -> None:
+    with open_video(clip) as video, Project.open(project) as opened:
+        bind_video(opened, video)
+
+
+def shown(project: Path) -> dict[int, int]:
+    """Where the mask of each frame begins."""
+    with Project.open(project) as opened:
+        return {key.frame: opened.annotation.mask(*key).box.x0 for key, _ in opened.annotation.cells()}
+
+
+def test_saved_anew_moved_and_renamed_it_is_the_same(project: Path, clip: Path, tmp_path: Path) -> None:
+    for index in range(5):
+        draw(clip, f"{index:05d}", index, compress_level=1)
+    bind(project, clip)
+    for index in reversed(range(5)):
+        (clip / f"{index:05d}.png").rename(clip / f"{index + 1:05d}.png")
+    moved = clip.rename(tmp_path / "elsewhere")
+    bind(project, moved)
+    with Project.open(project) as opened:
+        assert opened.video.path == moved
+
+
+def test_other_pictures_of_the_same_names_and_sizes_are_not(project: Path, clip: Path) -> None:
+    data = bytearray((clip / "00003.png").read_bytes())
+    draw(clip, "00003", 33)
+    assert len((clip / "00003.png").read_bytes()) == len(data)
+    with pytest.raises(VideoChanged, match=r"1 frame differs \(00003\)\."):
+        bind(project, clip)
+
+
+def test_masks_are_kept_or_cleared(project: Path, clip: Path) -> None:
+    draw(clip, "00003", 33)
+    with open_video(clip) as video:
+        take_changes(project, video, "keep")
+    assert shown(project) == {index: index for index in range(5)}
+    bind(project, clip)
+    draw(clip, "00001", 11)
+    with open_video(clip) as video:
+        take_changes(project, video, "clear")
+    assert shown(project) == {0: 0, 2: 2, 3: 3, 4: 4}
+    with Project.open(project) as opened:
+        opened.undo()
+    assert shown(project) == {index: index for index in range(5)}
+
+
+def test_masks_follow_the_names_of_their_frames(project: Path, clip: Path) -> None:
+    (clip / "00002.png").unlink()
+    draw(clip, "00000a", 9)
+    draw(clip, "00007", 7)
+    with pytest.raises(
+        VideoChanged, match=r"2 frames are new \(00000a, 00007\) and 1 frame is gone \(00002\)"
+    ):
+        bind(project, clip)
+    with open_video(clip) as video:
+        assert video.names == ("00000", "00000a", "00001", "00003", "00004", "00007")
+        take_changes(project, video, "keep")
+    assert shown(project) == {0: 0, 2: 1, 3: 3, 4: 4}
+    bind(project, clip)
+    before = project.with_name("p-before.vsreid")
+    assert shown(before) == {index: index for index in range(5)}
+
+
+def test_frames_of_another_size_are_refused(project: Path, clip: Path) -> None:
+    for file in clip.iterdir():
+        Image.new("RGB", (8, 8)).save(file)
+    with open_video(clip) as video, pytest.raises(VideoChanged, match="another size"):
+        take_changes(project, video, "keep")
+    assert shown(project) == {index: index for index in range(5)}
+
+
+def test_a_project_of_an_earlier_version_is_bound_by_content(project: Path, clip: Path) -> None:
+    with open_video(clip) as video, Project.open(project) as opened:
+        known = reference_of(video)
+        opened.adopt_video(type(known)(known.path, video.earlier_fingerprint, 5, H, W))
+        opened.settings.set("frames", None)
+    bind(project, clip)
+    with open_video(clip) as video, Project.open(project) as opened:
+        assert opened.video.fingerprint == video.fingerprint
+    draw(clip, "00003", 33)
+    with pytest.raises(VideoChanged, match="1 frame differs"):
+        bind(project, clip)
+
+
+def test_fingerprints_agree_in_one_part() -> None:
+    one, other = fingerprint(["a"], ["b"]), fingerprint(["a"], ["c"])
+    assert agree(one, other) and agree(one, fingerprint(["x"], ["b"]))
+    assert not agree(one, fingerprint(["x"], ["y"]))
+    assert not agree("0123", "4567")
+    assert agree("0123", "0123")
+    assert samples(1) == (0,)
+    assert samples(1000)[0] == 0 and samples(1000)[-1] == 999 and len(samples(1000)) == 12

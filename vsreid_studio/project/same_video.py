@@ -1,0 +1,257 @@
+"""Whether a video is still the one that a project was made from, and what becomes of the masks if not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+from ..engine.types import Cell, CellKey
+from ..engine.video import Video
+from ..engine.video.identity import agree, is_of_content, samples
+from ..errors import UserError
+from .document import Project
+from .records import VideoRef
+
+Way = Literal["keep", "clear"]
+"""What becomes of masks in frames that differ."""
+WAYS: tuple[Way, ...] = ("keep", "clear")
+
+FRAMES = "frames"
+"""The setting with the frames' names and marks, and a hint by which an unchanged video is known at once."""
+_NAMED = 3
+"""So many frames are named in a sentence."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What has changed in a video since a project was made from it.
+
+    Attributes:
+        new, gone, differ: names of frames; none where it is not known frame by frame.
+        size: whether its frames have another size, so that no mask fits.
+    """
+
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    differ: tuple[str, ...] = ()
+    size: bool = False
+
+    def __str__(self) -> str:
+        if self.size:
+            return "its frames have another size"
+        parts = ((self.new, "new"), (self.gone, "gone"), (self.differ, "differ"))
+        told = [_told(names, word) for names, word in parts if names]
+        return " and ".join(told) or "it shows something else"
+
+
+class VideoChanged(UserError):  # noqa: N818
+    """A project's video is not as it was.
+
+    Attributes:
+        project, video: where they are.
+        differences: what has changed.
+    """
+
+    def __init__(self, project: Path, video: Path, differences: Differences) -> None:
+        super().__init__(f"{video} is not as it was when {project} was made from it: {differences}.")
+        self.project, self.video, self.differences = project, video, differences
+
+
+def reference_of(video: Video) -> VideoRef:
+    """What a new project of a video notes of it."""
+    return VideoRef(video.path.absolute(), video.fingerprint, video.length, video.height, video.width)
+
+
+def bind_video(project: Project, video: Video) -> None:
+    """Make sure that a video is the project's, and note where it is now.
+
+    Projects of earlier versions, which knew a video by names and sizes, are bound by its content from now on.
+
+    Raises:
+        VideoChanged: it is not as it was.
+        UserError: it cannot be read, or the project not be written.
+    """
+    known, kept, hint = project.video, _kept(project), _hint(video)
+    sizes = (video.length, video.height, video.width) == (known.length, known.height, known.width)
+    place = video.path.absolute() == known.path
+    if sizes and place and hint and kept.get("hint") == hint:
+        return
+    if not sizes or not _is_same(known.fingerprint, kept, video):
+        raise VideoChanged(project.path, video.path, differences(project, video))
+    _adopt(project, video, hint)
+
+
+def note_frames(project: Project, video: Video) -> None:
+    """Note names and marks of a new project's frames, so that a change can be told frame by frame.
+
+    Raises:
+        UserError: the video cannot be read, or the project not be written.
+    """
+    _note(project, video, _hint(video))
+
+
+def differences(project: Project, video: Video) -> Differences:
+    """What has changed in a video since the project was made from it, as far as is known."""
+    known, kept = project.video, _kept(project)
+    if (video.height, video.width) != (known.height, known.width):
+        return Differences(size=True)
+    before = dict(zip(kept.get("names", ()), kept.get("marks", ()), strict=False))
+    if not before or len(video.file_marks) != video.length:
+        if video.length == known.length:
+            return Differences()
+        names, old = tuple(video.names), min(known.length, video.length)
+        numbers = tuple(f"{index:05d}" for index in range(old, known.length))
+        return Differences(names[old:], numbers)
+    now = dict(zip(_names(video), video.file_marks, strict=True))
+    return Differences(
+        tuple(name for name in now if name not in before),
+        tuple(name for name in before if name not in now),
+        tuple(name for name in now if name in before and before[name] != now[name]),
+    )
+
+
+def take_changes(path: Path, video: Video, way: Way) -> None:
+    """Let a project follow a video that has changed; nothing happens where it has not.
+
+    Masks go with the names of their frames; where frames were added or taken away, the project as it was
+    stays beside the new one as `NAME-before.vsreid`, and the new one has no steps to be undone.
+
+    Args:
+        path: the project, not open.
+        way: 'keep' the masks of frames that differ, or 'clear' them.
+
+    Raises:
+        UserError: the frames have another size, the project cannot be opened or written.
+    """
+    with Project.open(path) as project:
+        try:
+            bind_video(project, video)
+        except VideoChanged as error:
+            if error.differences.size:
+                raise
+            different = error.differences
+        else:
+            return
+        moved = _places(project, video)
+        names = _names(video)
+        cleared = set(different.differ if different != Differences() else names)
+        gone = {index for index, name in enumerate(names) if name in cleared}
+        if moved == {index: index for index in range(video.length)} and video.length == project.video.length:
+            _clear(project, gone if way == "clear" else ())
+            project.forget_candidates(gone)
+            _adopt(project, video, _hint(video))
+            return
+        fresh = path.with_name(f"{path.stem}-new{path.suffix}")
+        _rebuild(project, video, fresh, moved, gone if way == "clear" else set())
+    path.rename(_free(path))
+    fresh.rename(path)
+
+
+def _free(path: Path) -> Path:
+    """A name beside a project under which nothing is there."""
+    names = (f"{path.stem}-before{number or ''}{path.suffix}" for number in count())
+    return next(place for name in names if not (place := path.with_name(name)).exists())
+
+
+def _is_same(known: str, kept: Mapping[str, Any], video: Video) -> bool:
+    if not is_of_content(known):
+        return known == video.earlier_fingerprint
+    if not agree(known, video.fingerprint):
+        return False
+    before, now = list(kept.get("marks", ())), list(video.file_marks)
+    if before == now or len(before) != len(now) or len(now) < 2:
+        return True
+    changed = {index for index, (old, new) in enumerate(zip(before, now, strict=True)) if old != new}
+    # Only the sampled frames were decoded: of others that were saved anew alone, nothing is known.
+    return changed <= set(samples(video.length)) or len(changed) == len(now)
+
+
+def _adopt(project: Project, video: Video, hint: str) -> None:
+    project.adopt_video(reference_of(video))
+    _note(project, video, hint)
+
+
+def _note(project: Project, video: Video, hint: str) -> None:
+    names = _names(video) if len(video.file_marks) == video.length else []
+    project.settings.set(FRAMES, {"hint": hint, "names": names, "marks": list(video.file_marks)})
+
+
+def _kept(project: Project) -> dict[str, Any]:
+    kept = project.settings.get(FRAMES)
+    lists = isinstance(kept, dict) and all(isinstance(kept.get(key), list) for key in ("names", "marks"))
+    return kept if lists and isinstance(kept, dict) else {}
+
+
+def _names(video: Video) -> list[str]:
+    """Names of frames as JSON can hold them: a file's name need not be UTF-8."""
+    return [name.encode("utf-8", "backslashreplace").decode("utf-8") for name in video.names]
+
+
+def _hint(video: Video) -> str:
+    """Of names, sizes and times of the files; empty where they cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        for file in getattr(video, "files", (video.path,)):
+            found = file.stat()
+            digest.update(f"{file.name!r} {found.st_size} {found.st_mtime_ns}\n".encode(errors="replace"))
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+def _places(project: Project, video: Video) -> dict[int, int]:
+    """The new place of each frame that is still there, by its old one."""
+    names = _kept(project).get("names") or [f"{index:05d}" for index in range(project.video.length)]
+    present = _names(video)
+    if not set(names) & set(present):
+        # Named otherwise altogether: in order.
+        return {index: index for index in range(min(len(names), video.length))}
+    now = {name: index for index, name in enumerate(present)}
+    return {old: now[name] for old, name in enumerate(names) if name in now}
+
+
+def _clear(project: Project, frames: Iterable[int]) -> None:
+    chosen = set(frames)
+    cells = {key: None for key, _ in project.annotation.cells() if key.frame in chosen}
+    if cells:
+        project.apply(project.annotation.set_cells("clear masks of changed frames", cells))
+
+
+def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int], cleared: set[int]) -> None:
+    """Write a project of the video as it is now, with all that still has a frame."""
+    path.unlink(missing_ok=True)
+    annotation = project.annotation
+    cells: dict[CellKey, Cell | None] = {}
+    for key, cell in annotation.cells():
+        frame, origin = moved.get(key.frame), moved.get(cell.origin)
+        if frame is None or origin is None or frame in cleared:
+            continue
+        second = None if cell.second is None else moved.get(cell.second)
+        cells[CellKey(frame, key.instance)] = replace(cell, origin=origin, second=second)
+    decisions = {
+        CellKey(moved[key.frame], key.instance): one
+        for key, one in annotation.decisions.items()
+        if key.frame in moved
+    }
+    with Project.create(path, reference_of(video)) as fresh:
+        for setting in project.settings:
+            fresh.settings.set(setting, project.settings.get(setting))
+        note_frames(fresh, video)
+        change = fresh.annotation.decide(
+            fresh.annotation.set_cells("follow the changed video", cells), decisions
+        )
+        adaptation = {0: project.adaptation} if project.adaptation is not None else None
+        fresh.apply(change, instances=project.instances, adaptation=adaptation, undoable=False)
+
+
+def _told(names: Sequence[str], word: str) -> str:
+    """'2 frames are new (a, b)'."""
+    shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    number = f"{len(names)} frame" + ("s" if len(names) > 1 else "")
+    if word == "differ":
+        return f"{number} {'differ' if len(names) > 1 else 'differs'} ({shown})"
+    return f"{number} {'are' if len(names) > 1 else 'is'} {word} ({shown})"
