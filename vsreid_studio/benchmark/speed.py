@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ class Speed:
         matching: one round of Algorithm 2 over all frames, in seconds.
         instances: how many were propagated together.
         frames: how many were counted.
+        peak: bytes of memory that the process held at most, None where the system does not tell.
     """
 
     parts: tuple[Part, ...]
@@ -62,6 +64,7 @@ class Speed:
     matching: float
     instances: int
     frames: int
+    peak: int | None
 
     @property
     def whole(self) -> float:
@@ -141,7 +144,18 @@ def measure(
     parts = [Part(name, watch.median(name)) for name in names]
     parts.insert(3, Part("smoothing", smoothing))
     step = watch.median("step") + smoothing
-    return Speed(tuple(parts), step, watch.median("matching"), len(first), length - 1 - _WARM_UP)
+    counted = length - 1 - _WARM_UP
+    return Speed(tuple(parts), step, watch.median("matching"), len(first), counted, peak_memory())
+
+
+def peak_memory() -> int | None:
+    """Bytes of memory that this process has held at most; None where the system does not tell (Windows)."""
+    try:
+        import resource  # noqa: PLC0415 (not on Windows)
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def _candidates(
@@ -209,6 +223,7 @@ def table(speed: Speed) -> str:
         "",
         f"{speed.instances} instance(s), {speed.frames} frames, medians. "
         f"Propagation with flow and smoothing: {speed.propagation_rate:.1f} frames a second. "
-        f"One more round of Algorithm 2 over all frames: {speed.matching * 1e3:.2f} ms.",
+        f"One more round of Algorithm 2 over all frames: {speed.matching * 1e3:.2f} ms."
+        + ("" if speed.peak is None else f" Peak memory of the process: {speed.peak / 2**20:.0f} MiB."),
     ]
     return "\n".join(lines) + "\n"

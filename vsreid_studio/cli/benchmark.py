@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from ..config import Config, PropagationConfig  # noqa: PLC0415
     from ..engine.runtime import models  # noqa: PLC0415
     from ..engine.runtime.flow import FlowSource, default_estimator  # noqa: PLC0415
-    from ..engine.runtime.parallel import set_threads  # noqa: PLC0415
+    from ..engine.runtime.parallel import prepare_process  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
     from ..errors import UserError  # noqa: PLC0415
     from ..formats.given_masks import read_given_masks  # noqa: PLC0415
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.source is None) != (args.masks is None):
         raise UserError("Give both --source and --masks, or neither for the bundled demo.")
-    set_threads()
+    prepare_process()
     demo = paths.resources() / "demo"
     config = Config(propagation=PropagationConfig(size=args.size), device=args.device)
     device = models.resolve_device(args.device)

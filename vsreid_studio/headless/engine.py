@@ -23,7 +23,7 @@ from ..engine.runtime.clicker import NAME as CLICKS
 from ..engine.runtime.clicker import Clicker
 from ..engine.runtime.flow import FlowSource, careful_estimator, default_estimator
 from ..engine.runtime.inference import Inference
-from ..engine.runtime.parallel import set_threads
+from ..engine.runtime.parallel import prepare_process
 from ..engine.runtime.pipeline import Modules, Pipeline
 from ..engine.runtime.propagation import PatchNetwork
 from ..engine.runtime.reid import CandidateStore, ReidModule
@@ -57,7 +57,7 @@ class Engine:
         Raises:
             UserError: there is no such device, RAFT's weights are missing, or a file cannot be read.
         """
-        set_threads()
+        prepare_process()
         self.config = config
         self.device = models.resolve_device(config.device)
         self.flow = default_estimator(config.flow, self.device.type)

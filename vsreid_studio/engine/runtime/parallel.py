@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,16 +18,26 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _here = local()
+_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
+"""glibc's names in `malloc.h`."""
+_MALLOC = {_ARENA_MAX: 2, _MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**24}
 
 
-def set_threads() -> None:
-    """One thread for each call of OpenCV, in the whole process; whoever puts the engine together calls this.
+def prepare_process() -> None:
+    """Settings of the whole process; whoever puts the engine together calls this first.
 
-    What pays is done side by side here, and a second thread for the flow of the next frame would hold up the
-    network meanwhile. Nor may results depend on the number of cores: `DISOpticalFlow` divides its work by the
-    number of threads.
+    One thread for each call of OpenCV: what pays is done side by side here, and a second thread for the
+    flow of the next frame would hold up the network meanwhile. Nor may results depend on the number of
+    cores: `DISOpticalFlow` divides its work by the number of threads.
+
+    And with glibc, memory that is freed goes back to the system: else each thread keeps a heap of its own,
+    full of gaps where frames and flows were, and a long run grows by hundreds of megabytes.
     """
     cv2.setNumThreads(1)
+    tune = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
+    if tune is not None:
+        for name, value in _MALLOC.items():
+            tune(name, value)
 
 
 def side_by_side(task: Callable[[T], R], items: Iterable[T]) -> list[R]:
