@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QColorDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.instances import InstancePanel
-from vsreid_studio.gui.instances.delegate import Part
+from vsreid_studio.gui.instances.delegate import RowPart
 from vsreid_studio.project import Instance
 
 LEFT = Qt.MouseButton.LeftButton
@@ -39,13 +39,13 @@ def click(
     qtbot: QtBot,
     panel: InstancePanel,
     number: int,
-    part: Part = Part.TEXT,
+    part: RowPart = RowPart.TEXT,
     held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
 ) -> None:
     qtbot.mouseClick(panel.view.viewport(), LEFT, held, panel.view.place_of(number, part).center())
 
 
-def double_click(qtbot: QtBot, panel: InstancePanel, number: int, part: Part) -> None:
+def double_click(qtbot: QtBot, panel: InstancePanel, number: int, part: RowPart) -> None:
     point = panel.view.place_of(number, part).center()
     qtbot.mouseClick(panel.view.viewport(), LEFT, pos=point)
     qtbot.mouseDClick(panel.view.viewport(), LEFT, pos=point)
@@ -104,13 +104,13 @@ def test_eye_and_lock_switch_without_selecting(qtbot: QtBot, panel: InstancePane
     panel.set_selected(1)
     with qtbot.assertNotEmitted(panel.selected):
         with qtbot.waitSignal(panel.hidden_changed) as hidden:
-            click(qtbot, panel, 7, Part.EYE)
+            click(qtbot, panel, 7, RowPart.EYE)
         with qtbot.waitSignal(panel.locked_changed) as locked:
-            click(qtbot, panel, 2, Part.LOCK)
+            click(qtbot, panel, 2, RowPart.LOCK)
     assert (hidden.args, locked.args) == ([7, True], [2, True])
     panel.set_instances({1: RIDER, 7: replace(DOG, hidden=True)})
     with qtbot.waitSignal(panel.hidden_changed) as shown:
-        click(qtbot, panel, 7, Part.EYE)
+        click(qtbot, panel, 7, RowPart.EYE)
     assert shown.args == [7, False]
 
 
@@ -130,7 +130,7 @@ def test_rename_by_key(qtbot: QtBot, panel: InstancePanel) -> None:
 
 @pytest.mark.parametrize("text", ["  ", "dog"])
 def test_blank_or_same_name_asks_for_nothing(qtbot: QtBot, panel: InstancePanel, text: str) -> None:
-    double_click(qtbot, panel, 7, Part.TEXT)
+    double_click(qtbot, panel, 7, RowPart.TEXT)
     editor = panel.view.findChild(QLineEdit)
     assert editor is not None
     with qtbot.assertNotEmitted(panel.renamed):
@@ -139,7 +139,7 @@ def test_blank_or_same_name_asks_for_nothing(qtbot: QtBot, panel: InstancePanel,
 
 
 def test_colour_dialog_does_not_block(qtbot: QtBot, panel: InstancePanel) -> None:
-    double_click(qtbot, panel, 2, Part.SWATCH)
+    double_click(qtbot, panel, 2, RowPart.SWATCH)
     dialog = panel.findChild(QColorDialog)
     assert dialog is not None and not dialog.isModal()
     dialog.setCurrentColor(QColor("#cc79a7"))

@@ -16,13 +16,13 @@ from vsreid_studio.gui.timeline.spans import (
     FILLED,
     PINNED,
     RECOVERED,
-    Track,
+    SpanTrack,
     ranges,
 )
 
 
-def track(instance: int) -> Track:
-    return Track(LENGTH, annotation().row(instance))
+def track(instance: int) -> SpanTrack:
+    return SpanTrack(LENGTH, annotation().row(instance))
 
 
 def test_cells_that_share_an_origin_are_one_span_gaps_included() -> None:
@@ -45,14 +45,14 @@ def test_flags_tell_marks_apart() -> None:
 
 def test_frames_outside_the_video_are_left_out() -> None:
     row = {-1: Cell(mask(), 0), 3: Cell(mask(), 0), 7: Cell(mask(), 0)}
-    assert Track(5, row).spans.tolist() == [(3, 4, 0)]
-    assert Track(0, row).spans.tolist() == []
+    assert SpanTrack(5, row).spans.tolist() == [(3, 4, 0)]
+    assert SpanTrack(0, row).spans.tolist() == []
 
 
 def test_update_finds_what_a_fresh_reading_finds() -> None:
     random = np.random.default_rng(3)
     grid = Annotation(40)
-    followed = Track(40, {})
+    followed = SpanTrack(40, {})
     for _ in range(300):
         first = int(random.integers(0, 40))
         frames = range(first, min(40, first + int(random.integers(1, 5))))
@@ -61,7 +61,7 @@ def test_update_finds_what_a_fresh_reading_finds() -> None:
         change = grid.set_cells("", {CellKey(i, 1): cell if kind else None for i in frames})
         grid.apply(change)
         followed.update(frames, grid.row(1))
-        fresh = Track(40, grid.row(1))
+        fresh = SpanTrack(40, grid.row(1))
         assert followed.spans.tolist() == fresh.spans.tolist()
         assert np.array_equal(followed.flags, fresh.flags)
         assert np.array_equal(followed.sums[1], fresh.sums[1])
@@ -69,7 +69,7 @@ def test_update_finds_what_a_fresh_reading_finds() -> None:
 
 def test_pinned_recovery_keeps_its_kind() -> None:
     row = {2: Cell(mask(), 2, pinned=True, made_by=Maker.RECOVERY)}
-    assert Track(4, row).flags[2] == FILLED | PINNED | CHECKPOINT | RECOVERED
+    assert SpanTrack(4, row).flags[2] == FILLED | PINNED | CHECKPOINT | RECOVERED
 
 
 def test_neighbouring_frames_become_ranges() -> None:
@@ -90,7 +90,7 @@ def test_columns_show_every_frame_and_none_twice_when_many_share_a_pixel(scale: 
 
 
 def test_a_single_filled_frame_is_seen_among_a_hundred() -> None:
-    lone = Track(10_000, {5_000: Cell(mask(), 5_000)})
+    lone = SpanTrack(10_000, {5_000: Cell(mask(), 5_000)})
     body = shade([lone], Columns.of(0, 0.01, 100, 10_000), 3).body[0]
     assert body[50] > 0.25
     assert np.count_nonzero(body) == 1
@@ -105,7 +105,7 @@ def test_tone_rises_with_confidence() -> None:
 
 def test_spans_that_meet_keep_a_slit_and_the_gap_is_dotted() -> None:
     columns = Columns.of(0, 10, 1200, LENGTH)
-    bars = shade([track(RIDER), Track(LENGTH, {})], columns, 3)
+    bars = shade([track(RIDER), SpanTrack(LENGTH, {})], columns, 3)
     body, gaps, crown = bars.body[0], bars.gaps[0], bars.crown[0]
     assert body[159] == 0
     assert body[155] > 0
@@ -118,7 +118,7 @@ def test_spans_that_meet_keep_a_slit_and_the_gap_is_dotted() -> None:
 
 def test_a_rail_covers_its_span_and_points_at_the_checkpoint() -> None:
     columns = Columns.of(0, 10, 1200, LENGTH)
-    line, strokes = rails([Track(LENGTH, {}), track(RIDER)], columns)
+    line, strokes = rails([SpanTrack(LENGTH, {}), track(RIDER)], columns)
     assert line[1, 165:425].all()
     assert not line[1, 1005:].any()
     assert strokes[1, 300:310].any()

@@ -15,7 +15,7 @@ from timeline_scene import BIKE, BOXES, LENGTH, RIDER, ROWS, dress, mask
 
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
-from vsreid_studio.gui.timeline import BoxState, Row, TimelineBox, TimelineView
+from vsreid_studio.gui.timeline import BoxState, TimelineBox, TimelineRow, TimelineView
 from vsreid_studio.gui.timeline.benchmark import crowd, fill, turn
 from vsreid_studio.gui.timeline.hover import describe
 from vsreid_studio.gui.timeline.strip import Curve
@@ -102,7 +102,7 @@ def test_the_wheel_zooms_at_the_mouse(view: TimelineView) -> None:
 
 
 def test_the_middle_button_moves_time_and_rows(view: TimelineView) -> None:
-    view.set_rows([Row(k, str(k), QColor("red")) for k in range(1, 31)])
+    view.set_rows([TimelineRow(k, str(k), QColor("red")) for k in range(1, 31)])
     view.axis.zoom(5, 400)
     first = view.axis.first
     QTest.mousePress(view.lanes, Qt.MouseButton.MiddleButton, pos=QPoint(300, 100))
@@ -196,7 +196,7 @@ def test_a_row_painted_alone_is_the_row_painted_with_all(view: TimelineView) -> 
 
 def test_a_new_instance_appears_with_its_first_cell(view: TimelineView) -> None:
     grid = view.state.annotation
-    view.set_rows([*ROWS, Row(7, "ball", QColor("green"))])
+    view.set_rows([*ROWS, TimelineRow(7, "ball", QColor("green"))])
     change = grid.set_cells("draw", {CellKey(5, 7): Cell(mask(), 5, pinned=True, made_by=Maker.PERSON)})
     grid.apply(change)
     view.cells_changed(change)
@@ -260,7 +260,7 @@ def test_a_box_asks_for_its_thumbnail_once_and_shows_it(qtbot: QtBot, view: Time
     ],
 )
 def test_the_card_says_where_a_mask_came_from(cell: Cell | None, parts: list[str]) -> None:
-    text = describe(Row(1, "<rider>", QColor("blue")), 58, cell, None)
+    text = describe(TimelineRow(1, "<rider>", QColor("blue")), 58, cell, None)
     assert "&lt;rider&gt;" in text
     assert all(part in text for part in parts)
 
@@ -281,7 +281,7 @@ def test_names_are_clicked_and_scrolled(qtbot: QtBot, view: TimelineView) -> Non
     with qtbot.waitSignal(view.instance_clicked) as told:
         QTest.mouseClick(view.names, LEFT, pos=QPoint(40, view.state.look.row + 5))
     assert told.args == [BIKE]
-    view.set_rows([Row(k, str(k), QColor("red"), hidden=k % 2 == 0) for k in range(1, 31)])
+    view.set_rows([TimelineRow(k, str(k), QColor("red"), hidden=k % 2 == 0) for k in range(1, 31)])
     turn(view.names, QPointF(20, 20), QPoint(0, -120))
     assert view.lanes.offset == view.state.look.row
 

@@ -11,8 +11,8 @@ from vsreid_studio.gui.canvas.effects import (
     DrawBox,
     Effects,
     End,
-    Line,
     Pointer,
+    Segment,
     TakePoints,
 )
 from vsreid_studio.gui.canvas.options import LARGEST_BRUSH, PaintMode, Tool, ToolOptions
@@ -42,10 +42,10 @@ def test_a_brush_paints_along_the_way() -> None:
     a, b, c = TRIANGLE
     assert drag(tool(Tool.BRUSH), TRIANGLE) == (
         Begin("Paint", False),
-        Line(a, a),
-        Line(a, b),
-        Line(b, c),
-        Line(c, c),
+        Segment(a, a),
+        Segment(a, b),
+        Segment(b, c),
+        Segment(c, c),
         End(),
     )
 
@@ -60,13 +60,13 @@ def test_what_erases(kind: Tool, options: ToolOptions | None, right: bool) -> No
 
 def test_shift_draws_a_line_from_the_last_point() -> None:
     brush = tool(Tool.BRUSH)
-    assert brush.press(Pointer((1, 1), straight=True))[1] == Line((1, 1), (1, 1))
+    assert brush.press(Pointer((1, 1), straight=True))[1] == Segment((1, 1), (1, 1))
     brush.release(Pointer((5, 5)))
     brush.move(Pointer((30, 5), straight=True))
     assert brush.sketch == ((5, 5), (30, 5))
-    assert brush.press(Pointer((40, 5), straight=True))[1] == Line((5, 5), (40, 5))
+    assert brush.press(Pointer((40, 5), straight=True))[1] == Segment((5, 5), (40, 5))
     brush.finish()
-    assert brush.press(Pointer((50, 9), straight=True))[1] == Line((50, 9), (50, 9))
+    assert brush.press(Pointer((50, 9), straight=True))[1] == Segment((50, 9), (50, 9))
 
 
 def test_a_stroke_ends_once_and_can_be_taken_back() -> None:

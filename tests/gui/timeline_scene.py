@@ -9,11 +9,14 @@ from PySide6.QtGui import QColor
 
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
-from vsreid_studio.gui.timeline import BoxState, Row, TimelineBox, TimelineView
+from vsreid_studio.gui.timeline import BoxState, TimelineBox, TimelineRow, TimelineView
 
 LENGTH = 120
 RIDER, BIKE = 1, 2
-ROWS = (Row(RIDER, "rider", QColor("#0072b2")), Row(BIKE, "bike", QColor("#e69f00"), locked=True))
+ROWS = (
+    TimelineRow(RIDER, "rider", QColor("#0072b2")),
+    TimelineRow(BIKE, "bike", QColor("#e69f00"), locked=True),
+)
 
 
 def mask(size: int = 4) -> SoftMask:

@@ -20,7 +20,7 @@ BRUSH = range(1, 301)
 _STEPS = 1000
 
 
-class ToolOptions(QWidget):
+class ToolOptionsPanel(QWidget):
     """Sliders and switches of the canvas; setters change them without a signal.
 
     Attributes:

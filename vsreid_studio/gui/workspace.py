@@ -17,7 +17,7 @@ from .frames import FrameLoader
 from .instances import InstancePanel
 from .review import ReviewPanel
 from .timeline import TimelineView
-from .tool_options import ToolOptions
+from .tool_options import ToolOptionsPanel
 
 if TYPE_CHECKING:
     from ..engine.runtime.clicker import Clicker
@@ -47,7 +47,7 @@ class Workspace:
         self.canvas = CanvasView(window)
         self.timeline = TimelineView()
         self.instances = InstancePanel()
-        self.options = ToolOptions()
+        self.options = ToolOptionsPanel()
         self.review = ReviewPanel()
         self.docks = [
             dock(window, "instances", "Instances", Scrolled(self.instances)),

@@ -16,7 +16,7 @@ from ..canvas import benchmark as canvas
 from ..timeline import benchmark as timeline
 from ..timeline.view import TimelineView
 from .start import first_window
-from .table import Figure, table
+from .table import WindowFigure, table
 from .window import window_figures
 
 _TIMELINE_BUDGET = 33.0
@@ -42,19 +42,19 @@ def main() -> int:
     return 0 if all(figure.fits for figure in figures) else 1
 
 
-def _canvas() -> Iterator[Figure]:
+def _canvas() -> Iterator[WindowFigure]:
     for case in canvas.measure():
-        yield Figure(case.name, case.budget, case.wall, case.cpu)
+        yield WindowFigure(case.name, case.budget, case.wall, case.cpu)
 
 
-def _timeline(app: QApplication) -> Iterator[Figure]:
+def _timeline(app: QApplication) -> Iterator[WindowFigure]:
     view = TimelineView()
     view.resize(1600, 900)
     timeline.fill(view, timeline.crowd())
     view.show()
     QTest.qWait(_SETTLED)
     for times in timeline.measure(view):
-        yield Figure(f"timeline: {times.name}", _TIMELINE_BUDGET, times.wall, times.cpu)
+        yield WindowFigure(f"timeline: {times.name}", _TIMELINE_BUDGET, times.wall, times.cpu)
     view.close()
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from .table import Figure
+from .table import WindowFigure
 
 BUDGET = 2000.0
 _STARTS = 5
@@ -42,7 +42,7 @@ main([])
 """
 
 
-def first_window(scratch: Path) -> Figure:
+def first_window(scratch: Path) -> WindowFigure:
     """Start the app's window in processes of their own.
 
     Args:
@@ -68,4 +68,4 @@ def first_window(scratch: Path) -> Figure:
             raise RuntimeError("torch was imported before the first window")
         wall.append((told["time"] - begin) * 1000)
         cpu.append(told["cpu"] * 1000)
-    return Figure("first window, from the start of the process", BUDGET, wall, cpu)
+    return WindowFigure("first window, from the start of the process", BUDGET, wall, cpu)

@@ -11,7 +11,7 @@ _SHARE = 95
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class WindowFigure:
     """One thing that was measured.
 
     Attributes:
@@ -37,7 +37,7 @@ def high(times: Sequence[float]) -> float:
     return float(np.percentile(times, _SHARE))
 
 
-def table(figures: Iterable[Figure]) -> Iterable[str]:
+def table(figures: Iterable[WindowFigure]) -> Iterable[str]:
     """One line a figure, below a head; all times in milliseconds."""
     yield (
         f"{'milliseconds':42}{'n':>4}{'median':>9}{'p95':>9}{'CPU p95':>9}"

@@ -18,7 +18,7 @@ from ..edits import new_instance
 from ..main_window import MainWindow
 from ..opening import open_document
 from ..theme import Theme
-from .table import Figure
+from .table import WindowFigure
 
 OPEN_BUDGET, SCRUB_BUDGET = 1000.0, 33.0
 """Milliseconds."""
@@ -30,7 +30,7 @@ _SCRUBBED, _STRIDE = 120, 7
 """Frames shown, and how far one lies from the next, as the mouse moves."""
 
 
-def window_figures(app: QApplication, scratch: Path) -> Iterator[Figure]:
+def window_figures(app: QApplication, scratch: Path) -> Iterator[WindowFigure]:
     """Open the project alone, then in the window, and scrub through it there."""
     path = make_project(scratch)
     window = MainWindow(Theme(app), config=scratch / "config", data=scratch / "data")
@@ -42,7 +42,9 @@ def window_figures(app: QApplication, scratch: Path) -> Iterator[Figure]:
             with alone.once():
                 document = open_document(path, scratch / "data")
             document.close()
-        yield Figure(f"opening {FRAMES * INSTANCES:,} cells, from disk", OPEN_BUDGET, alone.wall, alone.cpu)
+        yield WindowFigure(
+            f"opening {FRAMES * INSTANCES:,} cells, from disk", OPEN_BUDGET, alone.wall, alone.cpu
+        )
         shown = _Times()
         for _ in range(_OPENINGS):
             with shown.once():
@@ -52,7 +54,9 @@ def window_figures(app: QApplication, scratch: Path) -> Iterator[Figure]:
                 app.processEvents()
             window.session.close()
             app.processEvents()
-        yield Figure(f"opening {FRAMES * INSTANCES:,} cells, until shown", OPEN_BUDGET, shown.wall, shown.cpu)
+        yield WindowFigure(
+            f"opening {FRAMES * INSTANCES:,} cells, until shown", OPEN_BUDGET, shown.wall, shown.cpu
+        )
         window.files.open(path)
         window.session.flush()
         yield _scrub(window, app)
@@ -60,7 +64,7 @@ def window_figures(app: QApplication, scratch: Path) -> Iterator[Figure]:
         window.close()
 
 
-def _scrub(window: MainWindow, app: QApplication) -> Figure:
+def _scrub(window: MainWindow, app: QApplication) -> WindowFigure:
     """Go from frame to frame; each is decoded on the loader's thread and then painted with its masks."""
     times, loop = _Times(), QEventLoop()
     window.loader.loaded.connect(lambda index: loop.quit() if index == window.session.frame else None)
@@ -69,7 +73,9 @@ def _scrub(window: MainWindow, app: QApplication) -> Figure:
             window.session.go(step * _STRIDE)
             loop.exec()
             app.processEvents()
-    return Figure(f"scrub 854 x 480, {INSTANCES} instances, decoded", SCRUB_BUDGET, times.wall, times.cpu)
+    return WindowFigure(
+        f"scrub 854 x 480, {INSTANCES} instances, decoded", SCRUB_BUDGET, times.wall, times.cpu
+    )
 
 
 def make_project(scratch: Path) -> Path:

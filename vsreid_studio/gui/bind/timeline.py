@@ -11,7 +11,7 @@ from ...engine.types import Box, CellKey, Frame
 from ..conductor import Conductor
 from ..frames import FrameLoader
 from ..pictures import to_image
-from ..timeline import BoxState, Row, TimelineBox, TimelineView
+from ..timeline import BoxState, TimelineBox, TimelineRow, TimelineView
 
 _VERDICTS = {
     Verdict.ACCEPTED: BoxState.ACCEPTED,
@@ -70,9 +70,9 @@ class TimelineBinder(QObject):
         self._select(session.selected)
         self._show_retrievals()
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[TimelineRow]:
         return [
-            Row(one.number, one.name, QColor(one.colour), one.hidden, one.locked)
+            TimelineRow(one.number, one.name, QColor(one.colour), one.hidden, one.locked)
             for one in self._session.instances.values()
         ]
 

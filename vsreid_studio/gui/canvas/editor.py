@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.types import Box, SoftMask
-from .effects import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Line, TakePoints
+from .effects import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Segment, TakePoints
 from .options import ToolOptions
-from .picture import Picture
+from .picture import MaskPicture
 from .shapes import without_holes, without_specks
 from .stroke import Stroke
 
@@ -42,7 +42,7 @@ class Editor(QObject):
     refused = Signal(str)
     changed = Signal(object)
 
-    def __init__(self, picture: Picture, parent: QObject | None = None) -> None:
+    def __init__(self, picture: MaskPicture, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.picture = picture
         self.options = ToolOptions()
@@ -94,7 +94,7 @@ class Editor(QObject):
         match effect:
             case Begin(label, removes):
                 self._begin(label, removes)
-            case Line(start, end) if self.picture.stroke:
+            case Segment(start, end) if self.picture.stroke:
                 self._painted(self.picture.stroke.line(start, end, self.options.size))
             case Area(points) if self.picture.stroke:
                 self._painted(self.picture.stroke.area(points))

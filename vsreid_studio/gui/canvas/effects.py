@@ -35,7 +35,7 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Segment:
     """Paint a segment with the brush."""
 
     start: Point
@@ -84,5 +84,5 @@ class TakePoints:
     """Keep what the points have made."""
 
 
-Effect: TypeAlias = Begin | Line | Area | End | Abort | DrawBox | AskPoints | TakePoints
+Effect: TypeAlias = Begin | Segment | Area | End | Abort | DrawBox | AskPoints | TakePoints
 Effects: TypeAlias = tuple[Effect, ...]

@@ -11,7 +11,7 @@ from .overlay import Argb, Style, compose, union
 from .stroke import Stroke
 
 
-class Picture:
+class MaskPicture:
     """The masks over one frame, as pixels.
 
     Setting anything only notes what has changed; `settle` composes that part before the next drawing, so

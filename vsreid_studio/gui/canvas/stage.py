@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from ...engine.types import NOWHERE, Box, Frame
 from .navigation import Viewport
 from .overlay import Argb
-from .picture import Picture
+from .picture import MaskPicture
 
 _LARGE_PIXELS = 5.0
 """Screen pixels a frame pixel, from which on single pixels are what one wants to see."""
@@ -58,7 +58,7 @@ class MaskItem(pg.ImageItem):
         painter.drawImage(source.topLeft(), self.qimage, source)
 
 
-class Stage(pg.GraphicsView):
+class CanvasStage(pg.GraphicsView):
     """A ViewBox with the frame, the masks over it, and what is drawn last.
 
     The mouse goes to the widget that it lies in, which knows the tools.
@@ -69,7 +69,7 @@ class Stage(pg.GraphicsView):
         viewport_: which part of the frame is seen, and how large.
     """
 
-    def __init__(self, picture: Picture, draw_last: Callable[[QPainter], None], parent: QWidget) -> None:
+    def __init__(self, picture: MaskPicture, draw_last: Callable[[QPainter], None], parent: QWidget) -> None:
         """Show no frame yet.
 
         Args:

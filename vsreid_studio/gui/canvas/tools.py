@@ -15,8 +15,8 @@ from .effects import (
     Effect,
     Effects,
     End,
-    Line,
     Pointer,
+    Segment,
     TakePoints,
 )
 from .options import PaintMode, Tool, ToolOptions
@@ -88,13 +88,13 @@ class Brush(Gesture):
         start = self._last if pointer.straight and self._last else pointer.at
         self._last, self.busy, self.sketch = pointer.at, True, ()
         removes = self.removes or pointer.right or self.options.mode is PaintMode.REMOVE
-        return Begin("Erase" if removes else "Paint", removes), Line(start, pointer.at)
+        return Begin("Erase" if removes else "Paint", removes), Segment(start, pointer.at)
 
     def move(self, pointer: Pointer) -> Effects:
         """Go on painting, or show the line that Shift would draw."""
         if self.busy and self._last:
             start, self._last = self._last, pointer.at
-            return (Line(start, pointer.at),)
+            return (Segment(start, pointer.at),)
         self.sketch = (self._last, pointer.at) if pointer.straight and self._last else ()
         return ()
 
@@ -199,7 +199,7 @@ class Polygon(Gesture):
         self.busy = bool(corners)
 
 
-class BoxSelect(Gesture):
+class BoxTool(Gesture):
     """Drags a box open."""
 
     def press(self, pointer: Pointer) -> Effects:
@@ -318,7 +318,7 @@ def make_tool(tool: Tool, options: ToolOptions) -> Gesture:
         Tool.ERASER: Eraser,
         Tool.LASSO: Lasso,
         Tool.POLYGON: Polygon,
-        Tool.BOX: BoxSelect,
+        Tool.BOX: BoxTool,
         Tool.GRAB: Gesture,
     }
     return kinds[tool](options)

@@ -29,9 +29,9 @@ from .effects import Pointer
 from .navigation import ZOOM_A_NOTCH, Navigation, Viewport
 from .options import Display, Tool, ToolOptions
 from .overlay import Style, compose_neighbour, compose_preview, union
-from .picture import Picture
+from .picture import MaskPicture
 from .sketches import draw_dashed
-from .stage import Stage
+from .stage import CanvasStage
 from .stroke import Point
 from .tools import Gesture, Points
 
@@ -92,9 +92,9 @@ class CanvasView(QWidget):
         self.display = Display()
         self.waiting: Box | None = None
         self.candidate: CandidateItem | None = None
-        self.picture = Picture()
+        self.picture = MaskPicture()
         self.editor = Editor(self.picture, self)
-        self._stage = Stage(self.picture, self._draw_last, self)
+        self._stage = CanvasStage(self.picture, self._draw_last, self)
         self._navigation = Navigation(self)
         self._active = ActiveTool(self.editor, self._navigation, self._update_part)
         self._button = Qt.MouseButton.NoButton

@@ -19,7 +19,7 @@ from ..colours import default_colour
 from ..containers import Scrolled, dock
 from ..error_bar import ErrorBar
 from ..session import Session
-from .panel import ComparePanel, Line
+from .panel import ComparedInstance, ComparePanel
 from .scorer import Scorer, Sheet
 
 _SETTING = "truth"
@@ -185,12 +185,12 @@ class Comparison(QObject):
         self.panel.show_state(self.truth.folder.name, self._tally.scored, len(self._tally.frames))
         self.panel.show_lines(lines)
 
-    def _line(self, number: int, figures: Figures | None, here: Figures | None) -> Line:
+    def _line(self, number: int, figures: Figures | None, here: Figures | None) -> ComparedInstance:
         one, before = self._session.instances.get(number), self._before.get(number)
         gain = figures.both - before.both if figures is not None and before is not None else None
         name = one.name if one is not None else f"{number} (not in this project)"
         colour = QColor(one.colour) if one is not None else default_colour(number)
-        return Line(number, name, colour, figures, here, gain)
+        return ComparedInstance(number, name, colour, figures, here, gain)
 
     def _break_off(self, sentence: str) -> None:
         self._forget()

@@ -38,7 +38,7 @@ _HINT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ComparedInstance:
     """One instance of the truth.
 
     Attributes:
@@ -126,7 +126,7 @@ class ComparePanel(QWidget):
         self.table.show()
         self.end.show()
 
-    def show_lines(self, lines: Sequence[Line]) -> None:
+    def show_lines(self, lines: Sequence[ComparedInstance]) -> None:
         """Show the figures; more than one instance gets a mean."""
         rows = [*lines, _mean(lines)] if len(lines) > 1 else list(lines)
         self.table.setRowCount(len(rows))
@@ -161,9 +161,9 @@ class ComparePanel(QWidget):
             self.chosen.emit(number)
 
 
-def _mean(lines: Sequence[Line]) -> Line:
+def _mean(lines: Sequence[ComparedInstance]) -> ComparedInstance:
     gains = [line.gain for line in lines if line.gain is not None]
-    return Line(
+    return ComparedInstance(
         0,
         "mean",
         QColor(),
@@ -178,7 +178,7 @@ def _overall(figures: Mapping[int, Figures | None]) -> Figures | None:
     return overall(known) if known else None
 
 
-def _texts(line: Line) -> list[str]:
+def _texts(line: ComparedInstance) -> list[str]:
     figures, here = line.figures, line.here
     means = ["–"] * 3 if figures is None else [f"{v:.3f}" for v in (figures.j, figures.f, figures.both)]
     return [

@@ -22,7 +22,7 @@ from .glyphs import draw_eye, draw_lock, draw_swatch
 from .model import Index, Role
 
 
-class Part(Enum):
+class RowPart(Enum):
     """Of a row, as the mouse meets them."""
 
     SWATCH = auto()
@@ -39,19 +39,19 @@ class InstanceDelegate(QStyledItemDelegate):
         line = option.fontMetrics.height()
         return QSize(8 * line, line + self._small(option).height() + line // 2)
 
-    def part_at(self, row: QRect, metrics: QFontMetrics, point: QPoint) -> Part:
+    def part_at(self, row: QRect, metrics: QFontMetrics, point: QPoint) -> RowPart:
         """What of a row lies at a point, both in the view's coordinates."""
         swatch, _, eye, lock = self._places(row, metrics)
         reach = metrics.height() // 4  # a target larger than the sign
-        for part, place in ((Part.SWATCH, swatch), (Part.EYE, eye), (Part.LOCK, lock)):
+        for part, place in ((RowPart.SWATCH, swatch), (RowPart.EYE, eye), (RowPart.LOCK, lock)):
             if place.left() - reach <= point.x() <= place.right() + reach:
                 return part
-        return Part.TEXT
+        return RowPart.TEXT
 
-    def place_of(self, row: QRect, metrics: QFontMetrics, part: Part) -> QRect:
+    def place_of(self, row: QRect, metrics: QFontMetrics, part: RowPart) -> QRect:
         """Where a part of a row lies, in the view's coordinates."""
         swatch, text, eye, lock = self._places(row, metrics)
-        return {Part.SWATCH: swatch, Part.TEXT: text, Part.EYE: eye, Part.LOCK: lock}[part]
+        return {RowPart.SWATCH: swatch, RowPart.TEXT: text, RowPart.EYE: eye, RowPart.LOCK: lock}[part]
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one row."""
@@ -90,7 +90,7 @@ class InstanceDelegate(QStyledItemDelegate):
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         """Over the text, not over the signs."""
-        place = self.place_of(option.rect, option.fontMetrics, Part.TEXT)
+        place = self.place_of(option.rect, option.fontMetrics, RowPart.TEXT)
         height = editor.sizeHint().height()
         editor.setGeometry(place.x(), place.center().y() - height // 2, place.width(), height)
 
@@ -102,10 +102,10 @@ class InstanceDelegate(QStyledItemDelegate):
         if event.type() != QEvent.Type.ToolTip or not isinstance(instance, Instance):
             return super().helpEvent(event, view, option, index)
         words = {
-            Part.SWATCH: "Double-click to change the colour",
-            Part.TEXT: f"{instance.name}: double-click to rename, drag to reorder",
-            Part.EYE: "Show" if instance.hidden else "Hide",
-            Part.LOCK: "Let it be edited" if instance.locked else "Lock against editing",
+            RowPart.SWATCH: "Double-click to change the colour",
+            RowPart.TEXT: f"{instance.name}: double-click to rename, drag to reorder",
+            RowPart.EYE: "Show" if instance.hidden else "Hide",
+            RowPart.LOCK: "Let it be edited" if instance.locked else "Lock against editing",
         }
         part = self.part_at(option.rect, option.fontMetrics, event.pos())
         QToolTip.showText(event.globalPos(), tip(words[part]), view)

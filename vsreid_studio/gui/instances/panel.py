@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QColorDialog, QHBoxLayout, QMenu, QPushButton, QTo
 
 from ...project import Instance
 from .actions import InstanceActions
-from .delegate import Part
+from .delegate import RowPart
 from .model import InstanceModel
 from .question import QuestionStrip
 from .view import InstanceView
@@ -171,8 +171,8 @@ class InstancePanel(QWidget):
         actions.add.triggered.connect(self.add_requested)
         actions.rename.triggered.connect(lambda: self.view.edit(self.view.currentIndex()))
         self._on(actions.recolour, self._pick_colour)
-        self._on(actions.hide, partial(self._toggle, part=Part.EYE))
-        self._on(actions.lock, partial(self._toggle, part=Part.LOCK))
+        self._on(actions.hide, partial(self._toggle, part=RowPart.EYE))
+        self._on(actions.lock, partial(self._toggle, part=RowPart.LOCK))
         self._on(actions.move_up, partial(self._move, by=-1))
         self._on(actions.move_down, partial(self._move, by=1))
         self._on(actions.absent, self.absent_requested.emit)
@@ -211,9 +211,9 @@ class InstancePanel(QWidget):
             self.set_selected(number)
             self.selected.emit(number)
 
-    def _toggle(self, number: int, part: Part) -> None:
+    def _toggle(self, number: int, part: RowPart) -> None:
         instance = self._instances[number]
-        if part is Part.EYE:
+        if part is RowPart.EYE:
             self.hidden_changed.emit(number, not instance.hidden)
         else:
             self.locked_changed.emit(number, not instance.locked)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QDropEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QWidget
 
-from .delegate import InstanceDelegate, Part
+from .delegate import InstanceDelegate, RowPart
 from .model import MIME, InstanceModel
 
 EMPTY = "Nothing to cut out yet.\n\nAdd an instance, then draw it\nin the frame where it is seen best."
@@ -16,7 +16,7 @@ class InstanceView(QListView):
     """A list in which a click on eye or lock switches it and a drag reorders.
 
     Signals:
-        toggled (int, object): the instance whose `Part.EYE` or `Part.LOCK` was clicked.
+        toggled (int, object): the instance whose `RowPart.EYE` or `RowPart.LOCK` was clicked.
         recolour_asked (int): its swatch was double-clicked.
         moved (int, int): the instance was dragged to this place in the list, counted without it.
     """
@@ -42,12 +42,12 @@ class InstanceView(QListView):
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.setUniformItemSizes(True)
 
-    def part_at(self, point: QPoint) -> tuple[QModelIndex, Part]:
+    def part_at(self, point: QPoint) -> tuple[QModelIndex, RowPart]:
         """The row and its part at a point of the viewport."""
         index = self.indexAt(point)
         return index, self._signs.part_at(self.visualRect(index), self.fontMetrics(), point)
 
-    def place_of(self, number: int, part: Part) -> QRect:
+    def place_of(self, number: int, part: RowPart) -> QRect:
         """Where a part of an instance's row lies in the viewport; empty for one that is not listed."""
         row = self._list.row_of(number)
         if row is None:
@@ -65,7 +65,7 @@ class InstanceView(QListView):
         instance = self._list.instance(index)
         if self._switch(event):
             return
-        if instance is not None and part is Part.SWATCH:
+        if instance is not None and part is RowPart.SWATCH:
             self.recolour_asked.emit(instance.number)
             return
         super().mouseDoubleClickEvent(event)
@@ -103,7 +103,7 @@ class InstanceView(QListView):
         index, part = self.part_at(event.position().toPoint())
         instance = self._list.instance(index)
         left = event.button() == Qt.MouseButton.LeftButton
-        if instance is None or not left or part not in (Part.EYE, Part.LOCK):
+        if instance is None or not left or part not in (RowPart.EYE, RowPart.LOCK):
             return False
         self.toggled.emit(instance.number, part)
         event.accept()

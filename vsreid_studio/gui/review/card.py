@@ -12,7 +12,7 @@ from ...project import Instance
 from ..look import swatch
 from .actions import Mode
 from .crops import CropPair
-from .gauge import Gauge, Reading
+from .gauge import Gauge, GaugeReading
 from .words import consequence
 
 _HINTS = {
@@ -65,11 +65,11 @@ class ProposalCard(QWidget):
         self.heading.setText(f"{instance.name}, found again?")
         self.crops.describe(f"{instance.name}, as known", f"found in frame {proposal.frame}", colour)
         self.similarity.set_reading(
-            Reading(proposal.similarity, thresholds.rho_reid, "needs", known=proposal.similarity > -1)
+            GaugeReading(proposal.similarity, thresholds.rho_reid, "needs", known=proposal.similarity > -1)
         )
-        self.overlap.set_reading(Reading(proposal.iou, thresholds.rho_occ, "below"))
+        self.overlap.set_reading(GaugeReading(proposal.iou, thresholds.rho_occ, "below"))
         self._detail(proposal, thresholds)
-        self.confidence.set_reading(Reading(proposal.confidence, known=found))
+        self.confidence.set_reading(GaugeReading(proposal.confidence, known=found))
         self.go.setText(f"Show frame {proposal.frame}")
         self._consequence = consequence(proposal) if found else "No mask was found in this box. Redraw it."
 

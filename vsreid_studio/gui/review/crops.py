@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, Q
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 
-class Picture(QWidget):
+class CropView(QWidget):
     """An image, as large as fits, with a line of text beneath; sharp on any screen.
 
     Attributes:
@@ -90,7 +90,7 @@ class CropPair(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.template, self.candidate = Picture(), Picture()
+        self.template, self.candidate = CropView(), CropView()
         self.template.setAccessibleName("How the instance is known")
         self.candidate.setAccessibleName("What was found")
         row = QHBoxLayout(self)

@@ -12,7 +12,7 @@ from .words import figure
 
 
 @dataclass(frozen=True)
-class Reading:
+class GaugeReading:
     """What a gauge shows.
 
     Attributes:
@@ -38,12 +38,12 @@ class Gauge(QWidget):
     def __init__(self, title: str, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.title = title
-        self._reading = Reading(0, known=False)
+        self._reading = GaugeReading(0, known=False)
         self.setToolTip(tip)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.set_reading(self._reading)
 
-    def set_reading(self, reading: Reading) -> None:
+    def set_reading(self, reading: GaugeReading) -> None:
         """Show another figure."""
         self._reading = reading
         self.setAccessibleName(f"{self.title} {' '.join(self.words)}".strip())

@@ -13,10 +13,10 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
 from .axis import TimeAxis
 from .columns import Columns, pixels
-from .look import Look, fade, mix
+from .look import TimelineLook, fade, mix
 from .shades import wide
-from .spans import Track
-from .types import Row
+from .spans import SpanTrack
+from .types import TimelineRow
 
 _ARCS = 100
 """Arcs painted in one row; more would be a tangle."""
@@ -33,11 +33,11 @@ class Lane:
         look: colours and sizes.
     """
 
-    row: Row
+    row: TimelineRow
     top: float
     left: float
     width: float
-    look: Look
+    look: TimelineLook
 
     @cached_property
     def bar(self) -> QRectF:
@@ -57,7 +57,7 @@ class Lane:
         return mix(self.row.colour, self.look.text, 0.35)
 
 
-def paint_arcs(painter: QPainter, lane: Lane, track: Track, axis: TimeAxis, columns: Columns) -> None:
+def paint_arcs(painter: QPainter, lane: Lane, track: SpanTrack, axis: TimeAxis, columns: Columns) -> None:
     """Paint an arc to each wide span from its checkpoint, where that lies apart from it."""
     astray = track.astray
     if not len(astray):

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from ...engine.store.annotation import Annotation
 from ...engine.types import Box, Cell, CellKey, Maker, SoftMask
-from .types import BoxState, Row, TimelineBox
+from .types import BoxState, TimelineBox, TimelineRow
 from .view import TimelineView
 
 FRAMES, INSTANCES = 10_000, 20
@@ -55,7 +55,9 @@ def crowd(frames: int = FRAMES, instances: int = INSTANCES) -> Annotation:
 def fill(view: TimelineView, annotation: Annotation) -> None:
     """Show a crowd, with retrieved instances and curves."""
     random = np.random.default_rng(1)
-    rows = [Row(k, f"instance {k}", QColor.fromHsv(k * 17 % 360, 200, 210)) for k in annotation.instances]
+    rows = [
+        TimelineRow(k, f"instance {k}", QColor.fromHsv(k * 17 % 360, 200, 210)) for k in annotation.instances
+    ]
     view.set_annotation(annotation, rows)
     states = list(BoxState)
     view.set_retrievals(

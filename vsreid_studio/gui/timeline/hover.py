@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QToolTip, QVBoxLayout, QWidget
 
 from ...engine.types import Cell, CellKey
-from .types import Row, TimelineBox
+from .types import TimelineBox, TimelineRow
 
 _REST = 250
 """Milliseconds that the mouse rests before the card appears."""
@@ -21,7 +21,7 @@ _SIDE = 128
 _OFFSET = QPoint(14, 20)
 
 
-def describe(row: Row, frame: int, cell: Cell | None, box: TimelineBox | None) -> str:
+def describe(row: TimelineRow, frame: int, cell: Cell | None, box: TimelineBox | None) -> str:
     """The card's text, as HTML: frame, instance, origin, distance, confidence, maker, retrieval."""
     lines = [f"<b>frame {frame} · {escape(row.name)}</b>"]
     if box is not None:

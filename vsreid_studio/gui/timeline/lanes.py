@@ -17,10 +17,10 @@ from .sheet import OPACITY, paint_cells
 from .sprites import Sprites
 from .state import TimelineState
 from .surface import Surface
-from .types import Row, TimelineBox
+from .types import TimelineBox, TimelineRow
 
 
-class Lanes(Surface):
+class LaneSurface(Surface):
     """All rows, scrolled up by `offset` pixels. After a change only the rows touched are painted again."""
 
     def __init__(self, state: TimelineState, axis: TimeAxis) -> None:
@@ -55,7 +55,7 @@ class Lanes(Surface):
                 self._dirty.add(lane.row.number)
                 self.update(0, int(lane.top), self.width(), self.state.look.row)
 
-    def row_at(self, y: float) -> Row | None:
+    def row_at(self, y: float) -> TimelineRow | None:
         """The row under a pixel."""
         number = int((y + self.offset) // self.state.look.row)
         return self.state.rows[number] if 0 <= number < len(self.state.rows) else None
@@ -131,7 +131,7 @@ class Lanes(Surface):
         if lanes and width > 0:
             self._paint(painter, lanes, self.columns(left, width))
 
-    def _lane(self, row: Row) -> Lane:
+    def _lane(self, row: TimelineRow) -> Lane:
         top = self.state.rows.index(row) * self.state.look.row - self.offset
         return Lane(row, top, 0, self.width(), self.state.look)
 

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPalette
 
 
 @dataclass(frozen=True)
-class Look:
+class TimelineLook:
     """What is painted with.
 
     Attributes:
@@ -39,7 +39,7 @@ class Look:
     names: int
 
     @classmethod
-    def of(cls, palette: QPalette, font: QFont) -> Look:
+    def of(cls, palette: QPalette, font: QFont) -> TimelineLook:
         """The look for a palette, light or dark, and a font of any size."""
         base, text = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
         small = QFont(font)

@@ -17,8 +17,8 @@ from PySide6.QtGui import QPainter, QPen, QPolygonF
 
 from .axis import TimeAxis
 from .bars import Lane
-from .look import Look, fade, mix
-from .spans import ABSENT, PINNED, RECOVERED, Track
+from .look import TimelineLook, fade, mix
+from .spans import ABSENT, PINNED, RECOVERED, SpanTrack
 from .sprites import Sprite, Sprites
 from .state import LEVELS, Boxes
 from .types import BoxState, TimelineBox
@@ -32,7 +32,7 @@ _SMALL = 0.6
 def paint_marks(
     painter: QPainter,
     lanes: Sequence[Lane],
-    tracks: Mapping[int, Track],
+    tracks: Mapping[int, SpanTrack],
     axis: TimeAxis,
     seen: tuple[int, int],
     sprites: Sprites,
@@ -57,7 +57,7 @@ def paint_marks(
     sprites.stamp(painter, [pictures[name] for name in names], centres, middles[row].tolist())
 
 
-def _mark(sprites: Sprites, look: Look, kind: int, dense: int) -> Sprite:
+def _mark(sprites: Sprites, look: TimelineLook, kind: int, dense: int) -> Sprite:
     side, size = 16 * look.unit, _SMALL if dense else 1.0
     draw = partial(_draw_mark, look=look, kind=kind, size=size)
     return sprites.find((kind, size)) or sprites.make((kind, size), (side, side), draw)
@@ -114,7 +114,7 @@ def _box(
     return sprites.tint(name, outline, QRectF(-wide / 2, tall / 2 - filled, wide, filled), colour)
 
 
-def box_size(look: Look, axis: TimeAxis) -> tuple[float, float]:
+def box_size(look: TimelineLook, axis: TimeAxis) -> tuple[float, float]:
     """Width and height of a retrieved instance's box."""
     return round(max(11 * look.unit, min(18 * look.unit, axis.scale))), look.bar + 7 * look.unit
 
@@ -154,20 +154,20 @@ def _spread(
     return best % len(frames)
 
 
-def _draw_mark(painter: QPainter, look: Look, kind: int, size: float) -> None:
+def _draw_mark(painter: QPainter, look: TimelineLook, kind: int, size: float) -> None:
     painter.scale(size, size)
     solid = bool(kind & PINNED)
     shape = _cross if kind & ABSENT else _diamond if kind & RECOVERED else _disc
     shape(painter, look, solid)
 
 
-def _disc(painter: QPainter, look: Look, solid: bool) -> None:
+def _disc(painter: QPainter, look: TimelineLook, solid: bool) -> None:
     _pens(painter, look, solid)
     radius = 4.3 * look.unit
     painter.drawEllipse(QPointF(0, 0), radius, radius)
 
 
-def _diamond(painter: QPainter, look: Look, solid: bool) -> None:
+def _diamond(painter: QPainter, look: TimelineLook, solid: bool) -> None:
     _pens(painter, look, solid)
     reach = 6.2 * look.unit
     painter.drawPolygon(
@@ -175,7 +175,7 @@ def _diamond(painter: QPainter, look: Look, solid: bool) -> None:
     )
 
 
-def _cross(painter: QPainter, look: Look, solid: bool) -> None:
+def _cross(painter: QPainter, look: TimelineLook, solid: bool) -> None:
     reach = 3.6 * look.unit
     lines = [QLineF(-reach, y * reach, reach, -y * reach) for y in (1, -1)]
     # A wider stroke in the background's colour first: it can be read on a bar, too.
@@ -186,12 +186,12 @@ def _cross(painter: QPainter, look: Look, solid: bool) -> None:
         painter.drawLines(lines)
 
 
-def _pens(painter: QPainter, look: Look, solid: bool) -> None:
+def _pens(painter: QPainter, look: TimelineLook, solid: bool) -> None:
     painter.setPen(QPen(look.base if solid else look.text, 1.6 * look.unit))
     painter.setBrush(look.text if solid else look.base)
 
 
-def _draw_box(painter: QPainter, look: Look, state: BoxState, size: tuple[float, float]) -> None:
+def _draw_box(painter: QPainter, look: TimelineLook, state: BoxState, size: tuple[float, float]) -> None:
     unit = look.unit
     width, high = size
     area = QRectF(-width / 2, -high / 2, width, high)

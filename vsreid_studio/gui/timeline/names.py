@@ -19,10 +19,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from .columns import Columns
-from .look import Look, fade
+from .look import TimelineLook, fade
 from .state import TimelineState
 from .strip import Curve, draw_curve
-from .types import Row
+from .types import TimelineRow
 
 
 class Names(QWidget):
@@ -70,7 +70,7 @@ class Names(QWidget):
         self.scrolled.emit(-event.angleDelta().y() * self.state.look.row // 120)
         event.accept()
 
-    def _paint(self, painter: QPainter, row: Row, area: QRectF, look: Look) -> None:
+    def _paint(self, painter: QPainter, row: TimelineRow, area: QRectF, look: TimelineLook) -> None:
         unit = look.unit
         if row.number == self.state.selected:
             painter.fillRect(area, fade(look.accent, 0.22))
@@ -142,7 +142,7 @@ class Switches(QWidget):
         button.toggled.connect(lambda on: self.toggled.emit(curve, on))
         return button
 
-    def _icon(self, curve: Curve, look: Look) -> QIcon:
+    def _icon(self, curve: Curve, look: TimelineLook) -> QIcon:
         ratio = self.devicePixelRatioF()
         size = self.buttons[curve].iconSize()
         picture = QPixmap(size * ratio)
@@ -160,7 +160,7 @@ class Switches(QWidget):
         return QIcon(picture)
 
 
-def _padlock(painter: QPainter, centre: QPointF, look: Look) -> None:
+def _padlock(painter: QPainter, centre: QPointF, look: TimelineLook) -> None:
     unit, x, y = look.unit, centre.x(), centre.y()
     painter.setPen(QPen(look.muted, 1.5 * unit))
     painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -170,7 +170,7 @@ def _padlock(painter: QPainter, centre: QPointF, look: Look) -> None:
     painter.drawRoundedRect(QRectF(x - 5 * unit, y - 1.5 * unit, 10 * unit, 7.5 * unit), unit, unit)
 
 
-def _closed_eye(painter: QPainter, centre: QPointF, look: Look) -> None:
+def _closed_eye(painter: QPainter, centre: QPointF, look: TimelineLook) -> None:
     unit, x, y = look.unit, centre.x(), centre.y()
     painter.setPen(QPen(look.muted, 1.4 * unit))
     painter.setBrush(Qt.BrushStyle.NoBrush)

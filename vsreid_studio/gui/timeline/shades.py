@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Columns
-from .spans import ABSENT, NONE, SPAN, Track, reaching
+from .spans import ABSENT, NONE, SPAN, SpanTrack, reaching
 
 _FAINTEST = 0.3
 """Opacity of a column in which a single frame out of many is filled: it must not vanish."""
@@ -43,7 +43,7 @@ class Bars:
     gaps: NDArray[np.floating]
 
 
-def shade(tracks: Sequence[Track], columns: Columns, radius: float) -> Bars:
+def shade(tracks: Sequence[SpanTrack], columns: Columns, radius: float) -> Bars:
     """Tone the columns by confidence; bars that meet keep a slit between them.
 
     Args:
@@ -70,7 +70,7 @@ def tone_of(confidence: NDArray[np.floating]) -> NDArray[np.floating]:
     return _LEAST_TONE + (1 - _LEAST_TONE) * np.clip(confidence, 0, 1) ** 2
 
 
-def rails(tracks: Sequence[Track], columns: Columns) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+def rails(tracks: Sequence[SpanTrack], columns: Columns) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """A line over each wide span, and under it short strokes down at its ends and at its checkpoint.
 
     Returns:
@@ -121,7 +121,7 @@ def _put(target: NDArray[np.floating], row: NDArray[np.intp], at: NDArray[np.int
 
 
 def _crown(
-    tracks: Sequence[Track], columns: Columns, body: NDArray[np.floating], radius: int
+    tracks: Sequence[SpanTrack], columns: Columns, body: NDArray[np.floating], radius: int
 ) -> NDArray[np.floating]:
     """Cut the slits into `body`, and round the corners of its topmost lines of pixels."""
     seen = columns.sight()

@@ -16,7 +16,7 @@ from .bars import Lane
 from .columns import Columns
 from .look import mix
 from .shades import Bars, rails, shade
-from .spans import Track
+from .spans import SpanTrack
 
 _ROUND = 3.0
 """Radius of a bar's corners."""
@@ -43,7 +43,7 @@ class _Cells:
 def paint_cells(
     painter: QPainter,
     lanes: Sequence[Lane],
-    tracks: Mapping[int, Track],
+    tracks: Mapping[int, SpanTrack],
     selected: int | None,
     columns: Columns,
 ) -> None:
@@ -71,7 +71,7 @@ def paint_cells(
         painter.drawImage(QPointF(lane.left, top / ratio), image)
 
 
-def _cells(tracks: Sequence[Track], lane: Lane, columns: Columns) -> _Cells:
+def _cells(tracks: Sequence[SpanTrack], lane: Lane, columns: Columns) -> _Cells:
     bars: Bars = shade(tracks, columns, _ROUND * lane.look.unit)
     line, strokes = rails(tracks, columns)
     return _Cells(*(_bytes(part) for part in (bars.body, bars.crown, bars.gaps, line, strokes)))

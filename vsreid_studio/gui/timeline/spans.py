@@ -20,11 +20,11 @@ NONE = -1
 """The origin of a cell that has not been computed."""
 
 FILLED, ABSENT, PINNED, CHECKPOINT, RECOVERED = (1 << n for n in range(5))
-"""Bits of `Track.flags`: the map is not empty; pinned as 'not in this frame'; pinned; c = i with a map;
+"""Bits of `SpanTrack.flags`: the map is not empty; pinned as 'not in this frame'; pinned; c = i with a map;
 a checkpoint that re-identification found."""
 
 
-class Track:
+class SpanTrack:
     """The cells of one instance as arrays over all frames.
 
     Attributes:
@@ -50,7 +50,7 @@ class Track:
         self.spans = find_spans(self.origin)
 
     @classmethod
-    def of(cls, records: NDArray[np.void]) -> Track:
+    def of(cls, records: NDArray[np.void]) -> SpanTrack:
         """The track of (n,) records of an annotation, see `engine.store.index.RECORD`, at once."""
         track = cls(len(records), {})
         kinds = index.THERE, index.PINNED, index.FILLED

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ...engine.events import Change
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
-from .look import Look
-from .spans import CHECKPOINT, Track
-from .types import BoxState, Row, TimelineBox
+from .look import TimelineLook
+from .spans import CHECKPOINT, SpanTrack
+from .types import BoxState, TimelineRow, TimelineBox
 
 LEVELS = 10
 """Steps of similarity that a box shows."""
@@ -91,23 +91,23 @@ class TimelineState:
         running: the frames that the engine is at work on, or None.
     """
 
-    look: Look
+    look: TimelineLook
     annotation: Annotation
     length: int = 0
     frame: int = 0
     selected: int | None = None
-    rows: tuple[Row, ...] = ()
-    tracks: dict[int, Track] = field(default_factory=dict)
+    rows: tuple[TimelineRow, ...] = ()
+    tracks: dict[int, SpanTrack] = field(default_factory=dict)
     boxes: dict[int, Boxes] = field(default_factory=dict)
     hatched: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     similarity: dict[int, NDArray[np.floating]] = field(default_factory=dict)
     chosen: tuple[int, int] | None = None
     running: range | None = None
 
-    def load(self, annotation: Annotation, rows: Sequence[Row]) -> None:
+    def load(self, annotation: Annotation, rows: Sequence[TimelineRow]) -> None:
         """Read a whole annotation."""
         self.annotation, self.rows = annotation, tuple(rows)
-        self.tracks = {k: Track.of(annotation.records(k)) for k in annotation.instances}
+        self.tracks = {k: SpanTrack.of(annotation.records(k)) for k in annotation.instances}
 
     def follow(self, change: Change) -> dict[int, Sequence[int]]:
         """Read the cells of a change anew; the frames touched, by instance."""
@@ -116,7 +116,7 @@ class TimelineState:
             if instance in self.tracks and len(frames) <= _FEW:
                 self.tracks[instance].update(frames, self.annotation.row(instance))
             else:
-                self.tracks[instance] = Track.of(self.annotation.records(instance))
+                self.tracks[instance] = SpanTrack.of(self.annotation.records(instance))
         return touched
 
     def place(self, boxes: Iterable[TimelineBox]) -> None:
@@ -126,7 +126,7 @@ class TimelineState:
             sorted_in.setdefault(box.key.instance, []).append(box)
         self.boxes = {instance: Boxes(items) for instance, items in sorted_in.items()}
 
-    def row(self, instance: int | None) -> Row | None:
+    def row(self, instance: int | None) -> TimelineRow | None:
         """The row of an instance."""
         return next((row for row in self.rows if row.number == instance), None)
 

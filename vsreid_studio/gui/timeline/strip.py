@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from .axis import TimeAxis
 from .bars import band
 from .columns import Columns, ground, stroke
-from .look import Look, mix
+from .look import TimelineLook, mix
 from .spans import FILLED
 from .state import TimelineState
 from .surface import Surface
@@ -126,7 +126,7 @@ class Strip(Surface):
                 shares = self._shares(curve, columns)
                 draw_curve(painter, curve, shares, QRectF(self.rect()), columns, row.colour, look)
 
-    def _scale_lines(self, painter: QPainter, look: Look) -> None:
+    def _scale_lines(self, painter: QPainter, look: TimelineLook) -> None:
         painter.setPen(QPen(look.faint, look.unit))
         for share in (0.0, 0.5, 1.0):
             y = round(level(share, self.height(), look)) + 0.5
@@ -167,7 +167,7 @@ class Strip(Surface):
             self._timer.start(_REST)
 
 
-def level(share: float, high: float, look: Look) -> float:
+def level(share: float, high: float, look: TimelineLook) -> float:
     """How far from the top a value lies in a plot so many pixels high."""
     room = 4 * look.unit
     return room + (1 - share) * (high - 2 * room)
@@ -180,7 +180,7 @@ def draw_curve(
     area: QRectF,
     columns: Columns,
     colour: QColor,
-    look: Look,
+    look: TimelineLook,
 ) -> None:
     """Draw a curve; the three differ in stroke, not in colour alone.
 

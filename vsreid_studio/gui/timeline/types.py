@@ -19,7 +19,7 @@ class BoxState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TimelineRow:
     """One instance as the timeline shows it.
 
     Attributes:

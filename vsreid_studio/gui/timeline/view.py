@@ -16,15 +16,15 @@ from ...engine.types import CellKey
 from .axis import TimeAxis
 from .hover import HoverCard, describe
 from .keys import command
-from .lanes import Lanes
-from .look import Look
+from .lanes import LaneSurface
+from .look import TimelineLook
 from .names import Names, Switches
 from .ruler import Ruler
 from .spans import ranges
 from .state import TimelineState
 from .strip import Strip
 from .surface import Surface
-from .types import Row, TimelineBox
+from .types import TimelineBox, TimelineRow
 
 
 class TimelineView(QWidget):
@@ -59,11 +59,11 @@ class TimelineView(QWidget):
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Timeline")
-        self.state = TimelineState(Look.of(self.palette(), self.font()), Annotation(0))
+        self.state = TimelineState(TimelineLook.of(self.palette(), self.font()), Annotation(0))
         self.axis = TimeAxis(self)
         self.ruler = Ruler(self.state, self.axis)
         self.strip = Strip(self.state, self.axis)
-        self.lanes = Lanes(self.state, self.axis)
+        self.lanes = LaneSurface(self.state, self.axis)
         self.names, self.switches = Names(self.state), Switches(self.state)
         self.card = HoverCard(self)
         self._across = QScrollBar(Qt.Orientation.Horizontal)
@@ -87,14 +87,14 @@ class TimelineView(QWidget):
         self.axis.set_length(length)
         self._show_all()
 
-    def set_annotation(self, annotation: Annotation, rows: Sequence[Row]) -> None:
+    def set_annotation(self, annotation: Annotation, rows: Sequence[TimelineRow]) -> None:
         """Show another annotation, from top to bottom by `rows`. It is kept, and read when it changes."""
         if annotation.length != self.state.length:
             self.set_length(annotation.length)
         self.state.load(annotation, rows)
         self._show_all()
 
-    def set_rows(self, rows: Sequence[Row]) -> None:
+    def set_rows(self, rows: Sequence[TimelineRow]) -> None:
         """Take new names, colours, flags or another order; the cells stay."""
         self.state.rows = tuple(rows)
         self._show_all(areas=False)
@@ -358,7 +358,7 @@ class TimelineView(QWidget):
         self._down.setSingleStep(self.state.look.row)
 
     def _restyle(self) -> None:
-        look = self.state.look = Look.of(self.palette(), self.font())
+        look = self.state.look = TimelineLook.of(self.palette(), self.font())
         self.ruler.setFixedHeight(look.ruler)
         self.strip.setFixedHeight(look.strip)
         self.switches.setFixedHeight(look.strip)
