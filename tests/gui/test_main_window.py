@@ -349,8 +349,7 @@ def test_instances_by_panel(qtbot, window):
 
 def test_the_window_comes_without_torch(tmp_path: Path):
     code = """
-import json, sys, time
-start = time.monotonic()
+import json, sys
 from vsreid_studio.gui.application import application
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.theme import Theme
@@ -359,17 +358,16 @@ app = application()
 window = MainWindow(Theme(app), config=Path(sys.argv[1]), data=Path(sys.argv[1]))
 window.show()
 app.processEvents()
-print(json.dumps([window.isVisible(), "torch" in sys.modules, time.monotonic() - start]))
+print(json.dumps([window.isVisible(), "torch" in sys.modules]))
 window.close()
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    visible, torch, seconds = json.loads(done.stdout.splitlines()[-1])
+    visible, torch = json.loads(done.stdout.splitlines()[-1])
     assert visible
     assert not torch
-    assert seconds < 10  # The figure itself is measured by the benchmark, on an idle machine.
 
 
 def test_an_empty_mask_says_absent(window):

@@ -71,10 +71,17 @@ class Act(StrEnum):
     PREVIOUS_CHECKPOINT = "previous_checkpoint"
     NEXT_RETRIEVAL = "next_retrieval"
     PREVIOUS_RETRIEVAL = "previous_retrieval"
+    PLAY = "play"
+    PLAY_BACK = "play_back"
+    STOP = "stop"
+    JUMP = "jump"
     RANGE_START = "range_start"
     RANGE_END = "range_end"
     RANGE_NONE = "range_none"
     FIT = "fit"
+    ACTUAL_SIZE = "actual_size"
+    ZOOM_IN = "zoom_in"
+    ZOOM_OUT = "zoom_out"
     OUTLINE = "outline"
     PROBABILITY = "probability"
     ONION = "onion"
@@ -157,7 +164,7 @@ SPECS: dict[Act, Spec] = {
     ),
     Act.BRUSH: Spec(Group.TOOLS, "Brush", ("B",), "brush", "Paint; the right button erases", True),
     Act.ERASER: Spec(Group.TOOLS, "Eraser", ("E",), "eraser", "", True),
-    Act.LASSO: Spec(Group.TOOLS, "Lasso", ("L",), "lasso", "Fill what you go around", True),
+    Act.LASSO: Spec(Group.TOOLS, "Lasso", ("Shift+L",), "lasso", "Fill what you go around", True),
     Act.POLYGON: Spec(Group.TOOLS, "Polygon", ("Y",), "polygon", "Click corners; Enter closes", True),
     Act.BOX: Spec(Group.TOOLS, "Box-select", ("Q",), "box", "Drag a box: the object in it is cut out", True),
     Act.GRAB: Spec(Group.TOOLS, "Grab", ("H",), "grab", "Move the picture", True),
@@ -178,28 +185,35 @@ SPECS: dict[Act, Spec] = {
     Act.FORGET: Spec(
         Group.ENGINE, "Forget the adaptation", ("Ctrl+Shift+T",), tip="Go back to the network as it came"
     ),
-    Act.PAUSE: Spec(Group.ENGINE, "Pause", ("Space",), "pause", "", True),
+    Act.PAUSE: Spec(Group.ENGINE, "Play", ("Space",), "resume", "", True),
     Act.CANCEL: Spec(
         Group.ENGINE, "Cancel", ("Ctrl+.",), "cancel", "End the run (or press Esc); what is done stays"
     ),
     Act.FOLLOW: Spec(Group.ENGINE, "Follow the run", ("Shift+F",), "follow", "Show the frame at work", True),
-    Act.NEXT: Spec(Group.FRAMES, "Next frame", ("Right",), canvas=True),
-    Act.PREVIOUS: Spec(Group.FRAMES, "Previous frame", ("Left",), canvas=True),
+    Act.NEXT: Spec(Group.FRAMES, "Next frame", ("Right",), "next", canvas=True),
+    Act.PREVIOUS: Spec(Group.FRAMES, "Previous frame", ("Left",), "previous", canvas=True),
     Act.NEXT_TEN: Spec(Group.FRAMES, "10 frames on", ("Shift+Right",), canvas=True),
     Act.PREVIOUS_TEN: Spec(Group.FRAMES, "10 frames back", ("Shift+Left",), canvas=True),
-    Act.FIRST: Spec(Group.FRAMES, "First frame", ("Home",), canvas=True),
-    Act.LAST: Spec(Group.FRAMES, "Last frame", ("End",), canvas=True),
+    Act.FIRST: Spec(Group.FRAMES, "First frame", ("Home",), "first", canvas=True),
+    Act.LAST: Spec(Group.FRAMES, "Last frame", ("End",), "last", canvas=True),
     Act.NEXT_CHECKPOINT: Spec(Group.FRAMES, "Next checkpoint", ("Ctrl+Right",)),
     Act.PREVIOUS_CHECKPOINT: Spec(Group.FRAMES, "Previous checkpoint", ("Ctrl+Left",)),
     Act.NEXT_RETRIEVAL: Spec(Group.FRAMES, "Next retrieval", ("N",)),
     Act.PREVIOUS_RETRIEVAL: Spec(Group.FRAMES, "Previous retrieval", ("Shift+N",)),
+    Act.PLAY: Spec(Group.FRAMES, "Play forwards", ("L",), tip="Pressed again, twice as fast"),
+    Act.PLAY_BACK: Spec(Group.FRAMES, "Play backwards", ("J",), tip="Pressed again, twice as fast"),
+    Act.STOP: Spec(Group.FRAMES, "Stop playing", ("K",)),
+    Act.JUMP: Spec(Group.FRAMES, "Go to frame …", ("Ctrl+J",)),
     Act.RANGE_START: Spec(Group.FRAMES, "Choose from here", ("I",)),
     Act.RANGE_END: Spec(Group.FRAMES, "Choose up to here", ("O",)),
     Act.RANGE_NONE: Spec(Group.FRAMES, "Choose no frames", ("Ctrl+D",)),
     Act.FIT: Spec(Group.VIEW, "Fit in the window", ("F",), "fit"),
+    Act.ACTUAL_SIZE: Spec(Group.VIEW, "100 %", ("0",), tip="A pixel of the frame is one of the screen"),
+    Act.ZOOM_IN: Spec(Group.VIEW, "Zoom in", ("+", "=", "Ctrl++")),
+    Act.ZOOM_OUT: Spec(Group.VIEW, "Zoom out", ("-", "Ctrl+-")),
     Act.OUTLINE: Spec(Group.VIEW, "Outline only", ("V",), checkable=True),
     Act.PROBABILITY: Spec(Group.VIEW, "Probability map", ("M",), checkable=True),
-    Act.ONION: Spec(Group.VIEW, "Onion skin", ("K",), checkable=True),
+    Act.ONION: Spec(Group.VIEW, "Onion skin", ("Shift+K",), checkable=True),
     Act.KEYS: Spec(Group.HELP, "Keys", ("?", "F1"), "help"),
     Act.ABOUT: Spec(Group.HELP, "About"),
 }
@@ -211,7 +225,7 @@ class Actions:
     """The window's actions. What they do, and when they can be done, others connect."""
 
     def __init__(self, window: QWidget) -> None:
-        self._paused = False
+        self._space = "resume"
         self._made = {act: _made(spec, window) for act, spec in SPECS.items()}
         self.dress(window.palette())
 
@@ -241,19 +255,19 @@ class Actions:
     def dress(self, palette: QPalette) -> None:
         """Take the icons anew, in the colours of a palette."""
         for act, spec in SPECS.items():
-            name = "resume" if act is Act.PAUSE and self._paused else spec.icon
+            name = self._space if act is Act.PAUSE else spec.icon
             if name:
                 self._made[act].setIcon(icon(name, palette, checkable=spec.checkable))
 
-    def show_pause(self, paused: bool, palette: QPalette) -> None:
-        """Let the pause say what it does next."""
-        if paused == self._paused:
-            return
-        self._paused = paused
+    def show_space(self, text: str, icon_name: str, palette: QPalette) -> None:
+        """Let the action of Space say what it does next."""
         action = self._made[Act.PAUSE]
-        action.setText("Go on" if paused else "Pause")
-        action.setProperty("tip", action.text())
-        action.setIcon(icon("resume" if paused else "pause", palette, checkable=True))
+        if action.text() == text:
+            return
+        self._space = icon_name
+        action.setText(text)
+        action.setProperty("tip", text)
+        action.setIcon(icon(icon_name, palette, checkable=True))
         explain(action)
 
 

@@ -33,6 +33,7 @@ _MENU = (
 )
 """Of the timeline's own menu."""
 _STRIDE = 10
+_ZOOM_STEP = 1.5
 _BRUSH_STEP = 1.15
 _SPECK = 0.0002
 """Share of the frame below which a stray piece of a mask is a speck."""
@@ -66,6 +67,8 @@ class Commands(QObject):
         session.frame_changed.connect(self._offer_mending)
         session.changed.connect(self._offer_mending)
         session.opened.connect(self._offer_clicks)
+        self._parts.playback.changed.connect(self._show_space)
+        self._parts.canvas.space_tapped.connect(self._space)
         self._refresh()
 
     def _everything(self) -> dict[Act, Callable[[], object]]:
@@ -83,7 +86,10 @@ class Commands(QObject):
             Act.FIND_AGAIN: conductor.find_again,
             Act.ADAPT: conductor.adapt,
             Act.FORGET: conductor.forget_adaptation,
-            Act.PAUSE: conductor.toggle_pause,
+            Act.PAUSE: self._space,
+            Act.PLAY: partial(self._parts.playback.play, 1),
+            Act.PLAY_BACK: partial(self._parts.playback.play, -1),
+            Act.STOP: self._parts.playback.stop,
             Act.CANCEL: conductor.cancel,
             Act.LEAVE: self._leave,
             Act.NEXT: partial(self._step, 1),
@@ -100,6 +106,9 @@ class Commands(QObject):
             Act.RANGE_END: partial(self._choose, start=False),
             Act.RANGE_NONE: lambda: session.choose_range(None),
             Act.FIT: self._parts.canvas.fit,
+            Act.ACTUAL_SIZE: self._parts.canvas.actual_size,
+            Act.ZOOM_IN: lambda: self._parts.canvas.zoom(_ZOOM_STEP),
+            Act.ZOOM_OUT: lambda: self._parts.canvas.zoom(1 / _ZOOM_STEP),
             Act.SMALLER: lambda: self._parts.canvas.resize_brush(1 / _BRUSH_STEP),
             Act.LARGER: lambda: self._parts.canvas.resize_brush(_BRUSH_STEP),
         }
@@ -161,17 +170,17 @@ class Commands(QObject):
         session, actions, state = self._session, self._actions, self._conductor.state
         there = session.document is not None
         everything = {act for act, spec in SPECS.items() if act in self._everything() or act in TOOLS}
-        actions.enable(there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.COMPARE, Act.START_PAGE)
+        actions.enable(
+            there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.COMPARE, Act.START_PAGE, Act.JUMP
+        )
         actions.enable(there and state is State.IDLE, Act.EXPORT, Act.ADAPT)
         adapted = there and session.adaptation is not None
         actions.enable(adapted and state is State.IDLE, Act.FORGET)
         chosen = there and session.selected is not None
         actions.enable(chosen, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.PROPAGATE_ONE, Act.FIND_AGAIN)
         actions.enable(there and session.range is not None, Act.CLEAR_RANGE, RANGED[-1])
-        # Only while there is something to pause, so that Space is the canvas's otherwise.
-        actions.enable(state in {State.RUNNING, State.PAUSED}, Act.PAUSE)
+        self._show_space()
         actions.enable(state is not State.IDLE, Act.CANCEL)
-        actions.show_pause(state is State.PAUSED, self._parts.canvas.palette())
         # Qt checks it by itself when it is pressed, also when nothing came of it.
         actions[Act.PAUSE].setChecked(state is State.PAUSED)
         self._name_steps()
@@ -215,6 +224,26 @@ class Commands(QObject):
         elif not self._parts.on_canvas.undo_stroke():
             self._conductor.undo()
 
+    def _space(self) -> None:
+        """Pause a run or go on with it; play and stop while the engine rests."""
+        if self._conductor.state in {State.RUNNING, State.PAUSED}:
+            self._conductor.toggle_pause()
+        else:
+            self._parts.playback.toggle()
+
+    def _show_space(self) -> None:
+        state, canvas = self._conductor.state, self._parts.canvas
+        engine = state in {State.RUNNING, State.PAUSED}
+        if engine:
+            self._parts.playback.stop()
+        # The canvas pans with Space held, but in a run the key is needed at once.
+        canvas.keeps_space = not engine
+        if engine:
+            text, name = ("Go on", "resume") if state is State.PAUSED else ("Pause", "pause")
+        else:
+            text, name = ("Stop", "pause") if self._parts.playback.playing else ("Play", "resume")
+        self._actions.show_space(text, name, canvas.palette())
+
     def _leave(self) -> None:
         """End the innermost thing that is open, and only that."""
         panel, canvas, session = self._parts.review, self._parts.canvas, self._session
@@ -226,6 +255,8 @@ class Commands(QObject):
             panel.actions_.redraw.trigger()
         elif panel.mode is Mode.CORRECTING:
             panel.actions_.correct.trigger()
+        elif self._parts.playback.playing:
+            self._parts.playback.stop()
         elif self._conductor.state is not State.IDLE:
             self._conductor.cancel()
         elif session.range is not None:

@@ -29,6 +29,7 @@ from .session import Session
 from .start_page import StartPage
 from .status import Status
 from .theme import Theme
+from .transport import Transport
 from .worker import Runner
 from .worker.jobs import EngineFactory
 from .workspace import Workspace
@@ -55,6 +56,7 @@ class MainWindow(QMainWindow):
         parts: what shows the document.
         bar: tells what went wrong.
         start: the page without a document.
+        transport: goes through the frames.
         status: the texts of the status bar.
         commands: what the actions do.
     """
@@ -88,6 +90,8 @@ class MainWindow(QMainWindow):
         self.bar = ErrorBar()
         self.start = StartPage()
         self.parts = Workspace(self, self.conductor, self.loader, Config().reid, clicker)
+        self.transport = Transport(self.actions_, self.session)
+        self.statusBar().addWidget(self.transport)
         self.status = Status(self.statusBar(), self.conductor)
         self.files = Files(self, self.session, self.conductor, self.bar, data)
         self.comparison = Comparison(self, self.session, self.bar, self.parts.review_dock)
@@ -171,6 +175,7 @@ class MainWindow(QMainWindow):
         session.proposal_changed.connect(self._raise_review)
         self.commands.nothing_open.connect(bar.hide)
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
+        self.parts.canvas.zoomed.connect(self.status.show_zoom)
         files.truth_offered.connect(self.comparison.compare)
         self.start.open_requested.connect(files.ask_open)
         self.start.folder_requested.connect(files.ask_folder)

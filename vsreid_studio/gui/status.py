@@ -45,7 +45,7 @@ class Status(QObject):
         self.bar.setAccessibleName("Progress of the run")
         self._device = ""
         self._doing = ""
-        self._pixel = ""
+        self._pixel = self._zoom = ""
         status.setSizeGripEnabled(False)
         for label in (self.place, self.engine):
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -73,6 +73,11 @@ class Status(QObject):
         self._pixel = f" · {x}, {y}" if x >= 0 else ""
         self._place()
 
+    def show_zoom(self, scale: float) -> None:
+        """Tell how many pixels of the screen are one of the frame."""
+        self._zoom = f" · {100 * scale:.0f} %"
+        self._place()
+
     def _place(self) -> None:
         session = self._session
         if session.document is None:
@@ -85,7 +90,11 @@ class Status(QObject):
             text = f"{name} · {text}"
         if session.range is not None:
             text += f" · {session.range[0]}–{session.range[1]} chosen"
-        self.place.setText(text + self._pixel)
+        rate = session.video.rate
+        if rate:
+            seconds = session.frame / float(rate)
+            text += f" · {int(seconds // 60)}:{seconds % 60:05.2f} · {float(rate):g}/s"
+        self.place.setText(text + self._zoom + self._pixel)
 
     def _know(self, device: str) -> None:
         self._device = device

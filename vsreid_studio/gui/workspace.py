@@ -15,6 +15,7 @@ from .conductor import Conductor
 from .containers import Scrolled, dock
 from .frames import FrameLoader
 from .instances import InstancePanel
+from .playback import Playback
 from .review import ReviewPanel
 from .timeline import TimelineView
 from .tool_options import ToolOptionsPanel
@@ -30,6 +31,7 @@ class Workspace:
 
     Attributes:
         canvas, timeline, instances, options, review: the widgets.
+        playback: plays the video.
         review_dock: holds the review.
         docks: those that can be moved and hidden, in the order of the View menu.
         on_canvas, on_timeline, on_instances, on_review: bind them to the document.
@@ -68,6 +70,7 @@ class Workspace:
         window.resizeDocks([left, tools], [30 * line, 12 * line], Qt.Orientation.Vertical)
         window.resizeDocks([below], [15 * line], Qt.Orientation.Vertical)
         self.on_canvas = CanvasBinder(self.canvas, conductor, loader, clicker, window)
+        self.playback = Playback(conductor.session, loader, window)
         self.on_timeline = TimelineBinder(self.timeline, conductor, loader, window)
         self.on_instances = InstanceBinder(self.instances, conductor, window)
         self.on_review = ReviewBinder(self.review, conductor, loader, thresholds, window)

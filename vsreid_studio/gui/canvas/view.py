@@ -57,6 +57,7 @@ class CanvasView(QWidget):
         waiting: a box that an object is being cut out of.
         picture: the masks.
         editor: changes them.
+        keeps_space: whether Space is the canvas's before it is the window's.
         candidate: the retrieved box, None when there is none in this frame.
 
     Signals:
@@ -70,6 +71,7 @@ class CanvasView(QWidget):
         cursor_moved(x, y): the pixel of the frame under the mouse, (-1, -1) outside of it.
         brush_resized(size): the brush's new diameter, in pixels of the frame.
         zoomed(scale): pixels of the screen in one of the frame.
+        space_tapped: Space was pressed and let go, and nothing was panned meanwhile.
     """
 
     edited = Signal(int, object, str)
@@ -82,6 +84,7 @@ class CanvasView(QWidget):
     cursor_moved = Signal(int, int)
     brush_resized = Signal(float)
     zoomed = Signal(float)
+    space_tapped = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -97,6 +100,8 @@ class CanvasView(QWidget):
         self._stage = CanvasStage(self.picture, self._draw_last, self)
         self._navigation = Navigation(self)
         self._active = ActiveTool(self.editor, self._navigation, self._update_part)
+        self.keeps_space = False
+        self._space_used = False
         self._button = Qt.MouseButton.NoButton
         self._pixel = _OUTSIDE
         self._colours: dict[int, QColor] = {}
@@ -308,6 +313,7 @@ class CanvasView(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to redraw the candidate, to pan or to draw."""
+        self._space_used = True
         if self._button != Qt.MouseButton.NoButton or self._navigation.panning:
             return
         self._active.mouse = event.position()
@@ -371,7 +377,7 @@ class CanvasView(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """End or take back the gesture under way, pan while Space is held, fit, or resize the brush."""
         key = event.key()
-        if self._claims(key):
+        if self._claims(key) and key != Qt.Key.Key_Space:
             self._gesture_key(key)
         elif key in (Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketRight):
             self.resize_brush(_BRUSH_STEP if key == Qt.Key.Key_BracketRight else 1 / _BRUSH_STEP)
@@ -385,7 +391,10 @@ class CanvasView(QWidget):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Let go of Space."""
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            tapped = self._navigation.space and not self._space_used
             self._hold_space(False)
+            if tapped:
+                self.space_tapped.emit()
         else:
             super().keyReleaseEvent(event)
 
@@ -436,7 +445,7 @@ class CanvasView(QWidget):
     def _claims(self, key: int) -> bool:
         if self.candidate and self.candidate.dragged:
             return key == Qt.Key.Key_Escape
-        return self._active.claims(key)
+        return self._active.claims(key) or (key == Qt.Key.Key_Space and self.keeps_space)
 
     def _gesture_key(self, key: int) -> None:
         if key == Qt.Key.Key_Escape:
@@ -457,7 +466,7 @@ class CanvasView(QWidget):
 
     def _hold_space(self, held: bool) -> None:
         if held != self._navigation.space:
-            self._navigation.space = held
+            self._navigation.space, self._space_used = held, False
             self._update_cursor()
 
     def _cursor_shape(self) -> Qt.CursorShape:
