@@ -185,7 +185,7 @@ SPECS: dict[Act, Spec] = {
     Act.FORGET: Spec(
         Group.ENGINE, "Forget the adaptation", ("Ctrl+Shift+T",), tip="Go back to the network as it came"
     ),
-    Act.PAUSE: Spec(Group.ENGINE, "Play", ("Space",), "resume", "", True),
+    Act.PAUSE: Spec(Group.ENGINE, "Play", ("Space",), "resume"),
     Act.CANCEL: Spec(
         Group.ENGINE, "Cancel", ("Ctrl+.",), "cancel", "End the run (or press Esc); what is done stays"
     ),
@@ -267,7 +267,7 @@ class Actions:
         self._space = icon_name
         action.setText(text)
         action.setProperty("tip", text)
-        action.setIcon(icon(icon_name, palette, checkable=True))
+        action.setIcon(icon(icon_name, palette))
         explain(action)
 
 

@@ -181,8 +181,6 @@ class Commands(QObject):
         actions.enable(there and session.range is not None, Act.CLEAR_RANGE, RANGED[-1])
         self._show_space()
         actions.enable(state is not State.IDLE, Act.CANCEL)
-        # Qt checks it by itself when it is pressed, also when nothing came of it.
-        actions[Act.PAUSE].setChecked(state is State.PAUSED)
         self._name_steps()
         self._offer_mending()
 

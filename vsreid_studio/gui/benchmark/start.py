@@ -19,8 +19,8 @@ _STARTS = 5
 _SCRIPT = """
 import json, os, sys, tempfile, time
 from pathlib import Path
-from ...app import main
-from ..main_window import MainWindow
+from vsreid_studio.app import main
+from vsreid_studio.gui.main_window import MainWindow
 from PySide6.QtCore import QTimer
 
 show, paint = MainWindow.show, MainWindow.paintEvent

@@ -13,7 +13,7 @@ from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from .look import TimelineLook
 from .spans import CHECKPOINT, SpanTrack
-from .types import BoxState, TimelineRow, TimelineBox
+from .types import BoxState, TimelineBox, TimelineRow
 
 LEVELS = 10
 """Steps of similarity that a box shows."""
