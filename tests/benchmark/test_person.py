@@ -241,3 +241,16 @@ def test_a_session_of_before_time_was_counted_is_read() -> None:
         del one["seconds"], one["interactions"]
     assert from_plain(plain).rounds[0].seconds == 0
     assert session.within(24) is None and session.within(25) == session.rounds[0]
+
+
+def test_where_nothing_is_suggested_a_person_searches() -> None:
+    class Sure(Still):
+        def propagate(self, annotation, source, target, instances):
+            return {k: Prediction(annotation.mask(source, k), 1.0) for k in instances}
+
+    truth = [square(5).astype(np.uint8)] * LENGTH
+    truth[7] = square(15).astype(np.uint8)
+    session = simulate(truth, modules(Sure()), None, limit=1, manner=Manner(frames="suggested"))
+    first, second = session.rounds
+    assert second.corrections == 1
+    assert second.seconds - first.seconds >= 8 + 25

@@ -43,7 +43,7 @@ class Manner:
         first: how the first mask is made.
         corrections: how masks are corrected.
         frames: who finds the frames to correct: 'oracle' is the truly worst frame, which no person can know,
-            'suggested' the first of `engine.extensions.doubtful`.
+            'suggested' the first of `engine.extensions.doubtful`, and the oracle's when none is left.
         seconds: what each thing takes.
     """
 

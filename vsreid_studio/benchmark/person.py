@@ -131,7 +131,9 @@ class _Person:
 
     def correct(self) -> bool:
         """Mend a mask; False when there is none that a person has not made or approved."""
-        key = self._worst() if self.manner.frames == "oracle" else self._suggested()
+        key = self._suggested() if self.manner.frames == "suggested" else None
+        # Where nothing is suggested any more they search, as anyone would.
+        key = key or self._worst()
         if key is None:
             return False
         self._put("correct", {key: self._made(key, self.manner.corrections)})

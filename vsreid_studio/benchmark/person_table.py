@@ -52,8 +52,9 @@ def render(variants: Mapping[str, Mapping[str, Session]], image_set: str, limit:
         "Painted masks are the truth; clicks go into the middle of the largest error until the IoU is "
         f"{number(ENOUGH)} or {MOST_CLICKS} are made. The oracle knows the frame and instance with the "
         "lowest J&F; suggestions come in the order in which the studio lists doubtful frames, and those that "
-        "are right are approved. Re-propagated are the masks computed anew after the first correction. Found "
-        "again: instances with J above .5 after a gap, before the first correction.",
+        "are right are approved; when nothing is suggested any more, the person searches. Re-propagated are "
+        "the masks computed anew after the first correction. Found again: instances with J above .5 after a "
+        "gap, before the first correction.",
         f"Seconds: a painted mask {rates.painting:g}, a click {rates.click:g}, a look at a suggested frame "
         f"{rates.look:g}, an answer to a proposal {rates.answer:g}, the search for a frame "
         f"{rates.search:g}; the computer's time is not counted. A goal that is not reached counts as {limit} "
