@@ -61,6 +61,7 @@ class Planner(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class PaperPlanner:
     """Every map comes from one checkpoint."""
 
