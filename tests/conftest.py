@@ -82,8 +82,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Puts the stand-ins in the networks' place."""
     # Here, as most tests do without torch.
     from vsreid_studio.engine.extensions.temporal_smoothing import TemporalSmoothing  # noqa: PLC0415
-    from vsreid_studio.engine.runtime import models, pipeline  # noqa: PLC0415
-    from vsreid_studio.headless import engine  # noqa: PLC0415
+    from vsreid_studio.engine.runtime import (  # noqa: PLC0415
+        engine,
+        models,
+        pipeline,
+    )
 
     calls = Calls()
 

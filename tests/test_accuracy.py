@@ -9,21 +9,21 @@ import pytest
 from vsreid_studio.benchmark.clips import read_sequence
 from vsreid_studio.benchmark.hidden import hide
 from vsreid_studio.config import Config
+from vsreid_studio.engine.runtime.engine import VideoEngine
 from vsreid_studio.engine.runtime.reid import MemoryStore
 from vsreid_studio.engine.runtime.run import accept_all
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Frame, LabelMap, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.evaluation import boundary_f, jaccard
-from vsreid_studio.headless.engine import Engine
 
 DAVIS = Path(__file__).resolve().parents[2] / "shared" / "data" / "davis2016"
 pytestmark = pytest.mark.skipif(not DAVIS.is_dir(), reason="the DAVIS clips are not here")
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(Config())
+def engine() -> VideoEngine:
+    return VideoEngine(Config())
 
 
 class _Clip(Video):
@@ -38,7 +38,7 @@ class _Clip(Video):
         return self._frames[index].copy()
 
 
-def _run(engine: Engine, video: Video, first: LabelMap, length: int, reid: bool) -> Annotation:
+def _run(engine: VideoEngine, video: Video, first: LabelMap, length: int, reid: bool) -> Annotation:
     annotation = Annotation(length)
     given: dict[CellKey, Cell | None] = {
         CellKey(0, int(k)): Cell(SoftMask.from_dense(first == k), 0, True)
@@ -51,7 +51,7 @@ def _run(engine: Engine, video: Video, first: LabelMap, length: int, reid: bool)
 
 
 @pytest.mark.parametrize(("name", "least"), [("blackswan", 0.88), ("car-shadow", 0.9), ("parkour", 0.8)])
-def test_propagation_holds_on(engine: Engine, name: str, least: float) -> None:
+def test_propagation_holds_on(engine: VideoEngine, name: str, least: float) -> None:
     _, masks = read_sequence(DAVIS, name)
     with open_video(DAVIS / "JPEGImages" / "480p" / name) as video:
         annotation = _run(engine, video, masks[0].astype(np.uint8), 16, reid=False)
@@ -61,7 +61,7 @@ def test_propagation_holds_on(engine: Engine, name: str, least: float) -> None:
     assert np.mean([boundary_f(t, p) for t, p in zip(truth, found, strict=True)]) > least - 0.05
 
 
-def test_hidden_object_is_found_again(engine: Engine) -> None:
+def test_hidden_object_is_found_again(engine: VideoEngine) -> None:
     frames, masks = read_sequence(DAVIS, "blackswan")
     clip = hide(frames[:46], masks[:46], 12, gap_length=20, seed=3)
     (gap,) = clip.gaps()

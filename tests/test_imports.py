@@ -18,8 +18,8 @@ PACKAGE = Path(vsreid_studio.__file__).parent
 RANKS = {
     **dict.fromkeys(("__init__", "errors", "reading", "config", "paths"), 0),
     "engine": 1,
-    **dict.fromkeys(("project", "formats", "evaluation", "training", "benchmark"), 2),
-    "headless": 3,
+    **dict.fromkeys(("project", "formats", "evaluation", "training"), 2),
+    **dict.fromkeys(("headless", "benchmark"), 3),
     "gui": 4,
     "cli": 5,
     **dict.fromkeys(("app", "__main__"), 6),

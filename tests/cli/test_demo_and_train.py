@@ -15,8 +15,8 @@ from vsreid_studio.formats.davis import mask_files
 
 
 def test_demo_writes_and_scores(calls, tmp_path, capsys, monkeypatch):
+    from vsreid_studio.engine.runtime import engine  # noqa: PLC0415  (torch)
     from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline  # noqa: PLC0415
-    from vsreid_studio.headless import engine  # noqa: PLC0415  (torch)
 
     class Still(MaskPropagation):
         def propagate(self, cells, source: int, target: int, instances: Sequence[int]):

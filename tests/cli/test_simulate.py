@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vsreid_studio import app
-from vsreid_studio.cli import sessions
+from vsreid_studio.benchmark import sessions
 from vsreid_studio.engine.events import Progress
 from vsreid_studio.engine.store.annotation import Annotation
 
@@ -81,7 +81,7 @@ def test_adaptation_precedes_each_run(
         yield Progress("adapting", 0, 1)
         return b"adapted"
 
-    monkeypatch.setattr(sessions.Engine, "adapt", adapt, raising=False)
+    monkeypatch.setattr(sessions.VideoEngine, "adapt", adapt, raising=False)
     assert simulate(tiny_davis, page, "--adapt", "5", "--limit", "1") == 0
     assert pinned == [1, 2, 1, 2]
     assert "## With adaptation (5 steps)" in page.read_text()

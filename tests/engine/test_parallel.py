@@ -2,8 +2,8 @@ import cv2
 import pytest
 
 from vsreid_studio.config import Config
+from vsreid_studio.engine.runtime.engine import VideoEngine
 from vsreid_studio.engine.runtime.parallel import beside_others, side_by_side
-from vsreid_studio.headless.engine import Engine
 
 
 def test_results_are_in_order_and_tasks_within_tasks_end() -> None:
@@ -32,7 +32,7 @@ def test_opencv_has_one_thread_whatever_the_machine_has() -> None:
     before = cv2.getNumThreads()
     try:
         cv2.setNumThreads(3)
-        Engine(Config())
+        VideoEngine(Config())
         assert cv2.getNumThreads() == 1
     finally:
         cv2.setNumThreads(before)

@@ -14,6 +14,7 @@ from vsreid_studio.engine.algorithm.protocols import MaskPropagation
 from vsreid_studio.engine.extensions.test_time_augmentation import CAREFUL
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
+from vsreid_studio.engine.runtime.engine import assembled
 from vsreid_studio.engine.runtime.flow import DisFlow, FineDisFlow, FlowSource, warp_mask
 from vsreid_studio.engine.runtime.inference import TorchInference
 from vsreid_studio.engine.runtime.patches import patch_box
@@ -22,7 +23,6 @@ from vsreid_studio.engine.runtime.propagation import RECOVERED, nearness_of
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import Video, open_video
-from vsreid_studio.headless.engine import assembled
 
 FRAMES = 4
 

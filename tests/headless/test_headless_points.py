@@ -10,9 +10,9 @@ import pytest
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.runtime import clicker as clickers
+from vsreid_studio.engine.runtime import engine as engines
 from vsreid_studio.engine.types import Prediction, SoftMask
 from vsreid_studio.formats.masks import read_label_map, write_label_map
-from vsreid_studio.headless import engine as engines
 
 CENTRES = {1: (12, 16), 3: (60, 36)}
 """Of the disks in frame 0 of the clip in conftest.py."""

@@ -10,13 +10,13 @@ import pytest
 
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.events import Event
+from vsreid_studio.engine.runtime.engine import VideoEngine
 from vsreid_studio.engine.runtime.flow import DisFlow
 from vsreid_studio.engine.types import Maker
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.headless import result
 from vsreid_studio.headless import run as run_module
-from vsreid_studio.headless.engine import Engine
 from vsreid_studio.headless.run import run_task
 from vsreid_studio.headless.task import Task
 from vsreid_studio.project import Project
@@ -30,8 +30,8 @@ def task(clip, tmp_path: Path) -> Task:
 
 
 @pytest.fixture
-def engine(calls) -> Engine:
-    return Engine(Config())
+def engine(calls) -> VideoEngine:
+    return VideoEngine(Config())
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -72,7 +72,7 @@ def test_what_is_complete_is_left_alone(task, engine, calls, monkeypatch):
     run_task(task, engine)
     before = files(task.output)
     calls.propagated.clear()
-    monkeypatch.setattr(Engine, "load", lambda _: pytest.fail("nothing is to be done"))
+    monkeypatch.setattr(VideoEngine, "load", lambda _: pytest.fail("nothing is to be done"))
     assert run_task(task, engine).skipped
     assert files(task.output) == before
     assert not calls.propagated
@@ -118,7 +118,7 @@ def test_other_input_is_not_overwritten(task, engine, kind, clip):
         labels[0, 0] = 1
         write_label_map(clip.masks, labels)
     elif kind == "settings":
-        engine = Engine(Config(reid=ReidConfig(enabled=False)))
+        engine = VideoEngine(Config(reid=ReidConfig(enabled=False)))
     else:
         (clip.source / "00009.png").unlink()
     with pytest.raises(UserError, match=f"other.*{kind}|another {kind}"):
@@ -133,7 +133,7 @@ def test_an_unfinished_run_of_other_input_is_not_overwritten(task, engine):
         run_task(task, engine, emit=stop_at(9))
     before = files(task.output)
     assert list(before) == ["clip.vsreid"]
-    other = Engine(Config(reid=ReidConfig(appearance_track=False, rho_reid=0.9)))
+    other = VideoEngine(Config(reid=ReidConfig(appearance_track=False, rho_reid=0.9)))
     with pytest.raises(UserError, match="unfinished run from other settings"):
         run_task(task, other)
     assert list(files(task.output)) == ["clip.vsreid"]
@@ -168,7 +168,7 @@ def test_a_named_project_of_other_work_is_refused(task, engine, tmp_path):
     task = replace(task, project=tmp_path / "mine.vsreid")
     run_task(task, engine)
     before = task.project.read_bytes()
-    other = Engine(Config(reid=ReidConfig(enabled=False)))
+    other = VideoEngine(Config(reid=ReidConfig(enabled=False)))
     with pytest.raises(UserError, match="made from other settings or weights: choose another file"):
         run_task(replace(task, output=tmp_path / "again"), other, overwrite=True)
     assert task.project.read_bytes() == before

@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.runtime.reid import CandidateStore
+from ..config import Config
+from ..engine.runtime.engine import VideoEngine, digest
+from ..engine.runtime.reid import CandidateStore, ReidModule
 from ..engine.types import Candidates
+from ..engine.video import Video
 from ..formats.atomic import writable_folder, write_bytes
 from ..reading import MEGABYTE
+from ..training.adaptation import adapt
 
 _LARGEST = 64 * MEGABYTE
 """Bytes that the arrays of one frame never reach."""
@@ -113,3 +117,25 @@ class Backed:
         """Keep them in both."""
         self._shared.put(frame, candidates)
         self._own.put(frame, candidates)
+
+
+class SharingEngine(VideoEngine):
+    """Keeps candidates in a folder for all runs on a video with the same detector and embedding."""
+
+    def __init__(self, config: Config, weights: Path | None, folder: Path) -> None:
+        """As `VideoEngine`; nothing is written yet.
+
+        Args:
+            folder: for the candidates.
+        """
+        super().__init__(config, weights, adapt)
+        self._folder = folder
+
+    def reid(self, video: Video, store: CandidateStore) -> ReidModule | None:
+        """As `VideoEngine.reid`, `store` being filled from the folder."""
+        files = CandidateFiles(self._folder / digest([self.candidates_key, video.fingerprint])[:16])
+        return super().reid(video, Backed(store, files))
+
+    def reid_alone(self, video: Video, store: CandidateStore) -> ReidModule | None:
+        """As `VideoEngine.reid`, without the folder."""
+        return super().reid(video, store)

@@ -81,11 +81,11 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task]) -> int:
     Raises:
         UserError: something is wrong with input or output; nothing is written before all input is looked at.
     """
-    from ..headless.engine import Engine  # noqa: PLC0415  (torch)
-    from ..headless.run import check, run_task  # noqa: PLC0415
+    from ..headless.run import check, run_task  # noqa: PLC0415  (torch)
+    from ..training.adaptation import adapting_engine  # noqa: PLC0415
     from .progress import Bar  # noqa: PLC0415
 
-    engine = Engine(config_of(args), args.weights)
+    engine = adapting_engine(config_of(args), args.weights)
     # A single task looks at its own input before it writes.
     if len(tasks) > 1:
         check(tasks, engine, overwrite=args.overwrite)

@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_page(args, sources, "# A person's time")
     refuse_report(args.output.with_suffix(".json"), sources, '{"variants":')
     from ..benchmark.manner import Manner  # noqa: PLC0415
+    from ..benchmark.sessions import Sessions  # noqa: PLC0415
     from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV, torch)
-    from .sessions import Sessions  # noqa: PLC0415
 
     manner = Manner(args.first, args.corrections, args.frames)
     told = "" if manner == Manner() else f": {manner.name}"

@@ -12,9 +12,9 @@ from ..benchmark.page import Figure, Line, Page, kept_text, render
 from ..benchmark.proposals import Accepted
 from ..benchmark.published import read_published
 from ..benchmark.scoring import Scored
+from ..benchmark.table_runs import DataSet, Kind, Variant
 from ..evaluation import Report
 from ..formats.atomic import writable_folder, write_text
-from .table_runs import DataSet, Kind, Variant
 
 _SHOWN = "reid"
 """The row whose pictures are shown, if it is complete: the method with its default settings."""

@@ -11,7 +11,7 @@ from ..formats.targets import Sources
 from .options import add_page_options, base_config, refuse_page
 
 if TYPE_CHECKING:
-    from .table_runs import DataSet, Variant
+    from ..benchmark.table_runs import DataSet, Variant
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
         UserError: something to read is missing or unfit, or something cannot be written.
     """
     from ..benchmark.rows import rows  # noqa: PLC0415  (OpenCV, torch)
+    from ..benchmark.table_runs import variants  # noqa: PLC0415
     from .table_page import write_page  # noqa: PLC0415
-    from .table_runs import variants  # noqa: PLC0415
 
     given = [folder for folder in (args.hidden, args.pairs) if folder]
     sources = Sources.of(published=args.published)
@@ -101,8 +101,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _data(args: argparse.Namespace) -> list[DataSet]:
+    from ..benchmark.table_runs import DataSet, clips_of  # noqa: PLC0415
     from ..formats.davis import DavisRoot  # noqa: PLC0415
-    from .table_runs import DataSet, clips_of  # noqa: PLC0415
 
     source = DataSet("frames", DavisRoot(args.davis), args.image_set)
     wanted = () if args.as_is else args.on
@@ -112,6 +112,8 @@ def _data(args: argparse.Namespace) -> list[DataSet]:
 
 
 def _compute(args: argparse.Namespace, chosen: list[Variant], data: list[DataSet]) -> None:
+    from .progress import Bar  # noqa: PLC0415
+
     for variant in chosen:
         if args.timing == "again" or (args.timing == "missing" and variant.known_pace() is None):
             variant.measure_pace(data[0])
@@ -120,4 +122,4 @@ def _compute(args: argparse.Namespace, chosen: list[Variant], data: list[DataSet
     for one in data:
         if one.kind in args.on:
             for variant in chosen:
-                variant.compute(one)
+                variant.compute(one, Bar)

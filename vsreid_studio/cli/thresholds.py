@@ -83,12 +83,13 @@ def _try(
     args: argparse.Namespace, base: Config, one: Thresholds, tried: dict[Thresholds, GapSummary]
 ) -> None:
     """Run one of the settings on all clips, unless it has been."""
+    from ..benchmark.candidate_files import SharingEngine  # noqa: PLC0415
     from ..benchmark.gaps import GapScore, around_gaps, read_gaps, summary  # noqa: PLC0415
     from ..benchmark.proposals import Accepted  # noqa: PLC0415
     from ..benchmark.rows import Row  # noqa: PLC0415
+    from ..benchmark.table_runs import DataSet, Variant  # noqa: PLC0415
     from ..formats.davis import DavisRoot  # noqa: PLC0415
-    from .sharing import SharingEngine  # noqa: PLC0415
-    from .table_runs import DataSet, Variant  # noqa: PLC0415
+    from .progress import Bar  # noqa: PLC0415
 
     if one in tried:
         return
@@ -102,7 +103,7 @@ def _try(
         gaps = read_gaps(folder)
         data = DataSet("hidden", DavisRoot(folder), "hidden")
         variant = Variant(row, engine, args.work / str(number))
-        variant.compute(data)
+        variant.compute(data, Bar)
         for name, scored in (variant.scored(data) or {}).items():
             scores += around_gaps(name, gaps[name], scored.instances)
             accepted.append(scored.accepted)

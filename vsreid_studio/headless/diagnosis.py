@@ -154,16 +154,16 @@ def _self_test() -> str:
     import cv2  # noqa: PLC0415
 
     from ..config import Config, ReidConfig  # noqa: PLC0415
+    from ..engine.runtime.engine import VideoEngine  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
     from ..formats.masks import read_label_map  # noqa: PLC0415
-    from .engine import Engine  # noqa: PLC0415
     from .run import run_task  # noqa: PLC0415
     from .task import Task  # noqa: PLC0415
 
     demo = paths.resources() / "demo"
     truth = read_label_map(demo / "truth" / f"{SELF_TEST_FRAMES:05d}.png") == 1
     began = time.perf_counter()
-    engine = Engine(Config(reid=ReidConfig(enabled=False)))
+    engine = VideoEngine(Config(reid=ReidConfig(enabled=False)))
     engine.load()
     loaded = time.perf_counter()
     with TemporaryDirectory(prefix="vsreid-doctor-") as name:

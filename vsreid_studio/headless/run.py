@@ -12,6 +12,7 @@ from typing import Any
 from .. import __version__
 from ..engine.algorithm.merge import label_maps
 from ..engine.events import Change, Event, Progress
+from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.run import accept_all
 from ..engine.types import Maker
 from ..engine.video import Video
@@ -20,7 +21,6 @@ from ..formats.provenance import provenance
 from ..project import Project
 from . import result
 from .begin import finish, project_of
-from .engine import Engine
 from .task import Inputs, Task, inputs
 
 Emit = Callable[[Event], None]
@@ -45,7 +45,7 @@ class Outcome:
     seconds: float
 
 
-def check(tasks: list[Task], engine: Engine, *, overwrite: bool = False) -> None:
+def check(tasks: list[Task], engine: VideoEngine, *, overwrite: bool = False) -> None:
     """Find out what is wrong with any of many tasks before the first begins.
 
     Raises:
@@ -57,7 +57,9 @@ def check(tasks: list[Task], engine: Engine, *, overwrite: bool = False) -> None
             result.refuse_other(task.folder, given.made_from, overwrite=overwrite)
 
 
-def run_task(task: Task, engine: Engine, *, overwrite: bool = False, emit: Emit | None = None) -> Outcome:
+def run_task(
+    task: Task, engine: VideoEngine, *, overwrite: bool = False, emit: Emit | None = None
+) -> Outcome:
     """Carry a task out, or the rest of it; everything above ρ_reid is accepted (Algorithm 3).
 
     Whatever ends it before its time, an exception, Ctrl-C or a kill, leaves what is done in the task's
@@ -87,7 +89,7 @@ def run_task(task: Task, engine: Engine, *, overwrite: bool = False, emit: Emit 
     return Outcome(task.folder, length, skipped, recovered, monotonic() - start)
 
 
-def _work(task: Task, engine: Engine, given: Inputs, overwrite: bool, emit: Emit) -> int:
+def _work(task: Task, engine: VideoEngine, given: Inputs, overwrite: bool, emit: Emit) -> int:
     """Propagate, find again and write; the number of retrievals accepted."""
     with _output(task.output), project_of(task, given, overwrite=overwrite) as project:
         _drive(project, task, engine, given.video, emit)
@@ -111,7 +113,7 @@ def _output(folder: Path) -> Iterator[None]:
         raise
 
 
-def _drive(project: Project, task: Task, engine: Engine, video: Video, emit: Emit) -> None:
+def _drive(project: Project, task: Task, engine: VideoEngine, video: Video, emit: Emit) -> None:
     """Run the engine on a copy of the annotation, each change of which goes to the project's file."""
     project.record_weights(engine.checksums)
     adapted = None
@@ -139,7 +141,7 @@ def _pull(steps: Generator[Progress, None, bytes], emit: Emit) -> bytes:
             return result
 
 
-def _record(project: Project, engine: Engine, given: Inputs) -> dict[str, Any]:
+def _record(project: Project, engine: VideoEngine, given: Inputs) -> dict[str, Any]:
     names = {number: one.name for number, one in project.instances.items()}
     video = {"name": given.video.name, "height": given.video.height, "width": given.video.width}
     settings = {**engine.settings, "device": str(engine.device)}

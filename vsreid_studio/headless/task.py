@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..engine.runtime.engine import VideoEngine, digest
 from ..engine.types import SoftMask
 from ..engine.video import AS_USUAL, PictureFolder, ReadOptions, Video, open_video
 from ..errors import UserError
@@ -24,7 +25,6 @@ from ..formats.points import read_points
 from ..formats.sequence_names import LONGEST, shortened
 from ..formats.targets import Sources
 from ..project.same_video import Way
-from .engine import Engine, digest
 from .points import masks_of_points
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def davis_tasks(
 
 
 @contextmanager
-def inputs(task: Task, engine: Engine) -> Iterator[Inputs]:
+def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
     """Read what a task needs; the video closes with the block.
 
     Raises:

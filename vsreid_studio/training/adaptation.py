@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,13 +16,14 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from ..config import AdaptConfig
+from ..config import AdaptConfig, Config
 from ..engine.algorithm.merge import merge
 from ..engine.events import Progress
 from ..engine.nets.lite0 import STRIDES
 from ..engine.nets.propagation import SIZES, MaskPropagationNet
 from ..engine.nets.stream import LiteTrunk
 from ..engine.runtime.compiled_trunk import CompiledTrunk
+from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.patches import patch_box
 from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey
@@ -38,6 +40,18 @@ HELD_BACK = 0.5
 (WiSE-FT; Wortsman et al., 2022)."""
 LONGEST = 480
 """Of a still, in pixels: what is larger is warped slowly and shrunk to a patch anyway."""
+
+
+def adapting_engine(config: Config, weights: Path | None = None) -> VideoEngine:
+    """The engine, which can adapt N_mp to a video; see `VideoEngine`.
+
+    Args:
+        weights: a file for N_mp instead of the shipped one.
+
+    Raises:
+        UserError: the settings ask for something that is not here.
+    """
+    return VideoEngine(config, weights, adapt)
 
 
 def adapted_parameters(network: MaskPropagationNet) -> dict[str, nn.Parameter]:

@@ -1,8 +1,8 @@
 """The preset 'paper' is the paper's three algorithms: held against a plain reference, bit for bit.
 
-The reference follows the listings line by line, on whole frames of bytes (probability x 255), without anything
-that makes the program fast, resumable or interactive. Networks and flow are fakes that depend on all that they
-are given, so that a map that came another way is another map.
+The reference follows the listings line by line, on whole frames of bytes (probability x 255), without what
+makes the program fast, resumable or interactive. Networks and flow are fakes that depend on all that they are
+given, so that a map that came another way is another map.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class World:
         return np.broadcast_to(self.motion[i, j].astype(np.float32), (H, W, 2)).copy()
 
     def n_mp(self, image: Map, flow: NDArray[np.float32], guide: Map) -> tuple[Map, float]:
-        """N_mp on a patch: the guide, where the picture is bright rather kept; it goes out in dark patches."""
+        """N_mp on a patch: the guide, more of it where the picture is bright, now and then nothing."""
         kept = (guide.astype(int) * (192 + image.sum(axis=2) % 64)) // 255
         kept += int(abs(flow).sum()) % 5
         out = np.where(guide > 40, np.minimum(kept, 255), 0).astype(np.uint8)
@@ -67,7 +67,7 @@ def _boxes(dice: np.random.Generator, count: int) -> list[tuple[int, int, int, i
     return [(x, y, x + int(dice.integers(3, 7)), y + int(dice.integers(3, 7))) for x, y in corners]
 
 
-# --- The reference -------------------------------------------------------------------------------------------
+# --- The reference ---
 
 
 def box_of(p: Map) -> tuple[int, int, int, int] | None:
@@ -192,7 +192,7 @@ def merged(p: dict[tuple[int, int], Map], i: int, numbers: list[int]) -> Map:
     return np.where(background < best, labels, 0).astype(np.uint8)
 
 
-# --- The program ---------------------------------------------------------------------------------------------
+# --- The program ---
 
 
 class Moving:
@@ -258,10 +258,7 @@ def test_the_paper_preset_is_the_three_algorithms(seed: int) -> None:
     p, c = vs_reid(world)
     annotation = Annotation(
         world.length,
-        {
-            CellKey(0, k): Cell(SoftMask.tight(mask), 0, True, Maker.PERSON)
-            for k, mask in world.first.items()
-        },
+        {CellKey(0, k): Cell(SoftMask.tight(mask), 0, True, Maker.PERSON) for k, mask in world.first.items()},
     )
     pipeline = Pipeline.paper(RHO_REID, RHO_OCC)
     modules = Modules(pipeline, pipeline.propagation(Moving(world), Network(world)))

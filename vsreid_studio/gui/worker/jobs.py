@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # It knows all of the engine, which takes seconds to load.
 
 
 class ModuleMaker(Protocol):
-    """What makes the modules for a video: `headless.engine.Engine`, or a stand-in in tests."""
+    """What makes the modules for a video: `engine.runtime.engine.VideoEngine`, or a stand-in in tests."""
 
     @property
     def config(self) -> Config:

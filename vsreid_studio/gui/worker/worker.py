@@ -46,9 +46,9 @@ def shipped_engine(config: Config | None = None) -> ModuleMaker:
         UserError: the settings ask for something that is not here.
     """
     # Torch takes seconds to load, which is why this happens on the engine's thread.
-    from ...headless.engine import Engine  # noqa: PLC0415
+    from ...training.adaptation import adapting_engine  # noqa: PLC0415
 
-    return Engine(config or Config())
+    return adapting_engine(config or Config())
 
 
 class Bench:

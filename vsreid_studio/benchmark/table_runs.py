@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ..benchmark.clips import write_benchmark
-from ..benchmark.pace import begun, pace
-from ..benchmark.rows import Row, row_config
-from ..benchmark.scoring import Scored, score
 from ..config import Config
+from ..engine.runtime.engine import digest
 from ..engine.runtime.reid import MemoryStore
 from ..engine.types import SoftMask
 from ..engine.video import Video
 from ..errors import UserError
 from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
-from ..headless.engine import digest
 from ..headless.result import finished
-from ..headless.run import run_task
+from ..headless.run import Emit, run_task
 from ..headless.task import Task, davis_tasks, inputs
 from ..reading import read_json
-from .progress import Bar
-from .sharing import SharingEngine
+from .candidate_files import SharingEngine
+from .clips import write_benchmark
+from .pace import begun, pace
+from .rows import Row, row_config
+from .scoring import Scored, score
 
 Kind: TypeAlias = Literal["frames", "hidden", "pairs"]
 KINDS: tuple[Kind, ...] = ("frames", "hidden", "pairs")
+
+Bar: TypeAlias = Callable[[str], AbstractContextManager[Emit]]
+"""Shows how far a run has come."""
 
 _TIMED = 13
 """Frames over which time is taken."""
@@ -82,11 +85,15 @@ class Variant:
         """One for each sequence."""
         return davis_tasks(data.davis, data.image_set, self.results(data))
 
-    def compute(self, data: DataSet) -> None:
-        """Make what masks are missing; those of other settings or weights are made anew."""
+    def compute(self, data: DataSet, bar: Bar) -> None:
+        """Make what masks are missing; those of other settings or weights are made anew.
+
+        Args:
+            bar: shows the progress of a run, by its title.
+        """
         for task in self.tasks(data):
-            with Bar(f"{self.row.name}, {task.name}") as bar:
-                run_task(task, self.engine, overwrite=True, emit=bar)
+            with bar(f"{self.row.name}, {task.name}") as emit:
+                run_task(task, self.engine, overwrite=True, emit=emit)
 
     def scored(self, data: DataSet) -> dict[str, Scored] | None:
         """The scores of every sequence; None unless all masks are there, made with this very variant."""

@@ -8,37 +8,53 @@ from collections.abc import Generator
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ..config import Config, plain
-from ..engine.events import Progress
-from ..engine.extensions.box_selection import select
-from ..engine.extensions.memory import Memory
-from ..engine.extensions.repeated_recovery import RepeatedRecovery
-from ..engine.extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
-from ..engine.nets.detector import Detector
-from ..engine.nets.embedding import Embedder
-from ..engine.runtime import models
-from ..engine.runtime.clicker import NAME as CLICKS
-from ..engine.runtime.clicker import Clicker
-from ..engine.runtime.flow import FlowSource, careful_estimator, default_estimator
-from ..engine.runtime.inference import Inference
-from ..engine.runtime.parallel import prepare_process
-from ..engine.runtime.pipeline import Modules, Pipeline
-from ..engine.runtime.propagation import PatchNetwork
-from ..engine.runtime.reid import CandidateStore, ReidModule
-from ..engine.runtime.scheduler import ScheduledMotion
-from ..engine.store.annotation import Annotation
-from ..engine.video import Video
-from ..errors import UserError
-from ..training.adaptation import adapt
+from ...config import AdaptConfig, Config, plain
+from ...errors import UserError
+from ..events import Progress
+from ..extensions.box_selection import select
+from ..extensions.memory import Memory
+from ..extensions.repeated_recovery import RepeatedRecovery
+from ..extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
+from ..nets.detector import Detector
+from ..nets.embedding import Embedder
+from ..nets.propagation import MaskPropagationNet
+from ..store.annotation import Annotation
+from ..video import Video
+from . import models
+from .clicker import NAME as CLICKS
+from .clicker import Clicker
+from .flow import FlowSource, careful_estimator, default_estimator
+from .inference import Inference
+from .parallel import prepare_process
+from .pipeline import Modules, Pipeline
+from .propagation import PatchNetwork
+from .reid import CandidateStore, ReidModule
+from .scheduler import ScheduledMotion
 
 _BLOCK = 2**20
 ADAPT_STEPS = 30
 """For each instance: some 30 seconds on two cores."""
 
 
-class Engine:
+class Trainer(Protocol):
+    """Fine-tunes N_mp on one video, see `training.adaptation.adapt`."""
+
+    def __call__(
+        self,
+        network: MaskPropagationNet,
+        video: Video,
+        annotation: Annotation,
+        config: AdaptConfig,
+        *,
+        size: str,
+    ) -> Generator[Progress, None, bytes]:
+        """Train a network, in place, on the pinned masks of a video; returns the adapted tensors."""
+        ...
+
+
+class VideoEngine:
     """Makes the modules of Algorithm 3 for one video after another.
 
     Attributes:
@@ -48,11 +64,13 @@ class Engine:
         checksums: the sha256 of each file of weights, by the network's name.
     """
 
-    def __init__(self, config: Config, weights: Path | None = None) -> None:
+    def __init__(self, config: Config, weights: Path | None = None, trainer: Trainer | None = None) -> None:
         """Choose device and flow; the networks are loaded by `load`, or when first needed.
 
         Args:
             weights: a file for N_mp instead of the shipped one.
+            trainer: adapts N_mp to a video; None where nobody asks for it, see
+                `training.adaptation.adapting_engine`.
 
         Raises:
             UserError: there is no such device, RAFT's weights are missing, or a file cannot be read.
@@ -63,6 +81,7 @@ class Engine:
         self.flow = default_estimator(config.flow, self.device.type)
         self.checksums = models.checksums(config)
         self._weights = weights
+        self._trainer = trainer
         if weights is not None:
             self.checksums[f"propagation-{config.propagation.size}"] = _sha256(weights)
 
@@ -108,12 +127,13 @@ class Engine:
         Raises:
             UserError: the weights do not serve.
         """
+        assert self._trainer is not None, "an engine that adapts is made by training.adaptation"
         config = self.config.adapt
         if not config.steps:
             config = replace(config, steps=ADAPT_STEPS)
         size = self.config.propagation.size
         network = models.load_propagation(size, self.device, self._weights, exact=True)
-        return (yield from adapt(network, video, annotation, config, size=size))
+        return (yield from self._trainer(network, video, annotation, config, size=size))
 
     def reid(self, video: Video, store: CandidateStore) -> ReidModule | None:
         """M_reid for a video; None where the settings switch it off.

@@ -8,11 +8,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from ..benchmark.manner import Manner
-from ..benchmark.person import simulate
-from ..benchmark.person_table import as_plain, from_plain, render
-from ..benchmark.session import Round, Session
 from ..config import Config
+from ..engine.runtime.engine import VideoEngine, digest
 from ..engine.runtime.pipeline import Modules
 from ..engine.runtime.reid import MemoryStore
 from ..engine.store.annotation import Annotation
@@ -21,9 +18,12 @@ from ..errors import UserError
 from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
 from ..formats.masks import read_label_map
-from ..headless.engine import Engine, digest
 from ..reading import expecting, read_json
-from .sharing import SharingEngine
+from .candidate_files import SharingEngine
+from .manner import Manner
+from .person import simulate
+from .person_table import as_plain, from_plain, render
+from .session import Round, Session
 
 
 class Sessions:
@@ -93,7 +93,9 @@ class Sessions:
             if any(weights.get(name, checksum) != checksum for name, checksum in others.items()):
                 del self._variants[variant], self._made_with[variant], self._weights[variant]
 
-    def _session(self, name: str, engine: Engine, tell: Callable[[Round], None], manner: Manner) -> Session:
+    def _session(
+        self, name: str, engine: VideoEngine, tell: Callable[[Round], None], manner: Manner
+    ) -> Session:
         truth = [read_label_map(file) for file in self._davis.annotation_files(name)]
         with open_video(self._davis.frames_folder(name)) as video:
             if {labels.shape for labels in truth} != {(video.height, video.width)} or (
@@ -144,7 +146,7 @@ class Sessions:
         write_text(self._page, render(listed, self._title, self._limit))
 
 
-def _adapted(engine: Engine, video: Video, annotation: Annotation) -> Modules:
+def _adapted(engine: VideoEngine, video: Video, annotation: Annotation) -> Modules:
     """The modules, fine-tuned on what is pinned now."""
     steps = engine.adapt(video, annotation)
     try:
