@@ -36,11 +36,15 @@ KEPT = 192 * 2**20
 
 
 class _EntryKey(NamedTuple):
-    """An entry: the patch around `owner` in `frame`, as `reader` remembers it."""
+    """An entry: the patch around `owner` in `frame`, as `reader` remembers it.
+
+    Whether the reader itself is in that frame tells what is so from what is only assumed, see `verification`.
+    """
 
     frame: int
     owner: int
     reader: int
+    there: bool
 
 
 class _Known(NamedTuple):
@@ -123,11 +127,15 @@ class Memory:
         """
         chosen = self._trusted(cells, instance, frame)
         chosen += [near for near in self._recent(cells, instance, frame) if near not in chosen]
-        keys = [_EntryKey(number, instance, instance) for number in chosen]
-        keys += [
-            _EntryKey(template_frame(cells, rival), rival, instance)
+        pairs = [(number, instance) for number in chosen]
+        pairs += [
+            (template_frame(cells, rival), rival)
             for rival in rivals
             if rival != instance and cells.checkpoints(rival)
+        ]
+        keys = [
+            _EntryKey(number, owner, instance, cells.origin(number, instance) is not None)
+            for number, owner in pairs
         ]
         return [self._entry(cells, key) for key in keys]
 
