@@ -240,7 +240,7 @@ def test_an_own_project_in_which_a_person_drew_is_never_removed(task, engine):
         key, cell = next(iter(project.annotation.cells()))
         drawn = replace(cell, origin=key.frame, pinned=True, made_by=Maker.PERSON)
         project.apply(project.annotation.set_cells("draw", {key: drawn}))
-    other = Engine(Config(reid=ReidConfig(rho_reid=0.9)))
+    other = VideoEngine(Config(reid=ReidConfig(rho_reid=0.9)))
     with pytest.raises(UserError, match="is in the way: move it"):
         run_task(task, other, overwrite=True)
     run_task(task, engine)
