@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz --minutes 60`: read damaged inputs for long, and keep those answered wrongly."""
+"""Tests that take long: `python -m tests.fuzz --minutes 60` reads damage, `--kills 100` kills runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from .engine import sweep, unharmed
+from .kills import KilledRuns
 from .targets import targets
 
 
@@ -25,9 +26,12 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, default=Path("fuzz-faults"), help="gets the inputs (fuzz-faults)"
     )
+    parser.add_argument("--kills", type=int, metavar="N", help="kill runs instead, and go on with them")
     args = parser.parse_args()
     seed = secrets.randbits(32) if args.seed is None else args.seed
     sys.stdout.write(f"seed {seed}\n")
+    if args.kills:
+        return kill(args.kills, seed)
     with tempfile.TemporaryDirectory(prefix="vsreid-fuzz-") as name:
         folder = Path(name)
         chosen = [target for target in targets(folder / "of") if args.only in {None, target.name}]
@@ -43,6 +47,20 @@ def main() -> int:
                 sys.stdout.write(f"{kept}: {fault.what}\n")
                 sys.stdout.flush()
     sys.stdout.write(f"{count} inputs, {len(faults)} answered wrongly\n")
+    return 1 if faults else 0
+
+
+def kill(count: int, seed: int) -> int:
+    """Kill runs.
+
+    Returns:
+        0, or 1 where one that went on came out otherwise than one that nobody disturbed.
+    """
+    with tempfile.TemporaryDirectory(prefix="vsreid-kills-") as name:
+        outcomes = list(KilledRuns(Path(name), seed).faults(count))
+    faults = [fault for fault in outcomes if fault is not None]
+    sys.stdout.write("".join(f"{fault}\n" for fault in faults))
+    sys.stdout.write(f"{count} kills, {len(outcomes)} results, {len(faults)} wrong\n")
     return 1 if faults else 0
 
 
