@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vsreid_studio.benchmark.layers import Layer, cut_out, place, render
-from vsreid_studio.benchmark.types import Clip
+from vsreid_studio.benchmark.types import BenchmarkClip
 from vsreid_studio.formats.davis import mask_files
 from vsreid_studio.formats.masks import read_label_map
 from vsreid_studio.paths import resources
@@ -40,5 +40,5 @@ def test_shipped_clip_fits_its_truth() -> None:
     assert sizes == [label.shape for label in labels]
     assert np.array_equal(read_label_map(DEMO / "first.png"), labels[0])
     assert set(np.unique(labels[0])) == {0, 1, 2}
-    (gap,) = Clip((), labels).gaps()
+    (gap,) = BenchmarkClip((), labels).gaps()
     assert gap == (1, 20, 32)

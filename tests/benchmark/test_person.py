@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vsreid_studio.benchmark.manner import Manner
 from vsreid_studio.benchmark.person import simulate
 from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, render
-from vsreid_studio.benchmark.session import Round, Session
+from vsreid_studio.benchmark.session import PersonSession, Round
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
@@ -161,8 +161,8 @@ def test_there_must_be_something_to_do(truth: list[NDArray[np.uint8]]) -> None:
 
 
 def test_page_counts_what_is_not_reached_as_the_limit() -> None:
-    good = Session((_round(0, 0, 0.8, 0.8), _round(1, 7, 0.96, 0.96)), 3, 1, 1, 1)
-    poor = Session((_round(0, 0, 0.8, 0.8), _round(1, 9, 0.94, 0.90)), 0, 0, 0, 0)
+    good = PersonSession((_round(0, 0, 0.8, 0.8), _round(1, 7, 0.96, 0.96)), 3, 1, 1, 1)
+    poor = PersonSession((_round(0, 0, 0.8, 0.8), _round(1, 9, 0.94, 0.90)), 0, 0, 0, 0)
     assert from_plain(as_plain(good)) == good
     assert (needed(good, 0.95, 20), needed(poor, 0.9, 20), needed(poor, 0.95, 20)) == (1, 1, 20)
     page = render({"all parts": {"a": good, "b": poor}}, "val", 20)

@@ -17,7 +17,7 @@ from vsreid_studio.engine.nets.detector import lite_detector, lite_network
 from vsreid_studio.errors import UserError
 from vsreid_studio.training import loop
 from vsreid_studio.training.detection import recipe
-from vsreid_studio.training.detection.augment import SampleMaker, visible_boxes
+from vsreid_studio.training.detection.augment import DetectionSampleMaker, visible_boxes
 from vsreid_studio.training.detection.data import (
     boxes_of,
     components,
@@ -147,7 +147,7 @@ def test_an_incomplete_picture_without_labels_gives_a_finite_loss():
 def test_samples_have_boxes_inside_and_repeat_by_seed():
     rng = np.random.default_rng(0)
     groups = [[Annotated(*picture(rng, 2), False) for _ in range(3)], [Annotated(*picture(rng), True)]]
-    maker = SampleMaker(groups, 64, 96)
+    maker = DetectionSampleMaker(groups, 64, 96)
     for seed in range(30):
         sample = maker.sample(np.random.default_rng(seed))
         again = maker.sample(np.random.default_rng(seed))
@@ -200,7 +200,7 @@ def test_a_canvas_that_does_not_fit_the_strides_is_refused(data):
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared data")
 def test_stills_give_samples_with_objects():
     groups = [group[:20] for group in training_groups_of_one_still_folder()]
-    maker = SampleMaker(groups, 128, 160)
+    maker = DetectionSampleMaker(groups, 128, 160)
     samples = [maker.sample(np.random.default_rng(seed)) for seed in range(20)]
     assert sum(len(sample.boxes) for sample in samples) >= 20
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..config import Config
 from ..engine.runtime.engine import VideoEngine, digest
-from ..engine.runtime.reid import CandidateStore, ReidModule
+from ..engine.runtime.reid import CandidateCache, ReidModule
 from ..engine.types import Candidates
 from ..engine.video import Video
 from ..formats.atomic import writable_folder, write_bytes
@@ -25,7 +25,7 @@ _LARGEST = 64 * MEGABYTE
 
 
 class CandidateFiles:
-    """A `CandidateStore`: one file a frame. What is damaged counts as missing."""
+    """A `CandidateCache`: one file a frame. What is damaged counts as missing."""
 
     def __init__(self, folder: Path) -> None:
         """Nothing is read or written yet.
@@ -100,7 +100,7 @@ def _check(found: Mapping[str, NDArray[np.generic]]) -> None:
 class Backed:
     """A run's own store, filled from one that it shares with others."""
 
-    def __init__(self, own: CandidateStore, shared: CandidateStore) -> None:
+    def __init__(self, own: CandidateCache, shared: CandidateCache) -> None:
         self._own = own
         self._shared = shared
 
@@ -131,11 +131,11 @@ class SharingEngine(VideoEngine):
         super().__init__(config, weights, adapt)
         self._folder = folder
 
-    def reid(self, video: Video, store: CandidateStore) -> ReidModule | None:
+    def reid(self, video: Video, store: CandidateCache) -> ReidModule | None:
         """As `VideoEngine.reid`, `store` being filled from the folder."""
         files = CandidateFiles(self._folder / digest([self.candidates_key, video.fingerprint])[:16])
         return super().reid(video, Backed(store, files))
 
-    def reid_alone(self, video: Video, store: CandidateStore) -> ReidModule | None:
+    def reid_alone(self, video: Video, store: CandidateCache) -> ReidModule | None:
         """As `VideoEngine.reid`, without the folder."""
         return super().reid(video, store)

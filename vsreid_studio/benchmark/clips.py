@@ -21,12 +21,12 @@ from ..formats.masks import read_label_map, write_label_map
 from .hidden import CONTEXT, hide
 from .losses import distract, leave, lookalike
 from .pairs import pair
-from .types import Clip, UnfitError
+from .types import BenchmarkClip, UnfitError
 
 Kind: TypeAlias = Literal["hidden", "distractor", "leaving", "lookalike", "varied", "pairs"]
 LOSSES: tuple[Kind, ...] = ("hidden", "distractor", "leaving", "lookalike")
 """The ways to lose an object; 'varied' makes a clip of each."""
-Maker: TypeAlias = Callable[[], Clip]
+Maker: TypeAlias = Callable[[], BenchmarkClip]
 
 JPEG_QUALITY = 90
 VARIED_GAPS = (5, 10, 20, 40, 60)
@@ -34,7 +34,7 @@ VARIED_GAPS = (5, 10, 20, 40, 60)
 
 
 @dataclass(frozen=True)
-class Report:
+class ClipReport:
     """What `write_benchmark` did.
 
     Attributes:
@@ -55,7 +55,7 @@ def write_benchmark(
     seed: int = 0,
     gap_length: int = 20,
     progress: Callable[[str], None] | None = None,
-) -> Report:
+) -> ClipReport:
     """Make clips of a DAVIS set and write them as a DAVIS folder of their own.
 
     Args:
@@ -104,7 +104,7 @@ def write_benchmark(
         (root / "gaps.json").write_text(json.dumps(gaps, indent=1) + "\n", encoding="utf-8")
         (root / "kinds.json").write_text(json.dumps(kinds, indent=1) + "\n", encoding="utf-8")
         publish([(root, output)], stage)
-    return Report(tuple(gaps), skipped)
+    return ClipReport(tuple(gaps), skipped)
 
 
 # A sequence is the host of one pair and the guest of the next.
@@ -154,7 +154,7 @@ def _makers(
 
 def _lost(
     root: Path, loss: Kind, name: str, other: str, length: int, slide: int, seed: int, cut: bool
-) -> Clip:
+) -> BenchmarkClip:
     """One clip.
 
     Args:
@@ -173,11 +173,11 @@ def _lost(
     return maker(frames, masks, gap_length=length, slide=slide, seed=seed)
 
 
-def _pair(root: Path, host: str, guest: str, seed: int) -> Clip:
+def _pair(root: Path, host: str, guest: str, seed: int) -> BenchmarkClip:
     return pair(*read_sequence(root, host), *read_sequence(root, guest), seed=seed)
 
 
-def _write_clip(davis: DavisRoot, name: str, clip: Clip) -> None:
+def _write_clip(davis: DavisRoot, name: str, clip: BenchmarkClip) -> None:
     davis.frames_folder(name).mkdir(parents=True)
     davis.annotations_folder(name).mkdir(parents=True)
     for number, (frame, labels) in enumerate(zip(clip.frames, clip.labels, strict=True)):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..engine.types import Box, Frame, LabelMap
 from .panel import paint, shade
-from .types import Clip, UnfitError
+from .types import BenchmarkClip, UnfitError
 
 CONTEXT = 10
 """Frames before and after the gap: enough to learn the object and to find it again."""
@@ -62,7 +62,7 @@ def hide(
     seed: int = 0,
     shown: Sequence[Frame] = (),
     labels: Sequence[LabelMap] | None = None,
-) -> Clip:
+) -> BenchmarkClip:
     """Hide the object of a sequence for `gap_length` frames behind a panel that follows it.
 
     Args:
@@ -103,7 +103,7 @@ def hide(
                 label[inside.slices] = 0
         pictures.append(picture)
         left.append(label)
-    return Clip(tuple(pictures), tuple(left))
+    return BenchmarkClip(tuple(pictures), tuple(left))
 
 
 def gap_begin(

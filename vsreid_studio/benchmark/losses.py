@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..engine.types import Box, Frame
 from .hidden import CONTEXT, gap_begin, hide
 from .pairs import place_object
-from .types import Clip, UnfitError
+from .types import BenchmarkClip, UnfitError
 
 ROOM = 0.25
 """How far the picture on a distractor panel reaches beyond the other object, as a share of its box."""
@@ -32,7 +32,7 @@ def distract(
     gap_length: int = 20,
     slide: int = 5,
     seed: int = 0,
-) -> Clip:
+) -> BenchmarkClip:
     """Hide the object behind a panel that shows the object of another sequence, still or moving.
 
     Args:
@@ -68,7 +68,7 @@ def leave(
     gap_length: int = 20,
     slide: int = 5,
     seed: int = 0,
-) -> Clip:
+) -> BenchmarkClip:
     """Let the object leave at the frame's edge and come back elsewhere in the frame.
 
     The clip shows a window of the frames, enlarged to their size, that pans off the object and back on to it.
@@ -118,7 +118,7 @@ def leave(
         labels.append((_enlarged(mask[window].astype(np.uint8) * 255, width, height) > 127).astype(np.uint8))
     if any(label.any() for label in labels[start : start + gap_length]):
         raise UnfitError("the object reaches into the window throughout")
-    return Clip(tuple(shown), tuple(labels))
+    return BenchmarkClip(tuple(shown), tuple(labels))
 
 
 def lookalike(
@@ -128,7 +128,7 @@ def lookalike(
     gap_length: int = 20,
     slide: int = 5,
     seed: int = 0,
-) -> Clip:
+) -> BenchmarkClip:
     """Put a mirrored copy of the object beside it, hide both, and let only the object (instance 1) come back.
 
     Args:

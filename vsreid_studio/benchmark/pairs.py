@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import Box, Frame, LabelMap
-from .types import Clip, UnfitError
+from .types import BenchmarkClip, UnfitError
 
 MAX_WIDTH, MAX_HEIGHT = 0.4, 0.75
 """The guest's greatest size, as shares of the frame."""
@@ -44,7 +44,7 @@ def pair(
     frames_b: Sequence[Frame],
     masks_b: Sequence[NDArray[np.bool_]],
     seed: int = 0,
-) -> Clip:
+) -> BenchmarkClip:
     """Send the object of sequence B across sequence A and back: first in front of A's object, then behind it.
 
     Args:
@@ -72,7 +72,7 @@ def pair(
     _check_start(masks_a[0], layers[0].mask)
     turn = _turn(masks_a, layers)
     made = [_compose(frames_a[i], masks_a[i], layers[i], in_front=i < turn) for i in range(length)]
-    return Clip(tuple(frame for frame, _ in made), tuple(labels for _, labels in made))
+    return BenchmarkClip(tuple(frame for frame, _ in made), tuple(labels for _, labels in made))
 
 
 def _scale(

@@ -34,8 +34,8 @@ from .gaps import FOUND, frames_of
 from .manner import ENOUGH, Clock, Hand, Manner
 from .proposals import matches
 from .remembering import Remembering
-from .session import GOALS, Round, Session
-from .types import Clip
+from .session import GOALS, PersonSession, Round
+from .types import BenchmarkClip
 
 
 def simulate(
@@ -49,7 +49,7 @@ def simulate(
     manner: Manner | None = None,
     clicker: Segments | None = None,
     frame_of: Callable[[int], Frame] | None = None,
-) -> Session:
+) -> PersonSession:
     """Work on a sequence until J&F reaches the last of `GOALS` or nothing is left to correct.
 
     Args:
@@ -79,7 +79,7 @@ def simulate(
             lost = person.after_gaps()
         if len(rounds) > limit or rounds[-1].both >= GOALS[-1] or not person.correct():
             found = sum(j > FOUND for j in lost)
-            return Session(tuple(rounds), person.proposals, person.wrong, len(lost), found)
+            return PersonSession(tuple(rounds), person.proposals, person.wrong, len(lost), found)
 
 
 @dataclass
@@ -120,7 +120,7 @@ class _Person:
 
     @cached_property
     def _gaps(self) -> dict[int, list[range]]:
-        gaps = Clip((), tuple(self.truth)).gaps()
+        gaps = BenchmarkClip((), tuple(self.truth)).gaps()
         return {k: [frames_of(gap) for gap in gaps if gap.instance == k] for k in self.instances}
 
     def draw_first(self) -> None:

@@ -9,34 +9,34 @@ from typing import Any
 
 from .manner import ENOUGH, MOST_CLICKS, Seconds
 from .page import grid, number
-from .session import GOALS, Round, Session
+from .session import GOALS, PersonSession, Round
 
 SHORT = 60.0
 """Seconds after which the result is told, too."""
 
 
-def as_plain(session: Session) -> dict[str, Any]:
+def as_plain(session: PersonSession) -> dict[str, Any]:
     """For JSON."""
     return asdict(session)
 
 
-def from_plain(value: Mapping[str, Any]) -> Session:
+def from_plain(value: Mapping[str, Any]) -> PersonSession:
     """What `as_plain` made.
 
     Raises:
         TypeError, KeyError: it is something else.
     """
     rounds = tuple(Round(**one) for one in value["rounds"])
-    return Session(**{**value, "rounds": rounds})
+    return PersonSession(**{**value, "rounds": rounds})
 
 
-def needed(session: Session, goal: float, limit: int) -> int:
+def needed(session: PersonSession, goal: float, limit: int) -> int:
     """Corrections to a J&F; the limit where it is not reached."""
     reached = session.reached(goal)
     return limit if reached is None else reached.corrections
 
 
-def render(variants: Mapping[str, Mapping[str, Session]], image_set: str, limit: int) -> str:
+def render(variants: Mapping[str, Mapping[str, PersonSession]], image_set: str, limit: int) -> str:
     """The page.
 
     Args:
@@ -67,7 +67,7 @@ def render(variants: Mapping[str, Mapping[str, Session]], image_set: str, limit:
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(variants: Mapping[str, Mapping[str, Session]], limit: int) -> str:
+def _summary(variants: Mapping[str, Mapping[str, PersonSession]], limit: int) -> str:
     heads = ["", "J&F at first"]
     for goal in GOALS:
         heads += [f"corrections to {number(goal)}", "reached", "re-propagated"]
@@ -86,7 +86,7 @@ def _summary(variants: Mapping[str, Mapping[str, Session]], limit: int) -> str:
     return grid([*heads, "proposals", "wrong ones", "found again"], body)
 
 
-def _time(variants: Mapping[str, Mapping[str, Session]]) -> str:
+def _time(variants: Mapping[str, Mapping[str, PersonSession]]) -> str:
     """Seconds and interactions a sequence."""
     heads = [""]
     for goal in GOALS:
@@ -105,13 +105,13 @@ def _time(variants: Mapping[str, Mapping[str, Session]]) -> str:
     return grid([*heads, f"J&F after {SHORT:.0f} s"], body)
 
 
-def _after(session: Session, seconds: float) -> float:
+def _after(session: PersonSession, seconds: float) -> float:
     """J&F that a person has reached by then; 0 before the first run."""
     found = session.within(seconds)
     return 0.0 if found is None else found.both
 
 
-def _sequences(sessions: Mapping[str, Session]) -> str:
+def _sequences(sessions: Mapping[str, PersonSession]) -> str:
     heads = ["", "J&F at first"]
     for goal in GOALS:
         heads += [f"to {number(goal)}", "seconds", "re-propagated"]
@@ -128,7 +128,7 @@ def _sequences(sessions: Mapping[str, Session]) -> str:
     return grid([*heads, "J&F at last", "proposals", "wrong ones", "found again"], body)
 
 
-def _proposals(sessions: Sequence[Session]) -> Iterable[str]:
+def _proposals(sessions: Sequence[PersonSession]) -> Iterable[str]:
     lost = sum(one.lost for one in sessions)
     found = f"{sum(one.found for one in sessions)} of {lost}" if lost else "–"
     return str(sum(one.proposals for one in sessions)), str(sum(one.wrong for one in sessions)), found

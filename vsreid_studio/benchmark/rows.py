@@ -12,7 +12,7 @@ Addition: TypeAlias = Callable[[Config], Config]
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One variant of the method.
 
     Attributes:
@@ -26,21 +26,21 @@ class Row:
     add: Addition
 
 
-def rows(adaptation: int) -> tuple[Row, ...]:
+def rows(adaptation: int) -> tuple[TableRow, ...]:
     """All rows, in order.
 
     Args:
         adaptation: of the last one, in steps for each instance.
     """
     return (
-        Row("full-image", "full image", lambda config: config),
-        Row("box", "→ box", _box),
-        Row("flow-stream", "+ flow stream", _flow_stream),
-        Row("memory", "+ memory", _memory),
-        Row("smoothing", "+ smoothing", _smoothing),
-        Row("reid", "+ re-identification", _reid),
-        Row("multi-scale", "+ multi-scale and flip", _multi_scale),
-        Row(
+        TableRow("full-image", "full image", lambda config: config),
+        TableRow("box", "→ box", _box),
+        TableRow("flow-stream", "+ flow stream", _flow_stream),
+        TableRow("memory", "+ memory", _memory),
+        TableRow("smoothing", "+ smoothing", _smoothing),
+        TableRow("reid", "+ re-identification", _reid),
+        TableRow("multi-scale", "+ multi-scale and flip", _multi_scale),
+        TableRow(
             "adaptation",
             f"+ adaptation ({adaptation} steps)",
             lambda config: replace(config, adapt=replace(config.adapt, steps=adaptation)),
@@ -48,7 +48,7 @@ def rows(adaptation: int) -> tuple[Row, ...]:
     )
 
 
-def row_config(base: Config, listed: Sequence[Row], row: Row) -> Config:
+def row_config(base: Config, listed: Sequence[TableRow], row: TableRow) -> Config:
     """The settings of a row.
 
     Args:

@@ -28,7 +28,7 @@ class Round(Figures):
 
 
 @dataclass(frozen=True)
-class Session:
+class PersonSession:
     """The work on one sequence.
 
     Attributes:

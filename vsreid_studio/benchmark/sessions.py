@@ -23,7 +23,7 @@ from .candidate_files import SharingEngine
 from .manner import Manner
 from .person import simulate
 from .person_table import as_plain, from_plain, render
-from .session import Round, Session
+from .session import PersonSession, Round
 
 
 class Sessions:
@@ -46,7 +46,7 @@ class Sessions:
         self._page = page
         self._file = page.with_suffix(".json")
         self._limit = limit
-        self._variants: dict[str, dict[str, Session]] = {}
+        self._variants: dict[str, dict[str, PersonSession]] = {}
         self._made_with: dict[str, str] = {}
         self._weights: dict[str, Mapping[str, str]] = {}
         self._candidates = candidates
@@ -95,7 +95,7 @@ class Sessions:
 
     def _session(
         self, name: str, engine: VideoEngine, tell: Callable[[Round], None], manner: Manner
-    ) -> Session:
+    ) -> PersonSession:
         truth = [read_label_map(file) for file in self._davis.annotation_files(name)]
         with open_video(self._davis.frames_folder(name)) as video:
             if {labels.shape for labels in truth} != {(video.height, video.width)} or (

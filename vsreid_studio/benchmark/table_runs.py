@@ -25,7 +25,7 @@ from ..reading import read_json
 from .candidate_files import SharingEngine
 from .clips import write_benchmark
 from .pace import begun, pace
-from .rows import Row, row_config
+from .rows import TableRow, row_config
 from .scoring import Scored, score
 
 Kind: TypeAlias = Literal["frames", "hidden", "pairs"]
@@ -73,7 +73,7 @@ class Variant:
         work: the folder that keeps masks, scores and times of all rows.
     """
 
-    row: Row
+    row: TableRow
     engine: SharingEngine
     work: Path
 
@@ -140,7 +140,7 @@ class Variant:
         return time.perf_counter() - started
 
 
-def variants(base: Config, weights: Path | None, work: Path, listed: Sequence[Row]) -> list[Variant]:
+def variants(base: Config, weights: Path | None, work: Path, listed: Sequence[TableRow]) -> list[Variant]:
     """A variant for each row.
 
     Raises:

@@ -21,7 +21,7 @@ class Gap(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class BenchmarkClip:
     """A made clip with its truth.
 
     Attributes:

@@ -19,7 +19,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..headless.run import Outcome
+    from ..headless.run import RunOutcome
     from ..headless.task import Task
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -146,7 +146,7 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
     return davis_tasks(davis, args.image_set, args.output, args.flo, others)
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(outcome: RunOutcome) -> str:
     if outcome.skipped:
         return f"{outcome.folder}: complete, left as it is"
     found = f", {outcome.recovered} found again" if outcome.recovered else ""

@@ -86,7 +86,7 @@ def _try(
     from ..benchmark.candidate_files import SharingEngine  # noqa: PLC0415
     from ..benchmark.gaps import GapScore, around_gaps, read_gaps, summary  # noqa: PLC0415
     from ..benchmark.proposals import Accepted  # noqa: PLC0415
-    from ..benchmark.rows import Row  # noqa: PLC0415
+    from ..benchmark.rows import TableRow  # noqa: PLC0415
     from ..benchmark.table_runs import DataSet, Variant  # noqa: PLC0415
     from ..formats.davis import DavisRoot  # noqa: PLC0415
     from .progress import Bar  # noqa: PLC0415
@@ -95,7 +95,7 @@ def _try(
         return
     reid = replace(base.reid, enabled=True, **asdict(one))
     folder_name = "-".join(f"{value:g}" for value in astuple(one))
-    row = Row(folder_name, str(one), lambda config: config)
+    row = TableRow(folder_name, str(one), lambda config: config)
     engine = SharingEngine(replace(base, reid=reid), args.weights, args.work / "candidates")
     scores: list[GapScore] = []
     accepted: list[Accepted | None] = []

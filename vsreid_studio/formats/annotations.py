@@ -35,7 +35,7 @@ _MOST = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FoundAnnotations:
     """An object in a frame.
 
     Attributes:
@@ -137,7 +137,7 @@ def _listed(folder: Path) -> list[Path]:
     return sorted(files, key=lambda file: natural_key(file.name))
 
 
-def _read(path: Path, video: Video, frame: int | None) -> tuple[str, Iterator[Found]]:
+def _read(path: Path, video: Video, frame: int | None) -> tuple[str, Iterator[FoundAnnotations]]:
     """The form of a file, and what it holds."""
     frames = Frames(video, path)
     if path.is_dir():
@@ -168,7 +168,7 @@ def _read(path: Path, video: Video, frame: int | None) -> tuple[str, Iterator[Fo
     raise UserError(f"{path} is JSON of no known form: neither COCO, YouTube-VIS nor labelme.")
 
 
-def _numbered(found: list[Found], form: str) -> GivenMasks:
+def _numbered(found: list[FoundAnnotations], form: str) -> GivenMasks:
     """Objects by number: that of the file, or in the order of appearance."""
     found = sorted(found, key=lambda one: one.frame)
     how = ""
@@ -194,7 +194,7 @@ def _numbered(found: list[Found], form: str) -> GivenMasks:
     return GivenMasks(masks, None, f"{form}, {count}{how}", names)
 
 
-def _identified(found: list[Found]) -> tuple[list[Found], str]:
+def _identified(found: list[FoundAnnotations]) -> tuple[list[FoundAnnotations], str]:
     """Give objects identities where the file has none: their class, or their place in the picture's list."""
     seen: dict[tuple[int, str], int] = {}
     listed = []
@@ -218,7 +218,7 @@ def _union(one: SoftMask, other: SoftMask) -> SoftMask:
     return SoftMask.tight(np.maximum(one.stored(box), other.stored(box)), (box.x0, box.y0))
 
 
-def _coco(path: Path, document: Mapping[str, Any], frames: Frames) -> Iterator[Found]:
+def _coco(path: Path, document: Mapping[str, Any], frames: Frames) -> Iterator[FoundAnnotations]:
     wrong = f"{path} is not a COCO file of instances"
     with expecting(wrong):
         labels = {it["id"]: str(it["name"]) for it in document.get("categories", ())}
@@ -239,10 +239,14 @@ def _coco(path: Path, document: Mapping[str, Any], frames: Frames) -> Iterator[F
             identity = next((mark[key] for key in ("instance_id", "track_id") if key in mark), None)
             mask = _segmentation(mark["segmentation"], frames)
             label = labels.get(mark.get("category_id"), "")
-            yield Found(places[mark["image_id"]], _identity(identity), label, SoftMask.from_dense(mask))
+            yield FoundAnnotations(
+                places[mark["image_id"]], _identity(identity), label, SoftMask.from_dense(mask)
+            )
 
 
-def _youtube_vis(path: Path, document: Mapping[str, Any], frames: Frames, video: Video) -> Iterator[Found]:
+def _youtube_vis(
+    path: Path, document: Mapping[str, Any], frames: Frames, video: Video
+) -> Iterator[FoundAnnotations]:
     wrong = f"{path} is not a YouTube-VIS file"
     with expecting(wrong):
         labels = {it["id"]: str(it["name"]) for it in document.get("categories", ())}
@@ -263,7 +267,7 @@ def _youtube_vis(path: Path, document: Mapping[str, Any], frames: Frames, video:
             for index, segmentation in zip(places, track["segmentations"], strict=True):
                 if segmentation is not None and index is not None:
                     mask = SoftMask.from_dense(_segmentation(segmentation, frames))
-                    yield Found(index, identity, label, mask)
+                    yield FoundAnnotations(index, identity, label, mask)
 
 
 def _segmentation(segmentation: Any, frames: Frames) -> Mask:
@@ -280,7 +284,7 @@ def _identity(value: object) -> str | int | None:
     raise ValueError(f"{value!r} is no id")
 
 
-def _labelme(path: Path, frames: Frames, index: int) -> Iterator[Found]:
+def _labelme(path: Path, frames: Frames, index: int) -> Iterator[FoundAnnotations]:
     wrong = f"{path} is not a labelme file"
     with expecting(wrong):
         document = read_json(path)
@@ -290,7 +294,7 @@ def _labelme(path: Path, frames: Frames, index: int) -> Iterator[Found]:
         with expecting(wrong):
             label, group = str(shape["label"]), shape.get("group_id")
             identity = None if group is None else f"{label}\n{_identity(group)}"
-            yield Found(index, identity, label, SoftMask.from_dense(_shape(shape, frames)))
+            yield FoundAnnotations(index, identity, label, SoftMask.from_dense(_shape(shape, frames)))
 
 
 def _shape(shape: Mapping[str, Any], frames: Frames) -> Mask:
@@ -336,7 +340,7 @@ def _placed(part: Mask, x: int, y: int, frames: Frames) -> Mask:
     return mask
 
 
-def _cvat(path: Path, frames: Frames) -> Iterator[Found]:
+def _cvat(path: Path, frames: Frames) -> Iterator[FoundAnnotations]:
     root = read_xml(path)
     if root.tag != "annotations":
         raise UserError(f"{path} is XML of no known form: CVAT's begins with <annotations>.")
@@ -353,7 +357,9 @@ def _cvat(path: Path, frames: Frames) -> Iterator[Found]:
                 if shape.get("outside") != "1" and (mask := _cvat_shape(shape, frames)) is not None:
                     index = frames.numbered(int(shape.attrib["frame"]))
                     label = track.get("label", "")
-                    yield Found(index, f"track {track.attrib['id']}", label, SoftMask.from_dense(mask))
+                    yield FoundAnnotations(
+                        index, f"track {track.attrib['id']}", label, SoftMask.from_dense(mask)
+                    )
     for name in own:
         image = images[name]
         place = frames.named(name)
@@ -364,7 +370,7 @@ def _cvat(path: Path, frames: Frames) -> Iterator[Found]:
                 if (mask := _cvat_shape(shape, frames)) is not None:
                     label, group = shape.get("label", ""), shape.get("group_id") or None
                     identity = f"{label}\n{group}" if group not in {None, "0"} else None
-                    yield Found(place, identity, label, SoftMask.from_dense(mask))
+                    yield FoundAnnotations(place, identity, label, SoftMask.from_dense(mask))
 
 
 def _cvat_shape(shape: Element, frames: Frames) -> Mask | None:
@@ -385,7 +391,7 @@ def _cvat_shape(shape: Element, frames: Frames) -> Mask | None:
     return None
 
 
-def _yolo(path: Path, frames: Frames, index: int) -> Iterator[Found]:
+def _yolo(path: Path, frames: Frames, index: int) -> Iterator[FoundAnnotations]:
     """Lines of a class and a polygon in shares of the frame; behind it may stand the number of a track."""
     for place, line in enumerate(read_text(path).splitlines(), 1):
         words = line.split()
@@ -402,4 +408,4 @@ def _yolo(path: Path, frames: Frames, index: int) -> Iterator[Found]:
                 raise ValueError("no polygon in shares of the frame")
             points = points_of(numbers) * (frames.width, frames.height)
             mask = filled([points], frames.height, frames.width)
-            yield Found(index, identity, f"class {int(kind)}", SoftMask.from_dense(mask))
+            yield FoundAnnotations(index, identity, f"class {int(kind)}", SoftMask.from_dense(mask))

@@ -26,7 +26,7 @@ from ..engine.types import Box, CellKey, Maker, SoftMask
 from ..project import Adaptation
 from .finds import find_of
 from .session import Session
-from .session.writer import Kept, Snapshot
+from .session.writer import KeptMap, Snapshot
 from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source
 from .worker.jobs import Job, OtherWork
 from .worker.mail import LetIn
@@ -329,7 +329,7 @@ class Conductor(QObject):
 
     def _let_in(self, number: int, let_in: LetIn) -> None:
         assert isinstance(let_in.snapshot, Snapshot)
-        self.session.take(Kept(let_in.snapshot, let_in.change))
+        self.session.take(KeptMap(let_in.snapshot, let_in.change))
 
     def _propose(self, number: int, proposal: Proposal) -> None:
         if self._accepted_from is not None and proposal.similarity >= self._accepted_from:

@@ -27,7 +27,7 @@ Emit = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What came of a task.
 
     Attributes:
@@ -59,7 +59,7 @@ def check(tasks: list[Task], engine: VideoEngine, *, overwrite: bool = False) ->
 
 def run_task(
     task: Task, engine: VideoEngine, *, overwrite: bool = False, emit: Emit | None = None
-) -> Outcome:
+) -> RunOutcome:
     """Carry a task out, or the rest of it; everything above ρ_reid is accepted (Algorithm 3).
 
     Whatever ends it before its time, an exception, Ctrl-C or a kill, leaves what is done in the task's
@@ -86,7 +86,7 @@ def run_task(
                 engine.load()
             recovered = _work(task, engine, given, overwrite, emit or (lambda _: None))
         finish(task, made_from)
-    return Outcome(task.folder, length, skipped, recovered, monotonic() - start)
+    return RunOutcome(task.folder, length, skipped, recovered, monotonic() - start)
 
 
 def _work(task: Task, engine: VideoEngine, given: Inputs, overwrite: bool, emit: Emit) -> int:

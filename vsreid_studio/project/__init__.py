@@ -3,7 +3,7 @@
 from .candidates import CandidateStore
 from .document import Project, StaleChange
 from .notes import Settings
-from .records import Adaptation, Instance, Run, VideoRef
+from .records import Adaptation, Instance, RunRecord, VideoRef
 from .video import keep_options, read_options
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "CandidateStore",
     "Instance",
     "Project",
-    "Run",
+    "RunRecord",
     "Settings",
     "StaleChange",
     "VideoRef",

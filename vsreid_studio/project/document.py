@@ -21,7 +21,7 @@ from .database import Database, damaged
 from .history import History, read, write
 from .maps import MapFile
 from .notes import Settings, record_run, runs
-from .records import Adaptation, Instance, Run, VideoRef
+from .records import Adaptation, Instance, RunRecord, VideoRef
 from .rows import (
     Contents,
     adaptation_row,
@@ -426,7 +426,7 @@ class Project:
         record_run(self._database, weights)
 
     @property
-    def runs(self) -> tuple[Run, ...]:
+    def runs(self) -> tuple[RunRecord, ...]:
         """All runs so far, in order."""
         return runs(self._database)
 

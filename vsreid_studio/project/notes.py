@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .database import Database, damaged
-from .records import Run
+from .records import RunRecord
 
 _MOST = 10_000
 """Runs that are remembered."""
@@ -54,7 +54,7 @@ def record_run(database: Database, weights: Mapping[str, str]) -> None:
         connection.execute("INSERT INTO runs (started, weights) VALUES (?, ?)", row)
 
 
-def runs(database: Database) -> tuple[Run, ...]:
+def runs(database: Database) -> tuple[RunRecord, ...]:
     """All runs, in order; of very many the newest.
 
     Raises:
@@ -64,11 +64,11 @@ def runs(database: Database) -> tuple[Run, ...]:
     return tuple(_run(database, *row) for row in reversed(rows))
 
 
-def _run(database: Database, started: object, weights: object) -> Run:
+def _run(database: Database, started: object, weights: object) -> RunRecord:
     try:
         known = json.loads(str(weights))
         if not (isinstance(known, dict) and all(isinstance(value, str) for value in known.values())):
             raise ValueError("weights are checksums by name")
-        return Run(datetime.fromisoformat(str(started)), known)
+        return RunRecord(datetime.fromisoformat(str(started)), known)
     except (ValueError, RecursionError) as error:
         raise damaged(database.path) from error

@@ -72,7 +72,7 @@ class Adaptation:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunRecord:
     """One run of the engine on this project.
 
     Attributes:

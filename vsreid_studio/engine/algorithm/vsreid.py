@@ -20,7 +20,7 @@ Work: TypeAlias = Generator[Progress | Change | Plan, None, None]
 """Steps that ask nothing."""
 
 
-class Search(Protocol):
+class RetrievalSearch(Protocol):
     """M_reid (Algorithm 2) in all frames, for all instances."""
 
     def prepare(self) -> PlannedSteps:
@@ -108,7 +108,7 @@ class Algorithm:
         self,
         instances: Sequence[int],
         frames: Collection[int] | None,
-        search: Search | None = None,
+        search: RetrievalSearch | None = None,
         offer: Offer | None = None,
     ) -> PlannedSteps:  # 1
         """Propagate from all checkpoints, then find lost instances again until none is left.

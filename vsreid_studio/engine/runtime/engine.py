@@ -30,7 +30,7 @@ from .inference import Inference
 from .parallel import prepare_process
 from .pipeline import Modules, Pipeline
 from .propagation import PatchNetwork
-from .reid import CandidateStore, ReidModule
+from .reid import CandidateCache, ReidModule
 from .scheduler import ScheduledMotion
 
 _BLOCK = 2**20
@@ -38,7 +38,7 @@ ADAPT_STEPS = 30
 """For each instance: some 30 seconds on two cores."""
 
 
-class Trainer(Protocol):
+class NetworkTrainer(Protocol):
     """Fine-tunes N_mp on one video, see `training.adaptation.adapt`."""
 
     def __call__(
@@ -64,7 +64,9 @@ class VideoEngine:
         checksums: the sha256 of each file of weights, by the network's name.
     """
 
-    def __init__(self, config: Config, weights: Path | None = None, trainer: Trainer | None = None) -> None:
+    def __init__(
+        self, config: Config, weights: Path | None = None, trainer: NetworkTrainer | None = None
+    ) -> None:
         """Choose device and flow; the networks are loaded by `load`, or when first needed.
 
         Args:
@@ -135,7 +137,7 @@ class VideoEngine:
         network = models.load_propagation(size, self.device, self._weights, exact=True)
         return (yield from self._trainer(network, video, annotation, config, size=size))
 
-    def reid(self, video: Video, store: CandidateStore) -> ReidModule | None:
+    def reid(self, video: Video, store: CandidateCache) -> ReidModule | None:
         """M_reid for a video; None where the settings switch it off.
 
         Args:

@@ -17,7 +17,7 @@ SAME = 0.5
 """A mask counts as a person's when its box and a person's candidate box have at least this IoU."""
 
 
-class Frames(Protocol):
+class FrameReader(Protocol):
     """What is asked of a video."""
 
     @property
@@ -35,7 +35,7 @@ class Frames(Protocol):
         ...
 
 
-class CandidateStore(Protocol):
+class CandidateCache(Protocol):
     """Keeps what was found in a frame; a project file does it beyond the session."""
 
     def __contains__(self, frame: int, /) -> bool: ...
@@ -50,7 +50,7 @@ class CandidateStore(Protocol):
 
 
 class MemoryStore:
-    """A `CandidateStore` for the session only."""
+    """A `CandidateCache` for the session only."""
 
     def __init__(self) -> None:
         self._known: dict[int, Candidates] = {}
@@ -98,11 +98,11 @@ class ReidModule(Reidentification):
 
     def __init__(
         self,
-        video: Frames,
+        video: FrameReader,
         detector: DetectionNetwork,
         embedder: EmbeddingNetwork,
         person_embedder: EmbeddingNetwork | None = None,
-        store: CandidateStore | None = None,
+        store: CandidateCache | None = None,
         parallel: bool = False,
     ) -> None:
         """Take the networks for a video; `parallel`: they serve several frames at a time."""
@@ -112,7 +112,7 @@ class ReidModule(Reidentification):
         self._detector = detector
         self._embedder = embedder
         self._person_embedder = person_embedder
-        self._store: CandidateStore = MemoryStore() if store is None else store
+        self._store: CandidateCache = MemoryStore() if store is None else store
 
     def cached(self, frame: int) -> bool:
         """Whether `candidates` costs nothing for this frame."""

@@ -29,7 +29,7 @@ _VOP = b"\x00\x00\x01\xb6"
 """Begins a picture of MPEG-4 Part 2."""
 
 
-class Entry(NamedTuple):
+class PacketEntry(NamedTuple):
     """One packet of the video track, in the order of the file.
 
     Attributes:
@@ -69,7 +69,7 @@ class PacketIndex:
     """
 
     def __init__(
-        self, entries: Sequence[Entry], packets: Sequence[int], checks: Sequence[int] | None = None
+        self, entries: Sequence[PacketEntry], packets: Sequence[int], checks: Sequence[int] | None = None
     ) -> None:
         self.entries = entries
         self.packets = packets
@@ -112,7 +112,7 @@ class PacketIndex:
         return list(reversed(self._keys[max(0, place - 3) : place]))
 
 
-def _names(entries: Sequence[Entry]) -> tuple[bool, dict[Hashable, int]] | None:
+def _names(entries: Sequence[PacketEntry]) -> tuple[bool, dict[Hashable, int]] | None:
     """What tells packets apart after a seek: their place in the file, or that and their time.
 
     Time alone may be recomputed by seeks. Where several packets share a block of the container only the first
@@ -237,7 +237,7 @@ def read_index(reopen: Callable[[], Track]) -> PacketIndex:
     return index_by_decoding(reopen, entries, doubt)
 
 
-def _by_time(entries: Sequence[Entry], shown: Sequence[int]) -> list[int]:
+def _by_time(entries: Sequence[PacketEntry], shown: Sequence[int]) -> list[int]:
     """Packets in the order of their time stamps; empty when these cannot be relied upon."""
     times = {number: time for number in shown if (time := entries[number].pts) is not None}
     decoding = [entry.dts for entry in entries if entry.dts is not None]
@@ -246,7 +246,7 @@ def _by_time(entries: Sequence[Entry], shown: Sequence[int]) -> list[int]:
     return sorted(shown, key=times.__getitem__)
 
 
-def index_by_decoding(reopen: Callable[[], Track], entries: Sequence[Entry], doubt: str) -> PacketIndex:
+def index_by_decoding(reopen: Callable[[], Track], entries: Sequence[PacketEntry], doubt: str) -> PacketIndex:
     """Decode the whole file once: the order in which frames come out, with a checksum of each.
 
     Args:
@@ -265,7 +265,7 @@ def index_by_decoding(reopen: Callable[[], Track], entries: Sequence[Entry], dou
     return PacketIndex(entries, packets, checks)
 
 
-def _entries(container: InputContainer, stream: VideoStream) -> tuple[list[Entry], bool]:
+def _entries(container: InputContainer, stream: VideoStream) -> tuple[list[PacketEntry], bool]:
     """All packets, and whether some hold several pictures of MPEG-4, or none."""
     codec = stream.codec_context.name
     # VP8 alone keeps pictures that are never shown in packets of their own; a bit of its header tells.
@@ -279,12 +279,12 @@ def _entries(container: InputContainer, stream: VideoStream) -> tuple[list[Entry
             packed = data.count(_VOP) != 1 or packet.size < 8
         place = packet.pos, packet.size, packet.duration
         entries.append(
-            Entry(packet.pts, packet.dts, *place, packet.is_keyframe, not hidden, packet.is_corrupt)
+            PacketEntry(packet.pts, packet.dts, *place, packet.is_keyframe, not hidden, packet.is_corrupt)
         )
     return entries, packed
 
 
-def _decodable(reopen: Callable[[], Track], entries: Sequence[Entry], order: list[int]) -> list[int]:
+def _decodable(reopen: Callable[[], Track], entries: Sequence[PacketEntry], order: list[int]) -> list[int]:
     """Leave out frames at the beginning that lean on others which were cut off, as decoders do."""
     key = next((number for number in order if entries[number].key), None)
     if key is None or key == order[0]:

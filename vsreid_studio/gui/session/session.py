@@ -31,7 +31,7 @@ from ..recent import Recent, config_folder, data_folder
 from .position import Position
 from .shown import Shown
 from .thread import DocumentThread
-from .writer import ImportListener, Kept, ProjectWriter, Snapshot, open_settings, sentence_of
+from .writer import ImportListener, KeptMap, ProjectWriter, Snapshot, open_settings, sentence_of
 
 log = logging.getLogger(__name__)
 
@@ -405,7 +405,7 @@ class Session(QObject):
 
         frame = self.frame
 
-        def done(kept: Kept, given: GivenMasks) -> None:
+        def done(kept: KeptMap, given: GivenMasks) -> None:
             nonlocal otherwise
             otherwise = None
             self._keep(kept)
@@ -523,7 +523,7 @@ class Session(QObject):
         """Do the step again that was taken back last; whether that was begun."""
         return self._exchange(Project.redo)
 
-    def take(self, kept: Kept) -> None:
+    def take(self, kept: KeptMap) -> None:
         """Show what a run has put into the document."""
         self._keep(kept)
 
@@ -585,7 +585,7 @@ class Session(QObject):
             partial(self._take_back, number),
         )
 
-    def _keep(self, kept: Kept, number: int | None = None) -> None:
+    def _keep(self, kept: KeptMap, number: int | None = None) -> None:
         """Something is on disk."""
         if self._shown is None:
             return

@@ -9,7 +9,7 @@ from ...engine.events import Change
 from ...engine.store.annotation import Annotation
 from ...project import Adaptation, Instance
 from ..edits import Edit
-from .writer import Kept, Snapshot
+from .writer import KeptMap, Snapshot
 
 
 class Shown:
@@ -58,7 +58,7 @@ class Shown:
         self._arrange({**self.instances, **edit.instances})
         return self._last
 
-    def keep(self, kept: Kept, number: int | None = None) -> bool:
+    def keep(self, kept: KeptMap, number: int | None = None) -> bool:
         """Take over what is on disk now.
 
         Args:

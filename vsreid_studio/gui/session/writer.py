@@ -56,7 +56,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class KeptMap:
     """A change that is on disk.
 
     Attributes:
@@ -87,7 +87,7 @@ class ImportListener:
 
     stop: Event
     progress: Callable[[int, int], object]
-    done: Callable[[Kept, GivenMasks], object]
+    done: Callable[[KeptMap, GivenMasks], object]
     failed: Reporter
     ended: Callable[[], object]
 
@@ -118,7 +118,9 @@ class ProjectWriter:
 
     # --- asked on the window's thread
 
-    def do(self, work: Callable[[], Kept | None], done: Callable[[Kept], object], failed: Reporter) -> None:
+    def do(
+        self, work: Callable[[], KeptMap | None], done: Callable[[KeptMap], object], failed: Reporter
+    ) -> None:
         """Do something to the project; what is kept is handed to `done`, on the window's thread."""
 
         def run() -> None:
@@ -153,41 +155,41 @@ class ProjectWriter:
             project.redo_label,
         )
 
-    def commit(self, edit: Edit, *, undoable: bool = True, group: str | None = None) -> Kept:
+    def commit(self, edit: Edit, *, undoable: bool = True, group: str | None = None) -> KeptMap:
         """Put a person's edit on disk; worked out anew, as a run may have changed something before it."""
         change = edit.upon(self.project.annotation)
         self.project.apply(change, instances=edit.instances, undoable=undoable, group=group)
         return self._kept(change, bool(edit.instances))
 
-    def make(self, make: Callable[[Project], Edit]) -> Kept:
+    def make(self, make: Callable[[Project], Edit]) -> KeptMap:
         """Work an edit out and put it on disk."""
         edit = make(self.project)
         self.project.apply(edit.change, instances=edit.instances)
         return self._kept(edit.change, bool(edit.instances))
 
-    def exchange(self, way: Callable[[Project], Change | None]) -> Kept | None:
+    def exchange(self, way: Callable[[Project], Change | None]) -> KeptMap | None:
         """Undo or redo; None where there is no such step."""
         change = way(self.project)
         return None if change is None else self._kept(change, True)
 
-    def set_adaptation(self, adaptation: Adaptation | None) -> Kept:
+    def set_adaptation(self, adaptation: Adaptation | None) -> KeptMap:
         """Keep what the network has learnt of the video, or forget it."""
         self.project.set_adaptation(adaptation)
-        return Kept(self.snapshot(), Change("adapt"))
+        return KeptMap(self.snapshot(), Change("adapt"))
 
     def close(self) -> None:
         """Release the files. A run that was abandoned does no harm."""
         self._closed.set()
         self.document.close()
 
-    def _kept(self, change: Change, instances: bool) -> Kept:
+    def _kept(self, change: Change, instances: bool) -> KeptMap:
         if self._inbox is not None:
             self._inbox.post(change)
         if len(change.after) > _MANY:
             # The window only looks at the keys, and need not be the one that drops so many cells.
             keys = dict.fromkeys(change.after)
             change = Change(change.label, keys, keys, change.decisions_before, change.decisions_after)
-        return Kept(self.snapshot(), change, instances)
+        return KeptMap(self.snapshot(), change, instances)
 
     # --- imports
 

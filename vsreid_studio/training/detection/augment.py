@@ -24,7 +24,7 @@ LEAST_SIDE = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class DetectionSample:
     """One training picture.
 
     Attributes:
@@ -38,7 +38,7 @@ class Sample:
     complete: bool
 
 
-class SampleMaker:
+class DetectionSampleMaker:
     """Draws training pictures of one size.
 
     Attributes:
@@ -54,7 +54,7 @@ class SampleMaker:
         weights = np.sqrt([len(group) for group in groups])
         self._shares = weights / weights.sum()
 
-    def sample(self, rng: Generator) -> Sample:
+    def sample(self, rng: Generator) -> DetectionSample:
         """One picture with up to three objects pasted in."""
         scene = self._draw(rng)
         frame, labels, zoom = self._place(rng, scene)
@@ -64,7 +64,7 @@ class SampleMaker:
         for _ in range(int(rng.choice(4, p=(0.4, 0.25, 0.2, 0.15)))):
             frame, labels = self._paste(rng, frame, labels, whole)
         boxes = visible_boxes(labels, whole)
-        return Sample(degrade(rng, frame), boxes, scene.complete)
+        return DetectionSample(degrade(rng, frame), boxes, scene.complete)
 
     def _draw(self, rng: Generator) -> Annotated:
         group = self.groups[int(rng.choice(len(self.groups), p=self._shares))]

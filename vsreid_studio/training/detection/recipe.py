@@ -25,7 +25,7 @@ from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..processes import join
 from ..public import Annotated, add_public_arguments, public_pictures
-from .augment import SampleMaker
+from .augment import DetectionSampleMaker
 from .data import boxes_of, read_sequences, scenes_of, training_groups
 from .partial import train_partially
 
@@ -37,7 +37,7 @@ COUNTS = (20, 100)
 """Recall is measured at so many boxes a picture."""
 
 
-class Batch(NamedTuple):
+class DetectionBatch(NamedTuple):
     """Some training pictures.
 
     Attributes:
@@ -53,14 +53,14 @@ class Batch(NamedTuple):
     seed: int
 
 
-def make_batch(maker: SampleMaker, count: int, seed: int, step: int) -> Batch:
+def make_batch(maker: DetectionSampleMaker, count: int, seed: int, step: int) -> DetectionBatch:
     """The pictures of a step; the same for the same seed and step."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, step])
     samples = [maker.sample(rng) for _ in range(count)]
     pictures = torch.from_numpy(np.stack([sample.frame for sample in samples])).permute(0, 3, 1, 2)
     boxes = tuple(torch.from_numpy(sample.boxes) for sample in samples)
-    return Batch(
+    return DetectionBatch(
         pictures.contiguous(),
         boxes,
         torch.tensor([sample.complete for sample in samples]),
@@ -68,7 +68,7 @@ def make_batch(maker: SampleMaker, count: int, seed: int, step: int) -> Batch:
     )
 
 
-def loss_of(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+def loss_of(model: nn.Module, batch: DetectionBatch) -> tuple[Tensor, dict[str, float]]:
     """The sum of Faster R-CNN's four losses, and each for the log."""
     # By batch, so that a resumed run samples as an unbroken one.
     torch.manual_seed(batch.seed)
@@ -151,7 +151,7 @@ def train(args: Namespace) -> Path:
     groups = training_groups(Path(args.data))
     groups += [scenes_of(pictures) for pictures in public_pictures(args)]
     logger.info("%d pictures", sum(len(group) for group in groups))
-    maker = SampleMaker(groups, *args.canvas)
+    maker = DetectionSampleMaker(groups, *args.canvas)
     network = prepared(load_file(args.init) if args.init else None, args.trust)
     keys = ("steps", "batch", "canvas", "rate", "trust", "seed")
     describe = {key: list(v) if isinstance(v := getattr(args, key), (list, tuple)) else v for key in keys}
