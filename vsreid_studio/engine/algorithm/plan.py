@@ -121,11 +121,9 @@ def due(
         frames: the frames wanted, None for all. The frames between a checkpoint and a wanted one are
             included, because the chain of masks leads through them.
     """
-    row = annotation.row(instance)
     checkpoints = frozenset(annotation.checkpoints(instance))
-    there = {frame: origin for frame in row if (origin := annotation.origin(frame, instance)) is not None}
-    anchors = sorted(frame for frame, origin in there.items() if origin == frame)
-    origins = {frame: origin for frame, origin in there.items() if origin in checkpoints}
+    anchors = annotation.anchors(instance)
+    origins = {i: origin for i, origin in annotation.origins(instance).items() if origin in checkpoints}
     forward: dict[int, int] = {}
     backward: dict[int, int] = {}
     gaps: list[range] = []

@@ -56,7 +56,7 @@ class BidirectionalFusion:
         cell = annotation.get(origin, instance)
         if cell is None or not cell.pinned:
             return PaperPlanner().outward(annotation, instance, origin)
-        return self.initial(annotation, [instance], _around(annotation, instance, origin))
+        return self.initial(annotation, [instance], annotation.around(instance, origin))
 
     def after_span(self, annotation: Annotation, plan: Plan, aside: Mapping[CellKey, Cell]) -> Work:
         """Fuse each gap in one change."""
@@ -153,11 +153,3 @@ def _both_ways(
     while (cell := annotation.get(forward, instance)) and cell.origin == left and cell.second is None:
         forward += 1
     return range(forward, right), inner[::-1]
-
-
-def _around(annotation: Annotation, instance: int, frame: int) -> range:
-    """The frames from one anchor beside this one to the next."""
-    anchors = [i for i in annotation.row(instance) if i != frame and annotation.anchored(i, instance)]
-    before = max((i for i in anchors if i < frame), default=-1)
-    after = min((i for i in anchors if i > frame), default=annotation.length)
-    return range(before + 1, after)

@@ -80,7 +80,8 @@ class Matcher:
         self._choice = np.full(grid, -1, np.intp)
         self._present = np.zeros((*grid, 4), np.int32)
         self._anchored = np.zeros(grid, np.bool_)
-        self._seen: list[dict[int, Cell]] = [{} for _ in instances]
+        self._seen: dict[int, NDArray[np.int64]] = {}
+        self._anchors: list[set[int]] = [set() for _ in instances]
         self._matched: list[dict[int, NDArray[np.float32]]] = [{} for _ in instances]
         self._outdated: set[int] = set()
 
@@ -171,11 +172,11 @@ class Matcher:
         """
         done = 0
         for k, instance in enumerate(self._instances):
-            row, seen = annotation.row(instance), self._seen[k]
-            changed = [frame for frame, cell in row.items() if seen.get(frame) is not cell]
-            changed += seen.keys() - row.keys()
-            for frame in changed:
-                self._take_in(row.get(frame), frame, k)
+            stamps = annotation.stamps(instance)
+            seen = self._seen.setdefault(k, np.zeros_like(stamps))
+            for frame in np.flatnonzero(stamps != seen).tolist():
+                seen[frame] = stamps[frame]
+                self._take_in(annotation.get(frame, instance), frame, k)
                 done += 1
                 if done % _PART == 0:
                     yield done
@@ -186,12 +187,11 @@ class Matcher:
                 yield done
 
     def _take_in(self, cell: Cell | None, frame: int, k: int) -> None:
-        seen = self._seen[k]
+        anchors, anchor = self._anchors[k], cell is not None and cell.origin == frame
         # Only what is or was an anchor can change the gallery.
-        if any(c is not None and c.origin == frame for c in (cell, seen.pop(frame, None))):
+        if anchor or frame in anchors:
             self._outdated.add(k)
-        if cell is not None:
-            seen[frame] = cell
+        (anchors.add if anchor else anchors.discard)(frame)
         if (n := self._place.get(frame)) is not None:
             box = (cell.mask.hard_box if cell is not None else None) or NOWHERE
             self._present[n, k] = box.x0, box.y0, box.x1, box.y1

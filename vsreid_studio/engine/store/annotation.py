@@ -150,6 +150,11 @@ class Annotation:
         row = self._rows.get(instance)
         return tuple(row.anchors) if row is not None else ()
 
+    def origins(self, instance: int) -> dict[int, int]:
+        """c[i, k] by frame, ascending, where there is a cell."""
+        frames = np.flatnonzero(self.stamps(instance))
+        return dict(zip(frames.tolist(), self.records(instance)["origin"][frames].tolist(), strict=True))
+
     def around(self, instance: int, frame: int) -> range:
         """The frames from the anchor before this frame to the one after it, both excluded."""
         anchors = row.anchors if (row := self._rows.get(instance)) is not None else []
