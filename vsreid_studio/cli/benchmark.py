@@ -14,9 +14,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--source", type=Path, metavar="VIDEO", help="video or folder (the bundled demo)")
     parser.add_argument("--masks", type=Path, metavar="FIRST.png", help="its first masks")
     parser.add_argument("--instances", type=int, metavar="K", help="propagate only the first K of them")
-    parser.add_argument("--frames", type=int, default=30, metavar="N", help="frames to count (%(default)s)")
+    parser.add_argument("--frames", type=int, metavar="N", help="frames to count (30; with --scale 10000)")
     parser.add_argument("--size", choices=("lite", "paper"), default="lite")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--scale",
+        action="store_true",
+        help="instead measure memory and waits on synthetic footage of N frames with K instances (20)",
+    )
     parser.set_defaults(handler=run)
 
 
@@ -26,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: video, masks or weights do not serve.
     """
+    if args.scale:
+        return _scale(args.frames or 10_000, args.instances or 20)
     # Here, as the parser is built at every start and needs no networks.
     from .. import paths  # noqa: PLC0415
     from ..benchmark.speed import measure, table  # noqa: PLC0415
@@ -55,8 +62,17 @@ def run(args: argparse.Namespace) -> int:
             flow,
             models.load_detector(args.size, config.reid.boxes, device),
             models.load_embedder(args.size, device),
-            args.frames,
+            args.frames or 30,
             device.type == "cpu",
         )
     sys.stdout.write(table(speed))
+    return 0
+
+
+def _scale(frames: int, instances: int) -> int:
+    from ..benchmark.scale import table  # noqa: PLC0415
+    from ..gui.benchmark.scale import measure  # noqa: PLC0415  (Qt)
+
+    found = measure(frames, instances, lambda part: sys.stderr.write(f"{part} ...\n"))
+    sys.stdout.write(table(found))
     return 0

@@ -1,0 +1,52 @@
+"""The benchmark of scale, on material small enough for a test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vsreid_studio.benchmark.scale import ScaleFigure, figures_in, mask_at, table
+from vsreid_studio.engine.types import Box
+from vsreid_studio.gui.benchmark.scale import Pulse, fill, headless
+
+
+def test_figures_become_a_table() -> None:
+    figures = [ScaleFigure("window", "stall", 60.0, "ms", 50.0), ScaleFigure("file", "size", 1234.0, "MB")]
+    lines = ["noise", *(json.dumps({n: getattr(one, n) for n in ScaleFigure.__slots__}) for one in figures)]
+    assert list(figures_in(lines)) == figures
+    head, _, first, second = table(list(figures_in(lines))).splitlines()
+    assert head.startswith("| process")
+    assert first == "| window | stall | 60 ms | 50 ms | over |"
+    assert second == "| file | size | 1,234 MB |  |  |"
+
+
+def test_masks_lie_inside_the_frame_and_differ() -> None:
+    whole = Box(0, 0, 1920, 1080)
+    assert all(
+        mask_at(i, k).box.intersect(whole) == mask_at(i, k).box for i in range(70) for k in range(1, 30)
+    )
+    assert mask_at(3, 1).same(mask_at(3, 1))
+    assert mask_at(3, 1) is not mask_at(3, 1)
+    assert not mask_at(3, 1).same(mask_at(4, 1))
+
+
+def test_a_project_is_filled_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, 4, 2)
+    headless(tmp_path, 4, 2)
+    found = {one.name: one for one in figures_in(capsys.readouterr().out.splitlines())}
+    assert found["open the project"].value > 0
+    assert found["peak, having read every mask"].value >= found["memory after opening"].value
+    assert len(list((tmp_path / "masks").iterdir())) == 4
+
+
+def test_the_pulse_notices_a_stall(qtbot) -> None:
+    pulse = Pulse()
+    qtbot.wait(20)
+    pulse.longest()
+    np.linalg.svd(np.ones((300, 300)))
+    stall = pulse.longest()
+    assert stall > 0
+    pulse.stop()
