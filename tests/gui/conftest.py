@@ -76,7 +76,7 @@ def heard() -> Heard:
 
 @pytest.fixture
 def session(qtbot: QtBot, tmp_path: Path) -> Iterator[Session]:
-    session = Session(config=tmp_path / "config", data=tmp_path / "data")
+    session = Session(config=tmp_path / "config", data=tmp_path / "data", waits=False)
     yield session
     session.close()
 

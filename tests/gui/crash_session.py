@@ -163,7 +163,7 @@ def main(clip: Path, data: Path, seed: int) -> int:
     # What a slot raises would else be a line on the terminal and nothing more.
     sys.excepthook = lambda *error: (traceback.print_exception(*error), os._exit(3))
     watch()
-    document = Session(config=data, data=data)
+    document = Session(config=data, data=data, waits=False)
     conductor = Conductor(document, Runner(lambda: FakeEngine(Script(delay=0.004))))
     tell(OPENING)
     person = Person(document, conductor, random.Random(seed))

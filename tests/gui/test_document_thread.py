@@ -47,9 +47,9 @@ def masks(tmp_path):
 def test_opening_is_not_done_on_the_windows_thread(qtbot, session, pictures, monkeypatch):
     threads, open_document = [], module.open_document
 
-    def noted(*how):
+    def noted(*how, **named):
         threads.append(threading.get_ident())
-        return open_document(*how)
+        return open_document(*how, **named)
 
     monkeypatch.setattr(module, "open_document", noted)
     with qtbot.waitSignal(session.opened):
@@ -112,7 +112,7 @@ def test_closing_keeps_what_was_done_last(drawn, pictures, tmp_path):
     drawn.edit_mask(7, 2, true_mask(7, 2), "Paint")
     drawn.go(7)
     drawn.close()
-    again = Session(config=tmp_path / "config", data=tmp_path / "data")
+    again = Session(config=tmp_path / "config", data=tmp_path / "data", waits=False)
     again.open(pictures)
     again.flush()
     assert again.annotation.mask(7, 2).same(true_mask(7, 2))
@@ -184,7 +184,7 @@ def test_closing_in_an_import_leaves_it_off(drawn, masks, pictures, tmp_path, mo
     before = dict(drawn.annotation.cells())
     drawn.closing.connect(lambda: drawn.import_masks(masks))
     drawn.close()
-    again = Session(config=tmp_path / "config", data=tmp_path / "data")
+    again = Session(config=tmp_path / "config", data=tmp_path / "data", waits=False)
     again.open(pictures)
     again.flush()
     assert dict(again.annotation.cells()).keys() == before.keys()

@@ -26,7 +26,7 @@ def test_opening_again_brings_everything_back(drawn: Session, pictures: Path, tm
     drawn.go(3)
     drawn.select(2)
     drawn.close()
-    again = Session(config=tmp_path / "config", data=tmp_path / "data")
+    again = Session(config=tmp_path / "config", data=tmp_path / "data", waits=False)
     assert again.open(pictures)
     again.flush()
     assert (again.frame, again.selected) == (3, 2)

@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self._theme = theme
         self._config = config or config_folder()
         data = data or data_folder()
-        self.session = Session(self, config=self._config, data=data)
+        self.session = Session(self, config=self._config, data=data, waits=False)
         runner = Runner(engine, self) if engine is not None else Runner(parent=self)
         self.conductor = Conductor(self.session, runner, self)
         self.loader = FrameLoader(self)

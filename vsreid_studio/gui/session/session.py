@@ -101,14 +101,22 @@ class Session(QObject):
     failed = Signal(str, str)
 
     def __init__(
-        self, parent: QObject | None = None, *, config: Path | None = None, data: Path | None = None
+        self,
+        parent: QObject | None = None,
+        *,
+        config: Path | None = None,
+        data: Path | None = None,
+        waits: bool = True,
     ) -> None:
         """Nothing is open yet.
 
         Args:
             config, data: folders for the person's settings and data, None for the system's places.
+            waits: each method returns when what it began is done and on disk, and tells whether it succeeded,
+                as scripts expect it, which have no event loop. The window does not wait.
         """
         super().__init__(parent)
+        self._waits = waits
         self.recent = Recent(config or config_folder())
         self.position = Position(self)
         self.frame_changed = self.position.frame_changed
@@ -249,8 +257,8 @@ class Session(QObject):
             changed: what becomes of the masks where the video has changed, see `open_document`.
 
         Returns:
-            Whether that was begun, or is open already; `opened` follows. What is open stays open meanwhile,
-            and where it fails.
+            Whether it is open, or, where the session does not wait, whether that was begun: `opened` follows.
+            What is open stays open meanwhile, and where it fails.
         """
         path = path.absolute()
         if self._writer is not None and path in {self.project.path, self.video.path.absolute()}:
@@ -261,8 +269,14 @@ class Session(QObject):
             return self._opening == path
         self._opening, self._then = path, then
         self.opening.emit(path)
+        before = self._writer
         self._thread.post(partial(self._open, path, video, changed), self._fail_open)
-        return True
+        if not self._waits:
+            return True
+        self.flush()
+        if self._writer is None:
+            self._thread.stop()
+        return self._writer is not None and self._writer is not before
 
     def _open(self, path: Path, moved: Path | None, changed: Way | Literal["new"] | None) -> None:
         """On the document's thread."""
@@ -323,6 +337,10 @@ class Session(QObject):
         told = self._told
         self._deliver_all()
         return told == self._told
+
+    def _done(self) -> bool:
+        """Whether what was begun has not failed, as far as is known: in a script it is waited for."""
+        return self.flush() if self._waits else True
 
     def catch_up(self) -> None:
         """Wait until all edits so far are on disk; it takes milliseconds, as they were encoded already."""
@@ -424,7 +442,7 @@ class Session(QObject):
         self.importing.emit(0, 1)
         listener = ImportListener(self._import, self.importing.emit, done, self._tell, ended)
         self.writer.import_masks(path, reading, machine, frame, listener)
-        return True
+        return self._done()
 
     @property
     def is_importing(self) -> bool:
@@ -506,21 +524,21 @@ class Session(QObject):
         if self._writer is None:
             return False
         self._show(Edit(change, instances or {}), undoable=undoable, group=group)
-        return True
+        return self._done()
 
     def set_adaptation(self, adaptation: Adaptation | None) -> bool:
         """Keep what the network has learnt of the video, or forget it; a step of undo."""
         if self._writer is None:
             return False
         self.writer.do(partial(self.writer.set_adaptation, adaptation), self._keep, self._tell)
-        return True
+        return self._done()
 
     def undo(self) -> bool:
-        """Take the last step back, also one of an earlier session; whether that was begun."""
+        """Take the last step back, also one of an earlier session; whether there was one."""
         return self._exchange(Project.undo)
 
     def redo(self) -> bool:
-        """Do the step again that was taken back last; whether that was begun."""
+        """Do the step again that was taken back last; whether there was one."""
         return self._exchange(Project.redo)
 
     def take(self, kept: KeptMap) -> None:
@@ -537,9 +555,10 @@ class Session(QObject):
             for number in instances:
                 edits.refuse_locked(self._shown, number)
             edit = make(self._shown)
-        if not failure:
-            self._show(edit)
-        return not failure
+        if failure:
+            return False
+        self._show(edit)
+        return self._done()
 
     def _have_made(self, make: Callable[[edits.Held], Edit], *instances: int) -> bool:
         """Have an edit worked out on the document's thread, as it looks at many masks."""
@@ -548,10 +567,11 @@ class Session(QObject):
         with self._reporting() as failure:
             for number in instances:
                 edits.refuse_locked(self._shown, number)
-        if not failure:
-            self.writer.do(partial(self.writer.make, make), self._keep, self._tell)
-            self.edited.emit()
-        return not failure
+        if failure:
+            return False
+        self.writer.do(partial(self.writer.make, make), self._keep, self._tell)
+        self.edited.emit()
+        return self._done()
 
     def _alter(
         self, instance: int, label: str, how: Callable[[Instance], Instance], undoable: bool = True
@@ -560,14 +580,14 @@ class Session(QObject):
         if old is None or (new := how(old)) == old:
             return False
         self._show(Edit(Change(f"{label} {old.name}"), {instance: new}), undoable=undoable)
-        return True
+        return self._done()
 
     def _exchange(self, way: Callable[[Project], Change | None]) -> bool:
         if self._writer is None:
             return False
         self.writer.do(partial(self.writer.exchange, way), self._keep, self._tell)
         self.edited.emit()
-        return True
+        return self._done()
 
     def _show(self, edit: Edit, *, undoable: bool = True, group: str | None = None) -> None:
         self._post(edit, undoable=undoable, group=group)
