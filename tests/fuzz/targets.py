@@ -17,6 +17,7 @@ from vsreid_studio import config
 from vsreid_studio.benchmark.candidate_files import CandidateFiles
 from vsreid_studio.benchmark.gaps import read_gaps
 from vsreid_studio.benchmark.published import read_published
+from vsreid_studio.engine.runtime.flow.source import read_flo
 from vsreid_studio.engine.types import Candidates
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.evaluation.reliability import measure_reliability
@@ -28,10 +29,13 @@ from vsreid_studio.formats.mots import read_mots
 from vsreid_studio.formats.points import read_points
 from vsreid_studio.formats.youtube_vos import read_objects
 
-from . import mutators
+from . import mutators, projects
 from .mutators import Mutator
+from .projects import project_bytes, use_project
+from .videos import CONTAINERS, use_video, video_bytes
 
 H, W = 24, 32
+PROJECT = "p.vsreid"
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def targets(folder: Path) -> list[Target]:
         Target("cvat", "m.xml", [_cvat()], partial(given, "m.xml"), weight=2),
         Target("yolo", "m.txt", [b"0 .1 .1 .5 .1 .5 .5\n1 .6 .6 .9 .6 .9 .9 3\n"], partial(given, "m.txt")),
         Target("mots", "m.txt", [_mots()], lambda at: list(read_mots(at / "m.txt", H, W, 3))),
-        Target("points", "p.json", [_points()], lambda at: read_points(at / "p.json", 3, H, W)),
+        Target("points", "p.json", [_points()], lambda at: read_points(at / "p.json", 3, H, W), weight=2),
         Target("settings", "s.toml", [_settings()], lambda at: config.load(at / "s.toml"), weight=2),
         Target(
             "set",
@@ -102,12 +106,29 @@ def targets(folder: Path) -> list[Target]:
             "candidates", "00000.npz", _candidates(), lambda at: CandidateFiles(at).get(0), mutators.BINARY, 2
         ),
         Target("frame", "clip/0.png", _pictures(), lambda at: _frames(at / "clip"), mutators.PICTURE),
+        Target("flow", "f.flo", [_flo()], lambda at: read_flo(at / "f.flo"), mutators.BINARY),
+        Target("project", PROJECT, [project_bytes(folder)], _project, projects.MUTATORS, 4),
+        *(_video(suffix) for suffix in CONTAINERS),
     ]
+
+
+def _video(suffix: str) -> Target:
+    name = f"v.{suffix}"
+    return Target(suffix, name, [video_bytes(suffix)], lambda at: use_video(at / name), mutators.BINARY)
+
+
+def _project(at: Path) -> None:
+    use_project(at / PROJECT)
 
 
 def _given(clip: Path, name: str, at: Path) -> object:
     with open_video(clip) as video:
         return read_given_masks(at / name, video)
+
+
+def _flo() -> bytes:
+    flow = np.random.default_rng(0).normal(size=(6, 8, 2)).astype("<f4")
+    return b"PIEH" + np.array([8, 6], "<i4").tobytes() + flow.tobytes()
 
 
 def _frames(source: Path) -> object:

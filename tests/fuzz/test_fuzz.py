@@ -1,4 +1,4 @@
-"""Some 600 damaged inputs, the same in every run; `python -m tests.fuzz` reads others for as long as told."""
+"""Some 900 damaged inputs, the same in every run; `python -m tests.fuzz` reads others for as long as told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from .engine import attempt, mutated, unharmed
 from .targets import Target, targets
+from .videos import CONTAINERS
 
 INPUTS = 20
 """Of each target, beside its weight."""
@@ -22,6 +23,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Target]:
 NAMES = [
     *("mask picture", "given mask", "tiff mask", "coco", "youtube-vis", "labelme", "cvat", "yolo", "mots"),
     *("points", "settings", "set", "meta.json", "record", "gaps", "published", "candidates", "frame"),
+    *("flow", "project", *CONTAINERS),
 ]
 
 

@@ -163,6 +163,15 @@ def test_a_map_that_is_another_picture_is_not_decoded(closed):
             _ = project.annotation.mask(3, 1).values
 
 
+def test_a_schema_that_is_not_utf8_is_told_without_quoting_it(closed):
+    data = closed.read_bytes()
+    text = b"data BLOB NOT NULL,           -- probability"
+    assert text in data
+    closed.write_bytes(data.replace(text, b"\xff" + text[1:]))
+    with pytest.raises(UserError, match="is damaged on disk and was left as it is"):
+        Project.open(closed)
+
+
 def test_more_cells_than_the_video_has_are_refused(closed):
     alter(closed, "UPDATE video SET length = 3")
     with pytest.raises(UserError, match="damaged"):

@@ -40,7 +40,8 @@ def reporting(path: Path) -> Iterator[None]:
     except (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError):
         raise
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
+        # Without a code it comes from the module: a text in the file is not UTF-8, and is quoted.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & _PRIMARY
         sentence = _SENTENCES.get(code, "The project {path} cannot be used: {error}.")
         raise UserError(sentence.format(path=path, error=error)) from error
     except UnicodeDecodeError as error:
