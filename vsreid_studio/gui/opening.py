@@ -167,7 +167,9 @@ def _bound(path: Path, video: Video, changed: Way | Literal["new"] | None) -> Pr
     try:
         bind_video(project, video)
     except VideoChanged:
-        here = project.video.path == video.path.absolute()
+        # Another track of the same file is another video.
+        same_track = read_options(project.settings).track == video.options.track
+        here = project.video.path == video.path.absolute() and same_track
         project.close()
         if not here or changed == "new":
             return None

@@ -84,14 +84,14 @@ def run_task(
             with _output(task.output):
                 result.try_names(task.folder, given.video.names)
                 engine.load()
-            recovered = _work(task, engine, given, overwrite, emit or (lambda _: None))
+                recovered = _work(task, engine, given, overwrite, emit or (lambda _: None))
         finish(task, made_from)
     return RunOutcome(task.folder, length, skipped, recovered, monotonic() - start)
 
 
 def _work(task: Task, engine: VideoEngine, given: Inputs, overwrite: bool, emit: Emit) -> int:
     """Propagate, find again and write; the number of retrievals accepted."""
-    with _output(task.output), project_of(task, given, overwrite=overwrite) as project:
+    with project_of(task, given, overwrite=overwrite) as project:
         _drive(project, task, engine, given.video, emit)
         record = _record(project, engine, given)
         maps = label_maps(project.annotation, given.video.height, given.video.width)
