@@ -80,6 +80,11 @@ def make_clip(folder: Path, mask: Path, length: int = LENGTH) -> Clip:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Puts the stand-ins in the networks' place."""
+    return stand_ins(monkeypatch)
+
+
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Puts stand-ins in the networks' place until the patches are undone."""
     # Here, as most tests do without torch.
     from vsreid_studio.engine.extensions.temporal_smoothing import TemporalSmoothing  # noqa: PLC0415
     from vsreid_studio.engine.runtime import (  # noqa: PLC0415

@@ -1,15 +1,28 @@
-"""Tests that take long: `python -m tests.fuzz --minutes 60` reads damage, `--kills 100` kills runs."""
+"""Tests that take long.
+
+`python -m tests.fuzz --minutes 60` reads damaged inputs, `--kills 100` kills runs, and `--soak 60` does the
+same work again and again for so many minutes.
+"""
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
+import logging
 import secrets
 import sys
 import tempfile
+import time
 from pathlib import Path
+
+import pytest
+
+from vsreid_studio.config import Config
+from vsreid_studio.engine.runtime.engine import VideoEngine
 
 from .engine import sweep, unharmed
 from .kills import KilledRuns
+from .soak import WARM_UP, Rounds, growth, soak
 from .targets import targets
 
 
@@ -27,7 +40,13 @@ def main() -> int:
         "--keep", type=Path, default=Path("fuzz-faults"), help="gets the inputs (fuzz-faults)"
     )
     parser.add_argument("--kills", type=int, metavar="N", help="kill runs instead, and go on with them")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="open, run, undo and export instead")
     args = parser.parse_args()
+    # A crash inside a library tells where; damage that is answered is not news.
+    faulthandler.enable()
+    logging.disable(logging.WARNING)
+    if args.soak:
+        return soak_for(60 * args.soak)
     seed = secrets.randbits(32) if args.seed is None else args.seed
     sys.stdout.write(f"seed {seed}\n")
     if args.kills:
@@ -61,6 +80,26 @@ def kill(count: int, seed: int) -> int:
     faults = [fault for fault in outcomes if fault is not None]
     sys.stdout.write("".join(f"{fault}\n" for fault in faults))
     sys.stdout.write(f"{count} kills, {len(outcomes)} results, {len(faults)} wrong\n")
+    return 1 if faults else 0
+
+
+def soak_for(seconds: float) -> int:
+    """Work until time is up, with stand-ins for the networks.
+
+    Returns:
+        0, or 1 where memory, open files or threads grew.
+    """
+    from tests.conftest import make_clip, stand_ins  # noqa: PLC0415  (pytest imports it by another name)
+
+    end = time.monotonic() + seconds
+    with tempfile.TemporaryDirectory(prefix="vsreid-soak-") as name, pytest.MonkeyPatch.context() as patch:
+        stand_ins(patch)
+        clip = make_clip(Path(name) / "clip", Path(name) / "first.png")
+        rounds = Rounds(Path(name), clip.source, clip.masks, VideoEngine(Config()))
+        usages = soak(rounds, lambda number: number <= WARM_UP or time.monotonic() < end)
+    faults = growth(usages)
+    sys.stdout.write("".join(f"{fault}\n" for fault in faults))
+    sys.stdout.write(f"{len(usages)} rounds, from {usages[WARM_UP]} to {usages[-1]}\n")
     return 1 if faults else 0
 
 
