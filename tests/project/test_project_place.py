@@ -1,6 +1,8 @@
 """What is committed is where the project's name says, or the change is told as not saved."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -50,3 +52,16 @@ def test_a_file_that_goes_while_a_change_is_written(apart, make_cell):
     ):
         connection.execute("INSERT INTO settings VALUES ('a', '1')")
         shutil.rmtree(apart.path.parent)
+
+
+def test_another_process_gets_one_sentence_and_changes_nothing(apart, make_cell, tmp_path):
+    draw(apart, make_cell)
+    options = ["export", apart.path, "--output", tmp_path / "set"]
+    command = [sys.executable, "-m", "vsreid_studio", *map(str, options)]
+    other = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert other.returncode == 2
+    assert "is open in another window." in other.stderr
+    assert "Traceback" not in other.stderr
+    assert len(other.stderr.splitlines()) == 1
+    draw(apart, make_cell, 4)
+    assert not (tmp_path / "set").exists()
