@@ -114,10 +114,10 @@ class ClickBinder(QObject):
         self._canvas.begin_points(box)
 
     def stop(self) -> None:
-        """End the thread; an answer under way is not waited for."""
+        """End the thread. It is waited for: the process must not end while a network is being compiled."""
         self._rest.stop()
         if self._thread is not None:
-            self._thread.close(wait=False)
+            self._thread.close()
 
     def _started(self) -> ClickThread | None:
         if self._thread is None and self._make is not None:
