@@ -152,7 +152,7 @@ def _course(
         raise UnfitError("the object fills the frame")
     # Every centre between `low` and `high` covers the object; the smoothed course keeps to them.
     low, high = boxes[:, 2:] + margin - size / 2, boxes[:, :2] - margin + size / 2
-    centres = _smooth((boxes[:, :2] + boxes[:, 2:]) / 2).clip(low, high)
+    centres = averaged((boxes[:, :2] + boxes[:, 2:]) / 2).clip(low, high)
     arrival = _outside(centres[0], size, height, width, rng)
     leaving = _outside(centres[-1], size, height, width, rng)
     path = [
@@ -163,11 +163,20 @@ def _course(
     return _Course(int(size[0]), int(size[1]), start - slide, np.concatenate(path))
 
 
-def _smooth(track: NDArray[np.float64], reach: int = 4) -> NDArray[np.float64]:
+def averaged(track: NDArray[np.float64], reach: int = 4) -> NDArray[np.float64]:
     """A (n, 2) track averaged over 2 x reach + 1 frames."""
     padded = np.pad(track, ((reach, reach), (0, 0)), mode="edge")
     window = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
     return np.asarray(window.mean(axis=-1), np.float64)
+
+
+def box_centres(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
+    """(n, 2) x, y of the middle of each mask's box; that of the frame before where a mask is empty."""
+    found: list[tuple[float, float]] = []
+    for mask in masks:
+        box = Box.around(mask)
+        found.append(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) if box else found[-1])
+    return np.array(found)
 
 
 def _outside(

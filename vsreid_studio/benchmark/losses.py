@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import Box, Frame
-from .hidden import CONTEXT, gap_begin, hide
+from .hidden import CONTEXT, box_centres, gap_begin, hide
 from .pairs import place_object
 from .types import BenchmarkClip, UnfitError
 
@@ -101,7 +101,7 @@ def leave(
     limit = np.array([width, height]) - size
     # On the object before and after, each time with the object in another part of the window.
     offsets = rng.uniform(0.3, 0.7, (2, 2)) * size
-    follow = [(_centres(masks) - offset).clip(0, limit) for offset in offsets]
+    follow = [(box_centres(masks) - offset).clip(0, limit) for offset in offsets]
     path = np.concatenate(
         [
             follow[0][: start - slide],
@@ -145,7 +145,7 @@ def lookalike(
     rng = np.random.default_rng([seed, 3])
     start = gap_begin(masks, None, gap_length, slide, rng)
     height, width = masks[0].shape
-    centres = _centres(masks)
+    centres = box_centres(masks)
     boxes = [box for mask in masks if (box := Box.around(mask)) is not None]
     wide = float(np.median([box.width for box in boxes]))
     sides = [side for side in (-1, 1) if _fits(centres[:start, 0] + side * APART * wide, wide, width)]
@@ -206,12 +206,3 @@ def _enlarged(part: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
 
 def _fits(centres: NDArray[np.float64], size: float, limit: int) -> bool:
     return bool((centres - size / 2 >= 0).all() and (centres + size / 2 <= limit).all())
-
-
-def _centres(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
-    """(n, 2) x, y of the middle of each mask's box; that of the frame before where a mask is empty."""
-    found: list[tuple[float, float]] = []
-    for mask in masks:
-        box = Box.around(mask)
-        found.append(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) if box else found[-1])
-    return np.array(found)

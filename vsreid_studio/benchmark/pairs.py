@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import Box, Frame, LabelMap
+from .hidden import averaged, box_centres
 from .types import BenchmarkClip, UnfitError
 
 MAX_WIDTH, MAX_HEIGHT = 0.4, 0.75
@@ -110,21 +111,10 @@ def _path(
     side = 1.0 if first.x0 + first.x1 < width else -1.0
     reach = max(0.0, width / 2 - half_w - 4)
     swing = np.cos(2 * np.pi * np.arange(length) / length)
-    track = _centres(masks_a[:length])[:, 1] + rng.uniform(-0.25, 0.25) * half_h
+    track = averaged(box_centres(masks_a[:length]), reach=6)[:, 1] + rng.uniform(-0.25, 0.25) * half_h
     # Heights in which the guest is wholly in the frame.
     y = track.clip(min(half_h, height / 2), max(height - half_h, height / 2))
     return np.stack([width / 2 + side * reach * swing, y], axis=1)
-
-
-def _centres(masks: Sequence[NDArray[np.bool_]], reach: int = 6) -> NDArray[np.float64]:
-    """(n, 2) x, y of the box centre, steady where there is no object, averaged over 2 x reach + 1 frames."""
-    track: list[tuple[float, float]] = []
-    for mask in masks:
-        box = Box.around(mask)
-        track.append(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) if box else track[-1])
-    padded = np.pad(np.array(track), ((reach, reach), (0, 0)), mode="edge")
-    window = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
-    return np.asarray(window.mean(axis=-1), np.float64)
 
 
 def place_object(
