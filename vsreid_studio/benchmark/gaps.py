@@ -152,6 +152,16 @@ def summary(scores: Sequence[GapScore], accepted: Iterable[Accepted | None]) -> 
     return GapSummary(before, fmean(score.inside for score in scores), after, found, Accepted.total(accepted))
 
 
+def by_kind(scores: Sequence[GapScore], accepted: Mapping[str, Accepted | None]) -> dict[str, GapSummary]:
+    """The means of each kind of clip."""
+    found = {}
+    for kind in sorted({score.kind for score in scores}):
+        of_kind = [score for score in scores if score.kind == kind]
+        clips = {score.clip for score in of_kind}
+        found[kind] = summary(of_kind, [told for name, told in accepted.items() if name in clips])
+    return found
+
+
 def table(scores: Sequence[GapScore], accepted: Mapping[str, Accepted | None]) -> str:
     """The scores, their means by kind and overall, and the counts of found again and wrong proposals."""
     width = max(len(score.clip) for score in scores)
@@ -164,11 +174,9 @@ def table(scores: Sequence[GapScore], accepted: Mapping[str, Accepted | None]) -
         found = "-" if one.found is None else "yes" if one.found else "no"
         lines.append(f"{one.clip:<{width}} {one.before:8.4f} {one.inside:8.4f} {after} {found:>6} {counts}")
     lines.append("-" * len(lines[0]))
-    kinds = sorted({score.kind for score in scores})
-    for kind in kinds if len(kinds) > 1 else ():
-        of_kind = [score for score in scores if score.kind == kind]
-        told = Accepted.total(accepted.get(name) for name in {score.clip for score in of_kind})
-        lines.append(_means(kind, width, summary(of_kind, [told])))
+    kinds = by_kind(scores, accepted)
+    if len(kinds) > 1:
+        lines += [_means(kind, width, means) for kind, means in kinds.items()]
     lines += [_means("mean", width, whole), *_sentences(scores, whole)]
     return "\n".join(lines) + "\n"
 

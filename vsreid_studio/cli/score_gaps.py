@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         UserError: something to read is missing or unfit, or the file cannot be written.
     """
     # OpenCV: `--help` need not wait for it.
-    from ..benchmark.gaps import score_gaps, summary, table  # noqa: PLC0415
+    from ..benchmark.gaps import by_kind, score_gaps, summary, table  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
     from ..formats.reports import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
@@ -48,15 +48,12 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(table(scores, accepted))
     if args.json:
         whole = summary(scores, accepted.values())
-        kinds = {}
-        for kind in sorted({score.kind for score in scores}):
-            of_kind = [score for score in scores if score.kind == kind]
-            names = {score.clip for score in of_kind}
-            means = summary(of_kind, [told for name, told in accepted.items() if name in names])
-            kinds[kind] = {**asdict(means), "kept": means.kept}
         figures = {
             "mean": {**asdict(whole), "kept": whole.kept},
-            "kinds": kinds,
+            "kinds": {
+                kind: {**asdict(means), "kept": means.kept}
+                for kind, means in by_kind(scores, accepted).items()
+            },
             "gaps": [{**asdict(score), "found": score.found} for score in scores],
             "accepted": {name: told and asdict(told) for name, told in accepted.items()},
         }
