@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from ...engine.nets.clicks import PATCH, ClickNet, from_propagation
 from ...engine.nets.lite0 import Lite0, freeze_norms
@@ -81,14 +80,6 @@ def train(args: Namespace) -> Path:
     result = Path(args.output) / "clicks.safetensors"
     write_weights(trainer.averaged, result)
     return result
-
-
-def averaged_of(checkpoint: Path) -> ClickNet:
-    """The network of a training that is still going on: the average that its last checkpoint holds."""
-    model: nn.Module = ClickNet()
-    model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"])
-    assert isinstance(model, ClickNet)
-    return model
 
 
 def add_arguments(parser: ArgumentParser) -> None:
