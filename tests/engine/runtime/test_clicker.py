@@ -19,7 +19,8 @@ from vsreid_studio.engine.runtime.click_maps import (
     still_good,
     zoomed,
 )
-from vsreid_studio.engine.runtime.clicker import Clicker, ClickThread, CompiledNetwork, prepared
+from vsreid_studio.engine.runtime.click_thread import ClickThread
+from vsreid_studio.engine.runtime.clicker import Clicker, CompiledNetwork, prepared
 from vsreid_studio.engine.types import Box, Click, SoftMask
 from vsreid_studio.errors import UserError
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Condition, Lock, Thread
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -287,115 +286,3 @@ class Clicker:
 
 def _whole(frame: Frame) -> Box:
     return Box(0, 0, frame.shape[1], frame.shape[0])
-
-
-class ClickThread:
-    """A thread that answers with a `Clicker`: the newest question only, so a preview follows the mouse.
-
-    Attributes:
-        ready: done when the network is loaded and compiled, with the error if it cannot be.
-    """
-
-    def __init__(self, make: Callable[[], Clicker] = Clicker) -> None:
-        """Start, and load the network meanwhile.
-
-        Args:
-            make: makes the `Clicker`, on the thread.
-        """
-        self.ready: Future[None] = Future()
-        self._make = make
-        self._waiting: tuple[Callable[[Clicker], Prediction | None], Future[Prediction | None]] | None = None
-        self._closed = False
-        self._changed = Condition()
-        self._thread = Thread(target=self._run, name="clicks", daemon=True)
-        self._thread.start()
-
-    def ask(
-        self,
-        frame: Frame,
-        clicks: Sequence[Click],
-        box: Box | None = None,
-        present: SoftMask | None = None,
-    ) -> Future[Prediction | None]:
-        """Ask for what `Clicker.segment` gives; a question that still waits is cancelled.
-
-        Returns:
-            A future whose callbacks run on the thread. It is cancelled when a newer question comes first.
-        """
-        clicks = tuple(clicks)
-        return self._put(lambda clicker: clicker.segment(frame, clicks, box, present))
-
-    def prepare(self, frame: Frame) -> None:
-        """Look at a frame ahead, where nothing else is asked for."""
-
-        def look(clicker: Clicker) -> None:
-            clicker.prepare(frame)
-
-        with self._changed:
-            free = self._waiting is None
-        if free:
-            self._put(look)
-
-    def close(self, wait: bool = True) -> None:
-        """End the thread once its answer under way is done; what waits is cancelled.
-
-        Args:
-            wait: until it has ended, which may take seconds while the network is being compiled.
-        """
-        with self._changed:
-            self._closed = True
-            if self._waiting is not None:
-                self._waiting[1].cancel()
-                self._waiting = None
-            self._changed.notify()
-        if wait:
-            self._thread.join()
-
-    def _put(self, task: Callable[[Clicker], Prediction | None]) -> Future[Prediction | None]:
-        future: Future[Prediction | None] = Future()
-        with self._changed:
-            if self._waiting is not None:
-                self._waiting[1].cancel()
-            if self._closed:
-                future.cancel()
-            else:
-                self._waiting = (task, future)
-            self._changed.notify()
-        return future
-
-    def _run(self) -> None:
-        try:
-            clicker = self._make()
-            # Compiled on the first question, which takes seconds: ask one before a person does.
-            blank = np.zeros((64, 64, 3), np.uint8)
-            clicker.segment(blank, [Click(32, 32, True)])
-        except Exception as error:
-            self.ready.set_exception(error)
-            self._refuse(error)
-            return
-        self.ready.set_result(None)
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._waiting is not None)
-                if self._closed or self._waiting is None:
-                    return
-                task, future = self._waiting
-                self._waiting = None
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(task(clicker))
-            except Exception as error:
-                future.set_exception(error)
-
-    def _refuse(self, error: Exception) -> None:
-        """Nothing can be answered: let every question fail with the reason."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._waiting is not None)
-                if self._closed or self._waiting is None:
-                    return
-                _, future = self._waiting
-                self._waiting = None
-            if future.set_running_or_notify_cancel():
-                future.set_exception(error)

@@ -16,7 +16,8 @@ from ..canvas.options import Tool
 from ..frames import FrameLoader
 
 if TYPE_CHECKING:
-    from ...engine.runtime.clicker import Clicker, ClickThread
+    from ...engine.runtime.click_thread import ClickThread
+    from ...engine.runtime.clicker import Clicker
 
 REST_MS = 120
 """The mouse rests from here on, and what a click would make is shown."""
@@ -121,7 +122,7 @@ class ClickBinder(QObject):
 
     def _started(self) -> ClickThread | None:
         if self._thread is None and self._make is not None:
-            from ...engine.runtime.clicker import ClickThread  # noqa: PLC0415  (torch)
+            from ...engine.runtime.click_thread import ClickThread  # noqa: PLC0415  (torch)
 
             self._thread = ClickThread(self._make)
         return self._thread
