@@ -15,8 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsreid_studio.engine.runtime.lru import ArrayCache
 from vsreid_studio.engine.video import Video, open_video
+from vsreid_studio.engine.video.lru import ArrayCache
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, COUNT = 64, 96, 40

@@ -16,9 +16,9 @@ from typing import Any, Self
 import numpy as np
 
 from ...errors import UserError
-from ..runtime.lru import ArrayCache
 from ..types import Frame, read_only
 from . import identity
+from .lru import ArrayCache
 from .samples import ValueRange
 from .timing import Timing
 
