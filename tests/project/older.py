@@ -24,6 +24,14 @@ def make_older(path: Path, version: int, alter: Values = lambda values: values) 
         alter: changes the values of cells, before their checksum is taken.
     """
     with closing(sqlite3.connect(path)) as connection:
+        for table in ("proposals", "reviewed", "step_reviewed"):
+            connection.execute(f"DROP TABLE {table}")
+        for column in ("kind", "made"):
+            connection.execute(f"ALTER TABLE steps DROP COLUMN {column}")
+        if version == 5:
+            connection.execute("PRAGMA user_version = 5")
+            connection.commit()
+            return
         cells = connection.execute("SELECT frame, instance, record FROM cells").fetchall()
         steps = connection.execute("SELECT step, frame, instance, record FROM step_cells").fetchall()
         maps = dict(connection.execute("SELECT id, data FROM maps").fetchall())

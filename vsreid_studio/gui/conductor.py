@@ -24,7 +24,7 @@ from ..engine.events import (
 from ..engine.runtime.run import State
 from ..engine.types import Box, CellKey, Maker, SoftMask
 from ..project import Adaptation
-from .finds import find_of
+from ..project.finds import find_of
 from .session import Session
 from .session.writer import KeptMap, Snapshot
 from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source

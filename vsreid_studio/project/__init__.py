@@ -2,7 +2,9 @@
 
 from .candidates import CandidateStore
 from .document import Project, StaleChange
+from .finds import finds
 from .notes import Settings
+from .proposals import KeptProposal
 from .records import Adaptation, Instance, RunRecord, VideoRef
 from .video import keep_options, read_options
 
@@ -10,11 +12,13 @@ __all__ = [
     "Adaptation",
     "CandidateStore",
     "Instance",
+    "KeptProposal",
     "Project",
     "RunRecord",
     "Settings",
     "StaleChange",
     "VideoRef",
+    "finds",
     "keep_options",
     "read_options",
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+from ..config import ReidConfig
 from ..engine.events import Change, Decision
 from ..engine.store.annotation import Annotation
 from ..engine.store.maps import MapCache
@@ -21,6 +22,7 @@ from .database import Database, damaged
 from .history import History, read, write
 from .maps import MapFile
 from .notes import Settings, record_run, runs
+from .proposals import KeptProposal, ProposalStore, waiting
 from .records import Adaptation, Instance, RunRecord, VideoRef
 from .rows import (
     Contents,
@@ -54,14 +56,15 @@ class Project:
     fails leaves both file and memory as they were. A run that was cancelled or killed needs no special care:
     the annotation of the reopened project holds what was done.
 
-    Candidates, settings, runs and maps may be used from any thread. Changes, undo and redo belong to one
-    thread, and `annotation` to the same; others read copies of it, and hand their changes over.
+    Candidates, proposals, settings, runs and maps may be used from any thread. Changes, undo and redo belong
+    to one thread, and `annotation` to the same; others read copies of it, and hand their changes over.
 
     Attributes:
         path: the file, absolute.
         annotation: the cells and decisions; changed only through this class.
         maps: the maps in the file, and those read last.
         settings: JSON values by key.
+        proposals: what runs found again, kept until it is answered.
     """
 
     def __init__(self, database: Database) -> None:
@@ -79,6 +82,7 @@ class Project:
             records = read_cells(read(database, CELLS, most).items(), self._video)
             found = {table: read(database, table, most) for table in (DECISIONS, INSTANCES, ADAPTATION)}
             held = self._read({CELLS: {}, **found})
+            self.proposals = ProposalStore(database, self._video)
         decisions = {key: one for key, one in held.decisions.items() if one is not None}
         self.annotation = Annotation.load(self._video.length, records, decisions, self.maps)
         self._instances: dict[int, Instance] = {}
@@ -346,6 +350,14 @@ class Project:
                 for (slot,), row in rows[ADAPTATION].items()
             },
         )
+
+    def waiting(self, rho_occ: float = ReidConfig.rho_occ) -> list[KeptProposal]:
+        """The proposals that a person has to answer, by falling similarity; see `finds` for how many finds.
+
+        Args:
+            rho_occ: what overlaps the present mask by this or more does not wait.
+        """
+        return waiting(self.proposals.all, self.annotation, self._instances, rho_occ)
 
     @property
     def adaptation(self) -> Adaptation | None:

@@ -11,9 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from .database import Database
-from .schema import ADAPTATION, CELLS, DECISIONS, INSTANCES, Key, Row, Rows, Table
-
-TABLES = (CELLS, DECISIONS, INSTANCES, ADAPTATION)
+from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table
 
 
 def read(database: Database, table: Table, most: int) -> dict[Key, Row]:
@@ -123,7 +121,7 @@ class History:
             What is now in place, by table.
         """
         placed: dict[Table, Rows] = {}
-        for table in TABLES:
+        for table in UNDOABLE:
             size = len(table.keys)
             held = connection.execute(
                 f"SELECT {table.columns} FROM step_{table.name} WHERE step = ?", (step,)

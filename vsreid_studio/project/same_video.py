@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ from ..engine.video import Video
 from ..engine.video.identity import agree, is_of_content, samples
 from ..errors import UserError
 from .document import Project
+from .proposals import KeptProposal
 from .records import VideoRef
 
 Way = Literal["keep", "clear"]
@@ -143,6 +144,7 @@ def take_changes(path: Path, video: Video, way: Way) -> None:
         if moved == {index: index for index in range(video.length)} and video.length == project.video.length:
             _clear(project, gone if way == "clear" else ())
             project.forget_candidates(gone)
+            project.proposals.forget([key for key in project.proposals.all if key.frame in gone])
             _adopt(project, video, _hint(video))
             return
         fresh = path.with_name(f"{path.stem}-new{path.suffix}")
@@ -246,6 +248,18 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
         )
         adaptation = {0: project.adaptation} if project.adaptation is not None else None
         fresh.apply(change, instances=project.instances, adaptation=adaptation, undoable=False)
+        fresh.proposals.put(_moved_proposals(project, moved, cleared))
+
+
+def _moved_proposals(project: Project, moved: Mapping[int, int], cleared: set[int]) -> Iterator[KeptProposal]:
+    """The proposals of frames that are still there and show the same."""
+    for key, kept in project.proposals.all.items():
+        frame = moved.get(key.frame)
+        if frame is not None and frame not in cleared:
+            checkpoints = tuple(sorted(moved[old] for old in kept.checkpoints if old in moved))
+            if checkpoints or not kept.checkpoints:
+                retrieval = replace(kept.retrieval, frame=frame)
+                yield replace(kept, retrieval=retrieval, run=0, checkpoints=checkpoints)
 
 
 def _told(names: Sequence[str], word: str) -> str:

@@ -1,7 +1,8 @@
-"""The tables of a project file, version 5.
+"""The tables of a project file, version 6.
 
 2 added the adaptation, 3 the second checkpoint of a cell, 4 whether it was smoothed. 5 keeps maps in a table
-of their own, so that the index of a long video is read without them.
+of their own, so that the index of a long video is read without them. 6 keeps proposals, what was reviewed,
+and of each step who made it and when.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 
 APPLICATION_ID = int.from_bytes(b"VSRe")
 """Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 Row: TypeAlias = tuple[Any, ...]
 """Values of one row in SQLite's types, without its key."""
@@ -57,6 +58,9 @@ DECISIONS = Table(
 )
 INSTANCES = Table("instances", ("number",), ("name", "colour", "hidden", "locked", "place"))
 ADAPTATION = Table("adaptation", ("slot",), ("base", "data", "checksum"))
+REVIEWED = Table("reviewed", ("frame", "instance"), ("map",))
+UNDOABLE = (CELLS, DECISIONS, INSTANCES, ADAPTATION, REVIEWED)
+"""The tables that take part in undo."""
 
 _ADAPTATION = (
     """CREATE TABLE adaptation (
@@ -66,7 +70,7 @@ _ADAPTATION = (
         checksum INTEGER NOT NULL)""",
     ADAPTATION.twin,
 )
-ADDED = {
+ADDED: dict[int, tuple[str, ...]] = {
     2: _ADAPTATION,
     3: ("ALTER TABLE cells ADD COLUMN second INTEGER", "ALTER TABLE step_cells ADD COLUMN second"),
     4: ("ALTER TABLE cells ADD COLUMN smoothed INTEGER", "ALTER TABLE step_cells ADD COLUMN smoothed"),
@@ -137,7 +141,32 @@ _OTHERS = (
     INSTANCES.twin,
     *_ADAPTATION,
 )
-CREATE = (*_OTHERS, *CREATE_CELLS)
+_ADDED_6 = (
+    # One row a cell: the best candidate that a run found for it, with the map that N_mp recovered in its box.
+    """CREATE TABLE proposals (
+        frame INTEGER NOT NULL, instance INTEGER NOT NULL,
+        x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
+        similarity REAL NOT NULL, iou REAL NOT NULL,
+        reason TEXT,                  -- why it is not offered; NULL for one that waits
+        map_x0 INTEGER NOT NULL, map_y0 INTEGER NOT NULL, map_x1 INTEGER NOT NULL, map_y1 INTEGER NOT NULL,
+        confidence REAL NOT NULL,
+        data BLOB NOT NULL,           -- the map as in `maps`; empty where no run has recovered it
+        checkpoints BLOB NOT NULL,    -- frames of the checkpoints it was compared with, int32
+        run INTEGER NOT NULL,         -- of the table runs; 0 where it is not known
+        checksum INTEGER NOT NULL,    -- CRC-32 of data and checkpoints
+        PRIMARY KEY (frame, instance))""",
+    # Masks that a person has looked at and not changed, as long as the cell has the same map.
+    """CREATE TABLE reviewed (
+        frame INTEGER NOT NULL, instance INTEGER NOT NULL,
+        map INTEGER NOT NULL,         -- of the table maps; 0 for an empty one
+        PRIMARY KEY (frame, instance))""",
+    REVIEWED.twin,
+    "ALTER TABLE steps ADD COLUMN kind TEXT NOT NULL DEFAULT 'edit'",  # edit, run or answer
+    "ALTER TABLE steps ADD COLUMN made TEXT NOT NULL DEFAULT ''",  # when, in UTC; empty where not known
+)
+ADDED[6] = _ADDED_6
+CREATE = (*_OTHERS, *CREATE_CELLS, *_ADDED_6)
+CREATE_5 = (*_OTHERS, *CREATE_CELLS)
 CREATE_4 = (*_OTHERS, *CREATE_CELLS_OF_4)
 
 _MANY = 100

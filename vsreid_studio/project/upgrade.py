@@ -10,7 +10,7 @@ from ..engine.store.maps import decode_map
 from ..engine.types import Box, Cell, CellKey, Maker, SoftMask
 from .records import VideoRef
 from .rows import cell_row, check_cell
-from .schema import ADDED, CELLS_OF_4, CREATE_4, CREATE_CELLS, Row, as_created
+from .schema import ADDED, CELLS_OF_4, CREATE_4, CREATE_5, CREATE_CELLS, Row, as_created
 
 _AT_ONCE = 256
 
@@ -27,9 +27,24 @@ def upgrade(connection: sqlite3.Connection, version: int, read_video: Callable[[
     for later in range(version + 1, 5):
         for statement in ADDED[later]:
             connection.execute(statement)
-    if not as_created(connection, CREATE_4):
+    if version < 5:
+        _check_tables(connection, CREATE_4)
+        _part_maps(connection, read_video())
+    _check_tables(connection, CREATE_5)
+    _add_kinds(connection)
+
+
+def _check_tables(connection: sqlite3.Connection, statements: tuple[str, ...]) -> None:
+    if not as_created(connection, statements):
         raise ValueError("the tables are not those of a project")
-    _part_maps(connection, read_video())
+
+
+def _add_kinds(connection: sqlite3.Connection) -> None:
+    """From version 5 to 6: proposals, what was reviewed, and who made a step, as far as its label tells."""
+    for statement in ADDED[6]:
+        connection.execute(statement)
+    connection.execute("UPDATE steps SET kind = 'run' WHERE label = 'propagate'")
+    connection.execute("UPDATE steps SET kind = 'answer' WHERE label LIKE '% retrieval'")
 
 
 def _part_maps(connection: sqlite3.Connection, video: VideoRef) -> None:

@@ -1,0 +1,166 @@
+"""Proposals are the document's: kept, answered at any time, and waiting again once the answer is undone."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from older import make_older
+
+from vsreid_studio.engine.events import Decision, Proposal, Queue, Reason, Retrieval, Verdict
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
+from vsreid_studio.errors import UserError
+from vsreid_studio.project import Instance, KeptProposal, Project, finds
+
+BOX = Box(100, 50, 140, 90)
+
+
+def retrieval(frame: int, instance: int = 1, reason: Reason | None = None, box: Box = BOX) -> Retrieval:
+    return Retrieval(frame, instance, box, 0.9 - frame / 1000, 0.1, reason)
+
+
+def proposal(frame: int, instance: int = 1) -> Proposal:
+    mask = SoftMask(BOX, np.full((40, 40), 200, np.uint8))
+    return Proposal(frame, instance, BOX, 0.9 - frame / 1000, 0.1, (frame,), mask, 0.75)
+
+
+@pytest.fixture
+def drawn(project, make_cell):
+    """Two instances, drawn in frame 0."""
+    for number in (1, 2):
+        project.set_instance(Instance(number, f"object {number}", "#4477aa"))
+        project.apply(project.annotation.set_cells("draw", {CellKey(0, number): make_cell(0, pinned=True)}))
+    project.record_weights({"propagation": "abc"})
+    return project
+
+
+def take(project: Project, *events, **scope) -> None:
+    for event in events:
+        project.proposals.take(event, project.annotation, **scope)
+
+
+def frames(project: Project) -> list[int]:
+    return [one.key.frame for one in project.waiting()]
+
+
+def accept(project: Project, frame: int) -> None:
+    """As an answer does it, with two frames propagated."""
+    mask = project.proposals.all[CellKey(frame, 1)].recovered
+    cells = {CellKey(frame + n, 1): Cell(mask, frame, made_by=Maker.RECOVERY) for n in range(3)}
+    change = project.annotation.set_cells("accept retrieval", cells)
+    decision = Decision(Verdict.ACCEPTED, BOX, 0.9, Maker.PERSON)
+    project.apply(project.annotation.decide(change, {CellKey(frame, 1): decision}))
+
+
+def test_they_are_there_after_reopening(drawn):
+    take(drawn, Queue((retrieval(20), retrieval(21), retrieval(30, 2, Reason.BELOW))), proposal(20))
+    before = dict(drawn.proposals.all)
+    drawn.close()
+    with Project.open(drawn.path) as again:
+        assert dict(again.proposals.all) == before
+        kept = again.proposals.all[CellKey(20, 1)]
+        assert (kept.run, kept.checkpoints, kept.confidence) == (1, (0,), 0.75)
+        assert kept.recovered is not None and kept.recovered.same(proposal(20).recovered)
+        assert again.proposals.all[CellKey(21, 1)].recovered is None
+        assert frames(again) == [20, 21]
+        assert len(finds(one.retrieval for one in again.waiting())) == 1
+
+
+def test_a_list_of_one_instance_leaves_the_others(drawn):
+    take(drawn, Queue((retrieval(20), retrieval(40, 2))))
+    take(drawn, Queue((retrieval(50, 2),)), instances=[2])
+    assert frames(drawn) == [20, 50]
+    take(drawn, Queue(()), instances=[1, 2], frames=range(30, 60))
+    assert frames(drawn) == [20]
+
+
+def test_a_list_that_is_full_says_nothing_of_the_rest(drawn):
+    take(drawn, Queue((retrieval(199),)))
+    take(drawn, Queue(tuple(retrieval(1 + n % 150, 1 + n // 150) for n in range(300))))
+    assert 199 in frames(drawn)
+
+
+def test_the_map_stays_with_its_box(drawn):
+    take(drawn, proposal(20), Queue((retrieval(20, reason=Reason.SKIPPED),)))
+    assert drawn.proposals.all[CellKey(20, 1)].recovered is not None
+    assert frames(drawn) == [20]
+    take(drawn, Queue((retrieval(20, box=Box(0, 0, 9, 9)),)))
+    assert drawn.proposals.all[CellKey(20, 1)].recovered is None
+
+
+def test_an_answer_ends_the_waiting_and_its_undo_begins_it_again(drawn):
+    take(drawn, Queue((retrieval(20), retrieval(21), retrieval(60))), proposal(20))
+    accept(drawn, 20)
+    assert frames(drawn) == [60]
+    # What the run lists next: the accepted cell not at all, the next frame as one that agrees.
+    take(drawn, Queue((retrieval(21, reason=Reason.CONSISTENT), retrieval(60))))
+    assert frames(drawn) == [60]
+    drawn.undo()
+    assert frames(drawn) == [20, 21, 60]
+    rejected = Decision(Verdict.REJECTED, BOX, 0.9, Maker.PERSON)
+    drawn.apply(drawn.annotation.decide(drawn.annotation.set_cells("no", {}), {CellKey(60, 1): rejected}))
+    take(drawn, Queue((retrieval(20), retrieval(21), retrieval(60, reason=Reason.SETTLED))))
+    assert frames(drawn) == [20, 21]
+    drawn.undo()
+    assert frames(drawn) == [20, 21, 60]
+
+
+def test_what_was_compared_with_masks_that_are_gone_does_not_wait(drawn):
+    take(drawn, Queue((retrieval(20), retrieval(30, 2))))
+    drawn.apply(drawn.annotation.set_cells("clear", {CellKey(0, 1): None}))
+    assert frames(drawn) == [30]
+    drawn.undo()
+    assert frames(drawn) == [20, 30]
+    drawn.remove_instance(2)
+    assert frames(drawn) == [20]
+
+
+def test_what_it_would_do_is_told_as_things_are_now(drawn, make_cell):
+    take(drawn, proposal(20))
+    kept = drawn.proposals.all[CellKey(20, 1)]
+    assert kept.proposal(drawn.annotation).overwrites == tuple(range(1, 200))
+    drawn.apply(drawn.annotation.set_cells("draw", {CellKey(30, 1): make_cell(30, pinned=True)}))
+    assert kept.proposal(drawn.annotation).overwrites == tuple(range(1, 30))
+
+
+def test_nothing_that_would_not_open_is_written(drawn):
+    outside = KeptProposal(retrieval(20, box=Box(800, 400, 900, 500)))
+    with pytest.raises(ValueError, match="outside"):
+        drawn.proposals.put([outside])
+    with pytest.raises(ValueError, match="finite"):
+        drawn.proposals.put([replace(outside, confidence=float("nan"))])
+    assert not drawn.proposals.all
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("x1", 5000),
+        ("similarity", "'a'"),
+        ("data", "x'00'"),
+        ("reason", "'MAGIC'"),
+        ("run", -1),
+        ("frame", 999),
+    ],
+)
+def test_a_damaged_proposal_is_told(drawn, column, value):
+    take(drawn, proposal(20))
+    drawn.close()
+    with closing(sqlite3.connect(drawn.path)) as connection:
+        connection.execute(f"UPDATE proposals SET {column} = {value}")
+        connection.commit()
+    with pytest.raises(UserError, match="damaged"):
+        Project.open(drawn.path)
+
+
+def test_a_project_without_them_gets_their_table(drawn):
+    drawn.close()
+    make_older(drawn.path, 5)
+    with Project.open(drawn.path) as again:
+        assert not again.proposals.all
+        take(again, proposal(20))
+        assert frames(again) == [20]
+        assert again.undo_label == "draw"
