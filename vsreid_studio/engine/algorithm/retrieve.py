@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import Reason
-from . import overlap
+from . import retrieve
 
 UNKNOWN = -2.0
 """Similarity where there is no candidate or no template: below every cosine."""
@@ -103,4 +103,24 @@ class Consistent:
 
 def overlaps(boxes: NDArray[np.int32], present: NDArray[np.int32]) -> NDArray[np.float32]:
     """Line 6: IoU(x, b) of every cell, (F, K) float32."""
-    return overlap.iou(boxes, present)
+    return retrieve.iou(boxes, present)
+
+
+def areas(boxes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Pixels inside boxes (..., 4)."""
+    found: NDArray[np.int64] = np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
+    return found
+
+
+def shared(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Pixels that boxes (..., 4), which broadcast against each other, have in common."""
+    common = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    found: NDArray[np.int64] = np.prod(np.maximum(common, 0), axis=-1)
+    return found
+
+
+def iou(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.float32]:
+    """IoU of boxes (..., 4) that broadcast against each other; 0 where both are empty."""
+    common = shared(a, b)
+    ratio: NDArray[np.float32] = (common / np.maximum(areas(a) + areas(b) - common, 1)).astype(np.float32)
+    return ratio

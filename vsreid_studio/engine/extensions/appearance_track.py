@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..algorithm import overlap
+from ..algorithm import retrieve
 from ..algorithm.retrieve import UNKNOWN
 from ..types import Cell
 
@@ -122,6 +122,6 @@ def _sorted_by_overlap(
     boxes: NDArray[np.int32], box: NDArray[np.int32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which boxes show the instance, and which show something else; some are neither."""
-    smaller = np.minimum(overlap.areas(boxes), overlap.areas(box))
-    part = overlap.shared(boxes, box) / np.maximum(smaller, 1)
-    return overlap.iou(boxes, box) >= SAME, part < BESIDE
+    smaller = np.minimum(retrieve.areas(boxes), retrieve.areas(box))
+    part = retrieve.shared(boxes, box) / np.maximum(smaller, 1)
+    return retrieve.iou(boxes, box) >= SAME, part < BESIDE

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..algorithm import overlap
+from ..algorithm import retrieve
 from ..algorithm.retrieve import UNKNOWN, Matches
 from ..events import Reason
 
@@ -49,7 +49,7 @@ class Occupied:
         """Of the cells that are left."""
         found = np.zeros(still.shape, np.bool_)
         n, k = np.nonzero(still)
-        shared = overlap.iou(matches.boxes[n, k][:, None], matches.present[n])
+        shared = retrieve.iou(matches.boxes[n, k][:, None], matches.present[n])
         shared[np.arange(len(k)), k] = 0
         found[n, k] = (shared > self.most).any(axis=1)
         return found
