@@ -11,10 +11,70 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..algorithm import retrieve
 from ..algorithm.plan import Plan
 from ..algorithm.protocols import MaskPropagation
+from ..algorithm.retrieve import UNKNOWN, Matches
 from ..events import Progress, Proposal, Reason
 from ..store.annotation import Annotation
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalike:
+    """The candidate is nearer to what stood beside the instance, see `appearance_track`."""
+
+    reason: Reason = Reason.LOOKALIKE
+
+    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Where every candidate of the frame is."""
+        return matches.lookalike
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyMissing:
+    """The instance has a mask in the frame already, wherever it is."""
+
+    reason: Reason = Reason.PRESENT
+
+    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Where P exceeds 0.5 somewhere."""
+        return matches.present[..., 2] > matches.present[..., 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """The candidate overlaps another instance's box (IoU) by more than `most`."""
+
+    most: float
+    reason: Reason = Reason.OCCUPIED
+
+    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Of the cells that are left."""
+        found = np.zeros(still.shape, np.bool_)
+        n, k = np.nonzero(still)
+        shared = retrieve.iou(matches.boxes[n, k][:, None], matches.present[n])
+        shared[np.arange(len(k)), k] = 0
+        found[n, k] = (shared > self.most).any(axis=1)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another instance is more similar to the candidate."""
+
+    reason: Reason = Reason.RIVAL
+
+    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Of the cells that are left."""
+        found = np.zeros(still.shape, np.bool_)
+        n, k = np.nonzero(still)
+        rivals = matches.all_similarities[matches.choice[n, k]]
+        rivals[np.arange(len(k)), k] = UNKNOWN
+        found[n, k] = (rivals > matches.similarity[n, k][:, None]).any(axis=1)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,11 +15,19 @@ from ..algorithm.vsreid import AfterSpan, AfterStep, Algorithm, PlannedSteps
 from ..events import Answer, Proposal, Steps
 from ..extensions.appearance_track import TrackSettings
 from ..extensions.bidirectional_fusion import BidirectionalFusion
-from ..extensions.candidate_filters import Lookalike, Occupied, OnlyMissing, Rival
 from ..extensions.connected_components import ConnectedComponents
 from ..extensions.gallery import Gallery
 from ..extensions.lost_area import LostArea
-from ..extensions.offer_filters import LeastConfidence, NothingRecovered, OfferFilter, OnlyBetter
+from ..extensions.offer_filters import (
+    LeastConfidence,
+    Lookalike,
+    NothingRecovered,
+    Occupied,
+    OfferFilter,
+    OnlyBetter,
+    OnlyMissing,
+    Rival,
+)
 from ..extensions.proposals import ProposalHandling
 from ..extensions.soft_aggregation import SoftAggregation
 from ..extensions.temporal_smoothing import TemporalSmoothing
