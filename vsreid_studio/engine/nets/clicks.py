@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import averaged
+from .layers import QualityHead, averaged
 from .propagation import Finish
-from .quality import QualityHead
 from .stream import LITE, Features, LiteTrunk, MapEncoder, Stream
 
 PATCH = 256

@@ -1,7 +1,8 @@
-"""What the parts of N_mp are built of."""
+"""Layers that N_mp and the click network share, and the head that predicts the IoU of a map."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,3 +32,54 @@ def averaged(maps: Tensor, like: Tensor) -> Tensor:
 def resized(maps: Tensor, like: Tensor) -> Tensor:
     """Maps brought to the height and width of `like`."""
     return functional.interpolate(maps, size=like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+_FEATURES = 32
+_FIGURES = 4
+
+
+class QualityHead(nn.Module):
+    """Predicts IoU from what a stream saw in and around the map, and from the map itself.
+
+    Nothing flows back from here into the stream: what it is asked for is to segment.
+    """
+
+    def __init__(self, width: int) -> None:
+        """`width`: channels of the stream's context."""
+        super().__init__()
+        self.reduce = nn.Sequential(nn.Conv2d(width, _FEATURES, 1), nn.ReLU(inplace=True))
+        self.judge = nn.Sequential(
+            nn.Linear(3 * _FEATURES + _FIGURES, _FEATURES), nn.ReLU(inplace=True), nn.Linear(_FEATURES, 1)
+        )
+
+    def forward(self, context: Tensor, probability: Tensor, guide: Tensor) -> Tensor:
+        """Logits of the IoU, (N,).
+
+        Args:
+            context: (N, width, h, w), see `Stream.segment`.
+            probability: (N, 1, H, W), the map.
+            guide: (N, 1, H', W'), its guiding map.
+        """
+        probability = probability.detach().float()
+        height, width = context.shape[-2:]
+        coarse = functional.adaptive_avg_pool2d(probability, (height, width))
+        dtype = next(self.judge.parameters()).dtype
+        # Under autocast the context may come in half precision.
+        seen = self.reduce(context.detach().to(dtype)).float()
+        places = (coarse, 4 * coarse * (1 - coarse), 1 - coarse)
+        found = [(seen * at).sum((2, 3)) / (at.sum((2, 3)) + 0.1) for at in places]
+        figures = _figures(probability, functional.interpolate(guide.float(), size=probability.shape[-2:]))
+        logits: Tensor = self.judge(torch.cat([*found, figures], 1).to(dtype))
+        return logits[:, 0].float()
+
+
+def _figures(probability: Tensor, guide: Tensor) -> Tensor:
+    """(N, 4): certainty inside, share of undecided pixels, size, and soft IoU with the guiding map."""
+    inside = (probability > 0.5).float()
+    area = inside.sum((1, 2, 3)) + 1
+    certain = (probability * inside).sum((1, 2, 3)) / area
+    undecided = ((probability - 0.5).abs() < 0.4).float().sum((1, 2, 3)) / area
+    size = inside.mean((1, 2, 3)).sqrt()
+    common = torch.minimum(probability, guide).sum((1, 2, 3)) + 1
+    kept = common / (torch.maximum(probability, guide).sum((1, 2, 3)) + 1)
+    return torch.stack([certain, undecided.clamp_max(3), size, kept], 1)

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import averaged, resized, spatial, unit
-from .quality import QualityHead
+from .layers import QualityHead, averaged, resized, spatial, unit
 from .stream import (
     LITE,
     PAPER,
