@@ -1,8 +1,9 @@
 """Scores by the official semi-supervised DAVIS 2017 rules: region similarity J and boundary accuracy F."""
 
 from .measures import Statistics, boundary_f, jaccard, statistics
-from .report import InstanceScore, Report
 from .sequences import (
+    InstanceScore,
+    Report,
     are_of_one_sequence,
     evaluate,
     evaluate_folders,
