@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..engine.types import MAX_INSTANCE, LabelMap, SoftMask
 from ..errors import UserError
 from .mask_pixels import BLACK, WHITE, Kind, Pixels, Survey, codes, histogram, is_grey, read_pixels
-from .palette import PALETTE
+from .masks import PALETTE
 
 VOID = 255
 """Value of pixels that belong to nothing and count for nothing."""
