@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats import pictures
+from vsreid_studio.formats import masks
 from vsreid_studio.formats.davis import (
     DavisRoot,
     export_davis,
@@ -125,7 +125,7 @@ def test_a_failed_export_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(UserError, match="cannot name a sequence"):
         export_davis(tmp_path, "a bear", FRAMES, label_maps())
     with monkeypatch.context() as patch:
-        patch.setattr(pictures, "encode_label_map", lambda labels: _png_without_palette(labels // 2))
+        patch.setattr(masks, "encode_label_map", lambda labels: _png_without_palette(labels // 2))
         with pytest.raises(UserError, match="reads back differently"):
             export_davis(tmp_path, "bear", FRAMES, label_maps())
     assert not list(tmp_path.iterdir())

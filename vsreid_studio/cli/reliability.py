@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation import shared_sequences  # noqa: PLC0415
     from ..evaluation.reliability import measure_reliability, plot  # noqa: PLC0415
     from ..formats.atomic import write_bytes  # noqa: PLC0415
-    from ..formats.pictures import encoded  # noqa: PLC0415
+    from ..formats.masks import encoded  # noqa: PLC0415
     from ..formats.reports import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
 

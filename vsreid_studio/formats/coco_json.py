@@ -14,8 +14,8 @@ from ..errors import UserError
 from ..reading import read_json
 from .atomic import staging
 from .footage import Footage
+from .masks import write_frame
 from .owned import publish_owned, refuse_existing
-from .pictures import write_frame
 from .provenance import record_path
 from .rle import compressed, expanded, run_lengths
 

@@ -14,9 +14,9 @@ from ..errors import UserError
 from .atomic import staging
 from .davis import mask_files
 from .footage import Footage
+from .masks import encoded
 from .names import name_of
 from .owned import publish_owned, refuse_existing
-from .pictures import encoded
 from .provenance import record_path
 from .sequence_names import check_name, safe_file_name
 

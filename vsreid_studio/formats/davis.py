@@ -17,9 +17,8 @@ from ..reading import MEGABYTE, quoted, read_text
 from .atomic import staging
 from .footage import Footage
 from .frame_names import png_files
-from .masks import read_label_map
+from .masks import read_label_map, write_frame, write_mask
 from .owned import publish_owned, refuse_existing
-from .pictures import write_frame, write_mask
 from .provenance import record_path
 from .sequence_names import check_name
 

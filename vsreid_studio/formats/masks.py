@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..engine.types import LabelMap, read_only
+from ..engine.types import Frame, LabelMap, read_only
+from ..errors import UserError
 from .atomic import write_bytes
 from .mask_reading import MaskReader
 
@@ -81,3 +82,34 @@ def write_label_map(path: Path, labels: LabelMap) -> None:
         UserError: it cannot be written.
     """
     write_bytes(path, encode_label_map(labels))
+
+
+_JPEG_QUALITY = 95
+
+
+def write_frame(path: Path, frame: Frame) -> None:
+    """Write a JPEG and check that it opens at the right size. Not atomic: the folder is staged."""
+    picture = Image.fromarray(np.ascontiguousarray(frame))
+    path.write_bytes(encoded(picture, "JPEG", quality=_JPEG_QUALITY, subsampling=0))
+    with Image.open(path) as found:
+        if found.size != (frame.shape[1], frame.shape[0]):
+            raise UserError(f"The frame {path.name} was written but reads back at another size.")
+
+
+def write_mask(path: Path, labels: LabelMap) -> None:
+    """Write a palette PNG and check that it reads back equal. Not atomic: the folder is staged."""
+    path.write_bytes(encode_label_map(labels))
+    if not np.array_equal(read_label_map(path, keep_void=True), labels):
+        raise UserError(f"The mask {path.name} was written but reads back differently.")
+
+
+def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
+    """A picture as the bytes of a file; Pillow's own way to a file may lose its end on a full disk unnoticed.
+
+    Args:
+        form: Pillow's name of the format.
+        options: of Pillow's writer.
+    """
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()

@@ -17,10 +17,9 @@ from .atomic import staging
 from .catalogue import YOUTUBE_VOS
 from .davis import mask_files
 from .footage import Footage
-from .masks import read_label_map
+from .masks import read_label_map, write_frame, write_mask
 from .names import name_of
 from .owned import is_known, publish_owned, refuse_existing
-from .pictures import write_frame, write_mask
 from .provenance import record_path
 from .sequence_names import check_name
 

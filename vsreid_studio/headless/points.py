@@ -13,8 +13,8 @@ from ..engine.types import SoftMask
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import staging
+from ..formats.masks import write_mask
 from ..formats.owned import publish_owned, refuse_existing
-from ..formats.pictures import write_mask
 from ..formats.points import Prompt, read_points
 from ..formats.targets import Sources
 

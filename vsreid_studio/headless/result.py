@@ -10,8 +10,8 @@ from typing import Any
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..formats.atomic import publish, staging
+from ..formats.masks import write_mask
 from ..formats.owned import mark_all, refuse_existing
-from ..formats.pictures import write_mask
 from ..formats.provenance import write_provenance
 from ..reading import read_json
 from .task import MadeFrom, difference
