@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from ..engine.nets.clicks import PATCH  # noqa: PLC0415
     from ..engine.runtime.clicker import Clicker, load_network  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
-    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.owned import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
 
     if args.output:

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     )
     from ..formats.atomic import write_text  # noqa: PLC0415
     from ..formats.davis import read_sequence_list  # noqa: PLC0415
-    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.owned import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
 
     one = not args.set and are_of_one_sequence(args.truth, args.results)

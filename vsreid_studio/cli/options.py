@@ -128,7 +128,7 @@ def refuse_page(args: argparse.Namespace, sources: Sources, like: str) -> None:
     Raises:
         UserError: one of them would be written over a source, or the page over another file.
     """
-    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.owned import refuse_report  # noqa: PLC0415
 
     every = sources + Sources.of(weights=args.weights, settings=args.config)
     refuse_report(args.output, every, like)

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation.reliability import measure_reliability, plot  # noqa: PLC0415
     from ..formats.atomic import write_bytes  # noqa: PLC0415
     from ..formats.masks import encoded  # noqa: PLC0415
-    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.owned import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
 
     sequences = shared_sequences(args.truth, args.results)

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     # OpenCV: `--help` need not wait for it.
     from ..benchmark.gaps import by_kind, score_gaps, summary, table  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
-    from ..formats.reports import refuse_report  # noqa: PLC0415
+    from ..formats.owned import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
 
     if args.json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Config
 from ..errors import UserError
-from ..formats.reports import refuse_report
+from ..formats.owned import refuse_report
 from ..formats.targets import Sources
 from .options import add_page_options, base_config, refuse_page
 
