@@ -11,8 +11,7 @@ from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .catalogue import COCO_VIDEO
 from .coco_json import Mark, categories_json, export_listing, lengths_of, read_coco, segmentation
-from .footage import Footage
-from .names import categories, name_of
+from .footage import Footage, categories, name_of
 from .rle import label_map
 from .sequence_names import check_name
 

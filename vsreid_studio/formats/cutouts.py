@@ -13,9 +13,8 @@ from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .atomic import staging
 from .davis import mask_files
-from .footage import Footage
+from .footage import Footage, name_of
 from .masks import encoded
-from .names import name_of
 from .owned import publish_owned, refuse_existing
 from .provenance import record_path
 from .sequence_names import check_name, safe_file_name

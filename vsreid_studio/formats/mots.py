@@ -9,8 +9,7 @@ from ..engine.types import MAX_INSTANCE, Frame, LabelMap
 from ..errors import UserError
 from .atomic import reason, staging
 from .catalogue import MOTS
-from .footage import Footage
-from .names import categories, name_of
+from .footage import Footage, categories, name_of
 from .owned import publish_owned, refuse_existing
 from .provenance import record_path
 from .rle import compressed, expanded, label_map, run_lengths

@@ -16,9 +16,8 @@ from ..reading import read_json
 from .atomic import staging
 from .catalogue import YOUTUBE_VOS
 from .davis import mask_files
-from .footage import Footage
+from .footage import Footage, name_of
 from .masks import read_label_map, write_frame, write_mask
-from .names import name_of
 from .owned import is_known, publish_owned, refuse_existing
 from .provenance import record_path
 from .sequence_names import check_name
