@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.masks import PALETTE, read_label_map, voc_palette, write_label_map
+from vsreid_studio.formats.mask_pixels import PALETTE, voc_palette
+from vsreid_studio.formats.masks import read_label_map, write_label_map
 
 H, W = 6, 8
 

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from ..engine.types import MAX_INSTANCE, LabelMap, SoftMask
 from ..errors import UserError
-from .mask_pixels import BLACK, WHITE, Kind, Pixels, Survey, codes, histogram, is_grey, read_pixels
-from .masks import PALETTE
+from .mask_pixels import BLACK, PALETTE, WHITE, Kind, Pixels, Survey, codes, histogram, is_grey, read_pixels
 
 VOID = 255
 """Value of pixels that belong to nothing and count for nothing."""

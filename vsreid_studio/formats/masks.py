@@ -1,4 +1,4 @@
-"""Label maps and frames as picture files: the VOC palette, palette PNG in and out, PNG and JPEG."""
+"""Label maps and frames as picture files: palette PNG in and out, and JPEG."""
 
 from __future__ import annotations
 
@@ -6,35 +6,15 @@ import io
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from ..engine.types import Frame, LabelMap, read_only
+from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .atomic import write_bytes
+from .mask_pixels import PALETTE
 from .mask_reading import MaskReader
 
-
-def voc_palette() -> NDArray[np.uint8]:
-    """The colours of instance numbers.
-
-    Bits 0, 1, 2 of the number give the highest bit of red, green and blue, bits 3, 4, 5 the next one,
-    bits 6 and 7 the third of red and green: neighbours in number are far apart in colour.
-
-    Returns:
-        (256, 3) uint8 RGB, read-only: black for background, ... (224, 224, 192) for void.
-    """
-    numbers = np.arange(256)
-    colours = np.zeros((256, 3), np.uint8)
-    for channel in range(3):
-        for level in range(3):
-            bit = (numbers >> (3 * level + channel)) & 1
-            colours[:, channel] |= (bit << (7 - level)).astype(np.uint8)
-    return read_only(colours)
-
-
-PALETTE = voc_palette()
-"""(256, 3) uint8 RGB, the colour of each instance number; read-only."""
+_JPEG_QUALITY = 95
 
 
 def read_label_map(path: Path, *, keep_void: bool = False) -> LabelMap:
@@ -82,9 +62,6 @@ def write_label_map(path: Path, labels: LabelMap) -> None:
         UserError: it cannot be written.
     """
     write_bytes(path, encode_label_map(labels))
-
-
-_JPEG_QUALITY = 95
 
 
 def write_frame(path: Path, frame: Frame) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ..engine.types import Maker
 from ..errors import UserError
 from ..formats.cells import first_cells
-from ..formats.masks import PALETTE
+from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options
 from ..project.same_video import FRAMES, VideoChanged, bind_video, note_frames, reference_of, take_changes
 from ..project.sources import note_source

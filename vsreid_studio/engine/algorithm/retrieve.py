@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import Reason
-from . import retrieve
 
 UNKNOWN = -2.0
 """Similarity where there is no candidate or no template: below every cosine."""
@@ -103,7 +102,7 @@ class Consistent:
 
 def overlaps(boxes: NDArray[np.int32], present: NDArray[np.int32]) -> NDArray[np.float32]:
     """Line 6: IoU(x, b) of every cell, (F, K) float32."""
-    return retrieve.iou(boxes, present)
+    return iou(boxes, present)
 
 
 def areas(boxes: NDArray[np.int32]) -> NDArray[np.int64]:
