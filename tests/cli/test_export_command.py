@@ -11,8 +11,7 @@ import pytest
 from vsreid_studio.app import main
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.catalogue import FORMATS
-from vsreid_studio.formats.coco import read_coco_masks
-from vsreid_studio.formats.coco_video import read_coco_video
+from vsreid_studio.formats.coco import read_coco_masks, read_coco_video
 from vsreid_studio.formats.cutouts import read_cutouts
 from vsreid_studio.formats.masks import read_label_map
 from vsreid_studio.formats.mots import read_mots

@@ -15,8 +15,7 @@ from PIL import Image
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.cells import GivenMasks
-from vsreid_studio.formats.coco import export_coco
-from vsreid_studio.formats.coco_video import export_coco_video
+from vsreid_studio.formats.coco import export_coco, export_coco_video
 from vsreid_studio.formats.given_masks import read_given_masks
 from vsreid_studio.formats.rle import compressed, run_lengths
 

@@ -8,8 +8,7 @@ from grids import HEIGHT, NAMES, WIDTH, awkward_maps, frames_like
 from PIL import Image
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.coco import export_coco, read_coco_masks
-from vsreid_studio.formats.coco_video import export_coco_video, read_coco_video
+from vsreid_studio.formats.coco import export_coco, export_coco_video, read_coco_masks, read_coco_video
 
 KINDS = ["Läuferin", "自転車", "rider", "never seen", "two words"]
 

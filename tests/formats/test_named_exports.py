@@ -12,8 +12,7 @@ from grids import HEIGHT, NAMES, WIDTH, awkward_maps, everything_in, frames_like
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats import catalogue
 from vsreid_studio.formats.catalogue import FORMATS, ExportRequest
-from vsreid_studio.formats.coco import read_coco_masks
-from vsreid_studio.formats.coco_video import read_coco_video
+from vsreid_studio.formats.coco import read_coco_masks, read_coco_video
 from vsreid_studio.formats.cutouts import read_cutouts
 from vsreid_studio.formats.exports import Material, export
 from vsreid_studio.formats.footage import Footage

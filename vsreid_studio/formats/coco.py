@@ -1,4 +1,4 @@
-"""Data sets in COCO layout: each frame an image, each mask an annotation in run lengths."""
+"""Data sets in COCO layout: pictures, or videos as YouTube-VIS has them, with masks in run lengths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
-from .catalogue import COCO
+from .catalogue import COCO, COCO_VIDEO
 from .coco_json import Mark, categories_json, export_listing, lengths_of, read_coco, segmentation
 from .footage import Footage, categories, name_of
 from .rle import label_map
@@ -108,4 +108,109 @@ def _document(footage: Footage, found: list[dict[int, Mark]], names: Mapping[int
         ],
         "annotations": annotations,
         "categories": categories_json(kinds),
+    }
+
+
+def export_coco_video(
+    root: Path,
+    sequence: str,
+    frames: Iterable[Frame],
+    label_maps: Iterable[LabelMap],
+    names: Mapping[int, str],
+    *,
+    overwrite: bool = False,
+    frame_names: Sequence[str] | None = None,
+) -> int:
+    """Write `JPEGImages/SEQUENCE/00000.jpg` on and `instances_SEQUENCE.json`, and read them back.
+
+    The file holds one video. An annotation is a track: its id is the instance's number, and it has one
+    segmentation, box and area a frame, null where the instance is not seen. An instance that is never seen
+    has no track. Instances of one name share a category.
+
+    Args:
+        root: of the data set; created when missing.
+        sequence: a name without spaces.
+        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        names: of instances, by number.
+        frame_names: of the frames, and of their files; None for 00000 on.
+        overwrite: replace the sequence if it is there.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
+            was written reads differently. What was there is then there still.
+    """
+    check_name(sequence)
+    footage = Footage(sequence, frames, label_maps, frame_names)
+    document = partial(_video_document, names=names)
+    return export_listing(
+        root, COCO_VIDEO.parts(sequence), footage, document, read_coco_video, overwrite=overwrite
+    )
+
+
+def read_coco_video(path: Path, video: int = 1) -> Iterator[LabelMap]:
+    """The label maps of one video of the file, in order: (height, width) uint8, ids of tracks as numbers.
+
+    Args:
+        video: its id.
+
+    Raises:
+        UserError: the file cannot be read, is not of this kind, has no such video or overlapping masks.
+    """
+    document = read_coco(path, ("videos", "annotations"))
+    try:
+        wanted = next((it for it in document["videos"] if it["id"] == video), None)
+        if wanted is None:
+            raise UserError(f"{path} has no video {video}.")
+        tracks = [it for it in document["annotations"] if it["video_id"] == video]
+        for index in range(len(wanted["file_names"])):
+            there = [(it["id"], it["segmentations"][index]) for it in tracks]
+            masks = [(number, lengths_of(mask)) for number, mask in there if mask is not None]
+            yield label_map(masks, int(wanted["height"]), int(wanted["width"]))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is not a YouTube-VIS file with masks in run lengths.") from error
+
+
+def _video_document(
+    footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str]
+) -> dict[str, Any]:
+    seen = sorted({number for marks in found for number in marks})
+    kinds = categories(names, seen)
+    return {
+        "info": {"description": f"{footage.name}, exported by vsreid-studio"},
+        "licenses": [],
+        "videos": [
+            {
+                "id": 1,
+                "height": footage.height,
+                "width": footage.width,
+                "length": footage.count,
+                "file_names": [f"{footage.name}/{footage.file(index)}.jpg" for index in range(footage.count)],
+            }
+        ],
+        "annotations": [
+            {
+                "id": number,
+                "video_id": 1,
+                "category_id": kinds[name_of(names, number)],
+                "iscrowd": 0,
+                "height": footage.height,
+                "width": footage.width,
+                "length": footage.count,
+                **_track([marks.get(number) for marks in found], footage.height, footage.width),
+            }
+            for number in seen
+        ],
+        "categories": categories_json(kinds),
+    }
+
+
+def _track(masks: list[Mark | None], height: int, width: int) -> dict[str, list[Any]]:
+    """A list over the frames for each thing that COCO tells of a mask."""
+    return {
+        "segmentations": [None if it is None else segmentation(it.counts, height, width) for it in masks],
+        "bboxes": [None if it is None else it.box for it in masks],
+        "areas": [None if it is None else it.area for it in masks],
     }

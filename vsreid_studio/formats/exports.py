@@ -13,8 +13,7 @@ from ..errors import UserError
 from . import catalogue
 from .atomic import staging
 from .catalogue import ExportRequest
-from .coco import export_coco
-from .coco_video import export_coco_video
+from .coco import export_coco, export_coco_video
 from .cutouts import export_cutouts
 from .davis import Resolution, export_davis
 from .mots import export_mots
