@@ -20,7 +20,7 @@ from fakes import (
 
 from vsreid_studio.engine.algorithm.plan import Plan
 from vsreid_studio.engine.events import Accept, Passed, Progress, Proposal, Reason
-from vsreid_studio.engine.extensions.offer_filters import Recovered
+from vsreid_studio.engine.extensions.filters import Recovered
 from vsreid_studio.engine.extensions.verification import Verification
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, SoftMask

@@ -16,7 +16,7 @@ from ..algorithm.plan import Plan, Step
 from ..events import Progress, Reason
 from ..store.overlay import Overlay
 from ..types import Cell, CellKey, Maker, SoftMask
-from .offer_filters import Recovered
+from .filters import Recovered
 
 REACH = 40
 """Frames it is carried each way."""

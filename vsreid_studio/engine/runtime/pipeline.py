@@ -16,9 +16,7 @@ from ..events import Answer, Proposal, Steps
 from ..extensions.appearance_track import TrackSettings
 from ..extensions.bidirectional_fusion import BidirectionalFusion
 from ..extensions.connected_components import ConnectedComponents
-from ..extensions.gallery import Gallery
-from ..extensions.lost_area import LostArea
-from ..extensions.offer_filters import (
+from ..extensions.filters import (
     LeastConfidence,
     Lookalike,
     NothingRecovered,
@@ -28,6 +26,8 @@ from ..extensions.offer_filters import (
     OnlyMissing,
     Rival,
 )
+from ..extensions.gallery import Gallery
+from ..extensions.lost_area import LostArea
 from ..extensions.proposals import ProposalHandling
 from ..extensions.soft_aggregation import SoftAggregation
 from ..extensions.temporal_smoothing import TemporalSmoothing
