@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from vsreid_studio.benchmark.layers import Layer, cut_out, place, render
+from vsreid_studio.benchmark.demo import Layer, cut_out, place, render
 from vsreid_studio.benchmark.types import BenchmarkClip
 from vsreid_studio.formats.davis import mask_files
 from vsreid_studio.formats.masks import read_label_map
