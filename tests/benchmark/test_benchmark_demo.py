@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vsreid_studio.benchmark.demo import Layer, cut_out, place, render
-from vsreid_studio.benchmark.types import BenchmarkClip
+from vsreid_studio.benchmark.hidden import BenchmarkClip
 from vsreid_studio.formats.davis import mask_files
 from vsreid_studio.formats.masks import read_label_map
 from vsreid_studio.paths import resources

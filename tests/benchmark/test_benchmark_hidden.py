@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vsreid_studio.benchmark.hidden import CONTEXT, hide
-from vsreid_studio.benchmark.types import Gap, UnfitError
+from vsreid_studio.benchmark.hidden import CONTEXT, Gap, UnfitError, hide
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vsreid_studio.benchmark.hidden import UnfitError
 from vsreid_studio.benchmark.pairs import pair
-from vsreid_studio.benchmark.types import UnfitError
 
 
 def test_both_are_seen_apart_at_first(red, green) -> None:

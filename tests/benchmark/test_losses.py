@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vsreid_studio.benchmark.hidden import Gap, UnfitError
 from vsreid_studio.benchmark.losses import distract, leave, lookalike
-from vsreid_studio.benchmark.types import Gap, UnfitError
 from vsreid_studio.engine.types import Box
 
 

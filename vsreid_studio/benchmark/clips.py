@@ -18,10 +18,9 @@ from ..errors import UserError
 from ..formats.atomic import publish, staging
 from ..formats.davis import DavisRoot, frame_name
 from ..formats.masks import read_label_map, write_label_map
-from .hidden import CONTEXT, hide
+from .hidden import CONTEXT, BenchmarkClip, UnfitError, hide
 from .losses import distract, leave, lookalike
 from .pairs import pair
-from .types import BenchmarkClip, UnfitError
 
 Kind: TypeAlias = Literal["hidden", "distractor", "leaving", "lookalike", "varied", "pairs"]
 LOSSES: tuple[Kind, ...] = ("hidden", "distractor", "leaving", "lookalike")

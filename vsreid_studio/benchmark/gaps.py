@@ -10,8 +10,8 @@ from statistics import fmean
 from ..errors import UserError
 from ..evaluation import InstanceScore, evaluate
 from ..reading import expecting, read_json
+from .hidden import Gap
 from .proposals import Accepted, judge_accepted
-from .types import Gap
 
 FOUND = 0.5
 """An instance counts as found again when its J, averaged over the frames after the gap, exceeds this."""

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import Box, Frame
-from .hidden import CONTEXT, box_centres, gap_begin, hide
+from .hidden import CONTEXT, BenchmarkClip, UnfitError, box_centres, gap_begin, hide
 from .pairs import place_object
-from .types import BenchmarkClip, UnfitError
 
 ROOM = 0.25
 """How far the picture on a distractor panel reaches beyond the other object, as a share of its box."""

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import Box, Frame, LabelMap
-from .hidden import averaged, box_centres
-from .types import BenchmarkClip, UnfitError
+from .hidden import BenchmarkClip, UnfitError, averaged, box_centres
 
 MAX_WIDTH, MAX_HEIGHT = 0.4, 0.75
 """The guest's greatest size, as shares of the frame."""

@@ -31,11 +31,11 @@ from ..errors import UserError
 from ..evaluation.comparison import frame_scores
 from .clicks import Segments
 from .gaps import FOUND, frames_of
+from .hidden import BenchmarkClip
 from .manner import ENOUGH, Clock, Hand, Manner
 from .proposals import matches
 from .remembering import Remembering
 from .session import GOALS, PersonSession, Round
-from .types import BenchmarkClip
 
 
 def simulate(
