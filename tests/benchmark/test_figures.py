@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from vsreid_studio.benchmark.figures import WIDTH, draw, extremes
-from vsreid_studio.benchmark.page import BEGIN, END, kept_text
-from vsreid_studio.benchmark.published import read_published
+from vsreid_studio.benchmark.page import BEGIN, END, kept_text, read_published
 from vsreid_studio.evaluation import InstanceScore
 
 

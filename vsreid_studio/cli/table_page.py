@@ -8,9 +8,8 @@ from pathlib import Path
 
 from ..benchmark.figures import extremes, write_figures
 from ..benchmark.gaps import around_gaps, read_gaps, summary
-from ..benchmark.page import Figure, Line, Page, kept_text, render
+from ..benchmark.page import Figure, Line, Page, kept_text, read_published, render
 from ..benchmark.proposals import Accepted
-from ..benchmark.published import read_published
 from ..benchmark.scoring import Scored
 from ..benchmark.table_runs import DataSet, Kind, Variant
 from ..evaluation import Report
