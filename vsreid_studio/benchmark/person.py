@@ -26,7 +26,7 @@ from ..engine.events import Accept, Answer, Change, Proposal, Reject
 from ..engine.extensions.doubtful import doubtful
 from ..engine.runtime.pipeline import Modules
 from ..engine.store.annotation import Annotation, edit
-from ..engine.types import Cell, CellKey, Frame, LabelMap, Maker, SoftMask
+from ..engine.types import Candidates, Cell, CellKey, Frame, LabelMap, Maker, SoftMask
 from ..errors import UserError
 from ..evaluation.comparison import frame_scores
 from .clicks import Segments
@@ -34,8 +34,33 @@ from .gaps import FOUND, frames_of
 from .hidden import BenchmarkClip
 from .manner import ENOUGH, Clock, Hand, Manner
 from .proposals import matches
-from .remembering import Remembering
 from .session import GOALS, PersonSession, Round
+
+
+class Remembering(Reidentification):
+    """A module whose appearances are kept from one run to the next."""
+
+    def __init__(self, reid: Reidentification) -> None:
+        self._reid = reid
+        self._known: dict[int, tuple[SoftMask, NDArray[np.float32]]] = {}
+
+    def candidates(self, frame: int) -> Candidates:
+        """As the module does."""
+        return self._reid.candidates(frame)
+
+    def cached(self, frame: int) -> bool:
+        """As the module does."""
+        return self._reid.cached(frame)
+
+    def prepare(self, frames: Sequence[int]) -> None:
+        """As the module does."""
+        self._reid.prepare(frames)
+
+    def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
+        """As the module does, once for each mask: masks are immutable, and the one kept owns its id."""
+        if id(mask) not in self._known:
+            self._known[id(mask)] = mask, self._reid.appearance(frame, mask)
+        return self._known[id(mask)][1]
 
 
 def simulate(
