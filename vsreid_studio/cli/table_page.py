@@ -10,8 +10,7 @@ from ..benchmark.figures import extremes, write_figures
 from ..benchmark.gaps import around_gaps, read_gaps, summary
 from ..benchmark.page import Figure, Line, Page, kept_text, read_published, render
 from ..benchmark.proposals import Accepted
-from ..benchmark.scoring import Scored
-from ..benchmark.table_runs import DataSet, Kind, Variant
+from ..benchmark.table_runs import DataSet, Kind, Scored, Variant
 from ..evaluation import Report
 from ..formats.atomic import writable_folder, write_text
 
