@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
         UserError: something to read is missing or unfit, or something cannot be written.
     """
     from ..benchmark.rows import rows  # noqa: PLC0415  (OpenCV, torch)
+    from ..benchmark.table_page import write_page  # noqa: PLC0415
     from ..benchmark.table_runs import variants  # noqa: PLC0415
-    from .table_page import write_page  # noqa: PLC0415
 
     given = [folder for folder in (args.hidden, args.pairs) if folder]
     sources = Sources.of(published=args.published)

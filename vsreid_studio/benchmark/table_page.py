@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..benchmark.figures import extremes, write_figures
-from ..benchmark.gaps import around_gaps, read_gaps, summary
-from ..benchmark.page import Figure, Line, Page, kept_text, read_published, render
-from ..benchmark.proposals import Accepted
-from ..benchmark.table_runs import DataSet, Kind, Scored, Variant
 from ..evaluation import Report
 from ..formats.atomic import writable_folder, write_text
+from .figures import extremes, write_figures
+from .gaps import around_gaps, read_gaps, summary
+from .page import Figure, Line, Page, kept_text, read_published, render
+from .proposals import Accepted
+from .table_runs import DataSet, Kind, Scored, Variant
 
 _SHOWN = "reid"
 """The row whose pictures are shown, if it is complete: the method with its default settings."""
