@@ -5,15 +5,17 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.algorithm.merge import merge
 from ..engine.algorithm.plan import Plan, Step
+from ..engine.algorithm.protocols import Reidentification
 from ..engine.extensions.gallery import Gallery
 from ..engine.nets.detector import Detections
 from ..engine.runtime.flow import FlowSource
@@ -21,11 +23,11 @@ from ..engine.runtime.matching import Matcher
 from ..engine.runtime.parallel import side_by_side
 from ..engine.runtime.pipeline import Modules
 from ..engine.runtime.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
+from ..engine.runtime.run import accept_all
 from ..engine.runtime.search import AT_ONCE
 from ..engine.store.annotation import Annotation
 from ..engine.types import Candidates, Cell, CellKey, Frame, SoftMask
 from ..engine.video import Video
-from .pace import begun
 
 _WARM_UP = 3
 """Frames not counted: the first calls choose kernels and fill caches."""
@@ -227,3 +229,54 @@ def table(speed: Speed) -> str:
         + ("" if speed.peak is None else f" Peak memory of the process: {speed.peak / 2**20:.0f} MiB."),
     ]
     return "\n".join(lines) + "\n"
+
+
+Made: TypeAlias = Callable[[], tuple[Modules, Reidentification | None]]
+
+_UNTIMED = 4
+"""Frames run beforehand: the first calls choose kernels."""
+_ROUNDS = 3
+"""Of which the fastest counts: whatever else the machine does makes a run slower, never faster."""
+
+
+def pace(
+    made: Made,
+    first: Mapping[int, SoftMask],
+    frames: int,
+) -> float:
+    """Seconds a frame of a run from the first masks: reading, flow, networks, retrievals and recoveries.
+
+    Args:
+        made: new ones, of a video of so many frames or more, with empty caches.
+        first: masks of frame 0 by instance.
+        frames: 2 or more.
+    """
+    _run(made, first, min(frames, _UNTIMED))
+    return min(_timed(made, first, frames) for _ in range(_ROUNDS)) / (frames - 1)
+
+
+def _timed(
+    made: Made,
+    first: Mapping[int, SoftMask],
+    frames: int,
+) -> float:
+    started = time.perf_counter()
+    _run(made, first, frames)
+    return time.perf_counter() - started
+
+
+def _run(
+    made: Made,
+    first: Mapping[int, SoftMask],
+    frames: int,
+) -> None:
+    modules, reid = made()
+    accept_all(modules.run(begun(first, frames), reid, grow=False))
+
+
+def begun(first: Mapping[int, SoftMask], frames: int) -> Annotation:
+    """An annotation of so many frames with nothing but the first masks."""
+    annotation = Annotation(frames)
+    given: dict[CellKey, Cell | None] = {CellKey(0, k): Cell(mask, 0, True) for k, mask in first.items()}
+    annotation.apply(annotation.set_cells("import", given))
+    return annotation
