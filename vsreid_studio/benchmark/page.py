@@ -1,4 +1,4 @@
-"""The page of tables, in Markdown."""
+"""The page of tables, in Markdown, and the published figures it compares with."""
 
 from __future__ import annotations
 

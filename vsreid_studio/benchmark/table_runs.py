@@ -1,4 +1,4 @@
-"""The runs behind the tables: which there are, where their masks are kept, and what they come to."""
+"""The runs behind the tables: which there are, where masks and scores are kept, and what they come to."""
 
 from __future__ import annotations
 

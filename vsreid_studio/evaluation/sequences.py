@@ -1,4 +1,4 @@
-"""Scoring folders of masks against a ground truth."""
+"""Scoring folders of masks against a ground truth, and the report per instance, sequence and overall."""
 
 from __future__ import annotations
 
