@@ -12,8 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ...engine.types import Box, Click, Frame, Probability, SoftMask
-from ..clips import Clip, Still, read_labels
-from ..pictures import degrade, relight
+from ..clips import Clip, Still, degrade, read_labels, relight
 from ..propagation import deform
 from ..propagation.views import ViewMaker
 

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ...engine.types import Frame, LabelMap
-from ..pictures import degrade, relight
+from ..clips import degrade, relight
 from ..public import Annotated
 from .data import boxes_of
 

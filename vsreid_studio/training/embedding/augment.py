@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ...engine.types import Frame
-from ..pictures import degrade, relight
+from ..clips import degrade, relight
 from .data import Crops, ObjectView, draw
 
 

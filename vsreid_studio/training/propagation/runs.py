@@ -15,8 +15,7 @@ from ...engine.nets.propagation import nearness
 from ...engine.runtime.flow import warp, warp_frame
 from ...engine.runtime.patches import crop, patch_box
 from ...engine.types import Box, Flow, Frame, Probability
-from ..clips import FLOW_SCALE, Clip, Still
-from ..pictures import degrade, relight
+from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
 from . import deform
 from .sample import Cutout, View, blank, crossing, mirror, mixed_up, pass_by
 from .views import ViewMaker

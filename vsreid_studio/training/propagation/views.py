@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from ...engine.runtime.flow import warp
 from ...engine.runtime.patches import crop, flow_patch, patch_box
 from ...engine.types import Box, Frame, Probability
-from ..clips import FLOW_SCALE, Clip, Still
-from ..pictures import degrade, relight
+from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
 from . import deform
 from .sample import Cutout, Passage, View, mirror, pass_by
 
