@@ -12,11 +12,12 @@ from PIL import Image
 
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.coco_json import marks_of, segmentation
-from vsreid_studio.training.lazy import Chained, Mapped
 from vsreid_studio.training.propagation.views import ViewMaker
 from vsreid_studio.training.public import (
     Annotated,
+    Chained,
     CocoPictures,
+    Mapped,
     Stills,
     VocPictures,
     add_public_arguments,

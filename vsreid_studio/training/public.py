@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 import cv2
 import numpy as np
@@ -17,7 +20,62 @@ from ..formats.coco_json import lengths_of
 from ..formats.rle import mask_of
 from ..reading import MEGABYTE, expecting, read_json
 from .clips import Still, read_frame, read_labels
-from .lazy import Lazy
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Lazy(Sequence[T]):
+    """A sequence by `__len__` and `item`; slices are lists."""
+
+    @abstractmethod
+    def item(self, index: int) -> T:
+        """The item of an index that is in range and not negative."""
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        """An item, or a list of them.
+
+        Raises:
+            IndexError: there is none.
+        """
+        places = range(len(self))[index]
+        return self.item(places) if isinstance(places, int) else [self.item(place) for place in places]
+
+
+class Mapped(Lazy[T], Generic[S, T]):
+    """What a function makes of each item of another sequence."""
+
+    def __init__(self, source: Sequence[S], make: Callable[[S], T]) -> None:
+        self._source = source
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def item(self, index: int) -> T:
+        """The item that is made of the source's."""
+        return self._make(self._source[index])
+
+
+class Chained(Lazy[T]):
+    """Several sequences, one after the other."""
+
+    def __init__(self, parts: Sequence[Sequence[T]]) -> None:
+        self._parts = [part for part in parts if len(part)]
+        self._ends = list(accumulate(len(part) for part in self._parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def item(self, index: int) -> T:
+        """The item of the part in which it lies."""
+        number = bisect_right(self._ends, index)
+        return self._parts[number][index - (self._ends[number - 1] if number else 0)]
+
 
 _LARGEST = 2048 * MEGABYTE
 """Bytes of a file of annotations: that of COCO's train2017 has 448 MB."""

@@ -12,8 +12,7 @@ from ...engine.nets.detector import SHORT_SIDE
 from ...engine.types import MAX_INSTANCE, Box, Frame, LabelMap
 from ...errors import UserError
 from ..clips import read_frame, read_labels, read_stills, split
-from ..lazy import Mapped
-from ..public import Annotated
+from ..public import Annotated, Mapped
 
 COMPLETE = frozenset({"coco"})
 """Folders of stills where nearly all objects are labelled; elsewhere one kind or a single one is."""

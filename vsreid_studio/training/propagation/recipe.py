@@ -22,9 +22,8 @@ from ...engine.nets.stream import LiteTrunk, ResNetTrunk, Stream
 from ...errors import UserError
 from ..backbone import float_depthwise, imagenet_lite0, resnet101_weights
 from ..clips import Clip, Still, read_clips, read_stills, split
-from ..lazy import Chained
 from ..loop import Schedule, Trainer, batches, write_weights
-from ..public import Stills, add_public_arguments, public_pictures
+from ..public import Chained, Stills, add_public_arguments, public_pictures
 from .loss import Batch, PropagationLoss, collate
 from .run_loss import RunBatch, RunLoss, collate_runs
 from .runs import RunMaker
