@@ -17,12 +17,13 @@ from vsreid_studio.engine.nets.detector import lite_detector, lite_network
 from vsreid_studio.errors import UserError
 from vsreid_studio.training import loop
 from vsreid_studio.training.detection import recipe
-from vsreid_studio.training.detection.augment import DetectionSampleMaker, visible_boxes
 from vsreid_studio.training.detection.data import (
+    DetectionSampleMaker,
     boxes_of,
     components,
     scenes_of,
     training_groups,
+    visible_boxes,
 )
 from vsreid_studio.training.detection.partial import PartialHeads, PartialProposals, train_partially
 from vsreid_studio.training.public import Annotated

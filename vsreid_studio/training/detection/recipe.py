@@ -25,8 +25,7 @@ from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..processes import join
 from ..public import Annotated, add_public_arguments, public_pictures
-from .augment import DetectionSampleMaker
-from .data import boxes_of, read_sequences, scenes_of, training_groups
+from .data import DetectionSampleMaker, boxes_of, read_sequences, scenes_of, training_groups
 from .partial import train_partially
 
 logger = logging.getLogger(__name__)
