@@ -25,7 +25,7 @@ from vsreid_studio.training.detection.data import (
     training_groups,
     visible_boxes,
 )
-from vsreid_studio.training.detection.partial import PartialHeads, PartialProposals, train_partially
+from vsreid_studio.training.detection.recipe import PartialHeads, PartialProposals, train_partially
 from vsreid_studio.training.public import Annotated
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
