@@ -19,8 +19,7 @@ from vsreid_studio.engine.types import Box
 from vsreid_studio.errors import UserError
 from vsreid_studio.training import loop
 from vsreid_studio.training.embedding import recipe
-from vsreid_studio.training.embedding.augment import CropMaker
-from vsreid_studio.training.embedding.data import davis_identities, draw, strange_boxes
+from vsreid_studio.training.embedding.data import CropMaker, davis_identities, draw, strange_boxes
 from vsreid_studio.training.embedding.measure import measure
 from vsreid_studio.training.embedding.oim import UNKNOWN, OnlineInstanceMatching
 

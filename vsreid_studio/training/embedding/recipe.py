@@ -23,8 +23,7 @@ from ..backbone import float_depthwise, imagenet_lite0, resnet50_weights
 from ..clips import split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..processes import join
-from .augment import CropMaker
-from .data import Crops, ObjectView, davis_identities, still_identities
+from .data import CropMaker, Crops, ObjectView, davis_identities, still_identities
 from .measure import Search, embed, measure, read_search
 from .oim import OnlineInstanceMatching
 
