@@ -20,8 +20,8 @@ from vsreid_studio.errors import UserError
 from vsreid_studio.training import loop
 from vsreid_studio.training.embedding import recipe
 from vsreid_studio.training.embedding.data import CropMaker, davis_identities, draw, strange_boxes
-from vsreid_studio.training.embedding.measure import measure
 from vsreid_studio.training.embedding.oim import UNKNOWN, OnlineInstanceMatching
+from vsreid_studio.training.embedding.recipe import measure
 
 
 @pytest.fixture(autouse=True)
@@ -242,7 +242,7 @@ def test_measuring_a_perfect_embedding():
         def forward(self, crops):
             return functional.normalize(crops.float().mean((2, 3)) + 1e-3, dim=1)
 
-    from vsreid_studio.training.embedding.measure import Search  # noqa: PLC0415
+    from vsreid_studio.training.embedding.recipe import Search  # noqa: PLC0415
 
     red, green = (np.eye(3, dtype=np.uint8)[n] * np.ones((4, 4, 1), np.uint8) for n in (0, 1))
     wrong = np.stack([np.stack([green] * 12), np.stack([red] * 12)])
