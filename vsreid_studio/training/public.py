@@ -1,4 +1,4 @@
-"""COCO and PASCAL VOC as people download them: pictures with label maps, decoded when they are needed."""
+"""COCO and PASCAL VOC as people download them, and sequences too large for memory: made when needed."""
 
 from __future__ import annotations
 

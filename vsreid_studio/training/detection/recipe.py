@@ -1,4 +1,11 @@
-"""`vsreid-studio train detector`: N_det of size 'lite', on DAVIS train, the stills, and COCO or VOC."""
+"""`vsreid-studio train detector`: N_det of size 'lite', on DAVIS train, the stills, and COCO or VOC.
+
+Some of these pictures have labels for a part of their objects only. A proposal that lies apart from every
+labelled box may well be an object that nobody labelled. As negatives such proposals would teach the detector
+to be silent about the very objects it is meant to find, so on incomplete pictures only a share of them is
+used. Proposals that touch a labelled box without fitting it are wrong whatever else the picture shows; they
+remain.
+"""
 
 from __future__ import annotations
 

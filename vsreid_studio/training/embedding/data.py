@@ -1,4 +1,4 @@
-"""Views of objects that N_reid is trained on: who is who, and what stands beside them."""
+"""Views and crops that N_reid is trained on: who is who, what stands beside them, half hidden, lit otherwise."""
 
 from __future__ import annotations
 
