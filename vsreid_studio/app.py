@@ -23,12 +23,10 @@ from .cli import (
     benchmark,
     benchmark_clicks,
     benchmark_clips,
-    completion,
     demo,
-    desktop,
-    doctor,
     evaluate,
     export,
+    installation,
     reliability,
     run,
     score_gaps,
@@ -57,9 +55,7 @@ COMMANDS = (
     simulate,
     thresholds,
     train,
-    doctor,
-    completion,
-    desktop,
+    installation,
 )
 BAD_INPUT = 2
 INTERRUPTED = 130

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from vsreid_studio import app
-from vsreid_studio.cli import desktop
+from vsreid_studio.cli import installation
 from vsreid_studio.engine.runtime import models
 from vsreid_studio.errors import UserError
 from vsreid_studio.headless import diagnosis
@@ -85,7 +85,7 @@ def test_a_desktop_entry_comes_and_goes(tmp_path, monkeypatch):
 
 
 def test_the_command_of_an_entry_is_quoted():
-    assert desktop._quoted("/a b/$x%") == '"/a b/\\\\$x%%"'
+    assert installation._quoted("/a b/$x%") == '"/a b/\\\\$x%%"'
 
 
 def test_there_is_no_entry_elsewhere(monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""`vsreid-studio install-desktop`: a menu entry on Linux desktops, and the type of `.vsreid` files."""
+"""`doctor`, `completion`, `install-desktop`: what concerns the installation itself."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ _TYPE = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the commands."""
+    _add_doctor(subparsers)
+    _add_completion(subparsers)
+    _add_desktop(subparsers)
+
+
+def _add_desktop(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "install-desktop",
@@ -46,10 +53,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ),
     )
     parser.add_argument("--remove", action="store_true", help="take them away again")
-    parser.set_defaults(handler=run)
+    parser.set_defaults(handler=run_desktop)
 
 
-def run(args: argparse.Namespace) -> int:
+def run_desktop(args: argparse.Namespace) -> int:
     """Write or remove the three files, and let the desktop know.
 
     Raises:
@@ -100,3 +107,62 @@ def _refresh(program: str, folder: Path) -> None:
     """Let a desktop's database take in what has changed, where there is one."""
     if shutil.which(program) and folder.is_dir():
         subprocess.run([program, str(folder)], check=False, capture_output=True)
+
+
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+def _add_completion(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "completion",
+        help="print a script that completes commands and options in a shell",
+        description=(
+            "Print a completion script. For bash: vsreid-studio completion bash > "
+            "~/.local/share/bash-completion/completions/vsreid-studio"
+        ),
+    )
+    parser.add_argument("shell", choices=SHELLS)
+    parser.set_defaults(handler=run_completion)
+
+
+def run_completion(args: argparse.Namespace) -> int:
+    """Print the script.
+
+    Args:
+        args: `shell`, and as `whole` the parser with all commands.
+    """
+    import shtab  # noqa: PLC0415  (only this command needs it)
+
+    sys.stdout.write(shtab.complete(args.whole, args.shell))
+    return 0
+
+
+def _add_doctor(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="check the installation: versions, device, weights, window, a short self-test",
+        description=(
+            "Print the versions of the program and its dependencies, the processor and the device, the "
+            "checksums of the shipped weights, the codecs and the Qt platform, and run the method on a few "
+            "frames. Attach the output to bug reports."
+        ),
+    )
+    parser.set_defaults(handler=run_doctor)
+
+
+def run_doctor(_: argparse.Namespace) -> int:
+    """Print a line for each check.
+
+    Returns:
+        0, or 1 where something does not work.
+    """
+    from ..headless.diagnosis import diagnose  # noqa: PLC0415  (torch)
+
+    ok = True
+    for check in diagnose():
+        sys.stdout.write(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<10} {check.found}\n")
+        sys.stdout.flush()
+        ok = ok and check.ok
+    return 0 if ok else 1
