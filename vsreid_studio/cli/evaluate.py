@@ -1,10 +1,11 @@
-"""`evaluate`: score folders of masks against a ground truth."""
+"""`evaluate`, `reliability` and `score-gaps`: masks, and their confidence, against a ground truth."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,17 @@ from ..errors import UserError
 
 if TYPE_CHECKING:
     from ..evaluation import Report
+    from ..evaluation.reliability import Reliability
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the commands."""
+    _add_evaluate(subparsers)
+    _add_reliability(subparsers)
+    _add_gaps(subparsers)
+
+
+def _add_evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "evaluate",
@@ -114,3 +123,120 @@ def table(report: Report) -> str:
         "  ".join(f"{name} {overall[name]:.4f}" for name in ("J-recall", "J-decay", "F-recall", "F-decay")),
     ]
     return "\n".join(lines) + "\n"
+
+
+_SIGNED = "Software\0vsreid-studio reliability"
+"""How a plot of an earlier call is known."""
+
+
+def _add_reliability(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "reliability",
+        help="compare the confidence of masks with how right they are",
+        description=(
+            "The confidence of a mask is its predicted IoU with the truth. Compare it, for every mask that a "
+            "run has propagated or recovered, with the J that the mask really has, in steps of a tenth."
+        ),
+    )
+    parser.add_argument("--truth", type=Path, required=True, metavar="DIR", help="a folder for each sequence")
+    parser.add_argument("--results", type=Path, required=True, metavar="DIR", help="what a run wrote")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="also draw it")
+    parser.set_defaults(handler=run_reliability)
+
+
+def run_reliability(args: argparse.Namespace) -> int:
+    """Print the table, draw the plot asked for.
+
+    Raises:
+        UserError: something to read is missing or unfit, or the plot cannot be written.
+    """
+    # OpenCV: `--help` need not wait for it.
+    from PIL import Image  # noqa: PLC0415
+    from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415
+
+    from ..evaluation import shared_sequences  # noqa: PLC0415
+    from ..evaluation.reliability import measure_reliability, plot  # noqa: PLC0415
+    from ..formats.atomic import write_bytes  # noqa: PLC0415
+    from ..formats.masks import encoded  # noqa: PLC0415
+    from ..formats.owned import refuse_report  # noqa: PLC0415
+    from ..formats.targets import Sources  # noqa: PLC0415
+
+    sequences = shared_sequences(args.truth, args.results)
+    if args.plot:
+        sources = Sources.of(
+            ground_truth=[args.truth / name for name in sequences],
+            results=[args.results / name for name in sequences],
+        )
+        refuse_report(args.plot, sources, _SIGNED)
+    found = measure_reliability(args.truth, args.results, sequences)
+    sys.stdout.write(_reliability_table(found))
+    if args.plot:
+        signature = PngInfo()
+        signature.add_text("Software", "vsreid-studio reliability")
+        write_bytes(args.plot, encoded(Image.fromarray(plot(found)), "PNG", pnginfo=signature))
+    return 0
+
+
+def _reliability_table(reliability: Reliability) -> str:
+    """The bins in Markdown."""
+    lines = ["| predicted IoU | J | masks |", "|---|---|---|"]
+    lines += [f"| {one.confidence:.2f} | {one.jaccard:.2f} | {one.count} |" for one in reliability.bins]
+    lines += [
+        "",
+        f"{len(reliability.confidence)} masks; off by {reliability.error:.3f} on the average (expected "
+        f"calibration error); correlation {reliability.correlation:.2f}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _add_gaps(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "score-gaps",
+        help="score masks of clips with hidden objects: J before, inside and after the gap",
+        description=(
+            "Score masks of the clips that make-clips hidden has made. Inside the gap the truth is empty, so "
+            "J is the share of frames without a mask. An instance counts as found again when its mean J "
+            "after the gap exceeds 0.5. Where the results have a provenance.json, accepted proposals are "
+            "judged: one is wrong when the recovered mask has an IoU below 0.5 with the truth in its frame."
+        ),
+    )
+    parser.add_argument("--clips", type=Path, required=True, metavar="DIR", help="what make-clips wrote")
+    parser.add_argument("--results", type=Path, required=True, metavar="DIR", help="the masks to score")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
+    parser.set_defaults(handler=run_gaps)
+
+
+def run_gaps(args: argparse.Namespace) -> int:
+    """Score, print a table, write the file asked for.
+
+    Raises:
+        UserError: something to read is missing or unfit, or the file cannot be written.
+    """
+    # OpenCV: `--help` need not wait for it.
+    from ..benchmark.gaps import by_kind, score_gaps, summary, table  # noqa: PLC0415
+    from ..formats.atomic import write_text  # noqa: PLC0415
+    from ..formats.owned import refuse_report  # noqa: PLC0415
+    from ..formats.targets import Sources  # noqa: PLC0415
+
+    if args.json:
+        results = [it for it in args.results.glob("*") if it.is_dir()]
+        listing = args.clips / "gaps.json"
+        sources = Sources.of_data_set(args.clips) + Sources.of(list_of_gaps=listing, results=results)
+        refuse_report(args.json, sources, '{"mean":')
+    scores, accepted = score_gaps(args.clips, args.results)
+    sys.stdout.write(table(scores, accepted))
+    if args.json:
+        whole = summary(scores, accepted.values())
+        figures = {
+            "mean": {**asdict(whole), "kept": whole.kept},
+            "kinds": {
+                kind: {**asdict(means), "kept": means.kept}
+                for kind, means in by_kind(scores, accepted).items()
+            },
+            "gaps": [{**asdict(score), "found": score.found} for score in scores],
+            "accepted": {name: told and asdict(told) for name, told in accepted.items()},
+        }
+        write_text(args.json, json.dumps(figures, indent=2) + "\n")
+    return 0
