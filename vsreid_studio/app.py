@@ -22,13 +22,11 @@ from . import __version__
 from .cli import (
     benchmark,
     benchmark_clicks,
-    benchmark_clips,
     demo,
     evaluate,
     export,
     installation,
     run,
-    segment,
     simulate,
     tables,
     thresholds,
@@ -40,13 +38,11 @@ log = logging.getLogger(__name__)
 
 COMMANDS = (
     run,
-    segment,
     demo,
     export,
     evaluate,
     benchmark,
     benchmark_clicks,
-    benchmark_clips,
     tables,
     simulate,
     thresholds,

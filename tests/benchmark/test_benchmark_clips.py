@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from vsreid_studio.benchmark.clips import write_benchmark
-from vsreid_studio.cli import benchmark_clips
+from vsreid_studio.cli import benchmark
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.davis import DavisRoot
 
 
 def parse(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    benchmark_clips.add_parser(parser.add_subparsers())
+    benchmark.add_parser(parser.add_subparsers())
     return parser.parse_args(["make-clips", *words])
 
 
