@@ -1,4 +1,4 @@
-"""What came of a simulated person's work on a sequence: values, plain data, and a table in Markdown."""
+"""What came of a simulated person's work on one sequence."""
 
 from __future__ import annotations
 
