@@ -1,5 +1,6 @@
 """Annotated pictures for training, decoded once: DAVIS sequences with their flow, and stills; and what changes
-their light and coding."""
+their light and coding.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views and crops that N_reid is trained on: who is who, what stands beside them, half hidden, lit otherwise."""
+"""Views and crops that N_reid is trained on: who is who, what stands beside them, how they are lit and hidden."""
 
 from __future__ import annotations
 
