@@ -1,6 +1,4 @@
-"""Annotated pictures for training, decoded once: DAVIS sequences with their flow, and stills; and what changes
-their light and coding.
-"""
+"""Annotated pictures for training (DAVIS sequences with their flow, stills), and changes of their light."""
 
 from __future__ import annotations
 

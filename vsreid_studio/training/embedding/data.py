@@ -1,4 +1,4 @@
-"""Views and crops that N_reid is trained on: who is who, what stands beside them, how they are lit and hidden."""
+"""Views and crops that N_reid is trained on: who is who, what stands beside them, how they are lit."""
 
 from __future__ import annotations
 
