@@ -69,17 +69,19 @@ def simulate(
     reid: Reidentification | None,
     *,
     limit: int = 20,
+    goal: float = GOALS[-1],
     adapt: Callable[[Annotation], Modules] | None = None,
     tell: Callable[[Round], None] | None = None,
     manner: Manner | None = None,
     clicker: Segments | None = None,
     frame_of: Callable[[int], Frame] | None = None,
 ) -> PersonSession:
-    """Work on a sequence until J&F reaches the last of `GOALS` or nothing is left to correct.
+    """Work on a sequence until J&F reaches a goal or nothing is left to correct.
 
     Args:
         truth: (H, W) uint8 of every frame. What is not in the first one does not count.
         limit: no more corrections than this.
+        goal: J&F at which the person stops, see `GOALS`.
         adapt: makes modules, to be used instead, that are fitted to the pinned masks; called before each run
             of the engine.
         tell: told of each round.
@@ -102,7 +104,7 @@ def simulate(
             tell(rounds[-1])
         if len(rounds) == 1:
             lost = person.after_gaps()
-        if len(rounds) > limit or rounds[-1].both >= GOALS[-1] or not person.correct():
+        if len(rounds) > limit or rounds[-1].both >= goal or not person.correct():
             found = sum(j > FOUND for j in lost)
             return PersonSession(tuple(rounds), person.proposals, person.wrong, len(lost), found)
 

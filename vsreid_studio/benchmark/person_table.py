@@ -36,19 +36,25 @@ def needed(session: PersonSession, goal: float, limit: int) -> int:
     return limit if reached is None else reached.corrections
 
 
-def render(variants: Mapping[str, Mapping[str, PersonSession]], image_set: str, limit: int) -> str:
+def render(
+    variants: Mapping[str, Mapping[str, PersonSession]],
+    image_set: str,
+    limit: int,
+    goals: Sequence[float] = GOALS,
+) -> str:
     """The page.
 
     Args:
         variants: sessions by sequence, by the variant's name; none of them empty.
         limit: of corrections.
+        goals: J&F that the person works for, ascending.
     """
     rates = Seconds()
     parts = [
         "# A person's time",
         f"A simulated person on {image_set}: makes the first mask, answers every proposal rightly (accepts a "
         "recovered mask with an IoU of .5 or more with the truth), then corrects a mask, lets the engine go "
-        f"on, and so forth until J&F reaches {number(GOALS[-1])}, with no more than {limit} corrections. "
+        f"on, and so forth until J&F reaches {number(goals[-1])}, with no more than {limit} corrections. "
         "Painted masks are the truth; clicks go into the middle of the largest error until the IoU is "
         f"{number(ENOUGH)} or {MOST_CLICKS} are made. The oracle knows the frame and instance with the "
         "lowest J&F; suggestions come in the order in which the studio lists doubtful frames, and those that "
@@ -59,23 +65,25 @@ def render(variants: Mapping[str, Mapping[str, PersonSession]], image_set: str, 
         f"{rates.look:g}, an answer to a proposal {rates.answer:g}, the search for a frame "
         f"{rates.search:g}; the computer's time is not counted. A goal that is not reached counts as {limit} "
         "corrections, and as the seconds and interactions that were spent in vain.",
-        _summary(variants, limit),
-        _time(variants),
+        _summary(variants, limit, goals),
+        _time(variants, goals),
     ]
     for name, sessions in variants.items():
-        parts += [f"## {name[:1].upper()}{name[1:]}", _sequences(sessions)]
+        parts += [f"## {name[:1].upper()}{name[1:]}", _sequences(sessions, goals)]
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(variants: Mapping[str, Mapping[str, PersonSession]], limit: int) -> str:
+def _summary(
+    variants: Mapping[str, Mapping[str, PersonSession]], limit: int, goals: Sequence[float]
+) -> str:
     heads = ["", "J&F at first"]
-    for goal in GOALS:
+    for goal in goals:
         heads += [f"corrections to {number(goal)}", "reached", "re-propagated"]
     body = []
     for name, sessions in variants.items():
         listed = list(sessions.values())
         line = [name, number(fmean(one.rounds[0].both for one in listed))]
-        for goal in GOALS:
+        for goal in goals:
             reached = sum(one.reached(goal) is not None for one in listed)
             line += [
                 f"{fmean(needed(one, goal, limit) for one in listed):.1f}",
@@ -86,16 +94,16 @@ def _summary(variants: Mapping[str, Mapping[str, PersonSession]], limit: int) ->
     return grid([*heads, "proposals", "wrong ones", "found again"], body)
 
 
-def _time(variants: Mapping[str, Mapping[str, PersonSession]]) -> str:
+def _time(variants: Mapping[str, Mapping[str, PersonSession]], goals: Sequence[float]) -> str:
     """Seconds and interactions a sequence."""
     heads = [""]
-    for goal in GOALS:
+    for goal in goals:
         heads += [f"seconds to {number(goal)}", "interactions"]
     body = []
     for name, sessions in variants.items():
         listed = list(sessions.values())
         line = [name]
-        for goal in GOALS:
+        for goal in goals:
             ends = [one.reached(goal) or one.rounds[-1] for one in listed]
             line += [
                 f"{fmean(end.seconds for end in ends):.0f}",
@@ -111,14 +119,14 @@ def _after(session: PersonSession, seconds: float) -> float:
     return 0.0 if found is None else found.both
 
 
-def _sequences(sessions: Mapping[str, PersonSession]) -> str:
+def _sequences(sessions: Mapping[str, PersonSession], goals: Sequence[float]) -> str:
     heads = ["", "J&F at first"]
-    for goal in GOALS:
+    for goal in goals:
         heads += [f"to {number(goal)}", "seconds", "re-propagated"]
     body = []
     for name, session in sorted(sessions.items()):
         line = [name, number(session.rounds[0].both)]
-        for goal in GOALS:
+        for goal in goals:
             reached = session.reached(goal)
             if reached is None:
                 line += ["–"] * 3

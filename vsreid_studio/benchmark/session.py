@@ -10,6 +10,11 @@ GOALS = (0.85, 0.90, 0.95)
 """J&F at which a result may be good enough, ascending."""
 
 
+def goals_to(last: float) -> tuple[float, ...]:
+    """Those of `GOALS` that a person who stops at a J&F of `last` works for."""
+    return tuple(goal for goal in GOALS if goal <= last)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Round(Figures):
     """How things stand after so many corrections, on the mean over instances.

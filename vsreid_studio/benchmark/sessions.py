@@ -23,19 +23,28 @@ from .candidate_files import SharingEngine
 from .manner import Manner
 from .person import simulate
 from .person_table import as_plain, from_plain, render
-from .session import PersonSession, Round
+from .session import GOALS, PersonSession, Round, goals_to
 
 
 class Sessions:
     """Works through a set, variant by variant."""
 
-    def __init__(self, davis: DavisRoot, image_set: str, page: Path, candidates: Path, limit: int) -> None:
+    def __init__(
+        self,
+        davis: DavisRoot,
+        image_set: str,
+        page: Path,
+        candidates: Path,
+        limit: int,
+        goal: float = GOALS[-1],
+    ) -> None:
         """Read what earlier calls have left.
 
         Args:
             page: gets the tables; the file of the same name with suffix .json, all figures.
             candidates: a folder to keep those of Algorithm 2, which do not depend on the variant.
             limit: of corrections.
+            goal: one of `GOALS`, at which the person stops.
 
         Raises:
             UserError: there is no such set, or the page's folder cannot be written to.
@@ -46,6 +55,7 @@ class Sessions:
         self._page = page
         self._file = page.with_suffix(".json")
         self._limit = limit
+        self._goal = goal
         self._variants: dict[str, dict[str, PersonSession]] = {}
         self._made_with: dict[str, str] = {}
         self._weights: dict[str, Mapping[str, str]] = {}
@@ -74,7 +84,8 @@ class Sessions:
         """
         engine = SharingEngine(config, weights, self._candidates)
         manner = manner or Manner()
-        own = [] if manner == Manner() else [asdict(manner), engine.clicks_checksum if manner.clicks else ""]
+        own = [] if self._goal == GOALS[-1] else [self._goal]
+        own += [] if manner == Manner() else [asdict(manner), engine.clicks_checksum if manner.clicks else ""]
         made_with = digest([engine.identity, self._limit, *own])
         if self._made_with.get(variant) != made_with:
             self._variants[variant] = {}
@@ -109,6 +120,7 @@ class Sessions:
                 modules,
                 reid,
                 limit=self._limit,
+                goal=self._goal,
                 adapt=adapt,
                 tell=tell,
                 manner=manner,
@@ -143,7 +155,7 @@ class Sessions:
             for variant, sessions in self._variants.items()
         }
         listed = {variant: sessions for variant, sessions in shown.items() if sessions}
-        write_text(self._page, render(listed, self._title, self._limit))
+        write_text(self._page, render(listed, self._title, self._limit, goals_to(self._goal)))
 
 
 def _adapted(engine: VideoEngine, video: Video, annotation: Annotation) -> Modules:

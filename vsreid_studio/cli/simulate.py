@@ -27,7 +27,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="count the corrections that a simulated person needs for a good result",
         description=(
             "A simulated person paints or clicks the first mask, answers each proposal by the truth, then "
-            "corrects the worst or the suggested frame again and again, until J&F is .95. Write "
+            "corrects the worst or the suggested frame again and again, until J&F is --goal. Write "
             "the corrections, seconds and re-propagated frames needed for J&F .85, .90 and .95, as Markdown "
             "and, beside it, as JSON. Sequences that are in the JSON file, made with the same settings and "
             "weights, are not worked on again."
@@ -68,6 +68,13 @@ def add_parser(subparsers: Subparsers) -> None:
         help="who finds frames to correct: one who knows the worst, or the list of doubtful frames (oracle)",
     )
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="most corrections (20)")
+    parser.add_argument(
+        "--goal",
+        type=float,
+        choices=(0.85, 0.9, 0.95),
+        default=0.95,
+        help="J&F at which the person stops (.95)",
+    )
     add_page_options(parser)
     parser.set_defaults(handler=run)
 
@@ -97,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     told = "" if manner == Manner() else f": {manner.name}"
     configs = _configs(args, base_config(args))
     candidates = args.work / "candidates"
-    sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, candidates, args.limit)
+    sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, candidates, args.limit, args.goal)
     try:
         for name, config in configs.items():
             sessions.work(f"{name}{told}", config, args.weights, _tell, manner)

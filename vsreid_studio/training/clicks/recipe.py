@@ -62,9 +62,10 @@ def train(args: Namespace) -> Path:
     groups = parameter_groups(model, args.trunk)
     root = Path(args.data)
     stills = read_stills([root / "stills" / name for name in STILLS])
-    clips = read_clips(root / "davis2016", split(root / "davis2016", "train"), Path(args.cache))
+    names = [name for name in split(root / "davis2016", "train") if name not in args.leave_out]
+    clips = read_clips(root / "davis2016", names, Path(args.cache))
     own = read_own(Path(args.own), clips) if args.own else {}
-    maker = SampleMaker(stills, clips, own)
+    maker = SampleMaker(stills, clips, own, args.corrections)
 
     def make(step: int) -> list[Sample]:
         cv2.setNumThreads(1)
@@ -72,7 +73,8 @@ def train(args: Namespace) -> Path:
         return [maker.sample(rng, bool(rng.random() < args.stills)) for _ in range(args.batch)]
 
     describe = {
-        name: getattr(args, name) for name in ("patch", "steps", "seed", "looks", "batch", "trunk", "init")
+        name: getattr(args, name)
+        for name in ("patch", "steps", "seed", "looks", "batch", "trunk", "init", "corrections", "leave_out")
     }
     trainer = Trainer(model, groups, schedule, Path(args.output), describe)
     data = batches(make, trainer.step, schedule.steps, args.workers)
@@ -98,6 +100,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--looks", type=int, default=3, help="looks at each (default: %(default)s)")
     parser.add_argument(
         "--stills", type=float, default=0.6, help="share of the samples (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--corrections",
+        type=float,
+        default=0.52,
+        help="share of the samples that begin with a mask (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--leave-out", nargs="*", default=[], metavar="NAME", help="sequences to measure on, not trained on"
     )
     parser.add_argument(
         "--trunk",

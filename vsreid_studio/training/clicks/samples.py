@@ -18,6 +18,8 @@ from ..propagation.views import ViewMaker
 
 LEAST_AREA = 60
 """Of a truth, in pixels."""
+LEAST_SHARE, MOST_SHARE = 0.3, 0.92
+"""IoU of the engine's own masks that are corrected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +47,20 @@ class SampleMaker:
     Attributes:
         stills, clips: the pictures.
         own: for each clip's name the engine's masks by frame, see `read_own`; may be empty.
+        corrections: share of the samples that begin with a mask.
     """
 
     def __init__(
-        self, stills: Sequence[Still], clips: Sequence[Clip], own: dict[str, dict[int, list[Path]]]
+        self,
+        stills: Sequence[Still],
+        clips: Sequence[Clip],
+        own: dict[str, dict[int, list[Path]]],
+        corrections: float = 0.52,
     ) -> None:
         self.stills = stills
         self.clips = clips
         self.own = own
+        self.corrections = corrections
         self._views = ViewMaker(stills, clips, 0)
 
     def sample(self, rng: Generator, still: bool) -> Sample:
@@ -66,7 +74,7 @@ class SampleMaker:
         if rng.random() < 0.5:
             frame, truth = np.ascontiguousarray(frame[:, ::-1]), np.ascontiguousarray(truth[:, ::-1])
             drifted = np.ascontiguousarray(drifted[:, ::-1])
-        return _started(rng, frame, truth, drifted)
+        return _started(rng, frame, truth, drifted, self.corrections)
 
     def _still(self, rng: Generator) -> tuple[Frame, NDArray[np.bool_], Probability]:
         still = self.stills[int(rng.integers(len(self.stills)))]
@@ -81,11 +89,19 @@ class SampleMaker:
     def _frame(self, rng: Generator) -> tuple[Frame, NDArray[np.bool_], Probability]:
         clip = self.clips[int(rng.integers(len(self.clips)))]
         number = int(rng.integers(len(clip.frames)))
+        if self.own.get(clip.name) and rng.random() < 0.8:
+            # A few frames are tried: most masks of a run are nearly right and teach little.
+            for _ in range(5):
+                truth = clip.labels[number] > 0
+                masks = self.own[clip.name].get(number, [])
+                if masks:
+                    made = read_labels(masks[int(rng.integers(len(masks)))]) > 0
+                    share = (made & truth).sum() / max(1, (made | truth).sum())
+                    if LEAST_SHARE < share < MOST_SHARE:
+                        return np.asarray(clip.frames[number]), truth, made.astype(np.float32)
+                number = int(rng.integers(len(clip.frames)))
         truth = clip.labels[number] > 0
-        masks = self.own.get(clip.name, {}).get(number, [])
-        if masks and rng.random() < 0.75:
-            drifted = (read_labels(masks[int(rng.integers(len(masks)))]) > 0).astype(np.float32)
-        elif rng.random() < 0.5:
+        if rng.random() < 0.5:
             # A mask that has stayed behind.
             other = int(np.clip(number + rng.integers(-6, 7), 0, len(clip.frames) - 1))
             drifted = deform.deform(rng, (clip.labels[other] > 0).astype(np.float32))
@@ -103,9 +119,11 @@ def read_own(folder: Path, clips: Sequence[Clip]) -> dict[str, dict[int, list[Pa
     return found
 
 
-def _started(rng: Generator, frame: Frame, truth: NDArray[np.bool_], drifted: Probability) -> Sample:
+def _started(
+    rng: Generator, frame: Frame, truth: NDArray[np.bool_], drifted: Probability, corrections: float
+) -> Sample:
     """Draw what is there already: nothing, a box, some clicks, or a mask that is not right."""
-    kind = rng.random()
+    kind = rng.random() * 0.48 if rng.random() >= corrections else 1.0
     if kind < 0.34:
         return Sample(frame, truth, None, (), None)
     if kind < 0.40:

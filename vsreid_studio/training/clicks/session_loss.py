@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...engine.nets.clicks import ClickNet
-from ...engine.runtime.click_maps import guiding_maps, laid_over, local, zoomed
+from ...engine.runtime.click_maps import changed_at, guiding_maps, laid_over, local, zoomed
 from ...engine.runtime.patches import crop, paste
 from ...engine.runtime.tensors import map_tensor, mixed_precision, picture_tensor
 from ...engine.types import Box
@@ -21,6 +22,8 @@ from .samples import Sample
 
 _OUTLINE = 3.0
 """How much more a pixel near the outline counts."""
+_TAKEN = 3.0
+"""How much more a pixel counts in a correction, where the click changes the mask or should."""
 _CLICKED = 0.3
 """Weight of the loss at the clicked pixels."""
 _QUALITY = 0.2
@@ -70,7 +73,9 @@ class SessionLoss:
             found = model(patch, maps)
         final = found.logits.float()
         everywhere = torch.ones(len(sessions))
-        loss = segmentation_loss(final, truth, everywhere, outline=_OUTLINE)
+        taken = np.stack([s.taken(p[0]) for s, p in zip(sessions, (final.detach() > 0).numpy(), strict=True)])
+        emphasis = _TAKEN * map_tensor(taken, like)
+        loss = segmentation_loss(final, truth, everywhere, outline=_OUTLINE, emphasis=emphasis)
         loss = loss + 0.4 * segmentation_loss(found.rough, truth, everywhere, outline=_OUTLINE)
         right = jaccard(final.detach(), truth)
         loss = loss + _QUALITY * functional.binary_cross_entropy_with_logits(found.quality, right)
@@ -102,6 +107,7 @@ class _Session:
         self.part = Box(0, 0, 0, 0)
         self._fresh = sample.present is None and sample.box is None and not sample.clicks
         self._looked = False
+        self._corrects = sample.present is not None
         # Half of the sessions are held by someone who clicks somewhere into an error.
         self._near = random if random.random() < 0.5 else None
 
@@ -146,6 +152,36 @@ class _Session:
         """(size, size, 1) float32, the truth in the patch."""
         return crop(self.sample.truth.astype(np.float32), self.part, size)[..., None]
 
+    def taken(self, found: np.ndarray) -> np.ndarray:
+        """What counts more: in a correction, where the click changes the mask and where it should.
+
+        Args:
+            found: (size, size) bool, what the network makes of the patch.
+
+        Returns:
+            (size, size, 1) float32, 0 or 1.
+        """
+        size = len(found)
+        counts = np.zeros((size, size, 1), np.float32)
+        if not self._corrects or self.present is None or not self.clicks:
+            return counts
+        maps = self.maps(size)
+        truth = self.truth(size)[..., 0] > 0.5
+        before = maps[..., 0] > 0.5
+        click = self.clicks[-1]
+        x = int((click.x + 0.5 - self.part.x0) * size / self.part.width)
+        y = int((click.y + 0.5 - self.part.y0) * size / self.part.height)
+        if not (0 <= x < size and 0 <= y < size):
+            return counts
+        for differs in (found != before, truth != before):
+            if differs[y, x]:
+                _, pieces = cv2.connectedComponents(differs.astype(np.uint8))
+                counts[pieces == pieces[y, x]] = 1
+        return counts
+
     def take(self, probability: np.ndarray) -> None:
-        """What the network found becomes the mask that is there."""
-        self.present = laid_over(self.present, self.part, paste(probability, self.part))
+        """What the network found becomes the mask that is there; a correction changes it at the click."""
+        found = laid_over(self.present, self.part, paste(probability, self.part))
+        if self._corrects and self.present is not None and self.present.area and self.clicks:
+            found = changed_at(self.present, found, self.clicks[-1])
+        self.present = found

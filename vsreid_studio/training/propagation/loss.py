@@ -62,7 +62,13 @@ _NEAR = 3
 """Pixels of a patch, on either side, that count as near the outline."""
 
 
-def segmentation_loss(logits: Tensor, truth: Tensor, weights: Tensor, outline: float = 0.0) -> Tensor:
+def segmentation_loss(
+    logits: Tensor,
+    truth: Tensor,
+    weights: Tensor,
+    outline: float = 0.0,
+    emphasis: Tensor | None = None,
+) -> Tensor:
     """Binary cross-entropy plus Dice.
 
     Args:
@@ -70,13 +76,16 @@ def segmentation_loss(logits: Tensor, truth: Tensor, weights: Tensor, outline: f
         truth: (N, 1, S, S) in [0, 1].
         weights: (N,), how much each patch counts.
         outline: how much more a pixel near the outline counts in the cross-entropy, as a share of the others.
+        emphasis: (N, 1, S, S), how much more each pixel counts there, likewise; None for not at all.
     """
     logits = functional.interpolate(
         logits.float(), size=truth.shape[-2:], mode="bilinear", align_corners=False
     )
     each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    if outline:
+    if outline or emphasis is not None:
         counts = 1 + outline * _near_outline(truth)
+        if emphasis is not None:
+            counts = counts + emphasis
         each = each * counts / counts.mean((1, 2, 3), keepdim=True)
     entropy = each.mean((1, 2, 3))
     found = logits.sigmoid()
