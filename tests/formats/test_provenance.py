@@ -8,7 +8,8 @@ import numpy as np
 from vsreid_studio.config import Config
 from vsreid_studio.engine.events import Decision, Verdict
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Box, Cell, CellKey, Click, Maker, SoftMask
+from vsreid_studio.formats.points import Clicked, Prompt, checksum
 from vsreid_studio.formats.provenance import provenance, write_provenance
 
 
@@ -72,3 +73,20 @@ def test_every_cell_and_decision_is_told(tmp_path: Path) -> None:
 def test_nothing_yet() -> None:
     record = provenance(Annotation(3), {}, {})
     assert (record["instances"], record["decisions"], record["weights"]) == ([], [], {})
+
+
+def test_points_are_told_of_the_mask_that_they_made() -> None:
+    made = mask()
+    key, other = CellKey(0, 1), CellKey(1, 1)
+    clicks = (Click(4.0, 2.0, True), Click(1.0, 3.0, False))
+    clicked = Clicked(Prompt(key, clicks, Box(0, 1, 5, 6)), True, "ab12", checksum(made))
+    cells = {key: Cell(made, 0, True, Maker.PERSON), other: Cell(SoftMask.empty(), 1, True, Maker.PERSON)}
+    points = {key: (clicked,), other: (clicked,)}
+    first, second = provenance(Annotation(2, cells), {}, {}, points=points)["instances"][0]["frames"]
+    assert first["clicked"] == {
+        "points": [[4.0, 2.0, 1], [1.0, 3.0, 0]],
+        "box": [0, 1, 5, 6],
+        "corrects": True,
+        "weights": "ab12",
+    }
+    assert "clicked" not in second, "another mask than the one that was clicked"

@@ -12,11 +12,12 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.engine.runtime.run import State
-from vsreid_studio.engine.types import Box, Click, Prediction, SoftMask
+from vsreid_studio.engine.types import Box, CellKey, Click, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.canvas import Tool
 from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.project.points import points_of
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NOTHING, ALT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.AltModifier
@@ -30,6 +31,8 @@ class Squares:
         asked: the points and the box of each question.
         go: answers wait for this.
     """
+
+    weights = "ab12"
 
     def __init__(self) -> None:
         self.asked: list[tuple[tuple[Click, ...], Box | None, bool]] = []
@@ -103,6 +106,28 @@ def test_an_empty_clip_begins_with_clicks(window, qtbot, network) -> None:
     QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: kept(window) == SQUARE)
     assert window.session.annotation.get(0, 1).pinned
+
+
+def test_points_of_a_kept_mask_are_noted(window, qtbot) -> None:
+    click(window, 20, 20)
+    click(window, 22, 20, RIGHT)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) > 0)
+    assert window.session.flush()
+    (clicked,) = points_of(window.session.project.settings)[CellKey(0, 1)]
+    assert [point.adds for point in clicked.prompt.clicks] == [True, False]
+    assert (clicked.weights, clicked.corrects) == ("ab12", False)
+    assert clicked.made(window.session.annotation.mask(0, 1))
+
+
+def test_the_status_bar_tells_while_the_network_is_prepared(make, network, qtbot, pictures) -> None:
+    window = make(lambda: network)
+    network.go.clear()
+    assert window.files.open(pictures)
+    qtbot.waitUntil(lambda: window.status.clicks.text() == "preparing the click network")
+    assert not window.status.clicks.isHidden()
+    network.go.set()
+    qtbot.waitUntil(window.status.clicks.isHidden)
 
 
 def test_points_add_and_take_away_move_and_go(window, qtbot, network) -> None:
@@ -209,6 +234,7 @@ def test_without_weights_it_says_so(make, qtbot, pictures) -> None:
     qtbot.waitUntil(lambda: window.parts.canvas.index == 0)
     click(window, 20, 20)
     qtbot.waitUntil(lambda: "weights are missing" in window.bar.sentence.text())
+    assert window.status.clicks.text() == "no click network"
     assert shown(window) == 0
 
 

@@ -11,6 +11,7 @@ import pytest
 from vsreid_studio.app import main
 from vsreid_studio.engine.runtime import clicker as clickers
 from vsreid_studio.engine.runtime import engine as engines
+from vsreid_studio.engine.runtime.models import entries
 from vsreid_studio.engine.types import Prediction, SoftMask
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 
@@ -105,13 +106,20 @@ def test_run_begins_with_points(clip, calls, points, tmp_path, capsys):
     assert len(list((out / "clip").glob("*.png"))) == 10
     assert np.array_equal(read_label_map(out / "clip" / "00000.png"), read_label_map(clip.masks))
     assert calls.propagated
+    record = json.loads((out / "clip" / "provenance.json").read_text())
+    given = {entry["instance"]: entry for entry in json.loads(points.read_text()) if entry["frame"] == 0}
+    for one in record["instances"]:
+        first = one["frames"][0]["clicked"]
+        assert first["points"] == given[one["instance"]].get("points", []) and not first["corrects"]
+        assert first["weights"] == entries()["clicks-lite"].sha256
+        assert "clicked" not in one["frames"][1]
     capsys.readouterr()
     calls.propagated.clear()
     assert main(arguments) == 0
     assert "complete, left as it is" in capsys.readouterr().out and not calls.propagated
-    entries = json.loads(points.read_text())
-    entries[0]["points"].append([13, 16, 1])
-    points.write_text(json.dumps(entries))
+    changed = json.loads(points.read_text())
+    changed[0]["points"].append([13, 16, 1])
+    points.write_text(json.dumps(changed))
     assert main(arguments) == 2
     assert "other first masks" in capsys.readouterr().err
 

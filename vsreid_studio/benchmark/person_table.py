@@ -73,9 +73,7 @@ def render(
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(
-    variants: Mapping[str, Mapping[str, PersonSession]], limit: int, goals: Sequence[float]
-) -> str:
+def _summary(variants: Mapping[str, Mapping[str, PersonSession]], limit: int, goals: Sequence[float]) -> str:
     heads = ["", "J&F at first"]
     for goal in goals:
         heads += [f"corrections to {number(goal)}", "reached", "re-propagated"]

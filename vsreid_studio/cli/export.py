@@ -105,6 +105,7 @@ def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
     """Write, and tell what is where."""
     from ..formats.exports import Material, export  # noqa: PLC0415
     from ..formats.provenance import provenance  # noqa: PLC0415
+    from ..project.points import points_of  # noqa: PLC0415
     from ..project.sources import sources_of  # noqa: PLC0415
 
     name = args.name or fit_name(video.name)
@@ -117,7 +118,8 @@ def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
         args.overwrite,
     )
     names = {number: one.name for number, one in project.instances.items()}
-    record = provenance(project.annotation, names, {}, project.last_weights, video.names)
+    points = points_of(project.settings)
+    record = provenance(project.annotation, names, {}, project.last_weights, video.names, points)
     material = Material(_frames(video), _labels(project, video), names, video.names, record=record)
     count = export(request, material, sources_of(project, video.path))
     return f"{count} frames of {name} are in {args.output}"

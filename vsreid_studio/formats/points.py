@@ -7,13 +7,14 @@ pixels of the frame, 1 adds, 0 takes away; `points` or `box` may be left out.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine.types import MAX_INSTANCE, Box, CellKey, Click
+from ..engine.types import MAX_INSTANCE, Box, CellKey, Click, SoftMask
 from ..errors import UserError
 from ..reading import SETTINGS_SIZE, quoted, read_json
 from .frame_names import find_frame, span
@@ -34,6 +35,59 @@ class Prompt:
     key: CellKey
     clicks: tuple[Click, ...]
     box: Box | None
+
+
+@dataclass(frozen=True)
+class Clicked:
+    """How a mask came of points.
+
+    Attributes:
+        prompt: the cell, the clicks and the box.
+        corrects: whether there was a mask before the first click.
+        weights: sha256 of the click network's weights.
+        mask: checksum of the mask, see `checksum`.
+    """
+
+    prompt: Prompt
+    corrects: bool
+    weights: str
+    mask: str
+
+    def made(self, mask: SoftMask) -> bool:
+        """Whether it is this mask that was made."""
+        return self.mask == checksum(mask)
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON: the points and the box as in a file of points."""
+        box = self.prompt.box
+        return {
+            "points": [[click.x, click.y, int(click.adds)] for click in self.prompt.clicks],
+            "box": None if box is None else [box.x0, box.y0, box.x1, box.y1],
+            "corrects": self.corrects,
+            "weights": self.weights,
+        }
+
+
+def checksum(mask: SoftMask) -> str:
+    """Tells a mask from others by its box and its values."""
+    box = mask.box
+    found = hashlib.sha256(f"{box.x0} {box.y0} {box.x1} {box.y1}\n".encode())
+    found.update(mask.values.tobytes())
+    return found.hexdigest()[:32]
+
+
+def clicked_from(key: CellKey, mask: str, record: Mapping[str, Any]) -> Clicked:
+    """What `Clicked.plain` made.
+
+    Args:
+        mask: its checksum.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is something else.
+    """
+    clicks = tuple(Click(float(x), float(y), bool(adds)) for x, y, adds in record["points"])
+    box = None if record["box"] is None else Box(*(int(side) for side in record["box"]))
+    return Clicked(Prompt(key, clicks, box), bool(record["corrects"]), str(record["weights"]), mask)
 
 
 def read_points(

@@ -16,6 +16,7 @@ from ..engine.events import Decision
 from ..engine.store.annotation import Annotation
 from ..engine.types import Cell, CellKey
 from .atomic import write_text
+from .points import Clicked
 
 FORMAT = "vsreid-studio provenance"
 VERSION = 1
@@ -27,6 +28,7 @@ def provenance(
     settings: Mapping[str, object],
     weights: Mapping[str, str] | None = None,
     frame_names: Sequence[str] | None = None,
+    points: Mapping[CellKey, Sequence[Clicked]] | None = None,
 ) -> dict[str, Any]:
     """The history of every mask of an annotation.
 
@@ -35,14 +37,18 @@ def provenance(
         settings: what the masks depend on; dataclasses, paths, enums and NumPy numbers are made plain.
         weights: checksum of each file of weights, by its name.
         frame_names: of all frames, see `Video.names`; None for 00000 on.
+        points: how masks came of points, by cell; those that tell of another mask than the cell's are
+            left out.
 
     Returns:
         Plain data for JSON. `frame_names` has the name of each frame; elsewhere frames are given by their
         place in it, from 0. Per instance and frame `origin` (the checkpoint c), `second` (the one on the
         other side where that had a say, too, else null), `smoothed` (whether it was drawn towards the frames
         beside it), `made_by`, `pinned`, `empty` (the instance is not in the frame), `similarity` (of the
-        retrieval it was recovered by, else null) and `confidence`; then the `decisions` on proposals,
-        boxes as [x0, y0, x1, y1].
+        retrieval it was recovered by, else null) and `confidence`; a mask that was made of points has
+        `clicked`, too: the `points` as [x, y, 1 or 0], the `box` or null, whether they corrected a mask that
+        was there (`corrects`), and the checksum of the click network's `weights`. Then the `decisions` on
+        proposals, boxes as [x0, y0, x1, y1].
     """
     return {
         "format": FORMAT,
@@ -57,7 +63,10 @@ def provenance(
             {
                 "instance": number,
                 "name": _text(names.get(number, f"instance {number}")),
-                "frames": [_cell(frame, cell) for frame, cell in sorted(annotation.row(number).items())],
+                "frames": [
+                    _cell(frame, cell, (points or {}).get(CellKey(frame, number), ()))
+                    for frame, cell in sorted(annotation.row(number).items())
+                ],
             }
             for number in annotation.instances
         ],
@@ -90,7 +99,8 @@ def write_provenance(path: Path, record: Mapping[str, Any]) -> None:
     write_text(path, _text(text))
 
 
-def _cell(frame: int, cell: Cell) -> dict[str, Any]:
+def _cell(frame: int, cell: Cell, points: Sequence[Clicked]) -> dict[str, Any]:
+    made = [one for one in points if one.made(cell.mask)] if cell.pinned else []
     return {
         "frame": int(frame),
         "origin": int(cell.origin),
@@ -101,6 +111,7 @@ def _cell(frame: int, cell: Cell) -> dict[str, Any]:
         "empty": cell.mask.area == 0,
         "similarity": _plain(cell.similarity),
         "confidence": _plain(cell.confidence),
+        **({"clicked": _plain(made[-1].plain())} if made else {}),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from ..engine.algorithm.merge import label_maps
 from ..engine.events import Progress, Steps
 from ..engine.runtime.run import Control
 from ..engine.store.annotation import Annotation
-from ..engine.types import Frame
+from ..engine.types import CellKey, Frame
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..formats.catalogue import ExportRequest
 from ..formats.exports import Material, export
 from ..formats.painting import Paint, rgb_of
+from ..formats.points import Clicked
 from ..formats.provenance import provenance
 from ..formats.targets import Sources
 from .worker.jobs import Tell
@@ -37,6 +38,7 @@ class Export:
         weights: checksum of each file of weights that the last run used, by its name.
         sources: of the document; nothing is written over them.
         options: how the video is read.
+        points: how masks came of points, see `project.points.points_of`.
     """
 
     request: ExportRequest
@@ -47,6 +49,7 @@ class Export:
     weights: Mapping[str, str] = field(default_factory=dict)
     sources: Sources = field(default_factory=Sources)
     options: ReadOptions = AS_USUAL
+    points: Mapping[CellKey, Sequence[Clicked]] = field(default_factory=dict)
 
     def steps(self, control: Control, tell: Tell) -> Steps:
         """Write everything; what was there is as before when it is cancelled.
@@ -77,7 +80,7 @@ class Export:
     def _write(self, video: Video, frames: Iterator[Frame]) -> None:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
         labels = label_maps(self.annotation, video.height, video.width)
-        record = provenance(self.annotation, self.names, {}, self.weights, video.names)
+        record = provenance(self.annotation, self.names, {}, self.weights, video.names, self.points)
         export(
             self.request,
             Material(frames, labels, self.names, video.names, paint, video, record),

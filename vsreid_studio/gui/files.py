@@ -16,6 +16,7 @@ from ..formats.catalogue import ExportRequest
 from ..formats.frame_names import mask_files_by_frame
 from ..formats.mask_reading import Reading
 from ..formats.sequence_names import fit_name
+from ..project.points import points_of
 from ..project.same_video import VideoChanged, Way
 from ..project.sources import sources_of
 from . import dialogs
@@ -161,7 +162,8 @@ class Files(QObject):
         weights = session.project.last_weights
         sources = sources_of(session.project, session.video.path)
         video, maps = session.video, session.annotation.copy()
-        work = Export(request, video.path, maps, colours, names, weights, sources, video.options)
+        points = points_of(session.project.settings)
+        work = Export(request, video.path, maps, colours, names, weights, sources, video.options, points)
         if not self._conductor.start(work):
             return False
         self._exporting, self._folder = request, request.folder

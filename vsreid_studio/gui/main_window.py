@@ -176,6 +176,7 @@ class MainWindow(QMainWindow):
         self.commands.nothing_open.connect(bar.hide)
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
         self.parts.canvas.zoomed.connect(self.status.show_zoom)
+        self.parts.on_canvas.clicks.state_changed.connect(self.status.show_clicks)
         files.truth_offered.connect(self.comparison.compare)
         self.start.open_requested.connect(files.ask_open)
         self.start.folder_requested.connect(files.ask_folder)

@@ -31,6 +31,7 @@ class Status(QObject):
 
     Attributes:
         place, engine, kept: the three texts.
+        clicks: of the click network, while it does not answer.
         bar: how far the run is.
     """
 
@@ -43,6 +44,9 @@ class Status(QObject):
         self.bar.setMaximumWidth(140)
         self.bar.setMaximumHeight(8)
         self.bar.setAccessibleName("Progress of the run")
+        self.clicks = QLabel()
+        self.clicks.setContentsMargins(8, 2, 8, 2)
+        self.clicks.hide()
         self._device = ""
         self._doing = ""
         self._pixel = self._zoom = ""
@@ -53,6 +57,7 @@ class Status(QObject):
         status.addWidget(self.place)
         status.addWidget(self.engine, 1)
         status.addWidget(self.bar)
+        status.addPermanentWidget(self.clicks)
         self.kept.setContentsMargins(8, 2, 8, 2)
         status.addPermanentWidget(self.kept)
         session = self._session
@@ -72,6 +77,11 @@ class Status(QObject):
         """Tell what is under the mouse; negative figures for nothing."""
         self._pixel = f" · {x}, {y}" if x >= 0 else ""
         self._place()
+
+    def show_clicks(self, state: str) -> None:
+        """Tell that the click network does not answer yet, or that there is none; empty for nothing."""
+        self.clicks.setText(state)
+        self.clicks.setVisible(bool(state))
 
     def show_zoom(self, scale: float) -> None:
         """Tell how many pixels of the screen are one of the frame."""

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..formats.cells import first_cells
 from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options
+from ..project.points import note_points
 from ..project.same_video import FRAMES, VideoChanged, bind_video, note_frames, reference_of, take_changes
 from ..project.sources import note_source
 from .task import Inputs, MadeFrom, Task, difference
@@ -123,6 +124,8 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
         numbers = sorted({key.instance for key in cells})
         instances = {number: _instance(number, given.names.get(number)) for number in numbers}
         project.apply(project.annotation.set_cells("import masks", cells), instances=instances)
+        for clicked in given.clicked:
+            note_points(project.settings, clicked)
 
 
 def _untouched(project: Project) -> bool:

@@ -19,6 +19,7 @@ from ..engine.video import Video
 from ..formats.atomic import sweep, writable_folder
 from ..formats.provenance import provenance
 from ..project import Project
+from ..project.points import points_of
 from . import result
 from .begin import finish, project_of
 from .task import Inputs, Task, inputs
@@ -147,7 +148,14 @@ def _record(project: Project, engine: VideoEngine, given: Inputs) -> dict[str, A
     settings = {**engine.settings, "device": str(engine.device)}
     settings.pop("weights")
     return {
-        **provenance(project.annotation, names, settings, engine.checksums, given.video.names),
+        **provenance(
+            project.annotation,
+            names,
+            settings,
+            engine.checksums,
+            given.video.names,
+            points_of(project.settings),
+        ),
         "video": {**video, "fingerprint": given.video.fingerprint},
         "program": f"vsreid-studio {__version__}",
         "made_from": given.made_from,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..formats.atomic import reason
 from ..formats.davis import DavisRoot
 from ..formats.given_masks import read_given_masks
 from ..formats.mask_reading import Reading
-from ..formats.points import read_points
+from ..formats.points import Clicked, Prompt, checksum, read_points
 from ..formats.sequence_names import LONGEST, shortened
 from ..formats.targets import Sources
 from ..project.same_video import Way
@@ -102,12 +102,14 @@ class Inputs:
         masks: P[i, k] by frame and instance number.
         made_from: tells this input from other.
         names: of instances, by number, where the masks tell any.
+        clicked: how masks came of points.
     """
 
     video: Video
     masks: Mapping[int, Mapping[int, SoftMask]]
     made_from: MadeFrom
     names: Mapping[int, str] = field(default_factory=dict)
+    clicked: Sequence[Clicked] = ()
 
 
 def davis_tasks(
@@ -149,11 +151,13 @@ def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
     """
     with open_video(task.source, options=task.video_options) as video:
         masks, names = _given_masks(task, video)
+        clicked: list[Clicked] = []
         digest_of_masks = _digest_masks(masks, video.height, video.width)
         if task.points is not None:
             prompts = read_points(task.points, video.length, video.height, video.width, video.names)
             digest_of_masks = digest([digest_of_masks, repr(prompts), engine.clicks_checksum])
-            masks = masks_of_points(video, prompts, engine.clicker, masks)
+            before, masks = masks, masks_of_points(video, prompts, engine.clicker, masks)
+            clicked = [_clicked(prompt, before, masks, engine.clicks_checksum) for prompt in prompts]
         flo = _listing(task.flo_folder) if task.flo_folder else []
         chosen = [task.video_options.to_json()] if task.video_options.to_json() else []
         made_from = {
@@ -162,7 +166,19 @@ def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
             "masks": digest_of_masks,
             "settings": digest([engine.identity, flo]),
         }
-        yield Inputs(video, masks, made_from, names)
+        yield Inputs(video, masks, made_from, names, clicked)
+
+
+def _clicked(
+    prompt: Prompt,
+    before: Mapping[int, Mapping[int, SoftMask]],
+    after: Mapping[int, Mapping[int, SoftMask]],
+    weights: str,
+) -> Clicked:
+    """What is known of a mask that points made; it may lie wholly under another and be gone."""
+    frame, instance = prompt.key
+    mask = after.get(frame, {}).get(instance, SoftMask.empty())
+    return Clicked(prompt, instance in before.get(frame, {}), weights, checksum(mask))
 
 
 def difference(made_from: MadeFrom, other: object) -> str:

@@ -20,7 +20,8 @@ class ClickThread:
     """A thread that answers with a `Clicker`: the newest question only, so a preview follows the mouse.
 
     Attributes:
-        ready: done when the network is loaded and compiled, with the error if it cannot be.
+        ready: done when the network is loaded and compiled, with the sha256 of its weights, or with the
+            error if it cannot be.
     """
 
     def __init__(self, make: Callable[[], Clicker] = Clicker) -> None:
@@ -29,7 +30,7 @@ class ClickThread:
         Args:
             make: makes the `Clicker`, on the thread.
         """
-        self.ready: Future[None] = Future()
+        self.ready: Future[str] = Future()
         self._make = make
         self._waiting: tuple[Task, Future[Prediction | None]] | None = None
         self._closed = False
@@ -116,7 +117,7 @@ class ClickThread:
                 raise reason
 
             return refuse
-        self.ready.set_result(None)
+        self.ready.set_result(clicker.weights)
         return lambda task: task(clicker)
 
     def _next(self) -> tuple[Task, Future[Prediction | None]] | None:

@@ -19,7 +19,7 @@ from ..nets.stream import Features
 from ..types import Box, Click, Frame, Prediction, SoftMask
 from .click_maps import changed_at, guiding_maps, still_good, zoomed
 from .compiled import Compiled
-from .models import fill, read_weights, resolve_device, shipped
+from .models import entries, fill, read_weights, resolve_device, shipped
 from .patches import crop, paste
 from .tensors import map_tensor, picture_tensor
 
@@ -161,6 +161,9 @@ class Clicker:
     the preview of one, costs a fraction of the first.
 
     It may be used by any thread; calls wait for one another. It does not wait for a run of the engine.
+
+    Attributes:
+        weights: sha256 of the shipped weights; empty for a network that was given.
     """
 
     def __init__(self, network: Network | None = None, *, size: int = PATCH, device: str = "auto") -> None:
@@ -174,6 +177,8 @@ class Clicker:
         Raises:
             UserError: the weights are missing or damaged, or there is no such device.
         """
+        entry = None if network else entries().get(NAME)
+        self.weights = "" if entry is None else entry.sha256
         self._network = network or load_network(device)
         self._size = size
         self._patches: OrderedDict[tuple[int, Box], _Patch] = OrderedDict()

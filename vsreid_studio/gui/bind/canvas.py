@@ -12,6 +12,8 @@ from PySide6.QtGui import QColor
 from ...engine.events import Change, Proposal
 from ...engine.runtime.grabcut import cut
 from ...engine.types import Box, CellKey, Frame, SoftMask
+from ...formats.points import Clicked, Prompt, checksum
+from ...project.points import noted, setting_of
 from ..canvas import CanvasView
 from ..conductor import Conductor
 from ..frames import FrameLoader
@@ -72,7 +74,7 @@ class CanvasBinder(QObject):
         canvas.candidate_moved.connect(self._redraw)
         canvas.refused.connect(self.told)
         self.clicks.told.connect(self.told)
-        self.clicks.kept.connect(self._keep)
+        self.clicks.kept.connect(self._keep_clicked)
         self.clicks.instance_wanted.connect(self._add_instance)
         if session.document is not None:
             self._open()
@@ -171,18 +173,26 @@ class CanvasBinder(QObject):
         if not self._session.instances:
             self._session.add_instance()
 
+    def _keep_clicked(self, mask: SoftMask, prompt: Prompt, corrects: bool) -> None:
+        """Take a mask that points have made, and note them in the project."""
+        if self._keep(*prompt.key, mask, "Click"):
+            name = setting_of(prompt.key)
+            clicked = Clicked(prompt, corrects, self.clicks.weights, checksum(mask))
+            self._session.keep_setting(name, noted(self._session.setting(name), clicked))
+
     def _take_stroke(self, instance: int, mask: SoftMask, label: str) -> None:
         self._keep(self.canvas.index, instance, mask, label)
 
-    def _keep(self, frame: int, instance: int, mask: SoftMask, label: str) -> None:
-        """Take a mask that the person has drawn."""
+    def _keep(self, frame: int, instance: int, mask: SoftMask, label: str) -> bool:
+        """Take a mask that the person has drawn; whether the document has it."""
         correction = self.correction
         if correction is not None and (correction.frame, correction.instance) == (frame, instance):
             correction.paint(mask)
-            self._show_masks()
-        elif not self._session.edit_mask(frame, instance, mask, label):
-            # The stroke is on the canvas, but not in the document.
-            self._show_masks()
+        elif self._session.edit_mask(frame, instance, mask, label):
+            return True
+        # Else the stroke is on the canvas, but not in the document.
+        self._show_masks()
+        return False
 
     def _take_box(self, instance: int, box: Box) -> None:
         if self.redrawing:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ...engine.types import Box, Click, Frame, Prediction, SoftMask
+from ...engine.types import Box, CellKey, Click, Frame, Prediction, SoftMask
+from ...formats.points import Prompt
 from ..canvas import CanvasView
 from ..canvas.options import Tool
 from ..frames import FrameLoader
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 REST_MS = 120
 """The mouse rests from here on, and what a click would make is shown."""
+PREPARING = "preparing the click network"
+MISSING = "no click network"
 NO_NETWORK = "There is no click network here: draw with the brush, or install its weights."
 
 
@@ -57,16 +60,20 @@ class ClickBinder(QObject):
 
     Signals:
         told(sentence): why nothing came of a click.
-        kept(frame, instance, SoftMask, label): the person keeps a mask.
+        kept(SoftMask, Prompt, bool): the person keeps a mask, with the cell and the points that it was made
+            of, and whether there was a mask before them.
         instance_wanted(): a point is to be made, and no instance is selected.
         tool_wanted(): a box was drawn, which points shall refine.
+        state_changed(sentence): the network is being prepared, or there is none; empty when it answers.
     """
 
     told = Signal(str)
-    kept = Signal(int, int, object, str)
+    kept = Signal(object, object, bool)
     instance_wanted = Signal()
     tool_wanted = Signal()
+    state_changed = Signal(str)
     _answered = Signal(object, object)
+    _prepared = Signal()
 
     def __init__(
         self,
@@ -90,6 +97,7 @@ class ClickBinder(QObject):
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._hover)
         self._answered.connect(self._take_answer)
+        self._prepared.connect(self._tell_state)
         loader.loaded.connect(self._show)
         canvas.points_changed.connect(self._change)
         canvas.points_taken.connect(self._take)
@@ -102,6 +110,12 @@ class ClickBinder(QObject):
         if self._thread is not None and self._thread.ready.done():
             return self._thread.ready.exception() is None
         return self._make is not None
+
+    @property
+    def weights(self) -> str:
+        """The sha256 of the network's weights; empty while it is not known."""
+        ready = None if self._thread is None else self._thread.ready
+        return ready.result() if ready is not None and ready.done() and ready.exception() is None else ""
 
     def prepare(self) -> None:
         """Load the network now, and look at the frame that is shown: the first click is then fast."""
@@ -125,7 +139,16 @@ class ClickBinder(QObject):
             from ...engine.runtime.click_thread import ClickThread  # noqa: PLC0415  (torch)
 
             self._thread = ClickThread(self._make)
+            self._tell_state()
+            self._thread.ready.add_done_callback(lambda _: self._prepared.emit())
         return self._thread
+
+    def _tell_state(self) -> None:
+        ready = None if self._thread is None else self._thread.ready
+        if ready is None or not ready.done():
+            self.state_changed.emit(PREPARING)
+        else:
+            self.state_changed.emit("" if ready.exception() is None else MISSING)
 
     def _show(self, index: int, frame: Frame) -> None:
         self._shown = index, frame
@@ -218,7 +241,8 @@ class ClickBinder(QObject):
 
     def _keep(self, question: _Question, mask: SoftMask) -> None:
         self._canvas.set_draft(question.instance, None)
-        self.kept.emit(question.frame, question.instance, mask, "Click")
+        prompt = Prompt(CellKey(question.frame, question.instance), question.points, question.box)
+        self.kept.emit(mask, prompt, bool(question.present.area))
 
     def _fail(self, question: _Question, sentence: str) -> None:
         if question is self._taken:
