@@ -84,7 +84,7 @@ class Sessions:
         """
         engine = SharingEngine(config, weights, self._candidates)
         manner = manner or Manner()
-        own = [] if self._goal == GOALS[-1] else [self._goal]
+        own: list[object] = [] if self._goal == GOALS[-1] else [self._goal]
         own += [] if manner == Manner() else [asdict(manner), engine.clicks_checksum if manner.clicks else ""]
         made_with = digest([engine.identity, self._limit, *own])
         if self._made_with.get(variant) != made_with:
