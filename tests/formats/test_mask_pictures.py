@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.mask_pictures import MAX_PIXELS, open_mask
+from vsreid_studio.formats.mask_pictures import open_mask
 
 
 def picture(mode: str, height: int = 9, width: int = 13) -> Image.Image:
@@ -85,14 +85,15 @@ def test_sizes_are_looked_at_before_pixels(tmp_path: Path) -> None:
     path.write_bytes(png(13_300, 13_300, b""))
     with pytest.raises(UserError, match="is 13300 x 13300 pixels, but the video is 128 x 96"):
         open_mask(path, (96, 128))
-    with pytest.raises(UserError, match="too large"):
-        open_mask(path)
-    side = int(MAX_PIXELS**0.5)
-    path.write_bytes(png(side, side, b""))
+    for side, what in ((13_300, "announces 13300 x 13300 pixels, but"), (9_000, "which cannot hold them")):
+        path.write_bytes(png(side, side, b""))
+        with pytest.raises(UserError, match=what):
+            open_mask(path)
+    path.write_bytes(png(5_000, 5_000, b""))
     with pytest.raises(UserError, match="lacks pixels"):
         open_mask(path)
-    Image.new("1", (side + 1, side)).save(tmp_path / "m.tif", compression="group4")
-    with pytest.raises(UserError, match="too large"):
+    Image.new("1", (33_000, 10)).save(tmp_path / "m.tif", compression="group4")
+    with pytest.raises(UserError, match="announces 33000 x 10 pixels"):
         open_mask(tmp_path / "m.tif")
 
 

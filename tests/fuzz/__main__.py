@@ -20,6 +20,7 @@ import pytest
 from vsreid_studio.config import Config
 from vsreid_studio.engine.runtime.engine import VideoEngine
 
+from .apart import VideosApart
 from .engine import sweep, unharmed
 from .kills import KilledRuns
 from .soak import WARM_UP, Rounds, growth, soak
@@ -53,7 +54,8 @@ def main() -> int:
         return kill(args.kills, seed)
     with tempfile.TemporaryDirectory(prefix="vsreid-fuzz-") as name:
         folder = Path(name)
-        chosen = [target for target in targets(folder / "of") if args.only in {None, target.name}]
+        apart = VideosApart()
+        chosen = [target for target in targets(folder / "of", apart) if args.only in {None, target.name}]
         faults = [fault for target in chosen for fault in unharmed(target, folder / target.name)]
         count = 0
         for fault in sweep(chosen, folder, seed, 60 * args.minutes):
@@ -65,6 +67,7 @@ def main() -> int:
                 kept.write_bytes(fault.data)
                 sys.stdout.write(f"{kept}: {fault.what}\n")
                 sys.stdout.flush()
+        apart.close()
     sys.stdout.write(f"{count} inputs, {len(faults)} answered wrongly\n")
     return 1 if faults else 0
 

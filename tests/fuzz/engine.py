@@ -20,7 +20,7 @@ from vsreid_studio.errors import UserError
 from .targets import Target
 
 SECONDS = 10.0
-"""No input of a few kilobytes may take longer."""
+"""No input of a few kilobytes may take more time of the processor."""
 MEGABYTES = 300
 """Nor need more memory than there was before."""
 
@@ -113,10 +113,10 @@ def _time_limit(seconds: float) -> Iterator[None]:
     def stop(_: int, __: FrameType | None) -> None:
         raise TooSlowError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

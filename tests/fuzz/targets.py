@@ -30,9 +30,10 @@ from vsreid_studio.formats.points import read_points
 from vsreid_studio.formats.youtube_vos import read_objects
 
 from . import mutators, projects
+from .apart import VideosApart
 from .mutators import Mutator
 from .projects import project_bytes, use_project
-from .videos import CONTAINERS, use_video, video_bytes
+from .videos import CONTAINERS, video_bytes
 
 H, W = 24, 32
 PROJECT = "p.vsreid"
@@ -66,11 +67,12 @@ def labels() -> np.ndarray:
     return found
 
 
-def targets(folder: Path) -> list[Target]:
+def targets(folder: Path, apart: VideosApart) -> list[Target]:
     """All of them.
 
     Args:
         folder: gets a clip that annotations are read for.
+        apart: reads the videos.
     """
     clip = folder / "clip"
     clip.mkdir(parents=True)
@@ -108,13 +110,13 @@ def targets(folder: Path) -> list[Target]:
         Target("frame", "clip/0.png", _pictures(), lambda at: _frames(at / "clip"), mutators.PICTURE),
         Target("flow", "f.flo", [_flo()], lambda at: read_flo(at / "f.flo"), mutators.BINARY),
         Target("project", PROJECT, [project_bytes(folder)], _project, projects.MUTATORS, 4),
-        *(_video(suffix) for suffix in CONTAINERS),
+        *(_video(suffix, apart) for suffix in CONTAINERS),
     ]
 
 
-def _video(suffix: str) -> Target:
+def _video(suffix: str, apart: VideosApart) -> Target:
     name = f"v.{suffix}"
-    return Target(suffix, name, [video_bytes(suffix)], lambda at: use_video(at / name), mutators.BINARY)
+    return Target(suffix, name, [video_bytes(suffix)], lambda at: apart.read(at / name), mutators.BINARY)
 
 
 def _project(at: Path) -> None:

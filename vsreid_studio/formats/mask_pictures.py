@@ -16,15 +16,13 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from ..engine.video.limits import check_picture_size
 from ..errors import UserError
 from ..reading import MEGABYTE
 from .atomic import reason
 
 FORMATS = ("PNG", "TIFF", "BMP", "GIF", "WEBP", "JPEG")
 """Those that Pillow may try; others of its readers run programs or fonts."""
-MAX_PIXELS = 1 << 26
-"""Of a mask whose size nothing else tells: 8K twice."""
-
 _FILE_SIZE = 512 * MEGABYTE
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK = struct.Struct(">I4s")
@@ -40,8 +38,8 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     """A mask picture, decoded.
 
     Args:
-        size: (height, width) that it must have, None for any up to `MAX_PIXELS`. It is looked at before any
-            pixel is decoded.
+        size: (height, width) that it must have, None for any that `check_picture_size` allows. It is looked
+            at before any pixel is decoded.
 
     Returns:
         The picture as it is stored, whatever its mode; of several pages the first.
@@ -51,14 +49,14 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     """
     data = _bytes(path)
     if data.startswith(_SIGNATURE) and len(data) >= _PLACE_OF_SIZE.size:
-        _check_size(path, _PLACE_OF_SIZE.unpack_from(data), size)
+        _check_size(path, _PLACE_OF_SIZE.unpack_from(data), size, len(data))
     try:
-        with _strict(), Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        with _quiet(), Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.format == "JPEG":
                 raise UserError(
                     f"{path} is a JPEG, whose compression blurs instance numbers: save the mask as PNG."
                 )
-            _check_size(path, picture.size, size)
+            _check_size(path, picture.size, size, len(data))
             if picture.format == "PNG":
                 _check_png(path, data)
             picture.load()
@@ -67,7 +65,7 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
         raise
     except UnidentifiedImageError as error:
         raise UserError(f"The mask {path} cannot be read: it is not a picture.") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError, MemoryError) as error:
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise UserError(f"The mask {path} is too large to be read.") from error
     # Pillow's decoders answer damage with exceptions of many kinds, documented and not.
     except Exception as error:
@@ -75,11 +73,10 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
 
 
 @contextmanager
-def _strict() -> Iterator[None]:
-    """Let Pillow refuse what it would only warn of, and be quiet on the rest."""
+def _quiet() -> Iterator[None]:
+    """Pillow warns of sizes that are allowed here, and of what is missing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
@@ -95,12 +92,11 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _check_size(path: Path, found: tuple[int, int], size: tuple[int, int] | None) -> None:
+def _check_size(path: Path, found: tuple[int, int], size: tuple[int, int] | None, file_size: int) -> None:
     width, height = found
     if size is not None and (height, width) != size:
         raise UserError(f"{path} is {width} x {height} pixels, but the video is {size[1]} x {size[0]}.")
-    if width * height > MAX_PIXELS:
-        raise UserError(f"The mask {path} is too large to be read: {width} x {height} pixels.")
+    check_picture_size(path, width, height, file_size)
 
 
 def _check_png(path: Path, data: bytes) -> None:

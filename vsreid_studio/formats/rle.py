@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import LabelMap
+from ..engine.video.limits import MAX_PIXELS
 from ..errors import UserError
 from ..reading import quoted
-
-MAX_PIXELS = 1 << 28
-"""Of a mask: more than any frame has."""
 
 _ZERO = ord("0")
 _BITS = 5

@@ -19,6 +19,8 @@ from av.video.stream import VideoStream
 
 from ...errors import UserError
 from ..types import Frame
+from .limits import check_picture_size, most_pixels
+from .mp4 import check_sample_tables
 
 Track: TypeAlias = tuple[InputContainer, VideoStream]
 """An opened file and one of its video tracks, at the beginning."""
@@ -56,9 +58,28 @@ def open_container(path: Path) -> InputContainer:
         UserError: it cannot be opened, is damaged or no container of video.
     """
     try:
-        return av.open(file_url(path), options=_OPTIONS, metadata_errors="replace")
+        check_sample_tables(path)
+        options = {**_OPTIONS, **_decoder_options(path)}
+        return av.open(file_url(path), options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise UserError(_refusal(path, error)) from error
+
+
+def check_announced(path: Path, tracks: Sequence[TrackInfo]) -> None:
+    """Look at the sizes of pictures before one is decoded.
+
+    Raises:
+        UserError: they are too large, see `check_picture_size`.
+    """
+    with path.open("rb") as file:
+        head, size = file.read(24), os.fstat(file.fileno()).st_size
+    # FFmpeg reports no size where it is above `max_pixels`.
+    order, place = ("<HH", 6) if head.startswith(b"GIF8") else (">II", 16)
+    if head.startswith((b"GIF8", b"\x89PNG")) and len(head) == 24:
+        width, height = struct.unpack_from(order, head, place)
+        check_picture_size(path, width, height, size)
+    for track in tracks:
+        check_picture_size(path, track.width, track.height, size)
 
 
 def _refusal(path: Path, error: av.FFmpegError | OSError) -> str:
@@ -73,6 +94,14 @@ def _refusal(path: Path, error: av.FFmpegError | OSError) -> str:
         # What `format_whitelist` turns away.
         return f"{path} is a file of a kind that is not read as a video: convert it to MP4 or Matroska."
     return f"The video {path} cannot be opened: it is damaged or no video."
+
+
+def _decoder_options(path: Path) -> dict[str, str]:
+    """What a header announces above this is refused by the decoder before memory is asked for.
+
+    Decoders count the margins of their buffers, too.
+    """
+    return {"max_pixels": str(most_pixels(path.stat().st_size) * 9 // 8)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +161,7 @@ def open_track(path: Path, index: int) -> Track:
     container = open_container(path)
     stream = container.streams[index]
     assert isinstance(stream, VideoStream)
+    stream.codec_context.options = _decoder_options(path)
     stream.thread_type = "AUTO"
     return container, stream
 

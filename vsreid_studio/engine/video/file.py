@@ -21,6 +21,7 @@ from .base import ReadOptions, Video
 from .container import (
     Orientation,
     Track,
+    check_announced,
     choose_track,
     open_container,
     open_track,
@@ -71,6 +72,7 @@ class VideoFile(Video):
         with open_container(path) as container:
             tracks = video_tracks(container)
         chosen = choose_track(path, tracks, options.track)
+        check_announced(path, [chosen])
         self.track, self._stream_index = chosen.number, chosen.index
         self._unusual = chosen.number != choose_track(path, tracks, None).number
         if len(tracks) > 1:

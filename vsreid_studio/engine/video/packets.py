@@ -25,6 +25,10 @@ _INDEXED = frozenset({"mov", "matroska"})
 """Demuxers whose files list every frame with its time: no trial is needed."""
 _DELTAS = frozenset({"gif", "apng"})
 """Codecs whose frames build on others though the container calls each a key frame."""
+_EMPTY = 100_000
+"""Packets without a byte that a file may have beside others."""
+_TOLD = 3
+"""Packets that cannot be decoded, each of which is told."""
 _VOP = b"\x00\x00\x01\xb6"
 """Begins a picture of MPEG-4 Part 2."""
 
@@ -132,13 +136,18 @@ def picture_packets(container: InputContainer, stream: VideoStream) -> Iterator[
     """The packets of the video track from where the container stands, up to its end or a defect.
 
     Empty ones (dropped frames of AVI files, the end mark) are left out: a decoder takes them for the end.
+    A damaged file can list the same bytes again and again: more packets than bytes are such a defect.
     """
+    most = _EMPTY + max(0, container.size)
     try:
-        for packet in container.demux(stream):
+        for packet in islice(container.demux(stream), most):
             if packet.size:
                 yield packet
+            most -= 1
     except av.FFmpegError as error:
         log.warning("%s ends in a defect: %s", container.name, error)
+    if not most:
+        log.warning("%s ends in a defect: it lists more packets than it has bytes", container.name)
 
 
 def decode_numbered(
@@ -156,17 +165,21 @@ def decode_numbered(
     Yields:
         The packet's number, or that of the frame before where the decoder lost it, and the frame.
     """
-    known = first
+    known, failed = first, 0
     for number, packet in enumerate(packets, first):
         packet.pts = number
         try:
             frames = stream.decode(packet)
         except av.FFmpegError as error:
-            log.warning("packet %d cannot be decoded: %s", number, error)
+            failed += 1
+            if failed <= _TOLD:
+                log.warning("packet %d cannot be decoded: %s", number, error)
             continue
         for frame in frames:
             known = known if frame.pts is None else frame.pts
             yield known, frame
+    if failed > _TOLD:
+        log.warning("%d more packets cannot be decoded", failed - _TOLD)
     try:
         rest = stream.decode(None)
     except av.FFmpegError:

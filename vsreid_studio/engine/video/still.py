@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image, TiffImagePlugin
 
 from ...errors import UserError
 from ..types import Frame
+from .limits import check_picture_size
 from .samples import ValueRange
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".pgm", ".ppm"})
@@ -70,24 +72,40 @@ def read_headers(file: Path) -> list[Header]:
     try:
         with file.open("rb") as stream:
             start = stream.read(32)
+            size = os.fstat(stream.fileno()).st_size
     except OSError as error:
         raise UserError(f"The picture {file} cannot be read: {error.strerror}.") from error
-    if start.startswith(_TIFF):
-        return _tiff_headers(file)
+    headers = _tiff_headers(file) if start.startswith(_TIFF) else [_header(file, start, size)]
+    for header in headers:
+        check_picture_size(file, header.width, header.height, size)
+    return headers
+
+
+def _header(file: Path, start: bytes, size: int) -> Header:
     if not start.startswith(_SIGNATURES):
         what = f"no {_KINDS}" if start else "empty"
         raise UserError(f"The picture {file} cannot be read: it is {what}.")
+    if start[8:16] == b"WEBPVP8X":
+        # Pillow's reader asks for memory for an animation as soon as it is opened.
+        width, height = (1 + int.from_bytes(start[at : at + 3], "little") for at in (24, 27))
+        check_picture_size(file, width, height, size)
     try:
-        with Image.open(file) as image:
+        # Pillow warns of sizes that are allowed here, and refuses none that are.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(file)
+        with image:
             width, height = image.size
             # Not image.getexif(): that of a PNG decodes the whole picture.
             orientation = int(Image.Image.getexif(image).get(_ORIENTATION, 1))
             deep = image.mode[0] in "IF" or (start.startswith(b"\x89PNG") and start[24:25] == b"\x10")
-    except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise UserError(f"The picture {file} is too large to be read.") from error
+    except (OSError, SyntaxError, ValueError, KeyError) as error:
         raise UserError(f"The picture {file} cannot be read: it is damaged or no picture.") from error
     if orientation >= _SIDEWAYS:
         width, height = height, width
-    return [Header(height, width, orientation, deep)]
+    return Header(height, width, orientation, deep)
 
 
 def _tiff_headers(file: Path) -> list[Header]:
