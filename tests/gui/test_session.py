@@ -240,3 +240,31 @@ def test_a_full_disk_leaves_the_document(drawn, qtbot, monkeypatch):
         assert drawn.annotation.get(1, 1) is not None
     assert told.args[0] == "The disk is full."
     assert drawn.annotation.get(1, 1) is None
+
+
+def test_classes_are_given_renamed_and_removed(drawn: Session):
+    assert drawn.set_class(1, " traffic  light ")
+    assert drawn.set_class(2, "dog")
+    assert drawn.set_class(1, "dog")
+    assert drawn.categories == {1: "traffic light", 2: "dog"}
+    assert [one.category for one in drawn.instances.values()] == [2, 2]
+    assert drawn.rename_class(2, "hound")
+    assert drawn.remove_class(2)
+    drawn.flush()
+    assert drawn.project.categories == {1: "traffic light"}
+    assert [one.category for one in drawn.project.instances.values()] == [None, None]
+    assert drawn.undo()
+    drawn.flush()
+    assert drawn.categories == {1: "traffic light", 2: "hound"}
+    assert [one.category for one in drawn.instances.values()] == [2, 2]
+
+
+def test_what_no_class_can_be_is_refused(drawn: Session, heard):
+    drawn.failed.connect(heard.listen("failed"))
+    assert drawn.add_classes({1: "dog", 2: "cat"})
+    assert not drawn.rename_class(1, "cat")
+    assert not drawn.rename_class(1, "  ")
+    assert not drawn.add_classes({5: "cat"})
+    assert not drawn.set_class(9, "dog")
+    assert heard.names == ["failed"] * 4
+    assert drawn.categories == {1: "dog", 2: "cat"}

@@ -24,13 +24,10 @@ def make_older(path: Path, version: int, alter: Values = lambda values: values) 
         alter: changes the values of cells, before their checksum is taken.
     """
     with closing(sqlite3.connect(path)) as connection:
-        for table in ("proposals", "reviewed", "step_reviewed"):
-            connection.execute(f"DROP TABLE {table}")
-        for column in ("kind", "made"):
-            connection.execute(f"ALTER TABLE steps DROP COLUMN {column}")
-        if version == 5:
-            connection.execute("PRAGMA user_version = 5")
-            connection.commit()
+        _drop_new(connection, version)
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.commit()
+        if version > 4:
             return
         cells = connection.execute("SELECT frame, instance, record FROM cells").fetchall()
         steps = connection.execute("SELECT step, frame, instance, record FROM step_cells").fetchall()
@@ -56,8 +53,20 @@ def make_older(path: Path, version: int, alter: Values = lambda values: values) 
         if version == 1:
             for table in ("adaptation", "step_adaptation"):
                 connection.execute(f"DROP TABLE {table}")
-        connection.execute(f"PRAGMA user_version = {version}")
         connection.commit()
+
+
+def _drop_new(connection: sqlite3.Connection, version: int) -> None:
+    """Take away what came after version 5."""
+    for table in ("categories", "step_categories"):
+        connection.execute(f"DROP TABLE {table}")
+    for table in ("instances", "step_instances"):
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN category")
+    if version < 6:
+        for table in ("proposals", "reviewed", "step_reviewed"):
+            connection.execute(f"DROP TABLE {table}")
+        for column in ("kind", "made"):
+            connection.execute(f"ALTER TABLE steps DROP COLUMN {column}")
 
 
 def _row(frame: int, instance: int, record: bytes, maps: dict[int, bytes], alter: Values) -> Row:

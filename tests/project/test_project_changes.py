@@ -320,3 +320,25 @@ def test_values_leave_memory_and_undo_holds_none(project, make_cell):
     change = project.undo()
     assert change.before[A] is cells[3]
     assert change.after[A].mask.place is not None
+
+
+def test_classes_are_undone_and_kept(project):
+    rider = replace(RIDER, category=4)
+    project.apply(Change("class"), instances={1: rider}, categories={4: "person", 9: "dog"})
+    project.apply(Change("rename a class"), categories={4: "rider", 9: None})
+    assert project.categories == {4: "rider"}
+    project.undo()
+    assert project.categories == {4: "person", 9: "dog"}
+    project.close()
+    with Project.open(project.path) as again:
+        assert again.categories == {4: "person", 9: "dog"}
+        assert again.instances[1] == rider
+        again.undo()
+        assert (again.categories, again.instances) == ({}, {})
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 10_000])
+def test_a_class_without_a_proper_name_is_refused(project, name):
+    with pytest.raises(ValueError, match="makes no sense"):
+        project.apply(Change("class"), categories={1: name})
+    assert project.categories == {}

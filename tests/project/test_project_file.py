@@ -52,17 +52,17 @@ def test_the_header_tells_what_it_is(closed):
     with closed.open("rb") as file:
         header = file.read(100)
     assert header[68:72] == b"VSRe"
-    assert int.from_bytes(header[60:64]) == 6
+    assert int.from_bytes(header[60:64]) == 7
 
 
 def test_a_newer_project_is_refused(closed):
     connection = sqlite3.connect(closed)
-    connection.execute("PRAGMA user_version = 7")
+    connection.execute("PRAGMA user_version = 8")
     connection.close()
     refused(closed, "made by a newer version")
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_a_project_of_an_older_version_keeps_its_cells(project, make_cell, version):
     cells = {
         CellKey(3, 1): make_cell(3, pinned=True, made_by=Maker.PERSON),

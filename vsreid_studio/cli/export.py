@@ -53,6 +53,12 @@ def add_parser(subparsers: Subparsers) -> None:
     add_video_options(parser)
     add_changed_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace what is there by that name")
+    parser.add_argument(
+        "--classes",
+        type=Path,
+        metavar="FILE",
+        help="number classes as this list does: text, a name a line, or COCO JSON with categories",
+    )
     davis = parser.add_argument_group("davis")
     davis.add_argument(
         "--resolution", choices=(*DAVIS.resolutions, "both"), default="both", help="which sizes (both)"
@@ -103,9 +109,11 @@ def _export(args: argparse.Namespace, project: Project, path: Path, options: Rea
 
 def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
     """Write, and tell what is where."""
+    from ..formats.classes import read_classes  # noqa: PLC0415
     from ..formats.exports import Material, export  # noqa: PLC0415
     from ..formats.provenance import provenance  # noqa: PLC0415
     from ..project.points import points_of  # noqa: PLC0415
+    from ..project.records import classes_of  # noqa: PLC0415
     from ..project.sources import sources_of  # noqa: PLC0415
 
     name = args.name or fit_name(video.name)
@@ -120,7 +128,10 @@ def _data_set(args: argparse.Namespace, project: Project, video: Video) -> str:
     names = {number: one.name for number, one in project.instances.items()}
     points = points_of(project.settings)
     record = provenance(project.annotation, names, {}, project.last_weights, video.names, points)
-    material = Material(_frames(video), _labels(project, video), names, video.names, record=record)
+    classes = classes_of(project.categories, project.instances)
+    if args.classes is not None:
+        classes = classes.numbered_as(read_classes(args.classes))
+    material = Material(_frames(video), _labels(project, video), names, classes, video.names, record=record)
     count = export(request, material, sources_of(project, video.path))
     return f"{count} frames of {name} are in {args.output}"
 

@@ -41,14 +41,16 @@ class FoundAnnotations:
     Attributes:
         frame: of the video.
         identity: tells the object in all frames; None where the file does not.
-        label: its class or name; may be empty.
+        label: its class; may be empty.
         mask: P.
+        name: its own; may be empty.
     """
 
     frame: int
     identity: str | int | None
     label: str
     mask: SoftMask
+    name: str = ""
 
 
 class Frames:
@@ -183,15 +185,19 @@ def _numbered(found: list[FoundAnnotations], form: str) -> GivenMasks:
         raise UserError(f"There are {len(identities)} objects, but masks number 254 at most.")
     masks: dict[int, dict[int, SoftMask]] = {}
     names: dict[int, str] = {}
+    classes: dict[int, str] = {}
     for one in found:
         assert one.identity is not None
         number = numbers[one.identity]
         there = masks.setdefault(one.frame, {})
         there[number] = _union(there[number], one.mask) if number in there else one.mask
-        if one.label:
-            names.setdefault(number, one.label)
+        if one.name or one.label:
+            names.setdefault(number, one.name or one.label)
+        # What was exported without classes has the instances' names in their place.
+        if one.label and one.label != one.name:
+            classes.setdefault(number, one.label)
     count = f"{len(identities)} object{'s' if len(identities) > 1 else ''}"
-    return GivenMasks(masks, None, f"{form}, {count}{how}", names)
+    return GivenMasks(masks, None, f"{form}, {count}{how}", names, classes)
 
 
 def _identified(found: list[FoundAnnotations]) -> tuple[list[FoundAnnotations], str]:
@@ -238,9 +244,9 @@ def _coco(path: Path, document: Mapping[str, Any], frames: Frames) -> Iterator[F
         with expecting(wrong):
             identity = next((mark[key] for key in ("instance_id", "track_id") if key in mark), None)
             mask = _segmentation(mark["segmentation"], frames)
-            label = labels.get(mark.get("category_id"), "")
+            label, name = labels.get(mark.get("category_id"), ""), str(mark.get("instance_name", ""))
             yield FoundAnnotations(
-                places[mark["image_id"]], _identity(identity), label, SoftMask.from_dense(mask)
+                places[mark["image_id"]], _identity(identity), label, SoftMask.from_dense(mask), name
             )
 
 
@@ -262,12 +268,12 @@ def _youtube_vis(
         tracks = [it for it in document["annotations"] if it["video_id"] == chosen["id"]]
     for track in tracks:
         with expecting(wrong):
-            label = labels.get(track.get("category_id"), "")
+            label, name = labels.get(track.get("category_id"), ""), str(track.get("instance_name", ""))
             identity = _identity(track["id"])
             for index, segmentation in zip(places, track["segmentations"], strict=True):
                 if segmentation is not None and index is not None:
                     mask = SoftMask.from_dense(_segmentation(segmentation, frames))
-                    yield FoundAnnotations(index, identity, label, mask)
+                    yield FoundAnnotations(index, identity, label, mask, name)
 
 
 def _segmentation(segmentation: Any, frames: Frames) -> Mask:

@@ -19,12 +19,14 @@ class GivenMasks:
         reading: how pictures were taken; None for files of annotations, which leave no choice.
         text: what was taken for what, such as 'one soft-edged object'.
         names: of instances, by number, where the files tell any.
+        classes: names of their classes, by instance number, where the files tell any.
     """
 
     masks: Mapping[int, Mapping[int, SoftMask]]
     reading: Reading | None
     text: str
     names: Mapping[int, str] = field(default_factory=dict)
+    classes: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -10,8 +10,9 @@ from typing import Any
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .catalogue import COCO, COCO_VIDEO
-from .coco_json import Mark, categories_json, export_listing, lengths_of, read_coco, segmentation
-from .footage import Footage, categories, name_of
+from .classes import NO_CLASSES, Classes, categories_json, name_of
+from .coco_json import Mark, export_listing, lengths_of, read_coco, segmentation
+from .footage import Footage
 from .rle import label_map
 from .sequence_names import check_name
 
@@ -25,12 +26,13 @@ def export_coco(
     *,
     overwrite: bool = False,
     frame_names: Sequence[str] | None = None,
+    classes: Classes = NO_CLASSES,
 ) -> int:
     """Write `images/SEQUENCE/00000.jpg` on and `annotations/instances_SEQUENCE.json`, and read them back.
 
-    An image's id is its frame's number, by its name or from 0; an annotation has besides COCO's fields an
-    `instance_id`. Instances of one name share a category. The frames in which nothing is seen are images
-    without annotations.
+    An image's id is its frame's number, by its name or from 0; an annotation has besides COCO's fields
+    `instance_id` and `instance_name`. Instances of one class share a category. The frames in which nothing
+    is seen are images without annotations.
 
     Args:
         root: of the data set; created when missing.
@@ -38,6 +40,7 @@ def export_coco(
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
         frame_names: of the frames, and of their files; None for 00000 on.
+        classes: the categories; an instance without a class has one of its own name.
         overwrite: replace the sequence if it is there.
 
     Returns:
@@ -49,7 +52,7 @@ def export_coco(
     """
     check_name(sequence)
     footage = Footage(sequence, frames, label_maps, frame_names)
-    document = partial(_document, names=names)
+    document = partial(_document, names=names, classes=classes)
     return export_listing(root, COCO.parts(sequence), footage, document, read_coco_masks, overwrite=overwrite)
 
 
@@ -76,8 +79,10 @@ def read_coco_masks(path: Path) -> Iterator[LabelMap]:
         raise UserError(f"{path} is not a COCO instances file with masks in run lengths.") from error
 
 
-def _document(footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str]) -> dict[str, Any]:
-    kinds = categories(names, (number for marks in found for number in marks))
+def _document(
+    footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str], classes: Classes
+) -> dict[str, Any]:
+    kinds = classes.categories(names, (number for marks in found for number in marks))
     height, width = footage.height, footage.width
     annotations: list[dict[str, Any]] = []
     for index, marks in enumerate(found):
@@ -86,7 +91,8 @@ def _document(footage: Footage, found: list[dict[int, Mark]], names: Mapping[int
                 {
                     "id": len(annotations) + 1,
                     "image_id": footage.number(index),
-                    "category_id": kinds[name_of(names, number)],
+                    "instance_name": name_of(names, number),
+                    "category_id": kinds[classes.kind(names, number)],
                     "instance_id": number,
                     "segmentation": segmentation(mark.counts, height, width),
                     "area": mark.area,
@@ -120,12 +126,13 @@ def export_coco_video(
     *,
     overwrite: bool = False,
     frame_names: Sequence[str] | None = None,
+    classes: Classes = NO_CLASSES,
 ) -> int:
     """Write `JPEGImages/SEQUENCE/00000.jpg` on and `instances_SEQUENCE.json`, and read them back.
 
     The file holds one video. An annotation is a track: its id is the instance's number, and it has one
     segmentation, box and area a frame, null where the instance is not seen. An instance that is never seen
-    has no track. Instances of one name share a category.
+    has no track. Instances of one class share a category.
 
     Args:
         root: of the data set; created when missing.
@@ -133,6 +140,7 @@ def export_coco_video(
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
         frame_names: of the frames, and of their files; None for 00000 on.
+        classes: the categories; an instance without a class has one of its own name.
         overwrite: replace the sequence if it is there.
 
     Returns:
@@ -144,7 +152,7 @@ def export_coco_video(
     """
     check_name(sequence)
     footage = Footage(sequence, frames, label_maps, frame_names)
-    document = partial(_video_document, names=names)
+    document = partial(_video_document, names=names, classes=classes)
     return export_listing(
         root, COCO_VIDEO.parts(sequence), footage, document, read_coco_video, overwrite=overwrite
     )
@@ -174,10 +182,10 @@ def read_coco_video(path: Path, video: int = 1) -> Iterator[LabelMap]:
 
 
 def _video_document(
-    footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str]
+    footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str], classes: Classes
 ) -> dict[str, Any]:
     seen = sorted({number for marks in found for number in marks})
-    kinds = categories(names, seen)
+    kinds = classes.categories(names, seen)
     return {
         "info": {"description": f"{footage.name}, exported by vsreid-studio"},
         "licenses": [],
@@ -194,7 +202,8 @@ def _video_document(
             {
                 "id": number,
                 "video_id": 1,
-                "category_id": kinds[name_of(names, number)],
+                "instance_name": name_of(names, number),
+                "category_id": kinds[classes.kind(names, number)],
                 "iscrowd": 0,
                 "height": footage.height,
                 "width": footage.width,

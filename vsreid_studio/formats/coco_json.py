@@ -77,11 +77,6 @@ def box_of(lengths: Sequence[int], height: int) -> list[float]:
     return [float(side) for side in (left, top, right - left + 1, bottom - top + 1)]
 
 
-def categories_json(kinds: Mapping[str, int]) -> list[dict[str, Any]]:
-    """COCO's list of categories, of numbers by name."""
-    return [{"id": number, "name": name, "supercategory": "object"} for name, number in kinds.items()]
-
-
 def write_coco(path: Path, document: Mapping[str, Any]) -> None:
     """Write JSON in UTF-8. Not atomic: the folder is staged."""
     path.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")

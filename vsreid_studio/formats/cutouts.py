@@ -12,8 +12,9 @@ from PIL import Image
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
 from .atomic import staging
+from .classes import name_of
 from .davis import mask_files
-from .footage import Footage, name_of
+from .footage import Footage
 from .masks import encoded
 from .owned import publish_owned, refuse_existing
 from .provenance import record_path

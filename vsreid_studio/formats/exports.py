@@ -13,6 +13,7 @@ from ..errors import UserError
 from . import catalogue
 from .atomic import staging
 from .catalogue import ExportRequest
+from .classes import NO_CLASSES, Classes
 from .coco import export_coco, export_coco_video
 from .cutouts import export_cutouts
 from .davis import Resolution, export_davis
@@ -24,14 +25,13 @@ from .provenance import record_path, write_provenance
 from .targets import Sources
 from .youtube_vos import export_youtube_vos
 
-_NAMED = {
+_CLASSED = {
     catalogue.YOUTUBE_VOS.key: export_youtube_vos,
     catalogue.COCO.key: export_coco,
     catalogue.COCO_VIDEO.key: export_coco_video,
     catalogue.MOTS.key: export_mots,
-    catalogue.CUTOUTS.key: export_cutouts,
 }
-"""The writers that take names of instances and nothing special."""
+"""The writers that take names and classes of instances and nothing special."""
 _NONE = Sources()
 
 
@@ -42,6 +42,7 @@ class Material:
     Attributes:
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
+        classes: the categories of formats that have any.
         frame_names: of the frames, see `Video.names`; None for 00000 on.
         paint: how an overlay video shows them.
         source: the video that the frames are of: gives an overlay video its times and sound.
@@ -51,6 +52,7 @@ class Material:
     frames: Iterable[Frame]
     label_maps: Iterable[LabelMap]
     names: Mapping[int, str] = field(default_factory=dict)
+    classes: Classes = NO_CLASSES
     frame_names: Sequence[str] | None = None
     paint: Paint = field(default_factory=Paint)
     source: Video | None = None
@@ -102,16 +104,11 @@ def export_overlay(path: Path, material: Material, sources: Sources, *, overwrit
 def _data_set(request: ExportRequest, material: Material) -> int:
     folder, sequence = request.folder, request.sequence
     frames, labels, names = material.frames, material.label_maps, material.names
-    if (write := _NAMED.get(request.format_key)) is not None:
-        return write(
-            folder,
-            sequence,
-            frames,
-            labels,
-            names,
-            overwrite=request.overwrite,
-            frame_names=material.frame_names,
-        )
+    how: dict[str, Any] = {"overwrite": request.overwrite, "frame_names": material.frame_names}
+    if (write := _CLASSED.get(request.format_key)) is not None:
+        return write(folder, sequence, frames, labels, names, **how, classes=material.classes)
+    if request.format_key == catalogue.CUTOUTS.key:
+        return export_cutouts(folder, sequence, frames, labels, names, **how)
     if request.format_key == catalogue.DAVIS.key:
         return export_davis(
             folder,
@@ -120,7 +117,6 @@ def _data_set(request: ExportRequest, material: Material) -> int:
             labels,
             cast(tuple[Resolution, ...], request.resolutions),
             image_set=request.image_set,
-            overwrite=request.overwrite,
-            frame_names=material.frame_names,
+            **how,
         )
     raise AssertionError(request.format_key)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ..engine.types import MAX_INSTANCE, Frame, LabelMap
 from ..errors import UserError
 from .atomic import reason, staging
 from .catalogue import MOTS
-from .footage import Footage, categories, name_of
+from .classes import NO_CLASSES, Classes
+from .footage import Footage
 from .owned import publish_owned, refuse_existing
 from .provenance import record_path
 from .rle import compressed, expanded, label_map, run_lengths
@@ -28,11 +30,12 @@ def export_mots(
     *,
     overwrite: bool = False,
     frame_names: Sequence[str] | None = None,
+    classes: Classes = NO_CLASSES,
 ) -> int:
     """Write `SEQUENCE.txt` and the names of its classes, `SEQUENCE.labels.txt`, and read them back.
 
     Frames have the numbers of their names, else 0 on; classes are numbered from 1 in the order of the lines
-    of the second file; instances of one name share a class. An id modulo 1000 is the instance's number. Lines
+    of the second file; instances of one class share it. An id modulo 1000 is the instance's number. Lines
     come by frame, then by instance.
 
     Args:
@@ -41,6 +44,7 @@ def export_mots(
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
         frame_names: of the frames, and of their files; None for 00000 on.
+        classes: the classes; an instance without one has a class of its own name.
         overwrite: replace the files if they are there.
 
     Returns:
@@ -60,8 +64,10 @@ def export_mots(
             {number: compressed(lengths) for number, lengths in run_lengths(labels).items()}
             for _, _, labels in footage
         ]
-        kinds = categories(names, (number for marks in found for number in marks))
-        (stage / text).write_text("".join(_lines(footage, found, names, kinds)), encoding="ascii")
+        seen = (number for marks in found for number in marks)
+        kinds = {kind: place for place, kind in enumerate(classes.categories(names, seen), 1)}
+        kind_of = partial(classes.kind, names)
+        (stage / text).write_text("".join(_lines(footage, found, kind_of, kinds)), encoding="ascii")
         (stage / listing).write_text("".join(f"{kind}\n" for kind in kinds), encoding="utf-8")
         numbers = [footage.number(index) for index in range(footage.count)]
         written = read_mots(stage / text, footage.height, footage.width, numbers)
@@ -111,12 +117,12 @@ def read_labels(path: Path) -> tuple[str, ...]:
 def _lines(
     footage: Footage,
     found: list[dict[int, str]],
-    names: Mapping[int, str],
+    kind_of: Callable[[int], str],
     kinds: Mapping[str, int],
 ) -> Iterator[str]:
     for frame, marks in enumerate(found):
         for number, text in marks.items():
-            kind = kinds[name_of(names, number)]
+            kind = kinds[kind_of(number)]
             size = f"{footage.height} {footage.width}"
             yield f"{footage.number(frame)} {kind * _CLASS + number} {kind} {size} {text}\n"
 

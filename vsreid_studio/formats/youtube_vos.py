@@ -15,8 +15,9 @@ from ..errors import UserError
 from ..reading import read_json
 from .atomic import staging
 from .catalogue import YOUTUBE_VOS
+from .classes import NO_CLASSES, Classes
 from .davis import mask_files
-from .footage import Footage, name_of
+from .footage import Footage
 from .masks import read_label_map, write_frame, write_mask
 from .owned import is_known, publish_owned, refuse_existing
 from .provenance import record_path
@@ -49,6 +50,7 @@ def export_youtube_vos(
     *,
     overwrite: bool = False,
     frame_names: Sequence[str] | None = None,
+    classes: Classes = NO_CLASSES,
 ) -> int:
     """Add a video to a data set in YouTube-VOS layout, new or old, and read it back.
 
@@ -58,6 +60,7 @@ def export_youtube_vos(
         frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
         names: of instances, by number.
         frame_names: of the frames, and of their files; None for 00000 on.
+        classes: the categories; an instance without a class has one of its own name.
         overwrite: replace the video if the data set has it.
 
     Returns:
@@ -79,7 +82,7 @@ def export_youtube_vos(
         seen = _fill(stage, video, footage)
         objects = {
             str(number): {
-                "category": name_of(names, number),
+                "category": classes.kind(names, number),
                 "frames": seen[number],
             }
             for number in sorted(seen)

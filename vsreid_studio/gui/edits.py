@@ -17,6 +17,7 @@ from ..engine.store.annotation import Annotation, edit
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
 from ..formats.cells import GivenMasks, first_cells
+from ..formats.classes import joined, number_of, plain
 from ..project import Instance
 from .colours import default_colour
 
@@ -36,6 +37,11 @@ class Held(Protocol):
         """By number, in the person's order."""
         ...
 
+    @property
+    def categories(self) -> Mapping[int, str]:
+        """The names of the classes by number."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edit:
@@ -44,12 +50,19 @@ class Edit:
     Attributes:
         change: of cells and decisions, as it follows from what it was worked out from.
         instances: what becomes of instances; None removes.
+        categories: what becomes of the list of classes; None removes.
         asked: the cells that the person changed, where `change` also drops what was derived from them.
     """
 
     change: Change
     instances: Mapping[int, Instance | None] = field(default_factory=dict)
     asked: Mapping[CellKey, Cell | None] | None = None
+    categories: Mapping[int, str | None] = field(default_factory=dict)
+
+    @property
+    def lists(self) -> bool:
+        """Whether the list of instances or of classes changes."""
+        return bool(self.instances or self.categories)
 
     def upon(self, annotation: Annotation) -> Change:
         """The change, worked out anew from what is there now."""
@@ -64,8 +77,9 @@ def _asked(
     label: str,
     cells: Mapping[CellKey, Cell | None],
     new: Mapping[int, Instance | None] | None = None,
+    categories: Mapping[int, str | None] | None = None,
 ) -> Edit:
-    return Edit(edit(held.annotation, label, cells), new or {}, cells)
+    return Edit(edit(held.annotation, label, cells), new or {}, cells, categories or {})
 
 
 def refuse_locked(held: Held, number: int) -> None:
@@ -191,6 +205,59 @@ def reorder(known: Mapping[int, Instance], numbers: Sequence[int]) -> Edit:
     return Edit(Change("reorder"), {n: one for n, one in moved.items() if one != known[n]})
 
 
+def set_class(held: Held, number: int, name: str | None) -> Edit:
+    """Give an instance a class, which joins the list where it is new; None for no class.
+
+    Raises:
+        UserError: the instance is gone.
+    """
+    one = held.instances.get(number)
+    if one is None:
+        raise UserError(f"There is no instance {number} any more.")
+    name = plain(name or "")
+    listed = joined(held.categories, {1: name}) if name else held.categories
+    changed = replace(one, category=number_of(listed, name))
+    change = Change(f"class of {one.name}")
+    return Edit(change, {number: changed}, categories=_added(held, listed))
+
+
+def add_classes(held: Held, given: Mapping[int, str]) -> Edit:
+    """Add classes to the list, see `formats.classes.joined`.
+
+    Raises:
+        UserError: all of them are in it already.
+    """
+    listed = {number: name for number, name in ((n, plain(name)) for n, name in given.items()) if name}
+    added = _added(held, joined(held.categories, listed))
+    if not added:
+        raise UserError("The list has all of these classes already.")
+    return Edit(Change("add a class" if len(added) == 1 else f"add {len(added)} classes"), categories=added)
+
+
+def rename_class(held: Held, number: int, name: str) -> Edit:
+    """Give a class another name; the instances that have it keep it.
+
+    Raises:
+        UserError: it has no letters, or is the name of another class.
+    """
+    name = plain(name)
+    if not name:
+        raise UserError("A class needs a name.")
+    if number_of(held.categories, name) not in {None, number}:
+        raise UserError(f"There is a class {name} already.")
+    return Edit(Change("rename a class"), categories={number: name})
+
+
+def remove_class(held: Held, number: int) -> Edit:
+    """Take a class off the list; the instances that have it are left without."""
+    without = {n: replace(one, category=None) for n, one in held.instances.items() if one.category == number}
+    return Edit(Change(f"remove the class {held.categories[number]}"), without, categories={number: None})
+
+
+def _added(held: Held, listed: Mapping[int, str]) -> dict[int, str | None]:
+    return {number: name for number, name in listed.items() if number not in held.categories}
+
+
 def import_masks(held: Held, given: GivenMasks, label: str = IMPORT_LABEL, *, machine: bool = False) -> Edit:
     """Given masks as pinned ones, and an instance for each number that is new.
 
@@ -207,12 +274,15 @@ def import_masks(held: Held, given: GivenMasks, label: str = IMPORT_LABEL, *, ma
     cells: dict[CellKey, Cell | None] = dict(first_cells(given.masks))
     if machine:
         cells = _unchecked(held.annotation, first_cells(given.masks))
-    known = dict(held.instances)
+    known, listed = dict(held.instances), held.categories
     for number in given.numbers:
         if number not in known:
-            known[number] = new_instance(known, number, given.names.get(number))
+            name = given.classes.get(number)
+            listed = joined(listed, {1: name}) if name else listed
+            one = new_instance(known, number, given.names.get(number))
+            known[number] = replace(one, category=number_of(listed, name) if name else None)
     new: dict[int, Instance | None] = {n: one for n, one in known.items() if n not in held.instances}
-    return _asked(held, label, cells, new)
+    return _asked(held, label, cells, new, _added(held, listed))
 
 
 def _unchecked(annotation: Annotation, cells: Mapping[CellKey, Cell]) -> dict[CellKey, Cell | None]:

@@ -13,6 +13,7 @@ from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey, Frame
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..formats.catalogue import ExportRequest
+from ..formats.classes import NO_CLASSES, Classes
 from ..formats.exports import Material, export
 from ..formats.painting import Paint, rgb_of
 from ..formats.points import Clicked
@@ -35,6 +36,7 @@ class Export:
         annotation: as it was when it was asked for.
         colours: '#rrggbb' of the instances to be seen in a video.
         names: of all instances.
+        classes: the list, and those of the instances.
         weights: checksum of each file of weights that the last run used, by its name.
         sources: of the document; nothing is written over them.
         options: how the video is read.
@@ -46,6 +48,7 @@ class Export:
     annotation: Annotation
     colours: Mapping[int, str] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
+    classes: Classes = NO_CLASSES
     weights: Mapping[str, str] = field(default_factory=dict)
     sources: Sources = field(default_factory=Sources)
     options: ReadOptions = AS_USUAL
@@ -83,6 +86,6 @@ class Export:
         record = provenance(self.annotation, self.names, {}, self.weights, video.names, self.points)
         export(
             self.request,
-            Material(frames, labels, self.names, video.names, paint, video, record),
+            Material(frames, labels, self.names, self.classes, video.names, paint, video, record),
             self.sources,
         )

@@ -17,6 +17,7 @@ from ..formats.frame_names import mask_files_by_frame
 from ..formats.mask_reading import Reading
 from ..formats.sequence_names import fit_name
 from ..project.points import points_of
+from ..project.records import classes_of
 from ..project.same_video import VideoChanged, Way
 from ..project.sources import sources_of
 from . import dialogs
@@ -163,7 +164,9 @@ class Files(QObject):
         sources = sources_of(session.project, session.video.path)
         video, maps = session.video, session.annotation.copy()
         points = points_of(session.project.settings)
-        work = Export(request, video.path, maps, colours, names, weights, sources, video.options, points)
+        classes = classes_of(session.categories, session.instances)
+        options = video.options
+        work = Export(request, video.path, maps, colours, names, classes, weights, sources, options, points)
         if not self._conductor.start(work):
             return False
         self._exporting, self._folder = request, request.folder

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..engine.types import Maker
 from ..errors import UserError
 from ..formats.cells import first_cells
+from ..formats.classes import joined, number_of
 from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options
 from ..project.points import note_points
@@ -122,8 +124,15 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
     if not project.annotation.instances:
         cells = first_cells(given.masks)
         numbers = sorted({key.instance for key in cells})
-        instances = {number: _instance(number, given.names.get(number)) for number in numbers}
-        project.apply(project.annotation.set_cells("import masks", cells), instances=instances)
+        listed: dict[int, str] = {}
+        instances = {}
+        for number in numbers:
+            name = given.classes.get(number)
+            listed = joined(listed, {1: name}) if name else listed
+            one = _instance(number, given.names.get(number))
+            instances[number] = replace(one, category=number_of(listed, name) if name else None)
+        change = project.annotation.set_cells("import masks", cells)
+        project.apply(change, instances=instances, categories=listed)
         for clicked in given.clicked:
             note_points(project.settings, clicked)
 

@@ -18,6 +18,7 @@ from ..engine.types import SoftMask
 from ..engine.video import AS_USUAL, PictureFolder, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason
+from ..formats.cells import GivenMasks
 from ..formats.davis import DavisRoot
 from ..formats.given_masks import read_given_masks
 from ..formats.mask_reading import Reading
@@ -102,6 +103,7 @@ class Inputs:
         masks: P[i, k] by frame and instance number.
         made_from: tells this input from other.
         names: of instances, by number, where the masks tell any.
+        classes: names of their classes, likewise.
         clicked: how masks came of points.
     """
 
@@ -109,6 +111,7 @@ class Inputs:
     masks: Mapping[int, Mapping[int, SoftMask]]
     made_from: MadeFrom
     names: Mapping[int, str] = field(default_factory=dict)
+    classes: Mapping[int, str] = field(default_factory=dict)
     clicked: Sequence[Clicked] = ()
 
 
@@ -150,7 +153,8 @@ def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
         UserError: something of it is missing, unreadable or unfit.
     """
     with open_video(task.source, options=task.video_options) as video:
-        masks, names = _given_masks(task, video)
+        given = _given_masks(task, video)
+        masks = given.masks
         clicked: list[Clicked] = []
         digest_of_masks = _digest_masks(masks, video.height, video.width)
         if task.points is not None:
@@ -166,7 +170,7 @@ def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
             "masks": digest_of_masks,
             "settings": digest([engine.identity, flo]),
         }
-        yield Inputs(video, masks, made_from, names, clicked)
+        yield Inputs(video, masks, made_from, given.names, given.classes, clicked)
 
 
 def _clicked(
@@ -217,14 +221,14 @@ def _is_same_file(now: str, recorded: object) -> bool:
     return bool(set(parts) & set(recorded.split()[1:]))
 
 
-def _given_masks(task: Task, video: Video) -> tuple[Mapping[int, Mapping[int, SoftMask]], Mapping[int, str]]:
-    """The masks that are there before any point, and names of instances; none where points alone select."""
+def _given_masks(task: Task, video: Video) -> GivenMasks:
+    """The masks that are there before any point; none where points alone select."""
     if task.masks is None:
-        return {}, {}
+        return GivenMasks({}, None, "")
     given = read_given_masks(task.masks, video, task.reading, void=task.void)
     # A data set says what its masks are.
     log.log(logging.DEBUG if task.void else logging.INFO, "%s: read as %s", task.masks, given.text)
-    return given.masks, given.names
+    return given
 
 
 def _digest_masks(masks: Mapping[int, Mapping[int, SoftMask]], height: int, width: int) -> str:

@@ -27,6 +27,7 @@ from .records import Adaptation, Instance, RunRecord, VideoRef
 from .rows import (
     Contents,
     adaptation_row,
+    category_row,
     cell_row,
     cells_of,
     check_cell,
@@ -35,11 +36,12 @@ from .rows import (
     distinct_masks,
     instance_row,
     read_adaptation,
+    read_category,
     read_cells,
     read_decision,
     read_instance,
 )
-from .schema import ADAPTATION, CELLS, DECISIONS, INSTANCES, Rows, Table
+from .schema import ADAPTATION, CATEGORIES, CELLS, DECISIONS, INSTANCES, Rows, Table
 from .upgrade import upgrade
 
 MAX_STEPS = 200
@@ -80,7 +82,8 @@ class Project:
         most = self._video.length * MAX_INSTANCE
         with self._sound():
             records = read_cells(read(database, CELLS, most).items(), self._video)
-            found = {table: read(database, table, most) for table in (DECISIONS, INSTANCES, ADAPTATION)}
+            others = (DECISIONS, INSTANCES, ADAPTATION, CATEGORIES)
+            found = {table: read(database, table, most) for table in others}
             held = self._read({CELLS: {}, **found})
             self.proposals = ProposalStore(database, self._video)
         decisions = {key: one for key, one in held.decisions.items() if one is not None}
@@ -88,6 +91,8 @@ class Project:
         self._instances: dict[int, Instance] = {}
         self._replace_instances(held.instances)
         self._adaptation = held.adaptation.get(0)
+        self._categories: dict[int, str] = {}
+        self._replace_categories(held.categories)
 
     @classmethod
     def create(cls, path: Path, video_ref: VideoRef) -> Project:
@@ -144,11 +149,17 @@ class Project:
         ordered = sorted(self._instances.values(), key=lambda one: (one.order, one.number))
         return MappingProxyType({one.number: one for one in ordered})
 
+    @property
+    def categories(self) -> Mapping[int, str]:
+        """The names of the classes that instances may have, by number, ascending; a copy."""
+        return MappingProxyType(dict(sorted(self._categories.items())))
+
     def apply(
         self,
         change: Change,
         *,
         instances: Mapping[int, Instance | None] | None = None,
+        categories: Mapping[int, str | None] | None = None,
         adaptation: Mapping[int, Adaptation | None] | None = None,
         undoable: bool = True,
         group: str | None = None,
@@ -158,6 +169,7 @@ class Project:
         Args:
             change: names the step and says what becomes of cells and decisions.
             instances: what becomes of instances in the same step; None removes.
+            categories: what becomes of the list of classes; None removes.
             adaptation: what becomes of the adaptation, which has the number 0; None removes.
             undoable: whether it is a step of its own. If not, undo of an older step still brings back what
                 that step found.
@@ -182,6 +194,10 @@ class Project:
             },
             ADAPTATION: {
                 (n,): None if one is None else adaptation_row(one) for n, one in (adaptation or {}).items()
+            },
+            CATEGORIES: {
+                (n,): None if name is None else category_row(n, name)
+                for n, name in (categories or {}).items()
             },
         }
         with self._database.lock:
@@ -211,6 +227,7 @@ class Project:
             self.annotation.apply(change)
             self._replace_instances(instances or {})
             self._adaptation = (adaptation or {}).get(0, self._adaptation)
+            self._replace_categories(categories or {})
 
     def stage(self, masks: Sequence[SoftMask]) -> None:
         """Put maps into the file ahead of the change that uses them, so that they need not stay in memory.
@@ -251,6 +268,13 @@ class Project:
                 self._instances.pop(number, None)
             else:
                 self._instances[number] = one
+
+    def _replace_categories(self, categories: Mapping[int, str | None]) -> None:
+        for number, name in categories.items():
+            if name is None:
+                self._categories.pop(number, None)
+            else:
+                self._categories[number] = name
 
     def set_instance(self, instance: Instance, label: str | None = None, *, undoable: bool = True) -> None:
         """Add an instance, or replace the one of its number.
@@ -326,6 +350,7 @@ class Project:
         self.annotation.apply(change)
         self._replace_instances(held.instances)
         self._adaptation = held.adaptation.get(0, self._adaptation)
+        self._replace_categories(held.categories)
         return change
 
     def _read(self, rows: Mapping[Table, Rows]) -> Contents:
@@ -348,6 +373,10 @@ class Project:
             {
                 slot: None if row is None else read_adaptation(row)
                 for (slot,), row in rows[ADAPTATION].items()
+            },
+            {
+                number: None if row is None else read_category(number, row)
+                for (number,), row in rows[CATEGORIES].items()
             },
         )
 

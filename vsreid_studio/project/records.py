@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..engine.types import MAX_INSTANCE
+from ..formats.classes import Classes
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
@@ -42,6 +43,7 @@ class Instance:
         hidden: not drawn.
         locked: not to be edited.
         order: place in lists, ascending; ties go by number.
+        category: number of its class in the project's list, None for no class.
     """
 
     number: int
@@ -50,12 +52,24 @@ class Instance:
     hidden: bool = False
     locked: bool = False
     order: int = 0
+    category: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= MAX_INSTANCE:
             raise ValueError(f"an instance has a number from 1 to {MAX_INSTANCE}, not {self.number}")
         if not _COLOUR.fullmatch(self.colour):
             raise ValueError(f"a colour is written '#rrggbb', not {self.colour!r}")
+
+
+def classes_of(listed: Mapping[int, str], instances: Mapping[int, Instance]) -> Classes:
+    """The classes of a project as exports take them.
+
+    Args:
+        listed: names by number.
+        instances: by number.
+    """
+    of = {n: one.category for n, one in instances.items() if one.category is not None}
+    return Classes(listed, of)
 
 
 @dataclass(frozen=True, slots=True)

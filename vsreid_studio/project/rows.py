@@ -29,7 +29,7 @@ _LONG = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Cells, decisions, instances and the adaptation; None where there is none.
+    """Cells, decisions, instances, the adaptation and names of classes; None where there is none.
 
     Of the adaptation there is one, in slot 0, or none.
     """
@@ -38,6 +38,7 @@ class Contents:
     decisions: Mapping[CellKey, Decision | None]
     instances: Mapping[int, Instance | None]
     adaptation: Mapping[int, Adaptation | None]
+    categories: Mapping[int, str | None]
 
 
 def check_key(key: CellKey, video: VideoRef) -> None:
@@ -183,7 +184,8 @@ def instance_row(instance: Instance) -> Row:
     Raises:
         ValueError: it is named too long, say.
     """
-    row = (instance.name, instance.colour, int(instance.hidden), int(instance.locked), int(instance.order))
+    flags = int(instance.hidden), int(instance.locked)
+    row = (instance.name, instance.colour, *flags, int(instance.order), instance.category)
     read_instance(instance.number, row)
     return row
 
@@ -194,11 +196,35 @@ def read_instance(number: int, row: Row) -> Instance:
     Raises:
         ValueError: the row does not make sense.
     """
-    name, colour, hidden, locked, order = row
+    name, colour, hidden, locked, order, category = row
     texts = all(isinstance(text, str) and len(text) < _LONG for text in (name, colour))
-    if not (texts and all(_whole(it) and abs(it) < _FAR for it in (number, hidden, locked, order))):
+    numbers = (number, hidden, locked, order, 0 if category is None else category)
+    if not (texts and all(_whole(it) and abs(it) < _FAR for it in numbers)):
         raise ValueError(f"instance {number} makes no sense")
-    return Instance(number, name, colour, bool(hidden), bool(locked), order)
+    return Instance(number, name, colour, bool(hidden), bool(locked), order, category)
+
+
+def category_row(number: int, name: str) -> Row:
+    """The columns of CATEGORIES for a class.
+
+    Raises:
+        ValueError: its name is empty or too long.
+    """
+    row = (name,)
+    read_category(number, row)
+    return row
+
+
+def read_category(number: int, row: Row) -> str:
+    """The name of a class.
+
+    Raises:
+        ValueError: the row does not make sense.
+    """
+    (name,) = row
+    if not (isinstance(name, str) and name.strip() and len(name) < _LONG and 0 <= number < _FAR):
+        raise ValueError(f"class {number} makes no sense")
+    return name
 
 
 def adaptation_row(adaptation: Adaptation) -> Row:

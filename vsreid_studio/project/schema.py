@@ -1,8 +1,8 @@
-"""The tables of a project file, version 6.
+"""The tables of a project file, version 7.
 
 2 added the adaptation, 3 the second checkpoint of a cell, 4 whether it was smoothed. 5 keeps maps in a table
 of their own, so that the index of a long video is read without them. 6 keeps proposals, what was reviewed,
-and of each step who made it and when.
+and of each step who made it and when. 7 added classes of instances.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 APPLICATION_ID = int.from_bytes(b"VSRe")
 """Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 Row: TypeAlias = tuple[Any, ...]
 """Values of one row in SQLite's types, without its key."""
@@ -56,10 +56,12 @@ CELLS = Table("cells", ("frame", "instance"), ("record", "map", "checksum"))
 DECISIONS = Table(
     "decisions", ("frame", "instance"), ("verdict", "x0", "y0", "x1", "y1", "similarity", "by", "given_to")
 )
-INSTANCES = Table("instances", ("number",), ("name", "colour", "hidden", "locked", "place"))
+INSTANCES_OF_5 = Table("instances", ("number",), ("name", "colour", "hidden", "locked", "place"))
+INSTANCES = Table("instances", INSTANCES_OF_5.keys, (*INSTANCES_OF_5.values, "category"))
+CATEGORIES = Table("categories", ("number",), ("name",))
 ADAPTATION = Table("adaptation", ("slot",), ("base", "data", "checksum"))
 REVIEWED = Table("reviewed", ("frame", "instance"), ("map",))
-UNDOABLE = (CELLS, DECISIONS, INSTANCES, ADAPTATION, REVIEWED)
+UNDOABLE = (CELLS, DECISIONS, INSTANCES, ADAPTATION, REVIEWED, CATEGORIES)
 """The tables that take part in undo."""
 
 _ADAPTATION = (
@@ -74,8 +76,14 @@ ADDED: dict[int, tuple[str, ...]] = {
     2: _ADAPTATION,
     3: ("ALTER TABLE cells ADD COLUMN second INTEGER", "ALTER TABLE step_cells ADD COLUMN second"),
     4: ("ALTER TABLE cells ADD COLUMN smoothed INTEGER", "ALTER TABLE step_cells ADD COLUMN smoothed"),
+    7: (
+        "ALTER TABLE instances ADD COLUMN category INTEGER",
+        "ALTER TABLE step_instances ADD COLUMN category",
+        "CREATE TABLE categories (number INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+        CATEGORIES.twin,
+    ),
 }
-"""SQL by the version that a file becomes by it; a file of an older version gets it when it is opened."""
+"""SQL by the version that a file becomes by it; version 5 needs more, see `upgrade`."""
 
 CELLS_OF_4 = Table(
     "cells",
@@ -138,7 +146,7 @@ _OTHERS = (
     # Steps with done = 1 can be undone, newest first; those with done = 0 redone, oldest first.
     "CREATE TABLE steps (id INTEGER PRIMARY KEY, label TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 1)",
     DECISIONS.twin,
-    INSTANCES.twin,
+    INSTANCES_OF_5.twin,
     *_ADAPTATION,
 )
 _ADDED_6 = (
@@ -165,7 +173,7 @@ _ADDED_6 = (
     "ALTER TABLE steps ADD COLUMN made TEXT NOT NULL DEFAULT ''",  # when, in UTC; empty where not known
 )
 ADDED[6] = _ADDED_6
-CREATE = (*_OTHERS, *CREATE_CELLS, *_ADDED_6)
+CREATE = (*_OTHERS, *CREATE_CELLS, *_ADDED_6, *ADDED[7])
 CREATE_5 = (*_OTHERS, *CREATE_CELLS)
 CREATE_4 = (*_OTHERS, *CREATE_CELLS_OF_4)
 

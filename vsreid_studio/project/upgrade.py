@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from zlib import crc32
 
 from ..engine.store.maps import decode_map
 from ..engine.types import Box, Cell, CellKey, Maker, SoftMask
 from .records import VideoRef
 from .rows import cell_row, check_cell
-from .schema import ADDED, CELLS_OF_4, CREATE_4, CREATE_5, CREATE_CELLS, Row, as_created
+from .schema import ADDED, CELLS_OF_4, CREATE_4, CREATE_5, CREATE_CELLS, SCHEMA_VERSION, Row, as_created
 
 _AT_ONCE = 256
+_PARTED = 5
+"""The version in which maps got a table of their own."""
 
 
 def upgrade(connection: sqlite3.Connection, version: int, read_video: Callable[[], VideoRef]) -> None:
@@ -24,14 +26,21 @@ def upgrade(connection: sqlite3.Connection, version: int, read_video: Callable[[
     Raises:
         ValueError, TypeError: the file does not make sense.
     """
-    for later in range(version + 1, 5):
-        for statement in ADDED[later]:
-            connection.execute(statement)
-    if version < 5:
+    if version < _PARTED:
+        _add(connection, range(version + 1, _PARTED))
         _check_tables(connection, CREATE_4)
         _part_maps(connection, read_video())
-    _check_tables(connection, CREATE_5)
-    _add_kinds(connection)
+    if version <= _PARTED:
+        _check_tables(connection, CREATE_5)
+    _add(connection, range(max(version, _PARTED) + 1, SCHEMA_VERSION + 1))
+    if version <= _PARTED:
+        _tell_kinds(connection)
+
+
+def _add(connection: sqlite3.Connection, versions: Iterable[int]) -> None:
+    for version in versions:
+        for statement in ADDED[version]:
+            connection.execute(statement)
 
 
 def _check_tables(connection: sqlite3.Connection, statements: tuple[str, ...]) -> None:
@@ -39,10 +48,8 @@ def _check_tables(connection: sqlite3.Connection, statements: tuple[str, ...]) -
         raise ValueError("the tables are not those of a project")
 
 
-def _add_kinds(connection: sqlite3.Connection) -> None:
-    """From version 5 to 6: proposals, what was reviewed, and who made a step, as far as its label tells."""
-    for statement in ADDED[6]:
-        connection.execute(statement)
+def _tell_kinds(connection: sqlite3.Connection) -> None:
+    """Steps of before version 6 do not tell who made them; their labels do."""
     connection.execute("UPDATE steps SET kind = 'run' WHERE label = 'propagate'")
     connection.execute("UPDATE steps SET kind = 'answer' WHERE label LIKE '% retrieval'")
 

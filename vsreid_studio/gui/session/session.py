@@ -73,7 +73,7 @@ class Session(QObject):
         closing: the document is about to close; let go of it before the signal returns.
         changed(change): what is shown of cells and decisions has changed, whoever did it.
         edited: a person has changed it.
-        instances_changed: names, looks, order or number of instances.
+        instances_changed: names, looks, order or number of instances, or the list of classes.
         undo_changed: what can be undone and redone.
         saved: all that was done is on disk.
         importing(done, total): files of an import that are read; 0 of 0 at its end.
@@ -169,6 +169,11 @@ class Session(QObject):
     def instances(self) -> Mapping[int, Instance]:
         """By number, in the person's order."""
         return self._shown.instances if self._shown is not None else {}
+
+    @property
+    def categories(self) -> Mapping[int, str]:
+        """The names of the classes by number."""
+        return self._shown.categories if self._shown is not None else {}
 
     @property
     def adaptation(self) -> Adaptation | None:
@@ -482,6 +487,22 @@ class Session(QObject):
         """Give another colour, '#rrggbb'."""
         return self._alter(instance, "recolour", lambda one: replace(one, colour=colour.lower()))
 
+    def set_class(self, instance: int, name: str | None) -> bool:
+        """Give an instance a class, by its name; None for no class."""
+        return self._edit(lambda held: edits.set_class(held, instance, name))
+
+    def add_classes(self, given: Mapping[int, str]) -> bool:
+        """Add classes to the list."""
+        return self._edit(lambda held: edits.add_classes(held, given))
+
+    def rename_class(self, number: int, name: str) -> bool:
+        """Give a class another name."""
+        return self._edit(lambda held: edits.rename_class(held, number, name))
+
+    def remove_class(self, number: int) -> bool:
+        """Take a class off the list, and from the instances that have it."""
+        return self._edit(lambda held: edits.remove_class(held, number))
+
     def hide(self, instance: int, hidden: bool) -> bool:
         """Hide or show; no step of undo."""
         return self._alter(instance, "hide", lambda one: replace(one, hidden=hidden), undoable=False)
@@ -591,7 +612,7 @@ class Session(QObject):
 
     def _show(self, edit: Edit, *, undoable: bool = True, group: str | None = None) -> None:
         self._post(edit, undoable=undoable, group=group)
-        self._announce(edit.change, bool(edit.instances))
+        self._announce(edit.change, edit.lists)
         self.edited.emit()
 
     def _post(self, edit: Edit, *, undoable: bool, group: str | None = None) -> None:
@@ -623,7 +644,7 @@ class Session(QObject):
         assert self._shown is not None
         edit = self._shown.take_back(number)
         self._keep_selected()
-        self._announce(edit.change, bool(edit.instances))
+        self._announce(edit.change, edit.lists)
         self._tell(error, details)
 
     def _keep_selected(self) -> None:

@@ -18,6 +18,7 @@ class Shown:
     Attributes:
         annotation: the window's own; the same object as long as the document is open.
         instances: by number, in the person's order.
+        categories: the names of the classes by number.
         adaptation: what the network has learnt of the video.
     """
 
@@ -28,6 +29,7 @@ class Shown:
         self._last = 0
         self.annotation: Annotation = snapshot.annotation.copy()
         self.instances: Mapping[int, Instance] = snapshot.instances
+        self.categories: Mapping[int, str] = snapshot.categories
 
     @property
     def adaptation(self) -> Adaptation | None:
@@ -55,7 +57,7 @@ class Shown:
         self._last += 1
         self._pending[self._last] = edit, undoable
         self.annotation.apply(edit.change)
-        self._arrange({**self.instances, **edit.instances})
+        self._arrange({**self.instances, **edit.instances}, {**self.categories, **edit.categories})
         return self._last
 
     def keep(self, kept: KeptMap, number: int | None = None) -> bool:
@@ -82,15 +84,21 @@ class Shown:
     def _rebase(self) -> None:
         self.annotation.become(self._base.annotation)
         instances: dict[int, Instance | None] = dict(self._base.instances)
+        categories: dict[int, str | None] = dict(self._base.categories)
         for edit, _ in self._pending.values():
             self.annotation.apply(edit.upon(self.annotation))
             instances.update(edit.instances)
-        self._arrange(instances)
+            categories.update(edit.categories)
+        self._arrange(instances, categories)
 
-    def _arrange(self, instances: Mapping[int, Instance | None]) -> None:
+    def _arrange(
+        self, instances: Mapping[int, Instance | None], categories: Mapping[int, str | None]
+    ) -> None:
         there = (one for one in instances.values() if one is not None)
         ordered = sorted(there, key=lambda one: (one.order, one.number))
         self.instances = MappingProxyType({one.number: one for one in ordered})
+        named = {number: name for number, name in sorted(categories.items()) if name is not None}
+        self.categories = MappingProxyType(named)
 
 
 def _same_keys(one: Change, other: Change) -> bool:

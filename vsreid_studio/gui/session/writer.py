@@ -43,13 +43,14 @@ class Snapshot:
 
     Attributes:
         number: counts up.
-        annotation, instances, adaptation: see `Project`.
+        annotation, instances, categories, adaptation: see `Project`.
         undo_label, redo_label: the steps that can be taken back and done again.
     """
 
     number: int
     annotation: Annotation
     instances: Mapping[int, Instance]
+    categories: Mapping[int, str]
     adaptation: Adaptation | None
     undo_label: str | None
     redo_label: str | None
@@ -62,7 +63,7 @@ class KeptMap:
     Attributes:
         snapshot: the document with it.
         change: of cells and decisions; of very many cells it has the keys only.
-        instances: whether instances have changed.
+        instances: whether instances or classes have changed.
     """
 
     snapshot: Snapshot
@@ -150,6 +151,7 @@ class ProjectWriter:
             self._number,
             project.annotation.copy(),
             project.instances,
+            project.categories,
             project.adaptation,
             project.undo_label,
             project.redo_label,
@@ -158,14 +160,18 @@ class ProjectWriter:
     def commit(self, edit: Edit, *, undoable: bool = True, group: str | None = None) -> KeptMap:
         """Put a person's edit on disk; worked out anew, as a run may have changed something before it."""
         change = edit.upon(self.project.annotation)
-        self.project.apply(change, instances=edit.instances, undoable=undoable, group=group)
-        return self._kept(change, bool(edit.instances))
+        self._apply(change, edit, undoable=undoable, group=group)
+        return self._kept(change, edit.lists)
 
     def make(self, make: Callable[[Project], Edit]) -> KeptMap:
         """Work an edit out and put it on disk."""
         edit = make(self.project)
-        self.project.apply(edit.change, instances=edit.instances)
-        return self._kept(edit.change, bool(edit.instances))
+        self._apply(edit.change, edit)
+        return self._kept(edit.change, edit.lists)
+
+    def _apply(self, change: Change, edit: Edit, *, undoable: bool = True, group: str | None = None) -> None:
+        lists = {"instances": edit.instances, "categories": edit.categories}
+        self.project.apply(change, **lists, undoable=undoable, group=group)  # type: ignore[arg-type]
 
     def exchange(self, way: Callable[[Project], Change | None]) -> KeptMap | None:
         """Undo or redo; None where there is no such step."""
