@@ -6,11 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from vsreid_studio.formats.coco_video import export_coco_video
 
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.classes import Classes, joined, read_classes, write_classes
-from vsreid_studio.formats.coco import export_coco
+from vsreid_studio.formats.coco import export_coco, export_coco_video
 from vsreid_studio.formats.mots import export_mots, read_labels
 from vsreid_studio.formats.youtube_vos import export_youtube_vos, read_objects
 
