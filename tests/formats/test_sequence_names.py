@@ -7,7 +7,7 @@ import os
 import pytest
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.footage import name_of
+from vsreid_studio.formats.classes import name_of
 from vsreid_studio.formats.sequence_names import (
     check_name,
     fit_name,
