@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import UserError
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -32,6 +34,12 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[argparse.ArgumentParse
         action="store_true",
         help="instead measure memory and waits on synthetic footage of N frames with K instances (20)",
     )
+    parser.add_argument(
+        "--clicks",
+        action="store_true",
+        help="instead measure how long clicks wait for their masks, with and without a run, on N frames (20) "
+        "enlarged to a height of 1080 pixels",
+    )
     parser.set_defaults(handler=run_benchmark)
 
 
@@ -41,6 +49,8 @@ def run_benchmark(args: argparse.Namespace) -> int:
     Raises:
         UserError: video, masks or weights do not serve.
     """
+    if args.scale and args.clicks:
+        raise UserError("Give --scale or --clicks.")
     if args.scale:
         return _scale(args.frames or 10_000, args.instances or 20)
     # Here, as the parser is built at every start and needs no networks.
@@ -52,11 +62,12 @@ def run_benchmark(args: argparse.Namespace) -> int:
     from ..engine.runtime.flow import FlowSource, default_estimator  # noqa: PLC0415
     from ..engine.runtime.parallel import prepare_process  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
-    from ..errors import UserError  # noqa: PLC0415
     from ..formats.given_masks import read_given_masks  # noqa: PLC0415
 
     if (args.source is None) != (args.masks is None):
         raise UserError("Give both --source and --masks, or neither for the bundled demo.")
+    if args.clicks:
+        return _clicks(args)
     prepare_process()
     demo = paths.resources() / "demo"
     config = Config(propagation=PropagationConfig(size=args.size), device=args.device)
@@ -85,6 +96,38 @@ def _scale(frames: int, instances: int) -> int:
 
     found = measure(frames, instances, lambda part: sys.stderr.write(f"{part} ...\n"))
     sys.stdout.write(table(found))
+    return 0
+
+
+def _clicks(args: argparse.Namespace) -> int:
+    from .. import paths  # noqa: PLC0415
+    from ..benchmark.click_latency import HEIGHT, enlarged, latency_table, measure_clicks  # noqa: PLC0415
+    from ..config import Config, PropagationConfig  # noqa: PLC0415
+    from ..engine.runtime.click_thread import ClickThread  # noqa: PLC0415
+    from ..engine.runtime.engine import VideoEngine  # noqa: PLC0415
+    from ..engine.types import Box, SoftMask  # noqa: PLC0415
+    from ..engine.video import open_video  # noqa: PLC0415
+    from ..formats.given_masks import read_given_masks  # noqa: PLC0415
+
+    demo = paths.resources() / "demo"
+    engine = VideoEngine(Config(propagation=PropagationConfig(size=args.size), device=args.device))
+    count = args.frames or 20
+    with open_video(args.source or demo / "demo.mp4") as small:
+        first = read_given_masks(args.masks or demo / "first.png", small, frame=0).masks[0]
+        size = (small.height, small.width)
+        with enlarged(small, HEIGHT, count) as folder, open_video(folder) as video:
+            masks = {
+                number: SoftMask.enlarged(mask.dense(*size), Box(0, 0, video.width, video.height))
+                for number, mask in sorted(first.items())[: args.instances]
+            }
+            thread = ClickThread(lambda: engine.clicker)
+            try:
+                thread.ready.result()
+                frames = [video.frame(number) for number in range(video.length)]
+                found = measure_clicks(thread, frames, engine.modules(video), masks, video.length)
+            finally:
+                thread.close()
+    sys.stdout.write(latency_table(found))
     return 0
 
 
