@@ -121,7 +121,8 @@ def measure_clicks(
 
 
 def _waits(thread: ClickThread, frames: Sequence[Frame], target: SoftMask, random: Generator) -> Waits:
-    first, later = [], []
+    first: list[float] = []
+    later: list[float] = []
     for frame in frames:
         thread.prepare(frame)
         time.sleep(_SHOWN)
