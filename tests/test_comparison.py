@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.engine.video import Video
@@ -60,20 +61,20 @@ def test_the_figures_are_the_official_ones(truth_folder, tmp_path):
     for index in range(LENGTH):
         write_label_map(results / f"{index:05d}.png", labels(index, index))
     for frame in truth.files:
-        tally.put(frame, truth.score(frame, maps(frame, frame), HEIGHT, WIDTH))
+        tally.put(frame, truth.score(frame, maps(frame, frame)))
     report = evaluate(truth_folder.parent, results.parent, ["clip"])
     for number, score in report.sequences["clip"].items():
         figures = tally.figures()[number]
         assert (figures.j, figures.f) == pytest.approx((score.j.mean, score.f.mean))
     assert overall(tally.figures()).both == pytest.approx(report.overall()["J&F"])
     assert (tally.scored, tally.at(0)) == (4, {})
-    tally.put(2, truth.score(2, maps(2, 0), HEIGHT, WIDTH))
+    tally.put(2, truth.score(2, maps(2, 0)))
     assert tally.at(2)[1].both == 1
 
 
 def test_an_instance_that_is_missing_or_too_many(truth_folder):
     truth = Truth.read(truth_folder, Clip())
-    scores = truth.score(1, {1: maps(1, 0)[1], 7: maps(1, 0)[2]}, HEIGHT, WIDTH)
+    scores = truth.score(1, {1: maps(1, 0)[1], 7: maps(1, 0)[2]})
     assert scores.tolist() == [[1, 1], [0, 0]]
 
 
@@ -99,3 +100,25 @@ def test_an_unfit_truth(truth_folder):
         Truth.read(truth_folder, Clip())
     with pytest.raises(UserError, match="cannot be read"):
         Truth.read(truth_folder / "none", Clip())
+
+
+def test_void_is_judged_once_for_the_sequence_as_evaluate_does(truth_folder, tmp_path):
+    """One frame shows nothing but 255: alone it would be read as white, an object."""
+    for index in range(LENGTH):
+        grey = np.where(labels(index) > 0, labels(index), 255).astype(np.uint8)
+        if index == 3:
+            grey = np.where(grey == 255, 255, 0).astype(np.uint8)
+        Image.fromarray(grey).save(truth_folder / f"{index:05d}.png")
+    results = tmp_path / "results" / "clip"
+    results.mkdir(parents=True)
+    for index in range(LENGTH):
+        write_label_map(results / f"{index:05d}.png", labels(index, 2))
+    truth = Truth.read(truth_folder, Clip())
+    assert truth.instances == 2
+    tally = Tally(truth)
+    for frame in truth.files:
+        tally.put(frame, truth.score(frame, maps(frame, 2)))
+    report = evaluate(truth_folder.parent, results.parent, ["clip"])
+    for number, score in report.sequences["clip"].items():
+        figures = tally.figures()[number]
+        assert (figures.j, figures.f) == pytest.approx((score.j.mean, score.f.mean))

@@ -101,7 +101,7 @@ def test_as_ground_truth(qtbot, make, root):
     window.files.open(frames_of(root))
     window.session.flush()
     offered(window, "Ground truth")
-    assert window.comparison.dock.isVisible()
+    qtbot.waitUntil(window.comparison.dock.isVisible, timeout=5000)
     assert not any(True for _ in window.session.annotation.cells())
     qtbot.waitUntil(lambda: window.comparison.complete, timeout=5000)
 

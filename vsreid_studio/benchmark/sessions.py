@@ -17,7 +17,7 @@ from ..engine.video import Video, open_video
 from ..errors import UserError
 from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
-from ..formats.masks import read_label_map
+from ..formats.mask_reading import MaskReader
 from ..reading import expecting, read_json
 from .candidate_files import SharingEngine
 from .manner import Manner
@@ -107,7 +107,9 @@ class Sessions:
     def _session(
         self, name: str, engine: VideoEngine, tell: Callable[[Round], None], manner: Manner
     ) -> PersonSession:
-        truth = [read_label_map(file) for file in self._davis.annotation_files(name)]
+        files = self._davis.annotation_files(name)
+        reader = MaskReader(files)
+        truth = [reader.labels(file) for file in files]
         with open_video(self._davis.frames_folder(name)) as video:
             if {labels.shape for labels in truth} != {(video.height, video.width)} or (
                 len(truth) != video.length

@@ -15,7 +15,7 @@ from ..engine.types import LabelMap, SoftMask
 from ..engine.video import Video
 from ..errors import UserError
 from ..formats.frame_names import mask_files_by_frame
-from ..formats.masks import read_label_map
+from ..formats.mask_reading import MaskReader
 from .measures import boundary_f, jaccard
 
 
@@ -36,7 +36,7 @@ class Figures:
         return (self.j + self.f) / 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Truth:
     """A folder of exact masks of one sequence, named by frame.
 
@@ -44,15 +44,19 @@ class Truth:
         folder: where they are.
         files: by frame, those that count: by the official rules all but the first and the last.
         instances: the highest number in the first mask; what appears later does not count.
+        reader: of all its masks; `text` tells what they were taken for. One thread may use it.
     """
 
     folder: Path
     files: Mapping[int, Path]
     instances: int
+    reader: MaskReader
 
     @classmethod
     def read(cls, folder: Path, video: Video) -> Self:
         """The truth of a video, see `frame_names.mask_files_by_frame`.
+
+        Looks at every mask, as `evaluate` does: whether 255 is void or an object, one picture cannot tell.
 
         Raises:
             UserError: it cannot be read, has fewer than 3 masks, does not fit the video, or its first mask
@@ -64,15 +68,14 @@ class Truth:
                 f"{folder} holds {len(files)} masks named by their frames; 3 are the least, as the first "
                 "and the last do not count."
             )
+        reader = MaskReader(files.values(), size=(video.height, video.width))
         frames = list(files)
-        first = _read(files[frames[0]], video.height, video.width)
+        first = reader.labels(files[frames[0]])
         if not first.any():
             raise UserError(f"There is nothing to compare with: {files[frames[0]]} shows no object.")
-        return cls(folder, {frame: files[frame] for frame in frames[1:-1]}, int(first.max()))
+        return cls(folder, {frame: files[frame] for frame in frames[1:-1]}, int(first.max()), reader)
 
-    def score(
-        self, frame: int, masks: Mapping[int, SoftMask], height: int, width: int
-    ) -> NDArray[np.float64]:
+    def score(self, frame: int, masks: Mapping[int, SoftMask]) -> NDArray[np.float64]:
         """J and F of each instance in one of the frames that count.
 
         Args:
@@ -85,7 +88,7 @@ class Truth:
         Raises:
             UserError: the mask cannot be read, or has another size.
         """
-        truth = _read(self.files[frame], height, width)
+        truth = self.reader.labels(self.files[frame])
         return frame_scores(truth, masks, range(1, self.instances + 1))
 
 
@@ -150,11 +153,3 @@ def overall(figures: Mapping[int, Figures]) -> Figures:
 
 def _by_number(scores: NDArray[np.float64]) -> dict[int, Figures]:
     return {number: Figures(float(j), float(f)) for number, (j, f) in enumerate(scores, 1)}
-
-
-def _read(path: Path, height: int, width: int) -> NDArray[np.uint8]:
-    labels = read_label_map(path)
-    if labels.shape != (height, width):
-        found = f"{labels.shape[1]} x {labels.shape[0]}"
-        raise UserError(f"{path} is {found} pixels, but the video is {width} x {height}.")
-    return labels

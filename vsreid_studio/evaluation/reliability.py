@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..formats.masks import read_label_map
+from ..formats.mask_reading import MaskReader
 from ..formats.provenance import frame_name_in
 from ..reading import expecting, read_json
 from .measures import jaccard
@@ -90,9 +90,11 @@ def measure_reliability(truth_root: Path, results: Path, sequences: Sequence[str
 
 
 def _pairs(truth: Path, result: Path) -> Iterator[tuple[float, float]]:
-    for frame, cells in _cells(result / _RECORD).items():
-        name = f"{frame}.png"
-        true, found = read_label_map(truth / name), read_label_map(result / name)
+    chosen = _cells(result / _RECORD)
+    names = [f"{frame}.png" for frame in chosen]
+    truths, results = (MaskReader(folder / name for name in names) for folder in (truth, result))
+    for name, cells in zip(names, chosen.values(), strict=True):
+        true, found = truths.labels(truth / name), results.labels(result / name)
         for instance, confidence in cells:
             yield confidence, jaccard(true == instance, found == instance)
 

@@ -12,7 +12,6 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from ...engine.events import Change, Verdict
-from ...errors import UserError
 from ...evaluation.comparison import Figures, Tally, Truth
 from .. import dialogs
 from ..colours import default_colour
@@ -20,7 +19,7 @@ from ..containers import Scrolled, dock
 from ..error_bar import ErrorBar
 from ..session import Session
 from .panel import ComparedInstance, ComparePanel
-from .scorer import Scorer, Sheet
+from .scorer import Scorer
 
 _SETTING = "truth"
 """The project remembers the folder by this key."""
@@ -62,6 +61,8 @@ class Comparison(QObject):
         self.dock = dock(window, "compare", "Comparison", Scrolled(self.panel))
         window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         self.dock.hide()
+        self._scorer.opened.connect(self._begin)
+        self._scorer.refused.connect(self._bar.fail)
         self._scorer.scored.connect(self._take)
         self._scorer.failed.connect(self._break_off)
         session.closing.connect(self._forget)
@@ -90,22 +91,16 @@ class Comparison(QObject):
             title = "Folder of the ground truth"
             dialogs.ask_folder(self._window, title, known.parent, self.compare)
 
-    def compare(self, folder: Path) -> bool:
-        """Compare with a folder of masks from now on; if it does not fit, all stays as it was."""
-        if not self._begin(folder.absolute()):
-            return False
-        self._reveal()
-        self.dock.raise_()
-        self._remember(str(folder.absolute()))
-        return True
+    def compare(self, folder: Path) -> None:
+        """Compare with a folder of masks once it is read; if it does not fit, all stays as it was."""
+        self._scorer.open(folder.absolute(), self._session.video)
 
     def recall(self) -> None:
         """Go on with what the open project was compared with, if that is still there."""
         kept = self._session.setting(_SETTING)
-        if isinstance(kept, str) and Path(kept).is_dir() and self._begin(Path(kept)):
-            self._reveal()
-        else:
-            self.dock.hide()
+        self.dock.hide()
+        if isinstance(kept, str) and Path(kept).is_dir():
+            self._scorer.open(Path(kept), self._session.video)
 
     def end(self) -> None:
         """Compare with nothing."""
@@ -118,23 +113,21 @@ class Comparison(QObject):
         """End the thread."""
         self._scorer.stop()
 
-    def _begin(self, folder: Path) -> bool:
-        video = self._session.video
-        try:
-            truth = Truth.read(folder, video)
-        except UserError as error:
-            self._bar.fail(str(error))
-            return False
+    def _begin(self, truth: Truth) -> None:
+        """A folder has been read."""
         self._forget()
         self.truth, self._tally = truth, Tally(truth)
-        self._scorer.open(Sheet(truth, video.height, video.width))
+        self._scorer.use(truth)
         self._mark(truth.files)
         self._score()
         self._show()
-        return True
+        self._reveal()
+        self.dock.raise_()
+        if self._session.setting(_SETTING) != str(truth.folder):
+            self._remember(str(truth.folder))
 
     def _forget(self) -> None:
-        self._scorer.open(None)
+        self._scorer.use(None)
         self.truth = self._tally = None
         self._before.clear()
         self._stale.clear()
@@ -182,7 +175,8 @@ class Comparison(QObject):
             self._line(number, figures.get(number), here.get(number))
             for number in range(1, self.truth.instances + 1)
         ]
-        self.panel.show_state(self.truth.folder.name, self._tally.scored, len(self._tally.frames))
+        named = f"{self.truth.folder.name}, {self.truth.reader.text}"
+        self.panel.show_state(named, self._tally.scored, len(self._tally.frames))
         self.panel.show_lines(lines)
 
     def _line(self, number: int, figures: Figures | None, here: Figures | None) -> ComparedInstance:

@@ -119,10 +119,10 @@ class ComparePanel(QWidget):
         self.table.hide()
         self.end.hide()
 
-    def show_state(self, folder: str, scored: int, frames: int) -> None:
+    def show_state(self, truth: str, scored: int, frames: int) -> None:
         """Tell what is compared and how far it is."""
         done = f"{frames} frames" if scored == frames else f"{scored} of {frames} frames"
-        self.state.setText(f"{folder}: {done} (the first and the last do not count)")
+        self.state.setText(f"{truth}: {done} (the first and the last do not count)")
         self.table.show()
         self.end.show()
 

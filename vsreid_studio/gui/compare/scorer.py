@@ -1,96 +1,120 @@
-"""Scores frames on a thread of its own: F takes too long for the window, and the engine's thread is busy."""
+"""Reads a ground truth and scores frames on a thread of its own: both take too long for the window."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from PySide6.QtCore import QObject, QThread, Signal
 
 from ...engine.types import SoftMask
+from ...engine.video import Video
 from ...evaluation.comparison import Truth
 from ..server import Server
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
-    """What frames are scored against.
+class _Folder:
+    """A truth that is to be read."""
 
-    Attributes:
-        truth: the exact masks.
-        height, width: of the video's frames.
-    """
-
-    truth: Truth
-    height: int
-    width: int
+    path: Path
+    video: Video
 
 
-_Score: TypeAlias = tuple[Sheet, int, Mapping[int, SoftMask]]
-"""What a frame is scored against, the frame, and its maps."""
+_Task: TypeAlias = _Folder | tuple[Truth, int, Mapping[int, SoftMask]]
+"""A folder, or what a frame is scored against, the frame, and its maps."""
 
 
-class Scorer(Server[_Score]):
+class Scorer(Server[_Task]):
     """Scores the newest state of each frame that was asked for, in the order of asking.
 
     Signals:
+        opened(truth): a folder that was asked for has been read.
+        refused(sentence): it cannot be; what was scored against before still is.
         scored(frame, scores): see `Truth.score`.
-        failed(sentence): a mask of the truth cannot be read; nothing more is scored until `open`.
+        failed(sentence): a mask of the truth cannot be read; nothing more is scored until `use`.
     """
 
+    opened = Signal(object)
+    refused = Signal(str)
     scored = Signal(int, object)
     failed = Signal(str)
+    _read = Signal(object, object)
     _done = Signal(object, int, object)
     _broke = Signal(object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("scorer", parent)
-        self._sheet: Sheet | None = None
+        self._folder: _Folder | None = None
+        self._unread: _Folder | None = None
+        self._truth: Truth | None = None
         self._wanted: dict[int, Mapping[int, SoftMask]] = {}
-        # This object lives on the GUI's thread: scores of a truth that is no longer open end there.
+        # This object lives on the GUI's thread: what belongs to a truth that is no longer open ends there.
+        self._read.connect(self._deliver_truth)
         self._done.connect(self._deliver)
         self._broke.connect(self._report)
 
-    def open(self, sheet: Sheet | None) -> None:
-        """Score against this from now on, or against nothing; what was asked before is dropped."""
+    def open(self, folder: Path, video: Video) -> None:
+        """Read the truth in a folder; an earlier one that is still being read is dropped."""
         with self._condition:
-            self._sheet = sheet
-            self._wanted.clear()
-        if sheet is not None and not self.isRunning():
+            self._folder = self._unread = _Folder(folder, video)
+            self._condition.notify()
+        if not self.isRunning():
             # The window and the engine go first.
             self.start(QThread.Priority.LowPriority)
+
+    def use(self, truth: Truth | None) -> None:
+        """Score against this from now on, or against nothing; what was asked before is dropped."""
+        with self._condition:
+            self._folder = self._unread = None
+            self._truth = truth
+            self._wanted.clear()
 
     def ask(self, frames: Mapping[int, Mapping[int, SoftMask]]) -> None:
         """Have frames scored with these maps; a frame that waits already takes the newer ones."""
         with self._condition:
-            if self._sheet is not None:
+            if self._truth is not None:
                 self._wanted.update(frames)
                 self._condition.notify()
 
-    def _serve(self, task: _Score) -> None:
-        sheet, frame, masks = task
-        self._done.emit(sheet, frame, sheet.truth.score(frame, masks, sheet.height, sheet.width))
+    def _serve(self, task: _Task) -> None:
+        if isinstance(task, _Folder):
+            self._read.emit(task, Truth.read(task.path, task.video))
+        else:
+            truth, frame, masks = task
+            self._done.emit(truth, frame, truth.score(frame, masks))
 
-    def _fail(self, task: _Score, error: Exception, details: str) -> None:
-        sheet = task[0]
-        with self._condition:
-            if self._sheet is sheet:
-                self._wanted.clear()
-        self._broke.emit(sheet, str(error) or type(error).__name__)
+    def _fail(self, task: _Task, error: Exception, details: str) -> None:
+        if not isinstance(task, _Folder):
+            with self._condition:
+                if self._truth is task[0]:
+                    self._wanted.clear()
+        self._broke.emit(task, str(error) or type(error).__name__)
 
-    def _next(self) -> _Score | None:
+    def _next(self) -> _Task | None:
         with self._condition:
-            if not self._await(lambda: bool(self._sheet and self._wanted)):
+            if not self._await(lambda: bool(self._unread or (self._truth and self._wanted))):
                 return None
-            assert self._sheet is not None
+            if (folder := self._unread) is not None:
+                self._unread = None
+                return folder
+            assert self._truth is not None
             frame = next(iter(self._wanted))
-            return self._sheet, frame, self._wanted.pop(frame)
+            return self._truth, frame, self._wanted.pop(frame)
 
-    def _deliver(self, sheet: Sheet, frame: int, scores: object) -> None:
-        if sheet is self._sheet:
+    def _deliver_truth(self, folder: _Folder, truth: Truth) -> None:
+        if folder is self._folder:
+            self.opened.emit(truth)
+
+    def _deliver(self, truth: Truth, frame: int, scores: object) -> None:
+        if truth is self._truth:
             self.scored.emit(frame, scores)
 
-    def _report(self, sheet: Sheet, sentence: str) -> None:
-        if sheet is self._sheet:
+    def _report(self, task: _Task, sentence: str) -> None:
+        if isinstance(task, _Folder):
+            if task is self._folder:
+                self.refused.emit(sentence)
+        elif task[0] is self._truth:
             self.failed.emit(sentence)
