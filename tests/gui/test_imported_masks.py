@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel
 from small_clip import true_mask
 
 from vsreid_studio.formats.masks import write_label_map
-from vsreid_studio.gui.look import tip
+from vsreid_studio.gui.theme import tip
 
 EVIL = "<b>x</b><img src='file:///x.png'>"
 

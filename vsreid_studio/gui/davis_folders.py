@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from .look import quiet_label
+from .theme import quiet_label
 
 FRAMES, MASKS = "JPEGImages", "Annotations"
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}

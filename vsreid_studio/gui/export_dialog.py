@@ -28,7 +28,7 @@ from ..formats.owned import is_known
 from ..formats.provenance import record_path
 from ..formats.sequence_names import check_name
 from ..formats.targets import Sources
-from .look import quiet_label, tip
+from .theme import quiet_label, tip
 
 _NONE = Sources()
 

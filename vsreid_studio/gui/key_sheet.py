@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from .keys import Keyed
-from .look import quiet_label
+from .theme import quiet_label
 
 COLUMNS = 4
 MOUSE = (

@@ -18,9 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from .look import quiet_label, tip
 from .recent import RecentProject
-from .theme import drawing
+from .theme import drawing, quiet_label, tip
 
 _PATH = Qt.ItemDataRole.UserRole
 _THUMBNAIL = QSize(176, 99)

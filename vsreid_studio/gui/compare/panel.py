@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from ...evaluation.comparison import Figures, overall
 from ..containers import least_width
-from ..look import quiet_label, swatch_icon
+from ..theme import quiet_label, swatch_icon
 
 _COLUMNS = (
     ("Instance", "Those of the truth's first mask"),

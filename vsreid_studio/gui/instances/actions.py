@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from ...project import Instance
-from ..look import plain
+from ..theme import plain
 
 KEYED = range(1, 10)
 """Instances that a digit key selects."""

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...project import Instance
-from ..look import smaller, tip
+from ..theme import smaller, tip
 from .glyphs import draw_eye, draw_lock, draw_swatch
 from .model import Index, Role
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWi
 from ...config import ReidConfig
 from ...engine.events import Proposal
 from ...project import Instance
-from ..look import swatch
+from ..theme import swatch
 from .actions import Mode
 from .crops import CropPair
 from .gauge import Gauge, GaugeReading

@@ -15,7 +15,7 @@ from ...config import ReidConfig
 from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Retrieval, Skip
 from ...engine.types import CellKey
 from ...project import Instance
-from ..look import plain, quiet_label, swatch_icon
+from ..theme import plain, quiet_label, swatch_icon
 from .actions import Mode, ReviewActions
 from .card import ProposalCard
 from .key_button import KeyButton

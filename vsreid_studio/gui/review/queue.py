@@ -12,7 +12,7 @@ from ...config import ReidConfig
 from ...engine.events import Retrieval
 from ...engine.types import CellKey
 from ...project import Instance
-from ..look import quiet_label
+from ..theme import quiet_label
 from .queue_model import Listed, QueueModel
 from .queue_view import QueueView
 from .words import NO_QUEUE, NONE_OFFERED, frame_ranges

@@ -22,7 +22,7 @@ from ...engine.events import Retrieval
 from ...engine.types import Box, CellKey
 from ...project import Instance
 from ...project.finds import best, finds
-from ..look import tip as as_tip
+from ..theme import tip as as_tip
 from .words import figure, frame_ranges, why_not
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 
 from ...engine.types import CellKey
 from ..containers import least_width
-from ..look import smaller
+from ..theme import smaller
 from .candidate import GAP, MARGIN, CandidateDelegate, inks, picture_place
 from .queue_model import Column, Index, QueueModel
 
