@@ -16,7 +16,7 @@ from vsreid_studio.gui.canvas.overlay import (
     label_part,
     union,
 )
-from vsreid_studio.gui.colours import default_colour
+from vsreid_studio.gui.theme import default_colour
 
 BOUNDS = Box(0, 0, 64, 48)
 RED, BLUE = (255, 0, 0), (0, 0, 255)

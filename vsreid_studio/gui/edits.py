@@ -19,7 +19,7 @@ from ..errors import UserError
 from ..formats.cells import GivenMasks, first_cells
 from ..formats.classes import joined, number_of, plain
 from ..project import Instance
-from .colours import default_colour
+from .theme import default_colour
 
 IMPORT_LABEL = "import masks"
 

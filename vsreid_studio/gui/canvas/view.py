@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QWidget
 
 from ...engine.types import Box, Frame, SoftMask
 from ...formats.painting import Rgb
-from ..colours import default_colour
+from ..theme import default_colour
 from .active_tool import ActiveTool
 from .candidate_item import CandidateItem, Grip
 from .editor import Editor

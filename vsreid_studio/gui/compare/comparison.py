@@ -14,10 +14,10 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow
 from ...engine.events import Change, Verdict
 from ...evaluation.comparison import Figures, Tally, Truth
 from .. import dialogs
-from ..colours import default_colour
 from ..containers import Scrolled, dock
 from ..error_bar import ErrorBar
 from ..session import Session
+from ..theme import default_colour
 from .panel import ComparedInstance, ComparePanel
 from .scorer import Scorer
 
