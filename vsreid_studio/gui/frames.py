@@ -7,12 +7,24 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage
 
 from ..engine.types import Box, Frame, SoftMask
 from ..engine.video import Video
 from ..errors import UserError
 from .server import Server
+
+
+def to_image(frame: Frame) -> QImage:
+    """A copy of a (H, W, 3) uint8 RGB frame or a part of one, which may be empty."""
+    height, width = frame.shape[:2]
+    if not (height and width):
+        return QImage()
+    whole = np.ascontiguousarray(frame)
+    # Copied, as the image would not keep the array alive.
+    return QImage(whole.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from ...engine.runtime.run import State
 from ...engine.store.annotation import overwritten
 from ...engine.types import CellKey, Frame
 from ..conductor import Conductor
-from ..frames import FrameLoader
-from ..pictures import to_image
+from ..frames import FrameLoader, to_image
 from ..review.panel import ReviewPanel
 
 _GAINS = 60

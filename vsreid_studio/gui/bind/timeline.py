@@ -9,8 +9,7 @@ from PySide6.QtGui import QColor
 from ...engine.events import Change, Progress, Proposal, Verdict
 from ...engine.types import Box, CellKey, Frame
 from ..conductor import Conductor
-from ..frames import FrameLoader
-from ..pictures import to_image
+from ..frames import FrameLoader, to_image
 from ..timeline import BoxState, TimelineBox, TimelineRow, TimelineView
 
 _VERDICTS = {
