@@ -21,8 +21,7 @@ from .error_bar import ErrorBar
 from .files import Files
 from .focus import EditorKeys
 from .frames import FrameLoader
-from .key_sheet import KeySheet
-from .keys import FILE, keyed, load_keys
+from .keys import FILE, KeySheet, keyed, load_keys
 from .menus import add_menus, add_toolbar
 from .recent import config_folder, data_folder
 from .session import Session
