@@ -19,9 +19,8 @@ from .conductor import Conductor
 from .containers import Overlaid
 from .error_bar import ErrorBar
 from .files import Files
-from .focus import EditorKeys
 from .frames import FrameLoader
-from .keys import FILE, KeySheet, keyed, load_keys
+from .keys import FILE, EditorKeys, KeySheet, keyed, load_keys
 from .menus import add_menus, add_toolbar
 from .recent import config_folder, data_folder
 from .session import Session
