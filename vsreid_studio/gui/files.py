@@ -23,12 +23,11 @@ from ..project.sources import sources_of
 from . import dialogs
 from .conductor import Conductor
 from .davis_folders import SequenceDialog, masks_beside, sequences_under
-from .demo import fresh_demo
 from .edits import IMPORT_LABEL
 from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
 from .exporting import Export
-from .opening import VideoMissing
+from .opening import VideoMissing, fresh_demo
 from .session import Imported, Session
 from .worker import Outcome
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from .. import paths
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
-from ..formats.atomic import writable_folder
+from ..formats.atomic import reason, writable_folder
 from ..formats.sequence_names import LONGEST, shortened
 from ..project import Project, keep_options, read_options
 from ..project.same_video import VideoChanged, Way, bind_video, note_frames, reference_of, take_changes
@@ -186,3 +188,30 @@ def _bound(path: Path, video: Video, changed: Way | Literal["new"] | None) -> Pr
 def _mark(path: Path) -> str:
     """Tells the folders of videos of the same name apart."""
     return hashlib.sha256(os.fsencode(path.parent)).hexdigest()[:12]
+
+
+_LEFT_BY_SQLITE = ("", "-wal", "-shm", "-journal")
+
+
+def fresh_demo(folder: Path) -> tuple[Path, Path]:
+    """Copy the clip, and forget what was made of an earlier copy.
+
+    Args:
+        folder: takes it.
+
+    Returns:
+        The clip, and the mask of its first frame.
+
+    Raises:
+        UserError: the clip is not shipped, or cannot be copied.
+    """
+    source = paths.resources() / "demo"
+    folder = writable_folder(folder)
+    clip = folder / "demo.mp4"
+    try:
+        for suffix in _LEFT_BY_SQLITE:
+            (folder / f"demo.vsreid{suffix}").unlink(missing_ok=True)
+        shutil.copyfile(source / "demo.mp4", clip)
+    except OSError as error:
+        raise UserError(f"The demo cannot be copied to {folder}: {reason(error)}.") from error
+    return clip, source / "first.png"

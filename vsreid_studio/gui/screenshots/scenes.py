@@ -14,9 +14,9 @@ from ...engine.runtime.run import State
 from ...errors import UserError
 from ..actions import Act
 from ..application import application
-from ..demo import fresh_demo
 from ..export_dialog import ExportDialog
 from ..main_window import MainWindow
+from ..opening import fresh_demo
 from ..theme import Theme
 from .replay import LOST_FROM, Replay
 
