@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from ..config import Config
 from ..engine.events import Progress, Proposal
-from .actions import Act, Actions
+from .actions import Act, Actions, add_menus, add_toolbar
 from .commands import Commands
 from .compare import Comparison
 from .conductor import Conductor
@@ -21,7 +21,6 @@ from .error_bar import ErrorBar
 from .files import Files
 from .frames import FrameLoader
 from .keys import FILE, EditorKeys, KeySheet, keyed, load_keys
-from .menus import add_menus, add_toolbar
 from .recent import config_folder, data_folder
 from .session import Session
 from .start_page import StartPage
