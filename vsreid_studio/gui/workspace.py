@@ -15,10 +15,10 @@ from .conductor import Conductor
 from .containers import Scrolled, dock
 from .frames import FrameLoader
 from .instances import InstancePanel
-from .playback import Playback
 from .review import ReviewPanel
 from .timeline import TimelineView
 from .tool_options import ToolOptionsPanel
+from .transport import Playback
 
 if TYPE_CHECKING:
     from ..engine.runtime.clicker import Clicker
