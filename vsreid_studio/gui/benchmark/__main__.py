@@ -16,8 +16,7 @@ from ..canvas import benchmark as canvas
 from ..timeline import benchmark as timeline
 from ..timeline.view import TimelineView
 from .start import first_window
-from .table import WindowFigure, table
-from .window import window_figures
+from .window import WindowFigure, table, window_figures
 
 _TIMELINE_BUDGET = 33.0
 _SETTLED = 500

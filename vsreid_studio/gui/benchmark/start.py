@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from .table import WindowFigure
+from .window import WindowFigure
 
 BUDGET = 2000.0
 _STARTS = 5
