@@ -15,8 +15,7 @@ from ..application import application
 from ..canvas import benchmark as canvas
 from ..timeline import benchmark as timeline
 from ..timeline.view import TimelineView
-from .start import first_window
-from .window import WindowFigure, table, window_figures
+from .window import WindowFigure, first_window, table, window_figures
 
 _TIMELINE_BUDGET = 33.0
 _SETTLED = 500
