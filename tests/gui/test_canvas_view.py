@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.engine.types import Box, SoftMask
+from vsreid_studio.gui.benchmark.canvas import Case
+from vsreid_studio.gui.benchmark.canvas import main as benchmark
 from vsreid_studio.gui.canvas import CanvasView, Display, PaintMode, Tool, ToolOptions
-from vsreid_studio.gui.canvas.benchmark import Case
-from vsreid_studio.gui.canvas.benchmark import main as benchmark
 from vsreid_studio.gui.canvas.editor import HIDDEN, LOCKED, NO_PICTURE, NOTHING_SELECTED
 
 LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
@@ -390,7 +390,7 @@ def test_the_benchmark_runs(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cases = [Case("stroke", [(1.0, 1.0), (2.0, 1.5), (3.0, 2.0)], 16.0)]
-    monkeypatch.setattr("vsreid_studio.gui.canvas.benchmark.measure", lambda: iter(cases))
+    monkeypatch.setattr("vsreid_studio.gui.benchmark.canvas.measure", lambda: iter(cases))
     benchmark()
     assert "p95   2.90 ms (0.18)" in capsys.readouterr().out
 

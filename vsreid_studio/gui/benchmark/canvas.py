@@ -22,8 +22,8 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
 from ...engine.types import Box, Frame, SoftMask
-from .options import Display, Tool, ToolOptions
-from .view import CanvasView
+from ..canvas.options import Display, Tool, ToolOptions
+from ..canvas.view import CanvasView
 
 PAINT_BUDGET, SCRUB_BUDGET = 16.0, 33.0
 """Milliseconds."""
