@@ -15,8 +15,8 @@ from timeline_scene import BIKE, BOXES, LENGTH, RIDER, ROWS, dress, mask
 
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.gui.benchmark.timeline import crowd, fill, turn
 from vsreid_studio.gui.timeline import BoxState, TimelineBox, TimelineRow, TimelineView
-from vsreid_studio.gui.timeline.benchmark import crowd, fill, turn
 from vsreid_studio.gui.timeline.hover import describe
 from vsreid_studio.gui.timeline.strip import Curve
 

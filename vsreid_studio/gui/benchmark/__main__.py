@@ -12,9 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from ..application import application
-from ..timeline import benchmark as timeline
 from ..timeline.view import TimelineView
 from . import canvas as canvas
+from . import timeline as timeline
 from .window import WindowFigure, first_window, table, window_figures
 
 _TIMELINE_BUDGET = 33.0

@@ -20,8 +20,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from ...engine.store.annotation import Annotation
 from ...engine.types import Box, Cell, CellKey, Maker, SoftMask
-from .types import BoxState, TimelineBox, TimelineRow
-from .view import TimelineView
+from ..timeline.types import BoxState, TimelineBox, TimelineRow
+from ..timeline.view import TimelineView
 
 FRAMES, INSTANCES = 10_000, 20
 _APART = 60
