@@ -4,6 +4,7 @@ import pytest
 
 from vsreid_studio.engine.types import Box, Click
 from vsreid_studio.gui.canvas.effects import (
+    LARGEST_BRUSH,
     Abort,
     Area,
     AskPoints,
@@ -11,11 +12,13 @@ from vsreid_studio.gui.canvas.effects import (
     DrawBox,
     Effects,
     End,
+    PaintMode,
     Pointer,
     Segment,
     TakePoints,
+    Tool,
+    ToolOptions,
 )
-from vsreid_studio.gui.canvas.options import LARGEST_BRUSH, PaintMode, Tool, ToolOptions
 from vsreid_studio.gui.canvas.stroke import Point
 from vsreid_studio.gui.canvas.tools import Gesture, make_tool
 

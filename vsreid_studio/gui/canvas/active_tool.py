@@ -10,9 +10,8 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QRegion
 
 from .editor import Editor
-from .effects import Effects
+from .effects import Effects, Tool, ToolOptions
 from .navigation import Navigation
-from .options import Tool, ToolOptions
 from .sketches import bounds, draw_line, draw_points, draw_ring, ring_bounds
 from .stroke import Point
 from .tools import Points, make_tool

@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.types import Box, SoftMask
-from .effects import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Segment, TakePoints
-from .options import ToolOptions
+from .effects import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Segment, TakePoints, ToolOptions
 from .picture import MaskPicture
 from .shapes import without_holes, without_specks
 from .stroke import Stroke

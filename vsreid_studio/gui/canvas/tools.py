@@ -15,11 +15,13 @@ from .effects import (
     Effect,
     Effects,
     End,
+    PaintMode,
     Pointer,
     Segment,
     TakePoints,
+    Tool,
+    ToolOptions,
 )
-from .options import PaintMode, Tool, ToolOptions
 from .stroke import Point
 
 _LEAST_BOX = 3.0

@@ -25,9 +25,8 @@ from ..theme import default_colour
 from .active_tool import ActiveTool
 from .candidate_item import CandidateItem, Grip
 from .editor import Editor
-from .effects import Pointer
+from .effects import Display, Pointer, Tool, ToolOptions
 from .navigation import ZOOM_A_NOTCH, Navigation, Viewport
-from .options import Display, Tool, ToolOptions
 from .overlay import Style, compose_neighbour, compose_preview, union
 from .picture import MaskPicture
 from .sketches import draw_dashed
