@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from vsreid_studio.engine.types import Box, Click
-from vsreid_studio.gui.canvas.effects import (
+from vsreid_studio.gui.canvas.stroke import Point
+from vsreid_studio.gui.canvas.tools import Gesture, make_tool
+from vsreid_studio.gui.canvas.types import (
     LARGEST_BRUSH,
     Abort,
     Area,
@@ -19,8 +21,6 @@ from vsreid_studio.gui.canvas.effects import (
     Tool,
     ToolOptions,
 )
-from vsreid_studio.gui.canvas.stroke import Point
-from vsreid_studio.gui.canvas.tools import Gesture, make_tool
 
 TRIANGLE = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)]
 ERASING = ToolOptions(mode=PaintMode.REMOVE)

@@ -22,7 +22,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
 from ...engine.types import Box, Frame, SoftMask
-from ..canvas.effects import Display, Tool, ToolOptions
+from ..canvas.types import Display, Tool, ToolOptions
 from ..canvas.view import CanvasView
 
 PAINT_BUDGET, SCRUB_BUDGET = 16.0, 33.0

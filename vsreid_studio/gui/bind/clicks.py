@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from ...engine.types import Box, CellKey, Click, Frame, Prediction, SoftMask
 from ...formats.points import Prompt
 from ..canvas import CanvasView
-from ..canvas.effects import Tool
+from ..canvas.types import Tool
 from ..frames import FrameLoader
 
 if TYPE_CHECKING:

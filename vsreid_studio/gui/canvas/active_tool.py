@@ -10,11 +10,11 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QRegion
 
 from .editor import Editor
-from .effects import Effects, Tool, ToolOptions
 from .navigation import Navigation
 from .sketches import bounds, draw_line, draw_points, draw_ring, ring_bounds
 from .stroke import Point
 from .tools import Points, make_tool
+from .types import Effects, Tool, ToolOptions
 
 _BRUSHES = (Tool.BRUSH, Tool.ERASER)
 _OPEN = (Tool.POLYGON, Tool.CLICK)

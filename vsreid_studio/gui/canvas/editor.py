@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.types import Box, SoftMask
-from .effects import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Segment, TakePoints, ToolOptions
 from .picture import MaskPicture
 from .shapes import without_holes, without_specks
 from .stroke import Stroke
+from .types import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Segment, TakePoints, ToolOptions
 
 NO_PICTURE = "There is no picture to draw on yet."
 NOTHING_SELECTED = "Choose an instance to draw first, or add one."

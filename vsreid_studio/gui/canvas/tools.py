@@ -6,7 +6,8 @@ import math
 from typing import ClassVar
 
 from ...engine.types import Box, Click
-from .effects import (
+from .stroke import Point
+from .types import (
     Abort,
     Area,
     AskPoints,
@@ -22,7 +23,6 @@ from .effects import (
     Tool,
     ToolOptions,
 )
-from .stroke import Point
 
 _LEAST_BOX = 3.0
 _LEAST_STEP = 0.5

@@ -25,7 +25,6 @@ from ..theme import default_colour
 from .active_tool import ActiveTool
 from .candidate_item import CandidateItem, Grip
 from .editor import Editor
-from .effects import Display, Pointer, Tool, ToolOptions
 from .navigation import ZOOM_A_NOTCH, Navigation, Viewport
 from .overlay import Style, compose_neighbour, compose_preview, union
 from .picture import MaskPicture
@@ -33,6 +32,7 @@ from .sketches import draw_dashed
 from .stage import CanvasStage
 from .stroke import Point
 from .tools import Gesture, Points
+from .types import Display, Pointer, Tool, ToolOptions
 
 _LINES_A_HEIGHT = 480
 _BRUSH_STEP = 1.15
