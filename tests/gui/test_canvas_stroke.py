@@ -5,8 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from vsreid_studio.engine.types import NOWHERE, Box, SoftMask
-from vsreid_studio.gui.canvas.shapes import part_of, without_holes, without_specks
-from vsreid_studio.gui.canvas.stroke import Point, Stroke, capsule, polygon
+from vsreid_studio.gui.canvas.stroke import (
+    Point,
+    Stroke,
+    capsule,
+    part_of,
+    polygon,
+    without_holes,
+    without_specks,
+)
 
 BOUNDS = Box(0, 0, 80, 50)
 

@@ -8,8 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from ...engine.types import Box, SoftMask
 from .picture import MaskPicture
-from .shapes import without_holes, without_specks
-from .stroke import Stroke
+from .stroke import Stroke, without_holes, without_specks
 from .types import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Segment, TakePoints, ToolOptions
 
 NO_PICTURE = "There is no picture to draw on yet."

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...engine.algorithm.merge import merge
 from ...engine.types import NOWHERE, Box, LabelMap, SoftMask
 from ...formats.painting import Rgb, edges
-from .shapes import part_of
+from .stroke import part_of
 
 Argb: TypeAlias = NDArray[np.uint32]
 """(H, W) 0xAARRGGBB, the colour multiplied by its alpha."""
