@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QColor, QKeySequence, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtWidgets import QMenu, QPushButton, QStyle, QStyleOptionButton, QStylePainter, QWidget
 
 
 class Mode(Enum):
@@ -95,3 +96,99 @@ class ReviewActions:
         action.setAutoRepeat(False)
         self._panel.addAction(action)
         return action
+
+
+class KeyButton(QPushButton):
+    """Follows an action: its text, key, tool tip and whether it can be triggered.
+
+    Attributes:
+        action_: what a click triggers.
+    """
+
+    def __init__(self, action: QAction, *, main: bool = False, parent: QWidget | None = None) -> None:
+        """Bind the button.
+
+        Args:
+            main: draw it in the palette's highlight, as the one that is meant most often.
+        """
+        super().__init__(parent)
+        self.action_ = action
+        self._main = main
+        self.setAutoDefault(False)
+        self.clicked.connect(action.trigger)
+        action.changed.connect(self._follow)
+        self._follow()
+
+    @property
+    def key(self) -> str:
+        """The key as it is written on the cap; empty without one."""
+        return self.action_.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+
+    def sizeHint(self) -> QSize:
+        """Text and cap."""
+        hint = super().sizeHint()
+        return QSize(max(hint.width() + self._cap_width() - 8, hint.height()), hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Never so narrow that the text would be cut."""
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + self._cap_width() + 16, 0)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the button without its text, then text and cap."""
+        painter = QStylePainter(self)
+        lit = self._main and self.isEnabled()
+        if lit:
+            self._draw_lit(painter)
+        else:
+            option = QStyleOptionButton()
+            self.initStyleOption(option)
+            option.text = ""
+            if self.action_.isChecked():
+                option.state |= QStyle.StateFlag.State_On
+            painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
+        role = QPalette.ColorRole.HighlightedText if lit else QPalette.ColorRole.ButtonText
+        ink = self.palette().color(role)
+        painter.setPen(ink)
+        cap = self._cap_width()
+        room = self.rect().adjusted(8, 0, -8 - cap, 0)
+        align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(room, align, self.text().replace("&&", "&"))
+        if self.key:
+            self._draw_cap(painter, ink, cap)
+
+    def _draw_lit(self, painter: QPainter) -> None:
+        """In the plain highlight: styles lighten a button's colour, which would take the text's contrast."""
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colour = self.palette().color(QPalette.ColorRole.Highlight)
+        painter.setBrush(colour.darker(120) if self.isDown() else colour)
+        rim = self.palette().color(QPalette.ColorRole.WindowText) if self.hasFocus() else colour.darker(115)
+        painter.setPen(QPen(rim, 1))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 1.5, -0.5, -0.5), 3, 3)
+        painter.restore()
+
+    def _draw_cap(self, painter: QPainter, ink: QColor, width: int) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        faint = QColor(ink)
+        faint.setAlphaF(0.4 * ink.alphaF())
+        height = self.fontMetrics().height() + 1
+        cap = QRectF(self.rect().right() - width - 3, 0, width - 4, height)
+        cap.moveTop(self.rect().center().y() - height / 2 + 0.5)
+        painter.setPen(QPen(faint, 1))
+        painter.drawRoundedRect(cap, 3, 3)
+        text = QColor(ink)
+        text.setAlphaF(0.8 * ink.alphaF())
+        painter.setPen(text)
+        painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, self.key)
+
+    def _cap_width(self) -> int:
+        return self.fontMetrics().horizontalAdvance(self.key) + 14 if self.key else 0
+
+    def _follow(self) -> None:
+        self.setText(self.action_.text())
+        self.setEnabled(self.action_.isEnabled())
+        self.setToolTip(self.action_.toolTip())
+        spoken = self.action_.text().replace("…", "").strip()
+        self.setAccessibleName(f"{spoken}, key {self.key}" if self.key else spoken)
+        self.updateGeometry()
+        self.update()

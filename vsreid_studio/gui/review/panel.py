@@ -16,9 +16,8 @@ from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Retriev
 from ...engine.types import CellKey
 from ...project import Instance
 from ..theme import plain, quiet_label, swatch_icon
-from .actions import Mode, ReviewActions
+from .actions import KeyButton, Mode, ReviewActions
 from .card import ProposalCard
-from .key_button import KeyButton
 from .queue import CandidateList
 from .queue_model import Listed
 from .words import NOTHING, figure, nothing
