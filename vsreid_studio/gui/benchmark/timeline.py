@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from ...engine.store.annotation import Annotation
 from ...engine.types import Box, Cell, CellKey, Maker, SoftMask
-from ..timeline.types import BoxState, TimelineBox, TimelineRow
+from ..timeline.state import BoxState, TimelineBox, TimelineRow
 from ..timeline.view import TimelineView
 
 FRAMES, INSTANCES = 10_000, 20

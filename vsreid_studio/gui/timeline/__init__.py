@@ -1,6 +1,6 @@
 """The timeline: a widget that knows Qt and the engine's types, and nothing of session or thread."""
 
-from .types import BoxState, TimelineBox, TimelineRow
+from .state import BoxState, TimelineBox, TimelineRow
 from .view import TimelineView
 
 __all__ = ["BoxState", "TimelineBox", "TimelineRow", "TimelineView"]

@@ -16,7 +16,7 @@ from .columns import Columns, pixels
 from .look import TimelineLook, fade, mix
 from .shades import wide
 from .spans import SpanTrack
-from .types import TimelineRow
+from .state import TimelineRow
 
 _ARCS = 100
 """Arcs painted in one row; more would be a tangle."""

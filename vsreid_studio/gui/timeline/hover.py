@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QToolTip, QVBoxLayout, QWidget
 
 from ...engine.types import Cell, CellKey
-from .types import TimelineBox, TimelineRow
+from .state import TimelineBox, TimelineRow
 
 _REST = 250
 """Milliseconds that the mouse rests before the card appears."""

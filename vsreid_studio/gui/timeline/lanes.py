@@ -15,9 +15,8 @@ from .look import mix
 from .marks import box_at, paint_boxes, paint_marks
 from .sheet import OPACITY, paint_cells
 from .sprites import Sprites
-from .state import TimelineState
+from .state import TimelineBox, TimelineRow, TimelineState
 from .surface import Surface
-from .types import TimelineBox, TimelineRow
 
 
 class LaneSurface(Surface):

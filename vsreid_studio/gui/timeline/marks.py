@@ -20,8 +20,7 @@ from .bars import Lane
 from .look import TimelineLook, fade, mix
 from .spans import ABSENT, PINNED, RECOVERED, SpanTrack
 from .sprites import Sprite, Sprites
-from .state import LEVELS, Boxes
-from .types import BoxState, TimelineBox
+from .state import LEVELS, Boxes, BoxState, TimelineBox
 
 _APART = 11.0
 """Pixels that two marks keep between them; of those closer, one is painted."""

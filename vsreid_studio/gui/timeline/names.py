@@ -20,9 +20,8 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from .columns import Columns
 from .look import TimelineLook, fade
-from .state import TimelineState
+from .state import TimelineRow, TimelineState
 from .strip import Curve, draw_curve
-from .types import TimelineRow
 
 
 class Names(QWidget):

@@ -4,16 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtGui import QColor
 
 from ...engine.events import Change
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from .look import TimelineLook
 from .spans import CHECKPOINT, SpanTrack
-from .types import BoxState, TimelineBox, TimelineRow
+
+
+class BoxState(StrEnum):
+    """What became of a retrieved instance."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """One instance as the timeline shows it.
+
+    Attributes:
+        number: of the instance, 1 to 254.
+        name: what the person calls it.
+        colour: of its cells.
+        hidden: not shown on the canvas; its row is dimmed.
+        locked: may not be changed; its row bears a padlock.
+    """
+
+    number: int
+    name: str
+    colour: QColor
+    hidden: bool = False
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineBox:
+    """A retrieved instance, drawn as a box on its row.
+
+    Attributes:
+        key: the cell where it was found again.
+        similarity: to the instance's gallery, in [-1, 1].
+        state: waiting for a person, accepted or rejected.
+    """
+
+    key: CellKey
+    similarity: float
+    state: BoxState = BoxState.WAITING
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Sorts what a person should see first to the front."""
+        return self.state is not BoxState.WAITING, -self.similarity
+
 
 LEVELS = 10
 """Steps of similarity that a box shows."""

@@ -21,10 +21,9 @@ from .look import TimelineLook
 from .names import Names, Switches
 from .ruler import Ruler
 from .spans import ranges
-from .state import TimelineState
+from .state import TimelineBox, TimelineRow, TimelineState
 from .strip import Strip
 from .surface import Surface
-from .types import TimelineBox, TimelineRow
 
 
 class TimelineView(QWidget):
