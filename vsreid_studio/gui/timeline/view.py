@@ -19,11 +19,10 @@ from .keys import command
 from .lanes import LaneSurface
 from .look import TimelineLook
 from .names import Names, Switches
-from .ruler import Ruler
 from .spans import ranges
 from .state import TimelineBox, TimelineRow, TimelineState
 from .strip import Strip
-from .surface import Surface
+from .surface import Ruler, Surface
 
 
 class TimelineView(QWidget):
