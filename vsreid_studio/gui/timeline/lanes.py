@@ -12,9 +12,8 @@ from .axis import TimeAxis
 from .bars import Lane, paint_arcs, paint_hatch
 from .columns import Columns
 from .look import mix
-from .marks import box_at, paint_boxes, paint_marks
+from .marks import Sprites, box_at, paint_boxes, paint_marks
 from .sheet import OPACITY, paint_cells
-from .sprites import Sprites
 from .state import TimelineBox, TimelineRow, TimelineState
 from .surface import Surface
 
