@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,142 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 from .axis import TimeAxis
 from .columns import Columns, pixels
 from .look import TimelineLook, fade, mix
-from .shades import wide
-from .spans import SpanTrack
+from .spans import ABSENT, NONE, SPAN, SpanTrack, reaching
 from .state import TimelineRow
+
+_FAINTEST = 0.3
+"""Opacity of a column in which a single frame out of many is filled: it must not vanish."""
+_LEAST_TONE = 0.22
+"""Opacity of a cell of confidence 0."""
+_SEAM = 0.55
+"""Opacity of the column between two cells that are wide enough to be told apart, relative to theirs."""
+_SEAMS_FROM = 9.0
+"""Logical pixels a frame from which they are."""
+_WIDE, _ROUND = 5.0, 12.0
+"""Logical pixels from which a bar has a slit beside it and a span a line of its own, and from which a bar
+has round corners: on narrower ones nobody sees them, and there are thousands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """The bars of k rows.
+
+    Attributes:
+        body: (k, w) opacity in [0, 1].
+        crown: (k, r, w) opacity of the topmost lines of pixels, with round corners; the lowest mirror them.
+        gaps: (k, w) opacity of a line where the engine has found nothing.
+    """
+
+    body: NDArray[np.floating]
+    crown: NDArray[np.floating]
+    gaps: NDArray[np.floating]
+
+
+def shade(tracks: Sequence[SpanTrack], columns: Columns, radius: float) -> Bars:
+    """Tone the columns by confidence; bars that meet keep a slit between them.
+
+    Args:
+        tracks: one a row, at least one.
+        radius: of the round corners, in logical pixels.
+    """
+    low = columns.low
+    count, trust = (columns.totals([track.sums[part] for track in tracks]) for part in range(2))
+    tone = trust / np.maximum(count, 1)
+    share = count / (columns.high - low)
+    body = (_FAINTEST + (1 - _FAINTEST) * share) * tone_of(tone)
+    nothing = (count == 0) | ~columns.inside
+    body[nothing] = 0
+    computed = np.stack([track.origin.take(low) != NONE for track in tracks])
+    computed &= np.stack([track.flags.take(low) & ABSENT for track in tracks]) == 0
+    gaps = (computed & (count == 0) & (columns.inside & columns.dots(1.5))) * 0.7
+    if columns.scale >= _SEAMS_FROM * columns.ratio:
+        body[:, columns.last] *= _SEAM
+    return Bars(body, _crown(tracks, columns, body, round(radius * columns.ratio)), gaps)
+
+
+def tone_of(confidence: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The opacity of a confidence in [0, 1]; differences near 1, where most masks lie, show most."""
+    return _LEAST_TONE + (1 - _LEAST_TONE) * np.clip(confidence, 0, 1) ** 2
+
+
+def rails(tracks: Sequence[SpanTrack], columns: Columns) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """A line over each wide span, and under it short strokes down at its ends and at its checkpoint.
+
+    Returns:
+        two (k, w) opacities in [0, 1].
+    """
+    width, rows = len(columns), len(tracks)
+    seen = columns.sight()
+    spans, row = _gathered([reaching(track.spans, *seen) for track in tracks], columns)
+    several = (spans["stop"] - spans["start"] > 1) | (spans["start"] != spans["origin"])
+    spans, row = spans[several], row[several]
+    inset, thick = round(1.2 * columns.ratio), max(1, round(1.2 * columns.ratio))
+    left, right = columns.at(spans["start"]) + inset, columns.at(spans["stop"]) - 2 * inset
+    # Spans do not overlap: what begins and has not ended is a span.
+    begun, ended = (
+        np.bincount(row * (width + 1) + edge.clip(0, width), minlength=rows * (width + 1))
+        for edge in (left, right)
+    )
+    line = np.cumsum((begun - ended).reshape(rows, width + 1), axis=1)[:, :width] > 0
+    home = (spans["origin"] >= spans["start"]) & (spans["origin"] < spans["stop"])
+    middle = columns.at(spans["origin"][home] + 0.5) - thick // 2
+    strokes = np.zeros((rows, width))
+    at = np.concatenate((left, right - thick, middle))
+    _put(strokes, np.concatenate((row, row, row[home])), at[:, None] + np.arange(thick), 1.0)
+    return line.astype(np.float64), strokes
+
+
+def wide(spans: NDArray[np.void], columns: Columns) -> NDArray[np.bool_]:
+    """Which spans are wide enough for a line of their own, in sight or not: (n,)."""
+    enough: NDArray[np.bool_] = (spans["stop"] - spans["start"]) * columns.scale >= _WIDE * columns.ratio
+    return enough
+
+
+def _gathered(
+    spans: Sequence[NDArray[np.void]], columns: Columns
+) -> tuple[NDArray[np.void], NDArray[np.intp]]:
+    """The wide ones of all rows, and the row of each."""
+    together = np.concatenate(spans) if spans else np.zeros(0, SPAN)
+    row = np.repeat(np.arange(len(spans)), [len(own) for own in spans])
+    enough = wide(together, columns)
+    return together[enough], row[enough]
+
+
+def _put(target: NDArray[np.floating], row: NDArray[np.intp], at: NDArray[np.intp], value: float) -> None:
+    """Set columns `at`, (n, m), in the rows `row`, (n,); those outside are passed over."""
+    row = np.broadcast_to(row[:, None], at.shape)
+    kept = (at >= 0) & (at < target.shape[1])
+    target[row[kept], at[kept]] = value
+
+
+def _crown(
+    tracks: Sequence[SpanTrack], columns: Columns, body: NDArray[np.floating], radius: int
+) -> NDArray[np.floating]:
+    """Cut the slits into `body`, and round the corners of its topmost lines of pixels."""
+    seen = columns.sight()
+    bars, row = _gathered([reaching(track.bars, *seen) for track in tracks], columns)
+    slit = max(1, round(columns.ratio))
+    start, stop = columns.at(bars["start"]), columns.at(bars["stop"]) - slit
+    _put(body, row, stop[:, None] + np.arange(slit), 0.0)
+    crown = np.repeat(body[:, None], radius, axis=1)
+    broad = (bars["stop"] - bars["start"]) * columns.scale >= _ROUND * columns.ratio
+    row, start, stop = row[broad], start[broad], stop[broad]
+    reach = np.arange(radius)
+    at = np.concatenate((start[:, None] + reach, stop[:, None] - radius + reach), axis=1)
+    kept = (at >= 0) & (at < len(columns))
+    owner = np.broadcast_to(row[:, None], at.shape)[kept]
+    shape = np.broadcast_to(_corners(radius), (len(row), 2 * radius, radius))[kept]
+    crown[owner, :, at[kept]] *= shape
+    return crown
+
+
+@lru_cache(maxsize=8)
+def _corners(radius: int) -> NDArray[np.floating]:
+    """What round corners leave of a bar's first and last columns, from the top: (2 * radius, radius)."""
+    away = radius - np.arange(radius) - 0.5
+    left = np.clip(radius + 0.5 - np.hypot(away[:, None], away), 0, 1)
+    return np.concatenate((left, left[::-1]), axis=0)
+
 
 _ARCS = 100
 """Arcs painted in one row; more would be a tangle."""

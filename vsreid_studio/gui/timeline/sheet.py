@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from .bars import Lane
+from .bars import Bars, Lane, rails, shade
 from .columns import Columns
 from .look import mix
-from .shades import Bars, rails, shade
 from .spans import SpanTrack
 
 _ROUND = 3.0
