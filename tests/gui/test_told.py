@@ -18,7 +18,7 @@ from small_clip import LENGTH
 
 from vsreid_studio.engine.events import Progress
 from vsreid_studio.gui.actions import Act
-from vsreid_studio.gui.worker.pace import Pace
+from vsreid_studio.gui.worker.runner import Pace
 
 
 def drop(window, *urls: QUrl) -> None:

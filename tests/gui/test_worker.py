@@ -15,7 +15,7 @@ from vsreid_studio.gui.conductor import Conductor
 from vsreid_studio.gui.session import Session
 from vsreid_studio.gui.worker import Outcome, Runner
 from vsreid_studio.gui.worker.mail import LetIn, condensed, join
-from vsreid_studio.gui.worker.pace import Pace
+from vsreid_studio.gui.worker.runner import Pace
 
 
 def run(qtbot, conductor: Conductor, **how) -> Outcome:
