@@ -1,7 +1,15 @@
-"""The states of the window, one after the other, as a person would reach them."""
+"""Pictures of the window for the guide, light and dark, at both scales: `python -m vsreid_studio.gui.screenshots DIR`.
+
+An engine that replays the demo clip's exact masks stands in for the networks, so that the pictures do not depend on
+the weights of the day."""
 
 from __future__ import annotations
 
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
@@ -13,25 +21,25 @@ from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
-from ... import paths
-from ...config import Config
-from ...engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
-from ...engine.events import Progress
-from ...engine.runtime.pipeline import Modules, Pipeline
-from ...engine.runtime.run import State
-from ...engine.store.annotation import Annotation
-from ...engine.types import Box, Candidates, Prediction, SoftMask
-from ...engine.video import Video
-from ...errors import UserError
-from ...formats.davis import mask_files
-from ...formats.masks import read_label_map
-from ...project import CandidateStore
-from ..actions import Act
-from ..application import application
-from ..export_dialog import ExportDialog
-from ..main_window import MainWindow
-from ..opening import fresh_demo
-from ..theme import Theme
+from .. import paths
+from ..config import Config
+from ..engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
+from ..engine.events import Progress
+from ..engine.runtime.pipeline import Modules, Pipeline
+from ..engine.runtime.run import State
+from ..engine.store.annotation import Annotation
+from ..engine.types import Box, Candidates, Prediction, SoftMask
+from ..engine.video import Video
+from ..errors import UserError
+from ..formats.davis import mask_files
+from ..formats.masks import read_label_map
+from ..project import CandidateStore
+from .actions import Act
+from .application import application
+from .export_dialog import ExportDialog
+from .main_window import MainWindow
+from .opening import fresh_demo
+from .theme import Theme
 
 LOST_FROM = 21
 """The frame from which the astronaut is out of sight for good, until she is found again."""
@@ -294,3 +302,35 @@ def take_all(folder: Path, scratch: Path, *, dark: bool, scale: int) -> None:
     theme = Theme(application())
     theme.set_dark(dark)
     Scenes(folder, scratch, f"{'dark' if dark else 'light'}-{scale}x", theme).run()
+
+
+_SCALES = (1, 2)
+
+
+def main() -> int:
+    """Take the pictures; each scale needs a process of its own, as Qt reads it at its start."""
+    parser = argparse.ArgumentParser(prog="python -m vsreid_studio.gui.screenshots", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="where the pictures go")
+    parser.add_argument("--scale", type=int, choices=_SCALES, help="only this one")
+    parser.add_argument("--theme", choices=("light", "dark"), help="only this one")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.inside:
+        with tempfile.TemporaryDirectory() as scratch:
+            for theme in (args.theme,) if args.theme else ("light", "dark"):
+                take_all(args.folder, Path(scratch) / theme, dark=theme == "dark", scale=args.scale)
+        return 0
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for scale in (args.scale,) if args.scale else _SCALES:
+        environment = {**os.environ, "QT_SCALE_FACTOR": str(scale)}
+        environment.setdefault("QT_QPA_PLATFORM", "offscreen")
+        command = [sys.executable, "-m", "vsreid_studio.gui.screenshots", str(args.folder), "--inside"]
+        command += ["--scale", str(scale), *(["--theme", args.theme] if args.theme else [])]
+        done = subprocess.run(command, env=environment, check=False)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
