@@ -1,4 +1,4 @@
-"""Everything the window can be asked to do, with its keys."""
+"""Everything the window can be asked to do, with its keys, and the menus and toolbar built of it."""
 
 from __future__ import annotations
 

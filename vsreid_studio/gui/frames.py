@@ -1,4 +1,4 @@
-"""Decodes frames on a thread of its own, so that scrubbing keeps up with the mouse."""
+"""Decodes frames for the canvas on a thread of its own, and turns them into Qt's images."""
 
 from __future__ import annotations
 

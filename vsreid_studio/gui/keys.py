@@ -1,4 +1,7 @@
-"""Keys: which action has which, a person's own from a TOML file, and the sheet that lists them."""
+"""Keys: which action has which, a person's own from a TOML file, the sheet that lists them (`?`).
+
+Text fields keep the keys that edit them, and give the focus back when they are done.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a path to an open document: a project and its video."""
+"""From a path to an open document: a project and its video, or the bundled demo."""
 
 from __future__ import annotations
 

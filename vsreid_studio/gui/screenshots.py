@@ -1,7 +1,8 @@
-"""Pictures of the window for the guide, light and dark, at both scales: `python -m vsreid_studio.gui.screenshots DIR`.
+"""Pictures of the window for the guide, light and dark, at both scales.
 
-An engine that replays the demo clip's exact masks stands in for the networks, so that the pictures do not depend on
-the weights of the day."""
+`python -m vsreid_studio.gui.screenshots DIR` writes them. An engine that replays the demo clip's exact masks
+stands in for the networks, so that the pictures do not depend on the weights of the day.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Light and dark: palettes, colours, the style sheet, icons that follow the system, and labels that panels share."""
+"""Light and dark: palettes, colours, the style sheet, icons, and the labels that panels share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going through the frames: buttons, the number of the present frame, and playback at the video's own rate."""
+"""Going through the frames: buttons, the present frame's number, and playback at the video's own rate."""
 
 from __future__ import annotations
 

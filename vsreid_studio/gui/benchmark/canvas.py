@@ -1,4 +1,4 @@
-"""Measures the canvas with real mouse events: `python -m vsreid_studio.gui.canvas.benchmark`.
+"""Measures the canvas with real mouse events: `python -m vsreid_studio.gui.benchmark.canvas`.
 
 Each figure is the time from an event's delivery to the end of the repaint that it causes, on this machine's
 current load, for a window without a screen unless QT_QPA_PLATFORM says otherwise.

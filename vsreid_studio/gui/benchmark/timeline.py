@@ -1,4 +1,4 @@
-"""How fast the timeline paints: `python -m vsreid_studio.gui.timeline.benchmark`.
+"""How fast the timeline paints: `python -m vsreid_studio.gui.benchmark.timeline`.
 
 Fills 10,000 frames x 20 instances and drives the widget with real wheel, mouse and key events. Without a
 display, set QT_QPA_PLATFORM=offscreen.

@@ -1,4 +1,4 @@
-"""A project of ten thousand cells, opened from disk, shown in the window, and scrubbed through."""
+"""The window's times: its first picture, a project of ten thousand cells opened, and scrubbing through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Painting without a screen: which pixels a gesture covers, and the map that comes of it."""
+"""Painting without a screen: the pixels of a gesture, and maps painted, filled and cleaned of specks."""
 
 from __future__ import annotations
 

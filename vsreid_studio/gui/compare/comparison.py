@@ -1,4 +1,7 @@
-"""Keeps the comparison true to the document."""
+"""Compares the document with a ground truth, and keeps that true while the document changes.
+
+Frames are scored on a thread of their own: F takes too long for the window, and the engine's thread is busy.
+"""
 
 from __future__ import annotations
 

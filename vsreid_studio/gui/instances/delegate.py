@@ -1,4 +1,7 @@
-"""How one instance looks in the list, and which part of it lies where."""
+"""How one instance looks in the list, and which part of it lies where.
+
+The signs of a row are drawn, so that they are sharp at any scale and follow the palette.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answers that a person can give to a proposal, as actions with keys."""
+"""The answers that a person can give to a proposal: actions, and buttons that show their keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of candidates."""
+"""The table of candidates, and how one candidate looks in it."""
 
 from __future__ import annotations
 

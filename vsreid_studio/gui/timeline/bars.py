@@ -1,4 +1,8 @@
-"""Painting of one row's cells: bars toned by confidence, and lines from each span to its checkpoint."""
+"""Cells of the timeline: bars toned by confidence, gaps, and lines from each span to its checkpoint.
+
+The opacities of all rows are worked out together: with twenty rows, calls would take longer than what they
+compute.
+"""
 
 from __future__ import annotations
 

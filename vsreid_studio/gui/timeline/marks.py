@@ -1,7 +1,8 @@
-"""Painting of marks and boxes. They differ in shape, so that no meaning hangs on colour alone.
+"""Marks and boxes of the timeline. They differ in shape, so that no meaning hangs on colour alone.
 
-A disc is a checkpoint, a diamond one that was recovered; solid means pinned. A cross says
-'not in this frame'.
+A disc is a checkpoint, a diamond one that was recovered; solid means pinned. A cross says 'not in this
+frame'. Marks are drawn once and stamped as often as needed: a stroked shape takes Qt ten times as long as a
+copy of it, and a long video shows thousands.
 """
 
 from __future__ import annotations

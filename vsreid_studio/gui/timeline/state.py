@@ -1,4 +1,4 @@
-"""What the timeline shows: one plain object that the view fills and the painters read."""
+"""What the timeline is given to show: one plain object that the view fills and the painters read."""
 
 from __future__ import annotations
 

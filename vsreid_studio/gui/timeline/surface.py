@@ -1,4 +1,7 @@
-"""The base of ruler, plot and rows: a kept picture under a moving playhead, and the gestures on it."""
+"""The base of ruler, plot and rows, and the ruler itself.
+
+A surface keeps its picture under a moving playhead, and turns the mouse into gestures.
+"""
 
 from __future__ import annotations
 

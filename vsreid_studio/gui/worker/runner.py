@@ -1,4 +1,4 @@
-"""The window's end of the engine's thread."""
+"""The window's end of the engine's thread: jobs in, events and the time left out."""
 
 from __future__ import annotations
 
