@@ -1,4 +1,4 @@
-"""Plain values of the canvas: what a person chooses, what tools are told and what they ask for, in pixels of the frame."""
+"""Plain values of the canvas: what a person chooses, and what tools are told and ask for, in frame pixels."""
 
 from __future__ import annotations
 
