@@ -13,8 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from ..application import application
 from ..timeline.view import TimelineView
-from . import canvas
-from . import timeline
+from . import canvas, timeline
 from .window import WindowFigure, first_window, table, window_figures
 
 _TIMELINE_BUDGET = 33.0

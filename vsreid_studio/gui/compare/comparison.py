@@ -1,7 +1,4 @@
-"""Compares the document with a ground truth, and keeps that true while the document changes.
-
-Frames are scored on a thread of their own: F takes too long for the window, and the engine's thread is busy.
-"""
+"""Keeps the comparison true to the document."""
 
 from __future__ import annotations
 
