@@ -32,7 +32,7 @@ from .cli import (
     thresholds,
     train,
 )
-from .errors import UserError
+from .errors import UserError, sentence
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except (OSError, MemoryError) as error:
         log.debug("Where it arose:", exc_info=True)
-        return _say(_sentence(error), BAD_INPUT)
+        return _say(sentence(error), BAD_INPUT)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -202,16 +202,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _sentence(error: OSError | MemoryError) -> str:
-    if isinstance(error, MemoryError):
-        return "There is not enough memory for this."
-    what = error.strerror or str(error)
-    return f"{error.filename}: {what}." if error.filename else f"The system says: {what}."
-
-
-def _say(sentence: str, code: int) -> int:
+def _say(text: str, code: int) -> int:
     # A name of a file may hold what a terminal obeys.
-    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in sentence)
+    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     sys.stderr.write(f"{shown}\n")
     return code
 

@@ -1,4 +1,4 @@
-"""The one exception that a person is meant to read."""
+"""The one exception that a person is meant to read, and one sentence for the system's own."""
 
 
 class UserError(Exception):
@@ -7,3 +7,13 @@ class UserError(Exception):
     The command line prints the sentence and exits with code 2; the window shows it in a bar.
     Whoever raises it leaves nothing half-written behind.
     """
+
+
+def sentence(error: Exception) -> str:
+    """What to tell a person of an error: a `UserError`'s own words, or the system's in a sentence."""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this."
+    if isinstance(error, OSError):
+        what = error.strerror or str(error)
+        return f"{error.filename}: {what}." if error.filename else f"The system says: {what}."
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from ..formats.targets import Sources
 if TYPE_CHECKING:
     from ..engine.video import ReadOptions
     from ..formats.mask_reading import Reading
+    from ..headless.cluster import Workers
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,47 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     method.add_argument("--flo", type=Path, metavar="FOLDER", help="ready flow: NNNNN.flo, NNNNN.rflo")
     method.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where networks run (auto)")
     _add_settings_options(method, "settings; options above win")
+
+
+def add_worker_options(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add what tells how many processes carry out the work.
+
+    Args:
+        what: what each of them does at a time, such as 'a clip'.
+    """
+    many = parser.add_argument_group("several processes (needs the extra 'cluster')")
+    where = many.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help=f"processes on this machine, {what} each, with an equal share of the cores or a GPU of its own",
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="a Dask scheduler such as tcp://host:8786 instead"
+    )
+    many.add_argument(
+        "--threads", type=_positive, metavar="N", help="of each process (its share of the cores)"
+    )
+
+
+def workers_of(args: argparse.Namespace) -> Workers | None:
+    """What the options of `add_worker_options` say; None for this process alone.
+
+    Raises:
+        UserError: Dask is needed and not installed.
+    """
+    if args.workers is None and args.scheduler is None:
+        return None
+    try:
+        from ..headless.cluster import Workers  # noqa: PLC0415  (torch, Dask)
+    except ModuleNotFoundError as error:
+        if error.name not in {"dask", "distributed"}:
+            raise
+        raise UserError(
+            "--workers and --scheduler need Dask: pip install 'vsreid-studio[cluster]'."
+        ) from error
+    return Workers(args.workers, args.scheduler, args.threads)
 
 
 def add_reading_option(parser: argparse.ArgumentParser) -> None:
@@ -164,6 +206,13 @@ def _count(text: str) -> int:
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError("not a number of steps")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("should be 1 or more")
     return number
 
 

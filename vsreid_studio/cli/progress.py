@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from threading import Lock
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -13,6 +14,7 @@ from ..engine.events import Event, Progress, Proposal
 _EVERY = 10.0
 """Seconds between two lines of a log."""
 _SEARCH = "finding again"
+_SHARES = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 _PASSING = {"matching", "describing", "retrieving"}
 """Stages too short for a bar of their own; they belong to the search for lost instances."""
 
@@ -58,24 +60,10 @@ class Bar:
             self._close()
             self._phase = phase
 
-    def _new_bar(self, first: Progress) -> _Tqdm:
-        terminal = self._stream.isatty()
-        return _Tqdm(
-            desc=f"{self._name}: {self._phase}",
-            total=first.total,
-            initial=first.done,
-            unit=" frames",
-            file=self._stream if terminal else _Lines(self._stream),
-            mininterval=0.1 if terminal else _EVERY,
-            miniters=1,
-            delay=0 if terminal else _EVERY,
-            leave=False,
-            dynamic_ncols=terminal,
-        )
-
     def _move(self, event: Progress) -> None:
         if self._bar is None:
-            self._bar = self._new_bar(event)
+            title = f"{self._name}: {self._phase}"
+            self._bar = _tqdm(title, event.total, event.done, " frames", self._stream)
         if self._found:
             self._bar.set_postfix_str(f"{self._found} found", refresh=False)
         self._bar.total = event.total
@@ -85,6 +73,76 @@ class Bar:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class SetBar:
+    """Shows how far many clips are, in one bar; use as a context manager.
+
+    A clip counts by the share of its frames that the first propagation has done, and as one when it is done.
+    """
+
+    def __init__(self, clips: int, stream: TextIO | None = None) -> None:
+        self._bar = _tqdm("clips", clips, 0, " clips", stream or sys.stderr, _SHARES)
+        self._shares: dict[str, float] = {}
+        self._done = self._failed = 0
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._bar.close()
+
+    def tell(self, name: str, progress: Progress) -> None:
+        """Take the progress of a clip; may be called from any thread."""
+        with self._lock:
+            before = self._shares.get(name, 0.0)
+            share = progress.done / max(1, progress.total) if progress.stage == "propagating" else before
+            # What retrievals add makes the total grow: a bar does not run backwards.
+            if before < share:
+                self._shares[name] = min(share, 0.99)
+            self._show()
+
+    def done(self, name: str, *, failed: bool = False) -> None:
+        """Count a clip as done, or as failed."""
+        with self._lock:
+            self._shares.pop(name, None)
+            self._done += 1
+            self._failed += failed
+            self._show()
+
+    def write(self, line: str) -> None:
+        """Print a line on stdout above the bar."""
+        with self._lock:
+            self._bar.clear()
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+    def _show(self) -> None:
+        if self._failed:
+            self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        now = self._done + sum(self._shares.values())
+        self._bar.update(max(0.0, now - self._bar.n))
+
+
+def _tqdm(title: str, total: int, initial: int, unit: str, stream: TextIO, form: str | None = None) -> _Tqdm:
+    terminal = stream.isatty()
+    return _Tqdm(
+        desc=title,
+        total=total,
+        initial=initial,
+        unit=unit,
+        file=stream if terminal else _Lines(stream),
+        mininterval=0.1 if terminal else _EVERY,
+        miniters=0 if form else 1,
+        delay=0 if terminal else _EVERY,
+        leave=False,
+        dynamic_ncols=terminal,
+        bar_format=form,
+    )
 
 
 class _Tqdm(tqdm):  # type: ignore[misc]

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UserError
+from ..errors import UserError, sentence
 from .options import (
     add_changed_option,
     add_engine_options,
     add_reading_option,
     add_video_options,
+    add_worker_options,
     config_of,
     reading_of,
     video_options_of,
+    workers_of,
 )
 
 if TYPE_CHECKING:
-    from ..headless.run import RunOutcome
+    from ..headless.cluster import Workers
+    from ..headless.run import Failure, RunOutcome
     from ..headless.task import Task
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -35,15 +39,17 @@ def _add_run(subparsers: Subparsers) -> None:
     """Add the command to those of `vsreid-studio`."""
     parser = subparsers.add_parser(
         "run",
-        help="cut objects out of a video, or of every sequence of a DAVIS set",
+        help="cut objects out of a video, of many, or of every sequence of a DAVIS set",
         usage="vsreid-studio run SOURCE --masks FIRST.png|FOLDER --output DIR [options]\n"
         "       vsreid-studio run SOURCE --points FILE.json --output DIR [options]\n"
+        "       vsreid-studio run --clips FOLDER|LIST --output DIR [options]\n"
         "       vsreid-studio run --davis ROOT --set NAME|FILE --output DIR [options]",
         description=(
             "Write DIR/SEQUENCE/00000.png and so on (palette PNGs of the video's size) and "
             "DIR/SEQUENCE/provenance.json. The folder appears when all its masks are there; until then the "
             "work is kept in DIR/SEQUENCE.vsreid, and the same command goes on from it after Ctrl-C or a "
-            "crash. Sequences that are complete are left as they are."
+            "crash. Sequences that are complete are left as they are. With --clips, or with several "
+            "processes, a clip that fails does not stop the others: it is reported at the end."
         ),
     )
     parser.add_argument("source", nargs="?", type=Path, metavar="SOURCE", help="a video or picture folder")
@@ -55,6 +61,13 @@ def _add_run(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--points", type=Path, metavar="FILE.json", help="or clicks, see 'segment --help'")
     add_reading_option(parser)
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        metavar="FOLDER|LIST",
+        help="many videos, each with NAME.png, NAME.masks, NAME.masks.json or NAME.points.json beside it; "
+        "or a text file of lines CLIP<tab>MASKS<tab>NAME, of which the last two may be left out",
+    )
     parser.add_argument("--davis", type=Path, metavar="ROOT", help="a DAVIS folder instead of SOURCE")
     parser.add_argument("--set", dest="image_set", metavar="NAME|FILE", help="which of its sequences")
     parser.add_argument(
@@ -66,6 +79,7 @@ def _add_run(subparsers: Subparsers) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace what was made from other input")
     add_video_options(parser)
     add_engine_options(parser)
+    add_worker_options(parser, "a clip")
     parser.set_defaults(handler=run)
 
 
@@ -75,26 +89,40 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something is wrong with the input or the output; what is complete stays.
     """
-    return run_tasks(args, _tasks(args))
+    tasks = _tasks(args)
+    workers = workers_of(args)
+    if workers is None:
+        return run_tasks(args, tasks, go_on=args.clips is not None)
+    if args.clips is None and args.davis is None:
+        raise UserError("--workers and --scheduler are for many clips: use --clips or --davis.")
+    return _run_on(workers, args, tasks)
 
 
-def run_tasks(args: argparse.Namespace, tasks: list[Task]) -> int:
+def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = False) -> int:
     """Carry tasks out with the options of `add_engine_options`, telling how it goes.
 
+    Args:
+        go_on: report a task that fails at the end, and do the others; else all input is looked at before
+            anything is written, and the first that fails ends it.
+
     Returns:
-        0, or 130 after Ctrl-C.
+        0, 2 after reported failures, or 130 after Ctrl-C.
 
     Raises:
-        UserError: something is wrong with input or output; nothing is written before all input is looked at.
+        UserError: something is wrong with input or output.
     """
-    from ..headless.run import check, run_task  # noqa: PLC0415  (torch)
+    from ..engine.runtime.parallel import use_threads  # noqa: PLC0415  (torch)
+    from ..headless.run import Failure, check, run_task  # noqa: PLC0415
     from ..training.adaptation import adapting_engine  # noqa: PLC0415
     from .progress import Bar  # noqa: PLC0415
 
+    if getattr(args, "threads", None):
+        use_threads(args.threads)
     engine = adapting_engine(config_of(args), args.weights)
     # A single task looks at its own input before it writes.
-    if len(tasks) > 1:
+    if len(tasks) > 1 and not go_on:
         check(tasks, engine, overwrite=args.overwrite)
+    failures = []
     for task in tasks:
         try:
             with Bar(task.name) as bar:
@@ -105,8 +133,53 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task]) -> int:
                 f"Stopped. {kept}the same command goes on from there.\n" if kept else "Stopped.\n"
             )
             return 130
-        sys.stdout.write(_summary(outcome) + "\n")
-    return 0
+        except (UserError, OSError, MemoryError) as error:
+            if not go_on:
+                raise
+            failures.append(Failure(task.name, sentence(error)))
+        else:
+            sys.stdout.write(_summary(outcome) + "\n")
+    return _reported(failures, len(tasks))
+
+
+def _run_on(workers: Workers, args: argparse.Namespace, tasks: list[Task]) -> int:
+    """As `run_tasks`, in other processes; what fails is reported at the end."""
+    from ..headless.cluster import Tracking  # noqa: PLC0415  (torch, Dask)
+    from ..headless.cluster import run_tasks as run_on_workers  # noqa: PLC0415
+    from ..headless.run import Failure  # noqa: PLC0415
+    from .progress import SetBar  # noqa: PLC0415
+
+    for task in tasks:
+        task.refuse_targets()
+    tracking = Tracking(config_of(args), args.weights and args.weights.absolute(), args.threads)
+    failures = []
+    try:
+        with SetBar(len(tasks)) as bar:
+            outcomes = run_on_workers(tasks, tracking, workers, overwrite=args.overwrite, tell=bar.tell)
+            with closing(outcomes):
+                for outcome in outcomes:
+                    failed = isinstance(outcome, Failure)
+                    bar.done(outcome.name, failed=failed)
+                    if isinstance(outcome, Failure):
+                        failures.append(outcome)
+                    else:
+                        bar.write(_summary(outcome))
+    except KeyboardInterrupt:
+        _reported(failures, len(tasks))
+        sys.stderr.write(
+            f"Stopped. What is done is kept in {args.output}: the same command goes on from there.\n"
+        )
+        return 130
+    return _reported(failures, len(tasks))
+
+
+def _reported(failures: list[Failure], tasks: int) -> int:
+    """Tell of what failed; the exit code."""
+    for failure in failures:
+        sys.stderr.write(f"{failure.name}: {failure.sentence}\n")
+    if failures:
+        sys.stderr.write(f"{len(failures)} of {tasks} clips failed; the same command tries them again.\n")
+    return 2 if failures else 0
 
 
 def _tasks(args: argparse.Namespace) -> list[Task]:
@@ -115,6 +188,8 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
     from ..formats.targets import Sources  # noqa: PLC0415
     from ..headless.task import Task, davis_tasks  # noqa: PLC0415
 
+    if args.clips is not None:
+        return _clip_tasks(args)
     if args.davis is None:
         if args.source is None or (args.masks is None and args.points is None):
             raise UserError("A run needs a SOURCE and its --masks or --points, or --davis with --set.")
@@ -148,8 +223,34 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
         )
     listing = Path(args.image_set) if Path(args.image_set).is_file() else None
     others = Sources.of(weights=args.weights, settings=args.config, list=listing)
-    davis = DavisRoot(args.davis, args.resolution)
-    return davis_tasks(davis, args.image_set, args.output, args.flo, others)
+    davis = DavisRoot(args.davis.absolute(), args.resolution)
+    flo = args.flo and args.flo.absolute()
+    return davis_tasks(davis, args.image_set, args.output.absolute(), flo, others)
+
+
+def _clip_tasks(args: argparse.Namespace) -> list[Task]:
+    from ..formats.targets import Sources  # noqa: PLC0415
+    from ..headless.clips import clip_tasks  # noqa: PLC0415
+    from ..headless.task import Task  # noqa: PLC0415
+
+    own = (args.source, args.masks, args.points, args.project, args.davis, args.image_set, args.changed)
+    if not all(option is None for option in own):
+        raise UserError(
+            "--clips brings its own videos and masks: leave out SOURCE, --masks, --points, --project, "
+            "--changed, --davis and --set."
+        )
+    listing = args.clips if args.clips.is_file() else None
+    common = Task(
+        "",
+        args.clips,
+        None,
+        args.output.absolute(),
+        flo_folder=args.flo and args.flo.absolute(),
+        reading=reading_of(args),
+        others=Sources.of(weights=args.weights, settings=args.config, list=listing),
+        video_options=video_options_of(args),
+    )
+    return clip_tasks(args.clips, common)
 
 
 def _summary(outcome: RunOutcome) -> str:

@@ -32,6 +32,7 @@ class RunOutcome:
     """What came of a task.
 
     Attributes:
+        name: of the task.
         folder: where the masks are.
         frames: how many.
         skipped: whether they were there already, made from the same input.
@@ -39,11 +40,25 @@ class RunOutcome:
         seconds: spent on it.
     """
 
+    name: str
     folder: Path
     frames: int
     skipped: bool
     recovered: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that could not be carried out.
+
+    Attributes:
+        name: of the task.
+        sentence: what is wrong, for a person.
+    """
+
+    name: str
+    sentence: str
 
 
 def check(tasks: list[Task], engine: VideoEngine, *, overwrite: bool = False) -> None:
@@ -87,7 +102,7 @@ def run_task(
                 engine.load()
                 recovered = _work(task, engine, given, overwrite, emit or (lambda _: None))
         finish(task, made_from)
-    return RunOutcome(task.folder, length, skipped, recovered, monotonic() - start)
+    return RunOutcome(task.name, task.folder, length, skipped, recovered, monotonic() - start)
 
 
 def _work(task: Task, engine: VideoEngine, given: Inputs, overwrite: bool, emit: Emit) -> int:

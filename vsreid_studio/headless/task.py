@@ -152,6 +152,11 @@ def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
     Raises:
         UserError: something of it is missing, unreadable or unfit.
     """
+    if task.masks is None and task.points is None:
+        raise UserError(
+            f"There are no masks and no points beside {task.source}: expected NAME.png, NAME.masks, "
+            "NAME.masks.json or NAME.points.json."
+        )
     with open_video(task.source, options=task.video_options) as video:
         given = _given_masks(task, video)
         masks = given.masks

@@ -1,0 +1,123 @@
+"""Clips that lie in a folder or stand in a list, each with its masks or points beside it, as tasks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import UserError
+from ..formats.sequence_names import folder_of
+from ..reading import MEGABYTE, quoted, read_text
+from .task import Task
+
+BESIDE = ("{}.png", "{}.masks", "{}_masks", "{}.masks.json", "{}.points.json")
+"""What may lie beside a clip, by its name: a mask of the first frame, a folder of masks, COCO, or points."""
+VIDEOS = frozenset(
+    (
+        ".avi",
+        ".gif",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".ogv",
+        ".tif",
+        ".tiff",
+        ".webm",
+        ".wmv",
+    )
+)
+_LIST_SIZE = 64 * MEGABYTE
+_COLUMNS = 3
+
+
+def clip_tasks(clips: Path, common: Task) -> list[Task]:
+    """A task for each clip.
+
+    Args:
+        clips: a folder of videos and of folders of pictures, each with something of `BESIDE` it; or a text
+            file with a clip a line: `CLIP`, `CLIP<tab>MASKS` or `CLIP<tab>MASKS<tab>NAME`, paths relative to
+            the file's folder. Empty lines, and lines that begin with #, are skipped.
+        common: what all tasks share: output, flow (a folder for each clip's name) and how videos and masks
+            are read.
+
+    Returns:
+        At least one, in order of names or lines. One without masks and points fails when it is carried out.
+
+    Raises:
+        UserError: there is no clip, two have the same name, or a line is wrong.
+    """
+    if clips.is_dir():
+        found = [(clip, _beside(clip), "") for clip in _clips_in(clips)]
+    elif clips.is_file():
+        found = _listed(clips)
+    else:
+        raise UserError(f"There is no folder or list of clips at {clips}.")
+    if not found:
+        raise UserError(f"{clips} holds no clips: videos or folders of pictures, with masks beside them.")
+    tasks: dict[str, Task] = {}
+    for source, given, told in found:
+        name = folder_of(told or (source.name if source.is_dir() else source.stem))
+        if name in tasks:
+            raise UserError(
+                f"{tasks[name].source} and {source} would both be called {name}: list the clips in a file, "
+                "with a name as the third column."
+            )
+        tasks[name] = _task(common, name, source, given)
+    return list(tasks.values())
+
+
+def _task(common: Task, name: str, source: Path, given: Path | None) -> Task:
+    points = given if given is not None and _are_points(given) else None
+    return replace(
+        common,
+        name=name,
+        source=source.absolute(),
+        masks=None if points or given is None else given.absolute(),
+        points=points and points.absolute(),
+        flo_folder=common.flo_folder and common.flo_folder / name,
+    )
+
+
+def _clips_in(folder: Path) -> list[Path]:
+    """Videos, and folders that are no masks of a clip beside them."""
+    entries = sorted(it for it in folder.iterdir() if not it.name.startswith("."))
+    companions = {it.parent / form.format(_stem(it)) for it in entries for form in BESIDE}
+    return [it for it in entries if it not in companions and (it.is_dir() or it.suffix.lower() in VIDEOS)]
+
+
+def _beside(clip: Path) -> Path | None:
+    """The masks or points of a clip."""
+    places = [clip.parent / form.format(_stem(clip)) for form in BESIDE]
+    return next((place for place in places if place.exists()), None)
+
+
+def _stem(clip: Path) -> str:
+    return clip.name if clip.is_dir() else clip.stem
+
+
+def _listed(file: Path) -> list[tuple[Path, Path | None, str]]:
+    found = []
+    for number, line in enumerate(read_text(file, _LIST_SIZE).splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        columns = [column.strip() for column in line.split("\t")]
+        if len(columns) > _COLUMNS or not columns[0]:
+            raise UserError(
+                f"{file}, line {number}: {quoted(line)} is not CLIP<tab>MASKS<tab>NAME, of which the "
+                "last two may be left out."
+            )
+        clip, masks, name = (*columns, "", "")[:_COLUMNS]
+        source = file.parent / clip
+        found.append((source, file.parent / masks if masks else _beside(source), name))
+    return found
+
+
+def _are_points(path: Path) -> bool:
+    """Whether a file holds points: a JSON list, while formats of annotations are JSON objects."""
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
