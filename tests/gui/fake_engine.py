@@ -1,4 +1,4 @@
-"""An engine that works in a blink, without torch: it knows the disks of `tests/conftest.py` by colour."""
+"""An engine that works in a blink, without torch: it knows the disks of `tests/stand_ins.py` by colour."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from vsreid_studio.engine.types import Prediction, SoftMask
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 
 CENTRES = {1: (12, 16), 3: (60, 36)}
-"""Of the disks in frame 0 of the clip in conftest.py."""
+"""Of the disks in frame 0 of the clip in stand_ins.py."""
 COLOURS = {1: (230, 20, 20), 3: (20, 230, 20)}
 
 

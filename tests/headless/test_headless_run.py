@@ -21,7 +21,7 @@ from vsreid_studio.headless.run import run_task
 from vsreid_studio.headless.task import Task
 from vsreid_studio.project import Project
 
-LENGTH, HIDDEN = 10, range(3, 6)  # of the clip in conftest.py
+LENGTH, HIDDEN = 10, range(3, 6)  # of the clip in stand_ins.py
 
 
 @pytest.fixture
