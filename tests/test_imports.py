@@ -20,6 +20,7 @@ RANKS = {
     "engine": 1,
     **dict.fromkeys(("project", "formats", "evaluation", "training"), 2),
     **dict.fromkeys(("headless", "benchmark"), 3),
+    "api": 4,
     "gui": 4,
     "cli": 5,
     **dict.fromkeys(("app", "__main__"), 6),

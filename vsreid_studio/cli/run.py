@@ -23,7 +23,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..headless.cluster import Workers
-    from ..headless.run import Failure, RunOutcome
+    from ..headless.run import RunOutcome, TaskFailure
     from ..headless.task import Task
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -112,7 +112,7 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
         UserError: something is wrong with input or output.
     """
     from ..engine.runtime.parallel import use_threads  # noqa: PLC0415  (torch)
-    from ..headless.run import Failure, check, run_task  # noqa: PLC0415
+    from ..headless.run import TaskFailure, check, run_task  # noqa: PLC0415
     from ..training.adaptation import adapting_engine  # noqa: PLC0415
     from .progress import Bar  # noqa: PLC0415
 
@@ -136,7 +136,7 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
         except (UserError, OSError, MemoryError) as error:
             if not go_on:
                 raise
-            failures.append(Failure(task.name, sentence(error)))
+            failures.append(TaskFailure(task.name, sentence(error)))
         else:
             sys.stdout.write(_summary(outcome) + "\n")
     return _reported(failures, len(tasks))
@@ -146,7 +146,7 @@ def _run_on(workers: Workers, args: argparse.Namespace, tasks: list[Task]) -> in
     """As `run_tasks`, in other processes; what fails is reported at the end."""
     from ..headless.cluster import Tracking  # noqa: PLC0415  (torch, Dask)
     from ..headless.cluster import run_tasks as run_on_workers  # noqa: PLC0415
-    from ..headless.run import Failure  # noqa: PLC0415
+    from ..headless.run import TaskFailure  # noqa: PLC0415
     from .progress import SetBar  # noqa: PLC0415
 
     for task in tasks:
@@ -158,9 +158,9 @@ def _run_on(workers: Workers, args: argparse.Namespace, tasks: list[Task]) -> in
             outcomes = run_on_workers(tasks, tracking, workers, overwrite=args.overwrite, tell=bar.tell)
             with closing(outcomes):
                 for outcome in outcomes:
-                    failed = isinstance(outcome, Failure)
+                    failed = isinstance(outcome, TaskFailure)
                     bar.done(outcome.name, failed=failed)
-                    if isinstance(outcome, Failure):
+                    if isinstance(outcome, TaskFailure):
                         failures.append(outcome)
                     else:
                         bar.write(_summary(outcome))
@@ -173,7 +173,7 @@ def _run_on(workers: Workers, args: argparse.Namespace, tasks: list[Task]) -> in
     return _reported(failures, len(tasks))
 
 
-def _reported(failures: list[Failure], tasks: int) -> int:
+def _reported(failures: list[TaskFailure], tasks: int) -> int:
     """Tell of what failed; the exit code."""
     for failure in failures:
         sys.stderr.write(f"{failure.name}: {failure.sentence}\n")

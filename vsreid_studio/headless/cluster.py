@@ -40,7 +40,7 @@ from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.parallel import use_threads
 from ..errors import UserError, sentence
 from ..training.adaptation import adapting_engine
-from .run import Failure, RunOutcome, run_task
+from .run import RunOutcome, TaskFailure, run_task
 from .task import Task
 
 T = TypeVar("T")
@@ -164,7 +164,7 @@ def _same_version(client: Client) -> None:
 
 def each(
     client: Client, function: Callable[[T], R], items: Mapping[str, T]
-) -> Generator[tuple[str, R | Failure], None, None]:
+) -> Generator[tuple[str, R | TaskFailure], None, None]:
     """What a function makes of each item, in the order in which they are done.
 
     A function whose worker dies is called again on another one. When the caller wants no more, what has not
@@ -193,11 +193,11 @@ def each(
             client.cancel(list(names), force=True)
 
 
-def _guarded(function: Callable[[T], R], name: str, item: T) -> R | Failure:
+def _guarded(function: Callable[[T], R], name: str, item: T) -> R | TaskFailure:
     try:
         return function(item)
     except (UserError, OSError, MemoryError) as error:
-        return Failure(name, sentence(error))
+        return TaskFailure(name, sentence(error))
 
 
 def _result(name: str, future: Future[Any]) -> Any:
@@ -205,11 +205,11 @@ def _result(name: str, future: Future[Any]) -> Any:
         with suppress(Exception):
             return future.result()
     if future.status != "error":
-        return Failure(name, "The scheduler dropped it, or can no longer be reached.")
+        return TaskFailure(name, "The scheduler dropped it, or can no longer be reached.")
     error = future.exception()
     if type(error).__name__ == "KilledWorker":
-        return Failure(name, "Each worker that ran it died. Is there enough memory? Use fewer workers.")
-    return Failure(name, sentence(error) if isinstance(error, Exception) else repr(error))
+        return TaskFailure(name, "Each worker that ran it died. Is there enough memory? Use fewer workers.")
+    return TaskFailure(name, sentence(error) if isinstance(error, Exception) else repr(error))
 
 
 class Networks(WorkerPlugin):
@@ -282,7 +282,7 @@ def run_tasks(
     *,
     overwrite: bool = False,
     tell: Callable[[str, Progress], None] = lambda name, progress: None,
-) -> Generator[RunOutcome | Failure, None, None]:
+) -> Generator[RunOutcome | TaskFailure, None, None]:
     """Carry tasks out on workers, each as `headless.run.run_task` does.
 
     When the caller wants no more (Ctrl-C, or the generator is closed), tasks end after the step under way:

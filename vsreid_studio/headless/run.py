@@ -49,7 +49,7 @@ class RunOutcome:
 
 
 @dataclass(frozen=True)
-class Failure:
+class TaskFailure:
     """A task that could not be carried out.
 
     Attributes:
