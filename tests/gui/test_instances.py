@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QDropEvent
-from PySide6.QtWidgets import QColorDialog, QLineEdit
+from PySide6.QtWidgets import QColorDialog, QInputDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.instances import InstancePanel
+from vsreid_studio.gui.instances.class_dialog import ClassDialog
 from vsreid_studio.gui.instances.delegate import RowPart
+from vsreid_studio.gui.instances.model import Role
 from vsreid_studio.project import Instance
 
 LEFT = Qt.MouseButton.LeftButton
@@ -248,3 +250,57 @@ def test_a_screen_reader_hears_everything(panel: InstancePanel) -> None:
     panel.set_counts({1: "4 masks"})
     spoken = panel.view.model().index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "rider, instance 1, 4 masks, hidden, locked"
+
+
+def test_the_class_stands_beneath_the_name_and_is_spoken(panel: InstancePanel) -> None:
+    panel.set_classes({4: "person"})
+    panel.set_instances({1: replace(RIDER, category=4), 2: BIKE, 7: replace(DOG, category=9)})
+    panel.set_counts({1: "3 masks"})
+    model = panel.view.model()
+    assert [model.index(row, 0).data(Role.COUNT) for row in range(3)] == ["person · 3 masks", "", ""]
+    spoken = model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken == "rider, instance 1, class person, 3 masks"
+
+
+def test_a_class_is_given_by_keys(qtbot: QtBot, panel: InstancePanel) -> None:
+    panel.set_classes({4: "person", 9: "dog"})
+    click(qtbot, panel, 7)
+    qtbot.keyClick(panel.view, Qt.Key.Key_F3)
+    menu = panel.actions_.class_menu
+    assert menu.isVisible()
+    with qtbot.waitSignal(panel.class_requested) as asked:
+        qtbot.keyClick(menu, Qt.Key.Key_2)
+    assert asked.args == [7, "dog"]
+    qtbot.keyClick(panel.view, Qt.Key.Key_F3)
+    with qtbot.waitSignal(panel.class_requested) as asked:
+        qtbot.keyClick(menu, Qt.Key.Key_N)
+    assert asked.args == [7, None]
+
+
+def test_a_new_class_is_typed(qtbot: QtBot, panel: InstancePanel) -> None:
+    click(qtbot, panel, 1)
+    qtbot.keyClick(panel.view, Qt.Key.Key_F3)
+    qtbot.keyClick(panel.actions_.class_menu, Qt.Key.Key_C)
+    dialog = panel.findChild(QInputDialog)
+    qtbot.keyClicks(dialog.findChild(QLineEdit), "person")
+    with qtbot.waitSignal(panel.class_requested) as asked:
+        qtbot.keyClick(dialog.findChild(QLineEdit), Qt.Key.Key_Return)
+    assert asked.args == [1, "person"]
+
+
+def test_the_list_of_classes(qtbot: QtBot) -> None:
+    dialog = ClassDialog({4: "person"})
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert not dialog.remove.isEnabled()
+    qtbot.keyClicks(dialog.name, "dog")
+    with qtbot.waitSignal(dialog.added) as added:
+        qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+    assert (added.args, dialog.isVisible()) == (["dog"], True)
+    dialog.set_classes({4: "person", 5: "dog"})
+    dialog.list.setCurrentRow(1)
+    with qtbot.waitSignal(dialog.removed) as removed:
+        qtbot.mouseClick(dialog.remove, LEFT)
+    with qtbot.waitSignal(dialog.renamed) as renamed:
+        dialog.list.item(0).setText("rider")
+    assert (removed.args, renamed.args) == ([5], [4, "rider"])

@@ -23,6 +23,7 @@ from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.export_dialog import ExportRequest
+from vsreid_studio.gui.instances.model import Role
 
 
 def test_the_whole_story(qtbot, make, window, pictures, tmp_path):
@@ -409,3 +410,22 @@ def test_export_of_an_overlay_video(qtbot, window, tmp_path):
         assert video.length == LENGTH
         # Red was drawn in frame 0, and is now seen in the instance's own colour.
         assert video.frame(0)[16, 12, 1] > video.frame(1)[16, 12, 1] + 20
+
+
+def test_classes_are_imported_exported_and_shown(window, qtbot, tmp_path):
+    session = window.session
+    listed = tmp_path / "classes.txt"
+    listed.write_text("person\ndog\n")
+    dialog = window.parts.on_instances.show_classes()
+    dialog.import_requested.emit(listed)
+    qtbot.waitUntil(lambda: dialog.list.count() == 2)
+    dialog.list.item(0).setText("dog")
+    assert "already" in window.bar.sentence.text()
+    assert dialog.list.item(0).text() == "person"
+    out = tmp_path / "out.json"
+    dialog.export_requested.emit(out)
+    qtbot.waitUntil(out.exists)
+    session.set_class(1, "dog")
+    session.flush()
+    assert window.parts.instances.view.model().index(0, 0).data(Role.COUNT).startswith("dog · ")
+    dialog.close()

@@ -41,6 +41,19 @@ def ask_folder(
     return dialog
 
 
+def ask_target(
+    parent: QWidget, title: str, kinds: str, folder: Path | None, take: Callable[[Path], object]
+) -> QFileDialog:
+    """Ask for a file to write, which may be new; see `ask_file`. One that is there is asked about."""
+    dialog = _dialog(parent, title, folder, take)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setNameFilters(kinds.split(";;"))
+    dialog.setDefaultSuffix("txt")
+    dialog.open()
+    return dialog
+
+
 def _dialog(parent: QWidget, title: str, folder: Path | None, take: Callable[[Path], object]) -> QFileDialog:
     dialog = QFileDialog(parent, title, str(folder) if folder is not None else "")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -169,6 +169,7 @@ class MainWindow(QMainWindow):
         conductor.told.connect(bar.tell)
         conductor.progress.connect(self._follow_run)
         self.parts.on_canvas.told.connect(bar.tell)
+        self.parts.on_instances.told.connect(bar.tell)
         session.proposal_changed.connect(self._raise_review)
         self.commands.nothing_open.connect(bar.hide)
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)

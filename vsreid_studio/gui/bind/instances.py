@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from ..conductor import Conductor
 from ..instances import InstancePanel
+from ..instances.class_dialog import ClassDialog
 
 _COUNT_EVERY = 300
 """Milliseconds between two counts while a run changes cells all the time."""
@@ -16,12 +20,21 @@ class InstanceBinder(QObject):
 
     Attributes:
         panel: the widget.
+
+    Signals:
+        told(sentence): something worth knowing.
     """
+
+    told = Signal(str)
 
     def __init__(self, panel: InstancePanel, conductor: Conductor, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.panel = panel
         self._session = session = conductor.session
+        self._classes: ClassDialog | None = None
+        for signal in (session.instances_changed, session.failed):
+            signal.connect(self._show_listed)
+        session.closed.connect(self._close_listed)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_COUNT_EVERY)
@@ -39,13 +52,48 @@ class InstanceBinder(QObject):
         panel.moved.connect(self._move)
         panel.delete_requested.connect(session.delete)
         panel.merge_requested.connect(session.merge)
+        panel.class_requested.connect(session.set_class)
+        panel.classes_requested.connect(self.show_classes)
         panel.absent_requested.connect(lambda k: session.mark_absent(k, [session.frame]))
         panel.delete_range_requested.connect(lambda k, *frames: session.clear_range([k], *frames))
         for signal in (session.opened, session.range_changed, session.frame_changed):
             signal.connect(self._tell_frames)
         self._show()
 
+    def show_classes(self) -> ClassDialog:
+        """Show the list of classes, beside the window."""
+        self._close_listed()
+        session = self._session
+        dialog = ClassDialog(session.categories, self.panel)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.added.connect(lambda name: session.add_classes({1: name}))
+        dialog.renamed.connect(session.rename_class)
+        dialog.removed.connect(session.remove_class)
+        dialog.import_requested.connect(session.import_classes)
+        dialog.export_requested.connect(self._export_classes)
+        dialog.destroyed.connect(partial(self._forget, dialog))
+        self._classes = dialog
+        dialog.show()
+        return dialog
+
+    def _forget(self, dialog: ClassDialog) -> None:
+        if self._classes is dialog:
+            self._classes = None
+
+    def _show_listed(self) -> None:
+        """Also what was refused: the list is as it was."""
+        if self._classes is not None:
+            self._classes.set_classes(self._session.categories)
+
+    def _close_listed(self) -> None:
+        if self._classes is not None:
+            self._classes.close()
+
+    def _export_classes(self, path: Path) -> None:
+        self._session.export_classes(path, lambda: self.told.emit(f"The list of classes is in {path}."))
+
     def _show(self) -> None:
+        self.panel.set_classes(self._session.categories)
         self.panel.set_instances(self._session.instances)
         self.panel.set_selected(self._session.selected)
         self._count()

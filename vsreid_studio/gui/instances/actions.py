@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
@@ -24,7 +24,8 @@ class InstanceActions:
     Attributes:
         add, rename, recolour, hide, lock, move_up, move_down: as they are named.
         absent, delete_range, delete: what takes masks away.
-        merge_menu: filled when it is about to show.
+        category: opens `class_menu`.
+        merge_menu, class_menu: filled when they are about to show.
         select: the action of each digit, by instance number.
     """
 
@@ -33,6 +34,7 @@ class InstanceActions:
         self.add = self._new("Add instance", "Ctrl+Shift+N", everywhere=True)
         self.rename = self._new("Rename", "F2")
         self.recolour = self._new("Change colour …", "")
+        self.category = self._new("Give a class …", "F3")
         self.hide = self._new("Hide", "Ctrl+H")
         self.lock = self._new("Lock", "Ctrl+L")
         self.move_up = self._new("Move up", "Alt+Up")
@@ -41,6 +43,7 @@ class InstanceActions:
         self.delete_range = self._new("Delete in a range of frames …", "")
         self.delete = self._new("Delete …", "Del")
         self.merge_menu = QMenu("Merge into", panel)
+        self.class_menu = QMenu("Class", panel)
         self.select = {n: self._new(f"Select instance {n}", str(n), everywhere=True) for n in KEYED}
 
     def follow(self, chosen: Instance | None, *, first: bool, last: bool, alone: bool) -> None:
@@ -51,12 +54,13 @@ class InstanceActions:
             first, last: whether it is listed first or last.
             alone: whether there is no other.
         """
-        for action in (self.rename, self.recolour, self.hide, self.lock, self.delete):
+        for action in (self.rename, self.recolour, self.category, self.hide, self.lock, self.delete):
             action.setEnabled(chosen is not None)
         # A lock guards the masks; looks and name may change.
         unlocked = chosen is not None and not chosen.locked
         for action in (self.absent, self.delete_range, self.delete):
             action.setEnabled(unlocked)
+        self.class_menu.setEnabled(chosen is not None)
         self.merge_menu.setEnabled(unlocked and not alone)
         self.move_up.setEnabled(chosen is not None and not first)
         self.move_down.setEnabled(chosen is not None and not last)
@@ -65,7 +69,9 @@ class InstanceActions:
 
     def fill(self, menu: QMenu) -> None:
         """Put everything but `add` and the digits into a menu."""
-        menu.addActions([self.rename, self.recolour, self.hide, self.lock])
+        menu.addActions([self.rename, self.recolour])
+        menu.addMenu(self.class_menu)
+        menu.addActions([self.hide, self.lock])
         menu.addSeparator()
         menu.addActions([self.move_up, self.move_down])
         menu.addSeparator()
@@ -83,6 +89,30 @@ class InstanceActions:
             action.setEnabled(not (source.locked or target.locked))
             offered.append((action, source.number, target.number))
         return offered
+
+    def offer_classes(
+        self, classes: Mapping[int, str], chosen: int | None
+    ) -> list[tuple[QAction, str | None]]:
+        """Fill the menu of classes; each action with the name that it gives, None for no class.
+
+        Args:
+            classes: names by number.
+            chosen: the class that the instance has.
+        """
+        self.class_menu.clear()
+        offered: list[tuple[QAction, str | None]] = []
+        for place, (number, name) in enumerate(classes.items(), 1):
+            # The first nine have a digit, so that the menu is quick by keys.
+            text = f"&{place} {plain(name)}" if place < 10 else plain(name)
+            offered.append((self._choice(text, number == chosen), name))
+        offered.append((self._choice("&No class", chosen is None), None))
+        return offered
+
+    def _choice(self, text: str, checked: bool) -> QAction:
+        action = self.class_menu.addAction(text)
+        action.setCheckable(True)
+        action.setChecked(checked)
+        return action
 
     def _new(self, text: str, key: str, *, everywhere: bool = False) -> QAction:
         action = QAction(text, self._panel)

@@ -46,6 +46,7 @@ class InstanceModel(QAbstractListModel):
         super().__init__(parent)
         self._instances: list[Instance] = []
         self._counts: Mapping[int, str] = {}
+        self._classes: Mapping[int, str] = {}
 
     def set_instances(self, instances: Mapping[int, Instance]) -> bool:
         """Show these, by their `order`.
@@ -67,6 +68,16 @@ class InstanceModel(QAbstractListModel):
         """Tell what each instance has, e.g. '120 masks, 3 checkpoints'."""
         old, self._counts = self._counts, dict(counts)
         self._tell([row for row, n in enumerate(self.numbers) if old.get(n) != self._counts.get(n)])
+
+    def set_classes(self, classes: Mapping[int, str]) -> None:
+        """Tell the names of the classes by number."""
+        old, self._classes = self._classes, dict(classes)
+        if old != self._classes:
+            self._tell(range(len(self._instances)))
+
+    def class_of(self, instance: Instance) -> str:
+        """The name of an instance's class; empty where it has none."""
+        return self._classes.get(-1 if instance.category is None else instance.category, "")
 
     @property
     def numbers(self) -> list[int]:
@@ -102,7 +113,7 @@ class InstanceModel(QAbstractListModel):
             case Role.INSTANCE:
                 return instance
             case Role.COUNT:
-                return self.count(instance.number)
+                return " · ".join(it for it in (self.class_of(instance), self.count(instance.number)) if it)
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
@@ -142,6 +153,8 @@ class InstanceModel(QAbstractListModel):
             self.dataChanged.emit(self.index(row), self.index(row))
 
     def _spoken(self, instance: Instance) -> str:
-        parts = [f"{instance.name}, instance {instance.number}", self.count(instance.number)]
+        named = self.class_of(instance)
+        parts = [f"{instance.name}, instance {instance.number}", f"class {named}" if named else ""]
+        parts.append(self.count(instance.number))
         parts += ["hidden"] * instance.hidden + ["locked"] * instance.locked
         return ", ".join(part for part in parts if part)

@@ -8,7 +8,16 @@ from itertools import pairwise
 
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QColor
-from PySide6.QtWidgets import QColorDialog, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QColorDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ...project import Instance
 from .actions import InstanceActions
@@ -37,6 +46,8 @@ class InstancePanel(QWidget):
         delete_range_requested (int, int, int): its masks are to go from the first frame to the last; the
             person confirmed.
         absent_requested (int): it is not in the present frame.
+        class_requested (int, object): it gets the class of a name, or with None no class.
+        classes_requested (): the list of classes is to be shown.
     """
 
     selected = Signal(int)
@@ -50,12 +61,15 @@ class InstancePanel(QWidget):
     merge_requested = Signal(int, int)
     delete_range_requested = Signal(int, int, int)
     absent_requested = Signal(int)
+    class_requested = Signal(int, object)
+    classes_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._instances: Mapping[int, Instance] = {}
         self._chosen: int | None = None
         self._length, self._frames = 1, (0, 0)
+        self._classes: Mapping[int, str] = {}
         self._quiet = False
         self._agreed: Callable[[], None] | None = None
         self._colours: QColorDialog | None = None
@@ -109,6 +123,11 @@ class InstancePanel(QWidget):
     def set_counts(self, counts: Mapping[int, str]) -> None:
         """Tell beneath each name what the instance has, e.g. '120 masks, 3 checkpoints'."""
         self._model.set_counts(counts)
+
+    def set_classes(self, classes: Mapping[int, str]) -> None:
+        """Tell the names of the classes by number."""
+        self._classes = dict(classes)
+        self._model.set_classes(classes)
 
     def _lay_out(self) -> None:
         actions = self.actions_
@@ -181,6 +200,8 @@ class InstancePanel(QWidget):
         for number, action in actions.select.items():
             action.triggered.connect(partial(self._select_by_key, number))
         actions.merge_menu.aboutToShow.connect(self._offer_merges)
+        actions.class_menu.aboutToShow.connect(self._offer_classes)
+        self._on(actions.category, self._show_classes)
 
     def _on(self, action: QAction, act: Callable[[int], object]) -> None:
         """Call with the chosen instance's number."""
@@ -252,6 +273,37 @@ class InstancePanel(QWidget):
     def _offer_merges(self) -> None:
         for action, source, target in self.actions_.offer_merges(self._merges()):
             action.triggered.connect(partial(self._ask_merge, source, target))
+
+    def _show_classes(self, number: int) -> None:
+        """The menu of classes at the row of the instance."""
+        place = self.view.place_of(number, RowPart.TEXT).bottomLeft()
+        self.actions_.class_menu.popup(self.view.viewport().mapToGlobal(place))
+
+    def _offer_classes(self) -> None:
+        number, actions = self._chosen, self.actions_
+        if number is None:
+            return
+        for action, name in actions.offer_classes(self._classes, self._instances[number].category):
+            action.triggered.connect(partial(self._give_class, number, name))
+        actions.class_menu.addSeparator()
+        actions.class_menu.addAction("New &class …").triggered.connect(partial(self._ask_class, number))
+        actions.class_menu.addAction("&Edit the list …").triggered.connect(
+            lambda _=False: self.classes_requested.emit()
+        )
+
+    def _give_class(self, number: int, name: str | None, _: bool = False) -> None:
+        self.class_requested.emit(number, name)
+
+    def _ask_class(self, number: int, _: bool = False) -> None:
+        """Ask for the name of a new class, beside everything else."""
+        dialog = QInputDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("New class")
+        dialog.setLabelText(f"Class of {self._instances[number].name}:")
+        dialog.textValueSelected.connect(
+            lambda name: self.class_requested.emit(number, name) if name.strip() else None
+        )
+        dialog.open()
 
     def _merges(self) -> list[tuple[Instance, Instance]]:
         """Both ways when two are selected, else the chosen one into each other."""

@@ -20,6 +20,7 @@ from ...engine.types import SoftMask
 from ...engine.video import Video
 from ...errors import UserError
 from ...formats.cells import GivenMasks
+from ...formats.classes import read_classes, write_classes
 from ...formats.mask_reading import Reading
 from ...project import Adaptation, Instance, Project
 from ...project.same_video import VideoChanged, Way
@@ -494,6 +495,20 @@ class Session(QObject):
     def add_classes(self, given: Mapping[int, str]) -> bool:
         """Add classes to the list."""
         return self._edit(lambda held: edits.add_classes(held, given))
+
+    def import_classes(self, path: Path) -> bool:
+        """Add the classes of a file to the list, see `formats.classes.read_classes`."""
+        return self._have_made(lambda held: edits.add_classes(held, read_classes(path)))
+
+    def export_classes(self, path: Path, done: Callable[[], object]) -> None:
+        """Write the list of classes to a file, on the document's thread; `done` is called afterwards."""
+        listed = dict(self.categories)
+
+        def write() -> None:
+            write_classes(path, listed)
+            self._thread.reply(done)
+
+        self.writer.post(write, self._tell)
 
     def rename_class(self, number: int, name: str) -> bool:
         """Give a class another name."""
