@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from .. import dialogs
-from ..look import quiet_label
+from ..theme import quiet_label
 
 FILTER = "Lists of classes (*.txt *.json);;All files (*)"
 _NUMBER = Qt.ItemDataRole.UserRole + 1
