@@ -6,6 +6,7 @@ import pytest
 
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.gui.canvas.overlay import (
+    Argb,
     Style,
     colour_table,
     compose,
@@ -16,6 +17,7 @@ from vsreid_studio.gui.canvas.overlay import (
     label_part,
     union,
 )
+from vsreid_studio.gui.canvas.picture import MaskPicture
 from vsreid_studio.gui.theme import default_colour
 
 BOUNDS = Box(0, 0, 64, 48)
@@ -116,3 +118,34 @@ def test_union_of_nothing_is_empty() -> None:
 def test_default_colours_differ() -> None:
     assert len({default_colour(number).rgb() for number in range(1, 22)}) == 21
     assert default_colour(22) == default_colour(1)
+
+
+@pytest.mark.parametrize("style", [STYLE, Style(STYLE.colours, selected=2, line=2)])
+def test_a_picture_composed_in_parts_is_the_whole_one(style: Style) -> None:
+    picture = MaskPicture()
+    picture.resize(64, 48)
+    picture.style = style
+    small = [{1: disc(6 + n, 8, 4), 2: disc(55, 38 - n, 5), 3: disc(30, 24, 3)} for n in range(4)]
+    for masks in (*small, MASKS, small[0], {}):
+        changed = picture.set_masks(masks)
+        picture.settle()
+        assert (picture.pixels == compose(masks, BOUNDS, BOUNDS, style)).all()
+        assert changed.area
+    assert picture.set_masks({}).area == 0
+
+
+def test_small_objects_far_apart_are_composed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Box] = []
+
+    def noted(masks: dict[int, SoftMask], box: Box, bounds: Box, style: Style) -> Argb:
+        seen.append(box)
+        return compose(masks, box, bounds, style)
+
+    monkeypatch.setattr("vsreid_studio.gui.canvas.picture.compose", noted)
+    picture = MaskPicture()
+    picture.resize(64, 48)
+    picture.settle()
+    picture.set_masks({1: disc(6, 8, 4), 2: disc(55, 38, 5)})
+    picture.settle()
+    assert len(seen) == 2
+    assert not seen[0].intersect(seen[1]).area

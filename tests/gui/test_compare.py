@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, picture, true_mask
 
 from vsreid_studio.engine.events import Change, Decision, Verdict
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, CellKey, Maker, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.actions import Act
@@ -90,6 +92,20 @@ def test_figures_follow_the_masks(qtbot, comparison, drawn, truth):
         pos=comparison.panel.table.visualItemRect(comparison.panel.table.item(1, 1)).center(),
     )
     assert drawn.selected == 2
+
+
+def test_maps_are_read_on_the_scorers_thread(qtbot, comparison, drawn, truth, monkeypatch):
+    threads, read = set(), Annotation.frame_masks
+
+    def noted(annotation, frame):
+        threads.add(threading.get_ident())
+        return read(annotation, frame)
+
+    monkeypatch.setattr(Annotation, "frame_masks", noted)
+    comparison.compare(truth)
+    wait_for(qtbot, comparison, 0, ["0.300"] * 3)
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_gain_since_an_acceptance(qtbot, comparison, drawn, truth):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from time import sleep
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from small_clip import HEIGHT, LENGTH, WIDTH, true_mask
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.formats.masks import write_label_map
-from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.session import Session, writer
 from vsreid_studio.gui.session import session as module
 from vsreid_studio.gui.session.thread import DocumentThread
 from vsreid_studio.project import Project
@@ -177,6 +178,47 @@ def test_of_an_import_that_fails_nothing_is_kept(qtbot, drawn, masks, how, monke
     assert dict(drawn.annotation.cells()) == before
     assert drawn.undo_label == "Paint"
     assert bool(told) is (how != "cancelled")
+
+
+def test_an_import_is_left_off_at_any_time_before_its_commit(drawn, masks, monkeypatch):
+    before = dict(drawn.annotation.cells())
+    asked = []
+    check = writer._refuse_stopped
+
+    def count(listener):
+        asked.append(1)
+        check(listener)
+
+    monkeypatch.setattr(writer, "_refuse_stopped", count)
+    drawn.import_masks(masks)
+    drawn.flush()
+    drawn.undo()
+    drawn.flush()
+    for last in range(1, len(asked) + 1):
+        left = [last]
+
+        def cancel(listener, left=left):
+            left[0] -= 1
+            if not left[0]:
+                listener.stop.set()
+            check(listener)
+
+        monkeypatch.setattr(writer, "_refuse_stopped", cancel)
+        drawn.import_masks(masks)
+        drawn.flush()
+        assert not drawn.is_importing
+        assert drawn.annotation.instances == (1, 2)
+        assert dict(drawn.annotation.cells()).keys() == before.keys()
+        assert drawn.undo_label == "Paint"
+
+
+def test_replies_that_take_long_let_the_window_have_its_turn(qtbot, drawn):
+    done = []
+    for number in range(3):
+        drawn._thread._replies.append(lambda number=number: (sleep(0.02), done.append(number)))
+    drawn._deliver()
+    assert done == [0]
+    qtbot.waitUntil(lambda: done == [0, 1, 2])
 
 
 def test_closing_in_an_import_leaves_it_off(drawn, masks, pictures, tmp_path, monkeypatch):

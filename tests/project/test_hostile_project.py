@@ -176,3 +176,23 @@ def test_more_cells_than_the_video_has_are_refused(closed):
     alter(closed, "UPDATE video SET length = 3")
     with pytest.raises(UserError, match="damaged"):
         Project.open(closed)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE cells SET checksum = checksum + 1",
+        "UPDATE cells SET record = CAST(hex(record) AS TEXT)",
+        "UPDATE cells SET record = substr(record, 2)",
+        "UPDATE cells SET frame = 'x' WHERE frame = 3",
+        "UPDATE cells SET frame = -1 WHERE frame = 3",
+        "UPDATE cells SET frame = frame + 1",
+        "UPDATE cells SET instance = 1.5 WHERE frame = 3",
+        "UPDATE cells SET map = map + 1",
+        "UPDATE cells SET map = 'x'",
+    ],
+)
+def test_a_damaged_row_of_the_index_is_found(closed, statement):
+    alter(closed, statement)
+    with pytest.raises(UserError, match="damaged"):
+        Project.open(closed)

@@ -342,3 +342,28 @@ def test_a_class_without_a_proper_name_is_refused(project, name):
     with pytest.raises(ValueError, match="makes no sense"):
         project.apply(Change("class"), categories={1: name})
     assert project.categories == {}
+
+
+def test_a_large_change_is_stopped_until_it_is_committed(project, make_cell):
+    put(project, "Draw", {A: make_cell(3, pinned=True)})
+    before = dict(project.annotation.cells())
+    cells = {CellKey(n, k): make_cell(n) for n in range(200) for k in (2, 3)}
+    change = project.annotation.set_cells("import", cells)
+    calls = []
+    project.apply(change, between=lambda: calls.append(1))
+    assert len(project.annotation) == 401
+    project.undo()
+    for number in range(1, len(calls) + 1):
+        countdown = iter(range(number, 0, -1))
+
+        def stop(countdown=countdown):
+            if next(countdown) == 1:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            project.apply(change, instances={1: RIDER}, between=stop)
+        assert dict(project.annotation.cells()) == before
+        assert not project.instances
+    assert project.undo_label == "Draw"
+    with reopened(project) as again:
+        assert list(again.annotation.instances) == [1]

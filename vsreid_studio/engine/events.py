@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -87,10 +89,43 @@ class Change:
             frames.setdefault(instance, []).append(frame)
         object.__setattr__(self, "touched", MappingProxyType(frames))
 
+    @classmethod
+    def of_many(cls, change: Change) -> Change:
+        """A change of very many cells without the cells: it tells only which ones are touched.
+
+        Who follows it reads the annotation. It takes no time to make, to copy or to let go.
+        """
+        short = cls(change.label, {}, {}, change.decisions_before, change.decisions_after)
+        frames = {k: array("q", sorted(touched)) for k, touched in change.touched.items()}
+        cells = _ManyKeys(frames)
+        for name, value in (("before", cells), ("after", cells), ("touched", MappingProxyType(frames))):
+            object.__setattr__(short, name, value)
+        return short
+
     @property
     def inverse(self) -> Change:
         """The change that undoes this one."""
         return Change(self.label, self.after, self.before, self.decisions_after, self.decisions_before)
+
+
+class _ManyKeys(Mapping[CellKey, None]):
+    """Keys of very many cells, all of which stand for None."""
+
+    def __init__(self, frames: Mapping[int, Sequence[int]]) -> None:
+        """`frames`: ascending, by instance."""
+        self._frames = frames
+
+    def __getitem__(self, key: CellKey) -> None:
+        frames = self._frames.get(key[1], ())
+        place = bisect_left(frames, key[0])
+        if place == len(frames) or frames[place] != key[0]:
+            raise KeyError(key)
+
+    def __iter__(self) -> Iterator[CellKey]:
+        return (CellKey(frame, k) for k, frames in self._frames.items() for frame in frames)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._frames.values()))
 
 
 @dataclass(frozen=True, slots=True)

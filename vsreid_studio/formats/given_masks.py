@@ -40,8 +40,8 @@ def read_given_masks(
         reading: how to take the pictures, None to guess once for all of them.
         frame: the frame of a single picture; None for the one that its name tells, else the first.
         void: take 255 for void, that is background, as in a data set's annotation, and not for a mistake.
-        each: told after each file how many of how many are read, and the masks of that one; what it raises
-            ends the reading.
+        each: told after each file how many of how many are read, and the masks of that one; before, while
+            all files are looked at to tell how to take them, that none is. What it raises ends the reading.
 
     Returns:
         At least one object.
@@ -63,7 +63,7 @@ def read_given_masks(
         )
     single = frame is not None and not path.is_dir()
     files = {frame or 0: path} if single else first_mask_files(path, video)
-    reader = MaskReader(files.values(), reading, size)
+    reader = MaskReader(files.values(), reading, size, lambda: each(0, len(files), ()))
     masks = {}
     for done, (index, file) in enumerate(sorted(files.items()), 1):
         masks[index] = reader.masks(file, void=void)
@@ -85,10 +85,11 @@ def _of_objects(objects: Mapping[str, Mapping[int, Path]], size: tuple[int, int]
     """
     if len(objects) > MAX_INSTANCE:
         raise UserError(f"There are masks of {len(objects)} objects: masks number 254 instances at most.")
-    reader = MaskReader([file for files in objects.values() for file in files.values()], size=size)
+    done, total = 0, sum(len(files) for files in objects.values())
+    listed = [file for files in objects.values() for file in files.values()]
+    reader = MaskReader(listed, size=size, between=lambda: each(0, total, ()))
     masks: dict[int, dict[int, SoftMask]] = {}
     names: dict[int, str] = {}
-    done, total = 0, sum(len(files) for files in objects.values())
     for number, name in _numbered(objects).items():
         if not name.isdigit():
             names[number] = name

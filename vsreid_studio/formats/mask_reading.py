@@ -6,7 +6,7 @@ what all pictures of the sequence hold together, never picture by picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -88,7 +88,11 @@ class MaskReader:
     """
 
     def __init__(
-        self, files: Iterable[Path], reading: Reading | None = None, size: tuple[int, int] | None = None
+        self,
+        files: Iterable[Path],
+        reading: Reading | None = None,
+        size: tuple[int, int] | None = None,
+        between: Callable[[], object] = lambda: None,
     ) -> None:
         """Look at every picture.
 
@@ -96,6 +100,7 @@ class MaskReader:
             files: all of the sequence, in order.
             reading: how to take them, None to guess. `OBJECTS` guesses how each file shows its object.
             size: (height, width) that each must have, None for any.
+            between: called before each picture; what it raises ends the reading.
 
         Raises:
             UserError: one cannot be read or has another size, or they cannot be taken so.
@@ -103,9 +108,9 @@ class MaskReader:
         self._size = size
         self._last: tuple[Path, Pixels] | None = None
         paths = list(files)
-        survey = self._survey(paths, as_colours=False)
+        survey = self._survey(paths, between, as_colours=False)
         if not _comparable(survey):
-            survey = self._survey(paths, as_colours=True)
+            survey = self._survey(paths, between, as_colours=True)
         self._plan = _planned(survey, reading, paths[0] if paths else Path())
         self.reading, self.text = self._plan.reading, self._plan.text
 
@@ -149,9 +154,10 @@ class MaskReader:
         # By OpenCV, which takes a fraction of NumPy's time and lets other threads go on.
         return {k: SoftMask.tight(np.asarray(cv2.inRange(labels, k, k), np.uint8)) for k in numbers}
 
-    def _survey(self, files: list[Path], *, as_colours: bool) -> Survey:
+    def _survey(self, files: list[Path], between: Callable[[], object], *, as_colours: bool) -> Survey:
         survey = Survey(as_colours)
         for file in files:
+            between()
             survey.add(file, self._read(file))
         return survey
 

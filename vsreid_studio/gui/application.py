@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SWITCH = 0.0005
+"""Seconds after which a thread that computes in Python lets the window's have its turn; usually 5 ms."""
+
 
 def run(path: Path | None, *, demo: bool = False) -> int:
     """Show the window until it is closed.
@@ -66,6 +69,8 @@ def application() -> QApplication:
     known = QApplication.instance()
     if isinstance(known, QApplication):
         return known
+    # The window waits for Python's lock after each call of Qt, of which a repaint has many.
+    sys.setswitchinterval(_SWITCH)
     app = QApplication(["vsreid-studio"])
     app.setApplicationName("vsreid-studio")
     app.setDesktopFileName("vsreid-studio")

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation, edit
+from ..engine.store.bulk import Between, now_and_then
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
 from ..formats.cells import GivenMasks, first_cells
@@ -258,12 +259,20 @@ def _added(held: Held, listed: Mapping[int, str]) -> dict[int, str | None]:
     return {number: name for number, name in listed.items() if number not in held.categories}
 
 
-def import_masks(held: Held, given: GivenMasks, label: str = IMPORT_LABEL, *, machine: bool = False) -> Edit:
+def import_masks(
+    held: Held,
+    given: GivenMasks,
+    label: str = IMPORT_LABEL,
+    *,
+    machine: bool = False,
+    between: Between | None = None,
+) -> Edit:
     """Given masks as pinned ones, and an instance for each number that is new.
 
     Args:
         machine: as masks that nobody has checked: not pinned, derived from the first one of each instance,
             so that a correction propagates over them. What a person pinned stays.
+        between: see `bulk.now_and_then`.
 
     Raises:
         UserError: an instance is locked.
@@ -271,9 +280,11 @@ def import_masks(held: Held, given: GivenMasks, label: str = IMPORT_LABEL, *, ma
     for number in given.numbers:
         if number in held.instances:
             refuse_locked(held, number)
-    cells: dict[CellKey, Cell | None] = dict(first_cells(given.masks))
+    cells: dict[CellKey, Cell | None] = {}
+    for frame in now_and_then(given.masks, between):
+        cells.update(first_cells({frame: given.masks[frame]}))
     if machine:
-        cells = _unchecked(held.annotation, first_cells(given.masks))
+        cells = _unchecked(held.annotation, cells, between)
     known, listed = dict(held.instances), held.categories
     for number in given.numbers:
         if number not in known:
@@ -282,17 +293,20 @@ def import_masks(held: Held, given: GivenMasks, label: str = IMPORT_LABEL, *, ma
             one = new_instance(known, number, given.names.get(number))
             known[number] = replace(one, category=number_of(listed, name) if name else None)
     new: dict[int, Instance | None] = {n: one for n, one in known.items() if n not in held.instances}
-    return _asked(held, label, cells, new, _added(held, listed))
+    change = edit(held.annotation, label, cells, between)
+    return Edit(change, new, cells, _added(held, listed))
 
 
-def _unchecked(annotation: Annotation, cells: Mapping[CellKey, Cell]) -> dict[CellKey, Cell | None]:
+def _unchecked(
+    annotation: Annotation, cells: Mapping[CellKey, Cell | None], between: Between | None
+) -> dict[CellKey, Cell | None]:
     first: dict[int, int] = {}
-    for key in sorted(cells):
-        first.setdefault(key.instance, key.frame)
+    for frame, instance in now_and_then(cells, between):
+        first[instance] = min(frame, first.get(instance, frame))
     return {
         key: replace(cell, pinned=False, origin=first[key.instance])
-        for key, cell in cells.items()
-        if not annotation.pinned(*key)
+        for key in now_and_then(cells, between)
+        if (cell := cells[key]) is not None and not annotation.pinned(*key)
     }
 
 

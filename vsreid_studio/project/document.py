@@ -13,6 +13,7 @@ from typing import Self
 from ..config import ReidConfig
 from ..engine.events import Change, Decision
 from ..engine.store.annotation import Annotation
+from ..engine.store.bulk import Between, let_go, now_and_then
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
 from ..errors import UserError
@@ -37,11 +38,11 @@ from .rows import (
     instance_row,
     read_adaptation,
     read_category,
-    read_cells,
     read_decision,
+    read_index,
     read_instance,
 )
-from .schema import ADAPTATION, CATEGORIES, CELLS, DECISIONS, INSTANCES, Rows, Table
+from .schema import ADAPTATION, CATEGORIES, CELLS, DECISIONS, INSTANCES, Key, Row, Rows, Table
 from .upgrade import upgrade
 
 MAX_STEPS = 200
@@ -81,7 +82,7 @@ class Project:
         self.maps = MapCache(self._maps)
         most = self._video.length * MAX_INSTANCE
         with self._sound():
-            records = read_cells(read(database, CELLS, most).items(), self._video)
+            records = read_index(database.rows, self._video)
             others = (DECISIONS, INSTANCES, ADAPTATION, CATEGORIES)
             found = {table: read(database, table, most) for table in others}
             held = self._read({CELLS: {}, **found})
@@ -163,6 +164,7 @@ class Project:
         adaptation: Mapping[int, Adaptation | None] | None = None,
         undoable: bool = True,
         group: str | None = None,
+        between: Between | None = None,
     ) -> None:
         """Commit a change, then put it into the annotation.
 
@@ -174,16 +176,19 @@ class Project:
             undoable: whether it is a step of its own. If not, undo of an older step still brings back what
                 that step found.
             group: changes in a row of the same group are one step, named by the first: a run's, say.
+            between: for changes of very many cells: called now and then until the change is committed, and
+                what it raises leaves file and memory as they were.
 
         Raises:
             StaleChange: it would overwrite a mask that a person pinned meanwhile.
             UserError: the disk is full, fails or is read-only.
             ValueError: a cell does not fit into the video.
         """
-        self._check(change, instances or {})
+        self._check(change, instances or {}, between)
         cells = change.after
         # Before the file is locked: it takes longest.
-        encoded = self._maps.encode(distinct_masks(cells.values()), self.maps)
+        masks = distinct_masks(cells[key] for key in now_and_then(cells, between))
+        encoded = self._maps.encode(now_and_then(masks, between), self.maps)
         writes: dict[Table, Rows] = {
             DECISIONS: {
                 _plain(key): None if one is None else decision_row(CellKey(*_plain(key)), one, self._video)
@@ -201,30 +206,33 @@ class Project:
             },
         }
         with self._database.lock:
-            self._refuse_stale(change)
+            self._refuse_stale(change, between)
             joined = self._group[1] if self._group and group == self._group[0] else None
             with self._database.transaction() as connection:
                 self._history.tidy(connection)
                 numbers = self._maps.write(connection, encoded)
-                rows: dict[Table, Rows] = {
-                    CELLS: {
-                        _plain(key): None
-                        if cell is None
-                        else cell_row(key, cell, numbers.get(id(cell.mask), 0))
-                        for key, cell in cells.items()
-                    },
-                    **writes,
-                }
+                placed: dict[Key, Row | None] = {}
+                for key in now_and_then(cells, between):
+                    cell = cells[key]
+                    number = 0 if cell is None else numbers.get(id(cell.mask), 0)
+                    placed[_plain(key)] = None if cell is None else cell_row(key, cell, number)
+                rows: dict[Table, Rows] = {CELLS: placed, **writes}
                 if undoable:
                     step = joined if joined is not None else self._history.begin(connection, change.label)
                     for table, some in rows.items():
-                        self._history.keep(connection, step, table, some)
+                        self._history.keep(connection, step, table, now_and_then(some, between))
                 for table, some in rows.items():
-                    write(connection, table, some)
+                    write(connection, table, some, between)
+                # Before the commit, after which nothing can be stopped any more.
+                after = None if between is None else self.annotation.with_change(change, between)
             if undoable:
                 self._group = (group, step) if group is not None else None
             self._maps.adopt(encoded, numbers, self.maps)
-            self.annotation.apply(change)
+            if after is None:
+                self.annotation.apply(change)
+            else:
+                self.annotation.become(after)
+            let_go(placed, numbers)
             self._replace_instances(instances or {})
             self._adaptation = (adaptation or {}).get(0, self._adaptation)
             self._replace_categories(categories or {})
@@ -245,18 +253,22 @@ class Project:
             connection.executemany("INSERT OR IGNORE INTO loose VALUES (?)", loose)
         self._maps.adopt(encoded, numbers, self.maps)
 
-    def _check(self, change: Change, instances: Mapping[int, Instance | None]) -> None:
+    def _check(
+        self, change: Change, instances: Mapping[int, Instance | None], between: Between | None
+    ) -> None:
         """Raise ValueError where something does not fit into the video."""
         if any(one is not None and one.number != number for number, one in instances.items()):
             raise ValueError("an instance is named by its own number")
-        for key, cell in change.after.items():
+        for key in now_and_then(change.after, between):
+            cell = change.after[key]
             if cell is None:
                 check_key(key, self._video)
             else:
                 check_cell(key, cell, self._video)
 
-    def _refuse_stale(self, change: Change) -> None:
-        for key, before in change.before.items():
+    def _refuse_stale(self, change: Change, between: Between | None) -> None:
+        for key in now_and_then(change.before, between):
+            before = change.before[key]
             if self.annotation.pinned(*key) and not (before is not None and before.pinned):
                 raise StaleChange(
                     f"'{change.label}' was not applied: its mask in frame {key.frame} was pinned meanwhile."

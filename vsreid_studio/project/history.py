@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from ..engine.store.bulk import Between, now_and_then
 from .database import Database
 from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table
 
@@ -27,20 +28,24 @@ def read(database: Database, table: Table, most: int) -> dict[Key, Row]:
     return {row[:size]: row[size:] for row in found}
 
 
-def write(connection: sqlite3.Connection, table: Table, rows: Rows) -> None:
-    """Put rows in place; None deletes."""
+def write(connection: sqlite3.Connection, table: Table, rows: Rows, between: Between | None = None) -> None:
+    """Put rows in place; None deletes.
+
+    Args:
+        between: see `bulk.now_and_then`.
+    """
     if table is CELLS:
         # What these cells refer to now may be in no step of undo: `tidy` looks.
         connection.executemany(
             "INSERT OR IGNORE INTO loose SELECT map FROM cells WHERE frame = ? AND instance = ? "
             "AND map IS NOT NULL AND NOT EXISTS (SELECT 1 FROM step_cells WHERE map = cells.map)",
-            rows,
+            now_and_then(rows, between),
         )
     places = ", ".join("?" * len(table.keys + table.values))
     gone = " AND ".join(f"{key} = ?" for key in table.keys)
     connection.executemany(
         f"INSERT OR REPLACE INTO {table.name} ({table.columns}) VALUES ({places})",
-        ((*key, *row) for key, row in rows.items() if row is not None),
+        ((*key, *row) for key in now_and_then(rows, between) if (row := rows[key]) is not None),
     )
     connection.executemany(
         f"DELETE FROM {table.name} WHERE {gone}", (key for key, row in rows.items() if row is None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -34,7 +34,7 @@ class MapFile:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def encode(self, masks: Sequence[SoftMask], known: MapCache) -> list[Encoded]:
+    def encode(self, masks: Iterable[SoftMask], known: MapCache) -> list[Encoded]:
         """What is to be written of some maps; what the file has already is not encoded again.
 
         Raises:

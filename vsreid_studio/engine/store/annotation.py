@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..events import Change, Decision
 from ..types import Cell, CellKey, SoftMask, read_only
+from .bulk import Between, now_and_then, parts
 from .index import FILLED, PINNED, RECORD, THERE, Identities, Row, cell_of
 from .maps import MapCache
 
@@ -162,9 +163,15 @@ class Annotation:
         first = anchors[before - 1] + 1 if before else 0
         return range(first, anchors[after] if after < len(anchors) else self.length)
 
-    def set_cells(self, label: str, cells: Mapping[CellKey, Cell | None]) -> Change:
-        """The change that would put these cells in place (None removes); nothing is applied yet."""
-        return Change(label, {key: self.get(*key) for key in cells}, cells)
+    def set_cells(
+        self, label: str, cells: Mapping[CellKey, Cell | None], between: Between | None = None
+    ) -> Change:
+        """The change that would put these cells in place (None removes); nothing is applied yet.
+
+        Args:
+            between: see `bulk.now_and_then`.
+        """
+        return Change(label, {key: self.get(*key) for key in now_and_then(cells, between)}, cells)
 
     def decide(self, change: Change, decisions: Mapping[CellKey, Decision | None]) -> Change:
         """The same change, with decisions to be remembered (None forgets) in the same step."""
@@ -184,6 +191,21 @@ class Annotation:
             for instance in self._own:
                 if (row := self._rows[instance]).held:
                     row.settle(self.maps)
+
+    def with_change(self, change: Change, between: Between | None = None) -> Annotation:
+        """A copy with a change applied; this annotation stays as it is.
+
+        Args:
+            between: see `bulk.now_and_then`.
+        """
+        twin = self.copy()
+        for part in parts(change.after):
+            if between is not None:
+                between()
+            twin.apply(Change(change.label, dict.fromkeys(part), part))
+        rest = dict.fromkeys(change.decisions_after)
+        twin.apply(Change(change.label, {}, {}, rest, change.decisions_after))
+        return twin
 
     def _put(self, key: CellKey, cell: Cell | None) -> None:
         frame, instance = key
@@ -287,21 +309,29 @@ def _derived(annotation: Annotation, instance: int, frames: list[int]) -> Iterat
         yield CellKey(frame, instance)
 
 
-def edit(annotation: Annotation, label: str, cells: Mapping[CellKey, Cell | None]) -> Change:
+def edit(
+    annotation: Annotation,
+    label: str,
+    cells: Mapping[CellKey, Cell | None],
+    between: Between | None = None,
+) -> Change:
     """Put cells in place (None removes) and drop, in the same step, what is stale after it.
 
     c alone does not tell that a checkpoint has been drawn anew. So every edit by a person goes through here:
     the next sweep finds the dropped cells missing and computes them from what is there then.
 
+    Args:
+        between: see `bulk.now_and_then`.
+
     Returns:
         the change, not yet applied.
     """
     moved: dict[int, list[int]] = {}
-    for key, cell in cells.items():
-        old = annotation.get(*key)
+    for key in now_and_then(cells, between):
+        cell, old = cells[key], annotation.get(*key)
         if cell is None or cell.origin != key.frame or old is None or not cell.mask.same(old.mask):
             moved.setdefault(key.instance, []).append(key.frame)
     dropped: dict[CellKey, Cell | None] = {}
     for instance, frames in moved.items():
         dropped.update(dict.fromkeys(_derived(annotation, instance, frames)))
-    return annotation.set_cells(label, {**dropped, **cells})
+    return annotation.set_cells(label, {**dropped, **cells}, between)

@@ -63,7 +63,7 @@ class TimelineBinder(QObject):
 
     def _open(self) -> None:
         session = self._session
-        self.view.set_length(session.annotation.length)
+        self.view.set_length(session.annotation.length, shown=False)
         self.view.set_annotation(session.annotation, self._rows())
         self.view.set_frame(session.frame)
         self._select(session.selected)

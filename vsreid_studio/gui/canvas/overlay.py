@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TypeAlias
 
 import cv2
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.algorithm.merge import merge
-from ...engine.types import NOWHERE, Box, LabelMap, SoftMask
+from ...engine.types import NOWHERE, Box, LabelMap, SoftMask, read_only
 from ...formats.painting import Rgb, edges
 from .stroke import part_of
 
@@ -80,11 +80,16 @@ def label_part(masks: Mapping[int, SoftMask], box: Box) -> LabelMap:
 
 
 def colour_table(colours: Mapping[int, Rgb], alpha: float) -> Argb:
-    """The picture's values by label: (256,) uint32, transparent where there is no colour."""
+    """The picture's values by label: (256,) uint32, transparent where there is no colour; read-only."""
+    return _colour_table(tuple(colours.items()), alpha)
+
+
+@lru_cache(32)
+def _colour_table(colours: tuple[tuple[int, Rgb], ...], alpha: float) -> Argb:
     rows = np.zeros((256, 4))
-    for number, colour in colours.items():
+    for number, colour in colours:
         rows[number] = (*colour, 255)
-    return _packed(rows, alpha)
+    return read_only(_packed(rows, alpha))
 
 
 def heat_table(alpha: float) -> Argb:

@@ -33,7 +33,7 @@ class MaskPicture:
         self.stroke: Stroke | None = None
         self.pixels: Argb = np.zeros((0, 0), np.uint32)
         self.shown = NOWHERE
-        self._dirty = NOWHERE
+        self._dirty: list[Box] = []
 
     @property
     def size(self) -> tuple[int, int]:
@@ -46,7 +46,7 @@ class MaskPicture:
         if bounds == self.bounds:
             return False
         self.bounds, self.pixels = bounds, np.zeros((height, width), np.uint32)
-        self.shown = self._dirty = NOWHERE
+        self.shown, self._dirty = NOWHERE, []
         self.invalidate()
         return True
 
@@ -58,9 +58,10 @@ class MaskPicture:
         """
         numbers = self.masks.keys() | masks.keys()
         pairs = [(self.masks.get(number), masks.get(number)) for number in numbers]
-        changed = union(mask.box for pair in pairs if pair[0] is not pair[1] for mask in pair if mask)
+        changed = [union(mask.box for mask in pair if mask) for pair in pairs if pair[0] is not pair[1]]
         self.masks = masks
-        return self.invalidate(changed)
+        # Each apart: small objects far from one another cover little of what lies around all of them.
+        return union([self.invalidate(box) for box in changed if box.area])
 
     def invalidate(self, box: Box | None = None) -> Box:
         """Note that the overlay has changed in a box, or wherever it shows anything.
@@ -71,20 +72,28 @@ class MaskPicture:
         if box is None:
             box = union([self.shown, self._occupied()])
         box = self._around(box)
-        self._dirty = union([self._dirty, box])
+        if box.area:
+            self._dirty.append(box)
         return box
 
     def settle(self) -> None:
         """Compose what has changed."""
-        dirty, self._dirty = self._dirty, NOWHERE
-        if not dirty.area:
+        dirty, self._dirty = list(dict.fromkeys(self._dirty)), []
+        if not dirty:
             return
+        whole = union(dirty)
+        if sum(box.area for box in dirty) >= whole.area / 2:
+            dirty = [whole]
+        for box in dirty:
+            self._compose(box)
+        self.shown = self._occupied()
+
+    def _compose(self, box: Box) -> None:
         masks = self.masks
         if self.stroke:
-            around = self._around(dirty)
+            around = self._around(box)
             masks = {**masks, self.stroke.instance: SoftMask(around, self.stroke.part(around))}
-        self.pixels[dirty.slices] = compose(masks, dirty, self.bounds, self.style)
-        self.shown = self._occupied()
+        self.pixels[box.slices] = compose(masks, box, self.bounds, self.style)
 
     def _occupied(self) -> Box:
         """Outside of this the overlay is transparent."""

@@ -143,7 +143,7 @@ class Comparison(QObject):
             return
         if any(one and one.verdict is Verdict.ACCEPTED for one in change.decisions_after.values()):
             self._before = self._tally.figures()
-        self._mark(key.frame for key in change.after)
+        self._mark(frame for frames in change.touched.values() for frame in frames)
 
     def _mark(self, frames: Iterable[int]) -> None:
         if self.truth is not None:
@@ -152,10 +152,9 @@ class Comparison(QObject):
                 self._score_soon.start()
 
     def _score(self) -> None:
-        """Hand over what changed; the maps are read-only, so another thread may look at them."""
+        """Hand over what changed, with a copy of the annotation: the scorer reads the maps from it."""
         self._score_soon.stop()
-        annotation = self._session.annotation
-        self._scorer.ask({frame: annotation.frame_masks(frame) for frame in sorted(self._stale)})
+        self._scorer.ask(sorted(self._stale), self._session.annotation.copy())
         self._stale.clear()
 
     def _take(self, frame: int, scores: NDArray[np.float64]) -> None:

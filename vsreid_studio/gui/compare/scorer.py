@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from ...engine.types import SoftMask
+from ...engine.store.annotation import Annotation
 from ...engine.video import Video
 from ...evaluation.comparison import Truth
 from ..server import Server
@@ -23,8 +23,8 @@ class _Folder:
     video: Video
 
 
-_Task: TypeAlias = _Folder | tuple[Truth, int, Mapping[int, SoftMask]]
-"""A folder, or what a frame is scored against, the frame, and its maps."""
+_Task: TypeAlias = _Folder | tuple[Truth, int, Annotation]
+"""A folder, or what a frame is scored against, the frame, and the annotation when that was asked."""
 
 
 class Scorer(Server[_Task]):
@@ -50,7 +50,7 @@ class Scorer(Server[_Task]):
         self._folder: _Folder | None = None
         self._unread: _Folder | None = None
         self._truth: Truth | None = None
-        self._wanted: dict[int, Mapping[int, SoftMask]] = {}
+        self._wanted: dict[int, Annotation] = {}
         # This object lives on the GUI's thread: what belongs to a truth that is no longer open ends there.
         self._read.connect(self._deliver_truth)
         self._done.connect(self._deliver)
@@ -72,19 +72,23 @@ class Scorer(Server[_Task]):
             self._truth = truth
             self._wanted.clear()
 
-    def ask(self, frames: Mapping[int, Mapping[int, SoftMask]]) -> None:
-        """Have frames scored with these maps; a frame that waits already takes the newer ones."""
+    def ask(self, frames: Iterable[int], annotation: Annotation) -> None:
+        """Have frames scored; one that waits already is scored as it is now.
+
+        Args:
+            annotation: a copy that nobody changes. Its maps are read here, not on the window's thread.
+        """
         with self._condition:
             if self._truth is not None:
-                self._wanted.update(frames)
+                self._wanted.update(dict.fromkeys(frames, annotation))
                 self._condition.notify()
 
     def _serve(self, task: _Task) -> None:
         if isinstance(task, _Folder):
             self._read.emit(task, Truth.read(task.path, task.video))
         else:
-            truth, frame, masks = task
-            self._done.emit(truth, frame, truth.score(frame, masks))
+            truth, frame, annotation = task
+            self._done.emit(truth, frame, truth.score(frame, annotation.frame_masks(frame)))
 
     def _fail(self, task: _Task, error: Exception, details: str) -> None:
         if not isinstance(task, _Folder):

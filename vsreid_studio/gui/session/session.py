@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import Any, Literal
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ...engine.events import Change, Proposal, Retrieval
 from ...engine.store.annotation import Annotation
 from ...engine.types import SoftMask
 from ...engine.video import Video
 from ...errors import UserError
-from ...formats.cells import GivenMasks
 from ...formats.classes import read_classes, write_classes
 from ...formats.mask_reading import Reading
 from ...project import Adaptation, Instance, Project
@@ -35,6 +35,9 @@ from .thread import DocumentThread
 from .writer import ImportListener, KeptMap, ProjectWriter, Snapshot, open_settings, sentence_of
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE = 0.01
+"""Seconds of replies of the document's thread that the window takes in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +354,8 @@ class Session(QObject):
     def catch_up(self) -> None:
         """Wait until all edits so far are on disk; it takes milliseconds, as they were encoded already."""
         self._thread.settle()
-        self._deliver()
+        while (reply := self._thread.take()) is not None:
+            reply()
 
     def _release(self) -> None:
         """Close what is open."""
@@ -373,12 +377,18 @@ class Session(QObject):
         self.undo_changed.emit()
 
     def _deliver(self) -> None:
-        for reply in self._thread.take():
+        """Take replies; what takes longer goes on when the window has had its turn."""
+        end = monotonic() + _AT_ONCE
+        while (reply := self._thread.take()) is not None:
             reply()
+            if monotonic() > end:
+                QTimer.singleShot(0, self, self._deliver)
+                return
 
     def _deliver_all(self) -> None:
         while self._settle():
-            self._deliver()
+            while (reply := self._thread.take()) is not None:
+                reply()
 
     def _settle(self) -> bool:
         if self._writer is not None:
@@ -429,7 +439,7 @@ class Session(QObject):
 
         frame = self.frame
 
-        def done(kept: KeptMap, given: GivenMasks) -> None:
+        def done(kept: KeptMap, reading: Reading | None, text: str) -> None:
             nonlocal otherwise
             otherwise = None
             self._keep(kept)
@@ -437,7 +447,7 @@ class Session(QObject):
             self.writer.post(lambda: note_source(project, path), self._tell)
             if self.selected is None:
                 self.select(next(iter(self.instances), None))
-            self.imported.emit(Imported(path, frame, machine, given.reading, given.text))
+            self.imported.emit(Imported(path, frame, machine, reading, text))
 
         def ended() -> None:
             self._import = None

@@ -64,12 +64,10 @@ class DocumentThread(Server[Work]):
         if first:
             self.arrived.emit()
 
-    def take(self) -> list[Reply]:
-        """All replies so far; on the window's thread."""
+    def take(self) -> Reply | None:
+        """The next reply, None when there is none; on the window's thread."""
         with self._condition:
-            replies = list(self._replies)
-            self._replies.clear()
-        return replies
+            return self._replies.popleft() if self._replies else None
 
     def settle(self) -> bool:
         """Wait until everything that was asked is done; whether there are replies."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...engine.events import Change
 from ...engine.store.annotation import Annotation
+from ...engine.store.bulk import Between
 from ...engine.types import SoftMask
 from ...errors import UserError
 from ...formats.cells import GivenMasks
@@ -62,7 +63,7 @@ class KeptMap:
 
     Attributes:
         snapshot: the document with it.
-        change: of cells and decisions; of very many cells it has the keys only.
+        change: of cells and decisions; of very many cells see `Change.of_many`.
         instances: whether instances or classes have changed.
     """
 
@@ -81,14 +82,14 @@ class ImportListener:
     Attributes:
         stop: set to leave it off.
         progress: files read, and all.
-        done: what was kept, and the masks as they were read.
+        done: what was kept, how pictures were taken, and what was taken for what; see `GivenMasks`.
         failed: why nothing was.
         ended: always the last.
     """
 
     stop: Event
     progress: Callable[[int, int], object]
-    done: Callable[[KeptMap, GivenMasks], object]
+    done: Callable[[KeptMap, Reading | None, str], object]
     failed: Reporter
     ended: Callable[[], object]
 
@@ -169,9 +170,23 @@ class ProjectWriter:
         self._apply(edit.change, edit)
         return self._kept(edit.change, edit.lists)
 
-    def _apply(self, change: Change, edit: Edit, *, undoable: bool = True, group: str | None = None) -> None:
-        lists = {"instances": edit.instances, "categories": edit.categories}
-        self.project.apply(change, **lists, undoable=undoable, group=group)  # type: ignore[arg-type]
+    def _apply(
+        self,
+        change: Change,
+        edit: Edit,
+        *,
+        undoable: bool = True,
+        group: str | None = None,
+        between: Between | None = None,
+    ) -> None:
+        self.project.apply(
+            change,
+            instances=edit.instances,
+            categories=edit.categories,
+            undoable=undoable,
+            group=group,
+            between=between,
+        )
 
     def exchange(self, way: Callable[[Project], Change | None]) -> KeptMap | None:
         """Undo or redo; None where there is no such step."""
@@ -192,9 +207,7 @@ class ProjectWriter:
         if self._inbox is not None:
             self._inbox.post(change)
         if len(change.after) > _MANY:
-            # The window only looks at the keys, and need not be the one that drops so many cells.
-            keys = dict.fromkeys(change.after)
-            change = Change(change.label, keys, keys, change.decisions_before, change.decisions_after)
+            change = Change.of_many(change)
         return KeptMap(self.snapshot(), change, instances)
 
     # --- imports
@@ -242,8 +255,7 @@ class ProjectWriter:
 
         def each(done: int, total: int, masks: Collection[SoftMask]) -> None:
             nonlocal told
-            if listener.stop.is_set():
-                raise _Stopped
+            _refuse_stopped(listener)
             self.project.stage([mask for mask in masks if mask.box.area])
             if monotonic() - told > _PERIOD:
                 told = monotonic()
@@ -253,23 +265,42 @@ class ProjectWriter:
 
         try:
             given = read_given_masks(path, self.document.video, reading, frame=frame, each=each)
-        finally:
+            # Those of files of annotations come all at once. What is in the file already costs nothing.
+            for there in given.masks.values():
+                _refuse_stopped(listener)
+                self.project.stage([mask for mask in there.values() if mask.box.area])
+        except BaseException:
             gc.unfreeze()
+            raise
 
         def failed(error: Exception, details: str) -> None:
             listener.failed(error, details)
             listener.ended()
 
         def put() -> None:
-            if listener.stop.is_set():
-                self._thread.reply(listener.ended)
-                return
-            with no_collection():
-                kept = self.make(lambda project: edits.import_masks(project, given, machine=machine))
-            self._thread.reply(partial(listener.done, kept, given))
+            try:
+                kept = self._put(given, machine, listener)
+            except _Stopped:
+                pass
+            else:
+                self._thread.reply(partial(listener.done, kept, given.reading, given.text))
+            finally:
+                gc.unfreeze()
             self._thread.reply(listener.ended)
 
         self.post(put, failed)
+
+    def _put(self, given: GivenMasks, machine: bool, listener: ImportListener) -> KeptMap:
+        """Put masks that were read into the project.
+
+        Raises:
+            _Stopped: the person does not want them any more; nothing has changed.
+        """
+        between = partial(_refuse_stopped, listener)
+        with no_collection():
+            made = edits.import_masks(self.project, given, machine=machine, between=between)
+            self._apply(made.change, made, between=between)
+            return self._kept(made.change, made.lists)
 
     # --- runs of the engine; called on the engine's thread
 
@@ -346,6 +377,11 @@ class ProjectWriter:
 
 class _Stopped(Exception):  # noqa: N818
     """The person does not want the import any more."""
+
+
+def _refuse_stopped(listener: ImportListener) -> None:
+    if listener.stop.is_set():
+        raise _Stopped
 
 
 @contextmanager

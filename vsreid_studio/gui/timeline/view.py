@@ -73,8 +73,12 @@ class TimelineView(QWidget):
 
     # --- what is shown ---
 
-    def set_length(self, length: int) -> None:
-        """Show another video: nothing of the one before stays."""
+    def set_length(self, length: int, shown: bool = True) -> None:
+        """Show another video: nothing of the one before stays.
+
+        Args:
+            shown: False where `set_annotation` follows at once, so that all is painted but once.
+        """
         state = self.state
         state.load(Annotation(length), ())
         state.length, state.frame, state.selected = length, 0, None
@@ -83,7 +87,8 @@ class TimelineView(QWidget):
             kept.clear()
         self.card.forget()
         self.axis.set_length(length)
-        self._show_all()
+        if shown:
+            self._show_all()
 
     def set_annotation(self, annotation: Annotation, rows: Sequence[TimelineRow]) -> None:
         """Show another annotation, from top to bottom by `rows`. It is kept, and read when it changes."""
