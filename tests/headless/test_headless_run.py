@@ -252,3 +252,34 @@ def test_a_name_that_cannot_be_written_is_found_before_the_run(task, engine, cal
         run_task(replace(task, name="x" * 256), engine)
     assert not calls.propagated
     assert not task.output.exists()
+
+
+def test_proposals_wait_in_the_project_for_a_person(task, engine):
+    kept = replace(task, keep_proposals=True)
+    outcome = run_task(kept, engine)
+    assert (outcome.recovered, outcome.waiting, outcome.skipped) == (0, 1, False)
+    with Project.open(task.output / "clip.vsreid") as project:
+        waiting = project.waiting()
+        assert all(one.recovered is not None and one.retrieval.frame not in HIDDEN for one in waiting)
+        assert not project.annotation.decisions
+        assert all(cell.made_by is not Maker.RECOVERY for _, cell in project.annotation.cells())
+    again = run_task(kept, engine)
+    assert (again.skipped, again.waiting) == (True, 1)
+
+
+def test_a_run_that_accepts_leaves_kept_proposals_alone(task, engine):
+    run_task(replace(task, keep_proposals=True), engine)
+    before = (task.output / "clip.vsreid").read_bytes()
+    with pytest.raises(UserError, match="other settings"):
+        run_task(task, engine)
+    with pytest.raises(UserError, match="in the way"):
+        run_task(task, engine, overwrite=True)
+    assert (task.output / "clip.vsreid").read_bytes() == before
+
+
+def test_a_stopped_run_that_keeps_proposals_goes_on(task, engine):
+    kept = replace(task, keep_proposals=True)
+    with pytest.raises(KeyboardInterrupt):
+        run_task(kept, engine, emit=stop_at(6))
+    outcome = run_task(kept, engine)
+    assert (outcome.recovered, outcome.waiting) == (0, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,12 @@ def _add_run(subparsers: Subparsers) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="gets a folder of masks")
     parser.add_argument("--project", type=Path, metavar="FILE.vsreid", help="keep the work in this project")
     add_changed_option(parser)
+    parser.add_argument(
+        "--keep-proposals",
+        action="store_true",
+        help="accept nothing that is found again: proposals wait in the project (--project, else "
+        "DIR/SEQUENCE.vsreid), to be answered in the window",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what was made from other input")
     add_video_options(parser)
     add_engine_options(parser)
@@ -89,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something is wrong with the input or the output; what is complete stays.
     """
-    tasks = _tasks(args)
+    tasks = [replace(task, keep_proposals=args.keep_proposals) for task in _tasks(args)]
     workers = workers_of(args)
     if workers is None:
         return run_tasks(args, tasks, go_on=args.clips is not None)
@@ -255,10 +262,17 @@ def _clip_tasks(args: argparse.Namespace) -> list[Task]:
 
 def _summary(outcome: RunOutcome) -> str:
     if outcome.skipped:
-        return f"{outcome.folder}: complete, left as it is"
+        return f"{outcome.folder}: complete, left as it is{_told_waiting(outcome.waiting)}"
     found = f", {outcome.recovered} found again" if outcome.recovered else ""
+    found += _told_waiting(outcome.waiting)
     speed = f"{outcome.frames / outcome.seconds:.1f} frames/s" if outcome.seconds else ""
     return f"{outcome.folder}: {outcome.frames} masks{found} ({speed})"
+
+
+def _told_waiting(waiting: int) -> str:
+    if not waiting:
+        return ""
+    return ", 1 find waits to be answered" if waiting == 1 else f", {waiting} finds wait to be answered"
 
 
 POINTS_HELP = "points per frame and instance"

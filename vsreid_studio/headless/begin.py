@@ -38,10 +38,10 @@ def project_of(task: Task, given: Inputs, *, overwrite: bool = False) -> Iterato
         UserError: it belongs to other input, is damaged, open elsewhere or cannot be written.
     """
     path = task.project_file
-    if task.project is None:
+    if not task.keeps_project:
         _clear(path, given, overwrite)
     begun = path.exists()
-    if begun and task.project is not None and task.changed is not None:
+    if begun and task.keeps_project and task.changed is not None:
         take_changes(path, given.video, task.changed)
     project = Project.open(path) if begun else Project.create(path, reference_of(given.video))
     try:
@@ -53,7 +53,7 @@ def project_of(task: Task, given: Inputs, *, overwrite: bool = False) -> Iterato
             finally:
                 begun = any(not cell.pinned for _, cell in project.annotation.cells())
     except BaseException:
-        if task.project is None and not begun:
+        if not task.keeps_project and not begun:
             remove(path)
         raise
 
@@ -61,7 +61,7 @@ def project_of(task: Task, given: Inputs, *, overwrite: bool = False) -> Iterato
 def finish(task: Task, made_from: MadeFrom) -> None:
     """Remove the task's own project once its masks are complete; a person's project stays."""
     path = task.project_file
-    if task.project is not None or not path.is_file():
+    if task.keeps_project or not path.is_file():
         return
     with Project.open(path) as project:
         ours = _is_own(project) and not difference(made_from, _made_from(project))
@@ -108,7 +108,7 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
         ) from error
     if not project.settings.get(FRAMES):
         note_frames(project, given.video)
-    known = {"own": task.project is None, "made_from": given.made_from}
+    known = {"own": not task.keeps_project, "made_from": given.made_from}
     if _untouched(project):
         project.settings.set(_KEY, known)
     elif not isinstance(before := _made_from(project), dict):

@@ -11,14 +11,14 @@ from typing import Any
 
 from .. import __version__
 from ..engine.algorithm.merge import label_maps
-from ..engine.events import Change, Event, Progress
+from ..engine.events import Change, Event, Progress, Proposal, Queue, Skip
 from ..engine.runtime.engine import VideoEngine
-from ..engine.runtime.run import accept_all
+from ..engine.runtime.run import accept_all, answer_all
 from ..engine.types import Maker
 from ..engine.video import Video
 from ..formats.atomic import sweep, writable_folder
 from ..formats.provenance import provenance
-from ..project import Project
+from ..project import Project, finds
 from ..project.points import points_of
 from . import result
 from .begin import finish, project_of
@@ -37,6 +37,7 @@ class RunOutcome:
         frames: how many.
         skipped: whether they were there already, made from the same input.
         recovered: retrievals that were accepted.
+        waiting: finds that wait in the project for a person.
         seconds: spent on it.
     """
 
@@ -45,6 +46,7 @@ class RunOutcome:
     frames: int
     skipped: bool
     recovered: int
+    waiting: int
     seconds: float
 
 
@@ -76,7 +78,7 @@ def check(tasks: list[Task], engine: VideoEngine, *, overwrite: bool = False) ->
 def run_task(
     task: Task, engine: VideoEngine, *, overwrite: bool = False, emit: Emit | None = None
 ) -> RunOutcome:
-    """Carry a task out, or the rest of it; everything above ρ_reid is accepted (Algorithm 3).
+    """Carry a task out, or the rest of it; everything above ρ_reid is accepted (Algorithm 3), or waits.
 
     Whatever ends it before its time, an exception, Ctrl-C or a kill, leaves what is done in the task's
     project, from which the next call goes on. The masks appear all at once at the end.
@@ -94,25 +96,38 @@ def run_task(
     with inputs(task, engine) as given:
         length, made_from = given.video.length, given.made_from
         if skipped := result.finished(task.folder, made_from, given.video.names):
-            recovered = 0
+            recovered, waiting = 0, _waiting(task)
         else:
             result.refuse_other(task.folder, made_from, overwrite=overwrite)
             with _output(task.output):
                 result.try_names(task.folder, given.video.names)
                 engine.load()
-                recovered = _work(task, engine, given, overwrite, emit or (lambda _: None))
+                recovered, waiting = _work(task, engine, given, overwrite, emit or (lambda _: None))
         finish(task, made_from)
-    return RunOutcome(task.name, task.folder, length, skipped, recovered, monotonic() - start)
+    return RunOutcome(task.name, task.folder, length, skipped, recovered, waiting, monotonic() - start)
 
 
-def _work(task: Task, engine: VideoEngine, given: Inputs, overwrite: bool, emit: Emit) -> int:
-    """Propagate, find again and write; the number of retrievals accepted."""
+def _waiting(task: Task) -> int:
+    """How many finds wait in the project that an earlier run has left."""
+    if not task.keep_proposals or not task.project_file.is_file():
+        return 0
+    with Project.open(task.project_file) as project:
+        return _finds(project)
+
+
+def _finds(project: Project) -> int:
+    return len(finds(one.retrieval for one in project.waiting()))
+
+
+def _work(task: Task, engine: VideoEngine, given: Inputs, overwrite: bool, emit: Emit) -> tuple[int, int]:
+    """Propagate, find again and write; the numbers of retrievals accepted and of finds that wait."""
     with project_of(task, given, overwrite=overwrite) as project:
         _drive(project, task, engine, given.video, emit)
         record = _record(project, engine, given)
         maps = label_maps(project.annotation, given.video.height, given.video.width)
         result.write(task.folder, given.video.names, maps, record)
-        return sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
+        accepted = sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
+        return accepted, _finds(project) if task.keep_proposals else 0
 
 
 @contextmanager
@@ -141,8 +156,13 @@ def _drive(project: Project, task: Task, engine: VideoEngine, video: Video, emit
     def take(event: Event) -> None:
         if isinstance(event, Change):
             project.apply(event, group="headless run")
+        elif task.keep_proposals and isinstance(event, Proposal | Queue):
+            project.proposals.take(event, project.annotation)
         emit(event)
 
+    if task.keep_proposals:
+        answer_all(modules.run(project.annotation.copy(), reid), Skip(), take)
+        return
     # Nobody looks at what is accepted: a mistake that joined the gallery would look like proof for the next.
     accept_all(modules.run(project.annotation.copy(), reid, grow=False), take)
 

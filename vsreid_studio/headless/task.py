@@ -55,6 +55,7 @@ class Task:
         reading: how the masks are taken; None to guess.
         others: further files and folders that are only read.
         video_options: how the video is read.
+        keep_proposals: nothing found again is accepted: proposals wait in the project, which stays.
     """
 
     name: str
@@ -69,6 +70,12 @@ class Task:
     reading: Reading | None = None
     others: Sources = field(default_factory=Sources)
     video_options: ReadOptions = AS_USUAL
+    keep_proposals: bool = False
+
+    @property
+    def keeps_project(self) -> bool:
+        """Whether the project stays when the masks are complete."""
+        return self.project is not None or self.keep_proposals
 
     def refuse_targets(self) -> None:
         """Make sure that nothing which is only read lies where something will be written.
@@ -173,7 +180,7 @@ def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
             "video": _content(video, chosen),
             "earlier": digest([video.earlier_fingerprint, video.length, video.height, video.width, *chosen]),
             "masks": digest_of_masks,
-            "settings": digest([engine.identity, flo]),
+            "settings": digest([engine.identity, flo, *(["keep proposals"] * task.keep_proposals)]),
         }
         yield Inputs(video, masks, made_from, given.names, given.classes, clicked)
 

@@ -168,6 +168,11 @@ def accept_all(steps: Steps, emit: Callable[[Event], None] | None = None) -> Non
         steps: a generator not yet begun; closed afterwards, whatever happens.
         emit: receives every event.
     """
+    answer_all(steps, Accept(Maker.RECOVERY), emit)
+
+
+def answer_all(steps: Steps, always: Answer, emit: Callable[[Event], None] | None = None) -> None:
+    """As `accept_all`, but with this answer to every proposal."""
     try:
         answer: Answer | None = None
         while True:
@@ -177,6 +182,6 @@ def accept_all(steps: Steps, emit: Callable[[Event], None] | None = None) -> Non
                 return
             if emit is not None:
                 emit(event)
-            answer = Accept(Maker.RECOVERY) if isinstance(event, Proposal) else None
+            answer = always if isinstance(event, Proposal) else None
     finally:
         steps.close()
