@@ -17,7 +17,7 @@ from vsreid_studio import config
 from vsreid_studio.benchmark.candidate_files import CandidateFiles
 from vsreid_studio.benchmark.gaps import read_gaps
 from vsreid_studio.benchmark.page import read_published
-from vsreid_studio.engine.runtime.flow.source import read_flo
+from vsreid_studio.engine.flow.source import read_flo
 from vsreid_studio.engine.types import Candidates
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.evaluation.reliability import measure_reliability

@@ -10,8 +10,8 @@ import pytest
 
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.events import Event
+from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.engine.runtime.engine import VideoEngine
-from vsreid_studio.engine.runtime.flow import DisFlow
 from vsreid_studio.engine.types import Maker
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from vsreid_studio.engine.flow import warping_error
 from vsreid_studio.engine.nets import propagation as nets
-from vsreid_studio.engine.runtime.flow import warping_error
 from vsreid_studio.training.clips import Clip, Still
 from vsreid_studio.training.propagation import deform
 from vsreid_studio.training.propagation.deform import worn as wear

@@ -17,8 +17,8 @@ from ..engine.algorithm.merge import merge
 from ..engine.algorithm.plan import Plan, Step
 from ..engine.algorithm.protocols import Reidentification
 from ..engine.extensions.gallery import Gallery
+from ..engine.flow import FlowSource
 from ..engine.nets.detector import Detections
-from ..engine.runtime.flow import FlowSource
 from ..engine.runtime.matching import Matcher
 from ..engine.runtime.parallel import side_by_side
 from ..engine.runtime.pipeline import Modules

@@ -47,7 +47,7 @@ class Clip:
         frames: (N, H, W, 3) uint8 RGB.
         labels: (N, H, W) uint8 instance numbers.
         forward: (N-1, h, w, 2) float16: flow from frame i+1 to frame i at half size, in half-size pixels.
-            It carries maps forward (`engine.runtime.flow.warp_mask`).
+            It carries maps forward (`engine.flow.warp_mask`).
         backward: likewise from frame i to frame i+1.
     """
 

@@ -15,7 +15,7 @@ from vsreid_studio.config import PAPER
 from vsreid_studio.engine.algorithm.merge import label_maps
 from vsreid_studio.engine.algorithm.propagate import PatchPropagation
 from vsreid_studio.engine.algorithm.protocols import Patch, PatchMap, Reidentification, Scene
-from vsreid_studio.engine.runtime.flow import FlowField
+from vsreid_studio.engine.flow import FlowField
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.runtime.run import accept_all
 from vsreid_studio.engine.store.annotation import Annotation
@@ -208,7 +208,7 @@ class Moving:
         return FlowField(self._world.flow(source, target), H, W)
 
     def warp(self, maps, back):
-        from vsreid_studio.engine.runtime.flow import warp_mask  # noqa: PLC0415
+        from vsreid_studio.engine.flow import warp_mask  # noqa: PLC0415
 
         return {k: warp_mask(mask, back) for k, mask in maps.items()}
 

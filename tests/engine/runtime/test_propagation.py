@@ -12,10 +12,10 @@ from vsreid_studio.config import Config, PropagationConfig
 from vsreid_studio.engine.algorithm.plan import PaperPlanner
 from vsreid_studio.engine.algorithm.protocols import MaskPropagation
 from vsreid_studio.engine.extensions.test_time_augmentation import CAREFUL
+from vsreid_studio.engine.flow import DisFlow, FineDisFlow, FlowSource, warp_mask
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
 from vsreid_studio.engine.runtime.engine import assembled
-from vsreid_studio.engine.runtime.flow import DisFlow, FineDisFlow, FlowSource, warp_mask
 from vsreid_studio.engine.runtime.inference import TorchInference
 from vsreid_studio.engine.runtime.patches import patch_box
 from vsreid_studio.engine.runtime.pipeline import Modules

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.flow import FlowField
+from ..flow import FlowField
 from ..types import Box, Candidates, Cell, Frame, Prediction, Probability, SoftMask
 
 

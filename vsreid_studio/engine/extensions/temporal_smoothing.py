@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from ..algorithm.plan import Plan, Step
 from ..algorithm.vsreid import Work
 from ..events import Change, Progress
-from ..runtime.flow import FlowSource, places, warping_error
+from ..flow import FlowSource, places, warping_error
 from ..runtime.parallel import side_by_side
 from ..runtime.patches import inside, reduced
 from ..store.annotation import Annotation

@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..algorithm.protocols import PatchMap
+from ..flow import FlowField
 from ..nets.propagation import Found, Size
 from ..nets.stream import MemoryEntry
-from ..runtime.flow import FlowField
 from ..runtime.inference import Inference, Patches
 from ..runtime.parallel import side_by_side
 from ..runtime.patches import carried_patch, crop, fit, flow_patch, paste

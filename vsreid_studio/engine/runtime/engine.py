@@ -17,6 +17,7 @@ from ..extensions.box_selection import select
 from ..extensions.memory import Memory
 from ..extensions.repeated_recovery import RepeatedRecovery
 from ..extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
+from ..flow import FlowSource, careful_estimator, default_estimator
 from ..nets.detector import Detector
 from ..nets.embedding import Embedder
 from ..nets.propagation import MaskPropagationNet
@@ -25,7 +26,6 @@ from ..video import Video
 from . import models
 from .clicker import NAME as CLICKS
 from .clicker import Clicker
-from .flow import FlowSource, careful_estimator, default_estimator
 from .inference import Inference
 from .parallel import prepare_process
 from .pipeline import Modules, Pipeline
@@ -101,7 +101,7 @@ class VideoEngine:
         """All that a run on a video needs but for M_reid.
 
         Args:
-            flo_folder: with ready flow, see `engine.runtime.flow.FlowSource`.
+            flo_folder: with ready flow, see `engine.flow.FlowSource`.
             adapted: what `adapt` made for this video.
 
         Raises:

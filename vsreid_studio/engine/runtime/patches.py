@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..flow import warping_error
 from ..types import Box, Flow, Frame, Probability, SoftMask
-from .flow import warping_error
 
 LEAST_SIDE = 32
 """A patch covers at least this many pixels of the frame each way, so that a speck keeps some context."""

@@ -16,10 +16,10 @@ from ..extensions.test_time_augmentation import (
     AugmentedNetwork,
     PatchRequest,
 )
+from ..flow import warp_frame
 from ..nets.propagation import SIZES, nearness
 from ..nets.stream import MemoryEntry
 from ..types import Box, CellKey, Maker, SoftMask
-from .flow import warp_frame
 from .inference import Inference
 from .parallel import side_by_side
 from .patches import inside, others_inside, patch_box, reduced

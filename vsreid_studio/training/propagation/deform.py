@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from ...engine.runtime.flow import warp
+from ...engine.flow import warp
 from ...engine.types import Box, Probability
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from ....errors import UserError
-from ...types import Flow, Frame
-from ...video import Video
+from ...errors import UserError
+from ..types import Flow, Frame
+from ..video import Video
 from .estimators import FlowEstimator
 from .field import SMALL_FRAME, FlowField, resize_flow, shrink, working_size
 

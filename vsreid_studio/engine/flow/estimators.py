@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import cv2
 import numpy as np
 
-from ....errors import UserError
-from ...types import Flow, Frame
+from ...errors import UserError
+from ..types import Flow, Frame
 
 if TYPE_CHECKING:
     import torch

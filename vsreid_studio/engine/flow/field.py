@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...types import Box, Flow, Frame, read_only
+from ..types import Box, Flow, Frame, read_only
 
 Extremes: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 """The least and the greatest (dx, dy)."""

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsreid_studio.engine.runtime.flow import (
+from vsreid_studio.engine.flow import (
     DisFlow,
     FineDisFlow,
     FlowField,
@@ -24,9 +24,9 @@ from vsreid_studio.engine.runtime.flow import (
     warp_mask,
     warping_error,
 )
-from vsreid_studio.engine.runtime.flow import field as field_module
-from vsreid_studio.engine.runtime.flow import source as source_module
-from vsreid_studio.engine.runtime.flow.field import resize_flow, shrink, working_size
+from vsreid_studio.engine.flow import field as field_module
+from vsreid_studio.engine.flow import source as source_module
+from vsreid_studio.engine.flow.field import resize_flow, shrink, working_size
 from vsreid_studio.engine.types import Box, Flow, Frame, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError

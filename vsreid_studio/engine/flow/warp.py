@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...types import NOWHERE, Box, Flow, Frame, Probability, SoftMask
+from ..types import NOWHERE, Box, Flow, Frame, Probability, SoftMask
 from .field import FlowField
 
 _MOST_ERROR = 0.25
