@@ -19,8 +19,8 @@ from ..engine.algorithm.protocols import Reidentification
 from ..engine.extensions.gallery import Gallery
 from ..engine.flow import FlowSource
 from ..engine.nets.detector import Detections
+from ..engine.parallel import side_by_side
 from ..engine.runtime.matching import Matcher
-from ..engine.runtime.parallel import side_by_side
 from ..engine.runtime.pipeline import Modules
 from ..engine.runtime.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
 from ..engine.runtime.run import accept_all

@@ -58,9 +58,9 @@ def run_benchmark(args: argparse.Namespace) -> int:
     from ..benchmark.speed import measure, table  # noqa: PLC0415
     from ..config import Config, PropagationConfig  # noqa: PLC0415
     from ..engine.flow import FlowSource, default_estimator  # noqa: PLC0415
+    from ..engine.parallel import prepare_process  # noqa: PLC0415
     from ..engine.runtime import models  # noqa: PLC0415
     from ..engine.runtime.engine import assembled  # noqa: PLC0415
-    from ..engine.runtime.parallel import prepare_process  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
     from ..formats.given_masks import read_given_masks  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..algorithm.protocols import Patch, Scene
-from ..runtime.parallel import side_by_side
+from ..parallel import side_by_side
 from ..types import Box, Prediction, Probability, SoftMask
 
 _LEAST = 1e-4

@@ -36,7 +36,7 @@ from ..algorithm.plan import Plan, Step
 from ..algorithm.vsreid import Work
 from ..events import Change, Progress
 from ..flow import FlowSource, places, warping_error
-from ..runtime.parallel import side_by_side
+from ..parallel import side_by_side
 from ..runtime.patches import inside, reduced
 from ..store.annotation import Annotation
 from ..types import Box, Cell, CellKey, Flow, Frame, Maker, SoftMask

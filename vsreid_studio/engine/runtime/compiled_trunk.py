@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..parallel import Lanes
 from .compiled import Compiled
-from .parallel import Lanes
 
 
 class CompiledTrunk(nn.Module):

@@ -21,13 +21,13 @@ from ..flow import FlowSource, careful_estimator, default_estimator
 from ..nets.detector import Detector
 from ..nets.embedding import Embedder
 from ..nets.propagation import MaskPropagationNet
+from ..parallel import prepare_process
 from ..store.annotation import Annotation
 from ..video import Video
 from . import models
 from .clicker import NAME as CLICKS
 from .clicker import Clicker
 from .inference import Inference
-from .parallel import prepare_process
 from .pipeline import Modules, Pipeline
 from .propagation import PatchNetwork
 from .reid import CandidateCache, ReidModule

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..nets.propagation import Found, MaskPropagationNet, together
 from ..nets.stream import MemoryEntry, Stream
+from ..parallel import Lanes, beside_others, side_by_side
 from .compiled import Compiled
-from .parallel import Lanes, beside_others, side_by_side
 
 
 class Patches(NamedTuple):

@@ -32,9 +32,9 @@ from ..extensions.proposals import ProposalHandling
 from ..extensions.soft_aggregation import SoftAggregation
 from ..extensions.temporal_smoothing import TemporalSmoothing
 from ..extensions.verification import Verification
+from ..parallel import side_by_side
 from ..store.annotation import Annotation
 from ..types import Box, Prediction, SoftMask
-from .parallel import side_by_side
 from .search import CandidateSearch
 
 T = TypeVar("T")

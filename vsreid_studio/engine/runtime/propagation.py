@@ -19,9 +19,9 @@ from ..extensions.test_time_augmentation import (
 from ..flow import warp_frame
 from ..nets.propagation import SIZES, nearness
 from ..nets.stream import MemoryEntry
+from ..parallel import side_by_side
 from ..types import Box, CellKey, Maker, SoftMask
 from .inference import Inference
-from .parallel import side_by_side
 from .patches import inside, others_inside, patch_box, reduced
 
 FAR = 0.02

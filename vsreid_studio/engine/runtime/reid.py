@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..algorithm.protocols import Reidentification
 from ..nets.detector import Detections
+from ..parallel import side_by_side
 from ..types import Candidates, Frame, SoftMask
-from .parallel import side_by_side
 
 SAME = 0.5
 """A mask counts as a person's when its box and a person's candidate box have at least this IoU."""

@@ -8,9 +8,9 @@ from ..algorithm.plan import Plan
 from ..algorithm.protocols import Cells
 from ..extensions.corrections import corrected
 from ..flow import FlowField, FlowSource, warp_mask
+from ..parallel import side_by_side
 from ..types import Frame, SoftMask
 from ..video import Video
-from .parallel import side_by_side
 
 AHEAD = 2
 """Steps for which flow is there before it is asked for, so that there is always one to be computed."""

@@ -2,8 +2,8 @@ import cv2
 import pytest
 
 from vsreid_studio.config import Config
+from vsreid_studio.engine.parallel import beside_others, side_by_side
 from vsreid_studio.engine.runtime.engine import VideoEngine
-from vsreid_studio.engine.runtime.parallel import beside_others, side_by_side
 
 
 def test_results_are_in_order_and_tasks_within_tasks_end() -> None:
