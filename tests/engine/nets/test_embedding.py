@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vsreid_studio.engine.nets.embedding import SIZES, crop_box, embedder, lite_embedding
-from vsreid_studio.engine.runtime.tensors import compute_type
+from vsreid_studio.engine.nets.layers import compute_type
 from vsreid_studio.engine.types import Box
 from vsreid_studio.errors import UserError
 

@@ -5,8 +5,8 @@ import torch
 from safetensors.torch import save, save_file
 
 from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.nets.layers import compute_type
 from vsreid_studio.engine.runtime import models
-from vsreid_studio.engine.runtime.tensors import compute_type
 from vsreid_studio.errors import UserError
 
 

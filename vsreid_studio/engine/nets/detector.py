@@ -24,8 +24,8 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from ...errors import UserError
 from ..runtime.compiled_trunk import CompiledTrunk
-from ..runtime.tensors import mixed_precision
 from ..types import Frame
+from .layers import mixed_precision
 from .lite0 import STRIDES, Lite0, fold_norms
 
 SHORT_SIDE = 320

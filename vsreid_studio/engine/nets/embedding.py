@@ -18,8 +18,8 @@ from torchvision.models import resnet50
 from ...errors import UserError
 from ..runtime.compiled_trunk import CompiledTrunk
 from ..runtime.patches import crop
-from ..runtime.tensors import mixed_precision
 from ..types import Box, Frame
+from .layers import mixed_precision
 from .lite0 import STRIDES, Lite0, fold_norms
 
 

@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from .tensors import compute_type
+from ..nets.layers import compute_type
 from .translation import joined, translated
 
 _LAST, _FIRST = (0, 2, 3, 1), (0, 3, 1, 2)

@@ -12,9 +12,8 @@ from torch.nn import functional
 
 from ...engine.nets import propagation as nets
 from ...engine.nets import stream as streams
-from ...engine.nets.layers import resized
+from ...engine.nets.layers import map_tensor, mixed_precision, picture_tensor, resized
 from ...engine.runtime.patches import carried_patch
-from ...engine.runtime.tensors import map_tensor, mixed_precision, picture_tensor
 from .sample import View
 
 

@@ -12,8 +12,7 @@ from torch.nn import functional
 
 from ...engine.nets import propagation as nets
 from ...engine.nets import stream as streams
-from ...engine.nets.layers import resized
-from ...engine.runtime.tensors import mixed_precision
+from ...engine.nets.layers import mixed_precision, resized
 from .loss import Batch, collate, jaccard, segmentation_loss
 from .runs import MEMORIES, Run
 
