@@ -20,11 +20,11 @@ from ..config import AdaptConfig, Config
 from ..engine.algorithm.merge import merge
 from ..engine.events import Progress
 from ..engine.nets.lite0 import STRIDES
+from ..engine.nets.patches import patch_box
 from ..engine.nets.propagation import SIZES, MaskPropagationNet
 from ..engine.nets.stream import LiteTrunk
 from ..engine.runtime.compiled_trunk import CompiledTrunk
 from ..engine.runtime.engine import VideoEngine
-from ..engine.runtime.patches import patch_box
 from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey
 from ..engine.video import Video

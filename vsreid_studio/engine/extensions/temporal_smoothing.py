@@ -36,8 +36,8 @@ from ..algorithm.plan import Plan, Step
 from ..algorithm.vsreid import Work
 from ..events import Change, Progress
 from ..flow import FlowSource, places, warping_error
+from ..nets.patches import inside, reduced
 from ..parallel import side_by_side
-from ..runtime.patches import inside, reduced
 from ..store.annotation import Annotation
 from ..types import Box, Cell, CellKey, Flow, Frame, Maker, SoftMask
 from ..video import Video

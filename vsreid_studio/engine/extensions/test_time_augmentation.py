@@ -21,11 +21,11 @@ from torch.nn import functional
 from ..algorithm.protocols import PatchMap
 from ..flow import FlowField
 from ..nets.layers import map_tensor, picture_tensor
+from ..nets.patches import carried_patch, crop, fit, flow_patch, paste
 from ..nets.propagation import Found, Size
 from ..nets.stream import MemoryEntry
 from ..parallel import side_by_side
 from ..runtime.inference import Inference, Patches
-from ..runtime.patches import carried_patch, crop, fit, flow_patch, paste
 from ..types import Box, Frame, Probability
 
 

@@ -17,10 +17,10 @@ from torchvision.models import resnet50
 
 from ...errors import UserError
 from ..runtime.compiled_trunk import CompiledTrunk
-from ..runtime.patches import crop
 from ..types import Box, Frame
 from .layers import mixed_precision
 from .lite0 import STRIDES, Lite0, fold_norms
+from .patches import crop
 
 
 class LitePool(nn.Module):

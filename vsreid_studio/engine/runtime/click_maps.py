@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nets.clicks import PATCH, RADIUS
+from ..nets.patches import fit, patch_box
 from ..types import Box, Click, SoftMask
-from .patches import fit, patch_box
 
 ENLARGE = 0.3
 """How much the patch is larger than what it is about, on each side, as a share of its size."""

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from ...engine.nets.clicks import ClickNet
 from ...engine.nets.layers import map_tensor, mixed_precision, picture_tensor
+from ...engine.nets.patches import crop, paste
 from ...engine.runtime.click_maps import changed_at, guiding_maps, laid_over, local, zoomed
-from ...engine.runtime.patches import crop, paste
 from ...engine.types import Box
 from ...evaluation.robot import next_click
 from ..propagation.loss import jaccard, segmentation_loss

@@ -13,7 +13,7 @@ from torch.nn import functional
 from ...engine.nets import propagation as nets
 from ...engine.nets import stream as streams
 from ...engine.nets.layers import map_tensor, mixed_precision, picture_tensor, resized
-from ...engine.runtime.patches import carried_patch
+from ...engine.nets.patches import carried_patch
 from .sample import View
 
 

@@ -12,8 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ...engine.flow import warp, warp_frame
+from ...engine.nets.patches import crop, patch_box
 from ...engine.nets.propagation import nearness
-from ...engine.runtime.patches import crop, patch_box
 from ...engine.types import Box, Flow, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
 from . import deform

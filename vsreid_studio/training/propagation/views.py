@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ...engine.flow import warp
-from ...engine.runtime.patches import crop, flow_patch, patch_box
+from ...engine.nets.patches import crop, flow_patch, patch_box
 from ...engine.types import Box, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
 from . import deform

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.runtime.patches import (
+from vsreid_studio.engine.nets.patches import (
     MOST_ASPECT,
     crop,
     flow_patch,
