@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vsreid_studio.engine.nets import translation
 from vsreid_studio.engine.nets.layers import spatial, unit
 from vsreid_studio.engine.runtime import compiled as compiled_module
-from vsreid_studio.engine.runtime import translation
 from vsreid_studio.engine.runtime.compiled import Compiled
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from ..nets.layers import compute_type
-from .translation import joined, translated
+from ..nets.translation import joined, translated
 
 _LAST, _FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """Axes in the order that brings the channels of (N, C, H, W) to the end, and back."""
