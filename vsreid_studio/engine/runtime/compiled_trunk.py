@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..nets.compiled import Compiled
 from ..parallel import Lanes
-from .compiled import Compiled
 
 
 class CompiledTrunk(nn.Module):

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vsreid_studio.engine.nets import compiled as compiled_module
 from vsreid_studio.engine.nets import translation
+from vsreid_studio.engine.nets.compiled import Compiled
 from vsreid_studio.engine.nets.layers import spatial, unit
-from vsreid_studio.engine.runtime import compiled as compiled_module
-from vsreid_studio.engine.runtime.compiled import Compiled
 
 
 def _folded(*parts: torch.nn.Module) -> list[torch.nn.Module]:

@@ -19,8 +19,8 @@ from cachetools import LRUCache
 from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from ..nets.layers import compute_type
-from ..nets.translation import joined, translated
+from .layers import compute_type
+from .translation import joined, translated
 
 _LAST, _FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 """Axes in the order that brings the channels of (N, C, H, W) to the end, and back."""
