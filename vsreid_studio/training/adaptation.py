@@ -19,11 +19,11 @@ from torch import nn
 from ..config import AdaptConfig, Config
 from ..engine.algorithm.merge import merge
 from ..engine.events import Progress
+from ..engine.nets.compiled import CompiledTrunk
 from ..engine.nets.lite0 import STRIDES
 from ..engine.nets.patches import patch_box
 from ..engine.nets.propagation import SIZES, MaskPropagationNet
 from ..engine.nets.stream import LiteTrunk
-from ..engine.runtime.compiled_trunk import CompiledTrunk
 from ..engine.runtime.engine import VideoEngine
 from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey

@@ -23,8 +23,8 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, nms
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from ...errors import UserError
-from ..runtime.compiled_trunk import CompiledTrunk
 from ..types import Frame
+from .compiled import CompiledTrunk
 from .layers import mixed_precision
 from .lite0 import STRIDES, Lite0, fold_norms
 

@@ -16,8 +16,8 @@ from torch.nn import functional
 from torchvision.models import resnet50
 
 from ...errors import UserError
-from ..runtime.compiled_trunk import CompiledTrunk
 from ..types import Box, Frame
+from .compiled import CompiledTrunk
 from .layers import mixed_precision
 from .lite0 import STRIDES, Lite0, fold_norms
 from .patches import crop
