@@ -8,9 +8,9 @@ import torch
 
 from vsreid_studio.app import main
 from vsreid_studio.cli import run as command
+from vsreid_studio.engine.nets.inference import Patches
 from vsreid_studio.engine.nets.propagation import Found
 from vsreid_studio.engine.runtime import models
-from vsreid_studio.engine.runtime.inference import Patches
 
 MOST = 12
 

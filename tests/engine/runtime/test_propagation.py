@@ -15,9 +15,9 @@ from vsreid_studio.engine.extensions.test_time_augmentation import CAREFUL
 from vsreid_studio.engine.flow import DisFlow, FineDisFlow, FlowSource, warp_mask
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
+from vsreid_studio.engine.nets.inference import TorchInference
 from vsreid_studio.engine.nets.patches import patch_box
 from vsreid_studio.engine.runtime.engine import assembled
-from vsreid_studio.engine.runtime.inference import TorchInference
 from vsreid_studio.engine.runtime.pipeline import Modules
 from vsreid_studio.engine.runtime.propagation import RECOVERED, nearness_of
 from vsreid_studio.engine.store.annotation import Annotation

@@ -20,12 +20,12 @@ from torch.nn import functional
 
 from ..algorithm.protocols import PatchMap
 from ..flow import FlowField
+from ..nets.inference import Inference, Patches
 from ..nets.layers import map_tensor, picture_tensor
 from ..nets.patches import carried_patch, crop, fit, flow_patch, paste
 from ..nets.propagation import Found, Size
 from ..nets.stream import MemoryEntry
 from ..parallel import side_by_side
-from ..runtime.inference import Inference, Patches
 from ..types import Box, Frame, Probability
 
 

@@ -20,6 +20,7 @@ from ..extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothi
 from ..flow import FlowSource, careful_estimator, default_estimator
 from ..nets.detector import Detector
 from ..nets.embedding import Embedder
+from ..nets.inference import Inference
 from ..nets.propagation import MaskPropagationNet
 from ..parallel import prepare_process
 from ..store.annotation import Annotation
@@ -27,7 +28,6 @@ from ..video import Video
 from . import models
 from .clicker import NAME as CLICKS
 from .clicker import Clicker
-from .inference import Inference
 from .pipeline import Modules, Pipeline
 from .propagation import PatchNetwork
 from .reid import CandidateCache, ReidModule

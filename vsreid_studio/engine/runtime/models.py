@@ -22,10 +22,10 @@ from ..nets import detector as detectors
 from ..nets import propagation as propagations
 from ..nets.detector import Detector
 from ..nets.embedding import Embedder, embedder
+from ..nets.inference import CompiledInference, Inference, TorchInference
 from ..nets.layers import compute_type
 from ..nets.lite0 import fold_norms
 from ..nets.propagation import MaskPropagationNet
-from .inference import CompiledInference, Inference, TorchInference
 
 
 @dataclass(frozen=True)

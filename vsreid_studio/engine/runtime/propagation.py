@@ -17,12 +17,12 @@ from ..extensions.test_time_augmentation import (
     PatchRequest,
 )
 from ..flow import warp_frame
+from ..nets.inference import Inference
 from ..nets.patches import inside, others_inside, patch_box, reduced
 from ..nets.propagation import SIZES, nearness
 from ..nets.stream import MemoryEntry
 from ..parallel import side_by_side
 from ..types import Box, CellKey, Maker, SoftMask
-from .inference import Inference
 
 FAR = 0.02
 """Of a checkpoint that is less near than this (from 17 steps on) too little is left that is certain: whether

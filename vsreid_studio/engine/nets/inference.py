@@ -7,10 +7,10 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ..nets.compiled import Compiled
-from ..nets.propagation import Found, MaskPropagationNet, together
-from ..nets.stream import MemoryEntry, Stream
 from ..parallel import Lanes, beside_others, side_by_side
+from .compiled import Compiled
+from .propagation import Found, MaskPropagationNet, together
+from .stream import MemoryEntry, Stream
 
 
 class Patches(NamedTuple):

@@ -5,10 +5,10 @@ import torch
 
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets import stream as streams
+from vsreid_studio.engine.nets.inference import CompiledInference, Patches, TorchInference
 from vsreid_studio.engine.nets.layers import compute_type
 from vsreid_studio.engine.nets.lite0 import fold_norms
 from vsreid_studio.engine.parallel import side_by_side
-from vsreid_studio.engine.runtime.inference import CompiledInference, Patches, TorchInference
 
 
 @pytest.fixture(scope="module")
