@@ -14,17 +14,37 @@ import vsreid_studio
 
 PACKAGE = Path(vsreid_studio.__file__).parent
 
-# A module imports from its own rank and from those below, never from above.
+# A room imports from those of lower ranks, never from its own rank or from above.
 RANKS = {
-    **dict.fromkeys(("__init__", "errors", "reading", "config", "paths"), 0),
-    "engine": 1,
-    **dict.fromkeys(("project", "formats", "evaluation", "training"), 2),
-    **dict.fromkeys(("headless", "benchmark"), 3),
-    "api": 4,
-    "gui": 4,
-    "cli": 5,
-    **dict.fromkeys(("app", "__main__"), 6),
+    **dict.fromkeys(("__init__", "errors", "paths"), 0),
+    "reading": 1,
+    "config": 2,
+    "engine": 3,
+    "formats": 4,
+    **dict.fromkeys(("project", "evaluation"), 5),
+    "training": 6,
+    "headless": 7,
+    **dict.fromkeys(("api", "benchmark"), 8),
+    "gui": 9,
+    "cli": 10,
+    "app": 11,
+    "__main__": 12,
 }
+# The rooms of the engine, each with the rooms that it may import from (docs/architecture.md).
+ENGINE = {
+    "types": "",
+    "parallel": "",
+    "events": "types",
+    "video": "types",
+    "store": "types events",
+    "flow": "types video",
+    "nets": "types flow parallel",
+    "algorithm": "types events store flow",
+    "extensions": "types events video store flow parallel nets algorithm",
+    "runtime": "types events video store flow parallel nets algorithm extensions",
+}
+# The parts of the window that only show and ask: they know neither the document nor one another.
+PANELS = ("canvas", "timeline", "instances", "review")
 QT = {"PySide6", "shiboken6", "pyqtgraph", "PyQt5", "PyQt6"}
 TORCH = {"torch", "torchvision", "safetensors"}
 
@@ -60,6 +80,12 @@ def inside(path: Path) -> set[str]:
     return {part[1] if len(part) > 1 and part[1] in RANKS else "__init__" for part in parts}
 
 
+def parts_of(name: str, path: Path) -> set[str]:
+    """The parts (modules or subpackages) of one room that a file imports from."""
+    parts = [part.split(".") for part in imported(path)]
+    return {part[2] for part in parts if part[:2] == ["vsreid_studio", name] and len(part) > 2}
+
+
 def run(code: str) -> str:
     """What a fresh interpreter prints."""
     done = subprocess.run(
@@ -75,8 +101,30 @@ def test_every_module_has_a_rank() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_one_way(path: Path) -> None:
-    above = {other for other in inside(path) if RANKS[other] > RANKS[room(path)]}
-    assert not above, f"{room(path)} imports from {above}"
+    own = room(path)
+    above = {other for other in inside(path) - {own} if RANKS[other] >= RANKS[own]} - {"__init__"}
+    assert not above, f"{own} imports from {above}"
+
+
+@pytest.mark.parametrize("name", sorted(ENGINE))
+def test_imports_run_one_way_inside_the_engine(name: str) -> None:
+    for path in FILES:
+        part = path.relative_to(PACKAGE).with_suffix("").parts
+        if part[:2] == ("engine", name):
+            beyond = parts_of("engine", path) - {name, *ENGINE[name].split()}
+            assert not beyond, f"{'/'.join(part)} imports from {beyond}"
+
+
+def test_every_part_of_the_engine_is_a_room_that_is_listed() -> None:
+    parts = {path.relative_to(PACKAGE).with_suffix("").parts for path in FILES}
+    assert {part[1] for part in parts if part[0] == "engine" and len(part) > 1} == {*ENGINE, "__init__"}
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_panels_know_no_document_and_no_other_panel(name: str) -> None:
+    rooms = {path.name for path in (PACKAGE / "gui").iterdir() if path.is_dir()}
+    for path in (PACKAGE / "gui" / name).rglob("*.py"):
+        assert not (parts_of("gui", path) & rooms) - {name}, path
 
 
 def test_only_engine_and_training_import_torch() -> None:

@@ -1,4 +1,4 @@
-"""What networks share: pictures as tensors, the type they compute in, layers, and the head that predicts IoU."""
+"""What networks share: pictures as tensors, the type they compute in, layers, the head that predicts IoU."""
 
 from __future__ import annotations
 
