@@ -118,7 +118,7 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
     Raises:
         UserError: something is wrong with input or output.
     """
-    from ..engine.runtime.parallel import use_threads  # noqa: PLC0415  (torch)
+    from ..engine.parallel import use_threads  # noqa: PLC0415  (torch)
     from ..headless.run import TaskFailure, check, run_task  # noqa: PLC0415
     from ..training.adaptation import adapting_engine  # noqa: PLC0415
     from .progress import Bar  # noqa: PLC0415

@@ -35,9 +35,9 @@ from distributed import (
 from .. import __version__
 from ..config import Config
 from ..engine.events import Event, Progress
+from ..engine.parallel import use_threads
 from ..engine.runtime import models
 from ..engine.runtime.engine import VideoEngine
-from ..engine.runtime.parallel import use_threads
 from ..errors import UserError, sentence
 from ..training.adaptation import adapting_engine
 from .run import RunOutcome, TaskFailure, run_task
