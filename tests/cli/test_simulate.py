@@ -58,17 +58,15 @@ def test_goes_on_where_it_was_stopped(
         assert simulate(tiny_davis, page, "--limit", "1") == 130
     assert "| gone |" in page.read_text()
     calls.propagated.clear()
-    monkeypatch.setattr(sessions, "read_label_map", lambda path: _only(path, "there", real_read))
+    reader = sessions.MaskReader
+
+    def only_there(files: Any) -> Any:
+        assert {file.parent.name for file in files} == {"there"}, "worked on again"
+        return reader(files)
+
+    monkeypatch.setattr(sessions, "MaskReader", only_there)
     assert simulate(tiny_davis, page, "--limit", "1") == 0
     assert "| there |" in page.read_text()
-
-
-real_read = sessions.read_label_map
-
-
-def _only(path: Path, name: str, read: Any) -> Any:
-    assert path.parent.name == name, "worked on again"
-    return read(path)
 
 
 def test_adaptation_precedes_each_run(
