@@ -235,7 +235,7 @@ class Commands(QObject):
         if engine:
             self._parts.playback.stop()
         # The canvas pans with Space held, but in a run the key is needed at once.
-        canvas.keeps_space = not engine
+        canvas.keep_space(not engine)
         if engine:
             text, name = ("Go on", "resume") if state is State.PAUSED else ("Pause", "pause")
         else:

@@ -22,7 +22,11 @@ _ALWAYS_SEEN = 32.0
 class Viewport:
     """A map from the frame's pixels to the widget's.
 
-    Frame coordinates are continuous: pixel (i, j) covers [i, i + 1) x [j, j + 1).
+    Frame coordinates are continuous: pixel (i, j) covers [i, i + 1) x [j, j + 1). The stage's ViewBox shows
+    what is worked out here. Its own zoom and limits cannot replace this: they hold the view inside the frame,
+    or let the frame be lost, where a part of it shall stay in sight; they know no margin in pixels around a
+    fitted frame; and they do not place an unscaled frame on whole pixels of the screen, without which it is
+    drawn blurred.
 
     Attributes:
         scale: widget pixels a frame pixel.

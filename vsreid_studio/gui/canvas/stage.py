@@ -114,6 +114,8 @@ class CanvasStage(pg.GraphicsView):
 
     def refresh(self, box: Box) -> None:
         """Draw a part of the frame anew."""
+        if not box.area:
+            return
         # Smooth scaling mixes neighbours in.
         margin = 2 + self.viewport_.scale
         rect = QRectF(*self.viewport_.covered(box)).adjusted(-margin, -margin, margin, margin)
