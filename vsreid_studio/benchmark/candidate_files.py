@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import Config
-from ..engine.runtime.engine import VideoEngine, digest
+from ..config import Config, digest
+from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.reid import CandidateCache, ReidModule
 from ..engine.types import Candidates
 from ..engine.video import Video

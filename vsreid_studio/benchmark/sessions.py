@@ -8,8 +8,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from ..config import Config
-from ..engine.runtime.engine import VideoEngine, digest
+from ..config import Config, digest
+from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.pipeline import Modules
 from ..engine.runtime.reid import MemoryStore
 from ..engine.store.annotation import Annotation

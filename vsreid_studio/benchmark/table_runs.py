@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ..config import Config
-from ..engine.runtime.engine import digest
+from ..config import Config, digest
 from ..engine.runtime.reid import MemoryStore
 from ..engine.types import SoftMask
 from ..engine.video import Video

@@ -6,6 +6,7 @@ import argparse
 import sys
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..engine.runtime.engine import VideoEngine
     from ..headless.cluster import Workers
     from ..headless.run import RunOutcome, TaskFailure
     from ..headless.task import Task
@@ -118,14 +120,23 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
     Raises:
         UserError: something is wrong with input or output.
     """
-    from ..engine.parallel import use_threads  # noqa: PLC0415  (torch)
-    from ..headless.run import TaskFailure, check, run_task  # noqa: PLC0415
-    from ..training.adaptation import adapting_engine  # noqa: PLC0415
+    from ..headless.run import TaskFailure, check, run_task  # noqa: PLC0415  (OpenCV)
     from .progress import Bar  # noqa: PLC0415
 
-    if getattr(args, "threads", None):
-        use_threads(args.threads)
-    engine = adapting_engine(config_of(args), args.weights)
+    config = config_of(args)
+    if args.weights is not None and not args.weights.is_file():
+        raise UserError(f"The weights {args.weights} are missing or cannot be read.")
+
+    @cache
+    def engine() -> VideoEngine:
+        # Torch takes seconds to load: only once the input is found fit.
+        from ..engine.parallel import use_threads  # noqa: PLC0415
+        from ..training.adaptation import adapting_engine  # noqa: PLC0415
+
+        if getattr(args, "threads", None):
+            use_threads(args.threads)
+        return adapting_engine(config, args.weights)
+
     # A single task looks at its own input before it writes.
     if len(tasks) > 1 and not go_on:
         check(tasks, engine, overwrite=args.overwrite)

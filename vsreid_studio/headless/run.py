@@ -12,17 +12,15 @@ from typing import Any
 from .. import __version__
 from ..engine.algorithm.merge import label_maps
 from ..engine.events import Change, Event, Progress, Proposal, Queue, Skip
-from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.run import accept_all, answer_all
 from ..engine.types import Maker
-from ..engine.video import Video
 from ..formats.atomic import sweep, writable_folder
 from ..formats.provenance import provenance
 from ..project import Project, finds
 from ..project.points import points_of
 from . import result
 from .begin import finish, project_of
-from .task import Inputs, Task, inputs
+from .task import EngineOrMaker, Inputs, Task, inputs
 
 Emit = Callable[[Event], None]
 
@@ -63,7 +61,7 @@ class TaskFailure:
     sentence: str
 
 
-def check(tasks: list[Task], engine: VideoEngine, *, overwrite: bool = False) -> None:
+def check(tasks: list[Task], engine: EngineOrMaker, *, overwrite: bool = False) -> None:
     """Find out what is wrong with any of many tasks before the first begins.
 
     Raises:
@@ -76,7 +74,7 @@ def check(tasks: list[Task], engine: VideoEngine, *, overwrite: bool = False) ->
 
 
 def run_task(
-    task: Task, engine: VideoEngine, *, overwrite: bool = False, emit: Emit | None = None
+    task: Task, engine: EngineOrMaker, *, overwrite: bool = False, emit: Emit | None = None
 ) -> RunOutcome:
     """Carry a task out, or the rest of it; everything above ρ_reid is accepted (Algorithm 3), or waits.
 
@@ -101,8 +99,8 @@ def run_task(
             result.refuse_other(task.folder, made_from, overwrite=overwrite)
             with _output(task.output):
                 result.try_names(task.folder, given.video.names)
-                engine.load()
-                recovered, waiting = _work(task, engine, given, overwrite, emit or (lambda _: None))
+                given.engine.load()
+                recovered, waiting = _work(task, given, overwrite, emit or (lambda _: None))
         finish(task, made_from)
     return RunOutcome(task.name, task.folder, length, skipped, recovered, waiting, monotonic() - start)
 
@@ -119,11 +117,11 @@ def _finds(project: Project) -> int:
     return len(finds(one.retrieval for one in project.waiting()))
 
 
-def _work(task: Task, engine: VideoEngine, given: Inputs, overwrite: bool, emit: Emit) -> tuple[int, int]:
+def _work(task: Task, given: Inputs, overwrite: bool, emit: Emit) -> tuple[int, int]:
     """Propagate, find again and write; the numbers of retrievals accepted and of finds that wait."""
     with project_of(task, given, overwrite=overwrite) as project:
-        _drive(project, task, engine, given.video, emit)
-        record = _record(project, engine, given)
+        _drive(project, task, given, emit)
+        record = _record(project, given)
         maps = label_maps(project.annotation, given.video.height, given.video.width)
         result.write(task.folder, given.video.names, maps, record)
         accepted = sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
@@ -144,8 +142,9 @@ def _output(folder: Path) -> Iterator[None]:
         raise
 
 
-def _drive(project: Project, task: Task, engine: VideoEngine, video: Video, emit: Emit) -> None:
+def _drive(project: Project, task: Task, given: Inputs, emit: Emit) -> None:
     """Run the engine on a copy of the annotation, each change of which goes to the project's file."""
+    engine, video = given.engine, given.video
     project.record_weights(engine.checksums)
     adapted = None
     if engine.config.adapt.steps:
@@ -177,7 +176,8 @@ def _pull(steps: Generator[Progress, None, bytes], emit: Emit) -> bytes:
             return result
 
 
-def _record(project: Project, engine: VideoEngine, given: Inputs) -> dict[str, Any]:
+def _record(project: Project, given: Inputs) -> dict[str, Any]:
+    engine = given.engine
     names = {number: one.name for number, one in project.instances.items()}
     video = {"name": given.video.name, "height": given.video.height, "width": given.video.width}
     settings = {**engine.settings, "device": str(engine.device)}

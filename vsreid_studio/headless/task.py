@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..engine.runtime.engine import VideoEngine, digest
+from ..config import digest
 from ..engine.types import SoftMask
 from ..engine.video import AS_USUAL, PictureFolder, ReadOptions, Video, open_video
 from ..errors import UserError
@@ -28,11 +28,17 @@ from ..formats.targets import Sources
 from ..project.same_video import Way
 from .points import masks_of_points
 
+if TYPE_CHECKING:  # torch, which takes seconds
+    from ..engine.runtime.engine import VideoEngine
+
 log = logging.getLogger(__name__)
 _NOTHING = Sources()
 
 MadeFrom: TypeAlias = dict[str, str]
 """A mark of each kind of input: 'video', 'masks', 'settings'; 'earlier' is an older one of the video."""
+
+EngineOrMaker: TypeAlias = "VideoEngine | Callable[[], VideoEngine]"
+"""An engine, or what makes it when all that needs no engine was read and found fit."""
 
 _SUFFIXES = len(".vsreid-journal")
 _WORDS = {"video": "another video", "masks": "other first masks", "settings": "other settings or weights"}
@@ -106,6 +112,7 @@ class Inputs:
     """A task's input, read and found fit.
 
     Attributes:
+        engine: the engine.
         video: open.
         masks: P[i, k] by frame and instance number.
         made_from: tells this input from other.
@@ -114,6 +121,7 @@ class Inputs:
         clicked: how masks came of points.
     """
 
+    engine: VideoEngine
     video: Video
     masks: Mapping[int, Mapping[int, SoftMask]]
     made_from: MadeFrom
@@ -153,8 +161,10 @@ def davis_tasks(
 
 
 @contextmanager
-def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
+def inputs(task: Task, engine: EngineOrMaker) -> Iterator[Inputs]:
     """Read what a task needs; the video closes with the block.
+
+    What needs no engine is read first, so that unfit input is refused before torch is loaded.
 
     Raises:
         UserError: something of it is missing, unreadable or unfit.
@@ -167,14 +177,17 @@ def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
     with open_video(task.source, options=task.video_options) as video:
         given = _given_masks(task, video)
         masks = given.masks
+        prompts: Sequence[Prompt] = ()
+        if task.points is not None:
+            prompts = read_points(task.points, video.length, video.height, video.width, video.names)
+        flo = _listing(task.flo_folder) if task.flo_folder else []
+        engine = engine() if callable(engine) else engine
         clicked: list[Clicked] = []
         digest_of_masks = _digest_masks(masks, video.height, video.width)
         if task.points is not None:
-            prompts = read_points(task.points, video.length, video.height, video.width, video.names)
             digest_of_masks = digest([digest_of_masks, repr(prompts), engine.clicks_checksum])
             before, masks = masks, masks_of_points(video, prompts, engine.clicker, masks)
             clicked = [_clicked(prompt, before, masks, engine.clicks_checksum) for prompt in prompts]
-        flo = _listing(task.flo_folder) if task.flo_folder else []
         chosen = [task.video_options.to_json()] if task.video_options.to_json() else []
         made_from = {
             "video": _content(video, chosen),
@@ -182,7 +195,7 @@ def inputs(task: Task, engine: VideoEngine) -> Iterator[Inputs]:
             "masks": digest_of_masks,
             "settings": digest([engine.identity, flo, *(["keep proposals"] * task.keep_proposals)]),
         }
-        yield Inputs(video, masks, made_from, given.names, given.classes, clicked)
+        yield Inputs(engine, video, masks, made_from, given.names, given.classes, clicked)
 
 
 def _clicked(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Generator
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...config import AdaptConfig, Config, plain
+from ...config import AdaptConfig, Config, digest, plain
 from ...errors import UserError
 from ..events import Progress
 from ..extensions.box_selection import select
@@ -235,11 +234,6 @@ def assembled(
     rounds = settings.recovery_rounds
     propagation = module if rounds <= 1 else RepeatedRecovery(module, rounds)
     return Modules(pipeline, propagation, partial(select, module), motion)
-
-
-def digest(value: Any) -> str:
-    """The sha256 of plain data; equal data give equal ones."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:
