@@ -12,7 +12,7 @@ from typing import Self
 
 from ..config import ReidConfig
 from ..engine.events import Change, Decision
-from ..engine.store.annotation import Annotation
+from ..engine.store.annotation import Annotation, derived_from_changed
 from ..engine.store.bulk import Between, let_go, now_and_then
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
@@ -20,7 +20,7 @@ from ..errors import UserError
 from . import video
 from .candidates import CandidateStore
 from .database import Database, damaged
-from .history import History, read, write
+from .history import Exchanged, History, StepKind, read, write
 from .maps import MapFile
 from .notes import Settings, record_run, runs
 from .proposals import KeptProposal, ProposalStore, waiting
@@ -41,8 +41,21 @@ from .rows import (
     read_decision,
     read_index,
     read_instance,
+    read_reviewed,
 )
-from .schema import ADAPTATION, CATEGORIES, CELLS, DECISIONS, INSTANCES, Key, Row, Rows, Table
+from .schema import (
+    ADAPTATION,
+    CATEGORIES,
+    CELLS,
+    DECISIONS,
+    INSTANCES,
+    REVIEWED,
+    UNDOABLE,
+    Key,
+    Row,
+    Rows,
+    Table,
+)
 from .upgrade import upgrade
 
 MAX_STEPS = 200
@@ -68,6 +81,8 @@ class Project:
         maps: the maps in the file, and those read last.
         settings: JSON values by key.
         proposals: what runs found again, kept until it is answered.
+        loosened: the cells that the last undo or redo removed, as their checkpoint is not there any more or
+            another one.
     """
 
     def __init__(self, database: Database) -> None:
@@ -75,7 +90,8 @@ class Project:
         self.path = database.path
         self._database = database
         self._history = History(database, MAX_STEPS)
-        self._group: tuple[str, int] | None = None
+        self._groups: dict[str, tuple[int, StepKind]] = {}
+        self.loosened: tuple[CellKey, ...] = ()
         self._video = video.read_video(database)
         self.settings = Settings(database)
         self._maps = MapFile(database)
@@ -83,8 +99,7 @@ class Project:
         most = self._video.length * MAX_INSTANCE
         with self._sound():
             records = read_index(database.rows, self._video)
-            others = (DECISIONS, INSTANCES, ADAPTATION, CATEGORIES)
-            found = {table: read(database, table, most) for table in others}
+            found = {table: read(database, table, most) for table in UNDOABLE if table is not CELLS}
             held = self._read({CELLS: {}, **found})
             self.proposals = ProposalStore(database, self._video)
         decisions = {key: one for key, one in held.decisions.items() if one is not None}
@@ -94,6 +109,7 @@ class Project:
         self._adaptation = held.adaptation.get(0)
         self._categories: dict[int, str] = {}
         self._replace_categories(held.categories)
+        self._reviewed = {key: number for key, number in held.reviewed.items() if number is not None}
 
     @classmethod
     def create(cls, path: Path, video_ref: VideoRef) -> Project:
@@ -162,9 +178,11 @@ class Project:
         instances: Mapping[int, Instance | None] | None = None,
         categories: Mapping[int, str | None] | None = None,
         adaptation: Mapping[int, Adaptation | None] | None = None,
+        reviewed: Iterable[CellKey] = (),
         undoable: bool = True,
         group: str | None = None,
         between: Between | None = None,
+        kind: StepKind = StepKind.EDIT,
     ) -> None:
         """Commit a change, then put it into the annotation.
 
@@ -173,11 +191,14 @@ class Project:
             instances: what becomes of instances in the same step; None removes.
             categories: what becomes of the list of classes; None removes.
             adaptation: what becomes of the adaptation, which has the number 0; None removes.
+            reviewed: cells whose masks, as they are with the change, a person has looked at.
             undoable: whether it is a step of its own. If not, undo of an older step still brings back what
                 that step found.
-            group: changes in a row of the same group are one step, named by the first: a run's, say.
+            group: changes of the same group are one step, named by the first, whatever comes between, until
+                `close_groups` or undo: a run's, say.
             between: for changes of very many cells: called now and then until the change is committed, and
                 what it raises leaves file and memory as they were.
+            kind: who makes the step. One of a `RUN` is not undone while its group is open.
 
         Raises:
             StaleChange: it would overwrite a mask that a person pinned meanwhile.
@@ -207,7 +228,7 @@ class Project:
         }
         with self._database.lock:
             self._refuse_stale(change, between)
-            joined = self._group[1] if self._group and group == self._group[0] else None
+            joined = self._groups[group][0] if group in self._groups else None
             with self._database.transaction() as connection:
                 self._history.tidy(connection)
                 numbers = self._maps.write(connection, encoded)
@@ -216,17 +237,21 @@ class Project:
                     cell = cells[key]
                     number = 0 if cell is None else numbers.get(id(cell.mask), 0)
                     placed[_plain(key)] = None if cell is None else cell_row(key, cell, number)
-                rows: dict[Table, Rows] = {CELLS: placed, **writes}
+                looked_at = self._reviewed_rows(placed, reviewed)
+                rows: dict[Table, Rows] = {CELLS: placed, **writes, REVIEWED: looked_at}
                 if undoable:
-                    step = joined if joined is not None else self._history.begin(connection, change.label)
+                    if joined is not None and self._history.done(connection, joined):
+                        step = joined
+                    else:
+                        step = self._history.begin(connection, change.label, kind)
                     for table, some in rows.items():
                         self._history.keep(connection, step, table, now_and_then(some, between))
                 for table, some in rows.items():
                     write(connection, table, some, between)
                 # Before the commit, after which nothing can be stopped any more.
                 after = None if between is None else self.annotation.with_change(change, between)
-            if undoable:
-                self._group = (group, step) if group is not None else None
+            if undoable and group is not None:
+                self._groups[group] = step, kind
             self._maps.adopt(encoded, numbers, self.maps)
             if after is None:
                 self.annotation.apply(change)
@@ -236,6 +261,21 @@ class Project:
             self._replace_instances(instances or {})
             self._adaptation = (adaptation or {}).get(0, self._adaptation)
             self._replace_categories(categories or {})
+            self._reviewed.update(
+                {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
+            )
+
+    def _reviewed_rows(self, cells: Rows, keys: Iterable[CellKey]) -> dict[Key, Row | None]:
+        """The rows of cells that a person has looked at, with the maps that they have or are about to get."""
+        rows: dict[Key, Row | None] = {}
+        for key in map(_plain, keys):
+            row = cells.get(key)
+            if key not in cells:
+                sql = "SELECT record, map FROM cells WHERE frame = ? AND instance = ?"
+                row = next(iter(self._database.rows(sql, *key)), None)
+            if row is not None:
+                rows[key] = (row[1] or 0,)
+        return rows
 
     def stage(self, masks: Sequence[SoftMask]) -> None:
         """Put maps into the file ahead of the change that uses them, so that they need not stay in memory.
@@ -319,10 +359,14 @@ class Project:
         self.apply(change, instances={number: None})
         return change
 
+    def close_groups(self) -> None:
+        """Let the steps of all groups be complete: the run that made them has ended."""
+        self._groups.clear()
+
     @property
     def undo_label(self) -> str | None:
         """The step that `undo` would take back; None if there is none."""
-        step = self._history.last()
+        step = self._history.last(self._running)
         return step[1] if step else None
 
     @property
@@ -331,8 +375,16 @@ class Project:
         step = self._history.next()
         return step[1] if step else None
 
+    @property
+    def _running(self) -> list[int]:
+        """The steps of runs that go on."""
+        return [step for step, kind in self._groups.values() if kind is StepKind.RUN]
+
     def undo(self) -> Change | None:
         """Take back the last step, also one of an earlier session.
+
+        While a run goes on it is the last of the person's; what the run has derived from it goes, too, see
+        `loosened`.
 
         Returns:
             What this did to cells and decisions (instances may have changed too); None if there is no step.
@@ -341,7 +393,7 @@ class Project:
             UserError: the file cannot be written, or the step in it is damaged; nothing changes.
         """
         with self._database.lock:
-            return self._exchange(self._history.last())
+            return self._exchange(self._history.last(self._running))
 
     def redo(self) -> Change | None:
         """Do the step again that was taken back last; otherwise like `undo`."""
@@ -354,16 +406,61 @@ class Project:
         number, label = step
         with self._sound(), self._database.transaction() as connection:
             self._history.tidy(connection)
-            placed = self._history.exchange(connection, number)
+            exchanged = self._history.exchange(connection, number)
             # Read before the commit: a damaged step must not get into place.
-            held = self._read(placed)
-        self._group = None
-        change = self.annotation.decide(self.annotation.set_cells(label, held.cells), held.decisions)
+            held = self._read(exchanged.placed)
+            change = self.annotation.decide(self.annotation.set_cells(label, held.cells), held.decisions)
+            loosened = self._loosened(connection, number, change, exchanged)
+            write(connection, CELLS, loosened)
+            others = cells_of(loosened, self._video, self.maps)
+        if others:
+            whole = self.annotation.set_cells(label, {**held.cells, **others})
+            change = self.annotation.decide(whole, held.decisions)
+        self.loosened = tuple(key for key in others if self.annotation.get(*key) is not None)
+        self._groups = {name: one for name, one in self._groups.items() if one[0] != number}
         self.annotation.apply(change)
         self._replace_instances(held.instances)
         self._adaptation = held.adaptation.get(0, self._adaptation)
         self._replace_categories(held.categories)
+        for reviewed, map_number in held.reviewed.items():
+            if map_number is None:
+                self._reviewed.pop(reviewed, None)
+            else:
+                self._reviewed[reviewed] = map_number
         return change
+
+    def _loosened(
+        self, connection: sqlite3.Connection, number: int, change: Change, exchanged: Exchanged
+    ) -> dict[Key, Row | None]:
+        """The cells that other steps derived from what an undone or redone step exchanges: what replaces them.
+
+        That is what was there before, if it stands on a checkpoint that is there, else nothing.
+        """
+        others = [step for step, _ in self._groups.values() if step != number]
+        after = self.annotation.copy()
+        after.apply(change)
+        traded = exchanged.traded[CELLS]
+        lost = [_plain(key) for key in derived_from_changed(self.annotation, after, change)]
+        # And what the run has removed itself, for want of the checkpoint that is back.
+        lost += [key for key in traded if after.get(*key) is None]
+        if not lost:
+            return {}
+        found = self._history.held_after(connection, number, others, lost)
+        before = cells_of(found, self._video, self.maps)
+        moved: dict[int, set[int]] = {}
+        for key in change.after:
+            moved.setdefault(key.instance, set()).add(key.frame)
+        kept: dict[Key, Row | None] = {}
+        for key, cell in before.items():
+            frames = moved.get(key.instance, set())
+            sound = cell is not None and all(
+                origin == key.frame
+                or (after.anchored(origin, key.instance) and (_plain(key) in traded or origin not in frames))
+                for origin in (cell.origin, cell.second)
+                if origin is not None
+            )
+            kept[_plain(key)] = found[_plain(key)] if sound else None
+        return kept
 
     def _read(self, rows: Mapping[Table, Rows]) -> Contents:
         """What rows hold.
@@ -390,6 +487,20 @@ class Project:
                 number: None if row is None else read_category(number, row)
                 for (number,), row in rows[CATEGORIES].items()
             },
+            {
+                CellKey(*key): None if row is None else read_reviewed(CellKey(*key), row, self._video)
+                for key, row in rows[REVIEWED].items()
+            },
+        )
+
+    @property
+    def reviewed(self) -> frozenset[CellKey]:
+        """The cells whose present masks a person has looked at and left; drawn and approved ones aside."""
+        there = {k: self.annotation.records(k)["map"] for k in self.annotation.instances}
+        return frozenset(
+            key
+            for key, number in self._reviewed.items()
+            if key.instance in there and there[key.instance][key.frame] == number
         )
 
     def waiting(self, rho_occ: float = ReidConfig.rho_occ) -> list[KeptProposal]:

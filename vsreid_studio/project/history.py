@@ -3,16 +3,45 @@
 A step holds one side of what it changed. While it is done, these are the rows from before; undoing it
 exchanges them for the present ones, and redoing exchanges them back. Nothing is stored twice, and what
 a first propagation changed ('there was no cell') takes next to no room.
+
+While a run goes on, its step grows and a person's steps come and go above and below it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
 
 from ..engine.store.bulk import Between, now_and_then
 from .database import Database
 from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table
+
+
+class StepKind(StrEnum):
+    """Who made a step."""
+
+    EDIT = "edit"
+    """A person: drew, approved, imported and so on."""
+    RUN = "run"
+    """A run, without being asked."""
+    ANSWER = "answer"
+    """A person's answer to a proposal, with what the run made of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What undoing or redoing a step did to the rows, by table.
+
+    Attributes:
+        placed: rows that are now in place.
+        traded: rows that a later step holds now instead of the one that it held; in place is what was.
+    """
+
+    placed: dict[Table, Rows]
+    traded: dict[Table, Rows]
 
 
 def read(database: Database, table: Table, most: int) -> dict[Key, Row]:
@@ -80,24 +109,39 @@ class History:
             connection.execute("DELETE FROM loose")
             self._tidy = True
 
-    def last(self) -> tuple[int, str] | None:
-        """Number and label of the step that undo would take back."""
-        return _step(
-            self._database.rows("SELECT id, label FROM steps WHERE done = 1 ORDER BY id DESC LIMIT 1")
-        )
+    def last(self, skipped: Collection[int] = ()) -> tuple[int, str] | None:
+        """Number and label of the step that undo would take back.
+
+        Args:
+            skipped: steps that are left for later: those of a run that still goes on.
+        """
+        others = f"AND id NOT IN ({', '.join(str(int(step)) for step in skipped)})" if skipped else ""
+        sql = f"SELECT id, label FROM steps WHERE done = 1 {others} ORDER BY id DESC LIMIT 1"
+        return _step(self._database.rows(sql))
 
     def next(self) -> tuple[int, str] | None:
-        """Number and label of the step that redo would do again."""
-        return _step(self._database.rows("SELECT id, label FROM steps WHERE done = 0 ORDER BY id LIMIT 1"))
+        """Number and label of the step that redo would do again: the one that was undone last."""
+        sql = "SELECT id, label FROM steps WHERE done < 1 ORDER BY done, id LIMIT 1"
+        return _step(self._database.rows(sql))
 
-    def begin(self, connection: sqlite3.Connection, label: str) -> int:
-        """Open a new step, after which nothing can be redone; drop the oldest beyond the limit."""
-        self._drop(connection, "done = 0")
-        step = connection.execute("INSERT INTO steps (label) VALUES (?)", (label,)).lastrowid
+    def begin(self, connection: sqlite3.Connection, label: str, kind: StepKind = StepKind.EDIT) -> int:
+        """Open a new step; drop the oldest beyond the limit.
+
+        After a person's step nothing can be redone. A run that makes its own takes nothing from the person.
+        """
+        if kind is not StepKind.RUN:
+            self._drop(connection, "done < 1")
+        row = (label, str(kind), datetime.now(UTC).isoformat(timespec="seconds"))
+        sql = "INSERT INTO steps (label, kind, made) VALUES (?, ?, ?)"
+        step = connection.execute(sql, row).lastrowid
         oldest = "SELECT id FROM steps ORDER BY id DESC LIMIT 1 OFFSET ?"
         self._drop(connection, f"id <= ({oldest})", self.limit)
         assert step is not None
         return step
+
+    def done(self, connection: sqlite3.Connection, step: int) -> bool:
+        """Whether a step is there and not undone."""
+        return bool(connection.execute("SELECT 1 FROM steps WHERE id = ? AND done = 1", (step,)).fetchall())
 
     @staticmethod
     def _drop(connection: sqlite3.Connection, which: str, *parameters: int) -> None:
@@ -111,33 +155,112 @@ class History:
         connection.execute(f"DELETE FROM steps WHERE {which}", parameters)
 
     def keep(self, connection: sqlite3.Connection, step: int, table: Table, keys: Iterable[Key]) -> None:
-        """Let the step hold the present rows of `keys`, save those of which it holds an earlier one."""
-        named = ", ".join(f"? AS {key}" for key in table.keys)
-        connection.executemany(
-            f"INSERT OR IGNORE INTO step_{table.name} (step, {table.columns}) SELECT ?, {table.columns} "
-            f"FROM (SELECT {named}) LEFT JOIN {table.name} USING ({', '.join(table.keys)})",
-            ((step, *key) for key in keys),
-        )
+        """Let the step hold what it changes, save keys of which it holds an earlier row.
 
-    def exchange(self, connection: sqlite3.Connection, step: int) -> dict[Table, Rows]:
+        That is the present row. But a run that goes on while the person edits is still the earlier step: of
+        what a later step has changed, it holds what that step found.
+        """
+        if self._followed(connection, step):
+            keys = list(keys)
+            columns = ", ".join(f"held.{column}" for column in table.keys + table.values)
+            connection.executemany(
+                f"INSERT OR IGNORE INTO step_{table.name} (step, {table.columns}) "
+                f"SELECT ?, {columns} FROM step_{table.name} AS held JOIN steps ON id = held.step "
+                f"WHERE done = 1 AND id > ? AND {_named(table)} ORDER BY id LIMIT 1",
+                ((step, step, *key) for key in keys),
+            )
+        _hold_present(connection, step, table, keys)
+
+    def exchange(self, connection: sqlite3.Connection, step: int) -> Exchanged:
         """Undo a step that is done, or redo one that is not.
 
-        Returns:
-            What is now in place, by table.
+        What a later step, which stays, has changed too keeps its present row: the two steps exchange the rows
+        they hold, as if the later one had been made without this one.
         """
+        later = self._followed(connection, step)
         placed: dict[Table, Rows] = {}
+        traded: dict[Table, Rows] = {}
         for table in UNDOABLE:
             size = len(table.keys)
             held = connection.execute(
                 f"SELECT {table.columns} FROM step_{table.name} WHERE step = ?", (step,)
             )
             rows = {row[:size]: None if row[size] is None else row[size:] for row in held}
-            connection.execute(f"DELETE FROM step_{table.name} WHERE step = ?", (step,))
-            self.keep(connection, step, table, rows)
+            traded[table] = _trade(connection, step, table, rows) if later else {}
+            rows = {key: row for key, row in rows.items() if key not in traded[table]}
+            connection.executemany(
+                f"DELETE FROM step_{table.name} WHERE step = ? AND {_named(table)}",
+                ((step, *key) for key in rows),
+            )
+            _hold_present(connection, step, table, rows)
             write(connection, table, rows)
             placed[table] = rows
-        connection.execute("UPDATE steps SET done = 1 - done WHERE id = ?", (step,))
-        return placed
+        # The step that was undone last has the smallest number.
+        connection.execute(
+            "UPDATE steps SET done = CASE WHEN done < 1 THEN 1 ELSE (SELECT min(done) FROM steps) - 1 END "
+            "WHERE id = ?",
+            (step,),
+        )
+        return Exchanged(placed, traded)
+
+    def held_after(
+        self, connection: sqlite3.Connection, step: int, open_steps: Collection[int], keys: Iterable[Key]
+    ) -> dict[Key, Row | None]:
+        """Of some cells, what the first step found that was made after `step` or is still open.
+
+        Returns:
+            The rows by key; without those that no such step has changed.
+        """
+        which = f"(id > ? OR id IN ({', '.join(str(int(one)) for one in open_steps)}))"
+        sql = (
+            f"SELECT {', '.join(CELLS.values)} FROM step_cells JOIN steps ON id = step "
+            f"WHERE done = 1 AND id != ? AND {which} AND {_named(CELLS)} ORDER BY id LIMIT 1"
+        )
+        found: dict[Key, Row | None] = {}
+        for key in keys:
+            for row in connection.execute(sql, (step, step, *key)):
+                found[key] = None if row[0] is None else row
+        return found
+
+    @staticmethod
+    def _followed(connection: sqlite3.Connection, step: int) -> bool:
+        """Whether a later step is done."""
+        sql = "SELECT 1 FROM steps WHERE done = 1 AND id > ? LIMIT 1"
+        return bool(connection.execute(sql, (step,)).fetchall())
+
+
+def _hold_present(connection: sqlite3.Connection, step: int, table: Table, keys: Iterable[Key]) -> None:
+    """Let a step hold the present rows of `keys`, save those of which it holds one."""
+    named = ", ".join(f"? AS {key}" for key in table.keys)
+    connection.executemany(
+        f"INSERT OR IGNORE INTO step_{table.name} (step, {table.columns}) SELECT ?, {table.columns} "
+        f"FROM (SELECT {named}) LEFT JOIN {table.name} USING ({', '.join(table.keys)})",
+        ((step, *key) for key in keys),
+    )
+
+
+def _trade(connection: sqlite3.Connection, step: int, table: Table, rows: Rows) -> Rows:
+    """Exchange rows with the steps that come next; those that went there, by key."""
+    values = ", ".join(table.values)
+    nearest = (
+        f"SELECT step, {values} FROM step_{table.name} JOIN steps ON id = step "
+        f"WHERE done = 1 AND id > ? AND {_named(table)} ORDER BY id LIMIT 1"
+    )
+    to = ", ".join(f"{value} = ?" for value in table.values)
+    put = f"UPDATE step_{table.name} SET {to} WHERE step = ? AND {_named(table)}"
+    nothing = (None,) * len(table.values)
+    traded: dict[Key, Row | None] = {}
+    for key, row in rows.items():
+        for other, *held in connection.execute(nearest, (step, *key)).fetchall():
+            connection.execute(put, (*(row or nothing), other, *key))
+            connection.execute(put, (*held, step, *key))
+            traded[key] = row
+    return traded
+
+
+def _named(table: Table) -> str:
+    """SQL that chooses the row of one key."""
+    return " AND ".join(f"{key} = ?" for key in table.keys)
 
 
 def _step(found: Sequence[Row]) -> tuple[int, str] | None:

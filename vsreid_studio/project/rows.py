@@ -40,9 +40,10 @@ _JOINED = f"""
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Cells, decisions, instances, the adaptation and names of classes; None where there is none.
+    """Cells, decisions, instances, the adaptation, names of classes and what was reviewed; None for no row.
 
-    Of the adaptation there is one, in slot 0, or none.
+    Of the adaptation there is one, in slot 0, or none. What was reviewed is a map by its number, 0 for an
+    empty one.
     """
 
     cells: Mapping[CellKey, Cell | None]
@@ -50,6 +51,7 @@ class Contents:
     instances: Mapping[int, Instance | None]
     adaptation: Mapping[int, Adaptation | None]
     categories: Mapping[int, str | None]
+    reviewed: Mapping[CellKey, int | None]
 
 
 def check_key(key: CellKey, video: VideoRef) -> None:
@@ -301,6 +303,19 @@ def read_adaptation(row: Row) -> Adaptation:
     if not (isinstance(base, str) and isinstance(data, bytes) and crc32(data) == checksum):
         raise ValueError("the adaptation is damaged")
     return Adaptation(base, data)
+
+
+def read_reviewed(key: CellKey, row: Row, video: VideoRef) -> int:
+    """The number of the map that was reviewed.
+
+    Raises:
+        ValueError: the row does not make sense.
+    """
+    check_key(key, video)
+    (number,) = row
+    if not (isinstance(number, int) and number >= 0):
+        raise ValueError(f"what was reviewed at {key} makes no sense")
+    return number
 
 
 def pack_candidates(candidates: Candidates) -> bytes:

@@ -309,6 +309,23 @@ def _derived(annotation: Annotation, instance: int, frames: list[int]) -> Iterat
         yield CellKey(frame, instance)
 
 
+def derived_from_changed(before: Annotation, after: Annotation, change: Change) -> list[CellKey]:
+    """The cells, other than those of the change, that were derived from a checkpoint which it changed.
+
+    Args:
+        before, after: the annotation without and with the change.
+    """
+    frames: dict[int, list[int]] = {}
+    for key in change.after:
+        old, new = before.get(*key), after.get(*key)
+        if old is None or old.origin != key.frame:
+            continue
+        if new is None or new.origin != key.frame or not new.mask.same(old.mask):
+            frames.setdefault(key.instance, []).append(key.frame)
+    derived = (key for instance, moved in frames.items() for key in _derived(after, instance, moved))
+    return [key for key in derived if key not in change.after]
+
+
 def edit(
     annotation: Annotation,
     label: str,
