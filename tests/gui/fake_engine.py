@@ -145,7 +145,7 @@ class FakeEngine:
     def base(self) -> str:
         return "abc"
 
-    def modules(self, video: Video, *, adapted: bytes | None = None) -> Modules:
+    def modules(self, video: Video, *, adapted: bytes | None = None, careful: bool = True) -> Modules:
         self._script.need("propagation")
         self._script.adapted.append(adapted)
         propagation = ByColour(video, self._script)

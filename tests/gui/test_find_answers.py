@@ -23,7 +23,6 @@ def test_one_key_rejects_the_whole_find(qtbot, window):
     waiting = [it.frame for it in window.session.retrievals if it.reason is None]
     assert len(waiting) > 1
     assert queue.model.rowCount() == queue.model.count(Listed.WAITING) == 1
-    label = window.session.undo_label
     press(window, Qt.Key.Key_R)
     wait_idle(qtbot, window)
     assert set(rejected(window)) >= set(waiting)
@@ -33,7 +32,7 @@ def test_one_key_rejects_the_whole_find(qtbot, window):
     window.session.undo()
     window.session.flush()
     assert rejected(window) == []
-    assert window.session.undo_label == label
+    assert window.session.undo_label == "propagate"
 
 
 def test_another_key_rejects_one_frame(qtbot, window):

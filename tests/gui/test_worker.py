@@ -42,7 +42,7 @@ def test_masks_are_carried_along_on_the_engines_thread(qtbot, conductor, drawn, 
 
 
 def test_the_last_signal_is_finished(qtbot, conductor, drawn, runner, heard):
-    for name in ("started", "changed", "progress", "proposal", "queue", "failed", "finished"):
+    for name in ("started", "changed", "progress", "proposal", "listed", "failed", "finished"):
         getattr(runner, name).connect(heard.listen(name))
     run(qtbot, conductor, find=False)
     qtbot.wait(80)
@@ -197,7 +197,9 @@ def test_pause_cancel_and_answer_race(qtbot, conductor, drawn, order):
         acts[name]()
     conductor.resume()
     qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)
-    assert drawn.proposal is None
+    # What was not answered waits on in the document.
+    assert (drawn.proposal is not None) == ("cancel" in order)
+    assert bool(conductor.waiting.waiting) == ("cancel" in order)
 
 
 def test_a_persons_mask_wins_over_a_run(qtbot, conductor, drawn, script):
@@ -249,14 +251,40 @@ def test_deleting_an_instance_in_a_run(qtbot, conductor, drawn, script):
     assert len(drawn.annotation.row(1)) == LENGTH
 
 
-def test_undo_waits_while_a_run_works(qtbot, conductor, drawn, script):
+def test_undo_takes_a_persons_step_while_a_run_works(qtbot, conductor, drawn, script):
     script.gate = threading.Semaphore(0)
     conductor.propagate(find=False)
-    with qtbot.waitSignal(conductor.failed):
-        conductor.undo()
+    script.gate.release(3)
+    qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) == 4, timeout=5000)
     assert drawn.undo_label == "Paint"
+    with qtbot.waitSignal(drawn.loosened, timeout=5000) as told:
+        conductor.undo()
+    assert {key.frame for key in told.args[0]} == {1, 2, 3}
     script.gate.release(100)
     qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)
+    # Which of the two was drawn last is gone with all that came of it; the other one was carried on.
+    left = {k: len(drawn.annotation.row(k)) for k in (1, 2)}
+    assert sorted(left.values()) == [0, LENGTH]
+    assert drawn.undo_label == "propagate"
+    drawn.undo()
+    drawn.flush()
+    assert sorted(len(drawn.annotation.row(k)) for k in (1, 2)) == [0, 1]
+
+
+def test_undo_with_nothing_but_the_run_says_so(qtbot, conductor, drawn, script):
+    script.gate = threading.Semaphore(0)
+    conductor.propagate(find=False)
+    for _ in range(9):
+        conductor.undo()
+        drawn.flush()
+        if drawn.undo_label is None:
+            break
+    with qtbot.waitSignal(conductor.told) as told:
+        conductor.undo()
+    assert "once it has ended" in told.args[0]
+    script.gate.release(100)
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)
+    assert len(drawn.annotation) == 0
 
 
 def test_an_exception_leaves_the_document_whole(qtbot, conductor, drawn, script):
@@ -322,8 +350,8 @@ def test_closing_while_a_proposal_waits(qtbot, conductor, drawn, runner):
     lose_red(drawn)
     until_proposal(qtbot, conductor)
     conductor.settle()
-    assert drawn.proposal is None
     drawn.close()
+    assert drawn.proposal is None
     runner.stop()
 
 

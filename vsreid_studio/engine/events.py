@@ -37,6 +37,7 @@ class Reason(StrEnum):
     CONSISTENT = "it overlaps the present mask by ρ_occ or more"
     OCCUPIED = "it overlaps another instance"
     RIVAL = "another instance is more similar to it"
+    OUTDATED = "the masks that it was compared with are not there any more"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ..config import ReidConfig
 from ..engine.events import (
     Accept,
     Answer,
@@ -24,12 +25,17 @@ from ..engine.events import (
 from ..engine.runtime.run import State
 from ..engine.types import Box, CellKey, Maker, SoftMask
 from ..project import Adaptation
-from ..project.finds import find_of
+from ..project.history import StepKind
+from .answers import Answers
 from .session import Session
 from .session.writer import KeptMap, Snapshot
-from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Queue, Runner, Source
+from .waiting import WaitingProposals
+from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Runner, Source
 from .worker.jobs import Job, OtherWork
 from .worker.mail import LetIn
+
+CAREFUL = "careful"
+"""Where a project keeps whether corrected instances are carried more carefully; they are where nothing is."""
 
 
 class Conductor(QObject):
@@ -41,12 +47,14 @@ class Conductor(QObject):
         session: the document.
         runner: the engine's thread.
         following: whether the present frame shall go along with what waits: until the person moves on.
+        waiting: the proposals that wait in the document.
 
     Signals:
         told(sentence): something worth knowing that is no failure.
         failed(sentence, details): a run could not go on, or what was asked cannot be done now.
         progress(progress, rate, seconds_left): of the run under way; seconds_left may be None.
         finished(outcome): of a run; its last change is in the document.
+        searched(instance): a search for one instance alone begins, or with None one for all.
         device_known(name): what the engine computes on.
         state_changed: `state` may be another one.
     """
@@ -56,13 +64,23 @@ class Conductor(QObject):
     progress = Signal(object, float, object)
     finished = Signal(object)
     device_known = Signal(str)
+    searched = Signal(object)
     state_changed = Signal()
 
-    def __init__(self, session: Session, runner: Runner, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        runner: Runner,
+        parent: QObject | None = None,
+        thresholds: ReidConfig | None = None,
+    ) -> None:
         super().__init__(parent)
         self.session = session
         self.runner = runner
         self.following = False
+        self.waiting = WaitingProposals(session, thresholds or ReidConfig(), self)
+        self._answers = Answers(session, self.waiting, self)
+        self._live: Proposal | None = None
         self._accepted_from: float | None = None
         self._next: Callable[[], object] | None = None
         session.edited.connect(self._stop_following)
@@ -71,7 +89,7 @@ class Conductor(QObject):
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
         runner.proposal.connect(self._propose)
-        runner.queue.connect(self._list)
+        runner.listed.connect(lambda _, snapshot: session.take_proposals(snapshot))
         runner.cut.connect(lambda _, cut: self.place(cut))
         runner.adapted.connect(lambda _, adaptation: self._keep(adaptation))
         runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
@@ -79,6 +97,8 @@ class Conductor(QObject):
         runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
         runner.finished.connect(self._finish)
         runner.state_changed.connect(self.state_changed)
+        session.retrievals_changed.connect(self._look_again)
+        session.loosened.connect(self._tell_loosened)
 
     @property
     def state(self) -> State:
@@ -117,6 +137,8 @@ class Conductor(QObject):
         frames = range(span[0], span[1] + 1) if span is not None else None
         self._accepted_from = None
         self.following = True
+        if find:
+            self.searched.emit(next(iter(chosen)) if instances is not None and len(chosen) == 1 else None)
         return self._start(Propagate(sorted(chosen), frames, find))
 
     def find_again(self) -> bool:
@@ -185,15 +207,24 @@ class Conductor(QObject):
     def cancel(self) -> None:
         """End the run before its next step; what is done stays. Of an import nothing is kept."""
         self._next = None
+        self._answers.drop()
         if not self.session.cancel_import():
             self.runner.cancel()
 
     def settle(self) -> None:
         """End whatever runs and let its results in; before the document closes."""
         self._next = None
+        self._answers.drop()
         self.runner.settle()
 
     # --- answers
+
+    def show_proposal(self, key: CellKey) -> bool:
+        """Let the review show a proposal that waits, whether a run asks about it or not."""
+        shown = self._live if self._live is not None and self._live.key == key else self.waiting.shown(key)
+        if shown is not None:
+            self.session.set_proposal(shown)
+        return shown is not None
 
     def accept(self) -> bool:
         """Take what waits."""
@@ -202,7 +233,13 @@ class Conductor(QObject):
     def accept_all(self) -> bool:
         """Take what waits and, in this run, all that is at least as similar."""
         proposal = self.session.proposal
-        if proposal is None or not self._answer(Accept()):
+        if proposal is None:
+            return False
+        if proposal is not self._live:
+            count = self._answers.accept_from(proposal.similarity)
+            self._carry_on()
+            return count > 0
+        if not self._answer(Accept()):
             return False
         self._accepted_from = proposal.similarity
         return True
@@ -214,16 +251,21 @@ class Conductor(QObject):
     def reject_track(self) -> bool:
         """It is not this instance, in none of the frames through which the find goes: one step of undo."""
         proposal = self.session.proposal
-        order = self.runner.order
-        if proposal is None or order is None or self.state is not State.ASKING:
+        if proposal is None:
             return False
-        rest = [it for it in find_of(proposal.key, self.session.retrievals) if it.key != proposal.key]
+        find = self.waiting.find(proposal.key)
+        if proposal is not self._live:
+            return self._after(proposal, lambda: self._answers.reject(find))
+        if self.state is not State.ASKING:
+            return False
+        rest = [it for it in find if it.key != proposal.key]
         known = self.session.annotation.decisions
         keys = [it.key for it in rest]
         verdicts = {it.key: Decision(Verdict.REJECTED, it.box, it.similarity, Maker.PERSON) for it in rest}
         change = Change("reject retrieval", {}, {}, {key: known.get(key) for key in keys}, verdicts)
         # Before the answer, so that the run does not ask about the next frame of the same find.
-        if keys and not self.session.apply(change, group=self.runner.next_step):
+        group = self.runner.next_step
+        if keys and not self.session.apply(change, group=group, kind=StepKind.ANSWER):
             return False
         self.session.catch_up()
         return self._answer(Reject())
@@ -239,6 +281,9 @@ class Conductor(QObject):
 
     def skip(self) -> bool:
         """Not now."""
+        proposal = self.session.proposal
+        if proposal is not None and proposal is not self._live:
+            return self._after(proposal, lambda: True)
         return self._answer(Skip())
 
     def give_to(self, instance: int) -> bool:
@@ -262,14 +307,17 @@ class Conductor(QObject):
         return self._answer(Correct(mask))
 
     def undo(self) -> None:
-        """Take the last step back; not while a run makes one."""
-        if self._may_exchange():
-            self.session.undo()
+        """Take the last step back; while a run goes on, the person's own. A run is one when it has ended."""
+        if self.session.undo_label is None and self.runner.busy:
+            self.told.emit(
+                "There is no step of yours to undo. The run can be undone once it has ended (Esc)."
+            )
+            return
+        self.session.undo()
 
     def redo(self) -> None:
-        """Do the step again; not while a run makes one."""
-        if self._may_exchange():
-            self.session.redo()
+        """Do the step again that was undone last."""
+        self.session.redo()
 
     # --- how it is done
 
@@ -290,7 +338,9 @@ class Conductor(QObject):
         if self.session.set_adaptation(adaptation):
             self.told.emit("The network has learnt how the objects look: propagate to make use of it.")
 
-    def _start(self, job: Propagate | BoxSelect | Adapt | OtherWork) -> bool:
+    def _start(self, job: Job) -> bool:
+        if self.session.document is None:
+            return False
         project, writer, video = self.session.project, self.session.writer, self.session.video
         source = Source(
             video.path,
@@ -301,23 +351,62 @@ class Conductor(QObject):
             writer.settle,
             self.session.adaptation,
             video.options,
+            careful=self.session.setting(CAREFUL) is not False,
         )
         return self.runner.start(job, source) is not None
 
     def _answer(self, answer: Answer) -> bool:
         proposal = self.session.proposal
-        if proposal is None or not self.runner.answer(answer, proposal):
+        if proposal is None:
             return False
-        self.following = True
+        if proposal is not self._live:
+            return self._after(proposal, lambda: self._answers.give(answer, proposal))
+        if not self.runner.answer(answer, proposal):
+            return False
+        self.following, self._live = True, None
         self.session.set_proposal(None)
         return True
 
-    def _may_exchange(self) -> bool:
-        if self.state is not State.RUNNING:
-            return True
-        # What would be taken back is the run's own work, under its feet.
-        self.failed.emit("Undo waits until the engine stands still: pause the run, or cancel it.", "")
-        return False
+    def _after(self, proposal: Proposal, answer: Callable[[], bool]) -> bool:
+        """Answer a proposal that waits in the document, go on to the next one, and let the engine work."""
+        following = self.waiting.following(proposal.key)
+        if not answer():
+            return False
+        self.following = True
+        self.waiting.look()
+        self.session.set_proposal(None)
+        if self._live is not None:
+            self._show(self._live)
+        elif following is not None and (shown := self.waiting.shown(following)) is not None:
+            self._show(shown)
+        self._carry_on()
+        return True
+
+    def _carry_on(self) -> None:
+        """Start what the engine has to do for answers, if it is free; else that comes when it is."""
+        if self.runner.order is None and (job := self._answers.next()) is not None:
+            self._start(job)
+
+    def _look_again(self) -> None:
+        """What is shown of a proposal that no run asks about goes when it does not wait any more."""
+        proposal = self.session.proposal
+        if proposal is None or proposal is self._live:
+            return
+        kept = self.waiting.get(proposal.key)
+        if kept is None:
+            self.session.set_proposal(None)
+        elif kept.data and not proposal.recovered.area:
+            self.show_proposal(proposal.key)
+
+    def _tell_loosened(self, cells: Collection[CellKey]) -> None:
+        names = {
+            self.session.instances[it.instance].name for it in cells if it.instance in self.session.instances
+        }
+        count = "1 mask" if len(cells) == 1 else f"{len(cells)} masks"
+        self.told.emit(
+            f"{count} of {', '.join(sorted(names))} came from what was undone and went with it: "
+            "propagate to compute what is missing."
+        )
 
     def _stop_following(self) -> None:
         self.following = False
@@ -336,18 +425,28 @@ class Conductor(QObject):
             self.runner.answer(Accept(), proposal)
             return
         self._accepted_from = None
+        self._live = proposal
+        self._show(proposal)
+
+    def _show(self, proposal: Proposal) -> None:
         self.session.set_proposal(proposal)
         if self.following:
             self.session.select(proposal.instance)
             self.session.go(proposal.frame)
 
-    def _list(self, number: int, queue: Queue) -> None:
-        self.session.set_retrievals(queue.retrievals)
-
     def _finish(self, number: int, outcome: Outcome) -> None:
-        self.session.set_proposal(None)
+        live, self._live = self._live, None
+        if live is not None and self.session.proposal is live:
+            # It waits on, in the document.
+            self.waiting.look()
+            self.session.set_proposal(self.waiting.shown(live.key))
         self.finished.emit(outcome)
         run, self._next = self._next, None
-        if run is not None and outcome is not Outcome.CANCELLED:
+        job = self._answers.next() if outcome is not Outcome.CANCELLED else None
+        if job is not None:
+            self._next = run
+            # Later: the job counts as ended once everybody has heard of it.
+            QTimer.singleShot(0, self, partial(self._start, job))
+        elif run is not None and outcome is not Outcome.CANCELLED:
             # Later: the job counts as ended once everybody has heard of it.
             QTimer.singleShot(0, self, run)

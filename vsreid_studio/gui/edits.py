@@ -6,7 +6,7 @@ goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -53,12 +53,14 @@ class Edit:
         instances: what becomes of instances; None removes.
         categories: what becomes of the list of classes; None removes.
         asked: the cells that the person changed, where `change` also drops what was derived from them.
+        reviewed: cells that the person has looked at, see `Project.apply`.
     """
 
     change: Change
     instances: Mapping[int, Instance | None] = field(default_factory=dict)
     asked: Mapping[CellKey, Cell | None] | None = None
     categories: Mapping[int, str | None] = field(default_factory=dict)
+    reviewed: Collection[CellKey] = ()
 
     @property
     def lists(self) -> bool:
@@ -68,7 +70,8 @@ class Edit:
     def upon(self, annotation: Annotation) -> Change:
         """The change, worked out anew from what is there now."""
         if self.asked is not None:
-            return edit(annotation, self.change.label, self.asked)
+            whole = edit(annotation, self.change.label, self.asked)
+            return annotation.decide(whole, self.change.decisions_after)
         whole = annotation.set_cells(self.change.label, self.change.after)
         return annotation.decide(whole, self.change.decisions_after)
 
@@ -322,7 +325,8 @@ def timely(annotation: Annotation, known: Container[int], change: Change) -> Cha
     cells = {
         key: cell
         for key, cell in change.after.items()
-        if annotation.get(*key) is change.before[key] and (cell is None or key.instance in known)
+        if annotation.get(*key) is change.before[key]
+        and (cell is None or (key.instance in known and _grounded(annotation, change, key, cell)))
     }
     decided = {
         key: one
@@ -330,6 +334,12 @@ def timely(annotation: Annotation, known: Container[int], change: Change) -> Cha
         if annotation.decisions.get(key) == change.decisions_before[key] and key.instance in known
     }
     return annotation.decide(annotation.set_cells(change.label, cells), decided)
+
+
+def _grounded(annotation: Annotation, change: Change, key: CellKey, cell: Cell) -> bool:
+    """Whether the checkpoint is there from which a run made a cell: a person may have undone it meanwhile."""
+    origin = CellKey(cell.origin, key.instance)
+    return origin == key or origin in change.after or annotation.anchored(*origin)
 
 
 def ungrounded(annotation: Annotation, posted: Sequence[Change]) -> Change | None:

@@ -80,7 +80,7 @@ class MainWindow(QMainWindow):
         data = data or data_folder()
         self.session = Session(self, config=self._config, data=data, waits=False)
         runner = Runner(engine, self) if engine is not None else Runner(parent=self)
-        self.conductor = Conductor(self.session, runner, self)
+        self.conductor = Conductor(self.session, runner, self, Config().reid)
         self.loader = FrameLoader(self)
         self.loader.start()
         self.actions_ = Actions(self)

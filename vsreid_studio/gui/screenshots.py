@@ -68,7 +68,7 @@ class Replay:
         folder = paths.resources() / "demo" / "truth"
         self._truth = [read_label_map(file) for file in mask_files(folder)]
 
-    def modules(self, video: Video, *, adapted: bytes | None = None) -> Modules:
+    def modules(self, video: Video, *, adapted: bytes | None = None, careful: bool = True) -> Modules:
         """With an M_mp that knows everything, but loses sight of the astronaut."""
         known = _Propagation(self._truth)
         return Modules(Pipeline.studio(self.config), known, known.select)

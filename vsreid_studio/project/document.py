@@ -432,7 +432,7 @@ class Project:
     def _loosened(
         self, connection: sqlite3.Connection, number: int, change: Change, exchanged: Exchanged
     ) -> dict[Key, Row | None]:
-        """The cells that other steps derived from what an undone or redone step exchanges: what replaces them.
+        """What replaces the cells that other steps derived from what an undone or redone step exchanges.
 
         That is what was there before, if it stands on a checkpoint that is there, else nothing.
         """
@@ -440,9 +440,9 @@ class Project:
         after = self.annotation.copy()
         after.apply(change)
         traded = exchanged.traded[CELLS]
-        lost = [_plain(key) for key in derived_from_changed(self.annotation, after, change)]
+        lost: list[Key] = [_plain(key) for key in derived_from_changed(self.annotation, after, change)]
         # And what the run has removed itself, for want of the checkpoint that is back.
-        lost += [key for key in traded if after.get(*key) is None]
+        lost += [key for key in traded if after.get(key[0], key[1]) is None]
         if not lost:
             return {}
         found = self._history.held_after(connection, number, others, lost)

@@ -96,12 +96,20 @@ class VideoEngine:
         if self.config.reid.enabled:
             _ = self._reid
 
-    def modules(self, video: Video, flo_folder: Path | None = None, adapted: bytes | None = None) -> Modules:
+    def modules(
+        self,
+        video: Video,
+        flo_folder: Path | None = None,
+        adapted: bytes | None = None,
+        *,
+        careful: bool = True,
+    ) -> Modules:
         """All that a run on a video needs but for M_reid.
 
         Args:
             flo_folder: with ready flow, see `engine.flow.FlowSource`.
             adapted: what `adapt` made for this video.
+            careful: False takes no longer over corrected instances than over others, whatever the settings.
 
         Raises:
             UserError: the weights do not serve, or `flo_folder` is no folder.
@@ -109,10 +117,13 @@ class VideoEngine:
         inference = self._propagation if adapted is None else self._inference(adapted)
         # No cache on disk: a headless run asks for each pair of frames next to once.
         usual = FlowSource(video, self.flow, flo_folder=flo_folder)
-        finer = careful_estimator(self.flow)
+        settings = self.config.propagation
+        settings = replace(settings, augment_corrected=settings.augment_corrected and careful)
+        config = replace(self.config, propagation=settings)
+        finer = careful_estimator(self.flow) if careful else None
         # Where nothing is finer they are one: it remembers its flow, and serves one thread at a time.
-        careful = None if finer is None else FlowSource(video, finer, flo_folder=flo_folder)
-        return assembled(self.config, video, inference, usual, careful)
+        finer_source = None if finer is None else FlowSource(video, finer, flo_folder=flo_folder)
+        return assembled(config, video, inference, usual, finer_source)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
         """Fine-tune N_mp on the pinned masks of a video; the engine's own network stays as it is.

@@ -12,7 +12,7 @@ from ..algorithm.propagate import AfterPatch, AfterPrediction, PatchPropagation
 from ..algorithm.protocols import MaskPropagation, Motion, PropagationNetwork, Reidentification
 from ..algorithm.retrieve import CandidateFilter, Consistent, Dissimilar
 from ..algorithm.vsreid import AfterSpan, AfterStep, Algorithm, PlannedSteps
-from ..events import Answer, Proposal, Steps
+from ..events import Answer, Proposal, Retrieval, Steps
 from ..extensions.appearance_track import TrackSettings
 from ..extensions.bidirectional_fusion import BidirectionalFusion
 from ..extensions.connected_components import ConnectedComponents
@@ -35,7 +35,7 @@ from ..extensions.verification import Verification
 from ..parallel import side_by_side
 from ..store.annotation import Annotation
 from ..types import Box, Prediction, SoftMask
-from .search import CandidateSearch
+from .search import CandidateSearch, OneRetrieval
 
 T = TypeVar("T")
 
@@ -182,7 +182,10 @@ class Modules:
         Raises:
             ValueError: an answer came where none is due, none came where one is, or it does not fit.
         """
-        steps = self._steps(annotation, reid, instances, frames, grow)
+        yield from self._scheduled(self._steps(annotation, reid, instances, frames, grow))
+
+    def _scheduled(self, steps: PlannedSteps) -> Steps:
+        """Hand plans to the scheduler, and all else on."""
         answer: Answer | None = None
         try:
             while True:
@@ -201,6 +204,39 @@ class Modules:
         finally:
             steps.close()
 
+    def outward(self, annotation: Annotation, instance: int, origin: int) -> Steps:
+        """Propagate from a new checkpoint as far as it is closer (Algorithm 3, lines 23 to 30).
+
+        Yields:
+            Progress, and every Change after it is applied to `annotation`.
+        """
+        yield from self._scheduled(self._outward(annotation, instance, origin))
+
+    def settle(self, annotation: Annotation, reid: Reidentification, retrieval: Retrieval) -> Steps:
+        """Offer one retrieval of an earlier run, and propagate from it if it is accepted (lines 20 to 30).
+
+        Args:
+            reid: judges a box or an instance that the answer gives.
+
+        Yields:
+            as `run` does, one Proposal at least, whatever the filters would say of it.
+        """
+        gallery = Gallery(reid)
+        offer = ProposalHandling(annotation, self.propagation, gallery, ())
+        steps = self._algorithm(annotation).run((), (), OneRetrieval(retrieval), offer)
+        yield from self._scheduled(steps)
+
+    def _outward(self, annotation: Annotation, instance: int, origin: int) -> PlannedSteps:
+        if annotation.anchored(origin, instance):
+            plan = self.pipeline.planner.outward(annotation, instance, origin)
+            yield from self._algorithm(annotation).propagate(plan)
+
+    def _algorithm(self, annotation: Annotation) -> Algorithm:
+        pipeline = self.pipeline
+        return Algorithm(
+            annotation, self.propagation, pipeline.planner, pipeline.after_step, pipeline.after_span
+        )
+
     def _steps(
         self,
         annotation: Annotation,
@@ -211,9 +247,7 @@ class Modules:
     ) -> PlannedSteps:
         chosen = annotation.instances if instances is None else tuple(sorted(set(instances)))
         pipeline = self.pipeline
-        algorithm = Algorithm(
-            annotation, self.propagation, pipeline.planner, pipeline.after_step, pipeline.after_span
-        )
+        algorithm = self._algorithm(annotation)
         if reid is None:
             return algorithm.run(chosen, frames)
         gallery = Gallery(reid, grow)

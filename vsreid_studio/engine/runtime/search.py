@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..algorithm.plan import Plan
 from ..algorithm.protocols import Reidentification
@@ -19,6 +20,26 @@ AT_ONCE = 4
 """Frames in which candidates are looked for together; in between one may stop."""
 _PART = 50
 """Frames whose candidates are read between two places to stop: some 20 milliseconds."""
+
+
+@dataclass(frozen=True)
+class OneRetrieval:
+    """`algorithm.vsreid.RetrievalSearch` that knows its answer: what an earlier run found."""
+
+    retrieval: Retrieval
+
+    def prepare(self) -> PlannedSteps:
+        """Nothing is to be computed."""
+        yield from ()
+
+    def best(self, withheld: Mapping[CellKey, Reason]) -> Retrieval | None:
+        """The retrieval, until it is settled."""
+        return None if self.retrieval.key in withheld else self.retrieval
+
+    def queue(self, withheld: Mapping[CellKey, Reason]) -> Queue:
+        """The same."""
+        found = self.best(withheld)
+        return Queue(() if found is None else (found,))
 
 
 class CandidateSearch:

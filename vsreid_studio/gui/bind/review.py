@@ -59,6 +59,7 @@ class ReviewBinder(QObject):
         session.range_changed.connect(self._search)
         session.opened.connect(self._open)
         session.closed.connect(self._open)
+        conductor.searched.connect(panel.queue.show_only)
         conductor.state_changed.connect(lambda: panel.set_running(conductor.state is not State.IDLE))
         panel.answered.connect(self._answer)
         panel.track_rejected.connect(self._reject_track)

@@ -60,6 +60,7 @@ class TimelineBinder(QObject):
         self._conductor.following = False
         self._session.select(key.instance)
         self._session.go(key.frame)
+        self._conductor.show_proposal(key)
 
     def _open(self) -> None:
         session = self._session

@@ -13,7 +13,7 @@ from ...engine.events import Proposal
 from ...project import Instance
 from ..theme import swatch
 from .actions import Mode
-from .words import consequence, figure
+from .words import UNSEEN, consequence, figure, unseen
 
 
 class CropView(QWidget):
@@ -273,7 +273,10 @@ class ProposalCard(QWidget):
         self._detail(proposal, thresholds)
         self.confidence.set_reading(GaugeReading(proposal.confidence, known=found))
         self.go.setText(f"Show frame {proposal.frame}")
-        self._consequence = consequence(proposal) if found else "No mask was found in this box. Redraw it."
+        if found:
+            self._consequence = consequence(proposal)
+        else:
+            self._consequence = UNSEEN if unseen(proposal) else "No mask was found in this box. Redraw it."
 
     def _detail(self, proposal: Proposal, thresholds: ReidConfig) -> None:
         """The figures by the names of the method, where one asks for them."""

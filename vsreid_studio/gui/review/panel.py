@@ -20,7 +20,7 @@ from .actions import KeyButton, Mode, ReviewActions
 from .card import ProposalCard
 from .queue import CandidateList
 from .queue_model import Listed
-from .words import NOTHING, figure, nothing
+from .words import NOTHING, figure, nothing, unseen
 
 _NO_GAINS: Mapping[CellKey, int] = MappingProxyType({})
 
@@ -217,7 +217,7 @@ class ReviewPanel(QWidget):
         self.mode = mode
         proposal = self._proposal
         self._pages.setCurrentIndex(0 if proposal is None else 1)
-        recovered = proposal is not None and proposal.recovered.area > 0
+        recovered = proposal is not None and (proposal.recovered.area > 0 or unseen(proposal))
         self.actions_.follow(mode, recovered=recovered, others=bool(self._others()))
         self.card.set_mode(mode)
 

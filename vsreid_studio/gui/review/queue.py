@@ -17,6 +17,8 @@ from .queue_model import Listed, QueueModel
 from .queue_view import QueueView
 from .words import NO_QUEUE, NONE_OFFERED, frame_ranges
 
+_ALL = "All objects"
+
 
 class CandidateList(QWidget):
     """All candidates, and 'Find again' for the selected instance.
@@ -24,6 +26,7 @@ class CandidateList(QWidget):
     Attributes:
         model, view: the table.
         choice: which are listed.
+        whose: the instance whose candidates are listed, or all.
         take_back: lifts the rejection of the chosen find.
         find_button: starts the search.
 
@@ -51,6 +54,10 @@ class CandidateList(QWidget):
         self.choice.setAccessibleName("Candidates that are listed")
         for listed in Listed:
             self.choice.addItem("", listed)
+        self.whose = QComboBox()
+        self.whose.setToolTip("List the candidates of one object, or of all")
+        self.whose.setAccessibleName("Object whose candidates are listed")
+        self.whose.addItem(_ALL, None)
         self.take_back = QPushButton("Take back")
         self.take_back.setToolTip("Lift the rejection: the next run may propose it again")
         self.take_back.setEnabled(False)
@@ -64,6 +71,7 @@ class CandidateList(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
+        layout.addWidget(self.whose)
         layout.addWidget(self.view, 1)
         search = QHBoxLayout()
         search.addWidget(self.find_button)
@@ -73,6 +81,7 @@ class CandidateList(QWidget):
         self.view.shown.connect(self.shown)
         self.model.thumbnail_wanted.connect(self.thumbnail_wanted)
         self.choice.currentIndexChanged.connect(self._show)
+        self.whose.activated.connect(lambda _: self.show_only(self.whose.currentData()))
         self.take_back.clicked.connect(self._take_back)
         self.view.selectionModel().currentChanged.connect(self._offer_taking_back)
         self.find_button.clicked.connect(self._search)
@@ -91,6 +100,18 @@ class CandidateList(QWidget):
     def set_instances(self, instances: Mapping[int, Instance]) -> None:
         """Their names and colours."""
         self._keeping(lambda: self.model.set_instances(instances))
+        only = self.model.only if self.model.only in instances else None
+        self.whose.clear()
+        self.whose.addItem(_ALL, None)
+        for number, one in instances.items():
+            self.whose.addItem(one.name, number)
+        self.show_only(only)
+
+    def show_only(self, instance: int | None) -> None:
+        """List the candidates of one instance, or with None of all."""
+        self.whose.setCurrentIndex(max(0, self.whose.findData(instance)))
+        if self.whose.currentData() != self.model.only:
+            self._keeping(lambda: self.model.show_only(self.whose.currentData()))
 
     def set_thresholds(self, thresholds: ReidConfig) -> None:
         """The figures that the reasons name."""
@@ -131,6 +152,7 @@ class CandidateList(QWidget):
         for place, listed in enumerate(Listed):
             self.choice.setItemText(place, listed.value.format(counts[listed]))
         self.choice.setVisible(counts[Listed.ALL] > 0)
+        self.whose.setVisible(self.model.only is not None or self.model.has_several)
         self.view.empty = NONE_OFFERED if counts[Listed.ALL] else NO_QUEUE
         self.view.viewport().update()
         self._offer_taking_back()

@@ -65,6 +65,7 @@ class QueueModel(QAbstractTableModel):
 
     Attributes:
         thresholds: the figures that the reasons name.
+        only: the instance whose candidates are listed, None for all.
 
     Signals:
         thumbnail_wanted (object): the CellKey of a row that is seen and has no thumbnail yet.
@@ -84,6 +85,7 @@ class QueueModel(QAbstractTableModel):
         self._asked: dict[CellKey, Box] = {}
         self._column, self._order = Column.SIMILARITY, Qt.SortOrder.DescendingOrder
         self._listed = Listed.WAITING
+        self.only: int | None = None
         self._rejected: frozenset[CellKey] = frozenset()
         self._heads: set[CellKey] = set()
         self._finds: dict[CellKey, tuple[Retrieval, ...]] = {}
@@ -141,6 +143,16 @@ class QueueModel(QAbstractTableModel):
         """Choose which candidates to list."""
         self._listed = listed
         self._arrange()
+
+    def show_only(self, instance: int | None) -> None:
+        """Choose whose candidates to list."""
+        self.only = instance
+        self._arrange()
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there are candidates of more than one instance."""
+        return len({it.instance for it in self._all}) > 1
 
     def count(self, listed: Listed) -> int:
         """How many finds a choice lists."""
@@ -241,13 +253,14 @@ class QueueModel(QAbstractTableModel):
         self.endResetModel()
 
     def _chosen(self, listed: Listed) -> list[Retrieval]:
+        them = self._all if self.only is None else [it for it in self._all if it.instance == self.only]
         match listed:
             case Listed.WAITING:
-                return [it for it in self._all if it.reason is None and it.key not in self._rejected]
+                return [it for it in them if it.reason is None and it.key not in self._rejected]
             case Listed.REJECTED:
-                return [it for it in self._all if it.key in self._rejected]
+                return [it for it in them if it.key in self._rejected]
             case Listed.ALL:
-                return self._all
+                return them
 
     def _rank(self, retrieval: Retrieval) -> float:
         match self._column:

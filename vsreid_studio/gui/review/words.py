@@ -7,13 +7,15 @@ from itertools import pairwise
 
 from ...config import ReidConfig
 from ...engine.events import Proposal, Reason
+from ...engine.extensions.proposals import FAILED
 
 NOTHING = (
     "Nothing waits.\n\n"
     "Propagate, and when an object that was lost is found again, it is shown here before anything is changed."
 )
 AT_WORK = "The engine is at work.\n\nWhat it finds again is shown here, and waits for your answer."
-_LEFT = "{} left from the last run, in the list below.\n\nPropagate or find again, and you are asked."
+_LEFT = "{} for your answer, in the list below.\n\nChoose one there, or press N, to see and answer it."
+UNSEEN = "Its mask is computed when you accept it; you can undo that."
 NONE_OFFERED = "None is good enough to be offered."
 NO_QUEUE = "No candidates yet. They are listed here when the engine has looked for lost objects."
 
@@ -22,14 +24,12 @@ def nothing(waiting: int, *, running: bool) -> str:
     """Why there is no proposal.
 
     Args:
-        waiting: candidates that the last run would have proposed.
+        waiting: finds that are to be answered.
         running: whether the engine is at work.
     """
-    if running:
-        return AT_WORK
-    if not waiting:
-        return NOTHING
-    return _LEFT.format("One find is" if waiting == 1 else f"{waiting} finds are")
+    if waiting:
+        return _LEFT.format("One find waits" if waiting == 1 else f"{waiting} finds wait")
+    return AT_WORK if running else NOTHING
 
 
 def figure(value: float) -> str:
@@ -53,6 +53,11 @@ def frame_count(count: int) -> str:
     return f"{count} frame" if count == 1 else f"{count} frames"
 
 
+def unseen(proposal: Proposal) -> bool:
+    """Whether no run has recovered its mask yet; where one found nothing, its similarity tells so."""
+    return not proposal.recovered.area and proposal.similarity > FAILED
+
+
 def consequence(proposal: Proposal) -> str:
     """What accepting it changes."""
     frames = proposal.overwrites
@@ -73,6 +78,7 @@ _WHY = {
     Reason.CONSISTENT: "Agrees with the present mask (overlap {occ} or more)",
     Reason.OCCUPIED: "Lies on another instance",
     Reason.RIVAL: "Looks more like another instance",
+    Reason.OUTDATED: "The masks it was compared with are gone: find again",
 }
 
 

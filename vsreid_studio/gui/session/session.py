@@ -17,12 +17,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ...engine.events import Change, Proposal, Retrieval
 from ...engine.store.annotation import Annotation
-from ...engine.types import SoftMask
+from ...engine.types import Cell, CellKey, SoftMask
 from ...engine.video import Video
 from ...errors import UserError
 from ...formats.classes import read_classes, write_classes
 from ...formats.mask_reading import Reading
-from ...project import Adaptation, Instance, Project
+from ...project import Adaptation, Instance, KeptProposal, Project
+from ...project.history import StepKind
 from ...project.same_video import VideoChanged, Way
 from ...project.sources import note_source
 from .. import edits
@@ -82,6 +83,8 @@ class Session(QObject):
         saved: all that was done is on disk.
         importing(done, total): files of an import that are read; 0 of 0 at its end.
         imported(Imported): masks were taken from files.
+        loosened(cells): the CellKeys of masks that went with what was undone, as they came from it.
+        proposals_changed: what runs have found again is another.
         video_changed(error): a project's video is not as it was, and a person has to tell what becomes of the
             masks; a `VideoChanged`.
         video_missing(error): a project's video has to be looked for; a `VideoMissing`.
@@ -100,6 +103,8 @@ class Session(QObject):
     saved = Signal()
     importing = Signal(int, int)
     imported = Signal(object)
+    loosened = Signal(object)
+    proposals_changed = Signal()
     video_changed = Signal(object)
     video_missing = Signal(object)
     failed = Signal(str, str)
@@ -183,6 +188,11 @@ class Session(QObject):
     def adaptation(self) -> Adaptation | None:
         """What the network has learnt of the video."""
         return self._shown.adaptation if self._shown is not None else None
+
+    @property
+    def proposals(self) -> Mapping[CellKey, KeptProposal]:
+        """What runs found again, by cell: waiting, answered and not offered."""
+        return self._shown.proposals if self._shown is not None else {}
 
     @property
     def undo_label(self) -> str | None:
@@ -558,18 +568,32 @@ class Session(QObject):
         instances: Mapping[int, Instance | None] | None = None,
         group: str | None = None,
         undoable: bool = True,
+        kind: StepKind = StepKind.EDIT,
     ) -> bool:
         """Show a change and have it put on disk.
 
         Args:
-            instances, group, undoable: see `Project.apply`.
+            instances, group, undoable, kind: see `Project.apply`.
 
         Returns:
             Whether there is a document.
         """
         if self._writer is None:
             return False
-        self._show(Edit(change, instances or {}), undoable=undoable, group=group)
+        self._show(Edit(change, instances or {}), undoable=undoable, group=group, kind=kind)
+        return self._done()
+
+    def answer(self, change: Change, asked: Mapping[CellKey, Cell | None], group: str) -> bool:
+        """Put an answer to a proposal in place, as a step that what is propagated from it joins.
+
+        Args:
+            change: see `Edit`.
+            asked: the cells that the person took.
+            group: see `Project.apply`.
+        """
+        if self._writer is None:
+            return False
+        self._show(Edit(change, {}, asked or None), group=group, kind=StepKind.ANSWER)
         return self._done()
 
     def set_adaptation(self, adaptation: Adaptation | None) -> bool:
@@ -590,6 +614,13 @@ class Session(QObject):
     def take(self, kept: KeptMap) -> None:
         """Show what a run has put into the document."""
         self._keep(kept)
+
+    def take_proposals(self, snapshot: Snapshot) -> None:
+        """Show what a run has found again."""
+        if self._shown is not None:
+            self._shown.follow(snapshot)
+            self.proposals_changed.emit()
+            self.undo_changed.emit()
 
     # --- how edits are done
 
@@ -635,18 +666,32 @@ class Session(QObject):
         self.edited.emit()
         return self._done()
 
-    def _show(self, edit: Edit, *, undoable: bool = True, group: str | None = None) -> None:
-        self._post(edit, undoable=undoable, group=group)
+    def _show(
+        self,
+        edit: Edit,
+        *,
+        undoable: bool = True,
+        group: str | None = None,
+        kind: StepKind = StepKind.EDIT,
+    ) -> None:
+        self._post(edit, undoable=undoable, group=group, kind=kind)
         self._announce(edit.change, edit.lists)
         self.edited.emit()
 
-    def _post(self, edit: Edit, *, undoable: bool, group: str | None = None) -> None:
+    def _post(
+        self,
+        edit: Edit,
+        *,
+        undoable: bool,
+        group: str | None = None,
+        kind: StepKind = StepKind.EDIT,
+    ) -> None:
         """Take an edit into what is shown, and have it put on disk."""
         assert self._shown is not None
         writer, number = self.writer, self._shown.add(edit, undoable)
         self._keep_selected()
         writer.do(
-            lambda: writer.commit(edit, undoable=undoable, group=group),
+            lambda: writer.commit(edit, undoable=undoable, group=group, kind=kind),
             partial(self._keep, number=number),
             partial(self._take_back, number),
         )
@@ -655,8 +700,13 @@ class Session(QObject):
         """Something is on disk."""
         if self._shown is None:
             return
+        before = self._shown.proposals
         other = self._shown.keep(kept, number)
         self._keep_selected()
+        if self._shown.proposals is not before:
+            self.proposals_changed.emit()
+        if kept.loosened:
+            self.loosened.emit(kept.loosened)
         if other:
             self._announce(kept.change, kept.instances)
         else:

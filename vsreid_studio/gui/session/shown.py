@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from ...engine.events import Change
 from ...engine.store.annotation import Annotation
-from ...project import Adaptation, Instance
+from ...engine.types import CellKey
+from ...project import Adaptation, Instance, KeptProposal
 from ..edits import Edit
 from .writer import KeptMap, Snapshot
 
@@ -35,6 +36,11 @@ class Shown:
     def adaptation(self) -> Adaptation | None:
         """What the network has learnt of the video."""
         return self._base.adaptation
+
+    @property
+    def proposals(self) -> Mapping[CellKey, KeptProposal]:
+        """What runs found again, by cell."""
+        return self._base.proposals
 
     @property
     def undo_label(self) -> str | None:
@@ -74,6 +80,11 @@ class Shown:
         edit = self._pending.pop(number)[0] if number is not None else None
         self._rebase()
         return edit is None or not _same_keys(edit.change, kept.change)
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Take over proposals that are on disk now; of cells nothing is otherwise than told."""
+        if snapshot.number > self._base.number:
+            self._base = snapshot
 
     def take_back(self, number: int) -> Edit:
         """Show no more what could not be put on disk."""

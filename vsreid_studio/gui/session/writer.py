@@ -7,27 +7,28 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore, Event, Thread
 from time import monotonic
 from typing import Any
 
-from ...engine.events import Change
+from ...engine.events import Change, Proposal, Queue
 from ...engine.store.annotation import Annotation
 from ...engine.store.bulk import Between
-from ...engine.types import SoftMask
+from ...engine.types import CellKey, SoftMask
 from ...errors import UserError
 from ...formats.cells import GivenMasks
 from ...formats.given_masks import read_given_masks
 from ...formats.mask_reading import Reading
-from ...project import Adaptation, Instance, Project
+from ...project import Adaptation, Instance, KeptProposal, Project
+from ...project.history import StepKind
 from .. import edits
 from ..edits import Edit
 from ..opening import Document
-from ..worker.jobs import Outcome, Told
-from ..worker.mail import Failure, Inbox, LetIn, Order
+from ..worker.jobs import Outcome, Propagate, Told
+from ..worker.mail import Failure, Inbox, LetIn, Listed, Order
 from .thread import DocumentThread
 
 AHEAD = 16
@@ -46,6 +47,7 @@ class Snapshot:
         number: counts up.
         annotation, instances, categories, adaptation: see `Project`.
         undo_label, redo_label: the steps that can be taken back and done again.
+        proposals: what runs found again, by cell.
     """
 
     number: int
@@ -55,6 +57,7 @@ class Snapshot:
     adaptation: Adaptation | None
     undo_label: str | None
     redo_label: str | None
+    proposals: Mapping[CellKey, KeptProposal]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +68,14 @@ class KeptMap:
         snapshot: the document with it.
         change: of cells and decisions; of very many cells see `Change.of_many`.
         instances: whether instances or classes have changed.
+        loosened: cells that an undo or redo removed beside its own, as they came from a checkpoint that it
+            changed.
     """
 
     snapshot: Snapshot
     change: Change
     instances: bool = False
+    loosened: tuple[CellKey, ...] = ()
 
 
 Reporter = Callable[[Exception, str], object]
@@ -156,12 +162,20 @@ class ProjectWriter:
             project.adaptation,
             project.undo_label,
             project.redo_label,
+            project.proposals.all,
         )
 
-    def commit(self, edit: Edit, *, undoable: bool = True, group: str | None = None) -> KeptMap:
+    def commit(
+        self,
+        edit: Edit,
+        *,
+        undoable: bool = True,
+        group: str | None = None,
+        kind: StepKind = StepKind.EDIT,
+    ) -> KeptMap:
         """Put a person's edit on disk; worked out anew, as a run may have changed something before it."""
         change = edit.upon(self.project.annotation)
-        self._apply(change, edit, undoable=undoable, group=group)
+        self._apply(change, edit, undoable=undoable, group=group, kind=kind)
         return self._kept(change, edit.lists)
 
     def make(self, make: Callable[[Project], Edit]) -> KeptMap:
@@ -178,20 +192,23 @@ class ProjectWriter:
         undoable: bool = True,
         group: str | None = None,
         between: Between | None = None,
+        kind: StepKind = StepKind.EDIT,
     ) -> None:
         self.project.apply(
             change,
             instances=edit.instances,
             categories=edit.categories,
             undoable=undoable,
+            reviewed=edit.reviewed,
             group=group,
             between=between,
+            kind=kind,
         )
 
     def exchange(self, way: Callable[[Project], Change | None]) -> KeptMap | None:
         """Undo or redo; None where there is no such step."""
         change = way(self.project)
-        return None if change is None else self._kept(change, True)
+        return None if change is None else replace(self._kept(change, True), loosened=self.project.loosened)
 
     def set_adaptation(self, adaptation: Adaptation | None) -> KeptMap:
         """Keep what the network has learnt of the video, or forget it."""
@@ -343,10 +360,23 @@ class ProjectWriter:
                 self._let_in(order, content)
             finally:
                 self._room.release()
+        elif isinstance(content, Queue):
+            self._list(order, content)
         else:
             if isinstance(content, Outcome):
                 self.end(order)
+            elif isinstance(content, Proposal):
+                self._list(order, content)
             order.mailbox.put(content)
+
+    def _list(self, order: Order, found: Proposal | Queue) -> None:
+        """Keep what a run has found again."""
+        if order.abandoned.is_set():
+            return
+        job, project = order.job, self.project
+        scope = (job.instances, job.frames) if isinstance(job, Propagate) else ()
+        if project.proposals.take(found, project.annotation, *scope):
+            order.mailbox.put(Listed(self.snapshot()))
 
     def _let_in(self, order: Order, change: Change) -> None:
         if order.abandoned.is_set():
@@ -354,7 +384,7 @@ class ProjectWriter:
         fit = edits.timely(self.project.annotation, self.project.instances, change)
         if not fit.after and not fit.decisions_after:
             return
-        self.project.apply(fit, group=order.group)
+        self.project.apply(fit, group=order.group, kind=order.kind)
         order.mailbox.put(LetIn(fit, self.snapshot()))
 
     def _break_off(self, order: Order, content: object, error: Exception, details: str) -> None:
@@ -368,6 +398,8 @@ class ProjectWriter:
         """A run has ended, or is abandoned: what it made from masks that were changed too late goes."""
         if self._inbox is order.inbox:
             self._inbox = None
+        self.project.close_groups()
+        order.mailbox.put(Listed(self.snapshot()))
         left = order.inbox.take()
         stale = edits.ungrounded(self.project.annotation, left) if left else None
         if stale is not None:

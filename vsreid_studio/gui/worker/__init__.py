@@ -1,7 +1,17 @@
 """The engine's thread: jobs in, what happened out."""
 
-from ...engine.events import Queue
-from .jobs import Adapt, BoxSelect, Cut, Notice, Outcome, Propagate, Source
+from .jobs import Adapt, BoxSelect, Carry, Cut, Notice, Outcome, Propagate, Settle, Source
 from .runner import Runner
 
-__all__ = ["Adapt", "BoxSelect", "Cut", "Notice", "Outcome", "Propagate", "Queue", "Runner", "Source"]
+__all__ = [
+    "Adapt",
+    "BoxSelect",
+    "Carry",
+    "Cut",
+    "Notice",
+    "Outcome",
+    "Propagate",
+    "Runner",
+    "Settle",
+    "Source",
+]

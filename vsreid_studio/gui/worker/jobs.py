@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ...config import Config
 from ...engine.algorithm.protocols import Reidentification
-from ...engine.events import Event, Progress, Steps
+from ...engine.events import Answer, Event, Progress, Retrieval, Steps
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation
-from ...engine.types import Box, SoftMask
+from ...engine.types import Box, CellKey, SoftMask
 from ...engine.video import AS_USUAL, ReadOptions, Video
 from ...project import Adaptation, CandidateStore
 
@@ -49,8 +49,12 @@ class ModuleMaker(Protocol):
         """The checksum of N_mp's weights: what an adaptation goes with."""
         ...
 
-    def modules(self, video: Video, /, *, adapted: bytes | None = None) -> Modules:
-        """All that a run on a video needs but for M_reid, with what was learnt of it."""
+    def modules(self, video: Video, /, *, adapted: bytes | None = None, careful: bool = True) -> Modules:
+        """All that a run on a video needs but for M_reid, with what was learnt of it.
+
+        Args:
+            careful: whether corrected instances are carried more carefully, and slower.
+        """
         ...
 
     def adapt(self, video: Video, annotation: Annotation, /) -> Generator[Progress, None, bytes]:
@@ -79,6 +83,7 @@ class Source:
         settle: waits until what was told is done; of an order that was abandoned nothing more is taken.
         adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
         options: how the video is read.
+        careful: whether corrected instances are carried more carefully, and slower.
     """
 
     video: Path
@@ -89,6 +94,7 @@ class Source:
     settle: Callable[[Any], None]
     adaptation: Adaptation | None = None
     options: ReadOptions = AS_USUAL
+    careful: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +164,34 @@ class Propagate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Carry:
+    """Propagate from a new checkpoint as far as it is closer: what an accepted retrieval brings.
+
+    Attributes:
+        key: the checkpoint.
+        group: names the step of undo that the acceptance belongs to.
+    """
+
+    key: CellKey
+    group: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settle:
+    """Answer a proposal of an earlier run that has to be looked into first, and propagate from it.
+
+    Attributes:
+        retrieval: what was found.
+        answer: to it. After a `Redraw` the person is asked again.
+        group: names the step of undo that the answer is.
+    """
+
+    retrieval: Retrieval
+    answer: Answer
+    group: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BoxSelect:
     """Cut out the object in a box.
 
@@ -189,4 +223,4 @@ class OtherWork(Protocol):
         ...
 
 
-Job: TypeAlias = Propagate | BoxSelect | Adapt | OtherWork
+Job: TypeAlias = Propagate | Carry | Settle | BoxSelect | Adapt | OtherWork

@@ -19,7 +19,8 @@ from ...engine.events import Change, Progress
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation, edit
 from ...engine.types import Cell, CellKey
-from .jobs import Job, Outcome, Source, Told
+from ...project.history import StepKind
+from .jobs import Carry, Job, Outcome, Propagate, Settle, Source, Told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +49,18 @@ class LetIn:
     snapshot: object
 
 
-Letter: TypeAlias = tuple[float, Told | Failure | LetIn | Outcome]
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """Proposals that a run has found are in the document and on disk.
+
+    Attributes:
+        snapshot: of the document, a `session.writer.Snapshot`.
+    """
+
+    snapshot: object
+
+
+Letter: TypeAlias = tuple[float, Told | Failure | LetIn | Listed | Outcome]
 """When it happened, and what. An `Outcome` is always the last one of a job."""
 
 
@@ -68,7 +80,7 @@ class Mailbox(QObject):
         self._lock = Lock()
         self._letters: deque[Letter] = deque()
 
-    def put(self, content: Told | Failure | LetIn | Outcome) -> None:
+    def put(self, content: Told | Failure | LetIn | Listed | Outcome) -> None:
         """Leave a letter; from any thread."""
         with self._lock:
             first = not self._letters
@@ -152,12 +164,21 @@ class Order:
     @property
     def group(self) -> str:
         """Names the step of undo that the job is at: what it does between two answers."""
+        if isinstance(self.job, Carry | Settle):
+            return self.job.group
         return f"run {self.number}.{len(self.answers)}"
 
     @property
     def next_group(self) -> str:
         """Names the step of undo after the next answer."""
         return f"run {self.number}.{len(self.answers) + 1}"
+
+    @property
+    def kind(self) -> StepKind:
+        """Who makes the step: the run by itself, or a person's answer."""
+        if isinstance(self.job, Carry | Settle) or self.answers:
+            return StepKind.ANSWER
+        return StepKind.RUN if isinstance(self.job, Propagate) else StepKind.EDIT
 
     def tell(self, content: Told | Failure | Outcome) -> None:
         """Tell something, by way of the document's thread; on the engine's thread."""

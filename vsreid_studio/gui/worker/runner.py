@@ -9,11 +9,11 @@ from time import monotonic
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
-from ...engine.events import Answer, Progress, Proposal, Queue
+from ...engine.events import Answer, Progress, Proposal
 from ...engine.runtime.run import State
 from ...project import Adaptation
 from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Source
-from .mail import Failure, LetIn, Letter, Order, condensed
+from .mail import Failure, LetIn, Letter, Listed, Order, condensed
 from .worker import Worker, shipped_engine
 
 WINDOW = 3.0
@@ -94,7 +94,7 @@ class Runner(QObject):
         changed(job, let_in): the run changed the document, on disk; a `LetIn`.
         progress(job, progress, rate, seconds_left): at most 20 times a second; seconds_left may be None.
         proposal(job, proposal): the run waits for an answer.
-        queue(job, queue): the candidates that wait and those that are withheld.
+        listed(job, snapshot): proposals that the run has found are on disk, in a `session.writer.Snapshot`.
         cut(job, cut): what a box-select found.
         adapted(job, adaptation): what the network has learnt of the video.
         notice(job, sentence): worth knowing, but no failure.
@@ -108,7 +108,7 @@ class Runner(QObject):
     changed = Signal(int, object)
     progress = Signal(int, object, float, object)
     proposal = Signal(int, object)
-    queue = Signal(int, object)
+    listed = Signal(int, object)
     cut = Signal(int, object)
     adapted = Signal(int, object)
     notice = Signal(int, str)
@@ -279,8 +279,8 @@ class Runner(QObject):
             case Proposal():
                 self.state_changed.emit()
                 self.proposal.emit(number, content)
-            case Queue():
-                self.queue.emit(number, content)
+            case Listed(snapshot=snapshot):
+                self.listed.emit(number, snapshot)
             case Cut():
                 self.cut.emit(number, content)
             case Adaptation():

@@ -12,15 +12,17 @@ from PySide6.QtCore import QObject, Slot
 
 from ...config import Config
 from ...engine.algorithm.protocols import Reidentification
-from ...engine.events import Answer, Progress, Steps
+from ...engine.events import Answer, Progress, Proposal, Queue, Steps
 from ...engine.runtime.grabcut import cut
 from ...engine.runtime.run import drive
+from ...engine.store.annotation import Annotation
 from ...engine.video import Video, open_video
 from ...errors import UserError
 from ...project import Adaptation
 from .jobs import (
     Adapt,
     BoxSelect,
+    Carry,
     Cut,
     Device,
     EngineFactory,
@@ -28,6 +30,7 @@ from .jobs import (
     Notice,
     Outcome,
     Propagate,
+    Settle,
     Source,
     Tell,
 )
@@ -60,7 +63,7 @@ class Bench:
         self._path: Path | None = None
         self._video: Video | None = None
         self._modules: Modules | None = None
-        self._adaptation: Adaptation | None = None
+        self._made_with: tuple[Adaptation | None, bool] = None, True
 
     @property
     def engine(self) -> ModuleMaker:
@@ -94,10 +97,10 @@ class Bench:
         adaptation = source.adaptation
         if adaptation is not None and adaptation.base != self.engine.base:
             adaptation = None
-        if self._modules is None or self._adaptation != adaptation:
+        if self._modules is None or self._made_with != (adaptation, source.careful):
             adapted = None if adaptation is None else adaptation.data
-            self._modules = self.engine.modules(video, adapted=adapted)
-            self._adaptation = adaptation
+            self._modules = self.engine.modules(video, adapted=adapted, careful=source.careful)
+            self._made_with = adaptation, source.careful
         return self._modules
 
     def reid(self, source: Source) -> Reidentification | None:
@@ -113,7 +116,8 @@ class Bench:
         """Let go of the video."""
         if self._video is not None:
             self._video.close()
-        self._video = self._path = self._modules = self._adaptation = None
+        self._video = self._path = self._modules = None
+        self._made_with = None, True
 
 
 def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
@@ -125,6 +129,10 @@ def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
     match order.job:
         case Propagate() as job:
             return _propagate(job, order, bench, tell)
+        case Carry() as job:
+            return _carry(job, order, bench, tell)
+        case Settle() as job:
+            return _settle(job, order, bench, tell)
         case BoxSelect() as job:
             return _box_select(job, order, bench, tell)
         case Adapt():
@@ -144,7 +152,45 @@ def _propagate(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Steps:
         tell(Notice("The adaptation was made for other weights and is not used: adapt again."))
     order.source.record(engine.checksums)
     scene = order.source.begin(order.inbox)
-    run = modules.run(scene, reid, instances=job.instances, frames=job.frames)
+    yield from _told(modules.run(scene, reid, instances=job.instances, frames=job.frames), scene, order, tell)
+
+
+def _carry(job: Carry, order: Order, bench: Bench, tell: Tell) -> Steps:
+    """From an accepted checkpoint, unless it has gone meanwhile."""
+    yield Progress("loading", 0, 1, *job.key)
+    modules = bench.modules(order.source)
+    tell(Device(str(bench.engine.device)))
+    scene = order.source.begin(order.inbox)
+    yield from _told(modules.outward(scene, job.key.instance, job.key.frame), scene, order, tell)
+
+
+def _settle(job: Settle, order: Order, bench: Bench, tell: Tell) -> Steps:
+    """The answer is there when the proposal comes; after another box the person is asked."""
+    yield Progress("loading", 0, 1, *job.retrieval.key)
+    modules = bench.modules(order.source)
+    tell(Device(str(bench.engine.device)))
+    reid = bench.reid(order.source)
+    if reid is None:
+        raise UserError("This answer needs the search for lost objects, which the settings switch off.")
+    scene = order.source.begin(order.inbox)
+    run = _told(modules.settle(scene, reid, job.retrieval), scene, order, tell)
+    given: Answer | None = job.answer
+    answer: Answer | None = None
+    with closing(run):
+        while True:
+            try:
+                event = run.send(answer)
+            except StopIteration:
+                return
+            if isinstance(event, Proposal) and given is not None:
+                answer, given = given, None
+            else:
+                # It knows of one retrieval only, which is no list of what was found.
+                answer = (yield event) if not isinstance(event, Queue) else None
+
+
+def _told(run: Steps, scene: Annotation, order: Order, tell: Tell) -> Steps:
+    """A run on a copy, into which the person's changes come between two steps."""
     answer: Answer | None = None
     with closing(run):
         while True:

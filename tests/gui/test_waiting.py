@@ -1,0 +1,181 @@
+"""Proposals wait in the document: after Esc, after reopening, beside a run; each is seen and answered."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+from driving import drag, press, until_proposal, wait_idle
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from small_clip import LENGTH
+
+from vsreid_studio.engine.events import Verdict
+from vsreid_studio.engine.types import CellKey, Maker
+from vsreid_studio.gui.review.actions import Mode
+from vsreid_studio.gui.review.queue_model import Listed
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def left(qtbot, window):
+    """A window whose run was left with Esc while it asked."""
+    first = until_proposal(qtbot, window)
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+    return first
+
+
+def decided(window, key):
+    found = window.session.annotation.decisions.get(key)
+    return None if found is None else found.verdict
+
+
+def choose(window, row: int = 0) -> None:
+    """Click an entry of the list."""
+    view = window.parts.review.queue.view
+    place = view.visualRect(view.model().index(row, 0)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+def test_after_esc_it_is_still_there_to_be_answered(qtbot, window, left):
+    panel, session = window.parts.review, window.session
+    assert panel.proposal.key == left.key
+    assert panel.proposal.recovered.same(left.recovered)
+    assert panel.mode is Mode.ASKING
+    press(window, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: decided(window, left.key) is Verdict.ACCEPTED)
+    wait_idle(qtbot, window)
+    cell = session.annotation.get(*left.key)
+    assert cell.made_by is Maker.RECOVERY and cell.mask.same(left.recovered)
+    # The engine started for the answer, and carried it on.
+    assert session.annotation.origin(LENGTH - 1, left.instance) == left.frame
+    assert panel.queue.model.count(Listed.WAITING) == 0
+    # The answer is one step, with what came of it.
+    assert session.undo_label == "accept retrieval"
+    press(window, Qt.Key.Key_Z, CTRL)
+    session.flush()
+    assert decided(window, left.key) is None
+    assert session.annotation.mask(LENGTH - 1, left.instance).area == 0
+    qtbot.waitUntil(lambda: panel.queue.model.count(Listed.WAITING) == 1)
+    press(window, Qt.Key.Key_Z, CTRL | SHIFT)
+    session.flush()
+    assert decided(window, left.key) is Verdict.ACCEPTED
+    assert session.annotation.origin(LENGTH - 1, left.instance) == left.frame
+
+
+def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(qtbot, make, window, pictures, left):
+    window.close()
+    again = make()
+    again.files.open(pictures)
+    again.session.flush()
+    panel = again.parts.review
+    qtbot.waitUntil(lambda: panel.queue.model.count(Listed.WAITING) == 1)
+    assert panel.proposal is None
+    assert "One find waits" in panel.nothing.text()
+    again.session.go(0)
+    choose(again)
+    assert again.session.frame == left.frame
+    assert panel.proposal.key == left.key and panel.proposal.recovered.same(left.recovered)
+    qtbot.waitUntil(lambda: again.parts.canvas.index == left.frame)
+    press(again, Qt.Key.Key_R)
+    qtbot.waitUntil(lambda: decided(again, left.key) is Verdict.REJECTED)
+    assert panel.queue.model.count(Listed.WAITING) == 0
+    assert again.session.undo_label == "reject retrieval"
+    assert not again.conductor.runner.busy
+
+
+def test_the_key_of_the_next_retrieval_shows_it_too(qtbot, window, left):
+    window.session.set_proposal(None)
+    window.session.go(0)
+    press(window, Qt.Key.Key_N)
+    assert window.parts.review.proposal is not None
+    assert window.session.frame == window.parts.review.proposal.frame
+
+
+def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(qtbot, window, left):
+    session, panel = window.session, window.parts.review
+    other = next(one.key for one in window.conductor.waiting.waiting if one.key != left.key and not one.data)
+    window.parts.on_timeline.show_retrieval(other)
+    assert panel.proposal.key == other and panel.proposal.recovered.area == 0
+    assert "when you accept" in panel.card.effect.text()
+    press(window, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: decided(window, other) is Verdict.ACCEPTED, timeout=5000)
+    wait_idle(qtbot, window)
+    assert session.annotation.mask(*other).area
+    assert session.undo_label == "accept retrieval"
+    session.undo()
+    session.flush()
+    assert decided(window, other) is None
+
+
+def test_another_box_is_looked_into_and_asked_about(qtbot, window, left):
+    panel = window.parts.review
+    press(window, Qt.Key.Key_D)
+    box = left.box
+    drag(window, (box.x0 - 2, box.y0 - 2), (box.x1 + 1, box.y1 + 1))
+    qtbot.waitUntil(lambda: window.session.proposal is not None and window.session.proposal.box != box)
+    qtbot.waitUntil(lambda: panel.mode is Mode.ASKING and panel.proposal.box != box)
+    press(window, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: decided(window, left.key) is Verdict.ACCEPTED, timeout=5000)
+    wait_idle(qtbot, window)
+    assert window.session.annotation.decisions[left.key].box != box
+
+
+def test_find_again_for_one_object_leaves_and_hides_the_others(qtbot, window, left):
+    session, queue, store = window.session, window.parts.review.queue, window.session.project.proposals
+    other = replace(
+        store.all[left.key], retrieval=replace(store.all[left.key].retrieval, instance=2, frame=3)
+    )
+    session.clear_range([2], 1, LENGTH - 1)
+    store.put([replace(other, checkpoints=(0,))])
+    session.select(1)
+    press(window, Qt.Key.Key_F, CTRL)
+    qtbot.waitUntil(lambda: session.proposal is not None and window.conductor.runner.busy, timeout=5000)
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+    assert queue.whose.currentText() == session.instances[1].name
+    assert {queue.model.retrieval(row).instance for row in range(queue.model.rowCount())} == {1}
+    queue.show_only(None)
+    assert {queue.model.retrieval(row).instance for row in range(queue.model.rowCount())} == {1, 2}
+    assert CellKey(3, 2) in store.all
+
+
+def test_one_of_the_list_is_answered_while_a_run_asks_about_another(qtbot, window):
+    first = until_proposal(qtbot, window)
+    other = next(one.key for one in window.conductor.waiting.waiting if one.key != first.key)
+    window.parts.on_timeline.show_retrieval(other)
+    assert window.parts.review.proposal.key == other
+    press(window, Qt.Key.Key_R, SHIFT)
+    qtbot.waitUntil(lambda: decided(window, other) is Verdict.REJECTED)
+    # Then the run's own question is back.
+    assert window.session.proposal is first
+    press(window, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: decided(window, first.key) is Verdict.ACCEPTED, timeout=5000)
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+
+
+def test_undo_by_key_while_a_run_goes_on(qtbot, window, script):
+    session = window.session
+    window.parts.canvas.setFocus()
+    press(window, Qt.Key.Key_B)
+    drag(window, (6, 16), (18, 16))
+    script.gate = threading.Semaphore(0)
+    press(window, Qt.Key.Key_P)
+    script.gate.release(3)
+    qtbot.waitUntil(lambda: len(session.annotation.row(1)) == 4, timeout=5000)
+    session.go(9)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == 9)
+    drag(window, (6, 36), (18, 36))
+    assert session.annotation.pinned(9, 1)
+    press(window, Qt.Key.Key_Z, CTRL)
+    session.flush()
+    assert len(session.annotation.row(1)) == 4
+    script.gate.release(100)
+    # The run goes on as if nothing had been drawn, to the end, where it finds the object again.
+    qtbot.waitUntil(lambda: len(session.annotation.row(1)) == LENGTH, timeout=5000)
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)

@@ -1,0 +1,134 @@
+"""Answers to proposals that wait in the document, when no run asks about them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from PySide6.QtCore import QObject
+
+from ..engine.events import (
+    Accept,
+    Answer,
+    Change,
+    Correct,
+    Decision,
+    Proposal,
+    Reassign,
+    Redraw,
+    Reject,
+    Retrieval,
+    Verdict,
+)
+from ..engine.store.annotation import edit
+from ..engine.types import Cell, CellKey, Maker
+from .session import Session
+from .waiting import WaitingProposals
+from .worker import Carry, Settle
+
+Ready = Callable[[], Carry | Settle | None]
+"""What is left to the engine of an answer, looked up when its turn comes; None where nothing is."""
+
+
+class Answers(QObject):
+    """Puts answers into the document at once, and lines up what the engine has to do for them.
+
+    Attributes:
+        waiting: the proposals.
+    """
+
+    def __init__(self, session: Session, waiting: WaitingProposals, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.waiting = waiting
+        self._session = session
+        self._number = 0
+        self._lined_up: deque[Ready] = deque()
+
+    def next(self) -> Carry | Settle | None:
+        """What the engine is to do next; None for nothing."""
+        while self._lined_up:
+            job = self._lined_up.popleft()()
+            if job is not None:
+                return job
+        return None
+
+    def drop(self) -> None:
+        """Let the engine do no more for the answers that were given."""
+        self._lined_up.clear()
+
+    def give(self, answer: Answer, to: Proposal) -> bool:
+        """Answer a proposal; whether it could be."""
+        kept = self.waiting.get(to.key)
+        if kept is None:
+            return False
+        match answer:
+            case Reject():
+                return self.reject([kept.retrieval])
+            case Accept() if to.recovered.area:
+                cell = Cell(to.recovered, to.frame, False, Maker.RECOVERY, to.confidence, to.similarity)
+                return self._put("accept retrieval", to, cell)
+            case Correct(mask=mask):
+                cell = Cell(mask, to.frame, pinned=True, made_by=Maker.PERSON)
+                return self._put("correct retrieval", to, cell)
+            case Accept() | Redraw() | Reassign():
+                group, retrieval = self._group(), kept.retrieval
+                self._lined_up.append(lambda: self._settle(retrieval, answer, group))
+                return True
+        return False
+
+    def reject(self, retrievals: Iterable[Retrieval]) -> bool:
+        """None of these is the instance: one step of undo."""
+        verdicts = {
+            it.key: Decision(Verdict.REJECTED, it.box, it.similarity, Maker.PERSON) for it in retrievals
+        }
+        known = self._session.annotation.decisions
+        change = Change("reject retrieval", {}, {}, {key: known.get(key) for key in verdicts}, verdicts)
+        return self._session.answer(change, {}, self._group())
+
+    def accept_from(self, similarity: float) -> int:
+        """Accept all that wait and are at least as similar, one after the other; how many there are now.
+
+        What is propagated from one may show that another is there already: that one is then passed over.
+        """
+        keys = [one.key for one in self.waiting.waiting if one.retrieval.similarity >= similarity]
+        self._lined_up.extend(partial(self._accept_now, key) for key in keys)
+        return len(keys)
+
+    def _accept_now(self, key: CellKey) -> Carry | Settle | None:
+        self.waiting.look()
+        shown = self.waiting.shown(key)
+        if shown is None:
+            return None
+        rest, self._lined_up = self._lined_up, deque()
+        self.give(Accept(), shown)
+        job = self.next()
+        self._lined_up.extend(rest)
+        return job
+
+    def _put(self, label: str, to: Proposal, cell: Cell) -> bool:
+        """Make a cell a checkpoint, and let the engine carry it on."""
+        annotation, group = self._session.annotation, self._group()
+        verdict = Verdict.ACCEPTED if cell.mask.box.area else Verdict.REJECTED
+        decision = Decision(verdict, to.box, to.similarity, Maker.PERSON)
+        asked = {to.key: cell}
+        change = annotation.decide(edit(annotation, label, asked), {to.key: decision})
+        done = self._session.answer(change, asked, group)
+        if done and cell.mask.box.area:
+            self._lined_up.append(lambda: self._carry(to.key, group))
+        return done
+
+    def _carry(self, key: CellKey, group: str) -> Carry | None:
+        # It may have been undone meanwhile.
+        there = self._session.document is not None and key.frame in self._session.annotation.checkpoints(
+            key.instance
+        )
+        return Carry(key, group) if there else None
+
+    def _settle(self, retrieval: Retrieval, answer: Answer, group: str) -> Settle | None:
+        self.waiting.look()
+        return Settle(retrieval, answer, group) if self.waiting.get(retrieval.key) is not None else None
+
+    def _group(self) -> str:
+        self._number += 1
+        return f"answer {self._number}"
