@@ -28,7 +28,7 @@ from .. import edits
 from ..edits import Edit
 from ..opening import Document
 from ..worker.jobs import Outcome, Propagate, Told
-from ..worker.mail import Failure, Inbox, LetIn, Listed, Order
+from ..worker.mail import Failure, Inbox, KeptList, LetIn, Order
 from .thread import DocumentThread
 
 AHEAD = 16
@@ -376,7 +376,7 @@ class ProjectWriter:
         job, project = order.job, self.project
         scope = (job.instances, job.frames) if isinstance(job, Propagate) else ()
         if project.proposals.take(found, project.annotation, *scope):
-            order.mailbox.put(Listed(self.snapshot()))
+            order.mailbox.put(KeptList(self.snapshot()))
 
     def _let_in(self, order: Order, change: Change) -> None:
         if order.abandoned.is_set():
@@ -399,7 +399,7 @@ class ProjectWriter:
         if self._inbox is order.inbox:
             self._inbox = None
         self.project.close_groups()
-        order.mailbox.put(Listed(self.snapshot()))
+        order.mailbox.put(KeptList(self.snapshot()))
         left = order.inbox.take()
         stale = edits.ungrounded(self.project.annotation, left) if left else None
         if stale is not None:

@@ -50,7 +50,7 @@ class LetIn:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Listed:
+class KeptList:
     """Proposals that a run has found are in the document and on disk.
 
     Attributes:
@@ -60,7 +60,7 @@ class Listed:
     snapshot: object
 
 
-Letter: TypeAlias = tuple[float, Told | Failure | LetIn | Listed | Outcome]
+Letter: TypeAlias = tuple[float, Told | Failure | LetIn | KeptList | Outcome]
 """When it happened, and what. An `Outcome` is always the last one of a job."""
 
 
@@ -80,7 +80,7 @@ class Mailbox(QObject):
         self._lock = Lock()
         self._letters: deque[Letter] = deque()
 
-    def put(self, content: Told | Failure | LetIn | Listed | Outcome) -> None:
+    def put(self, content: Told | Failure | LetIn | KeptList | Outcome) -> None:
         """Leave a letter; from any thread."""
         with self._lock:
             first = not self._letters

@@ -13,7 +13,7 @@ from ...engine.events import Answer, Progress, Proposal
 from ...engine.runtime.run import State
 from ...project import Adaptation
 from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Source
-from .mail import Failure, LetIn, Letter, Listed, Order, condensed
+from .mail import Failure, KeptList, LetIn, Letter, Order, condensed
 from .worker import Worker, shipped_engine
 
 WINDOW = 3.0
@@ -279,7 +279,7 @@ class Runner(QObject):
             case Proposal():
                 self.state_changed.emit()
                 self.proposal.emit(number, content)
-            case Listed(snapshot=snapshot):
+            case KeptList(snapshot=snapshot):
                 self.listed.emit(number, snapshot)
             case Cut():
                 self.cut.emit(number, content)
