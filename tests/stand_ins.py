@@ -135,6 +135,10 @@ def stand_ins(
             rows = np.array(means, np.float32).reshape(-1, 3)
             return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
+        def embed_parts(self, parts: list[tuple[NDArray[np.uint8], Box]]) -> NDArray[np.float32]:
+            sides = [np.array([[box.x0, box.y0, box.x1, box.y1]], np.int32) for _, box in parts]
+            return np.concatenate([self.embed(parts[n][0], side) for n, side in enumerate(sides)])
+
     monkeypatch.setattr(models, "load_inference", lambda *_, **__: None)
     monkeypatch.setattr(models, "load_detector", lambda *_: Detector())
     monkeypatch.setattr(models, "load_embedder", lambda *_: Embedder())

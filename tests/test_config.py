@@ -70,6 +70,9 @@ track = false
 least_confidence = 0.0
 only_better = false
 alibi = false
+trust = false
+competition = false
+search_every = 1
 """
     assert load(written(tmp_path, text)) == PAPER
 

@@ -29,6 +29,8 @@ FORMER_NAMES = {
     "alibi": "verification",
 }
 """Settings by the names that earlier versions gave them: files of settings may go on using these."""
+LATER = ("trust", "competition", "search_every")
+"""Settings of `ReidConfig` that earlier versions did not have: with the usual value they identify nothing."""
 MULTI_SCALE = (0.75, 1.0, 1.25)
 """`PropagationConfig.scales` where accuracy is worth three times the time."""
 
@@ -104,6 +106,12 @@ class ReidConfig:
         only_better: nor is one whose predicted IoU does not exceed that of the map in its cell.
         verification: nor is what, carried on, is seen beside the instance, see
             `engine.extensions.verification`.
+        trust: judge what was propagated by what it shows, too, and empty what is probably wrong, see
+            `engine.extensions.trust`.
+        competition: do not offer what is more likely another tracked instance, see
+            `engine.extensions.filters`.
+        search_every: of the frames in which each instance has a map that is judged right, only every n-th is
+            searched (1: all are).
         boxes: candidates kept a frame.
     """
 
@@ -119,6 +127,9 @@ class ReidConfig:
     least_confidence: float = 0.72
     only_better: bool = True
     verification: bool = True
+    trust: bool = True
+    competition: bool = True
+    search_every: int = 5
     boxes: int = 20
 
 
@@ -164,7 +175,15 @@ PAPER = Config(
         bidirectional_fusion=False,
         temporal_smoothing=False,
     ),
-    reid=ReidConfig(appearance_track=False, least_confidence=0.0, only_better=False, verification=False),
+    reid=ReidConfig(
+        appearance_track=False,
+        least_confidence=0.0,
+        only_better=False,
+        verification=False,
+        trust=False,
+        competition=False,
+        search_every=1,
+    ),
 )
 """Everything off that is not in the paper; ρ_reid and ρ_occ are those of the shipped networks."""
 
@@ -181,8 +200,14 @@ def plain(config: Config) -> dict[str, dict[str, Any]]:
     """
     former = {new: old for old, new in FORMER_NAMES.items()}
 
+    usual = asdict(ReidConfig())
+
     def renamed(settings: dict[str, Any]) -> dict[str, Any]:
-        return {former.get(name, name): value for name, value in settings.items()}
+        return {
+            former.get(name, name): value
+            for name, value in settings.items()
+            if name not in LATER or value != usual[name]
+        }
 
     return {
         "propagation": renamed(asdict(config.propagation)),

@@ -27,7 +27,15 @@ SIZE = 8
 DIMENSIONS = 6
 CONFIG = Config(
     PropagationConfig(bidirectional_fusion=False, temporal_smoothing=False),
-    ReidConfig(appearance_track=False, rho_reid=0.5, rho_occ=0.3, only_better=False, verification=False),
+    ReidConfig(
+        appearance_track=False,
+        rho_reid=0.5,
+        rho_occ=0.3,
+        only_better=False,
+        verification=False,
+        trust=False,
+        competition=False,
+    ),
 )
 
 

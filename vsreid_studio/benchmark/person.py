@@ -62,6 +62,14 @@ class Remembering(Reidentification):
             self._known[id(mask)] = mask, self._reid.appearance(frame, mask)
         return self._known[id(mask)][1]
 
+    def appearances(self, masks: Sequence[tuple[int, SoftMask]]) -> NDArray[np.float32]:
+        """As the module does, once for each mask."""
+        new = [(frame, mask) for frame, mask in masks if id(mask) not in self._known]
+        if new:
+            for (_, mask), row in zip(new, self._reid.appearances(new), strict=True):
+                self._known[id(mask)] = mask, row
+        return np.stack([self._known[id(mask)][1] for _, mask in masks])
+
 
 def simulate(
     truth: Sequence[LabelMap],

@@ -135,7 +135,7 @@ def _add_reliability(subparsers: argparse._SubParsersAction[argparse.ArgumentPar
         "reliability",
         help="compare the confidence of masks with how right they are",
         description=(
-            "The confidence of a mask is its predicted IoU with the truth. Compare it, for every mask that a "
+            "The confidence of a mask is its expected IoU with the truth. Compare it, for every mask that a "
             "run has propagated or recovered, with the J that the mask really has, in steps of a tenth."
         ),
     )
@@ -180,12 +180,14 @@ def run_reliability(args: argparse.Namespace) -> int:
 
 def _reliability_table(reliability: Reliability) -> str:
     """The bins in Markdown."""
-    lines = ["| predicted IoU | J | masks |", "|---|---|---|"]
+    lines = ["| confidence | J | masks |", "|---|---|---|"]
     lines += [f"| {one.confidence:.2f} | {one.jaccard:.2f} | {one.count} |" for one in reliability.bins]
+    separation = reliability.separation
     lines += [
         "",
         f"{len(reliability.confidence)} masks; off by {reliability.error:.3f} on the average (expected "
-        f"calibration error); correlation {reliability.correlation:.2f}.",
+        f"calibration error); correlation {reliability.correlation:.2f}; AUROC of J < .5: "
+        + ("no wrong masks, or no right ones." if separation is None else f"{separation:.3f}."),
     ]
     return "\n".join(lines) + "\n"
 

@@ -18,6 +18,7 @@ RECIPES = {
     "clicks": ("clicks", "the click network: a mask from clicks"),
     "detector": ("detection", "N_det: boxes of objects of any class"),
     "embedding": ("embedding", "N_reid: which boxes show the same object"),
+    "trust": ("trust", "the trust figure: how likely a propagated map is right"),
 }
 """The module in `training` for each network, and what it trains."""
 

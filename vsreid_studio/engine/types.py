@@ -335,8 +335,11 @@ class Cell:
         origin: the checkpoint c[i, k], the frame from which this mask was derived.
         pinned: made or approved by a person: nothing but a person may change it, and origin == frame.
         made_by: who or what made the mask.
-        confidence: how sure the engine is of the mask, in [0, 1]; 1 for a person's.
-        similarity: of the retrieval that this mask was recovered from, None for others.
+        confidence: the IoU with the truth that is expected of the mask, in [0, 1]; 1 for a person's. Of a
+            mask that was carried on it is the predicted IoU until it is judged, see `trust`; of one that
+            was emptied then, how likely it was wrong.
+        similarity: cosine to the gallery: of the retrieval that this mask was recovered from, or of the
+            box of a mask that was carried on and judged; None for others.
         second: the checkpoint on the other side, where both were fused, see `bidirectional_fusion`.
         smoothed: whether `temporal_smoothing` has drawn the mask towards those beside it.
     """
@@ -349,6 +352,11 @@ class Cell:
     similarity: float | None = None
     second: int | None = None
     smoothed: bool = False
+
+    @property
+    def judged(self) -> bool:
+        """Whether the map was carried on and its look compared with the gallery, see `trust`."""
+        return self.made_by is Maker.PROPAGATION and self.similarity is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Whether a confidence keeps its word: predicted IoU against the J that masks really have."""
+"""How well confidence is calibrated: against the J that masks really have."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from ..reading import expecting, read_json
 from .measures import jaccard
 
 BINS = 10
+WRONG = 0.5
+"""A mask is wrong below this J."""
 _RECORD = "provenance.json"
 _SIDE, _EDGE = 320, 40
 
@@ -70,6 +72,29 @@ class Reliability:
         if len(self.confidence) < 2 or not (self.confidence.std() and self.jaccard.std()):
             return 0.0
         return float(np.corrcoef(self.confidence, self.jaccard)[0, 1])
+
+    @property
+    def separation(self) -> float | None:
+        """AUROC of J < .5: how often a wrong mask is less sure than a right one; None without either."""
+        return auroc(-self.confidence, self.jaccard < WRONG)
+
+
+def auroc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
+    """The share of pairs of a positive and a negative in which the positive has the greater score.
+
+    Equal scores count half. None where there are no positives or no negatives.
+
+    Args:
+        score: (n,).
+        positive: (n,).
+    """
+    count = int(positive.sum())
+    pairs = count * (len(positive) - count)
+    if not pairs:
+        return None
+    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return float((ranks[positive].sum() - count * (count + 1) / 2) / pairs)
 
 
 def measure_reliability(truth_root: Path, results: Path, sequences: Sequence[str]) -> Reliability:
@@ -132,6 +157,6 @@ def plot(reliability: Reliability) -> NDArray[np.uint8]:
     for one in reliability.bins:
         radius = 3 + round(12 * np.sqrt(one.count / most))
         cv2.circle(image, at(one.confidence, one.jaccard), radius, blue, -1, cv2.LINE_AA)
-    for text, place in (("predicted IoU", (_EDGE + 110, side - 4)), ("J", (8, 20))):
+    for text, place in (("confidence", (_EDGE + 110, side - 4)), ("J", (8, 20))):
         cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, ink, 1, cv2.LINE_AA)
     return image

@@ -44,11 +44,12 @@ def provenance(
         Plain data for JSON. `frame_names` has the name of each frame; elsewhere frames are given by their
         place in it, from 0. Per instance and frame `origin` (the checkpoint c), `second` (the one on the
         other side where that had a say, too, else null), `smoothed` (whether it was drawn towards the frames
-        beside it), `made_by`, `pinned`, `empty` (the instance is not in the frame), `similarity` (of the
-        retrieval it was recovered by, else null) and `confidence`; a mask that was made of points has
-        `clicked`, too: the `points` as [x, y, 1 or 0], the `box` or null, whether they corrected a mask that
-        was there (`corrects`), and the checksum of the click network's `weights`. Then the `decisions` on
-        proposals, boxes as [x0, y0, x1, y1].
+        beside it), `made_by`, `pinned`, `empty` (the instance is not in the frame), `similarity` (to the
+        gallery: of the retrieval it was recovered by, or of what a propagated mask shows, else null) and
+        `confidence` (the J that is to be expected); a mask that was made of points has `clicked`, too: the
+        `points` as [x, y, 1 or 0], the `box` or null, whether they corrected a mask that was there
+        (`corrects`), and the checksum of the click network's `weights`. Then the `decisions` on proposals,
+        boxes as [x0, y0, x1, y1].
     """
     return {
         "format": FORMAT,

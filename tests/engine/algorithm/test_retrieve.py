@@ -7,6 +7,7 @@ from fakes import CONFIG, FakeReid, absent, direction, drawn, first_masks, found
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.algorithm.retrieve import UNKNOWN
 from vsreid_studio.engine.events import Decision, Reason, Verdict
+from vsreid_studio.engine.extensions.filters import Competing
 from vsreid_studio.engine.extensions.gallery import Gallery
 from vsreid_studio.engine.runtime.matching import Matcher
 from vsreid_studio.engine.runtime.pipeline import Pipeline
@@ -255,3 +256,40 @@ def test_rounds_over_a_long_video_are_quick() -> None:
         put(annotation, i, 1, drawn(i, 1))
         assert search.best(annotation) is not None
     assert time.perf_counter() - start < 3
+
+
+def contested(certain: float, elsewhere: bool = False) -> Reason | None:
+    """Why a candidate that is nearer to instance 2 is not offered for instance 1, given 2's map."""
+    annotation = first_masks(3, 2)
+    place = (0, 5) if elsewhere else (5, 5)
+    two = Cell(patch(*place, 2), 0, confidence=certain, similarity=0.9)
+    put(annotation, 1, 2, two)
+    shared = (direction(1, 0.6) + direction(2, 0.7)).astype(np.float32)
+    reid = FakeReid({1: [(5, 5, shared)]})
+    candidates = {1: reid.candidates(1)}
+    search = Matcher(candidates, Gallery(reid), (Competing(),), (1, 2), {1}, compare_all=True, sure=0.8)
+    (listed,) = search.queue(annotation).retrievals
+    return listed.reason
+
+
+def test_a_candidate_nearer_to_another_instance_is_not_offered() -> None:
+    assert contested(0.5) is Reason.RIVAL
+
+
+def test_an_instance_that_is_certain_to_be_elsewhere_does_not_compete() -> None:
+    assert contested(0.9, elsewhere=True) is None
+    assert contested(0.5, elsewhere=True) is Reason.RIVAL
+
+
+def test_where_another_instance_is_certain_nothing_is_offered() -> None:
+    annotation = first_masks(3, 2)
+    put(annotation, 1, 2, Cell(patch(5, 5, 2), 0, confidence=0.9, similarity=0.9))
+    reid = FakeReid({1: [(5, 5, direction(1, 0.9))]})
+    candidates = {1: reid.candidates(1)}
+    # The box of a candidate here is half of that of a map.
+    for sure, reason in ((0.8, Reason.RIVAL), (0.95, None)):
+        search = Matcher(
+            candidates, Gallery(reid), (Competing(0.4),), (1, 2), {1}, compare_all=True, sure=sure
+        )
+        (listed,) = search.queue(annotation).retrievals
+        assert listed.reason is reason

@@ -10,7 +10,7 @@ import pytest
 from vsreid_studio.engine.algorithm.protocols import Reidentification
 from vsreid_studio.engine.nets.detector import Detections
 from vsreid_studio.engine.runtime.reid import MemoryStore, ReidModule
-from vsreid_studio.engine.types import Candidates, SoftMask
+from vsreid_studio.engine.types import Box, Candidates, SoftMask
 
 HEIGHT, WIDTH = 40, 60
 BOXES = [[0, 0, 10, 10], [20, 5, 40, 35], [41, 0, 60, 40]]
@@ -48,6 +48,11 @@ class FakeEmbedder:
     def embed(self, frame: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         self.calls.append(len(boxes))
         angle = boxes[:, 0] / WIDTH
+        return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+
+    def embed_parts(self, parts: list[tuple[np.ndarray, Box]]) -> np.ndarray:
+        self.calls.append(len(parts))
+        angle = np.array([box.x0 for _, box in parts]) / WIDTH
         return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
 
 
@@ -89,6 +94,23 @@ def test_an_appearance_is_that_of_the_masks_box():
     seen = reid.appearance(1, mask(20, 5, 40, 35))
     assert seen.shape == (2,) and seen.dtype == np.float32
     assert np.allclose(seen, reid.candidates(1).embeddings[1])
+
+
+def test_masks_of_several_frames_are_embedded_in_one_batch():
+    embedder = FakeEmbedder()
+    reid = ReidModule(Video(), FakeDetector(), embedder)
+    masks = [(1, mask(20, 5, 40, 35)), (4, mask(3, 3, 9, 9))]
+    found = reid.appearances(masks)
+    assert embedder.calls == [2]
+    assert np.allclose(found, [reid.appearance(*one) for one in masks])
+    with pytest.raises(ValueError, match="empty"):
+        reid.appearances([(0, SoftMask.empty())])
+
+
+def test_masks_of_persons_go_to_their_own_network():
+    reid = ReidModule(Video(), FakeDetector(), FakeEmbedder(), FakeEmbedder())
+    masks = [(0, mask(21, 6, 40, 35)), (0, mask(0, 0, 10, 9))]
+    assert np.allclose(reid.appearances(masks), [reid.appearance(*one) for one in masks])
 
 
 def test_an_empty_mask_has_no_appearance():

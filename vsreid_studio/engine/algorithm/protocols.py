@@ -163,3 +163,10 @@ class Reidentification(Protocol):
     def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
         """N_reid of what a mask (not empty) covers: (d,) float32 of length 1."""
         ...
+
+    def appearances(self, masks: Sequence[tuple[int, SoftMask]]) -> NDArray[np.float32]:
+        """`appearance` of many masks, each with its frame: (n, d) float32; n is at least 1.
+
+        A module whose network takes several boxes at a time overrides it.
+        """
+        return np.stack([self.appearance(frame, mask) for frame, mask in masks])

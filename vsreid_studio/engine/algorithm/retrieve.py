@@ -27,6 +27,7 @@ class Matches:
         similarity: (F, K) float32, s; `UNKNOWN` where there is no candidate.
         boxes: (F, K, 4) int32, x.
         present: (F, K, 4) int32, Box(P > 0.5); zeros where P is empty.
+        certain: (F, K) bool, where that map is one to rely on: a checkpoint, or judged right.
         iou: (F, K) float32, of both.
         lookalike: (F, K) bool, see `extensions.appearance_track`.
         all_similarities: (M + 1, K) float32, of each candidate to each instance.
@@ -36,6 +37,7 @@ class Matches:
     similarity: NDArray[np.float32]
     boxes: NDArray[np.int32]
     present: NDArray[np.int32]
+    certain: NDArray[np.bool_]
     iou: NDArray[np.float32]
     lookalike: NDArray[np.bool_]
     all_similarities: NDArray[np.float32]

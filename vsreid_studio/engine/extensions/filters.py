@@ -1,9 +1,9 @@
 """Filters: reasons for which a candidate, or what was recovered from it, is not offered to a person.
 
 The paper takes whatever exceeds ρ_reid. Filters of candidates are asked before a recovery is computed; of
-those in the authors' released program only that of look-alikes is on, see `appearance_track`. With `Rival`
-parkour is not found again on the clips with hidden objects, and `OnlyMissing` costs .02 of J&F on crossing
-pairs (docs/experiments.md).
+these `Lookalike`, see `appearance_track`, and `Competing` are on. The others are the authors' released
+program's: with `Rival` parkour is not found again on the clips with hidden objects, and `OnlyMissing` costs
+.02 of J&F on crossing pairs (docs/experiments.md).
 
 Filters of recoveries compare the predicted IoU of the recovered map. With all filters 1 of 51 accepted
 retrievals on 36 clips with hidden objects is wrong; before a recovery was compared, 12 of 95 were.
@@ -78,6 +78,34 @@ class Rival:
         rivals = matches.all_similarities[matches.choice[n, k]]
         rivals[np.arange(len(k)), k] = UNKNOWN
         found[n, k] = (rivals > matches.similarity[n, k][:, None]).any(axis=1)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Competing:
+    """The candidate is more likely another instance that is tracked.
+
+    Either another instance is certainly there, or another one is more similar to the candidate and not
+    certain to be elsewhere in the frame. `Occupied` and `Rival` ask less, and reject what is right.
+
+    Attributes:
+        same: the candidate shows what has a mask from this IoU of their boxes on.
+    """
+
+    same: float = 0.5
+    reason: Reason = Reason.RIVAL
+
+    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Of the cells that are left."""
+        found = np.zeros(still.shape, np.bool_)
+        n, k = np.nonzero(still)
+        own, certain = np.arange(len(k)), matches.certain[n].copy()
+        certain[own, k] = False
+        there = certain & (retrieve.iou(matches.boxes[n, k][:, None], matches.present[n]) >= self.same)
+        rivals = np.where(certain, np.float32(UNKNOWN), matches.all_similarities[matches.choice[n, k]])
+        rivals[own, k] = UNKNOWN
+        nearer = rivals > matches.similarity[n, k][:, None]
+        found[n, k] = (there | nearer).any(axis=1)
         return found
 
 

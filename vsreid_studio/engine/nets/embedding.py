@@ -6,7 +6,7 @@ similarity. A network for persons is of the same kind with weights of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -138,7 +138,6 @@ class Embedder:
         self._network = network.to(self._device).to(memory_format=torch.channels_last).eval()
         self._batch = batch
 
-    @torch.inference_mode()
     def embed(self, frame: Frame, boxes: NDArray[np.int32]) -> NDArray[np.float32]:
         """Embed boxes of one frame.
 
@@ -149,10 +148,23 @@ class Embedder:
         Returns:
             (n, dimensions) float32 rows of length 1.
         """
+        parts = [Box(*(int(v) for v in box)) for box in boxes]
+        return self.embed_parts([(frame, part) for part in parts])
+
+    @torch.inference_mode()
+    def embed_parts(self, parts: Sequence[tuple[Frame, Box]]) -> NDArray[np.float32]:
+        """Embed boxes of several frames, batched across frames.
+
+        Args:
+            parts: frames, (H, W, 3) uint8 RGB, each with a box that shares pixels with it.
+
+        Returns:
+            (n, dimensions) float32 rows of length 1.
+        """
         rows = [np.zeros((0, self.dimensions), np.float32)]
-        for start in range(0, len(boxes), self._batch):
-            parts = (Box(*(int(v) for v in box)) for box in boxes[start : start + self._batch])
-            crops = np.stack([crop_box(frame, part, self._network.size) for part in parts])
+        for start in range(0, len(parts), self._batch):
+            batch = parts[start : start + self._batch]
+            crops = np.stack([crop_box(frame, box, self._network.size) for frame, box in batch])
             patches = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2)
             rows.append(self._network(patches).cpu().numpy())
         return np.concatenate(rows)

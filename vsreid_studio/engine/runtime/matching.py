@@ -42,6 +42,7 @@ class Matcher:
         *,
         track: TrackSettings | None = None,
         compare_all: bool = False,
+        sure: float = 1.0,
     ) -> None:
         """Stack the candidates.
 
@@ -53,9 +54,10 @@ class Matcher:
             chosen: those to be found again, None for all.
             track: compare also with what confident masks show; None does not.
             compare_all: the filters ask for the similarity to instances that are not chosen, too.
+            sure: a judged map is one to rely on from this confidence on.
         """
         self._gallery, self._filters, self._tracked = gallery, tuple(filters), track is not None
-        self._compare_all = compare_all
+        self._compare_all, self._sure = compare_all, sure
         self._frames = sorted(found)
         self._place = {frame: n for n, frame in enumerate(self._frames)}
         self._instances = tuple(instances)
@@ -80,6 +82,7 @@ class Matcher:
         self._choice = np.full(grid, -1, np.intp)
         self._present = np.zeros((*grid, 4), np.int32)
         self._anchored = np.zeros(grid, np.bool_)
+        self._certain = np.zeros(grid, np.bool_)
         self._seen: dict[int, NDArray[np.int64]] = {}
         self._anchors: list[set[int]] = [set() for _ in instances]
         self._matched: list[dict[int, NDArray[np.float32]]] = [{} for _ in instances]
@@ -147,7 +150,16 @@ class Matcher:
         mark(Reason.SETTLED, self._grid(settled(annotation)))
         for reason in set(withheld.values()):
             mark(reason, self._grid([key for key, why in withheld.items() if why is reason]))
-        matches = Matches(self._best, boxes, self._present, iou, self._beaten, self._similarity, self._choice)
+        matches = Matches(
+            self._best,
+            boxes,
+            self._present,
+            self._certain,
+            iou,
+            self._beaten,
+            self._similarity,
+            self._choice,
+        )
         for one in self._filters:
             mark(one.reason, one.applies(matches, codes == _OFFERED))
         return codes, iou
@@ -195,7 +207,9 @@ class Matcher:
         if (n := self._place.get(frame)) is not None:
             box = (cell.mask.hard_box if cell is not None else None) or NOWHERE
             self._present[n, k] = box.x0, box.y0, box.x1, box.y1
-            self._anchored[n, k] = cell is not None and cell.origin == frame
+            self._anchored[n, k] = anchor
+            sure = cell is not None and cell.judged and cell.confidence >= self._sure
+            self._certain[n, k] = box is not NOWHERE and (anchor or sure)
             if self._tracked:
                 rows = self._rows[n][self._rows[n] >= 0]
                 self._tracks[k].follow(frame, cell, rows, self._boxes[rows])

@@ -17,6 +17,7 @@ from ..extensions.appearance_track import TrackSettings
 from ..extensions.bidirectional_fusion import BidirectionalFusion
 from ..extensions.connected_components import ConnectedComponents
 from ..extensions.filters import (
+    Competing,
     LeastConfidence,
     Lookalike,
     NothingRecovered,
@@ -31,6 +32,7 @@ from ..extensions.lost_area import LostArea
 from ..extensions.proposals import ProposalHandling
 from ..extensions.soft_aggregation import SoftAggregation
 from ..extensions.temporal_smoothing import TemporalSmoothing
+from ..extensions.trust import Trust
 from ..extensions.verification import Verification
 from ..parallel import side_by_side
 from ..store.annotation import Annotation
@@ -55,6 +57,9 @@ class Pipeline:
         filters: why a candidate is not offered (Algorithm 2, line 7), in order.
         before_offer: why what was recovered is not offered, in order.
         track: what else a candidate is compared with; None for the templates alone.
+        trust: whether what was carried on is judged by what it shows; for that N_reid has to be there.
+        search_every: of the frames in which each instance has a map to rely on, every n-th is searched.
+        sure: a judged map is one to rely on from this confidence on.
     """
 
     filters: tuple[CandidateFilter, ...]
@@ -65,6 +70,9 @@ class Pipeline:
     after_span: tuple[AfterSpan, ...] = ()
     before_offer: tuple[OfferFilter, ...] = (NothingRecovered(),)
     track: TrackSettings | None = None
+    trust: bool = False
+    search_every: int = 1
+    sure: float = 1.0
 
     @classmethod
     def paper(cls, rho_reid: float = PAPER.reid.rho_reid, rho_occ: float = PAPER.reid.rho_occ) -> Pipeline:
@@ -107,6 +115,7 @@ class Pipeline:
                 Consistent(reid.rho_occ),
                 Occupied(reid.max_overlap) if reid.max_overlap < 1 else None,
                 Rival() if reid.exclusive else None,
+                Competing() if reid.competition else None,
             ),
             before_offer=_those(
                 NothingRecovered(),
@@ -115,6 +124,9 @@ class Pipeline:
                 Verification(reid.sure) if reid.verification else None,
             ),
             track=TrackSettings(reid.sure, reid.rho_track) if reid.appearance_track else None,
+            trust=reid.trust,
+            search_every=max(1, reid.search_every) if reid.trust else 1,
+            sure=reid.sure if reid.trust else 1.0,
         )
 
     def propagation(self, motion: Motion, network: PropagationNetwork) -> PatchPropagation:
@@ -251,6 +263,10 @@ class Modules:
         if reid is None:
             return algorithm.run(chosen, frames)
         gallery = Gallery(reid, grow)
+        if pipeline.trust:
+            trust = Trust(reid, gallery)
+            algorithm.after_step = (*algorithm.after_step, trust)
+            algorithm.after_span = (*algorithm.after_span, trust)
         search = CandidateSearch(
             annotation,
             reid,
@@ -259,7 +275,9 @@ class Modules:
             chosen,
             frames,
             track=pipeline.track,
-            compare_all=any(isinstance(one, Rival) for one in pipeline.filters),
+            compare_all=any(isinstance(one, Rival | Competing) for one in pipeline.filters),
+            every=pipeline.search_every,
+            sure=pipeline.sure,
         )
         offer = ProposalHandling(annotation, self.propagation, gallery, pipeline.before_offer)
         return algorithm.run(chosen, frames, search, offer)

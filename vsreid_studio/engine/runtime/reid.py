@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..algorithm.protocols import Reidentification
 from ..nets.detector import Detections
 from ..parallel import side_by_side
-from ..types import Candidates, Frame, SoftMask
+from ..types import Box, Candidates, Frame, SoftMask
 
 SAME = 0.5
 """A mask counts as a person's when its box and a person's candidate box have at least this IoU."""
@@ -85,6 +85,10 @@ class EmbeddingNetwork(Protocol):
 
     def embed(self, frame: Frame, boxes: NDArray[np.int32], /) -> NDArray[np.float32]:
         """(n, 4) boxes of a frame to (n, dimensions) rows of length 1."""
+        ...
+
+    def embed_parts(self, parts: Sequence[tuple[Frame, Box]], /) -> NDArray[np.float32]:
+        """Boxes of several frames to (n, dimensions) rows of length 1."""
         ...
 
 
@@ -161,6 +165,25 @@ class ReidModule(Reidentification):
         boxes = np.array([[box.x0, box.y0, box.x1, box.y1]], np.int32)
         row: NDArray[np.float32] = self._embed(self._video.frame(frame), boxes, np.array([person]))[0]
         return row
+
+    def appearances(self, masks: Sequence[tuple[int, SoftMask]]) -> NDArray[np.float32]:
+        """N_reid of the boxes of many masks, batched across frames: (n, d) float32, rows of length 1.
+
+        Args:
+            masks: each with its frame; none of them empty.
+
+        Raises:
+            ValueError: nothing of a mask exceeds 0.5, or it lies outside the frame.
+        """
+        # Which network a box is for follows from the candidates of its frame.
+        if self._person_embedder is not None:
+            return np.stack([self.appearance(frame, mask) for frame, mask in masks])
+        parts = []
+        for frame, mask in masks:
+            if (box := mask.hard_box) is None:
+                raise ValueError("an empty mask has no appearance")
+            parts.append((self._video.frame(frame), box))
+        return self._embedder.embed_parts(parts)
 
     def _embed(
         self, picture: Frame, boxes: NDArray[np.int32], person: NDArray[np.bool_]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..algorithm.plan import Plan
 from ..algorithm.protocols import Reidentification
 from ..algorithm.retrieve import CandidateFilter
@@ -13,6 +15,7 @@ from ..events import Answer, Event, Progress, Queue, Reason, Retrieval
 from ..extensions.appearance_track import TrackSettings
 from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
+from ..store.index import FILLED, THERE
 from ..types import Candidates, CellKey
 from .matching import Matcher
 
@@ -56,8 +59,14 @@ class CandidateSearch:
         *,
         track: TrackSettings | None = None,
         compare_all: bool = False,
+        sure: float = 1.0,
+        every: int = 1,
     ) -> None:
-        """Take the parts; see `Matcher`."""
+        """Take the parts, see `Matcher`.
+
+        Args:
+            every: of the frames in which each instance has a map to rely on, only every n-th is searched.
+        """
         self._annotation = annotation
         self._reid = reid
         self._gallery = gallery
@@ -66,20 +75,26 @@ class CandidateSearch:
         self._frames = frames
         self._track = track
         self._compare_all = compare_all
+        self._sure = sure
+        self._every = every
+        self._found: dict[int, Candidates] = {}
         self._matcher: Matcher | None = None
 
     def prepare(self) -> PlannedSteps:
-        """Candidates once, then what is new since the last round: templates and similarities."""
-        if self._matcher is None:
-            found = yield from self._candidates()
+        """Candidates of frames that were not searched yet, then what is new: templates and similarities."""
+        # A retrieval that was accepted may have led to maps that are not right: these are searched, too.
+        new = [frame for frame in self._searched() if frame not in self._found]
+        if self._matcher is None or new:
+            self._found |= yield from self._candidates(new)
             self._matcher = Matcher(
-                found,
+                self._found,
                 self._gallery,
                 self._filters,
                 self._annotation.instances,
                 self._instances,
                 track=self._track,
                 compare_all=self._compare_all,
+                sure=self._sure,
             )
         yield from self._describe()
         for done in self._matcher.follow(self._annotation):
@@ -95,11 +110,34 @@ class CandidateSearch:
         assert self._matcher is not None
         return self._matcher.queue(self._annotation, withheld)
 
-    def _candidates(self) -> Generator[Event | Plan, Answer | None, dict[int, Candidates]]:
-        """Of the frames in which one of the instances may be found again (c ≠ i), by frame."""
-        annotation, reid = self._annotation, self._reid
-        wanted = range(annotation.length) if self._frames is None else sorted(set(self._frames))
-        searched = [n for n in wanted if not all(annotation.anchored(n, k) for k in self._instances)]
+    def _searched(self) -> list[int]:
+        """The frames to search: where one of the instances may be found again (c ≠ i), and is not certain.
+
+        Where it is certain, the appearance track still needs some frames.
+        """
+        annotation = self._annotation
+        wanted = np.ones(annotation.length, np.bool_)
+        if self._frames is not None:
+            wanted[:] = False
+            wanted[sorted(set(self._frames))] = True
+        number = np.arange(annotation.length)
+        anchored, certain = np.ones_like(wanted), np.ones_like(wanted)
+        for k in self._instances:
+            records = annotation.records(k)
+            there = records["flags"] & THERE > 0
+            own = there & (records["origin"] == number)
+            judged = there & (records["flags"] & FILLED > 0) & ~np.isnan(records["similarity"])
+            anchored &= own
+            certain &= own | (judged & (records["confidence"] >= self._sure))
+        passed = certain & (number % self._every != 0)
+        found: list[int] = np.flatnonzero(wanted & ~anchored & ~passed).tolist()
+        return found
+
+    def _candidates(
+        self, searched: Sequence[int]
+    ) -> Generator[Event | Plan, Answer | None, dict[int, Candidates]]:
+        """Of some frames, by frame."""
+        reid = self._reid
         found: dict[int, Candidates] = {}
         lacking = [frame for frame in searched if not reid.cached(frame)]
         for done, frame in enumerate(lacking):

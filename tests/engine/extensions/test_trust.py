@@ -1,0 +1,217 @@
+"""Maps are judged by what they show: those that have gone over to something else are emptied."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import (
+    CONFIG,
+    DIMENSIONS,
+    FakePropagation,
+    FakeReid,
+    absent,
+    direction,
+    drawn,
+    first_masks,
+    grid,
+    modules,
+    patch,
+)
+from numpy.typing import NDArray
+
+from vsreid_studio.engine.algorithm.plan import Plan, Step
+from vsreid_studio.engine.events import Change, Progress
+from vsreid_studio.engine.extensions.gallery import Gallery
+from vsreid_studio.engine.extensions.trust import (
+    LITE,
+    Cues,
+    Trust,
+    chains,
+    cues_of,
+)
+from vsreid_studio.engine.runtime.search import CandidateSearch
+from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+
+OWN = direction(1, 1.0)
+OTHER = direction(2, 1.0)
+
+
+class Looking(FakeReid):
+    """Sees something else than the instance in some frames."""
+
+    def __init__(self, wrong: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.wrong = wrong
+
+    def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
+        self.described.append((frame, int(mask.values[1, 0])))
+        return OTHER if frame in self.wrong else OWN
+
+
+def carried(length: int = 9, quality: float = 0.9, origin: int = 0) -> Annotation:
+    """Instance 1, drawn in one frame and carried to all others."""
+    carried = (
+        (frame, 1, Cell(patch(0, 1, 1), origin, confidence=quality))
+        for frame in range(length)
+        if frame != origin
+    )
+    return grid(length, (origin, 1, drawn(origin, 1)), *carried)
+
+
+def judged(annotation: Annotation, reid: FakeReid, trust: Trust | None = None) -> list[Change]:
+    trust = trust or Trust(reid, Gallery(reid))
+    events = list(trust.after_span(annotation, Plan((), (1,)), {}))
+    assert all(isinstance(event, Progress | Change) for event in events)
+    return [event for event in events if isinstance(event, Change)]
+
+
+def filled(annotation: Annotation) -> list[int]:
+    return [frame for frame in range(annotation.length) if annotation.mask(frame, 1).area]
+
+
+def test_a_map_that_goes_over_to_something_else_ends_there() -> None:
+    annotation = carried()
+    (change,) = judged(annotation, Looking(wrong=range(5, 9)))
+    assert filled(annotation) == [0, 1, 2, 3, 4]
+    cell = annotation.get(6, 1)
+    assert cell is not None and cell.origin == 0 and cell.confidence > 0.5
+    assert {key.frame for key in change.after} == set(range(1, 9))
+
+
+def test_the_way_back_is_judged_from_its_own_checkpoint() -> None:
+    annotation = carried(origin=8)
+    judged(annotation, Looking(wrong=range(3)))
+    assert filled(annotation) == [3, 4, 5, 6, 7, 8]
+
+
+def test_a_right_map_keeps_its_mask_and_gets_confidence_and_similarity() -> None:
+    annotation = carried(quality=0.9)
+    before = annotation.mask(3, 1)
+    judged(annotation, Looking())
+    cell = annotation.get(3, 1)
+    assert cell is not None and cell.mask is before
+    assert cell.similarity == pytest.approx(1) and 0.8 < cell.confidence <= 1
+
+
+def test_the_end_can_be_undone() -> None:
+    annotation = carried()
+    (change,) = judged(annotation, Looking(wrong=range(5, 9)))
+    annotation.apply(change.inverse)
+    assert filled(annotation) == list(range(9))
+    assert annotation.get(6, 1).confidence == 0.9  # type: ignore[union-attr]
+
+
+def test_nothing_is_judged_twice() -> None:
+    annotation, reid = carried(), Looking()
+    trust = Trust(reid, Gallery(reid))
+    assert judged(annotation, reid, trust)
+    looked = len(reid.described)
+    assert not judged(annotation, reid, trust) and len(reid.described) == looked
+
+
+def test_looks_behind_the_walk_are_those_of_the_judgement() -> None:
+    annotation, reid = carried(40), Looking()
+    trust = Trust(reid, Gallery(reid))
+    for frame in range(1, 40):
+        list(trust.after_step(annotation, Plan((), (1,)), Step(frame - 1, frame, {1: 0})))
+    behind = len(reid.described)
+    assert behind
+    judged(annotation, reid, trust)
+    # Of the template once, of every second frame, and of the first and the last one.
+    assert len(reid.described) == len(set(reid.described)) == 1 + 19 + 2
+
+
+def test_checkpoints_and_fused_maps_are_left_alone() -> None:
+    annotation = carried()
+    fused = Cell(patch(0, 1, 1), 0, confidence=0.9, second=8)
+    recovered = Cell(patch(0, 1, 1), 5, False, Maker.RECOVERY, 0.8, 0.7)
+    changed = {CellKey(4, 1): fused, CellKey(5, 1): recovered, CellKey(7, 1): absent(7)}
+    annotation.apply(annotation.set_cells("edit", changed))
+    judged(annotation, Looking(wrong=range(9)))
+    assert all(annotation.get(*key) is cell for key, cell in changed.items())
+
+
+def test_what_a_person_draws_meanwhile_stays() -> None:
+    annotation, reid = carried(), Looking(wrong=range(5, 9))
+    trust = Trust(reid, Gallery(reid))
+    mine = drawn(6, 1)
+    for event in trust.after_span(annotation, Plan((), (1,)), {}):
+        if isinstance(event, Progress):
+            annotation.apply(annotation.set_cells("draw", {CellKey(6, 1): mine}))
+    assert annotation.get(6, 1) is mine
+
+
+def test_only_chains_with_a_wanted_frame_are_judged() -> None:
+    annotation = carried(9, origin=4)
+    assert list(chains(annotation, 1)) == [[5, 6, 7, 8], [3, 2, 1, 0]]
+    assert list(chains(annotation, 1, [1])) == [[3, 2, 1, 0]]
+
+
+def test_an_instance_that_turns_is_still_itself() -> None:
+    """Each look is near the one before, and the last one far from the template."""
+    turning = [np.zeros(DIMENSIONS, np.float32) for _ in range(12)]
+    for n, look in enumerate(turning):
+        look[1], look[2] = np.cos(n * np.pi / 24), np.sin(n * np.pi / 24)
+    cues = cues_of([0.9] * 12, dict(enumerate(turning)), [turning[0]])
+    assert cues.gallery[-1] < 0.2 and cues.way[-1] > 0.9
+    sudden = cues_of([0.9] * 12, {n: turning[0] if n < 6 else turning[11] for n in range(12)}, [turning[0]])
+    assert sudden.way[-1] < 0.2
+    assert LITE.probability(cues)[-1] > LITE.probability(sudden)[-1]
+
+
+def test_a_dip_counts_until_the_map_is_confirmed_again() -> None:
+    looks = {n: OWN if n not in (4, 5) else OTHER for n in range(8)}
+    cues = cues_of([0.9, 0.9, 0.9, 0.3, 0.8, 0.8, 0.7, 0.9], looks, [OWN])
+    assert cues.least.tolist() == [0.9, 0.9, 0.9, 0.3, 0.3, 0.3, 0.3, 0.9]
+
+
+def test_between_looks_similarities_are_interpolated() -> None:
+    cues = cues_of([0.9] * 5, {0: OWN, 4: OTHER}, [OWN])
+    assert cues.gallery.tolist() == pytest.approx([1, 0.75, 0.5, 0.25, 0])
+
+
+def test_the_surer_the_cues_the_surer_the_map() -> None:
+    low, high = np.array([0.3]), np.array([0.95])
+    sure = LITE.probability(Cues(high, high, high, high))
+    assert sure > 0.9
+    assert LITE.probability(Cues(high, -low, low, low)) < 0.5
+    assert 0 <= LITE.expected(sure, high)[0] <= 1
+
+
+def test_a_run_with_trust_finds_what_was_drifted_over() -> None:
+    config = replace(CONFIG, reid=replace(CONFIG.reid, trust=True))
+    annotation = first_masks(9)
+    list(modules(FakePropagation(), config).run(annotation, Looking(wrong=range(5, 9))))
+    assert filled(annotation) == [0, 1, 2, 3, 4]
+
+
+def searched(annotation: Annotation, every: int, sure: float = 0.8) -> list[int]:
+    reid = FakeReid()
+    search = CandidateSearch(annotation, reid, Gallery(reid), (), (1,), None, sure=sure, every=every)
+    list(search.prepare())
+    return reid.looked
+
+
+def test_where_a_map_is_judged_right_only_some_frames_are_searched() -> None:
+    annotation = carried(12)
+    assert searched(annotation, 5) == list(range(1, 12)), "it is not judged yet"
+    judged(annotation, Looking(wrong=range(9, 12)))
+    assert searched(annotation, 5) == [5, 9, 10, 11]
+    assert searched(annotation, 1) == list(range(1, 12))
+    assert searched(annotation, 5, sure=1.0) == list(range(1, 12))
+
+
+def test_what_turns_out_to_be_wrong_is_searched_in_the_next_round() -> None:
+    annotation, reid = carried(8), FakeReid()
+    judged(annotation, Looking())
+    search = CandidateSearch(annotation, reid, Gallery(reid), (), (1,), None, sure=0.8, every=5)
+    list(search.prepare())
+    assert reid.looked == [5]
+    lost = {CellKey(n, 1): Cell(SoftMask.empty(), 0, similarity=0.1) for n in (6, 7)}
+    annotation.apply(annotation.set_cells("lost", lost))
+    list(search.prepare())
+    assert reid.looked == [5, 6, 7]
+    list(search.prepare())
+    assert reid.looked == [5, 6, 7]

@@ -1,0 +1,281 @@
+"""Trust: how likely a propagated map is right, by what it shows as well as by its predicted IoU.
+
+The paper trusts every map that was carried on. N_mp predicts the IoU of each, but a map that has gone over to
+what hides its instance is a good map of something else, and its predicted IoU stays high. N_reid tells: the
+box of the map no longer looks like the instance. These cues are joined to the probability that J is at least
+.5:
+
+- the predicted IoU, and the least one since the map was last confirmed: identity is lost in a step;
+- the similarity of the map's box to the gallery;
+- the similarity to what confirmed maps on the way from the checkpoint have shown. An instance that turns soon
+  looks unlike its template, but hardly ever unlike itself a few frames before.
+
+Maps that are probably wrong are emptied. Then the search finds a free cell and offers the instance where it
+is seen again. The coefficients are made by `vsreid-studio train trust`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..algorithm.plan import Plan, Step
+from ..algorithm.protocols import Reidentification
+from ..algorithm.vsreid import Work
+from ..events import Progress
+from ..store.annotation import Annotation
+from ..store.index import FILLED, MAKERS, THERE
+from ..types import Cell, CellKey, Maker, SoftMask
+from .gallery import Gallery
+from .temporal_smoothing import finished_block
+
+EVERY = 2
+"""Frames from one look at what a map shows to the next; in between similarities are interpolated."""
+AT_ONCE = 20
+"""Maps that are looked at together: N_reid takes some milliseconds for them."""
+NEAR = 12
+"""Confirmed looks that a map is compared with, the last ones."""
+JOIN = 0.7
+"""From this similarity on a look is confirmed, if the predicted IoU is at least `LEAST`."""
+LEAST = 0.5
+WRONG = 0.5
+"""A map is probably wrong below this probability of J >= .5."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustModel:
+    """A logistic regression on the cues, and the J that follows.
+
+    Attributes:
+        weights: of logit of quality, gallery, way and logit of least, see `Cues`. The first may be negative:
+            a map that was lost for a moment and is sure again is often sure of something else.
+        bias: of the logit.
+        good: (a, b): J is expected to be a + b * q where it is at least .5.
+        bad: and this where it is not.
+    """
+
+    weights: tuple[float, float, float, float]
+    bias: float
+    good: tuple[float, float]
+    bad: float
+
+    def probability(self, cues: Cues) -> NDArray[np.float64]:
+        """P(J >= .5) of each map, (n,)."""
+        return self.probability_of(cues.columns)
+
+    def probability_of(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `probability`, of `Cues.columns`."""
+        values = columns @ np.array(self.weights) + self.bias
+        found: NDArray[np.float64] = 1 / (1 + np.exp(-values))
+        return found
+
+    def expected(self, probability: NDArray[np.float64], quality: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The J that is to be expected, (n,) in [0, 1].
+
+        Args:
+            probability: of J >= .5, (n,).
+            quality: the predicted IoU, (n,).
+        """
+        good = self.good[0] + self.good[1] * quality
+        return np.clip(probability * good + (1 - probability) * self.bad, 0, 1)
+
+
+class Cues(NamedTuple):
+    """What tells of the maps of one chain, (n,) float64 each, in the order in which they were carried.
+
+    Attributes:
+        quality: the predicted IoU.
+        gallery: similarity of the map's box to the gallery.
+        way: to the gallery and to the last confirmed looks before.
+        least: the least predicted IoU since the last confirmed look.
+    """
+
+    quality: NDArray[np.float64]
+    gallery: NDArray[np.float64]
+    way: NDArray[np.float64]
+    least: NDArray[np.float64]
+
+    @property
+    def columns(self) -> NDArray[np.float64]:
+        """(n, 4), as `TrustModel` weighs them."""
+        return np.stack([_logit(self.quality), self.gallery, self.way, _logit(self.least)], axis=1)
+
+
+def cues_of(
+    quality: Sequence[float], looks: Mapping[int, NDArray[np.float32]], gallery: Sequence[NDArray[np.float32]]
+) -> Cues:
+    """The cues of a chain.
+
+    Args:
+        quality: predicted IoU of each map, in the order in which they were carried.
+        looks: (d,) float32 of length 1, N_reid of the map's box, by place in that order; at least one.
+        gallery: (d,) float32 of length 1 each; at least one.
+    """
+    known, confirmed = np.stack(gallery), list(gallery)
+    least, low = [], 1.0
+    places, template, way = sorted(looks), [], []
+    for place, q in enumerate(quality):
+        low = min(low, q)
+        least.append(low)
+        if (look := looks.get(place)) is None:
+            continue
+        template.append(float((known @ look).max()))
+        near = float((np.stack(confirmed[-NEAR:]) @ look).max())
+        way.append(max(near, template[-1]))
+        if way[-1] >= JOIN and q >= LEAST:
+            confirmed.append(look)
+            low = 1.0
+    everywhere = np.arange(len(quality))
+    return Cues(
+        np.array(quality, np.float64),
+        np.interp(everywhere, places, template),
+        np.interp(everywhere, places, way),
+        np.array(least),
+    )
+
+
+def _logit(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    q = q.clip(0.02, 0.98)
+    found: NDArray[np.float64] = np.log(q / (1 - q))
+    return found
+
+
+class Trust:
+    """Judges the maps that a plan has carried on, and empties those that are probably wrong.
+
+    A judged map has `Cell.similarity`, that of its box to the gallery, and as confidence the J that is to be
+    expected. Looks are taken behind the walk, while its frames are still at hand.
+    """
+
+    def __init__(self, reid: Reidentification, gallery: Gallery, model: TrustModel | None = None) -> None:
+        """Take the parts; `model`: None for that of the shipped networks."""
+        self._reid = reid
+        self._gallery = gallery
+        self._model = model or LITE
+        self._looks: dict[CellKey, tuple[Cell, NDArray[np.float32]]] = {}
+
+    def after_step(self, annotation: Annotation, plan: Plan, step: Step) -> Work:
+        """Look at the block that the step has completed, but not at what is kept apart."""
+        for instance, origin in step.origins.items():
+            if instance not in step.aside:
+                block = finished_block(origin, step.target)
+                yield from self._look(annotation, instance, [n for n in block if (n - origin) % EVERY == 0])
+
+    def after_span(self, annotation: Annotation, plan: Plan, aside: Mapping[CellKey, Cell]) -> Work:
+        """Judge every chain that has maps which are not judged yet."""
+        for instance in plan.instances:
+            for chain in chains(annotation, instance, plan.frames):
+                yield from self._judge(annotation, instance, chain)
+            self._looks = {key: one for key, one in self._looks.items() if key.instance != instance}
+
+    def cues(self, annotation: Annotation, instance: int) -> Iterator[tuple[list[int], Cues]]:
+        """The frames of each chain that is to be judged, and its cues; nothing is changed."""
+        for chain in chains(annotation, instance):
+            for _ in self._look(annotation, instance, _looked_at(annotation, instance, chain)):
+                pass
+            if (found := self._cues(annotation, instance, chain)) is not None:
+                yield chain, found
+
+    def _judge(self, annotation: Annotation, instance: int, chain: Sequence[int]) -> Work:
+        yield from self._look(annotation, instance, _looked_at(annotation, instance, chain))
+        cues = self._cues(annotation, instance, chain)
+        if cues is not None:
+            # Where right and wrong meet no frame is passed over.
+            wrong = self._model.probability(cues) < WRONG
+            ends = np.flatnonzero(wrong[1:] != wrong[:-1])
+            yield from self._look(annotation, instance, [chain[n] for n in {*ends, *(ends + 1)}])
+            cues = self._cues(annotation, instance, chain)
+        if cues is None:
+            return
+        probability = self._model.probability(cues)
+        expected = self._model.expected(probability, cues.quality)
+        lost = probability < WRONG
+        after = {}
+        for n, frame in enumerate(chain):
+            cell = annotation.get(frame, instance)
+            if cell is None or cell.judged:
+                continue
+            judged = replace(cell, similarity=float(cues.gallery[n]), confidence=float(expected[n]))
+            if lost[n]:
+                judged = replace(judged, mask=SoftMask.empty(), confidence=float(1 - probability[n]))
+            after[CellKey(frame, instance)] = judged
+        change = annotation.set_cells("propagate", after)
+        annotation.apply(change)
+        yield change
+
+    def _cues(self, annotation: Annotation, instance: int, chain: Sequence[int]) -> Cues | None:
+        """Of what was looked at; None without looks or a gallery, or where a person has changed a map."""
+        entries = list(self._gallery.entries(annotation, instance).values())
+        cells = [annotation.get(frame, instance) for frame in chain]
+        seen = ((n, self._known(annotation, CellKey(frame, instance))) for n, frame in enumerate(chain))
+        looks = {n: look for n, look in seen if look is not None}
+        there = [
+            cell
+            for frame, cell in zip(chain, cells, strict=True)
+            if cell is not None and cell.made_by is Maker.PROPAGATION and cell.origin != frame
+        ]
+        if not entries or not looks or len(there) < len(chain):
+            return None
+        return cues_of([cell.confidence for cell in there], looks, entries)
+
+    def _look(self, annotation: Annotation, instance: int, frames: Sequence[int]) -> Work:
+        """Compute what is not known yet of the maps in some frames."""
+        lacking = [
+            key for frame in frames if self._known(annotation, key := CellKey(frame, instance)) is None
+        ]
+        for start in range(0, len(lacking), AT_ONCE):
+            part = lacking[start : start + AT_ONCE]
+            yield Progress("describing", start, len(lacking), part[0].frame, instance)
+            # A person may have drawn here meanwhile, and some maps are empty.
+            cells = {key: cell for key in part if (cell := annotation.get(*key)) and cell.mask.area}
+            if cells:
+                rows = self._reid.appearances([(key.frame, cell.mask) for key, cell in cells.items()])
+                for (key, cell), row in zip(cells.items(), rows, strict=True):
+                    self._looks[key] = cell, row
+
+    def _known(self, annotation: Annotation, key: CellKey) -> NDArray[np.float32] | None:
+        known = self._looks.get(key)
+        # Cells are immutable, so identity tells whether this one has been looked at.
+        return known[1] if known is not None and known[0] is annotation.get(*key) else None
+
+
+def chains(
+    annotation: Annotation, instance: int, frames: Collection[int] | None = None
+) -> Iterator[list[int]]:
+    """The frames of maps carried from one checkpoint one way, nearest first, where some are not judged yet.
+
+    What was fused of two checkpoints is left out: these vouch for it.
+
+    Args:
+        frames: only chains with a map in one of these that is not judged; None for all.
+    """
+    records = annotation.records(instance)
+    number = np.arange(len(records))
+    flags, origins = records["flags"], records["origin"]
+    carried = (flags & THERE > 0) & (flags & FILLED > 0) & (origins != number) & (records["second"] < 0)
+    carried &= records["maker"] == MAKERS.index(Maker.PROPAGATION)
+    due = carried & np.isnan(records["similarity"])
+    if frames is not None:
+        due &= np.isin(number, list(frames))
+    for origin in np.unique(origins[due]).tolist():
+        for ahead in (True, False):
+            side = (number > origin) if ahead else (number < origin)
+            if (due & side & (origins == origin)).any():
+                found = np.flatnonzero(carried & side & (origins == origin)).tolist()
+                chain = [n for n in (found if ahead else found[::-1]) if annotation.mask(n, instance).area]
+                if chain:
+                    yield chain
+
+
+def _looked_at(annotation: Annotation, instance: int, chain: Sequence[int]) -> list[int]:
+    """Every `EVERY`th frame counted from the checkpoint, and the first and the last one of a chain."""
+    origin = annotation.origin(chain[0], instance) or 0
+    return [frame for frame in chain if frame in (chain[0], chain[-1]) or (frame - origin) % EVERY == 0]
+
+
+LITE = TrustModel(weights=(-0.335, 3.556, 3.272, 1.235), bias=-3.534, good=(0.425, 0.532), bad=0.022)
+"""Of the shipped networks."""
