@@ -239,3 +239,13 @@ def test_hostile_masks_of_coco(tmp_path: Path, video: Video, segmentation: objec
     file = write(tmp_path / "c.json", coco({"image_id": 7, "segmentation": segmentation}))
     with pytest.raises(UserError):
         read_given_masks(file, video)
+
+
+def test_labelme_names_the_picture_that_it_is_for(tmp_path: Path, video: Video) -> None:
+    shape = {"label": "a", "points": [[2, 2], [9, 2], [9, 9]], "shape_type": "polygon"}
+    document = labelme(shape)
+    path = write(tmp_path / "any.json", document | {"imagePath": "..\\\\clip\\\\00002.jpg"})
+    assert list(read_given_masks(path, video).masks) == [2]
+    path = write(tmp_path / "any.json", document | {"imagePath": "00099.jpg"})
+    with pytest.raises(UserError, match=r"is for the picture '00099\.jpg', which is none of"):
+        read_given_masks(path, video)

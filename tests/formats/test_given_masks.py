@@ -116,3 +116,18 @@ def test_what_is_refused(tmp_path: Path, video: Video) -> None:
     save(tmp_path / "m" / "00000-1.png", block(0))
     with pytest.raises(UserError, match="the same object in the same frame"):
         read_given_masks(tmp_path / "m", video)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".BMP", ".gif"])
+def test_a_folder_of_another_lossless_kind(tmp_path: Path, video: Video, suffix: str) -> None:
+    for index in (1, 3):
+        save(tmp_path / "m" / f"{index:05d}{suffix}", block(index))
+    given = read_given_masks(tmp_path / "m", video)
+    assert list(given.masks) == [1, 3]
+    assert np.array_equal(next(iter(drawn(given, 3).values())), block(3) > 0)
+
+
+def test_a_folder_of_jpegs_is_refused_with_the_reason(tmp_path: Path, video: Video) -> None:
+    save(tmp_path / "m" / "00001.jpg", block(1, 255))
+    with pytest.raises(UserError, match="it holds JPEGs, whose compression blurs"):
+        read_given_masks(tmp_path / "m", video)

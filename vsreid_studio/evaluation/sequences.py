@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..formats.davis import mask_files
-from ..formats.frame_names import png_files, span
+from ..formats.frame_names import mask_pictures, span
 from ..formats.mask_reading import MaskReader
 from .measures import Statistics, boundary_f, jaccard, statistics
 
@@ -190,7 +190,7 @@ def are_of_one_sequence(truth: Path, results: Path) -> bool:
         UserError: one of the two is missing, or cannot be read.
     """
     _need_folders(truth, results)
-    return bool(png_files(truth) and png_files(results))
+    return bool(mask_pictures(truth) and mask_pictures(results))
 
 
 def evaluate_folders(truth: Path, results: Path) -> Report:
@@ -216,14 +216,15 @@ def _score(truth: Path, result: Path) -> dict[int, InstanceScore]:
     files = mask_files(truth)
     if not result.is_dir():
         raise UserError(f"The results lack the sequence {truth.name}: there is no folder {result}.")
-    _refuse_other_names([file.stem for file in files], [file.stem for file in png_files(result)], result)
+    found = {file.stem: file for file in mask_pictures(result)}
+    _refuse_other_names([file.stem for file in files], [*found], result)
     if len(files) < 3:
         raise UserError(
             f"The truth {truth} has {len(files)} masks; 3 are the least, as the first and last do not count."
         )
     reader = MaskReader(files)
     instances = int(reader.labels(files[0]).max(initial=0))
-    return evaluate_sequence(instances, _pairs(files[1:-1], reader, result))
+    return evaluate_sequence(instances, _pairs(files[1:-1], reader, result, found))
 
 
 def _refuse_other_names(truth: Sequence[str], found: Sequence[str], result: Path) -> None:
@@ -239,14 +240,12 @@ def _refuse_other_names(truth: Sequence[str], found: Sequence[str], result: Path
 
 
 def _pairs(
-    files: Sequence[Path], truth: MaskReader, result: Path
+    files: Sequence[Path], truth: MaskReader, result: Path, found: Mapping[str, Path]
 ) -> Iterator[tuple[str, LabelMap, LabelMap]]:
     """Truth and result of each frame. Only the truth may have void: in a result, 255 is a number too high."""
-    listed = [result / file.name for file in files]
-    results = MaskReader(file for file in listed if file.is_file())
+    results = MaskReader(found[file.stem] for file in files if file.stem in found)
     for file in files:
-        found = result / file.name
-        if not found.is_file():
-            raise UserError(f"The results lack {found}.")
+        if file.stem not in found:
+            raise UserError(f"The results lack {result / file.name}.")
         name = f"{result.name}/{file.stem}"
-        yield name, truth.labels(file), results.labels(found, keep_void=True)
+        yield name, truth.labels(file), results.labels(found[file.stem], keep_void=True)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..engine.types import MAX_INSTANCE, SoftMask
-from ..engine.video import Video
+from ..engine.video import PictureFolder, Video
 from ..engine.video.names import natural_key
 from ..errors import UserError
 from ..reading import expecting, quoted, read_json, read_text, read_xml
 from .cells import GivenMasks
 from .coco_json import lengths_of
-from .frame_names import frame_of
+from .frame_names import frame_of, mask_pictures, span
 from .polygons import filled, points_of
 from .rle import mask_of
 
@@ -68,6 +68,20 @@ class Frames:
         """The frame whose picture has this path or name; None where the video has no such picture."""
         return self._frame(_path(name).stem)
 
+    def expected(self, name: str) -> int:
+        """The frame whose picture has this path or name; of a video file, the first where none is told.
+
+        Raises:
+            UserError: the folder of pictures has none of this name.
+        """
+        found = self.named(name)
+        if found is None and isinstance(self._video, PictureFolder):
+            raise UserError(
+                f"{self._where} is for the picture {quoted(_path(name).name)}, which is none of"
+                f" {self._video.path} ({span(self._video.names)})."
+            )
+        return found or 0
+
     def numbered(self, index: int) -> int:
         """The frame of an index from 0 on.
 
@@ -105,7 +119,7 @@ def is_annotations(path: Path) -> bool:
     """Whether a path is a file of annotations, or a folder of such and of no pictures."""
     if not path.is_dir():
         return path.suffix.lower() in SUFFIXES
-    return bool(_listed(path)) and not any(it.suffix.lower() == ".png" for it in path.iterdir())
+    return bool(_listed(path)) and not mask_pictures(path)
 
 
 def read_annotations(path: Path, video: Video, frame: int | None = None) -> GivenMasks:
@@ -154,7 +168,8 @@ def _read(path: Path, video: Video, frame: int | None) -> tuple[str, Iterator[Fo
             )
         reader, form = (_labelme, "labelme") if kinds == {".json"} else (_yolo, "YOLO")
         return form, (one for file, index in placed for one in reader(file, frames, index))
-    place = frame if frame is not None else frames.named(path.stem) or 0
+    named = frame if frame is not None else frames.named(path.stem)
+    place = named or 0
     if path.suffix.lower() == ".xml":
         return "CVAT", _cvat(path, frames)
     if path.suffix.lower() == ".txt":
@@ -166,6 +181,8 @@ def _read(path: Path, video: Video, frame: int | None) -> tuple[str, Iterator[Fo
     if {"images", "annotations"} <= keys:
         return "COCO", _coco(path, document, frames)
     if "shapes" in keys:
+        if named is None and (picture := document.get("imagePath")):
+            place = frames.expected(str(picture))
         return "labelme", _labelme(path, frames, place)
     raise UserError(f"{path} is JSON of no known form: neither COCO, YouTube-VIS nor labelme.")
 

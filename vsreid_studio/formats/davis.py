@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..reading import MEGABYTE, quoted, read_text
 from .atomic import staging
 from .footage import Footage
-from .frame_names import png_files
+from .frame_names import mask_pictures
 from .masks import read_label_map, write_frame, write_mask
 from .owned import publish_owned, refuse_existing
 from .provenance import record_path
@@ -92,14 +92,14 @@ def frame_name(index: int, suffix: str) -> str:
 
 
 def mask_files(folder: Path) -> tuple[Path, ...]:
-    """The PNGs of a sequence's folder, in natural order of their names.
+    """The masks of a sequence's folder, see `mask_pictures`.
 
     Raises:
         UserError: the folder is missing or holds none.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
-    files = png_files(folder)
+    files = mask_pictures(folder)
     if not files:
         raise UserError(f"The folder {folder} holds no PNG.")
     return files

@@ -15,6 +15,9 @@ from .atomic import reason
 
 log = logging.getLogger(__name__)
 
+LOSSLESS = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
+"""Suffixes of pictures that masks may be kept in; JPEG blurs instance numbers."""
+
 _NUMBER = re.compile(r"^(.*?)([0-9]+)([^0-9]*)$", re.DOTALL)
 
 
@@ -51,17 +54,20 @@ def span(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
-def png_files(folder: Path) -> tuple[Path, ...]:
-    """The PNGs of a folder in natural order of their names, hidden ones left out.
+def mask_pictures(folder: Path) -> tuple[Path, ...]:
+    """The mask pictures of a folder in natural order of their names, hidden ones left out.
+
+    Its PNGs; where it has none, those of other lossless kinds, see `LOSSLESS`.
 
     Raises:
-        UserError: the folder cannot be read, or a PNG is a link to nothing.
+        UserError: the folder cannot be read, or one is a link to nothing.
     """
     try:
-        files = [file for file in folder.iterdir() if file.suffix.lower() == ".png"]
+        files = [file for file in folder.iterdir() if file.suffix.lower() in LOSSLESS]
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be read: {reason(error)}.") from error
     found = [file for file in files if not file.name.startswith(".") and not file.is_dir()]
+    found = [file for file in found if file.suffix.lower() == ".png"] or found
     if dead := next((file for file in found if not file.is_file()), None):
         raise UserError(f"The mask {dead} is a link to a file that is not there any more.")
     return tuple(sorted(found, key=lambda file: natural_key(file.name)))
@@ -94,14 +100,14 @@ def mask_files_by_frame(folder: Path, video: Video) -> dict[int, Path]:
     """The masks of a folder by the frame that each is named after, ascending.
 
     A mask bears the frame's name (`00012.png`, `frame_12.png`), perhaps with 'mask' before or behind it, or
-    the frame's number (`12.png` for `frame_0012`). Where the video is a file, frames are named 00000 on. PNGs
-    without a number in their name that fit no frame are passed over with a warning.
+    the frame's number (`12.png` for `frame_0012`). Where the video is a file, frames are named 00000 on.
+    Those without a number in their name that fit no frame are passed over with a warning.
 
     Raises:
         UserError: the folder cannot be read, a name fits no frame, two fit one, or there is none.
     """
     finder, found = _Finder(video.names), dict[int, Path]()
-    files = png_files(folder)
+    files = mask_pictures(folder)
     # Masks may lie in the folder of the pictures.
     if isinstance(video, PictureFolder) and folder.resolve() == video.path.resolve():
         files = tuple(file for file in files if file.name not in {it.name for it in video.files})
@@ -116,7 +122,9 @@ def mask_files_by_frame(folder: Path, video: Video) -> dict[int, Path]:
         else:
             found[frame] = file
     if not found:
-        raise UserError(f"{folder} holds no PNG named by a frame, such as {video.names[0]}.png.")
+        raise UserError(
+            f"{folder} holds no PNG named by a frame, such as {video.names[0]}.png{_lossy(folder)}."
+        )
     return dict(sorted(found.items()))
 
 
@@ -167,3 +175,9 @@ def _misfit(file: Path, video: Video) -> UserError:
         f"{file} is named like no frame of {video.path}, whose frames are {span(video.names)}: "
         "give the mask the name of its frame."
     )
+
+
+def _lossy(folder: Path) -> str:
+    """Tells of pictures that are no masks for being JPEGs."""
+    lossy = any(file.suffix.lower() in {".jpg", ".jpeg"} for file in folder.iterdir())
+    return "; it holds JPEGs, whose compression blurs instance numbers" if lossy else ""

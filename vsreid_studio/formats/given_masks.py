@@ -13,7 +13,7 @@ from ..engine.video.names import natural_key
 from ..errors import UserError
 from .annotations import is_annotations, read_annotations
 from .cells import GivenMasks
-from .frame_names import first_mask_files, frame_of, mask_files_by_frame, number_in, png_files
+from .frame_names import first_mask_files, frame_of, mask_files_by_frame, mask_pictures, number_in
 from .mask_reading import MaskReader, Reading
 
 _OBJECT_FILE = re.compile(r"^(?P<frame>.+?)[ ._-](obj(ect)?[ ._-]?)?(?P<object>[0-9]{1,3})$", re.IGNORECASE)
@@ -117,10 +117,10 @@ def _numbered(objects: Mapping[str, object]) -> dict[int, str]:
 
 def _files_by_object(folder: Path, video: Video) -> dict[str, dict[int, Path]]:
     """Files by frame, by object; empty where the folder has another layout."""
-    files = png_files(folder)
+    files = mask_pictures(folder)
     if not files:
         inner = sorted(it for it in folder.iterdir() if it.is_dir() and not it.name.startswith("."))
-        return {it.name: mask_files_by_frame(it, video) for it in inner if png_files(it)}
+        return {it.name: mask_files_by_frame(it, video) for it in inner if mask_pictures(it)}
     frame_by_name = frame_of(video)
     objects: dict[str, dict[int, Path]] = {}
     for file in files:

@@ -18,7 +18,7 @@ from ...errors import UserError
 from ..types import Frame
 from .base import ReadOptions, Video
 from .identity import of_file
-from .names import natural_key, split_masks
+from .names import natural_key, split_masks, twins
 from .samples import ValueRange, fitting_range
 from .still import PICTURES, Header, read_headers, read_picture, read_samples
 
@@ -108,6 +108,11 @@ def _pictures(folder: Path) -> list[Path]:
     if count > 1:
         two = " and ".join(file.name for file in files if file.stem == name)
         raise UserError(f"The folder {folder} holds two pictures of one name, {two}: keep one of them.")
+    if pair := twins([file.stem for file in files]):
+        raise UserError(
+            f"The folder {folder} holds two pictures of each frame, such as {pair[0]} and {pair[1]}: keep the"
+            " frames in a folder of their own."
+        )
     if masks:
         log.warning(
             "%s: %d masks beside the pictures (%s ...) are not frames; give them as masks to use them",
