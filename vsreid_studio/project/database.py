@@ -66,11 +66,15 @@ class Database:
         lock: reentrant; hold it to make several calls one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, look: bool = False) -> None:
+        """Connect; with `look` to a file that nobody writes, for reading."""
         self.path = path
         self.lock = RLock()
         # Another holder keeps its lock until it is closed, so waiting long is no use.
-        self._connection = sqlite3.connect(path, timeout=0.2, isolation_level=None, check_same_thread=False)
+        place = f"{path.as_uri()}?mode=ro&immutable=1" if look else path
+        self._connection = sqlite3.connect(
+            place, timeout=0.2, isolation_level=None, check_same_thread=False, uri=look
+        )
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
         self._place = _place(path)
 
@@ -137,6 +141,38 @@ class Database:
             except (ValueError, TypeError, OverflowError, sqlite3.IntegrityError) as error:
                 database.close()
                 raise damaged(path) from error
+            except BaseException:
+                database.close()
+                raise
+        return database
+
+    @classmethod
+    def look(cls, path: Path) -> Database:
+        """An existing file of this version, only to be read: nothing is locked, upgraded or left beside it.
+
+        Args:
+            path: absolute.
+
+        Raises:
+            UserError: it is no project, of another version, in use, or was not closed.
+        """
+        with reporting(path):
+            if not path.is_file():
+                raise UserError(f"The project {path} does not exist.")
+            if any(_size(path.with_name(path.name + side)) for side in ("-wal", "-journal")):
+                raise UserError(f"The project {path} is in use, or was not closed.")
+            database = cls(path, look=True)
+            try:
+                ((identity,),) = database.rows("PRAGMA application_id")
+                ((version,),) = database.rows("PRAGMA user_version")
+                if identity != APPLICATION_ID:
+                    raise UserError(f"{path} is not a vsreid-studio project.")
+                if version != SCHEMA_VERSION:
+                    word = "an older" if version < SCHEMA_VERSION else "a newer"
+                    raise UserError(f"The project {path} was made by {word} version of vsreid-studio.")
+                database.pragma("trusted_schema = OFF")
+                if not (only_tables(database._connection) and as_created(database._connection, CREATE)):
+                    raise damaged(path)
             except BaseException:
                 database.close()
                 raise
@@ -250,6 +286,11 @@ class Database:
         """Release the file; may be called twice."""
         with self.lock:
             self._connection.close()
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def _place(path: Path) -> tuple[int, int] | None:

@@ -141,6 +141,20 @@ class Project:
             database.close()
             raise
 
+    @classmethod
+    def look(cls, path: Path) -> Project:
+        """An existing project, only to be read; see `Database.look`.
+
+        Raises:
+            UserError: as `Database.look`, or it is damaged.
+        """
+        database = Database.look(path.absolute())
+        try:
+            return cls(database)
+        except BaseException:
+            database.close()
+            raise
+
     def close(self) -> None:
         """Release the file; may be called twice."""
         self._database.close()

@@ -10,6 +10,7 @@ expected there and around, as far as its checkpoint would reach.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.annotation import Annotation
+from ..store.index import PINNED, THERE
 from ..types import Cell, SoftMask
 
 REACH = 12.0
@@ -25,6 +27,8 @@ LEAST_GAIN = 0.15
 """In wholly wrong frames: below this a stretch is not listed."""
 _JUMP, _AREA, _DRIFT = 0.8, 0.5, 0.004
 """How much of a mask is taken to be wrong for each unit of these."""
+SUSPECT = 0.35
+"""Share of a mask that may be wrong before `suspects` lists it."""
 _WINDOW = 4
 """Frames on either side with which an area is compared."""
 
@@ -89,6 +93,46 @@ def doubtful(annotation: Annotation, instances: Sequence[int] | None = None, mos
     chosen = annotation.instances if instances is None else instances
     found = [doubt for instance in chosen for doubt in _of_instance(annotation, instance, most)]
     return sorted(found, key=lambda doubt: (-doubt.gain, doubt.frame, doubt.instance))[:most]
+
+
+def suspects(annotation: Annotation) -> list[Doubt]:
+    """The stretches that look wrong by the index alone: no map is decoded, so it suits many videos at once.
+
+    A frame counts where the network expects an overlap below `1 - SUSPECT`, or where the area differs by that
+    much from the frames around. The `gain` is the sum of what is doubted in the stretch.
+
+    Returns:
+        The most doubtful first.
+    """
+    found = [doubt for instance in annotation.instances for doubt in _suspects_of(annotation, instance)]
+    return sorted(found, key=lambda doubt: (-doubt.gain, doubt.frame, doubt.instance))
+
+
+def _suspects_of(annotation: Annotation, instance: int) -> Iterator[Doubt]:
+    records = annotation.records(instance)
+    open_to = ((records["flags"] & THERE) > 0) & ((records["flags"] & PINNED) == 0)
+    known = open_to & (records["area"] > 0)
+    unsure = np.where(open_to, 1 - records["confidence"], 0.0)
+    areas = np.where(records["area"] > 0, records["area"], np.nan)
+    padded = np.pad(areas, _WINDOW, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # frames around which there is no mask
+        around = np.nanmedian(windows, axis=1)
+    ratio = np.where(known, areas / around, 1.0)
+    jumps = np.where(known, 1 - np.minimum(ratio, 1 / ratio), 0.0)
+    wrong = np.maximum(unsure, jumps)
+    frames = np.flatnonzero(wrong > SUSPECT)
+    for stretch in np.split(frames, np.flatnonzero(np.diff(frames) > REACH) + 1):
+        if len(stretch):
+            frame = int(stretch[wrong[stretch].argmax()])
+            if jumps[frame] > unsure[frame]:
+                word = "shrinks" if ratio[frame] < 1 else "grows"
+                reason = f"The mask suddenly {word} to {100 * ratio[frame]:.0f} % of its area around."
+            else:
+                reason = f"The network expects an overlap of {100 * (1 - unsure[frame]):.0f} %."
+            gain = float(wrong[stretch].sum())
+            yield Doubt(instance, frame, int(stretch[0]), int(stretch[-1]), gain, reason)
 
 
 def _of_instance(annotation: Annotation, instance: int, most: int) -> Iterator[Doubt]:
