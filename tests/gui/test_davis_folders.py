@@ -8,10 +8,9 @@ import pytest
 from driving import press, wait_idle
 from PIL import Image
 from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
 from small_clip import LENGTH, picture, true_mask
 
-from vsreid_studio.gui.davis_folders import SequenceDialog, masks_beside, sequences_under
+from vsreid_studio.gui.davis_folders import masks_beside, sequences_under
 from vsreid_studio.gui.start_page import StartPage
 
 
@@ -47,18 +46,6 @@ def test_a_sequence_and_an_ordinary_folder_have_none(root: Path, tmp_path: Path)
     assert masks_beside(frames_of(root)) == root / "Annotations" / "480p" / "camel"
     assert masks_beside(root / "JPEGImages" / "Full-Resolution" / "camel") is None
     assert masks_beside(tmp_path) is None
-
-
-def test_a_root_offers_its_sequences(qtbot, make, root):
-    window = make()
-    window.files.open(root)
-    window.session.flush()
-    dialog = window.findChild(SequenceDialog)
-    qtbot.waitUntil(dialog.isActiveWindow)
-    QTest.keyClicks(dialog.filter, "cam")
-    QTest.keyClick(dialog.filter, Qt.Key.Key_Return)
-    window.session.flush()
-    assert window.session.video.path == frames_of(root)
 
 
 def test_the_project_is_not_put_among_the_pictures(make, root, tmp_path):

@@ -31,6 +31,9 @@ class Act(StrEnum):
     OPEN = "open"
     OPEN_FOLDER = "open_folder"
     DEMO = "demo"
+    CLIPS = "clips"
+    NEXT_CLIP = "next_clip"
+    PREVIOUS_CLIP = "previous_clip"
     START_PAGE = "start_page"
     IMPORT = "import_masks"
     IMPORT_FOLDER = "import_folder"
@@ -72,6 +75,8 @@ class Act(StrEnum):
     PREVIOUS_CHECKPOINT = "previous_checkpoint"
     NEXT_RETRIEVAL = "next_retrieval"
     PREVIOUS_RETRIEVAL = "previous_retrieval"
+    NEXT_PLACE = "next_place"
+    PREVIOUS_PLACE = "previous_place"
     PLAY = "play"
     PLAY_BACK = "play_back"
     STOP = "stop"
@@ -116,10 +121,17 @@ class Spec:
 SPECS: dict[Act, Spec] = {
     Act.OPEN: Spec(Group.FILE, "Open …", ("Ctrl+O",), "open", "Open a video or a project"),
     Act.OPEN_FOLDER: Spec(
-        Group.FILE, "Open folder …", ("Ctrl+Shift+O",), "film", "Open a folder of pictures"
+        Group.FILE,
+        "Open folder …",
+        ("Ctrl+Shift+O",),
+        "film",
+        "A folder of pictures or clips, or a data set",
     ),
     Act.DEMO: Spec(Group.FILE, "Try the demo", (), "resume", "Open a copy of the bundled clip"),
     Act.START_PAGE: Spec(Group.FILE, "Start page", ("Ctrl+W",), "home", "Close the document"),
+    Act.CLIPS: Spec(Group.FILE, "Clips of the folder", ("Ctrl+Shift+L",), tip="Go to the list of clips"),
+    Act.NEXT_CLIP: Spec(Group.FILE, "Next clip", ("Ctrl+PgDown",), tip="Open the next one of the list"),
+    Act.PREVIOUS_CLIP: Spec(Group.FILE, "Previous clip", ("Ctrl+PgUp",), tip="Open the one before it"),
     Act.IMPORT: Spec(
         Group.FILE, "Import mask …", ("Ctrl+I",), "import", "Take masks for this frame from a picture"
     ),
@@ -201,6 +213,13 @@ SPECS: dict[Act, Spec] = {
     Act.PREVIOUS_CHECKPOINT: Spec(Group.FRAMES, "Previous checkpoint", ("Ctrl+Left",)),
     Act.NEXT_RETRIEVAL: Spec(Group.FRAMES, "Next retrieval", ("N",)),
     Act.PREVIOUS_RETRIEVAL: Spec(Group.FRAMES, "Previous retrieval", ("Shift+N",)),
+    Act.NEXT_PLACE: Spec(
+        Group.FRAMES,
+        "Next place to look at",
+        ("F8",),
+        tip="In all clips: what waits or is doubtful",
+    ),
+    Act.PREVIOUS_PLACE: Spec(Group.FRAMES, "Previous place to look at", ("Shift+F8",)),
     Act.PLAY: Spec(Group.FRAMES, "Play forwards", ("L",), tip="Pressed again, twice as fast"),
     Act.PLAY_BACK: Spec(Group.FRAMES, "Play backwards", ("J",), tip="Pressed again, twice as fast"),
     Act.STOP: Spec(Group.FRAMES, "Stop playing", ("K",)),
@@ -299,7 +318,7 @@ _TOOLBAR: tuple[tuple[Act, ...], ...] = (
 _BEFORE_THESE = {
     *(Act.START_PAGE, Act.IMPORT, Act.EXPORT, Act.QUIT, Act.APPROVE, Act.CLEAR_FRAME),
     *(Act.SMALLER, Act.PAUSE, Act.FOLLOW, Act.NEXT_CHECKPOINT, Act.NEXT_RETRIEVAL, Act.RANGE_START),
-    Act.OUTLINE,
+    *(Act.OUTLINE, Act.CLIPS, Act.NEXT_PLACE),
 }
 """Actions that a separator stands before."""
 

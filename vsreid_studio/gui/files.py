@@ -21,8 +21,9 @@ from ..project.records import classes_of
 from ..project.same_video import VideoChanged, Way
 from ..project.sources import sources_of
 from . import dialogs
+from .clips.catalogue import Catalogue
 from .conductor import Conductor
-from .davis_folders import SequenceDialog, masks_beside, sequences_under
+from .davis_folders import holds_pictures, masks_beside
 from .edits import IMPORT_LABEL
 from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
@@ -52,9 +53,11 @@ class Files(QObject):
 
     Signals:
         truth_offered (object): the folder of exact masks that the person wants to compare with.
+        clips_wanted (object): the clips of a folder are to be listed; `take_catalogue` follows.
     """
 
     truth_offered = Signal(object)
+    clips_wanted = Signal(object)
 
     def __init__(
         self, window: QWidget, session: Session, conductor: Conductor, bar: ErrorBar, data: Path
@@ -64,6 +67,7 @@ class Files(QObject):
         self._bar, self._data = bar, data
         self._exporting: ExportRequest | None = None
         self._folder: Path | None = None
+        self._listing: tuple[Path, Callable[[], object] | None] | None = None
         session.closed.connect(self._forget_folder)
         session.video_missing.connect(self._offer_search)
         session.imported.connect(self._tell_reading)
@@ -81,28 +85,33 @@ class Files(QObject):
             Whether that was begun.
         """
         try:
-            sequences = sequences_under(path) if path.is_dir() else []
+            many = path.is_dir() and not holds_pictures(path)
         except OSError as error:
             self._bar.fail(f"{path} cannot be read: {error.strerror}.")
             return False
-        if len(sequences) == 1:
-            path = sequences[0]
-        elif sequences:
-            self._choose_sequence(path, sequences)
-            return False
+        if many:
+            self._listing = path.absolute(), then
+            self.clips_wanted.emit(path)
+            return True
+        return self._open_one(path, video, then)
 
+    def take_catalogue(self, catalogue: Catalogue) -> bool:
+        """The clips of a folder that was to be opened are known; whether there are several."""
+        listing, self._listing = self._listing, None
+        if len(catalogue.clips) > 1:
+            self._bar.tell(f"{len(catalogue.clips)} clips are listed. Return or a double click opens one.")
+            return True
+        if listing is not None and listing[0] == catalogue.root:
+            self._open_one(next((it.path for it in catalogue.clips), catalogue.root), None, listing[1])
+        return False
+
+    def _open_one(self, path: Path, video: Path | None, then: Callable[[], object] | None) -> bool:
         def opened() -> None:
             self._offer_masks()
             if then is not None:
                 then()
 
         return self._session.open(path, video, opened)
-
-    def _choose_sequence(self, root: Path, sequences: list[Path]) -> None:
-        dialog = SequenceDialog(root, sequences, self._window)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.chosen.connect(self.open)
-        dialog.open()
 
     def _offer_masks(self) -> None:
         """A data set brings masks of its own: offer them for a document that has none yet."""
@@ -177,7 +186,9 @@ class Files(QObject):
 
     def ask_folder(self) -> None:
         """Ask for a folder of pictures."""
-        dialogs.ask_folder(self._window, "Open a folder of pictures", None, self.open)
+        dialogs.ask_folder(
+            self._window, "Open a folder of pictures, a folder of clips or a data set", None, self.open
+        )
 
     def ask_mask(self) -> None:
         """Ask for a picture of masks for the present frame."""

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMainWindow, QStackedWidget
 from ..config import Config
 from ..engine.events import Progress, Proposal
 from .actions import Act, Actions, add_menus, add_toolbar
+from .clips.catalogue import Catalogue
 from .commands import Commands
 from .compare import Comparison
 from .conductor import Conductor
@@ -34,7 +35,7 @@ from .workspace import Workspace
 if TYPE_CHECKING:
     from ..engine.runtime.clicker import Clicker
 
-_PLACES = 1
+_PLACES = 2
 """Counts up when the docks change, so that places saved by an older version are not applied."""
 _SHARE = 0.9
 """Of the screen that a first window may take."""
@@ -86,7 +87,7 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self)
         self.bar = ErrorBar()
         self.start = StartPage()
-        self.parts = Workspace(self, self.conductor, self.loader, Config().reid, clicker)
+        self.parts = Workspace(self, self.conductor, self.loader, Config().reid, data, clicker)
         self.transport = Transport(self.actions_, self.session)
         self.statusBar().addWidget(self.transport)
         self.status = Status(self.statusBar(), self.conductor)
@@ -143,6 +144,7 @@ class MainWindow(QMainWindow):
         self.session.close()
         self.loader.stop()
         self.parts.on_canvas.clicks.stop()
+        self.parts.on_clips.stop()
         self.comparison.stop()
         self.conductor.runner.stop()
         event.accept()
@@ -154,7 +156,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(Overlaid(self._pages, self.bar))
         self.setAcceptDrops(True)
         self._toolbar = add_toolbar(self, self.actions_)
-        add_menus(self, self.actions_, [*self.parts.docks, self.comparison.dock])
+        add_menus(self, self.actions_, [*self.parts.docks, self.parts.clips_dock, self.comparison.dock])
         # A panel may float, and its keys shall count here all the same.
         self.addActions(self.parts.review.actions_.everything)
         self.addActions([self.parts.instances.actions_.add, *self.parts.instances.actions_.select.values()])
@@ -175,6 +177,12 @@ class MainWindow(QMainWindow):
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
         self.parts.canvas.zoomed.connect(self.status.show_zoom)
         self.parts.on_canvas.clicks.state_changed.connect(self.status.show_clicks)
+        clips = self.parts.on_clips
+        clips.opener = lambda path, then: files.open(path, then=then)
+        clips.failed.connect(bar.fail)
+        clips.told.connect(bar.tell)
+        clips.listed.connect(self._take_catalogue)
+        files.clips_wanted.connect(clips.scanner.list)
         files.truth_offered.connect(self.comparison.compare)
         self.start.open_requested.connect(files.ask_open)
         self.start.folder_requested.connect(files.ask_folder)
@@ -190,6 +198,11 @@ class MainWindow(QMainWindow):
             Act.IMPORT_FOLDER: files.ask_masks,
             Act.COMPARE: self.comparison.ask,
             Act.EXPORT: files.ask_export,
+            Act.CLIPS: self.parts.show_clips,
+            Act.NEXT_CLIP: lambda: clips.step(1),
+            Act.PREVIOUS_CLIP: lambda: clips.step(-1),
+            Act.NEXT_PLACE: lambda: clips.next_place(1),
+            Act.PREVIOUS_PLACE: lambda: clips.next_place(-1),
             Act.QUIT: self.close,
             Act.KEYS: self.show_keys,
             Act.ABOUT: files.about,
@@ -219,6 +232,10 @@ class MainWindow(QMainWindow):
         self.statusBar().hide()
         self.start.set_recent(self.session.recent.projects())
         self.setWindowTitle("vsreid-studio")
+
+    def _take_catalogue(self, catalogue: Catalogue) -> None:
+        if self.files.take_catalogue(catalogue):
+            self.parts.show_clips()
 
     def _tell_key_faults(self) -> None:
         """Once, and again when a document opens at once, which takes the bar away."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
@@ -141,12 +142,9 @@ def _video_of(project: Project, moved: Path | None, options: ReadOptions) -> Vid
 
 def _project_of(video: Video, data_folder: Path, changed: Way | Literal["new"] | None) -> Project:
     """The project of a video that a person opened: beside it, else among the person's data."""
-    folder = video.path.parent
-    # A data set's own folder of pictures is not the place for other files.
-    kept_apart = FRAMES in folder.parts and not (folder / f"{video.name}{SUFFIX}").exists()
-    if kept_apart or not os.access(folder, os.W_OK):
-        folder = writable_folder(data_folder / "projects" / _mark(video.path))
-    stem = shortened(video.name, LONGEST - _ROOM)
+    folder, stem = _home(video.path, data_folder)
+    if folder != video.path.parent:
+        folder = writable_folder(folder)
     plain = folder / f"{stem}{SUFFIX}"
     # Two videos may differ in their suffix alone; the second gets a longer name.
     earlier = folder / f"{stem}-{video.earlier_fingerprint[:8]}{SUFFIX}"
@@ -161,6 +159,31 @@ def _project_of(video: Video, data_folder: Path, changed: Way | Literal["new"] |
         if (found := _bound(path, video, changed)) is not None:
             return found
     raise UserError(f"The project {plain} is of another video: move it, or open it by its own name.")
+
+
+def _home(path: Path, data_folder: Path) -> tuple[Path, str]:
+    """The folder of a video's project, and its name without suffix."""
+    folder, name = path.parent, path.name if path.is_dir() else path.stem
+    stem = shortened(name, LONGEST - _ROOM)
+    # A data set's own folder of pictures is not the place for other files.
+    kept_apart = FRAMES in folder.parts and not (folder / f"{stem}{SUFFIX}").exists()
+    if kept_apart or not os.access(folder, os.W_OK):
+        folder = data_folder / "projects" / _mark(path)
+    return folder, stem
+
+
+def project_places(path: Path, data_folder: Path) -> list[Path]:
+    """The files that may be the project of a video or folder of pictures, the likeliest first.
+
+    Args:
+        path: absolute; of a project it is the only one.
+        data_folder: see `open_document`.
+    """
+    if path.suffix == SUFFIX:
+        return [path]
+    folder, stem = _home(path, data_folder)
+    longer = sorted(folder.glob(f"{glob.escape(stem)}-{'[0-9a-f]' * 8}{SUFFIX}"))
+    return [folder / f"{stem}{SUFFIX}", *longer]
 
 
 def _bound(path: Path, video: Video, changed: Way | Literal["new"] | None) -> Project | None:

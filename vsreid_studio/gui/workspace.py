@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMainWindow
 
 from ..config import ReidConfig
-from .bind import CanvasBinder, InstanceBinder, ReviewBinder, TimelineBinder
+from .bind import CanvasBinder, ClipBinder, InstanceBinder, ReviewBinder, TimelineBinder
 from .canvas import CanvasView
+from .clips import ClipPanel
 from .conductor import Conductor
 from .containers import Scrolled, dock
 from .frames import FrameLoader
@@ -30,11 +32,12 @@ class Workspace:
     """Widgets and their binders.
 
     Attributes:
-        canvas, timeline, instances, options, review: the widgets.
+        canvas, timeline, instances, options, review, clips: the widgets.
         playback: plays the video.
         review_dock: holds the review.
+        clips_dock: holds the clips of a folder; hidden until one is open.
         docks: those that can be moved and hidden, in the order of the View menu.
-        on_canvas, on_timeline, on_instances, on_review: bind them to the document.
+        on_canvas, on_timeline, on_instances, on_review, on_clips: bind them to the document.
     """
 
     def __init__(
@@ -43,14 +46,21 @@ class Workspace:
         conductor: Conductor,
         loader: FrameLoader,
         thresholds: ReidConfig,
+        data: Path,
         clicker: Callable[[], Clicker] | None = None,
     ) -> None:
-        """Make the widgets; `clicker` makes the click network, None where there is none."""
+        """Make the widgets.
+
+        Args:
+            data: the person's data, where projects of read-only folders lie.
+            clicker: makes the click network, None where there is none.
+        """
         self.canvas = CanvasView(window)
         self.timeline = TimelineView()
         self.instances = InstancePanel()
         self.options = ToolOptionsPanel()
         self.review = ReviewPanel()
+        self.clips = ClipPanel()
         self.docks = [
             dock(window, "instances", "Instances", Scrolled(self.instances)),
             dock(window, "tools", "Tool options", Scrolled(self.options, lines=12)),
@@ -59,10 +69,13 @@ class Workspace:
         ]
         left, tools, review, below = self.docks
         self.review_dock = review
+        self.clips_dock = dock(window, "clips", "Clips", self.clips)
         for area in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
             window.setCorner(area, Qt.DockWidgetArea.BottomDockWidgetArea)
         window.addDockWidget(_LEFT, left)
         window.splitDockWidget(left, tools, Qt.Orientation.Vertical)
+        window.tabifyDockWidget(left, self.clips_dock)
+        self.clips_dock.hide()
         window.addDockWidget(_RIGHT, review)
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, below)
         line = window.fontMetrics().height()
@@ -74,8 +87,17 @@ class Workspace:
         self.on_timeline = TimelineBinder(self.timeline, conductor, loader, window)
         self.on_instances = InstanceBinder(self.instances, conductor, window)
         self.on_review = ReviewBinder(self.review, conductor, loader, thresholds, window)
+        self.on_clips = ClipBinder(self.clips, conductor, data, window)
 
     def show_docks(self, shown: bool) -> None:
         """Show what was open, or hide everything behind the start page."""
         for one in self.docks:
             one.setVisible(shown)
+        self.clips_dock.setVisible(bool(self.clips.clips.clips))
+
+    def show_clips(self) -> None:
+        """Bring the clips to the front, with the keys in their list."""
+        self.clips_dock.show()
+        self.clips_dock.raise_()
+        self.clips.tabs.setCurrentIndex(0)
+        self.clips.table.setFocus()

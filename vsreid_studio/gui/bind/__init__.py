@@ -1,8 +1,9 @@
 """Between the document and each widget: the widgets know no session, the session knows no widget."""
 
 from .canvas import CanvasBinder
+from .clips import ClipBinder
 from .instances import InstanceBinder
 from .review import ReviewBinder
 from .timeline import TimelineBinder
 
-__all__ = ["CanvasBinder", "InstanceBinder", "ReviewBinder", "TimelineBinder"]
+__all__ = ["CanvasBinder", "ClipBinder", "InstanceBinder", "ReviewBinder", "TimelineBinder"]

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -36,6 +36,7 @@ from .thread import DocumentThread
 from .writer import ImportListener, KeptMap, ProjectWriter, Snapshot, open_settings, sentence_of
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _AT_ONCE = 0.01
 """Seconds of replies of the document's thread that the window takes in one go."""
@@ -248,6 +249,18 @@ class Session(QObject):
     def set_retrievals(self, retrievals: Sequence[Retrieval]) -> None:
         """List these candidates."""
         self.position.set_retrievals(retrievals)
+
+    def work_out(self, make: Callable[[], T], done: Callable[[T], object]) -> None:
+        """Have something worked out on the document's thread, and handed over on the window's.
+
+        What cannot be worked out is left: it is nothing that a person did.
+        """
+
+        def run() -> None:
+            result = make()
+            self._thread.reply(lambda: done(result))
+
+        self.writer.post(run, lambda error, _: log.debug("Not worked out.", exc_info=error))
 
     def setting(self, key: str) -> Any:
         """What was kept in the project under a key; None where nothing was."""

@@ -1,0 +1,217 @@
+"""The clips, and what is to be looked at in all of them, as Qt's views read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, TypeAlias
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QFont
+
+from ...project.summary import ClipState, Open, Summary
+from .catalogue import Clip
+from .scanner import Found
+
+Index: TypeAlias = QModelIndex | QPersistentModelIndex
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_ROOT = QModelIndex()
+_BOLD = QFont()
+_BOLD.setBold(True)
+
+
+class ClipRole(IntEnum):
+    """What others ask of a row beside its texts."""
+
+    CLIP = Qt.ItemDataRole.UserRole + 1
+    PLACE = Qt.ItemDataRole.UserRole + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something to be looked at, and in which clip.
+
+    Attributes:
+        clip: the clip.
+        open: what and where.
+    """
+
+    clip: Clip
+    open: Open
+
+
+class ClipModel(QAbstractTableModel):
+    """One row a clip: its name, how far it is, finds that wait and doubtful stretches."""
+
+    TITLES = ("Clip", "State", "Waiting", "Doubtful")
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._clips: list[Clip] = []
+        self._rows: dict[Clip, int] = {}
+        self._found: dict[Clip, Found] = {}
+        self._current: Clip | None = None
+
+    @property
+    def clips(self) -> Sequence[Clip]:
+        """All, as listed."""
+        return self._clips
+
+    @property
+    def current(self) -> Clip | None:
+        """The one that is open."""
+        return self._current
+
+    def set_clips(self, clips: Sequence[Clip]) -> None:
+        """List these; nothing is known of them yet."""
+        self.beginResetModel()
+        self._clips, self._found, self._current = list(clips), {}, None
+        self._rows = {clip: row for row, clip in enumerate(self._clips)}
+        self.endResetModel()
+
+    def put(self, found: Found) -> None:
+        """Take what was found of a clip."""
+        row = self._rows.get(found.clip)
+        if row is not None:
+            self._found[found.clip] = found
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.TITLES) - 1))
+
+    def set_current(self, clip: Clip | None) -> None:
+        """Show which one is open."""
+        before, self._current = self._current, clip
+        for one in {before, clip} - {None}:
+            row = self._rows.get(one) if one is not None else None
+            if row is not None:
+                self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.TITLES) - 1))
+
+    def summary(self, clip: Clip) -> Summary | None:
+        """What is known of a clip's project."""
+        found = self._found.get(clip)
+        return found.summary if found is not None else None
+
+    def state(self, clip: Clip) -> str:
+        """How far a clip is, in words; empty while it was not looked at."""
+        found = self._found.get(clip)
+        if found is None:
+            return ""
+        if found.summary is None:
+            return "cannot be read" if found.trouble else ClipState.NOTHING.value
+        summary = found.summary
+        if summary.state is ClipState.PROPAGATED and summary.share < 1:
+            return f"propagated, {100 * summary.share:.0f} %"
+        return summary.state.value
+
+    def places(self) -> list[Place]:
+        """What is to be looked at in all clips: proposals by falling similarity, then doubtful masks."""
+        found = [
+            Place(clip, one)
+            for clip in self._clips
+            if (summary := self.summary(clip)) is not None
+            for one in summary.open
+        ]
+        return sorted(found, key=lambda it: (not it.open.waiting, -it.open.weight))
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        """How many clips there are."""
+        return 0 if parent.isValid() else len(self._clips)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        """How many things are told of each."""
+        return 0 if parent.isValid() else len(self.TITLES)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """The titles of the columns."""
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self.TITLES[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Texts, the clip, or words for a screen reader."""
+        clip = self._clips[index.row()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self._text(clip, index.column())
+            case Qt.ItemDataRole.ToolTipRole:
+                found = self._found.get(clip)
+                return "\n".join(it for it in (str(clip.path), found.trouble if found else "") if it)
+            case Qt.ItemDataRole.TextAlignmentRole if index.column() > 1:
+                return _RIGHT
+            case Qt.ItemDataRole.FontRole if clip == self._current:
+                return _BOLD
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return self._spoken(clip)
+        return clip if role == ClipRole.CLIP else None
+
+    def _spoken(self, clip: Clip) -> str:
+        texts = (self._text(clip, column) for column in range(len(self.TITLES)))
+        told = [f"{title}: {text}" for title, text in zip(self.TITLES, texts, strict=True) if text]
+        return ", ".join([*told, *(["open"] if clip == self._current else [])])
+
+    def _text(self, clip: Clip, column: int) -> str:
+        summary = self.summary(clip)
+        if column == 0:
+            return clip.name
+        if column == 1:
+            return self.state(clip)
+        count = 0 if summary is None else summary.waiting if column == 2 else summary.doubtful
+        return str(count) if count else ""
+
+
+class PlaceModel(QAbstractTableModel):
+    """One row for each proposal that waits and each doubtful stretch of all clips."""
+
+    TITLES = ("Clip", "Instance", "Frame", "What")
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._places: list[Place] = []
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """All, as listed."""
+        return self._places
+
+    def set_places(self, places: Sequence[Place]) -> None:
+        """List these."""
+        if list(places) == self._places:
+            return
+        self.beginResetModel()
+        self._places = list(places)
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        """How many places there are."""
+        return 0 if parent.isValid() else len(self._places)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        """How many things are told of each."""
+        return 0 if parent.isValid() else len(self.TITLES)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """The titles of the columns."""
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self.TITLES[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Texts, or the place."""
+        place = self._places[index.row()]
+        texts = (place.clip.name, place.open.name, str(place.open.frame), place.open.text)
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return texts[index.column()]
+            case Qt.ItemDataRole.ToolTipRole:
+                return place.open.text
+            case Qt.ItemDataRole.TextAlignmentRole if index.column() == 2:
+                return _RIGHT
+            case Qt.ItemDataRole.AccessibleTextRole:
+                clip, name, frame, text = texts
+                return f"{clip}, {name}, frame {frame}: {text}"
+            case ClipRole.PLACE:
+                return place
+        return None
