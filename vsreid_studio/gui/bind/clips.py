@@ -10,9 +10,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ...project.summary import Open, Summary, summary_of
 from ..clips import ClipPanel
-from ..clips.catalogue import Catalogue, Clip
+from ..clips.catalogue import Catalogue, ListedClip
 from ..clips.models import Place
-from ..clips.scanner import Found, Scanner
+from ..clips.scanner import ClipFound, Scanner
 from ..conductor import Conductor
 from ..opening import project_places
 
@@ -45,7 +45,7 @@ class ClipBinder(QObject):
         self.panel = panel
         self.opener: Opener | None = None
         self._conductor, self._session, self._data = conductor, conductor.session, data
-        self._before: Clip | None = None
+        self._before: ListedClip | None = None
         self.scanner = Scanner(data, self)
         self.scanner.listed.connect(self._list)
         self.scanner.found.connect(panel.put)
@@ -92,7 +92,7 @@ class ClipBinder(QObject):
             self.scanner.look(catalogue.clips)
         self.listed.emit(catalogue)
 
-    def _clip_open(self) -> Clip | None:
+    def _clip_open(self) -> ListedClip | None:
         """The clip of the list that the open document is of."""
         session = self._session
         if session.document is None:
@@ -123,10 +123,10 @@ class ClipBinder(QObject):
         if clip is None or self._session.document is None:
             return
         project = self._session.project
-        done: Callable[[Summary], object] = lambda summary: self.panel.put(Found(clip, summary))  # noqa: E731
+        done: Callable[[Summary], object] = lambda summary: self.panel.put(ClipFound(clip, summary))  # noqa: E731
         self._session.work_out(partial(summary_of, project), done)
 
-    def _open(self, clip: Clip, then: Callable[[], object] | None = None) -> None:
+    def _open(self, clip: ListedClip, then: Callable[[], object] | None = None) -> None:
         if self.opener is not None:
             # A project that was moved away from its clip is opened by itself.
             places = [clip.path, *project_places(clip.path, self._data)]

@@ -20,7 +20,7 @@ MOST = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class ListedClip:
     """One clip of many.
 
     Attributes:
@@ -45,7 +45,7 @@ class Catalogue:
     """
 
     root: Path
-    clips: tuple[Clip, ...]
+    clips: tuple[ListedClip, ...]
     sets: tuple[str, ...] = ()
 
 
@@ -70,7 +70,7 @@ def catalogue(root: Path, data: Path) -> Catalogue:
     paths = sequences or [path for path in _visible(root) if _is_clip(path)]
     projects = {place for path in paths for place in project_places(path, data)}
     extra = [] if sequences else [it for it in _visible(root) if it.suffix == SUFFIX and it not in projects]
-    clips = [Clip(name, path) for name, path in _named([*paths, *extra])]
+    clips = [ListedClip(name, path) for name, path in _named([*paths, *extra])]
     clips.sort(key=lambda clip: natural_key(clip.name))
     lists = _lists(root) if sequences else {}
     listed = [

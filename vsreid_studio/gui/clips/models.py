@@ -11,8 +11,8 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QFont
 
 from ...project.summary import ClipState, Open, Summary
-from .catalogue import Clip
-from .scanner import Found
+from .catalogue import ListedClip
+from .scanner import ClipFound
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -37,7 +37,7 @@ class Place:
         open: what and where.
     """
 
-    clip: Clip
+    clip: ListedClip
     open: Open
 
 
@@ -48,36 +48,36 @@ class ClipModel(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._clips: list[Clip] = []
-        self._rows: dict[Clip, int] = {}
-        self._found: dict[Clip, Found] = {}
-        self._current: Clip | None = None
+        self._clips: list[ListedClip] = []
+        self._rows: dict[ListedClip, int] = {}
+        self._found: dict[ListedClip, ClipFound] = {}
+        self._current: ListedClip | None = None
 
     @property
-    def clips(self) -> Sequence[Clip]:
+    def clips(self) -> Sequence[ListedClip]:
         """All, as listed."""
         return self._clips
 
     @property
-    def current(self) -> Clip | None:
+    def current(self) -> ListedClip | None:
         """The one that is open."""
         return self._current
 
-    def set_clips(self, clips: Sequence[Clip]) -> None:
+    def set_clips(self, clips: Sequence[ListedClip]) -> None:
         """List these; nothing is known of them yet."""
         self.beginResetModel()
         self._clips, self._found, self._current = list(clips), {}, None
         self._rows = {clip: row for row, clip in enumerate(self._clips)}
         self.endResetModel()
 
-    def put(self, found: Found) -> None:
+    def put(self, found: ClipFound) -> None:
         """Take what was found of a clip."""
         row = self._rows.get(found.clip)
         if row is not None:
             self._found[found.clip] = found
             self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.TITLES) - 1))
 
-    def set_current(self, clip: Clip | None) -> None:
+    def set_current(self, clip: ListedClip | None) -> None:
         """Show which one is open."""
         before, self._current = self._current, clip
         for one in {before, clip} - {None}:
@@ -85,12 +85,12 @@ class ClipModel(QAbstractTableModel):
             if row is not None:
                 self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.TITLES) - 1))
 
-    def summary(self, clip: Clip) -> Summary | None:
+    def summary(self, clip: ListedClip) -> Summary | None:
         """What is known of a clip's project."""
         found = self._found.get(clip)
         return found.summary if found is not None else None
 
-    def state(self, clip: Clip) -> str:
+    def state(self, clip: ListedClip) -> str:
         """How far a clip is, in words; empty while it was not looked at."""
         found = self._found.get(clip)
         if found is None:
@@ -145,12 +145,12 @@ class ClipModel(QAbstractTableModel):
                 return self._spoken(clip)
         return clip if role == ClipRole.CLIP else None
 
-    def _spoken(self, clip: Clip) -> str:
+    def _spoken(self, clip: ListedClip) -> str:
         texts = (self._text(clip, column) for column in range(len(self.TITLES)))
         told = [f"{title}: {text}" for title, text in zip(self.TITLES, texts, strict=True) if text]
         return ", ".join([*told, *(["open"] if clip == self._current else [])])
 
-    def _text(self, clip: Clip, column: int) -> str:
+    def _text(self, clip: ListedClip, column: int) -> str:
         summary = self.summary(clip)
         if column == 0:
             return clip.name

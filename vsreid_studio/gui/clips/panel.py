@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from ..theme import quiet_label
-from .catalogue import Catalogue, Clip
+from .catalogue import Catalogue, ListedClip
 from .models import ClipModel, ClipRole, Index, Place, PlaceModel
-from .scanner import Found
+from .scanner import ClipFound
 
 _SETTLE = 200
 """Milliseconds between two fillings of the second list while many clips are looked at."""
@@ -38,7 +38,7 @@ class ClipPanel(QWidget):
         tabs: hold both views.
 
     Signals:
-        clip_chosen (object): this `Clip` is to be opened.
+        clip_chosen (object): this `ListedClip` is to be opened.
         place_chosen (object): this `Place` is to be shown.
     """
 
@@ -93,13 +93,13 @@ class ClipPanel(QWidget):
         self.table.selectRow(0)
         self._tell()
 
-    def put(self, found: Found) -> None:
+    def put(self, found: ClipFound) -> None:
         """Take what was found of a clip."""
         self.clips.put(found)
         if not self._timer.isActive():
             self._timer.start()
 
-    def set_current(self, clip: Clip | None) -> None:
+    def set_current(self, clip: ListedClip | None) -> None:
         """Show which clip is open, and select it."""
         self.clips.set_current(clip)
         row = self._row_of(clip)
@@ -162,7 +162,7 @@ class ClipPanel(QWidget):
             self.todo.selectRow(min(rows[0] if rows else index.row(), self.places.rowCount() - 1))
         self._tell()
 
-    def _row_of(self, clip: Clip | None) -> int | None:
+    def _row_of(self, clip: ListedClip | None) -> int | None:
         if clip is None or clip not in self.clips.clips:
             return None
         row = self._shown.mapFromSource(self.clips.index(self.clips.clips.index(clip), 0)).row()
@@ -203,7 +203,7 @@ class _Filter(QSortFilterProxyModel):
     def filterAcceptsRow(self, row: int, parent: QModelIndex | Index) -> bool:
         """Whether a clip is listed."""
         model = self.sourceModel()
-        clip: Clip = model.index(row, 0).data(ClipRole.CLIP)
+        clip: ListedClip = model.index(row, 0).data(ClipRole.CLIP)
         if self._set is not None and self._set not in clip.sets:
             return False
         wanted = self.filterRegularExpression()

@@ -14,11 +14,11 @@ from ...errors import UserError
 from ...project.summary import Summary, look
 from ..opening import project_places
 from ..server import Server
-from .catalogue import Clip, catalogue
+from .catalogue import ListedClip, catalogue
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ClipFound:
     """What a look at the project of a clip has brought.
 
     Attributes:
@@ -27,7 +27,7 @@ class Found:
         trouble: why it cannot be read; empty where it could.
     """
 
-    clip: Clip
+    clip: ListedClip
     summary: Summary | None = None
     trouble: str = ""
 
@@ -35,7 +35,7 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class _Task:
     root: Path | None
-    clips: tuple[Clip, ...] = ()
+    clips: tuple[ListedClip, ...] = ()
     number: int = 0
 
 
@@ -44,7 +44,7 @@ class Scanner(Server[_Task]):
 
     Signals:
         listed (object): the `Catalogue` of a folder that was asked for.
-        found (object): a `Found`.
+        found (object): a `ClipFound`.
         failed (str): a folder cannot be read.
     """
 
@@ -66,7 +66,7 @@ class Scanner(Server[_Task]):
             self._asked.clear()
         self._ask(_Task(root))
 
-    def look(self, clips: Sequence[Clip]) -> None:
+    def look(self, clips: Sequence[ListedClip]) -> None:
         """Look at the projects of clips."""
         self._ask(_Task(None, tuple(clips), self._number))
 
@@ -90,7 +90,7 @@ class Scanner(Server[_Task]):
                 return
             self.found.emit(self._look(clip))
 
-    def _look(self, clip: Clip) -> Found:
+    def _look(self, clip: ListedClip) -> ClipFound:
         trouble = ""
         for place in project_places(clip.path, self._data):
             try:
@@ -100,8 +100,8 @@ class Scanner(Server[_Task]):
                 continue
             # Two videos may differ in their suffix alone; a project tells of which it is.
             if summary is not None and (place == clip.path or summary.video.name == clip.path.name):
-                return Found(clip, summary)
-        return Found(clip, None, trouble)
+                return ClipFound(clip, summary)
+        return ClipFound(clip, None, trouble)
 
     def _summary(self, place: Path) -> Summary | None:
         """Of a project; from before, where the file is as it was."""
