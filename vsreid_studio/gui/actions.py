@@ -91,6 +91,7 @@ class Act(StrEnum):
     OUTLINE = "outline"
     PROBABILITY = "probability"
     ONION = "onion"
+    PREFERENCES = "preferences"
     KEYS = "keys"
     ABOUT = "about"
 
@@ -167,6 +168,7 @@ SPECS: dict[Act, Spec] = {
     Act.LEAVE: Spec(
         Group.EDIT, "Leave", ("Esc",), tip="End the innermost: a question, a gesture, an edit, the run"
     ),
+    Act.PREFERENCES: Spec(Group.EDIT, "Preferences …", ("Ctrl+,",), tip="Theme, keys, colours, the engine"),
     Act.CLICK: Spec(
         Group.TOOLS,
         "Click",
@@ -316,7 +318,7 @@ _TOOLBAR: tuple[tuple[Act, ...], ...] = (
     (Act.EXPORT,),
 )
 _BEFORE_THESE = {
-    *(Act.START_PAGE, Act.IMPORT, Act.EXPORT, Act.QUIT, Act.APPROVE, Act.CLEAR_FRAME),
+    *(Act.START_PAGE, Act.IMPORT, Act.EXPORT, Act.QUIT, Act.APPROVE, Act.CLEAR_FRAME, Act.PREFERENCES),
     *(Act.SMALLER, Act.PAUSE, Act.FOLLOW, Act.NEXT_CHECKPOINT, Act.NEXT_RETRIEVAL, Act.RANGE_START),
     *(Act.OUTLINE, Act.CLIPS, Act.NEXT_PLACE),
 }

@@ -20,7 +20,7 @@ from ..errors import UserError
 from ..formats.cells import GivenMasks, first_cells
 from ..formats.classes import joined, number_of, plain
 from ..project import Instance
-from .theme import default_colour
+from .theme import DEFAULT_COLOURS, default_colour
 
 IMPORT_LABEL = "import masks"
 
@@ -100,12 +100,16 @@ def refuse_locked(held: Held, number: int) -> None:
 
 
 def new_instance(
-    known: Mapping[int, Instance], number: int | None = None, name: str | None = None
+    known: Mapping[int, Instance],
+    number: int | None = None,
+    name: str | None = None,
+    colours: Sequence[str] = DEFAULT_COLOURS,
 ) -> Instance:
     """An instance that is not there yet, at the end of the list.
 
     Args:
         number: its own, None for the lowest that is free.
+        colours: '#rrggbb' to choose from, by its number.
 
     Raises:
         UserError: there are as many as masks can number.
@@ -115,7 +119,7 @@ def new_instance(
         if number is None:
             raise UserError(f"There are {MAX_INSTANCE} instances, and masks cannot number more.")
     order = max((one.order for one in known.values()), default=0) + 1
-    colour = default_colour(number).name()
+    colour = default_colour(number, colours).name()
     return Instance(number, name or f"object {number}", colour, order=order)
 
 

@@ -5,8 +5,8 @@ Text fields keep the keys that edit them, and give the focus back when they are 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -46,6 +46,7 @@ class Keyed:
         group: its heading on the sheet.
         text: what it does.
         action: the action.
+        usual: its keys in this program, or in the person's file, as Qt writes them.
     """
 
     table: str
@@ -53,6 +54,7 @@ class Keyed:
     group: str
     text: str
     action: QAction
+    usual: tuple[str, ...] = ()
 
     @property
     def keys(self) -> list[str]:
@@ -148,6 +150,25 @@ def _double(
                 if other is not one and not (_local(one) and _local(other) and one.table != other.table):
                     return one, other, key.toString()
             others.append(one)
+    return None
+
+
+def with_usual(listed: Iterable[Keyed]) -> list[Keyed]:
+    """The same actions, with the keys that they have now as the usual ones."""
+    return [replace(one, usual=tuple(key.toString() for key in one.action.shortcuts())) for one in listed]
+
+
+def clash(one: Keyed, key: str, listed: Iterable[Keyed], keys: Mapping[str, Sequence[str]]) -> Keyed | None:
+    """The action that has a key already which another one is to get.
+
+    Args:
+        keys: of each action by 'table/name'.
+    """
+    for other in listed:
+        apart = _local(one) and _local(other) and one.table != other.table
+        same = (one.table, one.name) == (other.table, other.name)
+        if not (same or apart) and key in keys[f"{other.table}/{other.name}"]:
+            return other
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QSize
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
@@ -21,7 +21,8 @@ from .containers import Overlaid
 from .error_bar import ErrorBar
 from .files import Files
 from .frames import FrameLoader
-from .keys import FILE, EditorKeys, KeySheet, keyed, load_keys
+from .keys import FILE, EditorKeys, KeySheet, keyed, load_keys, with_usual
+from .preferences import PreferenceFile, Preferences, PreferencesDialog, apply_keys
 from .recent import config_folder, data_folder
 from .session import Session
 from .start_page import StartPage
@@ -29,7 +30,8 @@ from .status import Status
 from .theme import Theme
 from .transport import Transport
 from .worker import Runner
-from .worker.jobs import EngineFactory
+from .worker.jobs import EngineFactory, ModuleMaker
+from .worker.worker import shipped_engine
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class MainWindow(QMainWindow):
         transport: goes through the frames.
         status: the texts of the status bar.
         commands: what the actions do.
+        preferences: what the person likes.
     """
 
     def __init__(
@@ -80,7 +83,9 @@ class MainWindow(QMainWindow):
         self._config = config or config_folder()
         data = data or data_folder()
         self.session = Session(self, config=self._config, data=data, waits=False)
-        runner = Runner(engine, self) if engine is not None else Runner(parent=self)
+        self._preference_file = PreferenceFile(self._config)
+        self.preferences = self._preference_file.read()
+        runner = Runner(engine or self._make_engine, self)
         self.conductor = Conductor(self.session, runner, self, Config().reid)
         self.loader = FrameLoader(self)
         self.loader.start()
@@ -104,6 +109,8 @@ class MainWindow(QMainWindow):
             self.resize(QSize(1440, 900).boundedTo(self.screen().availableSize() * _SHARE))
         self._show_start()
         self._key_faults = load_keys(self._config / FILE, self._keyed)
+        self._keyed = with_usual(self._keyed)
+        self._prefer(self.preferences)
         self._tell_key_faults()
 
     def show_keys(self) -> KeySheet:
@@ -111,6 +118,35 @@ class MainWindow(QMainWindow):
         sheet = KeySheet(self._keyed, self._config / FILE, self)
         sheet.show()
         return sheet
+
+    def show_preferences(self) -> PreferencesDialog:
+        """Show what can be chosen, beside the window."""
+        dialog = PreferencesDialog(self.preferences, self._keyed, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self._change_preferences)
+        dialog.show()
+        return dialog
+
+    def _change_preferences(self, preferences: Preferences) -> None:
+        self._preference_file.write(preferences)
+        self._prefer(preferences)
+
+    def _prefer(self, preferences: Preferences) -> None:
+        """Do as the person likes it."""
+        before, self.preferences = self.preferences, preferences
+        self._theme.choose(preferences.scheme)
+        self.session.colours = preferences.colours
+        if preferences.opacity != before.opacity or before is preferences:
+            self.parts.options.opacity.setValue(round(100 * preferences.opacity))
+        apply_keys(self._keyed, preferences.keys)
+
+    def _make_engine(self) -> ModuleMaker:
+        """On the engine's thread."""
+        if self.preferences.threads:
+            from ..engine.parallel import use_threads  # noqa: PLC0415  (torch)
+
+            use_threads(self.preferences.threads)
+        return shipped_engine(self.preferences.config)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files."""
@@ -205,6 +241,7 @@ class MainWindow(QMainWindow):
             Act.PREVIOUS_PLACE: lambda: clips.next_place(-1),
             Act.QUIT: self.close,
             Act.KEYS: self.show_keys,
+            Act.PREFERENCES: self.show_preferences,
             Act.ABOUT: files.about,
         }.items():
             self.actions_.connect(act, do)

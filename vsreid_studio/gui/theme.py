@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
 from functools import lru_cache
 from html import escape
 
@@ -63,6 +65,14 @@ _SIZES = (16, 22, 32, 44)
 """Menus and toolbar, where a pixel of the window is one of the screen, and where it is two."""
 
 
+class Scheme(StrEnum):
+    """Which palette a person wants."""
+
+    SYSTEM = "as the system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
 class Theme(QObject):
     """Dresses the application, and again whenever the system changes between light and dark.
 
@@ -79,6 +89,7 @@ class Theme(QObject):
         super().__init__(app)
         self._app = app
         self.dark = False
+        self._scheme = Scheme.SYSTEM
         app.setStyle("Fusion")
         app.styleHints().colorSchemeChanged.connect(self._follow)
         self._follow(app.styleHints().colorScheme())
@@ -92,8 +103,17 @@ class Theme(QObject):
         self._app.setStyleSheet(sheet.replace("@icons", (paths.resources() / "icons").as_posix()))
         self.changed.emit()
 
+    def choose(self, scheme: Scheme) -> None:
+        """Wear what a person wants, now and from now on."""
+        self._scheme = scheme
+        system = self._app.styleHints().colorScheme() is Qt.ColorScheme.Dark
+        dark = system if scheme is Scheme.SYSTEM else scheme is Scheme.DARK
+        if dark != self.dark:
+            self.set_dark(dark)
+
     def _follow(self, scheme: Qt.ColorScheme) -> None:
-        self.set_dark(scheme is Qt.ColorScheme.Dark)
+        if self._scheme is Scheme.SYSTEM:
+            self.set_dark(scheme is Qt.ColorScheme.Dark)
 
 
 def palette(dark: bool) -> QPalette:
@@ -208,16 +228,18 @@ def plain(text: str) -> str:
     return text.replace("&", "&&")
 
 
-_OKABE_ITO = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+DEFAULT_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+"""Of Okabe and Ito, which most people tell apart."""
 # Further rounds keep the hues, which are what can be told apart, and change the lightness in percent.
 _LIGHTNESS = (100, 145, 65)
 
 
-def default_colour(number: int) -> QColor:
+def default_colour(number: int, colours: Sequence[str] = DEFAULT_COLOURS) -> QColor:
     """The colour of an instance that was given none.
 
     Args:
-        number: of the instance, from 1. The colours repeat after 21.
+        number: of the instance, from 1. The colours repeat after three rounds, each of another lightness.
+        colours: those of a round.
     """
-    turn, place = divmod(number - 1, len(_OKABE_ITO))
-    return QColor(_OKABE_ITO[place]).lighter(_LIGHTNESS[turn % len(_LIGHTNESS)])
+    turn, place = divmod(number - 1, len(colours))
+    return QColor(colours[place]).lighter(_LIGHTNESS[turn % len(_LIGHTNESS)])

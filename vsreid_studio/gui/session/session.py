@@ -30,6 +30,7 @@ from .. import edits
 from ..edits import Edit
 from ..opening import Document, VideoMissing, open_document
 from ..recent import Recent, config_folder, data_folder
+from ..theme import DEFAULT_COLOURS
 from .position import Position
 from .shown import Shown
 from .thread import DocumentThread
@@ -71,6 +72,7 @@ class Session(QObject):
     Attributes:
         recent: the projects opened last.
         position: where the person is.
+        colours: '#rrggbb' of new instances, in turn.
 
     Signals:
         opening(path): something is being opened; `opened`, `failed`, `video_changed` or `video_missing`
@@ -129,6 +131,7 @@ class Session(QObject):
         self._waits = waits
         self.recent = Recent(config or config_folder())
         self.position = Position(self)
+        self.colours: Sequence[str] = DEFAULT_COLOURS
         self.frame_changed = self.position.frame_changed
         self.selection_changed = self.position.selection_changed
         self.range_changed = self.position.range_changed
@@ -349,7 +352,7 @@ class Session(QObject):
         self.position.begin(length, _whole(settings.get("frame"), length - 1), selected)
         if not self.instances:
             # So that a person can paint at once; there is nothing in it that undo could bring back.
-            one = edits.new_instance({})
+            one = edits.new_instance({}, colours=self.colours)
             self._post(Edit(Change("add"), {one.number: one}), undoable=False)
             self.position.selected = one.number
         self.opened.emit()
@@ -504,7 +507,7 @@ class Session(QObject):
         if self._writer is None:
             return None
         with self._reporting() as failure:
-            one = edits.new_instance(self.instances, name=name)
+            one = edits.new_instance(self.instances, name=name, colours=self.colours)
         if failure or not self.apply(Change(f"add {one.name}"), instances={one.number: one}):
             return None
         self.select(one.number)

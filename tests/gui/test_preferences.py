@@ -1,0 +1,127 @@
+"""Preferences: they count at once, are kept, and go back to the defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QColor, QKeySequence
+from PySide6.QtTest import QTest
+
+from vsreid_studio.config import Config
+from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.preferences import FILE, PreferenceFile, Preferences
+from vsreid_studio.gui.theme import DEFAULT_COLOURS, Scheme
+
+
+def row_of(dialog, text: str) -> int:
+    return next(row for row in range(dialog.table.rowCount()) if dialog.table.item(row, 0).text() == text)
+
+
+def test_without_a_file_all_is_as_usual(tmp_path: Path):
+    found = PreferenceFile(tmp_path).read()
+    assert found == Preferences()
+    assert found.config == Config()
+
+
+def test_what_is_kept_reads_back(tmp_path: Path):
+    kept = Preferences(
+        scheme=Scheme.DARK,
+        opacity=0.3,
+        colours=("#ff0000", *DEFAULT_COLOURS[1:]),
+        device="cpu",
+        threads=3,
+        rho_reid=0.7,
+        least_confidence=0.5,
+        keys={"window/propagate": ("Ctrl+P",), "window/undo": (), "window/play": ("L", ",")},
+    )
+    PreferenceFile(tmp_path).write(kept)
+    assert PreferenceFile(tmp_path).read() == kept
+    assert (kept.config.device, kept.config.reid.rho_reid, kept.config.reid.least_confidence) == (
+        "cpu", 0.7, 0.5,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        *(("scheme", "pink"), ("opacity", "7"), ("colours", "red")),
+        *(("device", "tpu"), ("threads", "-1"), ("rho_reid", "x")),
+    ],
+)
+def test_what_makes_no_sense_is_as_usual(tmp_path: Path, name: str, value: str):
+    settings = QSettings(str(tmp_path / FILE), QSettings.Format.IniFormat)
+    settings.setValue(name, value)
+    settings.sync()
+    assert PreferenceFile(tmp_path).read() == Preferences()
+
+
+@pytest.fixture
+def dialog(window):
+    made = window.show_preferences()
+    yield made
+    made.close()
+
+
+def test_the_theme_changes_at_once(window, dialog, tmp_path):
+    dark = window.palette().window().color().lightness() < 128
+    dialog.scheme.setCurrentIndex(dialog.scheme.findData(Scheme.LIGHT if dark else Scheme.DARK))
+    assert (window.palette().window().color().lightness() < 128) is not dark
+    assert PreferenceFile(tmp_path / "config").read().scheme is not Scheme.SYSTEM
+    QTest.mouseClick(dialog.reset, Qt.MouseButton.LeftButton)
+    assert (window.palette().window().color().lightness() < 128) is dark
+
+
+def test_opacity_and_colours_of_new_instances(window, dialog):
+    dialog.opacity.setValue(20)
+    assert window.parts.canvas.display.opacity == pytest.approx(0.2)
+    dialog._recolour(1, QColor("#123456"))
+    number = window.session.add_instance()
+    assert (number, window.session.instances[2].colour) == (2, "#123456")
+
+
+def test_a_key_is_recorded(window, dialog, tmp_path):
+    dialog.table.selectRow(row_of(dialog, "Propagate"))
+    QTest.keyClick(dialog.recorder, Qt.Key.Key_F9)
+    QTest.mouseClick(dialog.record, Qt.MouseButton.LeftButton)
+    assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("F9")
+    assert "F9" in window.actions_[Act.PROPAGATE].toolTip()
+    assert PreferenceFile(tmp_path / "config").read().keys == {"window/propagate": ("F9",)}
+    QTest.mouseClick(dialog.usual, Qt.MouseButton.LeftButton)
+    assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("P")
+    QTest.mouseClick(dialog.clear, Qt.MouseButton.LeftButton)
+    assert window.actions_[Act.PROPAGATE].shortcut().isEmpty()
+    QTest.mouseClick(dialog.reset, Qt.MouseButton.LeftButton)
+    assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("P")
+
+
+def test_a_key_that_another_action_has_is_refused_with_its_name(window, dialog):
+    dialog.table.selectRow(row_of(dialog, "Propagate"))
+    QTest.keyClick(dialog.recorder, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert "Undo" in dialog.trouble.text()
+    assert not dialog.record.isEnabled()
+
+
+def test_recorded_keys_count_in_the_next_window(make, tmp_path):
+    PreferenceFile(tmp_path / "config").write(Preferences(keys={"window/propagate": ("F9",)}))
+    window = make()
+    assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("F9")
+
+
+def test_actions_are_found_by_a_part_of_name_or_key(window, dialog):
+    dialog.tabs.setCurrentIndex(1)
+    QTest.keyClicks(dialog.filter, "ctrl+j")
+    shown = [
+        dialog.table.item(row, 0).text()
+        for row in range(dialog.table.rowCount())
+        if not dialog.table.isRowHidden(row)
+    ]
+    assert shown == ["Go to frame"]
+
+
+def test_the_engine_follows(window, dialog):
+    dialog.rho_reid.setValue(80)
+    dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
+    assert window.preferences.config.reid.rho_reid == 0.8
+    assert window.preferences.config.device == "cpu"
