@@ -94,7 +94,7 @@ def writable_folder(path: Path) -> Path:
 def staging(parent: Path, target: Path | None = None) -> Iterator[Path]:
     """A stage in `parent`, on the same disk, so that renames out of it are cheap.
 
-    It is removed at the end, whatever happens.
+    It is removed at the end, whatever happens, and when the block fails so are folders that were made for it.
 
     Args:
         target: what messages name instead of what is in the stage; None for the parent.
@@ -102,9 +102,10 @@ def staging(parent: Path, target: Path | None = None) -> Iterator[Path]:
     Raises:
         UserError: the parent cannot be created or written to, or the block raised an OSError.
     """
-    writable_folder(parent)
+    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     known = target or parent
     try:
+        writable_folder(parent)
         with _stage_in(parent) as stage:
             try:
                 yield stage
@@ -113,8 +114,13 @@ def staging(parent: Path, target: Path | None = None) -> Iterator[Path]:
                 hidden = re.escape(str(stage)) + r"(/\S*)?"
                 error.args = (re.sub(hidden, lambda _: str(known), str(error)),)
                 raise
-    except OSError as error:
-        raise cannot_write(known, error) from error
+    except BaseException as error:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise cannot_write(known, error) from error
+        raise
 
 
 def publish(moves: Sequence[tuple[Path, Path]], stage: Path) -> None:
