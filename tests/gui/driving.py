@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from small_clip import HIDDEN
+from small_clip import HIDDEN, true_mask
 
 from vsreid_studio.engine.events import Proposal
 from vsreid_studio.engine.runtime.run import State
@@ -32,14 +32,12 @@ def press(window: MainWindow, key: Qt.Key, modifiers=Qt.KeyboardModifier.NoModif
 
 
 def draw_both(qtbot: QtBot, window: MainWindow) -> None:
-    """Red with the brush, green with box-select."""
+    """Red with the brush, green as it is."""
     window.parts.canvas.setFocus()
     drag(window, (6, 16), (18, 16))
     window.session.add_instance("green")
-    press(window, Qt.Key.Key_Q)
-    drag(window, (55, 26), (76, 46))
+    window.session.edit_mask(0, 2, true_mask(0, 2), "Paint")
     qtbot.waitUntil(lambda: window.session.annotation.get(0, 2) is not None, timeout=5000)
-    press(window, Qt.Key.Key_B)
 
 
 def wait_idle(qtbot: QtBot, window: MainWindow) -> None:

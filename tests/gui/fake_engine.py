@@ -83,9 +83,6 @@ class ByColour(MaskPropagation):
     def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
         return self._look(frame, instance)
 
-    def select(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
-        return self._look(frame, instance)
-
     def smooth(
         self, maps: Mapping[int, SoftMask], frames: Sequence[int], step: int
     ) -> Generator[None, None, dict[int, SoftMask]]:
@@ -150,7 +147,7 @@ class FakeEngine:
         self._script.adapted.append(adapted)
         propagation = ByColour(video, self._script)
         smoothing = TemporalSmoothing(propagation)
-        return Modules(Pipeline.studio(self.config, smoothing), propagation, propagation.select)
+        return Modules(Pipeline.studio(self.config, smoothing), propagation)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
         for step in range(3):

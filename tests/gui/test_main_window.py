@@ -376,21 +376,6 @@ def test_an_empty_mask_says_absent(window):
     assert window.session.annotation.anchored(2, 1)
 
 
-def test_box_select_while_a_proposal_waits_goes_by_colour(qtbot, window):
-    until_proposal(qtbot, window)
-    session = window.session
-    session.select(2)
-    session.go(2)
-    qtbot.waitUntil(lambda: window.parts.canvas.index == 2)
-    press(window, Qt.Key.Key_Q)
-    drag(window, (49, 26), (72, 46))
-    assert window.parts.canvas.waiting is not None
-    qtbot.waitUntil(lambda: session.annotation.get(2, 2).pinned, timeout=5000)
-    assert window.parts.canvas.waiting is None
-    assert session.annotation.mask(2, 2).box.iou(true_mask(2, 2).box) > 0.8
-    assert session.proposal is not None
-
-
 def test_the_timelines_menu(qtbot, window):
     draw_both(qtbot, window)
     window.parts.timeline.menu_requested.emit(window.mapToGlobal(window.rect().center()), 1, 3)

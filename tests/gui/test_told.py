@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from driving import LEFT, drag, draw_both, press, until_proposal, wait_idle
-from fake_engine import Script
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
@@ -18,6 +16,7 @@ from small_clip import LENGTH
 
 from vsreid_studio.engine.events import Progress
 from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.bind.clicks import NO_NETWORK
 from vsreid_studio.gui.worker.runner import Pace
 
 
@@ -42,29 +41,17 @@ def test_a_dropped_address_is_told_of(make):
     assert "Only files and folders of this computer" in window.bar.sentence.text()
 
 
-def test_box_select_says_what_it_waits_for(qtbot, window, monkeypatch):
-    need = Script.need
-
-    def slowly(script: Script, what: str) -> None:
-        time.sleep(0.2)
-        need(script, what)
-
-    monkeypatch.setattr(Script, "need", slowly)
-    texts: list[str] = []
-    window.conductor.progress.connect(lambda *_: texts.append(window.status.engine.text()))
+def test_box_select_without_the_click_network_says_so(qtbot, window):
     press(window, Qt.Key.Key_Q)
     drag(window, (4, 8), (22, 26))
-    wait_idle(qtbot, window)
-    assert any("loading the networks" in text for text in texts)
-    assert any("cutting out" in text for text in texts)
+    assert window.bar.sentence.text() == NO_NETWORK
+    assert not window.session.annotation.row(1)
 
 
-def test_propagate_during_box_select_begins_afterwards(qtbot, window, script):
-    window.session.go(0)
+def test_propagate_during_an_adaptation_begins_afterwards(qtbot, window, script):
+    draw_both(qtbot, window)
     script.gate = threading.Semaphore(0)
-    press(window, Qt.Key.Key_Q)
-    drag(window, (4, 8), (22, 26))
-    assert window.conductor.runner.busy
+    assert window.conductor.adapt()
     press(window, Qt.Key.Key_P)
     assert "as soon as" in window.bar.sentence.text()
     script.gate.release(1000)

@@ -322,18 +322,6 @@ def test_nothing_to_propagate_is_told(qtbot, conductor, session, pictures):
     assert told.args[0].startswith("Draw an object")
 
 
-@pytest.mark.parametrize("missing", [set(), {"propagation"}])
-def test_box_select(qtbot, conductor, drawn, script, missing):
-    script.missing = missing
-    box = true_mask(2, 2).box.enlarge(0.4)
-    with qtbot.waitSignal(conductor.finished, timeout=5000):
-        assert conductor.box_select(2, 2, box)
-    cell = drawn.annotation.get(2, 2)
-    assert cell.pinned
-    assert cell.mask.box.iou(true_mask(2, 2).box) > 0.8
-    assert drawn.undo_label == "box-select"
-
-
 def test_closing_in_a_run_ends_cleanly(qtbot, conductor, drawn, script, runner):
     script.delay = 0.02
     conductor.propagate()

@@ -30,7 +30,7 @@ from .answers import Answers
 from .session import Session
 from .session.writer import KeptMap, Snapshot
 from .waiting import WaitingProposals
-from .worker import Adapt, BoxSelect, Cut, Outcome, Propagate, Runner, Source
+from .worker import Adapt, Outcome, Propagate, Runner, Source
 from .worker.jobs import Job, OtherWork
 from .worker.mail import LetIn
 
@@ -90,7 +90,6 @@ class Conductor(QObject):
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
         runner.proposal.connect(self._propose)
         runner.listed.connect(lambda _, snapshot: session.take_proposals(snapshot))
-        runner.cut.connect(lambda _, cut: self.place(cut))
         runner.adapted.connect(lambda _, adaptation: self._keep(adaptation))
         runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
         runner.device.connect(lambda _, name: self.device_known.emit(name))
@@ -164,23 +163,6 @@ class Conductor(QObject):
             self.told.emit("The network has learnt nothing of this video.")
             return False
         return self.session.set_adaptation(None)
-
-    def box_select(self, frame: int, instance: int, box: Box) -> bool:
-        """Cut the object inside a box out; the mask follows."""
-        if self.session.document is None:
-            return False
-        video = self.session.video
-        box = box.clip(video.height, video.width)
-        if not box.area:
-            return False
-        return not self.runner.busy and self._start(BoxSelect(frame, instance, box))
-
-    def place(self, cut: Cut) -> None:
-        """Put what a box-select found into the document."""
-        if not cut.mask.area:
-            self.told.emit("Nothing stands out in this box: draw it a little larger, or use the brush.")
-        elif self.session.edit_mask(cut.frame, cut.instance, cut.mask, "box-select") and not cut.by_network:
-            self.told.emit("Cut out by colour (GrabCut): the network is busy, or its weights are not there.")
 
     def start(self, task: OtherWork) -> bool:
         """Do other work on the engine's thread."""

@@ -71,7 +71,7 @@ class Replay:
     def modules(self, video: Video, *, adapted: bytes | None = None, careful: bool = True) -> Modules:
         """With an M_mp that knows everything, but loses sight of the astronaut."""
         known = _Propagation(self._truth)
-        return Modules(Pipeline.studio(self.config), known, known.select)
+        return Modules(Pipeline.studio(self.config), known)
 
     def adapt(self, video: Video, annotation: Annotation) -> Generator[Progress, None, bytes]:
         """Learn nothing: it knows everything."""
@@ -101,9 +101,6 @@ class _Propagation(MaskPropagation):
 
     def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
         return Prediction(self._mask(frame, instance), 0.86)
-
-    def select(self, annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
-        return Prediction(self._mask(frame, instance), 0.9)
 
     def _mask(self, frame: int, instance: int) -> SoftMask:
         hard = (self._truth[frame] == instance).astype(np.float32)

@@ -15,7 +15,6 @@ _DOING = {
     "describing": "comparing looks",
     "matching": "comparing candidates",
     "retrieving": "looking at what was found",
-    "selecting": "cutting out",
     "exporting": "exporting",
     "importing": "importing masks",
     "adapting": "learning from your masks",

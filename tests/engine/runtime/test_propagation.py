@@ -243,13 +243,3 @@ def test_recent_masks_may_join_the_memory(video: Video, network: nets.MaskPropag
     without = _module(video, network, recent=0).propagate(annotation, 1, 2, [1])
     with_it = _module(video, network, recent=1).propagate(annotation, 1, 2, [1])
     assert not without[1].mask.same(with_it[1].mask)
-
-
-def test_a_box_alone_guides_the_network(video: Video, network: nets.MaskPropagationNet) -> None:
-    box = Box(45, 35, 100, 90)
-    for frame in (0, FRAMES - 1):
-        found = _modules(video, network).select(Annotation(FRAMES), frame, box, 1)
-        outside = found.mask.dense(120, 160)
-        outside[patch_box(box, 120, 160, nets.SIZES["lite"].enlarge).slices] = 0
-        assert not outside.any()
-        assert 0 <= found.confidence <= 1

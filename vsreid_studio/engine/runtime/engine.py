@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from dataclasses import asdict, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from ...config import AdaptConfig, Config, digest, plain
 from ...errors import UserError
 from ..events import Progress
-from ..extensions.box_selection import select
 from ..extensions.memory import Memory
 from ..extensions.repeated_recovery import RepeatedRecovery
 from ..extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
@@ -244,7 +243,7 @@ def assembled(
     module = pipeline.propagation(motion, network)
     rounds = settings.recovery_rounds
     propagation = module if rounds <= 1 else RepeatedRecovery(module, rounds)
-    return Modules(pipeline, propagation, partial(select, module), motion)
+    return Modules(pipeline, propagation, motion)
 
 
 def _sha256(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -36,7 +36,6 @@ from ..extensions.trust import Trust
 from ..extensions.verification import Verification
 from ..parallel import side_by_side
 from ..store.annotation import Annotation
-from ..types import Box, Prediction, SoftMask
 from .search import CandidateSearch, OneRetrieval
 
 T = TypeVar("T")
@@ -142,11 +141,6 @@ class Scheduler(Protocol):
         ...
 
 
-def nothing_selected(annotation: Annotation, frame: int, box: Box, instance: int) -> Prediction:
-    """Where nothing can cut out a box."""
-    return Prediction(SoftMask.empty(), 0.0)
-
-
 @dataclass(frozen=True)
 class Modules:
     """All that a run on one video needs.
@@ -154,13 +148,11 @@ class Modules:
     Attributes:
         pipeline: what is in.
         propagation: M_mp.
-        select: cuts out what a person has boxed in a frame, for an instance, see `extensions.box_selection`.
         scheduler: is told each plan, so that it can compute ahead; None without one.
     """
 
     pipeline: Pipeline
     propagation: MaskPropagation
-    select: Callable[[Annotation, int, Box, int], Prediction] = nothing_selected
     scheduler: Scheduler | None = None
 
     def run(

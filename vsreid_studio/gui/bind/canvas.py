@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 
 from ...engine.events import Change, Proposal
-from ...engine.runtime.grabcut import cut
 from ...engine.types import Box, CellKey, Frame, SoftMask
 from ...formats.points import Clicked, Prompt, checksum
 from ...project.points import noted, setting_of
 from ..canvas import CanvasView
 from ..conductor import Conductor
 from ..frames import FrameLoader
-from ..worker import Cut
 from .clicks import ClickBinder
 from .correction import Correction
 
 if TYPE_CHECKING:
     from ...engine.runtime.clicker import Clicker
-
-_BY_COLOUR = "box-select"
 
 
 class CanvasBinder(QObject):
@@ -61,14 +56,11 @@ class CanvasBinder(QObject):
         session = self._session
         session.frame_changed.connect(self._request)
         loader.loaded.connect(self._show_frame)
-        loader.done.connect(self._place)
         session.changed.connect(self._follow)
         session.instances_changed.connect(self._show_masks)
         session.selection_changed.connect(self._select)
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)
-        conductor.finished.connect(lambda _: canvas.set_waiting(None))
-        loader.failed.connect(lambda *_: canvas.set_waiting(None))
         canvas.edited.connect(self._take_stroke)
         canvas.box_drawn.connect(self._take_box)
         canvas.candidate_moved.connect(self._redraw)
@@ -197,22 +189,8 @@ class CanvasBinder(QObject):
     def _take_box(self, instance: int, box: Box) -> None:
         if self.redrawing:
             self._redraw(box)
-        elif self.clicks.usable:
-            self.clicks.begin(box)
-        elif not self._conductor.runner.busy:
-            if self._conductor.box_select(self.canvas.index, instance, box):
-                self.canvas.set_waiting(box)
         else:
-            # A run may take minutes, and the person wants to go on drawing.
-            frame = self.canvas.index
-            self.canvas.set_waiting(box)
-            self._loader.errand((_BY_COLOUR, frame, instance, box), frame, partial(cut, box=box))
-
-    def _place(self, name: tuple[object, ...], result: object) -> None:
-        match name, result:
-            case (str(kind), int(frame), int(instance), Box()), SoftMask() if kind == _BY_COLOUR:
-                self.canvas.set_waiting(None)
-                self._conductor.place(Cut(frame, instance, result, by_network=False))
+            self.clicks.begin(box)
 
     def _redraw(self, box: Box) -> None:
         self.redrawing = False

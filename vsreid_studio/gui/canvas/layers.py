@@ -24,7 +24,6 @@ class Layers:
 
     Attributes:
         display: what a person chose to see.
-        waiting: a box that an object is being cut out of; the canvas draws it last.
         candidate: the retrieved box, None when there is none in this frame.
     """
 
@@ -36,7 +35,6 @@ class Layers:
             selected: tells the instance that is drawn.
         """
         self.display = Display()
-        self.waiting: Box | None = None
         self.candidate: CandidateItem | None = None
         self._stage, self._picture, self._selected = stage, picture, selected
         self._masks: Mapping[int, SoftMask] = {}
@@ -48,7 +46,6 @@ class Layers:
         self._masks, self._neighbour = {}, {}
         self._stage.skin.clear()
         self.set_candidate(None, None)
-        self.set_waiting(None)
 
     def set_masks(self, masks: Mapping[int, SoftMask], colours: Mapping[int, QColor]) -> None:
         """Note which instances have masks, and their colours; those not named get their default colour."""
@@ -66,11 +63,6 @@ class Layers:
         self.display = display
         self.restyle()
         self._skin()
-
-    def set_waiting(self, box: Box | None) -> None:
-        """Show the box that an object is being cut out of, until it is."""
-        self.waiting = box
-        self._stage.viewport().update()
 
     def set_candidate(self, box: Box | None, mask: SoftMask | None, colour: QColor | None = None) -> None:
         """Show a retrieved box with handles, and in stripes the mask that was recovered in it."""

@@ -48,16 +48,6 @@ def draw_line(painter: QPainter, points: Sequence[QPointF], *, dots: bool) -> No
             painter.drawEllipse(point, radius, radius)
 
 
-def draw_dashed(painter: QPainter, rect: QRectF) -> None:
-    """Draw a rectangle in which something is still under way."""
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    dark, light = pens()
-    light.setStyle(Qt.PenStyle.DashLine)
-    for pen in (dark, light):
-        painter.setPen(pen)
-        painter.drawRect(rect)
-
-
 def draw_points(painter: QPainter, points: Sequence[tuple[QPointF, bool]]) -> None:
     """Draw what was clicked: a green disk with a plus where it adds, a red one with a minus elsewhere."""
     for at, adds in points:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -27,7 +27,6 @@ from .interaction import Interaction
 from .layers import Layers
 from .navigation import ZOOM_A_NOTCH, Navigation, Viewport
 from .picture import MaskPicture
-from .sketches import draw_dashed
 from .stage import CanvasStage
 from .stroke import Point
 from .tools import Gesture, Points
@@ -177,10 +176,6 @@ class CanvasView(QWidget):
         """Take the last point of the gesture under way back."""
         self._active.apply(self.gesture.back())
 
-    def set_waiting(self, box: Box | None) -> None:
-        """Show the box that an object is being cut out of, until it is."""
-        self._layers.set_waiting(box)
-
     def set_neighbour(self, masks: Mapping[int, SoftMask] | None) -> None:
         """Give the neighbour frame's masks, which the onion skin shows."""
         self._layers.set_neighbour(masks)
@@ -193,11 +188,6 @@ class CanvasView(QWidget):
     def display(self) -> Display:
         """What lies over the picture."""
         return self._layers.display
-
-    @property
-    def waiting(self) -> Box | None:
-        """A box that an object is being cut out of."""
-        return self._layers.waiting
 
     @property
     def candidate(self) -> CandidateItem | None:
@@ -370,8 +360,6 @@ class CanvasView(QWidget):
         self._stage.viewport().update(region)
 
     def _draw_last(self, painter: QPainter) -> None:
-        if self.waiting:
-            draw_dashed(painter, QRectF(*self.viewport.covered(self.waiting)))
         self._active.draw(painter)
 
     def _dress(self) -> None:

@@ -1,13 +1,11 @@
 """The engine's thread: jobs in, what happened out."""
 
-from .jobs import Adapt, BoxSelect, Carry, Cut, Notice, Outcome, Propagate, Settle, Source
+from .jobs import Adapt, Carry, Notice, Outcome, Propagate, Settle, Source
 from .runner import Runner
 
 __all__ = [
     "Adapt",
-    "BoxSelect",
     "Carry",
-    "Cut",
     "Notice",
     "Outcome",
     "Propagate",

@@ -13,7 +13,7 @@ from ...engine.algorithm.protocols import Reidentification
 from ...engine.events import Answer, Event, Progress, Retrieval, Steps
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation
-from ...engine.types import Box, CellKey, SoftMask
+from ...engine.types import CellKey
 from ...engine.video import AS_USUAL, ReadOptions, Video
 from ...project import Adaptation, CandidateStore
 
@@ -97,22 +97,6 @@ class Source:
     careful: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cut:
-    """What a box-select found.
-
-    Attributes:
-        frame, instance: the cell it is meant for.
-        mask: what the box holds; empty where nothing was found.
-        by_network: whether N_mp found it, and not GrabCut.
-    """
-
-    frame: int
-    instance: int
-    mask: SoftMask
-    by_network: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know that does not stop the run.
@@ -135,7 +119,7 @@ class Device:
     name: str
 
 
-Told: TypeAlias = Event | Cut | Notice | Device | Adaptation
+Told: TypeAlias = Event | Notice | Device | Adaptation
 """Whatever a job may tell."""
 Tell: TypeAlias = Callable[[Told], None]
 
@@ -192,20 +176,6 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BoxSelect:
-    """Cut out the object in a box.
-
-    Attributes:
-        frame, instance: the cell that is meant.
-        box: not empty, inside the frame.
-    """
-
-    frame: int
-    instance: int
-    box: Box
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Adapt:
     """Learn how the instances of this video look, from what the person pinned."""
 
@@ -223,4 +193,4 @@ class OtherWork(Protocol):
         ...
 
 
-Job: TypeAlias = Propagate | Carry | Settle | BoxSelect | Adapt | OtherWork
+Job: TypeAlias = Propagate | Carry | Settle | Adapt | OtherWork

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from ...engine.events import Answer, Progress, Proposal
 from ...engine.runtime.run import State
 from ...project import Adaptation
-from .jobs import Cut, Device, EngineFactory, Job, Notice, Outcome, Source
+from .jobs import Device, EngineFactory, Job, Notice, Outcome, Source
 from .mail import Failure, KeptList, LetIn, Letter, Order, condensed
 from .worker import Worker, shipped_engine
 
@@ -281,8 +281,6 @@ class Runner(QObject):
                 self.proposal.emit(number, content)
             case KeptList(snapshot=snapshot):
                 self.listed.emit(number, snapshot)
-            case Cut():
-                self.cut.emit(number, content)
             case Adaptation():
                 self.adapted.emit(number, content)
             case Notice(sentence=sentence):

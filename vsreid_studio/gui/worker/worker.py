@@ -13,7 +13,6 @@ from PySide6.QtCore import QObject, Slot
 from ...config import Config
 from ...engine.algorithm.protocols import Reidentification
 from ...engine.events import Answer, Progress, Proposal, Queue, Steps
-from ...engine.runtime.grabcut import cut
 from ...engine.runtime.run import drive
 from ...engine.store.annotation import Annotation
 from ...engine.video import Video, open_video
@@ -21,9 +20,7 @@ from ...errors import UserError
 from ...project import Adaptation
 from .jobs import (
     Adapt,
-    BoxSelect,
     Carry,
-    Cut,
     Device,
     EngineFactory,
     ModuleMaker,
@@ -133,8 +130,6 @@ def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
             return _carry(job, order, bench, tell)
         case Settle() as job:
             return _settle(job, order, bench, tell)
-        case BoxSelect() as job:
-            return _box_select(job, order, bench, tell)
         case Adapt():
             return _adapt(order, bench, tell)
         case task:
@@ -221,23 +216,6 @@ def _reid(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Reidentific
     except UserError as error:
         tell(Notice(f"Lost objects are not searched for: {error}"))
         return None
-
-
-def _box_select(job: BoxSelect, order: Order, bench: Bench, tell: Tell) -> Steps:
-    """N_mp where its weights are, else GrabCut."""
-    yield Progress("loading", 0, 1, job.frame, job.instance)
-    try:
-        select = bench.modules(order.source).select
-        tell(Device(str(bench.engine.device)))
-        yield Progress("selecting", 0, 1, job.frame, job.instance)
-        mask = select(order.source.begin(order.inbox), job.frame, job.box, job.instance).mask
-        by_network = True
-    except UserError as error:
-        log.debug("Box-select by colour, as N_mp is not to be had: %s", error)
-        by_network = False
-    if not by_network or not mask.area:
-        mask, by_network = cut(bench.video(order.source).frame(job.frame), job.box), False
-    tell(Cut(job.frame, job.instance, mask, by_network))
 
 
 class Worker(QObject):
