@@ -42,6 +42,8 @@ class Act(StrEnum):
     QUIT = "quit"
     UNDO = "undo"
     REDO = "redo"
+    COPY = "copy"
+    PASTE = "paste"
     APPROVE = "approve"
     APPROVE_ALL = "approve_all"
     ABSENT = "absent"
@@ -152,6 +154,8 @@ SPECS: dict[Act, Spec] = {
     Act.QUIT: Spec(Group.FILE, "Quit", ("Ctrl+Q",)),
     Act.UNDO: Spec(Group.EDIT, "Undo", ("Ctrl+Z",), "undo"),
     Act.REDO: Spec(Group.EDIT, "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo"),
+    Act.COPY: Spec(Group.EDIT, "Copy mask", ("Ctrl+C",), tip="The selected instance's, in this frame"),
+    Act.PASTE: Spec(Group.EDIT, "Paste mask", ("Ctrl+V",), tip="Into the selected instance, in this frame"),
     Act.APPROVE: Spec(
         Group.EDIT, "Approve", ("Return", "Enter"), "approve", "Pin the selected mask as it is", canvas=True
     ),
@@ -318,7 +322,16 @@ _TOOLBAR: tuple[tuple[Act, ...], ...] = (
     (Act.EXPORT,),
 )
 _BEFORE_THESE = {
-    *(Act.START_PAGE, Act.IMPORT, Act.EXPORT, Act.QUIT, Act.APPROVE, Act.CLEAR_FRAME, Act.PREFERENCES),
+    *(
+        Act.COPY,
+        Act.START_PAGE,
+        Act.IMPORT,
+        Act.EXPORT,
+        Act.QUIT,
+        Act.APPROVE,
+        Act.CLEAR_FRAME,
+        Act.PREFERENCES,
+    ),
     *(Act.SMALLER, Act.PAUSE, Act.FOLLOW, Act.NEXT_CHECKPOINT, Act.NEXT_RETRIEVAL, Act.RANGE_START),
     *(Act.OUTLINE, Act.CLIPS, Act.NEXT_PLACE),
 }

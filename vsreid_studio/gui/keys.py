@@ -181,6 +181,8 @@ MOUSE = (
     ("Zoom", "Wheel"),
     ("Move the picture", "Middle button, or Space"),
     ("Erase", "Right button"),
+    ("Select an instance", "Click with the grab tool"),
+    ("Menu of an instance", "Ctrl and right button"),
     ("Straight line", "Shift"),
     ("Close a polygon", "Enter, double click"),
     ("Scrub", "Drag on the timeline"),

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMainWindow, QStackedWidget
 from ..config import Config
 from ..engine.events import Progress, Proposal
 from .actions import Act, Actions, add_menus, add_toolbar
+from .bind.canvas_menu import CanvasMenu
 from .clips.catalogue import Catalogue
 from .commands import Commands
 from .compare import Comparison
@@ -100,6 +101,8 @@ class MainWindow(QMainWindow):
         self.comparison = Comparison(self, self.session, self.bar, self.parts.review_dock)
         self._lay_out()
         self.commands = Commands(self.actions_, self.parts, self.conductor, self)
+        menu = CanvasMenu(self.parts.canvas, self.parts.instances, self.session, self.actions_, self)
+        menu.told.connect(self.bar.tell)
         EditorKeys(self, self.parts.canvas)
         self._keyed = keyed(self.actions_, self.parts.instances.actions_, self.parts.review.actions_)
         self._connect()

@@ -8,8 +8,19 @@ from PySide6.QtCore import QObject, Signal
 
 from ...engine.types import Box, SoftMask
 from .picture import MaskPicture
-from .stroke import Stroke, without_holes, without_specks
-from .types import Abort, Area, AskPoints, Begin, DrawBox, Effect, End, Segment, TakePoints, ToolOptions
+from .stroke import Point, Stroke, without_holes, without_specks
+from .types import (
+    Abort,
+    Area,
+    AskPoints,
+    Begin,
+    DrawBox,
+    Effect,
+    End,
+    Segment,
+    TakePoints,
+    ToolOptions,
+)
 
 NO_PICTURE = "There is no picture to draw on yet."
 NOTHING_SELECTED = "Choose an instance to draw first, or add one."
@@ -54,6 +65,18 @@ class Editor(QObject):
     def selected(self) -> int | None:
         """The instance that is drawn, if any."""
         return self._selected
+
+    def instances_at(self, point: Point) -> list[int]:
+        """The visible instances that have a mask at a point of the frame, the smallest first."""
+        x, y = int(point[0]), int(point[1])
+        found = [
+            (mask.area, number)
+            for number, mask in self._visible().items()
+            if mask.box.x0 <= x < mask.box.x1
+            and mask.box.y0 <= y < mask.box.y1
+            and mask.values[y - mask.box.y0, x - mask.box.x0] > 127
+        ]
+        return [number for _, number in sorted(found)]
 
     def set_masks(self, masks: Mapping[int, SoftMask], hidden: Collection[int]) -> None:
         """Replace the frame's masks. A stroke under way goes on, over the newer map of its instance."""

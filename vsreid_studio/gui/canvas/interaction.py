@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QPointF, Qt, Signal
+from PySide6.QtCore import QObject, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QWidget
 
@@ -18,6 +18,8 @@ _BRUSH_STEP = 1.15
 _CLICK_REACH = 8.0
 """Pixels of the widget within which a click hits a point."""
 _OUTSIDE = (-1, -1)
+_STILL = 4
+"""Pixels that a mouse may move in a click."""
 _LEFT, _RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 
 
@@ -35,6 +37,8 @@ class Interaction(QObject):
     cursor_moved = Signal(int, int)
     brush_resized = Signal(float)
     space_tapped = Signal()
+    picked = Signal(object)
+    menu_requested = Signal(QPoint, object)
 
     def __init__(
         self, widget: QWidget, layers: Layers, editor: Editor, navigation: Navigation, active: ActiveTool
@@ -46,6 +50,7 @@ class Interaction(QObject):
         self._space_used = False
         self._button = Qt.MouseButton.NoButton
         self._pixel = _OUTSIDE
+        self._picking: QPointF | None = None
 
     # --- the mouse
 
@@ -55,6 +60,11 @@ class Interaction(QObject):
         if self._button != Qt.MouseButton.NoButton or self._navigation.panning:
             return
         self._active.mouse = event.position()
+        if self._asks_menu(event):
+            self.ask_menu(event.globalPosition().toPoint())
+            return
+        grabs = event.button() == _LEFT and self._active.kind is Tool.GRAB
+        self._picking = event.position() if grabs else None
         grip = self._grip() if event.button() == _LEFT and not self._navigation.space else None
         if grip and (candidate := self._layers.candidate):
             self._button = event.button()
@@ -80,6 +90,7 @@ class Interaction(QObject):
         self._active.mouse = event.position()
         if self._navigation.release(event):
             self.update_cursor()
+            self._pick(event.position())
             return
         if event.button() != self._button:
             return
@@ -97,6 +108,23 @@ class Interaction(QObject):
             self._active.apply(gesture.confirm())
         else:
             self.press(event)
+
+    def ask_menu(self, place: QPoint) -> None:
+        """Ask for the menu of what is under the mouse, at a place of the screen."""
+        mouse = self._active.mouse
+        found = [] if mouse is None else self._editor.instances_at(self._point(mouse))
+        self.menu_requested.emit(place, found)
+
+    def _asks_menu(self, event: QMouseEvent) -> bool:
+        """The right button erases, so that with most tools it asks for the menu together with Ctrl."""
+        held = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        return event.button() == _RIGHT and (held or self._active.kind is Tool.GRAB)
+
+    def _pick(self, at: QPointF) -> None:
+        """A press of the grab tool that moved nothing chooses what is there."""
+        began, self._picking = self._picking, None
+        if began is not None and (at - began).manhattanLength() <= _STILL:
+            self.picked.emit(self._editor.instances_at(self._point(at)))
 
     def follow(self, mouse: QPointF | None) -> None:
         """Note where the mouse is in the widget, None when it has left."""

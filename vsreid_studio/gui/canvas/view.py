@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QFocusEvent,
     QHideEvent,
     QKeyEvent,
@@ -56,6 +57,8 @@ class CanvasView(QWidget):
         candidate_moved(Box): the person redrew the candidate's box.
         refused(reason): why nothing was done, a sentence.
         cursor_moved(x, y): the pixel of the frame under the mouse, (-1, -1) outside of it.
+        picked(numbers): the instances under a click of the grab tool, the smallest first.
+        menu_requested(place, numbers): of the screen; and the instances under the mouse.
         brush_resized(size): the brush's new diameter, in pixels of the frame.
         zoomed(scale): pixels of the screen in one of the frame.
         space_tapped: Space was pressed and let go, and nothing was panned meanwhile.
@@ -72,6 +75,8 @@ class CanvasView(QWidget):
     brush_resized = Signal(float)
     zoomed = Signal(float)
     space_tapped = Signal()
+    picked = Signal(object)
+    menu_requested = Signal(QPoint, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +103,8 @@ class CanvasView(QWidget):
         self._input.cursor_moved.connect(self.cursor_moved)
         self._input.brush_resized.connect(self.brush_resized)
         self._input.space_tapped.connect(self.space_tapped)
+        self._input.picked.connect(self.picked)
+        self._input.menu_requested.connect(self.menu_requested)
         self._dress()
 
     # --- what is shown
@@ -316,6 +323,12 @@ class CanvasView(QWidget):
         """End or take back the gesture under way, pan while Space is held, fit, or resize the brush."""
         if not self._input.press_key(event):
             super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The menu by its key; the mouse asks for it by a press."""
+        if event.reason() is QContextMenuEvent.Reason.Keyboard:
+            self._input.ask_menu(event.globalPos())
+        event.accept()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Let go of Space."""

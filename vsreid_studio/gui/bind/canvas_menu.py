@@ -1,0 +1,129 @@
+"""The menu of the instance under the pointer, and masks that are copied from one cell to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu
+
+from ...engine.types import SoftMask
+from ..actions import Act, Actions
+from ..canvas import CanvasView
+from ..instances import InstancePanel
+from ..session import Session
+from ..theme import plain
+
+_TO_MASK = (Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.CLEAR_RANGE)
+_TO_ENGINE = (Act.FIND_AGAIN, Act.PROPAGATE_ONE)
+_TO_VIEW = (Act.FIT, Act.ACTUAL_SIZE, Act.OUTLINE, Act.ONION)
+
+
+class CanvasMenu(QObject):
+    """Selects what is clicked with the grab tool, shows the menu, copies and pastes masks.
+
+    Signals:
+        told(sentence): why nothing was done, or what was.
+    """
+
+    told = Signal(str)
+
+    def __init__(
+        self, canvas: CanvasView, panel: InstancePanel, session: Session, actions: Actions, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._canvas, self._panel, self._session, self._actions = canvas, panel, session, actions
+        self._copied: SoftMask | None = None
+        canvas.picked.connect(self._pick)
+        canvas.menu_requested.connect(self.show)
+        actions.connect(Act.COPY, self.copy)
+        actions.connect(Act.PASTE, self.paste)
+        session.closed.connect(self._forget)
+
+    def copy(self) -> None:
+        """Copy the selected instance's mask in the present frame."""
+        session = self._session
+        if session.document is None or session.selected is None:
+            return
+        mask = session.annotation.mask(session.frame, session.selected)
+        if not mask.box.area:
+            self.told.emit("The selected instance has no mask in this frame: there is nothing to copy.")
+            return
+        self._copied = mask
+        self.told.emit(f"The mask of {session.instances[session.selected].name} is copied.")
+
+    def paste(self) -> None:
+        """Give the selected instance the copied mask in the present frame."""
+        session = self._session
+        if session.document is None or session.selected is None:
+            return
+        if self._copied is None:
+            self.told.emit("No mask is copied: copy one first.")
+            return
+        self._canvas.finish()
+        session.edit_mask(session.frame, session.selected, self._copied, "paste a mask")
+
+    def show(self, place: QPoint, instances: Sequence[int]) -> None:
+        """Show the menu at a place of the screen.
+
+        Args:
+            instances: those under the pointer, the one on top first; it is selected.
+        """
+        session = self._session
+        if session.document is None:
+            return
+        if instances and session.selected not in instances:
+            session.select(instances[0])
+        menu = QMenu(self._canvas)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
+        if instances and session.selected is not None:
+            self._fill(menu, instances)
+        else:
+            menu.addSection("No instance here")
+            menu.addAction(self._panel.actions_.add)
+            self._add(menu, (Act.PASTE,))
+        menu.addSeparator()
+        self._add(menu, _TO_VIEW)
+        menu.popup(place)
+
+    def _fill(self, menu: QMenu, instances: Sequence[int]) -> None:
+        session, panel = self._session, self._panel.actions_
+        assert session.selected is not None
+        menu.addSection(plain(session.instances[session.selected].name))
+        others = [number for number in instances if number != session.selected]
+        if others:
+            below = menu.addMenu("Select what lies below")
+            for number in others:
+                name = plain(session.instances[number].name)
+                below.addAction(name).triggered.connect(lambda _=False, k=number: session.select(k))
+        menu.addActions([panel.rename, panel.recolour])
+        menu.addMenu(panel.class_menu)
+        menu.addActions([panel.hide, panel.lock])
+        menu.addSeparator()
+        self._add(menu, _TO_MASK)
+        menu.addActions([panel.delete_range, panel.delete])
+        menu.addSeparator()
+        self._add(menu, (Act.COPY, Act.PASTE))
+        menu.addSeparator()
+        self._add(menu, _TO_ENGINE)
+
+    def _add(self, menu: QMenu, acts: Sequence[Act]) -> None:
+        actions: list[QAction] = [self._actions[act] for act in acts]
+        menu.addActions(actions)
+
+    def _pick(self, instances: Sequence[int]) -> None:
+        """Select what was clicked; clicked again, what lies below it."""
+        session = self._session
+        if session.document is None:
+            return
+        if not instances:
+            self.told.emit("There is no instance here.")
+            return
+        listed = list(instances)
+        at = listed.index(session.selected) + 1 if session.selected in listed else 0
+        session.select(listed[at % len(listed)])
+
+    def _forget(self) -> None:
+        self._copied = None
