@@ -40,7 +40,7 @@ class Script:
         gate: when set, each step waits for it.
         threads: names of the threads that the engine ran on.
         targets: frames that masks were carried to, in order.
-        adapted: what each M_mp was made with.
+        adapted, careful: what each M_mp was made with.
     """
 
     delay: float = 0.0
@@ -50,6 +50,7 @@ class Script:
     threads: set[str] = field(default_factory=set)
     targets: list[int] = field(default_factory=list)
     adapted: list[bytes | None] = field(default_factory=list)
+    careful: list[bool] = field(default_factory=list)
     on_step: Callable[[int], None] = lambda target: None
 
     def step(self, target: int) -> None:
@@ -145,6 +146,7 @@ class FakeEngine:
     def modules(self, video: Video, *, adapted: bytes | None = None, careful: bool = True) -> Modules:
         self._script.need("propagation")
         self._script.adapted.append(adapted)
+        self._script.careful.append(careful)
         propagation = ByColour(video, self._script)
         smoothing = TemporalSmoothing(propagation)
         return Modules(Pipeline.studio(self.config, smoothing), propagation)

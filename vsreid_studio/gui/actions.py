@@ -67,6 +67,7 @@ class Act(StrEnum):
     CANCEL = "cancel"
     LEAVE = "leave"
     FOLLOW = "follow"
+    CAREFUL = "careful"
     NEXT = "next_frame"
     PREVIOUS = "previous_frame"
     NEXT_TEN = "next_ten"
@@ -75,6 +76,8 @@ class Act(StrEnum):
     LAST = "last_frame"
     NEXT_CHECKPOINT = "next_checkpoint"
     PREVIOUS_CHECKPOINT = "previous_checkpoint"
+    NEXT_DOUBT = "next_doubtful"
+    PREVIOUS_DOUBT = "previous_doubtful"
     NEXT_RETRIEVAL = "next_retrieval"
     PREVIOUS_RETRIEVAL = "previous_retrieval"
     NEXT_PLACE = "next_place"
@@ -209,6 +212,13 @@ SPECS: dict[Act, Spec] = {
         Group.ENGINE, "Cancel", ("Ctrl+.",), "cancel", "End the run (or press Esc); what is done stays"
     ),
     Act.FOLLOW: Spec(Group.ENGINE, "Follow the run", ("Shift+F",), "follow", "Show the frame at work", True),
+    Act.CAREFUL: Spec(
+        Group.ENGINE,
+        "Careful with corrected objects",
+        ("Ctrl+Shift+P",),
+        tip="Carry them with finer flow on larger scales: better outlines, several times slower",
+        checkable=True,
+    ),
     Act.NEXT: Spec(Group.FRAMES, "Next frame", ("Right",), "next", canvas=True),
     Act.PREVIOUS: Spec(Group.FRAMES, "Previous frame", ("Left",), "previous", canvas=True),
     Act.NEXT_TEN: Spec(Group.FRAMES, "10 frames on", ("Shift+Right",), canvas=True),
@@ -217,6 +227,10 @@ SPECS: dict[Act, Spec] = {
     Act.LAST: Spec(Group.FRAMES, "Last frame", ("End",), "last", canvas=True),
     Act.NEXT_CHECKPOINT: Spec(Group.FRAMES, "Next checkpoint", ("Ctrl+Right",)),
     Act.PREVIOUS_CHECKPOINT: Spec(Group.FRAMES, "Previous checkpoint", ("Ctrl+Left",)),
+    Act.NEXT_DOUBT: Spec(
+        Group.FRAMES, "Next doubtful frame", ("T",), tip="Go where a correction is likely to gain most"
+    ),
+    Act.PREVIOUS_DOUBT: Spec(Group.FRAMES, "Previous doubtful frame", ("Shift+T",)),
     Act.NEXT_RETRIEVAL: Spec(Group.FRAMES, "Next retrieval", ("N",)),
     Act.PREVIOUS_RETRIEVAL: Spec(Group.FRAMES, "Previous retrieval", ("Shift+N",)),
     Act.NEXT_PLACE: Spec(

@@ -102,6 +102,9 @@ class Commands(QObject):
             Act.PREVIOUS_CHECKPOINT: timeline.previous_checkpoint,
             Act.NEXT_RETRIEVAL: timeline.next_retrieval,
             Act.PREVIOUS_RETRIEVAL: timeline.previous_retrieval,
+            Act.NEXT_DOUBT: partial(self._next_doubt, 1),
+            Act.PREVIOUS_DOUBT: partial(self._next_doubt, -1),
+            Act.CAREFUL: self._choose_care,
             Act.RANGE_START: partial(self._choose, start=True),
             Act.RANGE_END: partial(self._choose, start=False),
             Act.RANGE_NONE: lambda: session.choose_range(None),
@@ -180,6 +183,7 @@ class Commands(QObject):
         actions.enable(chosen, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.PROPAGATE_ONE, Act.FIND_AGAIN)
         actions.enable(there and session.range is not None, Act.CLEAR_RANGE, RANGED[-1])
         self._show_space()
+        actions[Act.CAREFUL].setChecked(self._conductor.careful)
         actions.enable(state is not State.IDLE, Act.CANCEL)
         self._name_steps()
         self._offer_mending()
@@ -205,6 +209,14 @@ class Commands(QObject):
         self._parts.options.set_editable(there)
 
     # --- what they do
+
+    def _next_doubt(self, by: int) -> None:
+        self._parts.check_dock.raise_()
+        self._parts.on_check.step(by)
+
+    def _choose_care(self) -> None:
+        careful = self._actions[Act.CAREFUL].isChecked()
+        self._conductor.set_careful(careful)
 
     def _points_open(self) -> bool:
         """Whether points wait to be kept; to undo is to take the last one back."""

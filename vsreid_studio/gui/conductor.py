@@ -106,6 +106,24 @@ class Conductor(QObject):
             return State.RUNNING
         return self.runner.state
 
+    @property
+    def careful(self) -> bool:
+        """Whether corrected objects are carried more carefully, and slower; a preference of the project."""
+        return self.session.setting(CAREFUL) is not False
+
+    def set_careful(self, careful: bool) -> None:
+        """Choose that for the runs to come."""
+        if self.session.document is None or careful == self.careful:
+            return
+        self.session.keep_setting(CAREFUL, careful)
+        now = " from the next run on" if self.runner.busy else ""
+        self.told.emit(
+            f"Corrected objects are carried carefully{now}: better outlines, several times slower."
+            if careful
+            else f"Corrected objects are carried fast{now}, like all others: outlines are less exact."
+        )
+        self.state_changed.emit()
+
     # --- runs
 
     def propagate(self, instances: Collection[int] | None = None, *, find: bool = True) -> bool:
@@ -333,7 +351,7 @@ class Conductor(QObject):
             writer.settle,
             self.session.adaptation,
             video.options,
-            careful=self.session.setting(CAREFUL) is not False,
+            careful=self.careful,
         )
         return self.runner.start(job, source) is not None
 

@@ -185,6 +185,7 @@ class MainWindow(QMainWindow):
         self.parts.on_canvas.clicks.stop()
         self.parts.on_clips.stop()
         self.comparison.stop()
+        self.parts.checker.stop()
         self.conductor.runner.stop()
         event.accept()
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from ..engine.events import Progress
+from ..engine.extensions.corrections import corrected
 from ..engine.runtime.run import State
 from .conductor import Conductor
 
@@ -47,6 +48,7 @@ class Status(QObject):
         self.clicks.setContentsMargins(8, 2, 8, 2)
         self.clicks.hide()
         self._device = ""
+        self._careful = conductor.careful
         self._doing = ""
         self._pixel = self._zoom = ""
         status.setSizeGripEnabled(False)
@@ -111,6 +113,9 @@ class Status(QObject):
 
     def _state(self) -> None:
         state = self._conductor.state
+        if state is State.IDLE:
+            # A choice counts from the next run on.
+            self._careful = self._conductor.careful
         self.bar.setVisible(state is not State.IDLE)
         where = f" ({self._device})" if self._device else ""
         match state:
@@ -146,7 +151,10 @@ class Status(QObject):
         one = self._session.instances.get(progress.instance or 0)
         name = one.name[:_WIDEST] if one is not None else "all"
         # The last of a stage names no frame.
-        return f"propagating {name}" + (f" → {progress.frame}" if progress.frame is not None else "")
+        text = f"propagating {name}" + (f" → {progress.frame}" if progress.frame is not None else "")
+        if one is not None and self._careful and corrected(self._session.annotation, one.number):
+            text += " (corrected: careful, slower)"
+        return text
 
 
 def _duration(seconds: float) -> str:

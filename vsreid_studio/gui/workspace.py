@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QMainWindow
 from ..config import ReidConfig
 from .bind import CanvasBinder, ClipBinder, InstanceBinder, ReviewBinder, TimelineBinder
 from .canvas import CanvasView
+from .check_panel import CheckBinder, CheckPanel
+from .checker import Checker
 from .clips import ClipPanel
 from .conductor import Conductor
 from .containers import Scrolled, dock
@@ -32,12 +34,13 @@ class Workspace:
     """Widgets and their binders.
 
     Attributes:
-        canvas, timeline, instances, options, review, clips: the widgets.
+        canvas, timeline, instances, options, review, check, clips: the widgets.
+        checker: finds doubtful frames and gaps.
         playback: plays the video.
-        review_dock: holds the review.
+        review_dock, check_dock: hold the review, and the lists of where to look.
         clips_dock: holds the clips of a folder; hidden until one is open.
         docks: those that can be moved and hidden, in the order of the View menu.
-        on_canvas, on_timeline, on_instances, on_review, on_clips: bind them to the document.
+        on_canvas, on_timeline, on_instances, on_review, on_check, on_clips: bind them to the document.
     """
 
     def __init__(
@@ -61,13 +64,15 @@ class Workspace:
         self.options = ToolOptionsPanel()
         self.review = ReviewPanel()
         self.clips = ClipPanel()
+        self.check = CheckPanel()
         self.docks = [
             dock(window, "instances", "Instances", Scrolled(self.instances)),
             dock(window, "tools", "Tool options", Scrolled(self.options, lines=12)),
             dock(window, "review", "Review", Scrolled(self.review)),
             dock(window, "timeline", "Timeline", self.timeline),
+            dock(window, "check", "Where to look", Scrolled(self.check)),
         ]
-        left, tools, review, below = self.docks
+        left, tools, review, below, check = self.docks
         self.review_dock = review
         self.clips_dock = dock(window, "clips", "Clips", self.clips)
         for area in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
@@ -77,6 +82,9 @@ class Workspace:
         window.tabifyDockWidget(left, self.clips_dock)
         self.clips_dock.hide()
         window.addDockWidget(_RIGHT, review)
+        window.tabifyDockWidget(review, check)
+        review.raise_()
+        self.check_dock = check
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, below)
         line = window.fontMetrics().height()
         window.resizeDocks([left, review], [15 * line, 24 * line], Qt.Orientation.Horizontal)
@@ -88,6 +96,8 @@ class Workspace:
         self.on_instances = InstanceBinder(self.instances, conductor, window)
         self.on_review = ReviewBinder(self.review, conductor, loader, thresholds, window)
         self.on_clips = ClipBinder(self.clips, conductor, data, window)
+        self.checker = Checker(conductor, window)
+        self.on_check = CheckBinder(self.check, self.checker, conductor, window)
 
     def show_docks(self, shown: bool) -> None:
         """Show what was open, or hide everything behind the start page."""

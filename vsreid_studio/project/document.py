@@ -81,6 +81,7 @@ class Project:
         maps: the maps in the file, and those read last.
         settings: JSON values by key.
         proposals: what runs found again, kept until it is answered.
+        reviewed_maps: numbers of the maps that a person has looked at and left, by cell; nobody changes it.
         loosened: the cells that the last undo or redo removed, as their checkpoint is not there any more or
             another one.
     """
@@ -109,7 +110,7 @@ class Project:
         self._adaptation = held.adaptation.get(0)
         self._categories: dict[int, str] = {}
         self._replace_categories(held.categories)
-        self._reviewed = {key: number for key, number in held.reviewed.items() if number is not None}
+        self.reviewed_maps: Mapping[CellKey, int] = _present(held.reviewed)
 
     @classmethod
     def create(cls, path: Path, video_ref: VideoRef) -> Project:
@@ -275,9 +276,9 @@ class Project:
             self._replace_instances(instances or {})
             self._adaptation = (adaptation or {}).get(0, self._adaptation)
             self._replace_categories(categories or {})
-            self._reviewed.update(
-                {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
-            )
+            if looked_at:
+                new = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
+                self.reviewed_maps = MappingProxyType({**self.reviewed_maps, **new})
 
     def _reviewed_rows(self, cells: Rows, keys: Iterable[CellKey]) -> dict[Key, Row | None]:
         """The rows of cells that a person has looked at, with the maps that they have or are about to get."""
@@ -436,11 +437,8 @@ class Project:
         self._replace_instances(held.instances)
         self._adaptation = held.adaptation.get(0, self._adaptation)
         self._replace_categories(held.categories)
-        for reviewed, map_number in held.reviewed.items():
-            if map_number is None:
-                self._reviewed.pop(reviewed, None)
-            else:
-                self._reviewed[reviewed] = map_number
+        if held.reviewed:
+            self.reviewed_maps = _present({**self.reviewed_maps, **held.reviewed})
         return change
 
     def _loosened(
@@ -510,12 +508,7 @@ class Project:
     @property
     def reviewed(self) -> frozenset[CellKey]:
         """The cells whose present masks a person has looked at and left; drawn and approved ones aside."""
-        there = {k: self.annotation.records(k)["map"] for k in self.annotation.instances}
-        return frozenset(
-            key
-            for key, number in self._reviewed.items()
-            if key.instance in there and there[key.instance][key.frame] == number
-        )
+        return still_reviewed(self.reviewed_maps, self.annotation)
 
     def waiting(self, rho_occ: float = ReidConfig.rho_occ) -> list[KeptProposal]:
         """The proposals that a person has to answer, by falling similarity; see `finds` for how many finds.
@@ -613,6 +606,24 @@ class Project:
         """The checksum of each file of weights that the last run used, by name; none before the first run."""
         known = self.runs
         return known[-1].weights if known else {}
+
+
+def still_reviewed(maps: Mapping[CellKey, int], annotation: Annotation) -> frozenset[CellKey]:
+    """The cells that have the map with which they were reviewed.
+
+    Args:
+        maps: numbers of maps, see `Project.reviewed_maps`.
+    """
+    there = {k: annotation.records(k)["map"] for k in annotation.instances} if maps else {}
+    return frozenset(
+        key
+        for key, number in maps.items()
+        if key.instance in there and there[key.instance][key.frame] == number
+    )
+
+
+def _present(reviewed: Mapping[CellKey, int | None]) -> Mapping[CellKey, int]:
+    return MappingProxyType({key: number for key, number in reviewed.items() if number is not None})
 
 
 def _plain(key: CellKey) -> tuple[int, int]:

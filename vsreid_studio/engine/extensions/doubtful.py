@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..store.annotation import Annotation
-from ..store.index import PINNED, THERE
-from ..types import Cell, SoftMask
+from ..store.index import FILLED, PINNED, THERE
+from ..types import Cell, CellKey
 
 REACH = 12.0
 """Frames after which a correction mends 1/e of what it mends beside it."""
@@ -82,17 +82,20 @@ class _Signs:
         return found
 
 
-def doubtful(annotation: Annotation, instances: Sequence[int] | None = None, most: int = 20) -> list[Doubt]:
-    """The stretches to look at, the most rewarding one first.
+@dataclass(frozen=True, slots=True)
+class MissingStretch:
+    """Frames in which an instance has no mask, and nobody has said that it is absent.
 
-    Args:
-        annotation: after a run.
-        instances: whose masks; None for all.
-        most: no more than this.
+    Attributes:
+        instance: its number.
+        first, last: frames.
+        computed: whether a run came here and found nothing, all along.
     """
-    chosen = annotation.instances if instances is None else instances
-    found = [doubt for instance in chosen for doubt in _of_instance(annotation, instance, most)]
-    return sorted(found, key=lambda doubt: (-doubt.gain, doubt.frame, doubt.instance))[:most]
+
+    instance: int
+    first: int
+    last: int
+    computed: bool
 
 
 def suspects(annotation: Annotation) -> list[Doubt]:
@@ -135,13 +138,101 @@ def _suspects_of(annotation: Annotation, instance: int) -> Iterator[Doubt]:
             yield Doubt(instance, frame, int(stretch[0]), int(stretch[-1]), gain, reason)
 
 
-def _of_instance(annotation: Annotation, instance: int, most: int) -> Iterator[Doubt]:
+class DoubtfulFrames:
+    """Follows an annotation: of what did not change since the last look no map is read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, _Measures] = {}
+
+    def find(
+        self,
+        annotation: Annotation,
+        instances: Sequence[int] | None = None,
+        most: int = 20,
+        reviewed: Collection[CellKey] = (),
+    ) -> list[Doubt]:
+        """The stretches to look at, the most rewarding one first.
+
+        Args:
+            annotation: after a run.
+            instances: whose masks; None for all.
+            most: no more than this.
+            reviewed: cells whose masks a person has looked at and left.
+        """
+        chosen = annotation.instances if instances is None else instances
+        found: list[Doubt] = []
+        for instance in chosen:
+            known = self._known.setdefault(instance, _Measures(annotation.length))
+            known.follow(annotation, instance)
+            seen = {key.frame for key in reviewed if key.instance == instance}
+            found += _of_instance(annotation, instance, known, most, seen)
+        return sorted(found, key=lambda doubt: (-doubt.gain, doubt.frame, doubt.instance))[:most]
+
+
+def doubtful(annotation: Annotation, instances: Sequence[int] | None = None, most: int = 20) -> list[Doubt]:
+    """As `DoubtfulFrames.find`, once."""
+    return DoubtfulFrames().find(annotation, instances, most)
+
+
+def gaps(annotation: Annotation, instance: int) -> list[MissingStretch]:
+    """The gaps of an instance, in the order of frames; no map is read."""
+    records = annotation.records(instance)
+    filled = ((records["flags"] & FILLED) > 0) & (records["area"] != 0)
+    said = (records["flags"] & PINNED) > 0
+    there = (records["flags"] & THERE) > 0
+    open_ = np.flatnonzero(~filled & ~said)
+    if not open_.size or not filled.any():
+        return []
+    parts = np.split(open_, np.flatnonzero(np.diff(open_) > 1) + 1)
+    return [MissingStretch(instance, int(part[0]), int(part[-1]), bool(there[part].all())) for part in parts]
+
+
+def confidences(annotation: Annotation, instance: int) -> NDArray[np.float64]:
+    """(length,) how far each mask of an instance can be relied on, in [0, 1]; 1 where there is none.
+
+    The one place where this list takes it from.
+    """
+    records = annotation.records(instance)
+    there = (records["flags"] & THERE) > 0
+    return np.where(there, records["confidence"].astype(np.float64), 1.0)
+
+
+class _Measures:
+    """What is measured on the maps of an instance.
+
+    Attributes:
+        areas: (length,) pixels with P > 0.5.
+        apart: (length - 1,) 1 - IoU of each frame's mask and the next one's.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.areas = np.zeros(length)
+        self.apart = np.zeros(max(0, length - 1))
+        self._stamps = np.zeros(length, np.int64)
+
+    def follow(self, annotation: Annotation, instance: int) -> None:
+        """Measure what is another map than at the last look."""
+        stamps = annotation.stamps(instance)
+        changed = stamps != self._stamps
+        for frame in np.flatnonzero(changed).tolist():
+            self.areas[frame] = annotation.mask(frame, instance).area
+        for frame in np.flatnonzero(changed[:-1] | changed[1:]).tolist():
+            one, other = annotation.mask(frame, instance), annotation.mask(frame + 1, instance)
+            self.apart[frame] = 1 - one.iou(other)
+        self._stamps = stamps.copy()
+
+
+def _of_instance(
+    annotation: Annotation, instance: int, known: _Measures, most: int, seen: Collection[int]
+) -> Iterator[Doubt]:
     row = annotation.row(instance)
     if not row:
         return
-    signs = _signs(annotation, instance)
+    signs = _signs(annotation, instance, known)
     wrong = signs.wrong
-    open_to = np.array([not _settled(row.get(frame)) for frame in range(annotation.length)])
+    open_to = np.array(
+        [frame not in seen and not _settled(row.get(frame)) for frame in range(annotation.length)]
+    )
     for _ in range(most):
         gains = np.where(open_to, _gains(wrong), 0.0)
         # A frame that looks right itself would be a waste of a look.
@@ -181,14 +272,12 @@ def _stretch(wrong: NDArray[np.float64], open_to: NDArray[np.bool_], frame: int)
     return first, last
 
 
-def _signs(annotation: Annotation, instance: int) -> _Signs:
+def _signs(annotation: Annotation, instance: int, known: _Measures) -> _Signs:
     row, length = annotation.row(instance), annotation.length
     cells = [row.get(frame) for frame in range(length)]
-    unsure = np.array([0.0 if cell is None or cell.pinned else 1 - cell.confidence for cell in cells])
-    masks = [SoftMask.empty() if cell is None else cell.mask for cell in cells]
-    areas = np.array([mask.area for mask in masks], np.float64)
-    # Between each frame and the next: 0 where the masks are the same.
-    apart = np.array([1 - one.iou(other) for one, other in itertools.pairwise(masks)])
+    pinned = np.array([cell is not None and cell.pinned for cell in cells], np.bool_)
+    unsure = np.where(pinned, 0.0, 1 - confidences(annotation, instance))
+    areas, apart = known.areas, known.apart
     usual = float(np.median(apart)) if apart.size else 0.0
     excess = np.clip(apart - 2 * usual - 0.05, 0, 1)
     origins = [None if cell is None else cell.origin for cell in cells]

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ...engine.events import Change, Proposal, Retrieval
+from ...engine.extensions.doubtful import Doubt
 from ...engine.store.annotation import Annotation
 from ...engine.types import Cell, CellKey, SoftMask
 from ...engine.video import Video
@@ -73,6 +74,7 @@ class Session(QObject):
         recent: the projects opened last.
         position: where the person is.
         colours: '#rrggbb' of new instances, in turn.
+        doubts: the stretches in which masks are likely wrong; an edit of one crosses it off.
 
     Signals:
         opening(path): something is being opened; `opened`, `failed`, `video_changed` or `video_missing`
@@ -148,6 +150,7 @@ class Session(QObject):
         self._settings: dict[str, Any] = {}
         self._import: Event | None = None
         self._told = 0
+        self.doubts: Sequence[Doubt] = ()
 
     # --- what is open
 
@@ -197,6 +200,11 @@ class Session(QObject):
     def proposals(self) -> Mapping[CellKey, KeptProposal]:
         """What runs found again, by cell: waiting, answered and not offered."""
         return self._shown.proposals if self._shown is not None else {}
+
+    @property
+    def reviewed(self) -> frozenset[CellKey]:
+        """The cells whose present masks a person has looked at and left."""
+        return self._shown.reviewed if self._shown is not None else frozenset()
 
     @property
     def undo_label(self) -> str | None:
@@ -638,7 +646,23 @@ class Session(QObject):
             self.proposals_changed.emit()
             self.undo_changed.emit()
 
+    def mark_right(self, instance: int, first: int, last: int) -> bool:
+        """Note that a person has looked at masks and leaves them; they are not pinned."""
+        keys = [CellKey(frame, instance) for frame in range(first, last + 1)]
+        return self._edit(lambda held: Edit(Change("mark as right"), reviewed=keys), instance)
+
     # --- how edits are done
+
+    def _crossed_off(self, edit: Edit) -> list[CellKey]:
+        """The other cells of stretches in which a person has pinned one."""
+        pinned = {key for key, cell in (edit.asked or {}).items() if cell is not None and cell.pinned}
+        return [
+            CellKey(frame, one.instance)
+            for one in self.doubts
+            if any(key.instance == one.instance and one.first <= key.frame <= one.last for key in pinned)
+            for frame in range(one.first, one.last + 1)
+            if self.annotation.get(frame, one.instance) is not None
+        ]
 
     def _edit(self, make: Callable[[edits.Held], Edit], *instances: int) -> bool:
         """Work out an edit that touches the masks of these instances, show it and have it put on disk."""
@@ -650,7 +674,7 @@ class Session(QObject):
             edit = make(self._shown)
         if failure:
             return False
-        self._show(edit)
+        self._show(replace(edit, reviewed=(*edit.reviewed, *self._crossed_off(edit))))
         return self._done()
 
     def _have_made(self, make: Callable[[edits.Held], Edit], *instances: int) -> bool:

@@ -9,6 +9,7 @@ from ...engine.events import Change
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from ...project import Adaptation, Instance, KeptProposal
+from ...project.document import still_reviewed
 from ..edits import Edit
 from .writer import KeptMap, Snapshot
 
@@ -41,6 +42,11 @@ class Shown:
     def proposals(self) -> Mapping[CellKey, KeptProposal]:
         """What runs found again, by cell."""
         return self._base.proposals
+
+    @property
+    def reviewed(self) -> frozenset[CellKey]:
+        """The cells whose present masks a person has looked at and left, as far as it is on disk."""
+        return still_reviewed(self._base.reviewed, self._base.annotation)
 
     @property
     def undo_label(self) -> str | None:

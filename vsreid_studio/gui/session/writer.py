@@ -48,6 +48,7 @@ class Snapshot:
         annotation, instances, categories, adaptation: see `Project`.
         undo_label, redo_label: the steps that can be taken back and done again.
         proposals: what runs found again, by cell.
+        reviewed: see `Project.reviewed_maps`.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Snapshot:
     undo_label: str | None
     redo_label: str | None
     proposals: Mapping[CellKey, KeptProposal]
+    reviewed: Mapping[CellKey, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +165,7 @@ class ProjectWriter:
             project.undo_label,
             project.redo_label,
             project.proposals.all,
+            project.reviewed_maps,
         )
 
     def commit(

@@ -1,0 +1,227 @@
+"""Where to look next: the stretches in which masks are likely wrong, and the gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..engine.extensions.doubtful import Doubt, MissingStretch
+from ..project import Instance
+from .checker import Checker
+from .conductor import Conductor
+from .theme import quiet_label, swatch_icon
+
+_NO_DOUBTS = "No mask looks doubtful. The list is made anew whenever masks have changed and no run goes on."
+_NO_GAPS = "No gaps: every object has a mask in each frame, or was marked as not in the frame."
+_ROLE = Qt.ItemDataRole.UserRole
+
+
+class StretchList(QListWidget):
+    """One line an entry, with the reason below it."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setWordWrap(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def put(self, entries: Sequence[tuple[Doubt | MissingStretch, str, QColor]]) -> None:
+        """Show these; what was chosen stays chosen."""
+        before = self.chosen()
+        self.clear()
+        for entry, text, colour in entries:
+            item = QListWidgetItem(swatch_icon(self, colour), text)
+            item.setData(_ROLE, entry)
+            self.addItem(item)
+            if before is not None and (entry.instance, entry.first) == (before.instance, before.first):
+                self.setCurrentItem(item)
+
+    def chosen(self) -> Doubt | MissingStretch | None:
+        """The entry that is chosen."""
+        item = self.currentItem()
+        return None if item is None else item.data(_ROLE)
+
+
+class CheckPanel(QWidget):
+    """Two lists with what can be done about an entry.
+
+    Attributes:
+        doubts, gaps: the lists.
+        right: the chosen stretch is as it should be.
+        absent, fill, search: for the chosen gap.
+
+    Signals:
+        shown(entry): the person wants to see a `Doubt` or a `MissingStretch`.
+        right_requested, absent_requested, fill_requested, search_requested (entry): see the buttons.
+    """
+
+    shown = Signal(object)
+    right_requested = Signal(object)
+    absent_requested = Signal(object)
+    fill_requested = Signal(object)
+    search_requested = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.doubts, self.gaps = StretchList("Doubtful frames"), StretchList("Gaps")
+        self.right = self._button(
+            "Looks right", "Cross it off: the masks stay as they are", self.doubts, self.right_requested
+        )
+        self.absent = self._button(
+            "Not there", "The object is not in these frames", self.gaps, self.absent_requested
+        )
+        self.fill = self._button(
+            "Fill", "Carry masks into the gap, or draw one there", self.gaps, self.fill_requested
+        )
+        self.search = self._button(
+            "Search", "Look for the object in these frames", self.gaps, self.search_requested
+        )
+        self._none = quiet_label(_NO_DOUBTS), quiet_label(_NO_GAPS)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self._page(self.doubts, self._none[0], [self.right]), "")
+        self.tabs.addTab(self._page(self.gaps, self._none[1], [self.absent, self.fill, self.search]), "")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addWidget(self.tabs)
+        for one in (self.doubts, self.gaps):
+            one.itemClicked.connect(lambda item: self.shown.emit(item.data(_ROLE)))
+            one.itemActivated.connect(lambda item: self.shown.emit(item.data(_ROLE)))
+            one.currentRowChanged.connect(lambda _: self._enable())
+        self.put([], [], {})
+
+    def put(
+        self, doubts: Sequence[Doubt], gaps: Sequence[MissingStretch], instances: Mapping[int, Instance]
+    ) -> None:
+        """Show these lists, with names and colours."""
+        named = [one for one in doubts if one.instance in instances]
+        missing = [one for one in gaps if one.instance in instances]
+        self.doubts.put([(one, self._doubt(one, instances), _colour(one, instances)) for one in named])
+        self.gaps.put([(one, self._gap(one, instances), _colour(one, instances)) for one in missing])
+        self.tabs.setTabText(0, f"Doubtful ({len(named)})")
+        self.tabs.setTabText(1, f"Gaps ({len(missing)})")
+        for label, entries in zip(self._none, (named, missing), strict=True):
+            label.setVisible(not entries)
+        self._enable()
+
+    def step(self, by: int) -> Doubt | None:
+        """Choose the next doubtful stretch, or with -1 the one before; None where there is none."""
+        self.tabs.setCurrentIndex(0)
+        count, row = self.doubts.count(), self.doubts.currentRow()
+        if not count:
+            return None
+        self.doubts.setCurrentRow((row + by) % count if row >= 0 else (0 if by > 0 else count - 1))
+        chosen = self.doubts.chosen()
+        return chosen if isinstance(chosen, Doubt) else None
+
+    def _enable(self) -> None:
+        self.right.setEnabled(self.doubts.chosen() is not None)
+        for button in (self.absent, self.fill, self.search):
+            button.setEnabled(self.gaps.chosen() is not None)
+
+    def _button(self, text: str, tip: str, of: StretchList, signal: object) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda _=False: signal.emit(of.chosen()))  # type: ignore[attr-defined]
+        return button
+
+    @staticmethod
+    def _page(entries: StretchList, none: QLabel, buttons: Sequence[QPushButton]) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.addWidget(none)
+        column.addWidget(entries, 1)
+        row = QHBoxLayout()
+        for button in buttons:
+            row.addWidget(button)
+        row.addStretch(1)
+        column.addLayout(row)
+        return page
+
+    @staticmethod
+    def _doubt(one: Doubt, instances: Mapping[int, Instance]) -> str:
+        return f"{instances[one.instance].name}, {_frames(one.first, one.last)}\n{one.reason}"
+
+    @staticmethod
+    def _gap(one: MissingStretch, instances: Mapping[int, Instance]) -> str:
+        why = "A run found nothing here." if one.computed else "Not computed yet."
+        return f"{instances[one.instance].name}, {_frames(one.first, one.last)}\n{why}"
+
+
+class CheckBinder(QObject):
+    """Shows the lists, goes where they point, and does what is asked."""
+
+    def __init__(
+        self, panel: CheckPanel, checker: Checker, conductor: Conductor, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.panel, self._checker = panel, checker
+        self._conductor, self._session = conductor, conductor.session
+        checker.changed.connect(self._list)
+        checker.failed.connect(conductor.told)
+        self._session.instances_changed.connect(self._list)
+        panel.shown.connect(self._show)
+        panel.right_requested.connect(lambda it: self._session.mark_right(it.instance, it.first, it.last))
+        panel.absent_requested.connect(
+            lambda it: self._session.mark_absent(it.instance, range(it.first, it.last + 1))
+        )
+        panel.fill_requested.connect(self._fill)
+        panel.search_requested.connect(self._search)
+
+    def step(self, by: int) -> None:
+        """Go to the next doubtful frame, or to the one before, and say why it is one."""
+        doubt = self.panel.step(by)
+        if doubt is None:
+            self._conductor.told.emit("No frame looks doubtful.")
+            return
+        self._show(doubt)
+        name = self._session.instances[doubt.instance].name
+        self._conductor.told.emit(f"{name}, {_frames(doubt.first, doubt.last)}: {doubt.reason}")
+
+    def _list(self) -> None:
+        self.panel.put(self._checker.doubts, self._checker.gaps, self._session.instances)
+
+    def _show(self, entry: Doubt | MissingStretch) -> None:
+        self._conductor.following = False
+        self._session.select(entry.instance)
+        self._session.go(entry.frame if isinstance(entry, Doubt) else entry.first)
+
+    def _fill(self, gap: MissingStretch) -> None:
+        """A run came here and lost it: then only a mask that is drawn helps."""
+        self._show(gap)
+        if gap.computed:
+            self._conductor.told.emit(
+                "A run lost the object here. Draw or click it in one of these frames, then press P."
+            )
+            return
+        self._within(gap, find=False)
+
+    def _search(self, gap: MissingStretch) -> None:
+        self._show(gap)
+        self._within(gap, find=True)
+
+    def _within(self, gap: MissingStretch, *, find: bool) -> None:
+        chosen = self._session.range
+        self._session.choose_range(gap.first, gap.last)
+        self._conductor.propagate({gap.instance}, find=find)
+        self._session.choose_range(*(chosen or (None,)))
+
+
+def _frames(first: int, last: int) -> str:
+    return f"frame {first}" if first == last else f"frames {first}–{last}"
+
+
+def _colour(one: Doubt | MissingStretch, instances: Mapping[int, Instance]) -> QColor:
+    return QColor(instances[one.instance].colour)
