@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from stand_ins import Calls, Clip, make_clip, stand_ins
+from tiny_davis import make_davis
 
 
 @pytest.fixture
@@ -17,3 +18,9 @@ def clip(tmp_path: Path) -> Clip:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Puts the stand-ins in the networks' place."""
     return stand_ins(monkeypatch)
+
+
+@pytest.fixture
+def tiny_davis(tmp_path: Path) -> Path:
+    """A data set of two tiny sequences, see `make_davis`."""
+    return make_davis(tmp_path)

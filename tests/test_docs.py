@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,12 @@ from vsreid_studio import app
 from vsreid_studio.cli.train import RECIPES
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    ROOT / "resources/demo/README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+COLUMNS = 100
 
 # Made from the code when the site is built.
 GENERATED = {ROOT / "docs" / "reference" / name for name in ("commands.md", "settings.md")}
@@ -38,6 +44,14 @@ def test_links_lead_somewhere(document: Path):
             assert anchor in anchors(page.read_text(encoding="utf-8")), target
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_lines_are_short(document: Path):
+    """Tables cannot be wrapped, and addresses should not be."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    free = [line for line in lines if not line.lstrip().startswith("|") and "://" not in line]
+    assert [line for line in free if len(line) > COLUMNS] == []
+
+
 def test_pictures_of_the_guide_are_small():
     pictures = list((ROOT / "docs" / "images").iterdir())
     assert pictures
@@ -54,6 +68,48 @@ def commands() -> list[list[str]]:
                 if command and "..." not in line and "{" not in line and "SOURCE" not in line:
                     found.append(arguments.partition("#")[0].partition("&&")[0].split())
     return found
+
+
+def shell_blocks(document: Path) -> list[str]:
+    """The blocks of a page that name no language: what is typed into a shell."""
+    blocks: list[str] = []
+    language: str | None = None
+    for line in document.read_text(encoding="utf-8").splitlines():
+        fence = re.match(r" *```(\w*)", line)
+        if fence is None:
+            if language == "":
+                blocks[-1] += line + "\n"
+        elif language is None:
+            language = fence[1]
+            blocks += [""] if not language else []
+        else:
+            language = None
+    return blocks
+
+
+def other_programs() -> set[str]:
+    """What the documents run: the first word of each command."""
+    found = set()
+    for block in (block for document in DOCUMENTS for block in shell_blocks(document)):
+        for line in re.sub(r"\\\n|\"[^\"]*\"", " ", block).splitlines():
+            for part in line.partition("#")[0].split("&&"):
+                words = [word for word in part.split() if not re.fullmatch(r"[A-Z_]+=.*", word)]
+                found.update(words[:1])
+    return {Path(word).name for word in found if not word.startswith("$")}
+
+
+def test_documents_run_known_programs_only():
+    """Whatever else a page tells to run is a name that a typo would not have."""
+    known = {"cd", "export", "mkdocs", "pip", "python", "python3", "torchrun", "vsreid-studio"}
+    assert other_programs() <= known
+
+
+def test_modules_that_documents_run_are_there():
+    text = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    modules = set(re.findall(r"python -m (vsreid_studio[\w.]*)", text))
+    assert modules
+    for module in modules:
+        assert find_spec(module), module
 
 
 @pytest.mark.parametrize("arguments", commands(), ids=" ".join)

@@ -1,5 +1,7 @@
 """The one exception that a person is meant to read, and one sentence for the system's own."""
 
+from dataclasses import dataclass
+
 
 class UserError(Exception):
     """Bad input or a bad surrounding, told in one clear sentence.
@@ -7,6 +9,19 @@ class UserError(Exception):
     The command line prints the sentence and exits with code 2; the window shows it in a bar.
     Whoever raises it leaves nothing half-written behind.
     """
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """A task that could not be carried out.
+
+    Attributes:
+        name: of the task.
+        sentence: what is wrong, for a person.
+    """
+
+    name: str
+    sentence: str
 
 
 def sentence(error: Exception) -> str:

@@ -119,6 +119,34 @@ def test_options_that_are_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_scores_of_many_sequences(
+    tiny_davis: Path, scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = str(tiny_davis / "Annotations/480p")
+    options = ["evaluate", "--truth", truth, "--results", truth]
+    assert main([*options, "--json", str(tmp_path / "one.json")]) == 0
+    alone = capsys.readouterr().out
+    assert main([*options, "--json", str(tmp_path / "many.json"), "--scheduler", scheduler]) == 0
+    assert capsys.readouterr().out == alone
+    assert (tmp_path / "many.json").read_bytes() == (tmp_path / "one.json").read_bytes()
+    (tiny_davis / "Annotations/480p/gone/00003.png").write_bytes(b"")
+    assert main([*options, "--scheduler", scheduler]) == 2
+    assert "gone/00003.png cannot be read" in capsys.readouterr().err
+
+
+def test_rows_of_the_tables(
+    tiny_davis: Path, calls: Calls, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["tables", "--davis", str(tiny_davis), "--set", "both", "--timing", "skip", "--on", "frames"]
+    common += ["--rows", "box", "reid"]
+    for name, more in (("one", []), ("many", ["--scheduler", scheduler])):
+        work = ["--work", str(tmp_path / name), "--output", str(tmp_path / name / "page.md")]
+        assert main([*common, *work, *more]) == 0
+    masks = {name: files(tmp_path / name / "frames") for name in ("one", "many")}
+    assert sum(name.endswith(".png") for name in masks["one"]) == 2 * 2 * 10
+    assert masks["one"] == masks["many"]
+
+
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Puts the stand-ins into the workers' own processes; returns their log."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,10 @@ class SharingEngine(VideoEngine):
         """
         super().__init__(config, weights, adapt)
         self._folder = folder
+
+    def make(self) -> Callable[[], SharingEngine]:
+        """What makes the same engine in another process."""
+        return partial(SharingEngine, self.config, self._weights, self._folder)
 
     def reid(self, video: Video, store: CandidateCache) -> ReidModule | None:
         """As `VideoEngine.reid`, `store` being filled from the folder."""

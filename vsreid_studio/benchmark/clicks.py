@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..engine.types import Box, Click, Frame, Prediction, SoftMask
 from ..evaluation.robot import next_click
-from .page import grid, number
+from .page import grid, number, paged
 
 LIMIT = 20
 """Most clicks for a mask."""
@@ -127,7 +127,7 @@ def render(parts: Mapping[str, Sequence[Series]], source: str) -> str:
         values = figures(series)
         found.append(f"## {title} ({len(series)} masks)")
         found.append(grid(["", *values], [["all", *_cells(values)], *_rows(series)]))
-    return "\n\n".join(found) + "\n"
+    return paged(found)
 
 
 def _rows(series: Sequence[Series]) -> Iterator[list[str]]:

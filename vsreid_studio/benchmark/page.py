@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,7 +162,7 @@ def render(page: Page) -> str:
         f"{BEGIN}\n{page.by_hand}\n{END}",
         *_picture_parts(page.pictures),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return paged(parts)
 
 
 def _parts_table(lines: Iterable[Line]) -> str:
@@ -230,6 +231,18 @@ def _picture_parts(pictures: Mapping[str, Sequence[Figure]]) -> list[str]:
             ]
             parts += [f"### {title}", grid(shown, [told])]
     return parts
+
+
+def paged(parts: Iterable[str]) -> str:
+    """The parts of a page below one another, plain paragraphs in lines of 100 columns."""
+    filled = [
+        textwrap.fill(part, 100, break_long_words=False, break_on_hyphens=False)
+        if part[:1].isalnum() and "\n" not in part
+        else part
+        for part in parts
+        if part
+    ]
+    return "\n\n".join(filled) + "\n"
 
 
 def grid(heads: Sequence[str], body: Iterable[Sequence[str]]) -> str:

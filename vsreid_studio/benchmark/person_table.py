@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from .manner import ENOUGH, MOST_CLICKS, Seconds
-from .page import grid, number
+from .page import grid, number, paged
 from .session import GOALS, PersonSession, Round
 
 SHORT = 60.0
@@ -70,7 +70,7 @@ def render(
     ]
     for name, sessions in variants.items():
         parts += [f"## {name[:1].upper()}{name[1:]}", _sequences(sessions, goals)]
-    return "\n\n".join(parts) + "\n"
+    return paged(parts)
 
 
 def _summary(variants: Mapping[str, Mapping[str, PersonSession]], limit: int, goals: Sequence[float]) -> str:

@@ -149,7 +149,8 @@ class Variant:
 
     def tasks(self, data: DataSet) -> list[Task]:
         """One for each sequence."""
-        return davis_tasks(data.davis, data.image_set, self.results(data))
+        davis = DavisRoot(data.davis.root.absolute(), data.davis.resolution)
+        return davis_tasks(davis, data.image_set, self.results(data).absolute())
 
     def compute(self, data: DataSet, bar: Bar) -> None:
         """Make what masks are missing; those of other settings or weights are made anew.
@@ -212,7 +213,8 @@ def variants(base: Config, weights: Path | None, work: Path, listed: Sequence[Ta
     Raises:
         UserError: the device or the weights are not there.
     """
-    candidates = work / "candidates"
+    # Absolute, as other processes may have another working folder.
+    candidates, weights = work.absolute() / "candidates", weights and weights.absolute()
     return [
         Variant(row, SharingEngine(row_config(base, listed, row), weights, candidates), work)
         for row in listed

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from .gaps import GapSummary
-from .page import grid, number
+from .page import grid, number, paged
 
 
 @dataclass(frozen=True, order=True)
@@ -85,4 +85,4 @@ def render(tried: Mapping[Thresholds, GapSummary], command: str, clips: Sequence
         parts.append(f"Best: {one}. As settings (`--config`):")
         settings = "\n".join(f"{field.name} = {getattr(one, field.name):g}" for field in fields(one))
         parts.append(f"```toml\n[reid]\n{settings}\n```")
-    return "\n\n".join(parts) + "\n"
+    return paged(parts)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UserError
+from ..errors import TaskFailure, UserError
+from .options import add_worker_options, workers_of
 
 if TYPE_CHECKING:
-    from ..evaluation import Report
+    from ..evaluation import InstanceScore, Report
     from ..evaluation.reliability import Reliability
+    from ..headless.workers import Workers
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,6 +61,7 @@ def _add_evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the figures as CSV")
+    add_worker_options(parser, "a sequence", threads=False)
     parser.set_defaults(handler=run)
 
 
@@ -95,15 +100,50 @@ def run(args: argparse.Namespace) -> int:
     for path, like in ((args.json, '{"global":'), (args.csv, "sequence,instance,J,F")):
         if path:
             refuse_report(path, sources, like)
-    report = (
-        evaluate_folders(args.truth, args.results) if one else evaluate(args.truth, args.results, sequences)
-    )
+    workers = workers_of(args)
+    if one:
+        report = evaluate_folders(args.truth, args.results)
+    elif workers is None:
+        report = evaluate(args.truth, args.results, sequences)
+    else:
+        report = _evaluate_on(workers, args.truth.absolute(), args.results.absolute(), sequences)
     sys.stdout.write(table(report))
     if args.json:
         write_text(args.json, json.dumps(report.as_json(), indent=2) + "\n")
     if args.csv:
         write_text(args.csv, report.as_csv())
     return 0
+
+
+def _evaluate_on(workers: Workers, truth: Path, results: Path, sequences: Sequence[str]) -> Report:
+    """As `evaluate`, a sequence a task.
+
+    Raises:
+        UserError: as `evaluate`, of the first sequence that cannot be scored.
+    """
+    from ..evaluation import reported  # noqa: PLC0415  (OpenCV)
+    from ..headless.workers import connected  # noqa: PLC0415  (Dask)
+    from .progress import SetBar  # noqa: PLC0415
+
+    scores: dict[str, dict[int, InstanceScore]] = {}
+    items = {name: (truth / name, results / name) for name in sequences}
+    with (
+        connected(workers) as cluster,
+        SetBar(len(items)) as bar,
+        closing(cluster.each(_score, items)) as found,
+    ):
+        for name, result in found:
+            if isinstance(result, TaskFailure):
+                raise UserError(result.sentence)
+            scores[name] = result
+            bar.done(name)
+    return reported(truth, {name: scores[name] for name in sequences})
+
+
+def _score(folders: tuple[Path, Path]) -> dict[int, InstanceScore]:
+    from ..evaluation import score_folder  # noqa: PLC0415  (OpenCV)
+
+    return score_folder(*folders)
 
 
 def table(report: Report) -> str:

@@ -14,7 +14,7 @@ from ..formats.targets import Sources
 if TYPE_CHECKING:
     from ..engine.video import ReadOptions
     from ..formats.mask_reading import Reading
-    from ..headless.cluster import Workers
+    from ..headless.workers import Workers
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +39,12 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     _add_settings_options(method, "settings; options above win")
 
 
-def add_worker_options(parser: argparse.ArgumentParser, what: str) -> None:
+def add_worker_options(parser: argparse.ArgumentParser, what: str, *, threads: bool = True) -> None:
     """Add what tells how many processes carry out the work.
 
     Args:
         what: what each of them does at a time, such as 'a clip'.
+        threads: whether the number of threads of each can be chosen.
     """
     many = parser.add_argument_group("several processes (needs the extra 'cluster')")
     where = many.add_mutually_exclusive_group()
@@ -51,11 +52,15 @@ def add_worker_options(parser: argparse.ArgumentParser, what: str) -> None:
         "--workers",
         type=_positive,
         metavar="N",
-        help=f"processes on this machine, {what} each, with an equal share of the cores or a GPU of its own",
+        help=f"processes on this machine, {what} each, with an equal share of the cores"
+        + (", and a GPU of its own if there are enough" if threads else ""),
     )
     where.add_argument(
         "--scheduler", metavar="ADDRESS", help="a Dask scheduler such as tcp://host:8786 instead"
     )
+    if not threads:
+        parser.set_defaults(threads=None)
+        return
     many.add_argument(
         "--threads", type=_positive, metavar="N", help="of each process (its share of the cores)"
     )
@@ -70,7 +75,7 @@ def workers_of(args: argparse.Namespace) -> Workers | None:
     if args.workers is None and args.scheduler is None:
         return None
     try:
-        from ..headless.cluster import Workers  # noqa: PLC0415  (torch, Dask)
+        from ..headless.workers import Workers  # noqa: PLC0415  (Dask)
     except ModuleNotFoundError as error:
         if error.name not in {"dask", "distributed"}:
             raise

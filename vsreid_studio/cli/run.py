@@ -6,11 +6,11 @@ import argparse
 import sys
 from contextlib import closing
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UserError, sentence
+from ..errors import TaskFailure, UserError, sentence
 from .options import (
     add_changed_option,
     add_engine_options,
@@ -25,9 +25,10 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..engine.runtime.engine import VideoEngine
-    from ..headless.cluster import Workers
-    from ..headless.run import RunOutcome, TaskFailure
+    from ..headless.cluster import MakeEngine
+    from ..headless.run import RunOutcome
     from ..headless.task import Task
+    from ..headless.workers import Cluster, Workers
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -98,13 +99,12 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: something is wrong with the input or the output; what is complete stays.
     """
-    tasks = [replace(task, keep_proposals=args.keep_proposals) for task in _tasks(args)]
     workers = workers_of(args)
     if workers is None:
-        return run_tasks(args, tasks, go_on=args.clips is not None)
+        return run_tasks(args, _wanted(args), go_on=args.clips is not None)
     if args.clips is None and args.davis is None:
         raise UserError("--workers and --scheduler are for many clips: use --clips or --davis.")
-    return _run_on(workers, args, tasks)
+    return _run_on(workers, args)
 
 
 def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = False) -> int:
@@ -120,7 +120,7 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
     Raises:
         UserError: something is wrong with input or output.
     """
-    from ..headless.run import TaskFailure, check, run_task  # noqa: PLC0415  (OpenCV)
+    from ..headless.run import check, run_task  # noqa: PLC0415  (OpenCV)
     from .progress import Bar  # noqa: PLC0415
 
     config = config_of(args)
@@ -160,28 +160,21 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
     return _reported(failures, len(tasks))
 
 
-def _run_on(workers: Workers, args: argparse.Namespace, tasks: list[Task]) -> int:
+def _run_on(workers: Workers, args: argparse.Namespace) -> int:
     """As `run_tasks`, in other processes; what fails is reported at the end."""
-    from ..headless.cluster import Tracking  # noqa: PLC0415  (torch, Dask)
-    from ..headless.cluster import run_tasks as run_on_workers  # noqa: PLC0415
-    from ..headless.run import TaskFailure  # noqa: PLC0415
-    from .progress import SetBar  # noqa: PLC0415
+    from ..headless.workers import connected  # noqa: PLC0415  (Dask)
 
-    for task in tasks:
-        task.refuse_targets()
-    tracking = Tracking(config_of(args), args.weights and args.weights.absolute(), args.threads)
-    failures = []
+    tasks: list[Task] = []
+    failures: list[TaskFailure] = []
     try:
-        with SetBar(len(tasks)) as bar:
-            outcomes = run_on_workers(tasks, tracking, workers, overwrite=args.overwrite, tell=bar.tell)
-            with closing(outcomes):
-                for outcome in outcomes:
-                    failed = isinstance(outcome, TaskFailure)
-                    bar.done(outcome.name, failed=failed)
-                    if isinstance(outcome, TaskFailure):
-                        failures.append(outcome)
-                    else:
-                        bar.write(_summary(outcome))
+        with connected(workers, "vsreid_studio.headless.cluster") as cluster:
+            from ..training.adaptation import adapting_engine  # noqa: PLC0415  (torch, loaded meanwhile)
+
+            tasks += _wanted(args)
+            for task in tasks:
+                task.refuse_targets()
+            make = partial(adapting_engine, config_of(args), args.weights and args.weights.absolute())
+            run_in_parallel(cluster, tasks, make, failures, overwrite=args.overwrite)
     except KeyboardInterrupt:
         _reported(failures, len(tasks))
         sys.stderr.write(
@@ -191,6 +184,30 @@ def _run_on(workers: Workers, args: argparse.Namespace, tasks: list[Task]) -> in
     return _reported(failures, len(tasks))
 
 
+def run_in_parallel(
+    cluster: Cluster, tasks: list[Task], make: MakeEngine, failures: list[TaskFailure], *, overwrite: bool
+) -> None:
+    """Carry tasks out on workers under one progress bar, and print a line for each that is done.
+
+    Args:
+        failures: gets what failed.
+    """
+    from ..headless.cluster import run_tasks as run_on  # noqa: PLC0415  (torch, Dask)
+    from .progress import SetBar  # noqa: PLC0415
+
+    with (
+        SetBar(len(tasks)) as bar,
+        closing(run_on(cluster, tasks, make, overwrite=overwrite, tell=bar.tell)) as outcomes,
+    ):
+        for outcome in outcomes:
+            if isinstance(outcome, TaskFailure):
+                bar.done(outcome.name, failed=True)
+                failures.append(outcome)
+            else:
+                bar.done(outcome.name)
+                bar.write(_summary(outcome))
+
+
 def _reported(failures: list[TaskFailure], tasks: int) -> int:
     """Tell of what failed; the exit code."""
     for failure in failures:
@@ -198,6 +215,10 @@ def _reported(failures: list[TaskFailure], tasks: int) -> int:
     if failures:
         sys.stderr.write(f"{len(failures)} of {tasks} clips failed; the same command tries them again.\n")
     return 2 if failures else 0
+
+
+def _wanted(args: argparse.Namespace) -> list[Task]:
+    return [replace(task, keep_proposals=args.keep_proposals) for task in _tasks(args)]
 
 
 def _tasks(args: argparse.Namespace) -> list[Task]:

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import TaskFailure, UserError
 from ..formats.targets import Sources
-from .options import add_page_options, base_config, refuse_page
+from .options import add_page_options, add_worker_options, base_config, refuse_page, workers_of
 
 if TYPE_CHECKING:
     from ..benchmark.table_runs import DataSet, Variant
@@ -64,6 +65,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--as-is", action="store_true", help="run nothing, write the page of what is there")
     add_page_options(parser, config="settings that no row touches")
+    add_worker_options(parser, "a clip")
     parser.set_defaults(handler=run)
 
 
@@ -112,14 +114,30 @@ def _data(args: argparse.Namespace) -> list[DataSet]:
 
 
 def _compute(args: argparse.Namespace, chosen: list[Variant], data: list[DataSet]) -> None:
+    from ..engine.parallel import use_threads  # noqa: PLC0415  (torch)
     from .progress import Bar  # noqa: PLC0415
+    from .run import run_in_parallel  # noqa: PLC0415
 
     for variant in chosen:
         if args.timing == "again" or (args.timing == "missing" and variant.known_pace() is None):
             variant.measure_pace(data[0])
     if args.as_is:
         return
-    for one in data:
-        if one.kind in args.on:
-            for variant in chosen:
-                variant.compute(one, Bar)
+    workers = workers_of(args)
+    if workers is None:
+        if args.threads:
+            use_threads(args.threads)
+        for one in data:
+            if one.kind in args.on:
+                for variant in chosen:
+                    variant.compute(one, Bar)
+        return
+    from ..headless.workers import connected  # noqa: PLC0415  (Dask)
+
+    failures: list[TaskFailure] = []
+    with connected(workers) as cluster:
+        for one in data:
+            for variant in chosen if one.kind in args.on else ():
+                run_in_parallel(cluster, variant.tasks(one), variant.engine.make(), failures, overwrite=True)
+    if failures:
+        raise UserError(f"{failures[0].name}: {failures[0].sentence} ({len(failures)} runs failed)")

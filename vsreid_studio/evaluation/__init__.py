@@ -8,6 +8,8 @@ from .sequences import (
     evaluate,
     evaluate_folders,
     evaluate_sequence,
+    reported,
+    score_folder,
     shared_sequences,
 )
 
@@ -21,6 +23,8 @@ __all__ = [
     "evaluate_folders",
     "evaluate_sequence",
     "jaccard",
+    "reported",
+    "score_folder",
     "shared_sequences",
     "statistics",
 ]

@@ -160,10 +160,18 @@ def evaluate(truth_root: Path, results: Path, sequences: Sequence[str]) -> Repor
             the truth has not, a sequence has fewer than 3 frames, or no sequence shows an object.
     """
     _need_folders(truth_root, results)
-    report = Report({name: _score(truth_root / name, results / name) for name in sequences})
-    if not any(report.sequences.values()):
+    return reported(truth_root, {name: score_folder(truth_root / name, results / name) for name in sequences})
+
+
+def reported(truth_root: Path, scores: Mapping[str, dict[int, InstanceScore]]) -> Report:
+    """A report of what `score_folder` found in each sequence.
+
+    Raises:
+        UserError: no sequence shows an object.
+    """
+    if not any(scores.values()):
         raise UserError(f"There is nothing to score: no sequence in {truth_root} shows an object at first.")
-    return report
+    return Report(dict(scores))
 
 
 def shared_sequences(truth_root: Path, results: Path) -> tuple[str, ...]:
@@ -200,7 +208,7 @@ def evaluate_folders(truth: Path, results: Path) -> Report:
         UserError: as `evaluate`.
     """
     name = (results if results.resolve().name else truth).resolve().name
-    report = Report({name: _score(truth, results)})
+    report = Report({name: score_folder(truth, results)})
     if not any(report.sequences.values()):
         raise UserError(f"There is nothing to score: {truth} shows no object at first.")
     return report
@@ -212,7 +220,12 @@ def _need_folders(*folders: Path) -> None:
             raise UserError(f"There is no folder {folder}.")
 
 
-def _score(truth: Path, result: Path) -> dict[int, InstanceScore]:
+def score_folder(truth: Path, result: Path) -> dict[int, InstanceScore]:
+    """Score the masks of one sequence; see `evaluate`.
+
+    Returns:
+        Scores by instance number; none where the truth's first frame shows no object.
+    """
     files = mask_files(truth)
     if not result.is_dir():
         raise UserError(f"The results lack the sequence {truth.name}: there is no folder {result}.")

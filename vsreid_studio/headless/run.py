@@ -48,19 +48,6 @@ class RunOutcome:
     seconds: float
 
 
-@dataclass(frozen=True)
-class TaskFailure:
-    """A task that could not be carried out.
-
-    Attributes:
-        name: of the task.
-        sentence: what is wrong, for a person.
-    """
-
-    name: str
-    sentence: str
-
-
 def check(tasks: list[Task], engine: EngineOrMaker, *, overwrite: bool = False) -> None:
     """Find out what is wrong with any of many tasks before the first begins.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 from PIL import Image
 
 from vsreid_studio.formats.masks import write_label_map
@@ -17,8 +16,7 @@ RED = (230, 20, 20)
 HIDDEN = range(4, 7)
 
 
-@pytest.fixture
-def tiny_davis(tmp_path: Path) -> Path:
+def make_davis(tmp_path: Path) -> Path:
     """Sets 'both' and 'hidden'; the sequence 'gone' hides its disk in `HIDDEN`."""
     root = tmp_path / "davis"
     for name, hidden in (("gone", HIDDEN), ("there", range(0))):
