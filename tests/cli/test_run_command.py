@@ -127,6 +127,8 @@ def test_progress_in_a_log_is_lines(monkeypatch):
     with Bar("bear", stream) as bar:
         for done in range(4):
             bar(Progress("propagating", done, 3))
+            bar(Progress("smoothing", 0, 1))
+            bar(Progress("judging", 0, 5))
         bar(Progress("detecting", 0, 2))
         bar(Progress("retrieving", 0, 1))
         bar(Progress("propagating", 3, 7))
@@ -134,6 +136,7 @@ def test_progress_in_a_log_is_lines(monkeypatch):
     text = stream.getvalue()
     assert "\r" not in text
     assert re.search(r"^bear: propagating: .* 2/3 \[.*frames/s\]$", text, re.MULTILINE)
+    assert "smoothing" not in text and "judging" not in text
     assert re.search(r"^bear: finding again: .* 5/7 \[", text, re.MULTILINE)
 
 

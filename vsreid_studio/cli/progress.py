@@ -17,6 +17,8 @@ _SEARCH = "finding again"
 _SHARES = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 _PASSING = {"matching", "describing", "retrieving"}
 """Stages too short for a bar of their own; they belong to the search for lost instances."""
+_BESIDE = {"smoothing", "judging"}
+"""And these belong to the propagation that is under way."""
 
 
 class Bar:
@@ -45,7 +47,7 @@ class Bar:
         """Show an event."""
         if isinstance(event, Proposal):
             self._found += 1
-        if not isinstance(event, Progress):
+        if not isinstance(event, Progress) or event.stage in _BESIDE:
             return
         if event.stage in _PASSING:
             self._enter(_SEARCH)

@@ -14,6 +14,7 @@ _DOING = {
     "loading": "loading the networks",
     "detecting": "looking for objects",
     "describing": "comparing looks",
+    "judging": "judging masks",
     "matching": "comparing candidates",
     "retrieving": "looking at what was found",
     "exporting": "exporting",

@@ -229,7 +229,7 @@ class Trust:
         ]
         for start in range(0, len(lacking), AT_ONCE):
             part = lacking[start : start + AT_ONCE]
-            yield Progress("describing", start, len(lacking), part[0].frame, instance)
+            yield Progress("judging", start, len(lacking), part[0].frame, instance)
             # A person may have drawn here meanwhile, and some maps are empty.
             cells = {key: cell for key in part if (cell := annotation.get(*key)) and cell.mask.area}
             if cells:
