@@ -38,6 +38,7 @@ class Act(StrEnum):
     IMPORT = "import_masks"
     IMPORT_FOLDER = "import_folder"
     COMPARE = "compare"
+    READING = "video_reading"
     EXPORT = "export"
     QUIT = "quit"
     UNDO = "undo"
@@ -150,6 +151,13 @@ SPECS: dict[Act, Spec] = {
     ),
     Act.COMPARE: Spec(
         Group.FILE, "Compare with ground truth …", ("Ctrl+G",), "", "See J and F against exact masks"
+    ),
+    Act.READING: Spec(
+        Group.FILE,
+        "How the video is read …",
+        (),
+        "",
+        "Which video track, and which values are black and white",
     ),
     Act.EXPORT: Spec(
         Group.FILE, "Export …", ("Ctrl+E",), "export", "Write the masks as a data set or a video"

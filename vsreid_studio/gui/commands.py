@@ -176,6 +176,8 @@ class Commands(QObject):
         actions.enable(
             there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.COMPARE, Act.START_PAGE, Act.JUMP
         )
+        choice = there and (len(session.video.tracks) > 1 or session.video.value_range is not None)
+        actions.enable(choice, Act.READING)
         actions.enable(there and state is State.IDLE, Act.EXPORT, Act.ADAPT)
         adapted = there and session.adaptation is not None
         actions.enable(adapted and state is State.IDLE, Act.FORGET)

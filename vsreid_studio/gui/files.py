@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from .. import __version__
+from ..engine.video import ReadOptions
 from ..errors import UserError
 from ..formats.catalogue import ExportRequest
 from ..formats.frame_names import mask_files_by_frame
@@ -30,6 +31,7 @@ from .export_dialog import ExportDialog
 from .exporting import Export
 from .opening import VideoMissing, fresh_demo
 from .session import Imported, Session
+from .video_reading import ReadingDialog, reading_of
 from .worker import Outcome
 
 _READINGS = {
@@ -108,6 +110,7 @@ class Files(QObject):
     def _open_one(self, path: Path, video: Path | None, then: Callable[[], object] | None) -> bool:
         def opened() -> None:
             self._offer_masks()
+            self._tell_video()
             if then is not None:
                 then()
 
@@ -199,6 +202,24 @@ class Files(QObject):
         """Ask for a folder of masks."""
         take = self._session.import_masks
         dialogs.ask_folder(self._window, "Import a folder of masks", self._place, take)
+
+    def ask_reading(self) -> None:
+        """Ask which track of the open video is read, and which values are black and white."""
+        ReadingDialog(self._window, self._session.video, self.read_as).open()
+
+    def read_as(self, options: ReadOptions) -> bool:
+        """Open the video anew and read it so; another track is another video, with a project of its own."""
+        session = self._session
+        same_track = options.track == session.video.options.track
+        path = session.project.path if same_track else session.video.path
+        # A project is open once: that of another track is looked for beside this one.
+        session.close()
+        return session.open(path, then=self._tell_video, options=options)
+
+    def _tell_video(self) -> None:
+        """Say how the video is read where there is a choice, unless something else is being said."""
+        if (sentence := reading_of(self._session.video)) and not self._bar.isVisible():
+            self._bar.suggest(sentence, "Choose …", self.ask_reading)
 
     def ask_export(self) -> None:
         """Ask what to export and where."""

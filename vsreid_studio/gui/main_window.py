@@ -237,6 +237,7 @@ class MainWindow(QMainWindow):
             Act.IMPORT: files.ask_mask,
             Act.IMPORT_FOLDER: files.ask_masks,
             Act.COMPARE: self.comparison.ask,
+            Act.READING: files.ask_reading,
             Act.EXPORT: files.ask_export,
             Act.CLIPS: self.parts.show_clips,
             Act.NEXT_CLIP: lambda: clips.step(1),

@@ -18,6 +18,7 @@ import numpy as np
 from ...errors import UserError
 from ..types import Frame, read_only
 from . import identity
+from .container import TrackInfo
 from .lru import ArrayCache
 from .samples import ValueRange
 from .timing import Timing
@@ -83,6 +84,9 @@ class Video(ABC):
         rate: frames per second on the average, None where nothing tells.
         timing: when each frame is shown, None where nothing tells (pictures).
         pixel_aspect: width by height of a pixel, after rotation.
+        tracks: the video tracks of a file; empty where there can be none.
+        track: the number of the one that is read, None where there are none.
+        value_range: the samples of more than 8 bits that are shown as black and white, None for 8 bits.
         sound: a file with the sound on the clock of `timing`, None for a silent clip.
     """
 
@@ -93,6 +97,9 @@ class Video(ABC):
     rate: Fraction | None = None
     timing: Timing | None = None
     pixel_aspect: Fraction = Fraction(1)
+    tracks: Sequence[TrackInfo] = ()
+    track: int | None = None
+    value_range: ValueRange | None = None
     sound: Path | None = None
 
     def __init__(self, path: Path, name: str, cache_bytes: int) -> None:

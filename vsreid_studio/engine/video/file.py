@@ -61,9 +61,6 @@ class VideoFile(Video):
     seeking to the key frame before it and decoding up to it, or by decoding on from the last one when that is
     nearer. A jump is checked: packets must be those of the index, a key frame must be one, and where the file
     was decoded once, the picture must be the same; else decoding starts from the beginning.
-
-    Attributes:
-        track: number of the video track, from 1 on.
     """
 
     def __init__(self, path: Path, cache_bytes: int, options: ReadOptions) -> None:
@@ -73,7 +70,7 @@ class VideoFile(Video):
             tracks = video_tracks(container)
         chosen = choose_track(path, tracks, options.track)
         check_announced(path, [chosen])
-        self.track, self._stream_index = chosen.number, chosen.index
+        self.tracks, self.track, self._stream_index = tracks, chosen.number, chosen.index
         self._unusual = chosen.number != choose_track(path, tracks, None).number
         if len(tracks) > 1:
             listed = ", ".join(map(str, tracks))

@@ -56,7 +56,7 @@ class PictureFolder(Video):
             self._note(
                 f"of {len(several)} files of several pages ({several[0].name} ...) only the first is used"
             )
-        self._range, note = range_of(list(zip(self.files, self._headers, strict=True)), options)
+        self.value_range, note = range_of(list(zip(self.files, self._headers, strict=True)), options)
         if note:
             self._note(note)
 
@@ -67,7 +67,7 @@ class PictureFolder(Video):
 
     def _read(self, index: int) -> Frame:
         file = self.files[index]
-        frame = read_picture(file, self._headers[index], self._range)
+        frame = read_picture(file, self._headers[index], self.value_range)
         if frame.shape != (self.height, self.width, 3):
             raise UserError(f"The picture {file} has changed its size since its folder was opened.")
         return frame

@@ -16,7 +16,6 @@ from ...errors import UserError
 from ..types import Frame, read_only
 from .base import ReadOptions, Video
 from .pictures import range_of
-from .samples import ValueRange
 from .still import PICTURES, read_headers, read_picture
 from .timing import Timing
 
@@ -57,7 +56,6 @@ class PictureStack(Video):
         first = self._headers[0]
         self.height, self.width = first.height, first.width
         self.length = len(self._headers)
-        self._range: ValueRange | None = None
         self._animation: Any = None
         if len(self._durations) > 1:
             self.length = len(self._durations)
@@ -71,14 +69,14 @@ class PictureStack(Video):
                     f"Page {number} of {path} is {header.width}x{header.height} pixels, but the first one is"
                     f" {self.width}x{self.height}: all must have one size."
                 )
-        self._range, note = range_of([(path, header) for header in self._headers], options)
+        self.value_range, note = range_of([(path, header) for header in self._headers], options)
         if note:
             self._note(note)
 
     def _read(self, index: int) -> Frame:
         if self.timing is not None:
             return self._animated(index)
-        frame = read_picture(self.path, self._headers[index], self._range)
+        frame = read_picture(self.path, self._headers[index], self.value_range)
         if frame.shape != (self.height, self.width, 3):
             raise UserError(f"{self.path} has changed its size since it was opened.")
         return frame

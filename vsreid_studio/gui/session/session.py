@@ -19,7 +19,7 @@ from ...engine.events import Change, Proposal, Retrieval
 from ...engine.extensions.doubtful import Doubt
 from ...engine.store.annotation import Annotation
 from ...engine.types import Cell, CellKey, SoftMask
-from ...engine.video import Video
+from ...engine.video import ReadOptions, Video
 from ...errors import UserError
 from ...formats.classes import read_classes, write_classes
 from ...formats.mask_reading import Reading
@@ -291,6 +291,7 @@ class Session(QObject):
         video: Path | None = None,
         then: Callable[[], object] | None = None,
         changed: Way | Literal["new"] | None = None,
+        options: ReadOptions | None = None,
     ) -> bool:
         """Open a project, a video or a folder of pictures in place of what is open.
 
@@ -298,6 +299,7 @@ class Session(QObject):
             video: where the project's video is now, if it has moved.
             then: called once it is open, after `opened`.
             changed: what becomes of the masks where the video has changed, see `open_document`.
+            options: how the video is read from now on; None for how its project says.
 
         Returns:
             Whether it is open, or, where the session does not wait, whether that was begun: `opened` follows.
@@ -313,7 +315,7 @@ class Session(QObject):
         self._opening, self._then = path, then
         self.opening.emit(path)
         before = self._writer
-        self._thread.post(partial(self._open, path, video, changed), self._fail_open)
+        self._thread.post(partial(self._open, path, video, changed, options), self._fail_open)
         if not self._waits:
             return True
         self.flush()
@@ -321,9 +323,15 @@ class Session(QObject):
             self._thread.stop()
         return self._writer is not None and self._writer is not before
 
-    def _open(self, path: Path, moved: Path | None, changed: Way | Literal["new"] | None) -> None:
+    def _open(
+        self,
+        path: Path,
+        moved: Path | None,
+        changed: Way | Literal["new"] | None,
+        options: ReadOptions | None,
+    ) -> None:
         """On the document's thread."""
-        document = open_document(path, self._data, moved, changed=changed)
+        document = open_document(path, self._data, moved, options, changed)
         try:
             writer = ProjectWriter(document, self._thread)
             settings = open_settings(document.project)

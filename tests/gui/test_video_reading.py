@@ -1,0 +1,97 @@
+"""Which track is read, and which values are black and white, chosen in the window."""
+
+from __future__ import annotations
+
+import numpy as np
+from clips import number_of, two_tracks
+from PIL import Image
+from PySide6.QtWidgets import QDialogButtonBox
+
+from vsreid_studio.engine.types import SoftMask
+from vsreid_studio.engine.video import ReadOptions, ValueRange, open_video
+from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.video_reading import ReadingDialog, reading_of
+
+OK = QDialogButtonBox.StandardButton.Ok
+RESET = QDialogButtonBox.StandardButton.Reset
+
+
+def dark(folder, count=3):
+    folder.mkdir()
+    for index in range(count):
+        grey = np.full((48, 80), 500 + index, np.uint16)
+        grey[10:20, 10:20] = 4000
+        Image.fromarray(grey).save(folder / f"{index:05d}.png")
+    return folder
+
+
+def opened(window, path):
+    window.files.open(path)
+    window.session.flush()
+    return window.session
+
+
+def test_another_track_has_a_project_of_its_own(qtbot, window, tmp_path):
+    path = two_tracks(tmp_path / "two.mkv", 0)
+    session = opened(window, path)
+    assert "Of 2 video tracks, number 1 (48x32, h264) is shown." in window.bar.sentence.text()
+    assert window.actions_[Act.READING].isEnabled()
+    first = session.project.path
+    session.edit_mask(0, 1, SoftMask.from_dense(np.eye(32, 48, dtype=bool)), "Paint")
+    window.files.ask_reading()
+    dialog = window.findChild(ReadingDialog)
+    assert [dialog.tracks.itemText(index) for index in range(2)] == ["1 (48x32, h264)", "2 (96x64, h264)"]
+    assert dialog.low is None
+    dialog.tracks.setCurrentIndex(1)
+    dialog.buttons.button(OK).click()
+    session.flush()
+    assert (session.video.width, number_of(session.video.frame(3))) == (96, 13)
+    assert session.project.path != first
+    window.files.read_as(ReadOptions(1))
+    session.flush()
+    assert session.project.path == first
+    assert session.annotation.mask(0, 1) is not None
+
+
+def test_another_range_of_values(qtbot, window, tmp_path):
+    session = opened(window, dark(tmp_path / "dark"))
+    assert "samples of 0 to 4095" in window.bar.sentence.text()
+    session.edit_mask(0, 1, SoftMask.from_dense(np.eye(48, 80, dtype=bool)), "Paint")
+    project = session.project.path
+    before = int(session.video.frame(0)[40, 40, 0])
+    window.files.ask_reading()
+    dialog = window.findChild(ReadingDialog)
+    assert dialog.tracks is None
+    dialog.low.setValue(1500)
+    dialog.high.setValue(1000)
+    assert not dialog.buttons.button(OK).isEnabled()
+    dialog.low.setValue(0)
+    dialog.buttons.button(OK).click()
+    session.flush()
+    assert session.project.path == project
+    assert int(session.video.frame(0)[40, 40, 0]) > 2 * before
+    assert session.video.options.value_range == ValueRange(0, 1000)
+    assert session.annotation.mask(0, 1) is not None
+    window.files.ask_reading()
+    window.findChildren(ReadingDialog)[-1].buttons.button(RESET).click()
+    session.flush()
+    assert session.video.options.value_range is None
+    assert int(session.video.frame(0)[40, 40, 0]) == before
+
+
+def test_nothing_is_asked_where_there_is_no_choice(qtbot, window, pictures):
+    session = opened(window, pictures)
+    assert not window.actions_[Act.READING].isEnabled()
+    assert not window.bar.isVisible()
+    assert reading_of(session.video) == ""
+
+
+def test_an_unchanged_choice_changes_nothing(qtbot, window, tmp_path):
+    taken = []
+    with open_video(dark(tmp_path / "dark")) as video:
+        dialog = ReadingDialog(window, video, taken.append)
+        dialog.accept()
+        dialog = ReadingDialog(window, video, taken.append)
+        dialog.high.setValue(2000)
+        dialog.accept()
+    assert taken == [ReadOptions(None, ValueRange(0, 2000))]
