@@ -97,6 +97,7 @@ class Act(StrEnum):
     OUTLINE = "outline"
     PROBABILITY = "probability"
     ONION = "onion"
+    ROUNDS = "rounds"
     PREFERENCES = "preferences"
     KEYS = "keys"
     ABOUT = "about"
@@ -262,6 +263,12 @@ SPECS: dict[Act, Spec] = {
     Act.OUTLINE: Spec(Group.VIEW, "Outline only", ("V",), checkable=True),
     Act.PROBABILITY: Spec(Group.VIEW, "Probability map", ("M",), checkable=True),
     Act.ONION: Spec(Group.VIEW, "Onion skin", ("Shift+K",), checkable=True),
+    Act.ROUNDS: Spec(
+        Group.VIEW,
+        "Rounds",
+        ("Ctrl+Shift+H",),
+        tip="What runs and answers changed: compare them, or go back to one",
+    ),
     Act.KEYS: Spec(Group.HELP, "Keys", ("?", "F1"), "help"),
     Act.ABOUT: Spec(Group.HELP, "About"),
 }

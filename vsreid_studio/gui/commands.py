@@ -105,6 +105,7 @@ class Commands(QObject):
             Act.NEXT_DOUBT: partial(self._next_doubt, 1),
             Act.PREVIOUS_DOUBT: partial(self._next_doubt, -1),
             Act.CAREFUL: self._choose_care,
+            Act.ROUNDS: self._show_rounds,
             Act.RANGE_START: partial(self._choose, start=True),
             Act.RANGE_END: partial(self._choose, start=False),
             Act.RANGE_NONE: lambda: session.choose_range(None),
@@ -216,6 +217,11 @@ class Commands(QObject):
         self._parts.check_dock.raise_()
         self._parts.on_check.step(by)
 
+    def _show_rounds(self) -> None:
+        self._parts.rounds_dock.show()
+        self._parts.rounds_dock.raise_()
+        self._parts.rounds.entries.setFocus()
+
     def _choose_care(self) -> None:
         careful = self._actions[Act.CAREFUL].isChecked()
         self._conductor.set_careful(careful)
@@ -269,6 +275,8 @@ class Commands(QObject):
             panel.actions_.correct.trigger()
         elif self._parts.playback.playing:
             self._parts.playback.stop()
+        elif self._parts.rounds.compare.isChecked():
+            self._parts.rounds.compare.setChecked(False)
         elif self._conductor.state is not State.IDLE:
             self._conductor.cancel()
         elif session.range is not None:

@@ -25,6 +25,7 @@ from .frames import FrameLoader
 from .keys import FILE, EditorKeys, KeySheet, keyed, load_keys, with_usual
 from .preferences import PreferenceFile, Preferences, PreferencesDialog, apply_keys
 from .recent import config_folder, data_folder
+from .round_history import RoundHistory
 from .session import Session
 from .start_page import StartPage
 from .status import Status
@@ -38,7 +39,7 @@ from .workspace import Workspace
 if TYPE_CHECKING:
     from ..engine.runtime.clicker import Clicker
 
-_PLACES = 2
+_PLACES = 3
 """Counts up when the docks change, so that places saved by an older version are not applied."""
 _SHARE = 0.9
 """Of the screen that a first window may take."""
@@ -54,6 +55,7 @@ class MainWindow(QMainWindow):
         actions_: what the window can be asked.
         files: opens, imports and exports.
         comparison: with a ground truth.
+        rounds: what runs and answers changed.
         parts: what shows the document.
         bar: tells what went wrong.
         start: the page without a document.
@@ -99,6 +101,14 @@ class MainWindow(QMainWindow):
         self.status = Status(self.statusBar(), self.conductor)
         self.files = Files(self, self.session, self.conductor, self.bar, data)
         self.comparison = Comparison(self, self.session, self.bar, self.parts.review_dock)
+        self.rounds = RoundHistory(
+            self.parts.rounds,
+            self.conductor,
+            self.comparison,
+            self.parts.on_canvas,
+            self.parts.on_timeline,
+            self,
+        )
         self._lay_out()
         self.commands = Commands(self.actions_, self.parts, self.conductor, self)
         menu = CanvasMenu(self.parts.canvas, self.parts.instances, self.session, self.actions_, self)
@@ -186,6 +196,7 @@ class MainWindow(QMainWindow):
         self.parts.on_clips.stop()
         self.comparison.stop()
         self.parts.checker.stop()
+        self.rounds.stop()
         self.conductor.runner.stop()
         event.accept()
 

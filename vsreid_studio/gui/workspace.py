@@ -20,6 +20,7 @@ from .containers import Scrolled, dock
 from .frames import FrameLoader
 from .instances import InstancePanel
 from .review import ReviewPanel
+from .rounds_panel import RoundPanel
 from .timeline import TimelineView
 from .tool_options import ToolOptionsPanel
 from .transport import Playback
@@ -34,10 +35,10 @@ class Workspace:
     """Widgets and their binders.
 
     Attributes:
-        canvas, timeline, instances, options, review, check, clips: the widgets.
+        canvas, timeline, instances, options, review, check, rounds, clips: the widgets.
         checker: finds doubtful frames and gaps.
         playback: plays the video.
-        review_dock, check_dock: hold the review, and the lists of where to look.
+        review_dock, check_dock, rounds_dock: hold the review, the lists of where to look, and the rounds.
         clips_dock: holds the clips of a folder; hidden until one is open.
         docks: those that can be moved and hidden, in the order of the View menu.
         on_canvas, on_timeline, on_instances, on_review, on_check, on_clips: bind them to the document.
@@ -65,14 +66,16 @@ class Workspace:
         self.review = ReviewPanel()
         self.clips = ClipPanel()
         self.check = CheckPanel()
+        self.rounds = RoundPanel()
         self.docks = [
             dock(window, "instances", "Instances", Scrolled(self.instances)),
             dock(window, "tools", "Tool options", Scrolled(self.options, lines=12)),
             dock(window, "review", "Review", Scrolled(self.review)),
             dock(window, "timeline", "Timeline", self.timeline),
             dock(window, "check", "Where to look", Scrolled(self.check)),
+            dock(window, "rounds", "Rounds", Scrolled(self.rounds)),
         ]
-        left, tools, review, below, check = self.docks
+        left, tools, review, below, check, rounds = self.docks
         self.review_dock = review
         self.clips_dock = dock(window, "clips", "Clips", self.clips)
         for area in (Qt.Corner.BottomLeftCorner, Qt.Corner.BottomRightCorner):
@@ -83,8 +86,9 @@ class Workspace:
         self.clips_dock.hide()
         window.addDockWidget(_RIGHT, review)
         window.tabifyDockWidget(review, check)
+        window.tabifyDockWidget(check, rounds)
         review.raise_()
-        self.check_dock = check
+        self.check_dock, self.rounds_dock = check, rounds
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, below)
         line = window.fontMetrics().height()
         window.resizeDocks([left, review], [15 * line, 24 * line], Qt.Orientation.Horizontal)

@@ -25,6 +25,7 @@ from .maps import MapFile
 from .notes import Settings, record_run, runs
 from .proposals import KeptProposal, ProposalStore, waiting
 from .records import Adaptation, Instance, RunRecord, VideoRef
+from .rounds import RoundRecord, contents_after, rounds
 from .rows import (
     Contents,
     adaptation_row,
@@ -414,6 +415,55 @@ class Project:
         """Do the step again that was taken back last; otherwise like `undo`."""
         with self._database.lock:
             return self._exchange(self._history.next())
+
+    def rounds(self) -> list[RoundRecord]:
+        """What each run, answer and edit changed, the oldest first; as many as undo keeps.
+
+        Raises:
+            UserError: the project is damaged.
+        """
+        with self._sound():
+            return rounds(self._database)
+
+    def annotation_after(self, number: int) -> Annotation:
+        """Cells and decisions as they were right after a round, or with 0 before the first one.
+
+        Returns:
+            A copy, whose maps are read when they are asked for.
+
+        Raises:
+            UserError: the project is damaged.
+        """
+        with self._database.lock, self._sound():
+            held = self._read(contents_after(self._database, number))
+        twin = self.annotation.copy()
+        twin.apply(twin.decide(twin.set_cells("", held.cells), held.decisions))
+        return twin
+
+    def go_back(self, number: int, label: str) -> Change:
+        """Make everything as it was after a round; one step of undo.
+
+        Args:
+            number: of the round; 0 for before the first.
+            label: names the step.
+
+        Returns:
+            What this did to cells and decisions.
+
+        Raises:
+            UserError: the file cannot be written or is damaged; nothing changes.
+        """
+        with self._database.lock:
+            with self._sound():
+                held = self._read(contents_after(self._database, number))
+            change = self.annotation.decide(self.annotation.set_cells(label, held.cells), held.decisions)
+            self.apply(
+                change,
+                instances=held.instances,
+                categories=held.categories,
+                adaptation=held.adaptation,
+            )
+        return change
 
     def _exchange(self, step: tuple[int, str] | None) -> Change | None:
         if step is None:

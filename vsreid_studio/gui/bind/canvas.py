@@ -17,6 +17,7 @@ from ..conductor import Conductor
 from ..frames import FrameLoader
 from .clicks import ClickBinder
 from .correction import Correction
+from .wipe import Wipe
 
 if TYPE_CHECKING:
     from ...engine.runtime.clicker import Clicker
@@ -52,6 +53,7 @@ class CanvasBinder(QObject):
         self.canvas = canvas
         self.correction: Correction | None = None
         self.redrawing = False
+        self._wipe: Wipe | None = None
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
         session = self._session
         session.frame_changed.connect(self._request)
@@ -87,6 +89,12 @@ class CanvasBinder(QObject):
         self._show_masks()
         self._show_candidate()
 
+    def compare(self, wipe: Wipe | None) -> None:
+        """Show two states of the masks side by side instead of the document's, or with None these again."""
+        self._wipe = wipe
+        self.canvas.set_wipe(None if wipe is None else wipe.share)
+        self._show_masks()
+
     def undo_stroke(self) -> bool:
         """Take back a stroke of the correction; False where there is none to take back."""
         if self.correction is None or not self.correction.undo():
@@ -120,9 +128,13 @@ class CanvasBinder(QObject):
             return
         instances = session.instances
         masks = session.annotation.frame_masks(index)
+        locked = [k for k, one in instances.items() if one.locked]
+        if self._wipe is not None:
+            # What is shown is in no document: a stroke on it would be of nothing.
+            masks, locked = self._wipe.masks(index, session.video.width), list(instances)
         if self.correction is not None and self.correction.frame == index:
             masks[self.correction.instance] = self.correction.mask
-        self.canvas.set_locked([k for k, one in instances.items() if one.locked])
+        self.canvas.set_locked(locked)
         self.canvas.set_selected(session.selected)
         self.canvas.set_masks(
             masks,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 
 from ...engine.events import Change, Progress, Proposal, Verdict
+from ...engine.store.annotation import Annotation
 from ...engine.types import Box, CellKey, Frame
 from ..conductor import Conductor
 from ..frames import FrameLoader, to_image
@@ -61,6 +64,18 @@ class TimelineBinder(QObject):
         self._session.select(key.instance)
         self._session.go(key.frame)
         self._conductor.show_proposal(key)
+
+    def compare(self, annotation: Annotation | None) -> None:
+        """Show another state of the cells instead of the document's, or with None that one again."""
+        if self._session.document is None:
+            return
+        self.view.set_annotation(annotation or self._session.annotation, self._rows())
+        if annotation is None:
+            self._propose(self._session.proposal)
+
+    def hatch(self, frames: Mapping[int, Collection[int]]) -> None:
+        """Hatch the frames in which two states that are compared differ, by instance."""
+        self.view.set_hatched(frames)
 
     def _open(self) -> None:
         session = self._session

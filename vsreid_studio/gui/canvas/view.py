@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -84,6 +84,7 @@ class CanvasView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Canvas")
         self.index = -1
+        self._wipe: float | None = None
         self.picture = MaskPicture()
         self.editor = Editor(self.picture, self)
         self._stage = CanvasStage(self.picture, self._draw_last, self)
@@ -182,6 +183,11 @@ class CanvasView(QWidget):
     def take_back(self) -> None:
         """Take the last point of the gesture under way back."""
         self._active.apply(self.gesture.back())
+
+    def set_wipe(self, share: float | None) -> None:
+        """Draw a line where two states of the masks meet, at this share of the width; None for no line."""
+        self._wipe = share
+        self._stage.viewport().update()
 
     def set_neighbour(self, masks: Mapping[int, SoftMask] | None) -> None:
         """Give the neighbour frame's masks, which the onion skin shows."""
@@ -374,6 +380,16 @@ class CanvasView(QWidget):
 
     def _draw_last(self, painter: QPainter) -> None:
         self._active.draw(painter)
+        if self._wipe is not None:
+            self._draw_wipe(painter, self._wipe)
+
+    def _draw_wipe(self, painter: QPainter, share: float) -> None:
+        width, height = self.picture.size
+        at = round(share * width)
+        if 0 < at < width:
+            place = QRectF(*self.viewport.covered(Box(at, 0, at, height)))
+            painter.fillRect(QRectF(place.x() - 1.5, place.y(), 3, place.height()), QColor("black"))
+            painter.fillRect(QRectF(place.x() - 0.5, place.y(), 1, place.height()), QColor("white"))
 
     def _dress(self) -> None:
         """Around the frame: of the window's kind, light or dark, but apart from its panels."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
@@ -37,7 +37,12 @@ class Comparison(QObject):
         dock: not shown until there is a truth.
         panel: the table in it.
         truth: what is compared with, None for nothing.
+
+    Signals:
+        truth_changed: `truth` is another one.
     """
+
+    truth_changed = Signal()
 
     def __init__(
         self, window: QMainWindow, session: Session, bar: ErrorBar, beside: QDockWidget | None = None
@@ -118,6 +123,7 @@ class Comparison(QObject):
         self._forget()
         self.truth, self._tally = truth, Tally(truth)
         self._scorer.use(truth)
+        self.truth_changed.emit()
         self._mark(truth.files)
         self._score()
         self._show()
@@ -134,6 +140,7 @@ class Comparison(QObject):
         self._score_soon.stop()
         self._show_soon.stop()
         self.panel.clear()
+        self.truth_changed.emit()
 
     def _remember(self, folder: str | None) -> None:
         self._session.keep_setting(_SETTING, folder)

@@ -25,6 +25,7 @@ from ...formats.classes import read_classes, write_classes
 from ...formats.mask_reading import Reading
 from ...project import Adaptation, Instance, KeptProposal, Project
 from ...project.history import StepKind
+from ...project.rounds import RoundRecord
 from ...project.same_video import VideoChanged, Way
 from ...project.sources import note_source
 from .. import edits
@@ -659,7 +660,34 @@ class Session(QObject):
         keys = [CellKey(frame, instance) for frame in range(first, last + 1)]
         return self._edit(lambda held: Edit(Change("mark as right"), reviewed=keys), instance)
 
+    def ask_rounds(self, done: Callable[[list[RoundRecord]], object]) -> None:
+        """Have `done` called with what each run, answer and edit changed, the oldest first."""
+        writer = self.writer
+        writer.ask(writer.project.rounds, lambda found: self._if_open(writer, done, found), self._tell)
+
+    def ask_states(self, numbers: Sequence[int], done: Callable[[Mapping[int, Annotation]], object]) -> None:
+        """Have `done` called with the annotations after some rounds, by number; 0 is before the first."""
+        writer = self.writer
+
+        def states() -> dict[int, Annotation]:
+            return {number: writer.project.annotation_after(number) for number in numbers}
+
+        writer.ask(states, lambda found: self._if_open(writer, done, found), self._tell)
+
+    def go_back(self, one: RoundRecord) -> bool:
+        """Make everything as it was after a round; a step of undo."""
+        if self._writer is None:
+            return False
+        label = f"go back to '{one.label}'"
+        self.writer.do(partial(self.writer.go_back, one.number, label), self._keep, self._tell)
+        self.edited.emit()
+        return self._done()
+
     # --- how edits are done
+
+    def _if_open(self, writer: ProjectWriter, done: Callable[[Any], object], found: object) -> None:
+        if self._writer is writer:
+            done(found)
 
     def _crossed_off(self, edit: Edit) -> list[CellKey]:
         """The other cells of stretches in which a person has pinned one."""

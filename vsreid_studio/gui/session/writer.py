@@ -144,6 +144,14 @@ class ProjectWriter:
         """Do anything on the document's thread; `failed` is called on the window's."""
         self._thread.post(run, lambda error, text: self._thread.reply(partial(failed, error, text)))
 
+    def ask(self, work: Callable[[], Any], done: Callable[[Any], object], failed: Reporter) -> None:
+        """Have something looked up in the project; it is handed to `done`, on the window's thread."""
+
+        def run() -> None:
+            self._thread.reply(partial(done, work()))
+
+        self.post(run, failed)
+
     def settle(self, order: Order) -> None:
         """Wait until what an order told is on disk; of an abandoned one, what must not stay goes."""
         if order.abandoned.is_set():
@@ -212,6 +220,10 @@ class ProjectWriter:
         """Undo or redo; None where there is no such step."""
         change = way(self.project)
         return None if change is None else replace(self._kept(change, True), loosened=self.project.loosened)
+
+    def go_back(self, number: int, label: str) -> KeptMap:
+        """Make everything as it was after a round."""
+        return self._kept(self.project.go_back(number, label), True)
 
     def set_adaptation(self, adaptation: Adaptation | None) -> KeptMap:
         """Keep what the network has learnt of the video, or forget it."""

@@ -1,0 +1,219 @@
+"""Keeps the list of rounds true to the document, scores them, and shows two of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QThread, QTimer, Signal
+
+from ..engine.runtime.run import State
+from ..engine.store.annotation import Annotation
+from ..engine.video import Video
+from ..evaluation.comparison import Truth
+from ..project.rounds import RoundRecord
+from .bind import CanvasBinder, TimelineBinder
+from .bind.wipe import Wipe
+from .compare import Comparison
+from .conductor import Conductor
+from .rounds_panel import RoundPanel
+from .server import Server
+
+_SOON = 300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ScoreTask:
+    """Rounds to be scored.
+
+    Attributes:
+        folder: of the truth.
+        states: the annotation after each round, by number.
+        known: scores of a frame by what is in it; grows.
+    """
+
+    folder: Path
+    video: Video
+    states: Mapping[int, Annotation]
+    known: dict[tuple[int, ...], NDArray[np.float64]] = field(default_factory=dict)
+
+
+class RoundScorer(Server[_ScoreTask]):
+    """Scores rounds on a thread of its own; a frame that two of them share is scored once.
+
+    Signals:
+        scored(task, scores): J&F by number of the round.
+        failed(sentence): the truth, or a mask, cannot be read.
+    """
+
+    scored = Signal(object, object)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__("rounds", parent)
+        self._wanted: _ScoreTask | None = None
+        self._truth: Truth | None = None
+
+    def ask(self, task: _ScoreTask | None) -> None:
+        """Score these; what waits is dropped, and what is under way is left off."""
+        with self._condition:
+            self._wanted = task
+            self._condition.notify()
+        if task is not None and not self.isRunning():
+            # The window and the engine go first.
+            self.start(QThread.Priority.LowPriority)
+
+    def _next(self) -> _ScoreTask | None:
+        with self._condition:
+            if not self._await(lambda: self._wanted is not None):
+                return None
+            task, self._wanted = self._wanted, None
+            return task
+
+    def _serve(self, task: _ScoreTask) -> None:
+        if self._truth is None or self._truth.folder != task.folder:
+            self._truth = Truth.read(task.folder, task.video)
+        truth, scores = self._truth, {}
+        for number in sorted(task.states, reverse=True):
+            frames = []
+            for frame in truth.files:
+                if self._wanted is not None or self._closing:
+                    return
+                frames.append(self._score(task, truth, task.states[number], frame))
+            scores[number] = float(np.mean(frames))
+            self.scored.emit(task, dict(scores))
+
+    @staticmethod
+    def _score(task: _ScoreTask, truth: Truth, state: Annotation, frame: int) -> NDArray[np.float64]:
+        maps = [int(state.records(k)["map"][frame]) for k in state.instances]
+        name = (frame, *(value for pair in zip(state.instances, maps, strict=True) for value in pair))
+        if name not in task.known:
+            task.known[name] = truth.score(frame, state.frame_masks(frame))
+        return task.known[name]
+
+    def _fail(self, task: _ScoreTask, error: Exception, details: str) -> None:
+        self.failed.emit(f"Rounds cannot be scored: {error}")
+
+
+class RoundHistory(QObject):
+    """The list, the comparison, and the way back.
+
+    Attributes:
+        panel: the widget.
+        states: the annotations that are compared, before and after; None while nothing is.
+    """
+
+    def __init__(
+        self,
+        panel: RoundPanel,
+        conductor: Conductor,
+        comparison: Comparison,
+        canvas: CanvasBinder,
+        timeline: TimelineBinder,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.panel = panel
+        self.states: tuple[Annotation, Annotation] | None = None
+        self._conductor, self._session, self._comparison = conductor, conductor.session, comparison
+        self._canvas, self._timeline = canvas, timeline
+        self._task: _ScoreTask | None = None
+        self._scores: dict[tuple[int, ...], NDArray[np.float64]] = {}
+        self._scorer = RoundScorer(self)
+        self._scorer.scored.connect(self._take_scores)
+        self._scorer.failed.connect(conductor.told)
+        self._soon = QTimer(self, interval=_SOON, singleShot=True)
+        self._soon.timeout.connect(self.look)
+        session = self._session
+        for signal in (session.undo_changed, session.instances_changed, conductor.finished):
+            signal.connect(self._look_soon)
+        session.opened.connect(self._begin)
+        session.closing.connect(self._begin)
+        comparison.truth_changed.connect(self._look_soon)
+        panel.compare_requested.connect(self._compare)
+        panel.compare_left.connect(self.leave)
+        panel.wiped.connect(lambda _: self._show())
+        panel.back_requested.connect(self._go_back)
+
+    def look(self) -> None:
+        """List the rounds as they are now, and score those that are new."""
+        if self._session.document is not None:
+            self._session.ask_rounds(self._take)
+
+    def leave(self) -> None:
+        """Show what is in the document again."""
+        if self.states is None:
+            return
+        self.states = None
+        self.panel.leave()
+        self._canvas.compare(None)
+        self._timeline.compare(None)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._soon.stop()
+        self._scorer.ask(None)
+        self._scorer.stop()
+
+    def _begin(self) -> None:
+        self.leave()
+        self._scorer.ask(None)
+        self._task, self._scores = None, {}
+        self.panel.put([], {})
+        self.panel.put_scores({})
+
+    def _look_soon(self, *_: object) -> None:
+        # A run makes one round; it is told when it has ended.
+        if self._conductor.state is not State.RUNNING and not self._soon.isActive():
+            self._soon.start()
+
+    def _take(self, rounds: Sequence[RoundRecord]) -> None:
+        self.panel.put(rounds, self._session.instances)
+        truth = self._comparison.truth
+        if truth is None:
+            self.panel.put_scores({})
+        else:
+            numbers = [0, *(one.number for one in rounds)]
+            self._session.ask_states(numbers, lambda states: self._score(truth.folder, states))
+
+    def _score(self, folder: Path, states: Mapping[int, Annotation]) -> None:
+        self._task = _ScoreTask(folder, self._session.video, states, self._scores)
+        self._scorer.ask(self._task)
+
+    def _take_scores(self, task: _ScoreTask, scores: Mapping[int, float]) -> None:
+        if task is self._task:
+            self.panel.put_scores(scores)
+
+    def _compare(self, before: int, after: int) -> None:
+        def show(states: Mapping[int, Annotation]) -> None:
+            self.states = states[before], states[after]
+            changed = {k: _changed(*self.states, k) for k in self._session.instances}
+            self._timeline.hatch({k: frames for k, frames in changed.items() if frames})
+            self._show()
+
+        self._session.ask_states([before, after], show)
+
+    def _show(self) -> None:
+        if self.states is None:
+            return
+        share = self.panel.wipe.value()
+        before, after = self.states
+        self._canvas.compare(Wipe(before, after, share / 100))
+        self._timeline.compare(before if share == 100 else after)
+
+    def _go_back(self, one: RoundRecord) -> None:
+        self.leave()
+        if self._conductor.runner.busy:
+            self._conductor.told.emit("Let the run end, or end it with Esc, before you go back.")
+            return
+        self._session.go_back(one)
+
+
+def _changed(before: Annotation, after: Annotation, instance: int) -> list[int]:
+    """The frames in which an instance has another map."""
+    one, other = before.records(instance)["map"], after.records(instance)["map"]
+    found: list[int] = np.flatnonzero(one != other).tolist()
+    return found
