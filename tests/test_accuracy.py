@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_set import DAVIS
 
 from vsreid_studio.benchmark.clips import read_sequence
 from vsreid_studio.benchmark.hidden import hide
@@ -17,7 +18,6 @@ from vsreid_studio.engine.types import Cell, CellKey, Frame, LabelMap, SoftMask
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.evaluation import boundary_f, jaccard
 
-DAVIS = Path(__file__).resolve().parents[2] / "shared" / "data" / "davis2016"
 pytestmark = pytest.mark.skipif(not DAVIS.is_dir(), reason="the DAVIS clips are not here")
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_set import DAVIS
 from numpy.typing import NDArray
 from PIL import Image
 
-import vsreid_studio
 from vsreid_studio.errors import UserError
 from vsreid_studio.evaluation import (
     boundary_f,
@@ -24,7 +24,6 @@ from vsreid_studio.formats.masks import read_label_map, write_label_map
 
 H, W = 480, 854
 Mask = NDArray[np.bool_]
-DAVIS = Path(vsreid_studio.__file__).parents[2] / "shared" / "data" / "davis2016"
 
 
 def write_sequence(folder: Path, label_maps) -> None:

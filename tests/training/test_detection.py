@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from data_set import DATA
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -27,8 +28,6 @@ from vsreid_studio.training.detection.data import (
 )
 from vsreid_studio.training.detection.recipe import PartialHeads, PartialProposals, train_partially
 from vsreid_studio.training.public import Annotated
-
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +197,7 @@ def test_a_canvas_that_does_not_fit_the_strides_is_refused(data):
         recipe.run(arguments("--data", str(data), "--output", "x", "--canvas", "60", "96"))
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared data")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs the shared data")
 def test_stills_give_samples_with_objects():
     groups = [group[:20] for group in training_groups_of_one_still_folder()]
     maker = DetectionSampleMaker(groups, 128, 160)
@@ -209,5 +208,5 @@ def test_stills_give_samples_with_objects():
 def training_groups_of_one_still_folder() -> list[list[Annotated]]:
     from vsreid_studio.training.clips import read_stills  # noqa: PLC0415
 
-    stills = read_stills([SHARED / "stills" / "pennfudan"], least_area=0)
+    stills = read_stills([DATA / "stills" / "pennfudan"], least_area=0)
     return [[Annotated(still.frame, still.labels, False) for still in stills]]

@@ -1,6 +1,8 @@
 """What is rebuilt in another way than torch has it: maps kept apart, and a single one enlarged."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -136,3 +138,12 @@ def test_only_the_last_shapes_stay_compiled(monkeypatch: pytest.MonkeyPatch) -> 
         x = torch.randn(1, 3, side, side)
         torch.testing.assert_close(compiled(x)[0], x.sigmoid())
     assert count == 4
+
+
+def test_no_statistics_are_sent():
+    code = (
+        "import sys; from vsreid_studio.engine.nets.compiled import openvino; openvino(); "
+        "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -9,6 +9,7 @@ compute something else, and where the two differ torch goes on.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import Any, Protocol, TypeAlias
@@ -35,6 +36,17 @@ _ROUNDING = {"f32": 1e-3, "bf16": 0.2}
 """The most by which results may differ from torch's in float32: a norm, as a share of theirs."""
 _TRACING = Lock()
 """torch traces one function at a time."""
+
+
+def openvino() -> Any:
+    """OpenVINO, without its telemetry: importing it would send usage statistics to a server.
+
+    Its package for that counts as missing in this process, for which OpenVINO has a stand-in.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino as module  # noqa: PLC0415 (half a second, and only a CPU needs it)
+
+    return module
 
 
 class Compiled:
@@ -99,7 +111,7 @@ class Compiled:
 
         They would save some 30 MB.
         """
-        import openvino as ov  # noqa: PLC0415 (half a second, and only a CPU needs it)
+        ov = openvino()
 
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -167,7 +179,7 @@ def _channels_first(value: Tensor) -> Tensor:
 
 def _rebuilt(traced: fx.GraphModule) -> Any:
     """An OpenVINO model of a traced function."""
-    import openvino as ov  # noqa: PLC0415
+    ov = openvino()
     from openvino import opset13 as ops  # noqa: PLC0415
 
     known: dict[fx.Node, Any] = {}
