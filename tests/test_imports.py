@@ -156,6 +156,11 @@ def test_app_starts_without_torch_and_qt() -> None:
     assert run(code) == "[]"
 
 
+def test_a_run_without_detection_loads_no_torchvision() -> None:
+    code = "import sys, vsreid_studio.training.adaptation; print('torchvision' in sys.modules)"
+    assert run(code) == "False"
+
+
 def test_scan_sees_all_forms_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "engine" / "nets" / "x.py"
     source.parent.mkdir(parents=True)

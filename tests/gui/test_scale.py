@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vsreid_studio.benchmark.scale import ScaleFigure, figures_in, mask_at, table
+from vsreid_studio.benchmark.scale import ScaleFigure, figures_in, mask_at, measure, table
+from vsreid_studio.benchmark.scale_headless import fill, headless, run
 from vsreid_studio.engine.types import Box
-from vsreid_studio.gui.benchmark.scale import Pulse, fill, headless
+from vsreid_studio.errors import UserError
+from vsreid_studio.gui.benchmark.scale import Pulse, imported
+from vsreid_studio.project import Project
 
 
 def test_figures_become_a_table() -> None:
@@ -40,6 +43,26 @@ def test_a_project_is_filled_and_read(tmp_path: Path, capsys: pytest.CaptureFixt
     assert found["open the project"].value > 0
     assert found["peak, having read every mask"].value >= found["memory after opening"].value
     assert len(list((tmp_path / "masks").iterdir())) == 4
+
+
+def test_a_run_and_an_import_are_measured(qtbot, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, 4, 2)
+    run(tmp_path, 4, 2)
+    imported(tmp_path, 4, 2)
+    found = {(one.part, one.name): one for one in figures_in(capsys.readouterr().out.splitlines())}
+    assert found["run", "peak, 4 frames"].value > 0
+    assert found["import", "import 4 x 2 masks"].value > 0
+    assert {"longest stall while undoing it", "longest stall while redoing it"} <= {name for _, name in found}
+    with Project.open(tmp_path / "run.vsreid") as project:
+        assert len(project.annotation) == 8
+        assert len(project.candidates("synthetic").frames()) == 3
+    with Project.open(tmp_path / "long.vsreid") as project:
+        assert project.annotation.count_masks(2) == 4
+
+
+def test_parts_need_material(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no material"):
+        measure(["headless"], 4, 2, tmp_path / "new", print)
 
 
 def test_the_pulse_notices_a_stall(qtbot) -> None:

@@ -10,6 +10,7 @@ from vsreid_studio.engine.events import Change, Decision, Verdict
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project, StaleChange, document
+from vsreid_studio.project.history import LOOSEN, TIDY
 
 A, B = CellKey(3, 1), CellKey(4, 1)
 RIDER = Instance(1, "rider", "#4477aa")
@@ -367,3 +368,11 @@ def test_a_large_change_is_stopped_until_it_is_committed(project, make_cell):
     assert project.undo_label == "Draw"
     with reopened(project) as again:
         assert list(again.annotation.instances) == [1]
+
+
+@pytest.mark.parametrize(("sql", "values"), [(LOOSEN, (1, 1)), (TIDY, ())])
+def test_maps_without_a_use_are_found_by_an_index(project, sql, values):
+    # Else undo of an import of n cells looks at n * n rows.
+    plan = [row[3] for row in project._database.rows(f"EXPLAIN QUERY PLAN {sql}", *values)]
+    assert any("SEARCH step_cells USING COVERING INDEX step_cells_map" in step for step in plan)
+    assert not any(step.startswith("SCAN step_cells") for step in plan)

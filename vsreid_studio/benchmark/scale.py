@@ -1,7 +1,7 @@
 """Synthetic material of the size of long footage, and what a process takes: for the benchmark of scale.
 
-Each part of that benchmark runs in a process of its own, see `gui.benchmark.scale`, so that its peak of
-memory is its own.
+Each part of that benchmark, see `gui.benchmark.scale` and `scale_headless`, runs in a process of its own, so
+that its peak of memory is its own.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -21,11 +27,21 @@ from numpy.typing import NDArray
 
 from ..engine.algorithm.protocols import Cells, MaskPropagation
 from ..engine.store.index import FILLED, MAKERS, RECORD, THERE
-from ..engine.types import Box, Cell, CellKey, Maker, Prediction, SoftMask
+from ..engine.types import Box, Cell, CellKey, Frame, Maker, Prediction, SoftMask
+from ..errors import UserError
 from ..formats.masks import write_label_map
 from ..project import Instance, Project, VideoRef
 
+if TYPE_CHECKING:
+    from ..engine.nets.detector import Detections
+
 HEIGHT, WIDTH = 1080, 1920
+MOST, STEP_4K = 2048.0, 1536.0
+"""MB that the window and a headless run may take, and a step in 4K."""
+OPENED = 1000.0
+"""Milliseconds to open a project."""
+WINDOWED = {"index", "window", "import", "cancel-import", "cancel-run"}
+"""Parts of `gui.benchmark.scale`; the others are those of `scale_headless`."""
 _DIFFERENT = 64
 """Pictures and maps that differ; further ones are these again."""
 _APART = 500
@@ -50,6 +66,56 @@ class ScaleFigure:
     value: float
     unit: str
     budget: float | None = None
+
+
+def measure(
+    parts: Sequence[str],
+    frames: int,
+    instances: int,
+    material: Path | None,
+    say: Callable[[str], object],
+) -> list[ScaleFigure]:
+    """Run parts of the benchmark.
+
+    Args:
+        parts: see `cli.benchmark.PARTS`.
+        material: a folder that keeps what the part 'fill' makes for the others; None for one that goes.
+        say: told which part runs.
+
+    Raises:
+        UserError: a part fails, or there is no material for it.
+    """
+    found: list[ScaleFigure] = []
+    with nullcontext(material) if material is not None else tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        folder.mkdir(exist_ok=True)
+        if "fill" not in parts and not (folder / "masks").is_dir():
+            raise UserError("There is no material for these parts: add the part 'fill', or give --material.")
+        for part in parts:
+            say(part)
+            # By its name, as this module does without Qt.
+            module = (
+                f"vsreid_studio.{'gui.benchmark.scale' if part in WINDOWED else 'benchmark.scale_headless'}"
+            )
+            command = [sys.executable, "-m", module, part, str(folder), str(frames), str(instances)]
+            environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+            if done.returncode:
+                raise UserError(f"The part '{part}' failed: {done.stderr.strip().splitlines()[-1]}")
+            found += figures_in(done.stdout.splitlines())
+    return found
+
+
+def fresh(path: Path) -> Path:
+    """A path where nothing is any more: no project, and nothing that SQLite keeps beside it."""
+    for one in path.parent.glob(f"{path.name}*"):
+        one.unlink()
+    return path
+
+
+def since(start: float) -> float:
+    """Milliseconds since a reading of `time.perf_counter`."""
+    return 1000 * (time.perf_counter() - start)
 
 
 def tell(figure: ScaleFigure) -> None:
@@ -152,6 +218,7 @@ def synthetic_index(frames: int, instances: int) -> NDArray[np.void]:
 
 def make_masks(folder: Path, frames: int, instances: int) -> None:
     """A folder of label maps, one a frame; later ones are links to the first."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for frame in range(frames):
         path = folder / f"{frame:05d}.png"
@@ -177,3 +244,38 @@ class Synthetic(MaskPropagation):
     def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
         """The mask of a frame."""
         return Prediction(mask_at(frame, instance), 0.9)
+
+
+class SyntheticFinder:
+    """Frames, N_det and N_reid without networks: as many candidates a frame as the shipped ones keep.
+
+    Attributes:
+        height, width: of a frame.
+        dimensions: of an embedding.
+    """
+
+    height, width, dimensions = HEIGHT, WIDTH, 128
+    _BOXES = 40
+
+    def __init__(self, length: int) -> None:
+        """`length`: frames."""
+        self._length = length
+        self._rng = np.random.default_rng(0)
+
+    def frame(self, index: int) -> Frame:
+        """A black frame."""
+        return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+    def detect(self, frame: Frame) -> Detections:
+        """Boxes anywhere."""
+        from ..engine.nets.detector import Detections  # noqa: PLC0415  (torch, which the window does without)
+
+        corners = self._rng.integers(0, HEIGHT - 200, (self._BOXES, 2))
+        boxes = np.hstack([corners, corners + 150]).astype(np.int32)
+        return Detections(boxes, np.full(len(boxes), 0.5, np.float32), np.zeros(len(boxes), np.bool_))
+
+    def embed(self, frame: Frame, boxes: NDArray[np.int32]) -> NDArray[np.float32]:
+        """What resembles nothing else."""
+        rows = self._rng.normal(size=(len(boxes), self.dimensions)).astype(np.float32)
+        found: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return found

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from ..config import Preset, preset
 from ..errors import UserError
+
+PARTS = ("index", "fill", "headless", "run", "window", "import", "cancel-import", "cancel-run", "4k")
+"""Of the benchmark of scale; named here, too, as the parser is built at every start."""
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -35,6 +40,23 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[argparse.ArgumentParse
         help="instead measure memory and waits on synthetic footage of N frames with K instances (20)",
     )
     parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        metavar="PART",
+        help=f"of --scale: {', '.join(PARTS)}",
+    )
+    parser.add_argument(
+        "--material", type=Path, metavar="DIR", help="of --scale: keep there what 'fill' makes (4 GB)"
+    )
+    parser.add_argument(
+        "--preset",
+        choices=get_args(Preset),
+        default="studio",
+        help="the paper's algorithms alone (studio)",
+    )
+    parser.add_argument(
         "--clicks",
         action="store_true",
         help="instead measure how long clicks wait for their masks, with and without a run, on N frames (20) "
@@ -52,11 +74,10 @@ def run_benchmark(args: argparse.Namespace) -> int:
     if args.scale and args.clicks:
         raise UserError("Give --scale or --clicks.")
     if args.scale:
-        return _scale(args.frames or 10_000, args.instances or 20)
+        return _scale(args)
     # Here, as the parser is built at every start and needs no networks.
     from .. import paths  # noqa: PLC0415
     from ..benchmark.speed import measure, table  # noqa: PLC0415
-    from ..config import Config, PropagationConfig  # noqa: PLC0415
     from ..engine.flow import FlowSource, default_estimator  # noqa: PLC0415
     from ..engine.parallel import prepare_process  # noqa: PLC0415
     from ..engine.runtime import models  # noqa: PLC0415
@@ -70,7 +91,8 @@ def run_benchmark(args: argparse.Namespace) -> int:
         return _clicks(args)
     prepare_process()
     demo = paths.resources() / "demo"
-    config = Config(propagation=PropagationConfig(size=args.size), device=args.device)
+    base = preset(args.preset)
+    config = replace(base, propagation=replace(base.propagation, size=args.size), device=args.device)
     device = models.resolve_device(args.device)
     with open_video(args.source or demo / "demo.mp4") as video:
         first = read_given_masks(args.masks or demo / "first.png", video, frame=0).masks[0]
@@ -90,11 +112,12 @@ def run_benchmark(args: argparse.Namespace) -> int:
     return 0
 
 
-def _scale(frames: int, instances: int) -> int:
-    from ..benchmark.scale import table  # noqa: PLC0415
-    from ..gui.benchmark.scale import measure  # noqa: PLC0415  (Qt)
+def _scale(args: argparse.Namespace) -> int:
+    from ..benchmark.scale import measure, table  # noqa: PLC0415
 
-    found = measure(frames, instances, lambda part: sys.stderr.write(f"{part} ...\n"))
+    frames, instances = args.frames or 10_000, args.instances or 20
+    parts = [part for part in PARTS if part in args.parts]
+    found = measure(parts, frames, instances, args.material, lambda one: sys.stderr.write(f"{one} ...\n"))
     sys.stdout.write(table(found))
     return 0
 

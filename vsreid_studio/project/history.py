@@ -19,6 +19,17 @@ from ..engine.store.bulk import Between, now_and_then
 from .database import Database
 from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table
 
+# The columns of `step_cells` have no type. SQLite uses their index only where the other side has none (+).
+LOOSEN = (
+    "INSERT OR IGNORE INTO loose SELECT map FROM cells WHERE frame = ? AND instance = ? "
+    "AND map IS NOT NULL AND NOT EXISTS (SELECT 1 FROM step_cells WHERE map = +cells.map)"
+)
+TIDY = (
+    "DELETE FROM maps WHERE id IN (SELECT map FROM loose) "
+    "AND NOT EXISTS (SELECT 1 FROM cells WHERE map = id) "
+    "AND NOT EXISTS (SELECT 1 FROM step_cells WHERE map = +id)"
+)
+
 
 class StepKind(StrEnum):
     """Who made a step."""
@@ -66,8 +77,7 @@ def write(connection: sqlite3.Connection, table: Table, rows: Rows, between: Bet
     if table is CELLS:
         # What these cells refer to now may be in no step of undo: `tidy` looks.
         connection.executemany(
-            "INSERT OR IGNORE INTO loose SELECT map FROM cells WHERE frame = ? AND instance = ? "
-            "AND map IS NOT NULL AND NOT EXISTS (SELECT 1 FROM step_cells WHERE map = cells.map)",
+            LOOSEN,
             now_and_then(rows, between),
         )
     places = ", ".join("?" * len(table.keys + table.values))
@@ -101,11 +111,7 @@ class History:
         Not those of this session, as somebody may still hold them.
         """
         if not self._tidy:
-            connection.execute(
-                "DELETE FROM maps WHERE id IN (SELECT map FROM loose) "
-                "AND NOT EXISTS (SELECT 1 FROM cells WHERE map = id) "
-                "AND NOT EXISTS (SELECT 1 FROM step_cells WHERE map = id)"
-            )
+            connection.execute(TIDY)
             connection.execute("DELETE FROM loose")
             self._tidy = True
 

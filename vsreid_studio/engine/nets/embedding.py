@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import resnet50
 
 from ...errors import UserError
 from ..types import Box, Frame
@@ -54,6 +53,8 @@ class ResNetPool(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        from torchvision.models import resnet50  # noqa: PLC0415 (heavy, and only this size needs it)
+
         self.net = resnet50(weights=None)
         self.net.fc = nn.Identity()
         self.channels = 2048

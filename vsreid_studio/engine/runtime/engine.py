@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...config import AdaptConfig, Config, digest, plain
 from ...errors import UserError
@@ -16,7 +16,6 @@ from ..extensions.memory import Memory
 from ..extensions.repeated_recovery import RepeatedRecovery
 from ..extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
 from ..flow import FlowSource, careful_estimator, default_estimator
-from ..nets.detector import Detector
 from ..nets.embedding import Embedder
 from ..nets.inference import Inference
 from ..nets.propagation import MaskPropagationNet
@@ -30,6 +29,9 @@ from .pipeline import Modules, Pipeline
 from .propagation import PatchNetwork
 from .reid import CandidateCache, ReidModule
 from .scheduler import ScheduledMotion
+
+if TYPE_CHECKING:
+    from ..nets.detector import Detector
 
 _BLOCK = 2**20
 ADAPT_STEPS = 30

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,14 +18,15 @@ from ... import paths
 from ...config import Config
 from ...errors import UserError
 from ...reading import expecting, read_toml
-from ..nets import detector as detectors
 from ..nets import propagation as propagations
-from ..nets.detector import Detector
 from ..nets.embedding import Embedder, embedder
 from ..nets.inference import CompiledInference, Inference, TorchInference
 from ..nets.layers import compute_type
 from ..nets.lite0 import fold_norms
 from ..nets.propagation import MaskPropagationNet
+
+if TYPE_CHECKING:
+    from ..nets.detector import Detector
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,9 @@ def _replace(network: nn.Module, adapted: bytes) -> None:
 
 def load_detector(size: str, boxes: int, device: torch.device) -> Detector:
     """N_det with its weights. The one of size 'paper' takes torchvision's, from the hub cache."""
+    # Torchvision takes 160 MB, which a run without detection does not need.
+    from ..nets import detector as detectors  # noqa: PLC0415
+
     if size == "paper":
         return detectors.paper_detector(detectors.paper_weights(), boxes, device)
     return detectors.lite_detector(shipped("detector-lite"), boxes, device)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..algorithm.protocols import Reidentification
-from ..nets.detector import Detections
 from ..parallel import side_by_side
 from ..types import Box, Candidates, Frame, SoftMask
+
+if TYPE_CHECKING:
+    from ..nets.detector import Detections
 
 SAME = 0.5
 """A mask counts as a person's when its box and a person's candidate box have at least this IoU."""
