@@ -276,6 +276,13 @@ class SyntheticFinder:
 
     def embed(self, frame: Frame, boxes: NDArray[np.int32]) -> NDArray[np.float32]:
         """What resembles nothing else."""
-        rows = self._rng.normal(size=(len(boxes), self.dimensions)).astype(np.float32)
+        return self._rows(len(boxes))
+
+    def embed_parts(self, parts: Sequence[tuple[Frame, Box]]) -> NDArray[np.float32]:
+        """What resembles nothing else."""
+        return self._rows(len(parts))
+
+    def _rows(self, count: int) -> NDArray[np.float32]:
+        rows = self._rng.normal(size=(count, self.dimensions)).astype(np.float32)
         found: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return found
