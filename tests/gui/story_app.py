@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import Any
 
 from fake_engine import FakeEngine, Script
 from PySide6.QtCore import QPoint, QSocketNotifier
@@ -79,9 +80,10 @@ def watch(*, dark: bool, fake: bool) -> None:
     """
     make, show = MainWindow.__init__, MainWindow.show
 
-    def made(window: MainWindow, theme: Theme) -> None:
+    def made(window: MainWindow, theme: Theme, **parts: Any) -> None:
         script = Script(delay=0.02)
-        make(window, theme, engine=(lambda: FakeEngine(script)) if fake else None)
+        clicker = None if fake else parts.get("clicker")
+        make(window, theme, engine=(lambda: FakeEngine(script)) if fake else None, clicker=clicker)
         if dark:
             theme.set_dark(True)
 
