@@ -44,6 +44,8 @@ JOIN = 0.7
 LEAST = 0.5
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
+LOST = 0.1
+"""And almost certainly below this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,21 @@ def _logit(q: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
+def lost_maps(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which maps of a chain are to be emptied, (n,) bool.
+
+    All from the last one on that is right: the map has not come back. Before that only what is almost
+    certainly wrong: a thin object behind trees is often doubted and mostly still there (bmx-trees).
+
+    Args:
+        probability: of J >= .5, (n,), in the order in which they were carried.
+    """
+    right = np.flatnonzero(probability >= WRONG)
+    found: NDArray[np.bool_] = probability < LOST
+    found[right[-1] + 1 if len(right) else 0 :] = True
+    return found
+
+
 class Trust:
     """Judges the maps that a plan has carried on, and empties those that are probably wrong.
 
@@ -193,7 +210,7 @@ class Trust:
             return
         probability = self._model.probability(cues)
         expected = self._model.expected(probability, cues.quality)
-        lost = probability < WRONG
+        lost = lost_maps(probability)
         after = {}
         for n, frame in enumerate(chain):
             cell = annotation.get(frame, instance)
