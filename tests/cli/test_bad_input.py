@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,3 +196,26 @@ def test_an_unknown_set(tmp_path, capsys, name):
     assert main(["run", *arguments]) == 2
     assert capsys.readouterr().err.endswith(f"has no set '{name}' in its ImageSets.\n")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+def test_frames_whose_names_are_not_utf8(clip, calls, tmp_path):
+    source = os.fsencode(tmp_path / "latin")
+    Path(os.fsdecode(source)).mkdir()
+    for number, file in enumerate(sorted(clip.source.iterdir())):
+        suffix = os.fsencode(file.suffix)
+        os.link(os.fsencode(file), source + b"/\xe9_%02d" % number + suffix)
+    options = [
+        "--masks",
+        str(clip.masks),
+        "--output",
+        str(tmp_path / "out"),
+        "--project",
+        str(tmp_path / "p.vsreid"),
+    ]
+    for _ in range(2):
+        assert main(["run", os.fsdecode(source), *options, "--no-reid"]) == 0
+    assert (tmp_path / "out" / "latin" / os.fsdecode(b"\xe9_00.png")).is_file()
+    for form in ("davis", "coco", "mots"):
+        export = ["export", str(tmp_path / "p.vsreid"), "--format", form, "--output", str(tmp_path / form)]
+        assert main(export) == 0

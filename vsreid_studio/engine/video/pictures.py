@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -85,7 +86,7 @@ class PictureFolder(Video):
         """Of names and sizes."""
         digest = hashlib.sha256(b"pictures")
         for file in self.files:
-            digest.update(f"\n{file.name} {file.stat().st_size}".encode())
+            digest.update(os.fsencode(f"\n{file.name} {file.stat().st_size}"))
         return digest.hexdigest()
 
 
