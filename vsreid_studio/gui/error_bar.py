@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
 from .theme import drawing, icon
 
 NOTICE_SECONDS = 8
+OFFER_SECONDS = 30
+"""Of what can be made use of, but need not."""
 
 
 class ErrorBar(QFrame):
@@ -48,7 +50,8 @@ class ErrorBar(QFrame):
         self.sentence.setWordWrap(True)
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.offer = QPushButton()
+        self.sentence.setAccessibleName("Message")
+        self.offer = QPushButton("Do it")
         self.unfold = QToolButton()
         self.unfold.setText("Details")
         self.unfold.setCheckable(True)
@@ -58,12 +61,13 @@ class ErrorBar(QFrame):
         self.dismiss.setAccessibleName("Dismiss")
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
+        self.details.setAccessibleName("Details of the message")
         self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.details.setMaximumHeight(9 * self.fontMetrics().height())
         self._act: Callable[[], object] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.hide)
+        self._timer.timeout.connect(self._go)
         self._failure = False
         self._lay_out()
         self.unfold.toggled.connect(self.details.setVisible)
@@ -88,8 +92,14 @@ class ErrorBar(QFrame):
         self.offer.setText(button)
         self.offer.show()
 
-    def offer_choice(self, sentence: str, button: str, acts: Mapping[str, Callable[[], object]]) -> None:
-        """Tell of something that can be made use of in several ways; it stays until it is dismissed."""
+    def offer_choice(
+        self, sentence: str, button: str, acts: Mapping[str, Callable[[], object]], *, stays: bool = False
+    ) -> None:
+        """Tell of something that can be made use of in several ways; it goes by itself, though later.
+
+        Args:
+            stays: until it is dismissed, as nothing goes on before it is answered.
+        """
         self._show(sentence, "", failure=False)
         menu = QMenu(self.offer)
         for text, act in acts.items():
@@ -97,6 +107,8 @@ class ErrorBar(QFrame):
         self.offer.setText(button)
         self.offer.setMenu(menu)
         self.offer.show()
+        if not stays:
+            self._timer.start(OFFER_SECONDS * 1000)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow light and dark."""
@@ -142,6 +154,18 @@ class ErrorBar(QFrame):
         self._sign.setPixmap(drawing(name, side, colour, self.devicePixelRatioF()))
         self.dismiss.setIcon(icon("cancel", self.palette()))
         self.dismiss.setIconSize(QSize(side - 4, side - 4))
+
+    def _go(self) -> None:
+        """Time is up; but not while it is read or a choice is open."""
+        menu = self.offer.menu()
+        if (
+            self.underMouse()
+            or self.isAncestorOf(self.window().focusWidget() or self.window())
+            or (menu is not None and menu.isVisible())
+        ):
+            self._timer.start(NOTICE_SECONDS * 1000)
+        else:
+            self.hide()
 
     def _dismiss(self) -> None:
         self.hide()

@@ -69,6 +69,7 @@ class ExportDialog(QDialog):
         self.setWindowTitle("Export")
         self._formats, self._sources = formats, sources
         self.format_box = QComboBox()
+        self.format_box.setAccessibleName("Format")
         self.format_box.addItems([it.title for it in formats])
         self._summary = quiet_label()
         self._summary.setWordWrap(False)
@@ -76,6 +77,7 @@ class ExportDialog(QDialog):
         self.choose = QPushButton("Choose …")
         self.sequence = QLineEdit(sequence)
         self.image_set = QComboBox()
+        self.image_set.setAccessibleName("Set")
         self.image_set.setEditable(True)
         self.overwrite = QCheckBox()
         self.resolutions: dict[str, QCheckBox] = {}

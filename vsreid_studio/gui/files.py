@@ -294,7 +294,7 @@ class Files(QObject):
             }
         open_with = partial(self._session.open, change.project, change.video)
         acts = {text: partial(open_with, changed=way) for text, way in ways.items()}
-        self._bar.offer_choice(str(change), "What to do", acts)
+        self._bar.offer_choice(str(change), "What to do", acts, stays=True)
 
     def _forget_folder(self) -> None:
         self._folder = None

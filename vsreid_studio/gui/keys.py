@@ -218,6 +218,7 @@ class KeySheet(QDialog):
         area = QScrollArea()
         area.setWidget(page)
         area.setWidgetResizable(True)
+        area.setAccessibleName("Keys of all actions")
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.rejected.connect(self.reject)

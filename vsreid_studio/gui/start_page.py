@@ -23,6 +23,12 @@ from .theme import drawing, quiet_label, tip
 
 _PATH = Qt.ItemDataRole.UserRole
 _THUMBNAIL = QSize(176, 99)
+_STEPS = (
+    ("click", "Click each object once", "in the frame where it is seen best. A brush mends what is missing."),
+    ("propagate", "Propagate", "carries the masks through the clip, and finds lost objects again."),
+    ("find", "Answer what was found", "Accept or reject. Correct a frame, and propagate what depends on it."),
+)
+"""Icon, title and text of how it goes."""
 
 
 class StartPage(QWidget):
@@ -65,6 +71,7 @@ class StartPage(QWidget):
         self.recent.setSpacing(10)
         self.recent.setWordWrap(True)
         self.recent.setAccessibleName("Recent projects")
+        self._pictures = [QLabel() for _ in _STEPS]
         self._heading = QLabel("Recent")
         self._nothing = quiet_label("What you open is listed here. You can also drop a file on this window.")
         self._lay_out()
@@ -123,13 +130,37 @@ class StartPage(QWidget):
         layout.addLayout(head)
         layout.addLayout(buttons)
         layout.addSpacing(10)
+        layout.addLayout(self._steps())
+        layout.addSpacing(10)
         layout.addWidget(self._heading)
         layout.addWidget(self._nothing)
         layout.addWidget(self.recent, 1)
         layout.addStretch()
 
+    def _steps(self) -> QHBoxLayout:
+        """How it goes, in three pictures with a sentence each."""
+        row = QHBoxLayout()
+        row.setSpacing(28)
+        for place, (picture, (_, title, text)) in enumerate(zip(self._pictures, _STEPS, strict=True), 1):
+            words, step = QVBoxLayout(), QHBoxLayout()
+            words.setSpacing(1)
+            head = QLabel(f"{place}. {title}")
+            font = head.font()
+            font.setBold(True)
+            head.setFont(font)
+            words.addWidget(head)
+            words.addWidget(quiet_label(text))
+            words.addStretch(1)
+            picture.setAlignment(Qt.AlignmentFlag.AlignTop)
+            step.addWidget(picture)
+            step.addLayout(words, 1)
+            row.addLayout(step, 1)
+        return row
+
     def _dress(self) -> None:
         text = self.palette().color(QPalette.ColorRole.WindowText)
+        for picture, (name, _, _) in zip(self._pictures, _STEPS, strict=True):
+            picture.setPixmap(drawing(name, 32, text, self.devicePixelRatioF()))
         self._logo.setPixmap(drawing("vsreid-studio", 72, text, self.devicePixelRatioF()))
 
     def _place(self, project: RecentProject) -> str:

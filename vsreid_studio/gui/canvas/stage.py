@@ -83,6 +83,7 @@ class CanvasStage(pg.GraphicsView):
         super().__init__(parent, useOpenGL=False, background=None)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.space = pg.ViewBox(invertY=True, enableMenu=False, enableMouse=False, defaultPadding=0)
         self.space.disableAutoRange()
         self.setCentralItem(self.space)

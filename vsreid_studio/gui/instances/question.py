@@ -29,7 +29,7 @@ class QuestionStrip(QFrame):
         self.sentence.setWordWrap(True)
         self.sentence.setMinimumWidth(1)
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
-        self.yes = QPushButton()
+        self.yes = QPushButton("Yes")
         self.no = QPushButton("Keep")
         self.first, self.last = QSpinBox(), QSpinBox()
         self.first.setAccessibleName("First frame")

@@ -248,6 +248,7 @@ class ProposalCard(QWidget):
         font.setBold(True)
         self.heading.setFont(font)
         self.go = QToolButton()
+        self.go.setAccessibleName("Show the frame of the proposal")
         self.go.setToolTip("Go to its frame")
         self.crops = CropPair()
         self.similarity = Gauge("Looks alike", "How much it looks like the instance as known")
