@@ -90,6 +90,7 @@ class CheckPanel(QWidget):
         )
         self._none = quiet_label(_NO_DOUBTS), quiet_label(_NO_GAPS)
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Doubtful frames and gaps")
         self.tabs.addTab(self._page(self.doubts, self._none[0], [self.right]), "")
         self.tabs.addTab(self._page(self.gaps, self._none[1], [self.absent, self.fill, self.search]), "")
         layout = QVBoxLayout(self)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ...engine.types import CellKey
 from ...project.summary import Open, Summary, summary_of
 from ..clips import ClipPanel
 from ..clips.catalogue import Catalogue, ListedClip
@@ -140,3 +141,5 @@ class ClipBinder(QObject):
         session = self._session
         session.select(place.instance)
         session.go(place.frame)
+        if place.waiting:
+            self._conductor.show_proposal(CellKey(place.frame, place.instance))
