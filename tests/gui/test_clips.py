@@ -126,12 +126,8 @@ def opened(qtbot, window, name: str) -> None:
 
 
 def test_the_states_are_seen_before_anything_is_open(qtbot, listed):
-    assert states(listed) == [
-        ClipState.NOTHING,
-        ClipState.DOUBTFUL,
-        ClipState.NOTHING,
-        ClipState.WAITING,
-    ]
+    nothing = ClipState.NOTHING.value
+    assert states(listed) == [nothing, "1 doubtful", nothing, "1 waiting"]
     assert listed.parts.clips_dock.isVisible()
     assert listed.session.document is None
     assert "4 clips" in listed.bar.sentence.text()
@@ -208,6 +204,17 @@ def test_without_clips_the_keys_say_why(qtbot, make):
     window.bar.hide()
     QTest.keyClick(window, Qt.Key.Key_F8, SHIFT)
     assert "Open a folder of clips first" in window.bar.sentence.text()
+
+
+def test_the_list_fits_beside_everything_else_on_a_small_screen(qtbot, listed, root):
+    listed.files.open(root / "bear")
+    opened(qtbot, listed, "bear")
+    listed.parts.show_clips()
+    listed.resize(1280, 680)
+    qtbot.wait(50)
+    assert (listed.width(), listed.height()) == (1280, 680)
+    table = listed.parts.clips.table
+    assert not table.horizontalScrollBar().isVisible()
 
 
 def test_a_folder_of_one_clip_opens_it(qtbot, make, tmp_path):

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -125,12 +126,15 @@ class StartPage(QWidget):
         outer.addWidget(page, 100)
         outer.addStretch(1)
         layout = QVBoxLayout(page)
-        layout.setContentsMargins(32, 72, 32, 28)
+        layout.setContentsMargins(32, 48, 32, 16)
         layout.setSpacing(18)
         layout.addLayout(head)
         layout.addLayout(buttons)
         layout.addSpacing(10)
-        layout.addLayout(self._steps())
+        steps = QWidget()
+        steps.setLayout(self._steps())
+        steps.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        layout.addWidget(steps)
         layout.addSpacing(10)
         layout.addWidget(self._heading)
         layout.addWidget(self._nothing)
@@ -148,6 +152,7 @@ class StartPage(QWidget):
             font = head.font()
             font.setBold(True)
             head.setFont(font)
+            head.setWordWrap(True)
             words.addWidget(head)
             words.addWidget(quiet_label(text))
             words.addStretch(1)

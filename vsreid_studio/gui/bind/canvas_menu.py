@@ -98,16 +98,26 @@ class CanvasMenu(QObject):
             for number in others:
                 name = plain(session.instances[number].name)
                 below.addAction(name).triggered.connect(lambda _=False, k=number: session.select(k))
-        menu.addActions([panel.rename, panel.recolour])
+        for action in (panel.rename, panel.recolour):
+            self._repeat(menu, action)
         menu.addMenu(panel.class_menu)
-        menu.addActions([panel.hide, panel.lock])
+        for action in (panel.hide, panel.lock):
+            self._repeat(menu, action)
         menu.addSeparator()
         self._add(menu, _TO_MASK)
-        menu.addActions([panel.delete_range, panel.delete])
+        for action in (panel.delete_range, panel.delete):
+            self._repeat(menu, action)
         menu.addSeparator()
         self._add(menu, (Act.COPY, Act.PASTE))
         menu.addSeparator()
         self._add(menu, _TO_ENGINE)
+
+    @staticmethod
+    def _repeat(menu: QMenu, action: QAction) -> None:
+        """Offer an action of the list of instances without its key, which counts in the list only."""
+        offered = menu.addAction(action.text())
+        offered.setEnabled(action.isEnabled())
+        offered.triggered.connect(action.trigger)
 
     def _add(self, menu: QMenu, acts: Sequence[Act]) -> None:
         actions: list[QAction] = [self._actions[act] for act in acts]

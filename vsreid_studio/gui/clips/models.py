@@ -42,9 +42,9 @@ class Place:
 
 
 class ClipModel(QAbstractTableModel):
-    """One row a clip: its name, how far it is, finds that wait and doubtful stretches."""
+    """One row a clip: its name and how far it is."""
 
-    TITLES = ("Clip", "State", "Waiting", "Doubtful")
+    TITLES = ("Clip", "State")
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +98,9 @@ class ClipModel(QAbstractTableModel):
         if found.summary is None:
             return "cannot be read" if found.trouble else ClipState.NOTHING.value
         summary = found.summary
+        if summary.open:
+            told = ((summary.waiting, "waiting"), (summary.doubtful, "doubtful"))
+            return ", ".join(f"{count} {word}" for count, word in told if count)
         if summary.state is ClipState.PROPAGATED and summary.share < 1:
             return f"propagated, {100 * summary.share:.0f} %"
         return summary.state.value
@@ -137,8 +140,6 @@ class ClipModel(QAbstractTableModel):
             case Qt.ItemDataRole.ToolTipRole:
                 found = self._found.get(clip)
                 return "\n".join(it for it in (str(clip.path), found.trouble if found else "") if it)
-            case Qt.ItemDataRole.TextAlignmentRole if index.column() > 1:
-                return _RIGHT
             case Qt.ItemDataRole.FontRole if clip == self._current:
                 return _BOLD
             case Qt.ItemDataRole.AccessibleTextRole:
@@ -151,13 +152,7 @@ class ClipModel(QAbstractTableModel):
         return ", ".join([*told, *(["open"] if clip == self._current else [])])
 
     def _text(self, clip: ListedClip, column: int) -> str:
-        summary = self.summary(clip)
-        if column == 0:
-            return clip.name
-        if column == 1:
-            return self.state(clip)
-        count = 0 if summary is None else summary.waiting if column == 2 else summary.doubtful
-        return str(count) if count else ""
+        return self.state(clip) if column else clip.name
 
 
 class PlaceModel(QAbstractTableModel):

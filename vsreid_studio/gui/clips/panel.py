@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ..theme import quiet_label
+from ..theme import quiet_label, tip
 from .catalogue import Catalogue, ListedClip
 from .models import ClipModel, ClipRole, Index, Place, PlaceModel
 from .scanner import ClipFound
@@ -58,7 +58,7 @@ class ClipPanel(QWidget):
         self.sets = QComboBox()
         self.sets.setAccessibleName("List of the data set")
         self._root = quiet_label()
-        self.table = _table(self._shown, "Clips", stretch=0)
+        self.table = _table(self._shown, "Clips", stretch=1)
         self.todo = _table(self.places, "To look at in all clips", stretch=3)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
@@ -89,7 +89,8 @@ class ClipPanel(QWidget):
         self.sets.setVisible(bool(catalogue.sets))
         self._shown.choose(None)
         self.filter.clear()
-        self._root.setText(str(catalogue.root))
+        self._root.setText(catalogue.root.name or str(catalogue.root))
+        self._root.setToolTip(tip(str(catalogue.root)))
         self.table.selectRow(0)
         self._tell()
 
