@@ -108,8 +108,8 @@ def listed(qtbot, make, root, data):
     window = make()
     window.files.open(root)
     panel = window.parts.clips
-    qtbot.waitUntil(lambda: len(panel.clips.clips) == 4)
-    qtbot.waitUntil(lambda: all(panel.clips.state(clip) for clip in panel.clips.clips))
+    qtbot.waitUntil(lambda: len(panel.clips.clips) == 4, timeout=30_000)
+    qtbot.waitUntil(lambda: all(map(panel.clips.state, panel.clips.clips)), timeout=30_000)
     return window
 
 
@@ -120,7 +120,7 @@ def states(window) -> list[str]:
 
 def opened(qtbot, window, name: str) -> None:
     qtbot.waitUntil(
-        lambda: window.session.document is not None and window.session.video.name == name, timeout=5000
+        lambda: window.session.document is not None and window.session.video.name == name, timeout=30_000
     )
     window.session.flush()
 
@@ -179,11 +179,11 @@ def test_work_shows_in_the_list(qtbot, listed, root):
     panel = listed.parts.clips
     assert panel.clips.current.name == "bear"
     listed.session.edit_mask(0, 1, true_mask(0, 2), "Paint")
-    qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN, timeout=5000)
+    qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN, timeout=30_000)
     listed.session.close()
     # It is read from its file again.
     listed.files.open(root)
-    qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN, timeout=5000)
+    qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN, timeout=30_000)
 
 
 def test_a_project_that_cannot_be_read_says_so(qtbot, make, root):
@@ -228,5 +228,5 @@ def test_a_folder_of_nothing_says_so(qtbot, make, tmp_path):
     (tmp_path / "nothing").mkdir()
     window = make()
     window.files.open(tmp_path / "nothing")
-    qtbot.waitUntil(lambda: window.bar.isVisible() and window.bar.property("failure"), timeout=5000)
+    qtbot.waitUntil(lambda: window.bar.isVisible() and window.bar.property("failure"), timeout=30_000)
     assert "nothing" in window.bar.sentence.text()
