@@ -38,10 +38,9 @@ from ..events import Change, Progress
 from ..flow import FlowSource, places, warping_error
 from ..nets.patches import inside, reduced
 from ..parallel import side_by_side
-from ..store.annotation import Annotation
+from ..store.annotation import Annotation, corrected
 from ..types import Box, Cell, CellKey, Flow, Frame, Maker, SoftMask
 from ..video import Video
-from .corrections import corrected
 from .logits import SURE, logits, probability
 
 ALIKE = 0.1

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ...config import PropagationConfig
 from ..algorithm.protocols import Cells, Motion, Patch, PatchMap, Scene
-from ..extensions.corrections import corrected
 from ..extensions.memory import Memory
 from ..extensions.test_time_augmentation import (
     CAREFUL,
@@ -22,6 +21,7 @@ from ..nets.patches import inside, others_inside, patch_box, reduced
 from ..nets.propagation import SIZES, nearness
 from ..nets.stream import MemoryEntry
 from ..parallel import side_by_side
+from ..store.annotation import corrected
 from ..types import Box, CellKey, Maker, SoftMask
 
 FAR = 0.02

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from ..algorithm.plan import Plan
 from ..algorithm.protocols import Cells
-from ..extensions.corrections import corrected
 from ..flow import FlowField, FlowSource, warp_mask
 from ..parallel import side_by_side
+from ..store.annotation import corrected
 from ..types import Frame, SoftMask
 from ..video import Video
 
