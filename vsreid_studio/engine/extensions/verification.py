@@ -9,14 +9,46 @@ a panel, is refused by mistake (docs/experiments.md).
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from ..algorithm.plan import Plan, Step
+from ..algorithm.propagate import PatchPropagation
+from ..algorithm.protocols import Cells
 from ..events import Progress, Reason
 from ..store.overlay import Overlay
-from ..types import Cell, CellKey, Maker, SoftMask
+from ..types import Box, Cell, CellKey, Maker, Prediction, SoftMask
 from .filters import Recovered
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedRecovery:
+    """M_mp whose recovery looks several times.
+
+    Attributes:
+        module: M_mp.
+        rounds: how often.
+    """
+
+    module: PatchPropagation
+    rounds: int
+
+    def propagate(
+        self, cells: Cells, source: int, target: int, instances: Sequence[int]
+    ) -> dict[int, Prediction]:
+        """As the module does."""
+        return self.module.propagate(cells, source, target, instances)
+
+    def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
+        """As the module does, and again around what was found."""
+        found = self.module.recover(cells, frame, box, instance)
+        for _ in range(self.rounds - 1):
+            tight = found.mask.hard_box
+            if tight is None:
+                break
+            found = self.module.predict_at(cells, frame, found.mask, tight, instance)
+        return found
+
 
 REACH = 40
 """Frames it is carried each way."""

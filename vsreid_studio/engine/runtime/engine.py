@@ -13,8 +13,8 @@ from ...config import AdaptConfig, Config, digest, plain
 from ...errors import UserError
 from ..events import Progress
 from ..extensions.memory import Memory
-from ..extensions.repeated_recovery import RepeatedRecovery
 from ..extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
+from ..extensions.verification import RepeatedRecovery
 from ..flow import FlowSource, careful_estimator, default_estimator
 from ..nets.embedding import Embedder
 from ..nets.inference import Inference
