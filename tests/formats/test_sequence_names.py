@@ -8,7 +8,7 @@ import pytest
 
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.classes import name_of
-from vsreid_studio.formats.sequence_names import (
+from vsreid_studio.formats.frame_names import (
     check_name,
     fit_name,
     folder_of,

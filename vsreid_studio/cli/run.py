@@ -223,7 +223,7 @@ def _wanted(args: argparse.Namespace) -> list[Task]:
 
 def _tasks(args: argparse.Namespace) -> list[Task]:
     from ..formats.davis import DavisRoot  # noqa: PLC0415  (OpenCV)
-    from ..formats.sequence_names import folder_of  # noqa: PLC0415
+    from ..formats.frame_names import folder_of  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
     from ..headless.task import Task, davis_tasks  # noqa: PLC0415
 

@@ -13,8 +13,8 @@ from .catalogue import COCO, COCO_VIDEO
 from .classes import NO_CLASSES, Classes, categories_json, name_of
 from .coco_json import Mark, export_listing, lengths_of, read_coco, segmentation
 from .footage import Footage
+from .frame_names import check_name
 from .rle import label_map
-from .sequence_names import check_name
 
 
 def export_coco(

@@ -15,10 +15,10 @@ from .atomic import staging
 from .classes import name_of
 from .davis import mask_files
 from .footage import Footage
+from .frame_names import check_name, safe_file_name
 from .masks import encoded
 from .owned import publish_owned, refuse_existing
 from .provenance import record_path
-from .sequence_names import check_name, safe_file_name
 
 _LONGEST = 48
 """Letters of a name that its folder keeps: file systems allow 255 bytes, four a letter at most."""

@@ -16,11 +16,10 @@ from ..errors import UserError
 from ..reading import MEGABYTE, quoted, read_text
 from .atomic import staging
 from .footage import Footage
-from .frame_names import mask_pictures
+from .frame_names import check_name, mask_pictures
 from .masks import read_label_map, write_frame, write_mask
 from .owned import publish_owned, refuse_existing
 from .provenance import record_path
-from .sequence_names import check_name
 
 Resolution: TypeAlias = Literal["480p", "Full-Resolution"]
 RESOLUTIONS: tuple[Resolution, ...] = ("480p", "Full-Resolution")

@@ -12,10 +12,10 @@ from .atomic import reason, staging
 from .catalogue import MOTS
 from .classes import NO_CLASSES, Classes
 from .footage import Footage
+from .frame_names import check_name
 from .owned import publish_owned, refuse_existing
 from .provenance import record_path
 from .rle import compressed, expanded, label_map, run_lengths
-from .sequence_names import check_name
 
 _CLASS = 1000
 """An object's id is its class times this plus its instance number, as in KITTI MOTS."""

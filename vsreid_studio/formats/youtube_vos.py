@@ -18,10 +18,10 @@ from .catalogue import YOUTUBE_VOS
 from .classes import NO_CLASSES, Classes
 from .davis import mask_files
 from .footage import Footage
+from .frame_names import check_name
 from .masks import read_label_map, write_frame, write_mask
 from .owned import is_known, publish_owned, refuse_existing
 from .provenance import record_path
-from .sequence_names import check_name
 
 META = "meta.json"
 

@@ -24,9 +24,9 @@ from PySide6.QtWidgets import (
 
 from ..errors import UserError
 from ..formats.catalogue import FORMATS, ExportFormat, ExportRequest, targets
+from ..formats.frame_names import check_name
 from ..formats.owned import is_known
 from ..formats.provenance import record_path
-from ..formats.sequence_names import check_name
 from ..formats.targets import Sources
 from .theme import quiet_label, tip
 

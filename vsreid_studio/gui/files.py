@@ -14,9 +14,8 @@ from .. import __version__
 from ..engine.video import ReadOptions
 from ..errors import UserError
 from ..formats.catalogue import ExportRequest
-from ..formats.frame_names import mask_files_by_frame
+from ..formats.frame_names import fit_name, mask_files_by_frame
 from ..formats.mask_reading import Reading
-from ..formats.sequence_names import fit_name
 from ..project.points import points_of
 from ..project.records import classes_of
 from ..project.same_video import VideoChanged, Way

@@ -14,7 +14,7 @@ from .. import paths
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason, writable_folder
-from ..formats.sequence_names import LONGEST, shortened
+from ..formats.frame_names import LONGEST, shortened
 from ..project import Project, keep_options, read_options
 from ..project.same_video import VideoChanged, Way, bind_video, note_frames, reference_of, take_changes
 from .davis_folders import FRAMES

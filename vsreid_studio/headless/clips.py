@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UserError
-from ..formats.sequence_names import folder_of
+from ..formats.frame_names import folder_of
 from ..reading import MEGABYTE, quoted, read_text
 from .task import Task
 

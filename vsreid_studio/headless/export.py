@@ -14,9 +14,9 @@ from ..errors import UserError
 from ..formats.catalogue import DAVIS, OVERLAY, ExportRequest
 from ..formats.classes import read_classes
 from ..formats.exports import Material, export, export_overlay
+from ..formats.frame_names import fit_name
 from ..formats.painting import Paint, rgb_of
 from ..formats.provenance import provenance
-from ..formats.sequence_names import fit_name
 from ..project import Project, read_options
 from ..project.points import points_of
 from ..project.records import classes_of

@@ -20,10 +20,10 @@ from ..errors import UserError
 from ..formats.atomic import reason
 from ..formats.cells import GivenMasks
 from ..formats.davis import DavisRoot
+from ..formats.frame_names import LONGEST, shortened
 from ..formats.given_masks import read_given_masks
 from ..formats.mask_reading import Reading
 from ..formats.points import Clicked, Prompt, checksum, read_points
-from ..formats.sequence_names import LONGEST, shortened
 from ..formats.targets import Sources
 from ..project.same_video import Way
 from .points import masks_of_points
