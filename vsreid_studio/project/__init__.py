@@ -1,9 +1,8 @@
 """The project file: one SQLite file that holds everything a person made of one video."""
 
-from .candidates import CandidateStore
 from .document import Project, StaleChange
 from .finds import finds
-from .notes import Settings
+from .notes import CandidateStore, Settings
 from .proposals import KeptProposal
 from .records import Adaptation, Instance, RunRecord, VideoRef
 from .video import keep_options, read_options

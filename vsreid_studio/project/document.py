@@ -18,11 +18,10 @@ from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
 from ..errors import UserError
 from . import video
-from .candidates import CandidateStore
 from .database import Database, damaged
 from .history import Exchanged, History, StepKind, read, write
 from .maps import MapFile
-from .notes import Settings, record_run, runs
+from .notes import CandidateStore, Settings, record_run, runs
 from .proposals import KeptProposal, ProposalStore, waiting
 from .records import Adaptation, Instance, RunRecord, VideoRef
 from .rounds import RoundRecord, contents_after, rounds
