@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vsreid_studio.benchmark.gaps import GapScore, score_gaps, summary, table
-from vsreid_studio.benchmark.proposals import Accepted, judge_accepted
+from vsreid_studio.benchmark.gaps import Accepted, GapScore, judge_accepted, score_gaps, summary, table
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import write_label_map
 

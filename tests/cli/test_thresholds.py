@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from vsreid_studio import app
-from vsreid_studio.benchmark.gaps import GapSummary
-from vsreid_studio.benchmark.proposals import Accepted
+from vsreid_studio.benchmark.gaps import Accepted, GapSummary
 from vsreid_studio.benchmark.threshold_table import Thresholds, best, render
 
 

@@ -13,8 +13,7 @@ from typing import Any
 from ..evaluation import Report
 from ..reading import expecting, read_json
 from .figures import Example
-from .gaps import GapSummary
-from .proposals import Accepted
+from .gaps import Accepted, GapSummary
 
 
 @dataclass(frozen=True)

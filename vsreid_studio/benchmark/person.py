@@ -30,10 +30,9 @@ from ..engine.types import Candidates, Cell, CellKey, Frame, LabelMap, Maker, So
 from ..errors import UserError
 from ..evaluation.comparison import frame_scores
 from .clicks import Segments
-from .gaps import FOUND, frames_of
+from .gaps import FOUND, frames_of, matches
 from .hidden import BenchmarkClip
 from .manner import ENOUGH, Clock, Hand, Manner
-from .proposals import matches
 from .session import GOALS, PersonSession, Round
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from ..evaluation import Report
 from ..formats.atomic import writable_folder, write_text
 from .figures import extremes, write_figures
-from .gaps import around_gaps, read_gaps, summary
+from .gaps import Accepted, around_gaps, read_gaps, summary
 from .page import Figure, Line, Page, kept_text, read_published, render
-from .proposals import Accepted
 from .table_runs import DataSet, Kind, Scored, Variant
 
 _SHOWN = "reid"

@@ -25,7 +25,7 @@ from ..headless.task import Task, davis_tasks, inputs
 from ..reading import expecting, read_json
 from .candidate_files import SharingEngine
 from .clips import write_benchmark
-from .proposals import Accepted, judge_accepted
+from .gaps import Accepted, judge_accepted
 from .rows import TableRow, row_config
 from .speed import begun, pace
 

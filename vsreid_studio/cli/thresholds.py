@@ -84,8 +84,13 @@ def _try(
 ) -> None:
     """Run one of the settings on all clips, unless it has been."""
     from ..benchmark.candidate_files import SharingEngine  # noqa: PLC0415
-    from ..benchmark.gaps import GapScore, around_gaps, read_gaps, summary  # noqa: PLC0415
-    from ..benchmark.proposals import Accepted  # noqa: PLC0415
+    from ..benchmark.gaps import (  # noqa: PLC0415
+        Accepted,  # noqa: PLC0415
+        GapScore,
+        around_gaps,
+        read_gaps,
+        summary,
+    )
     from ..benchmark.rows import TableRow  # noqa: PLC0415
     from ..benchmark.table_runs import DataSet, Variant  # noqa: PLC0415
     from ..formats.davis import DavisRoot  # noqa: PLC0415
