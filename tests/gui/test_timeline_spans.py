@@ -8,8 +8,8 @@ from timeline_scene import BIKE, LENGTH, RIDER, annotation, mask
 
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.gui.timeline.axis import Columns, ground, pixels, stroke
 from vsreid_studio.gui.timeline.bars import rails, shade, tone_of
-from vsreid_studio.gui.timeline.columns import Columns, ground, pixels, stroke
 from vsreid_studio.gui.timeline.spans import (
     ABSENT,
     CHECKPOINT,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,3 +136,156 @@ class TimeAxis(QObject):
         if laid_out != self._laid_out:
             self.first, self.scale, self._laid_out = first, scale, laid_out
             self.changed.emit()
+
+
+_TOUCH = 1e-6
+"""Frames that rounding may put an edge off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Which frames lie under each pixel column.
+
+    Attributes:
+        first: the frame, with fraction, at the left edge of column 0.
+        scale: device pixels a frame.
+        ratio: device pixels a logical one.
+        low, high: (w,) intp: column x shows frames low[x]..high[x]-1, at least one.
+        inside: (w,) bool: whether the column shows any frame of the video.
+        last: (w,) bool: whether the next column shows another frame.
+    """
+
+    first: float
+    scale: float
+    ratio: float
+    low: NDArray[np.intp]
+    high: NDArray[np.intp]
+    inside: NDArray[np.bool_]
+    last: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, first: float, scale: float, width: int, length: int, ratio: float = 1) -> Columns:
+        """Lay out `width` columns over a video of `length` frames; `first` may be negative."""
+        edges = first + np.arange(width + 1) / scale
+        whole = np.floor(edges + _TOUCH).astype(np.intp)
+        low = whole[:-1].clip(0, max(0, length - 1))
+        high = np.maximum(whole[1:], low + 1).clip(0, max(1, length))
+        inside = ((whole[:-1] >= 0) | (whole[1:] > 0)) & (whole[:-1] < length)
+        return cls(first, scale, ratio, low, high, inside, whole[1:] > whole[:-1])
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+    def sight(self, margin: float = 0) -> tuple[int, int]:
+        """The frames shown, as (first, stop), and those that lie so many logical pixels beside them."""
+        more = int(margin * self.ratio / self.scale) + 1 if margin else 0
+        return max(0, int(self.low[0]) - more), int(self.high[-1]) + more
+
+    @property
+    def place(self) -> NDArray[np.floating]:
+        """The frame, with fraction, at the middle of each column: (w,)."""
+        return self.first + (np.arange(len(self)) + 0.5) / self.scale
+
+    def at(self, frames: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.intp]:
+        """The first columns of frames; they may lie outside."""
+        return np.ceil((frames - self.first - _TOUCH) * self.scale).astype(np.intp)
+
+    def dots(self, size: float) -> NDArray[np.bool_]:
+        """(w,) bool: a dotted line, its dots so many logical pixels long, that scrolls with the frames."""
+        start = round(self.first * self.scale)
+        return (np.arange(start, start + len(self)) // max(1, round(size * self.ratio))) % 2 == 0
+
+    def totals(self, sums: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The totals over each column's frames, one row for each running sum of (n + 1,) values: (k, w)."""
+        low, high = self.low, self.high
+        if np.array_equal(high[:-1], low[1:]):
+            # Many frames a pixel: each edge is looked up once.
+            edges = np.append(low, high[-1])
+            return np.diff(np.stack([part.take(edges) for part in sums]))
+        return np.stack([part.take(high) - part.take(low) for part in sums])
+
+    def reduce(self, values: NDArray[np.floating], by: np.ufunc) -> NDArray[np.floating]:
+        """One value a column: `by` (np.fmin, np.fmax) over its frames, NaN where none is known; (w,).
+
+        Args:
+            values: (n,), one a frame, NaN where unknown.
+        """
+        padded = np.append(values, np.nan)
+        pairs = np.stack((self.low, self.high), axis=1).ravel()
+        reduced: NDArray[np.floating] = by.reduceat(padded, pairs)[::2]
+        reduced[~self.inside] = np.nan
+        return reduced
+
+    def sample(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """One value a column, on a straight line between the middles of frames; (w,).
+
+        Where a neighbour is unknown, a frame's value holds over its whole width, so that one known frame
+        among unknown ones is seen.
+
+        Args:
+            values: (n,), one a frame, NaN where unknown.
+        """
+        centres = np.arange(len(values)) + 0.5
+        sampled = np.interp(self.place, centres, values)
+        sampled = np.where(np.isnan(sampled), values[self.low], sampled)
+        sampled[~self.inside] = np.nan
+        return sampled
+
+
+def pixels(opacity: NDArray[np.floating], colour: tuple[int, int, int]) -> NDArray[np.uint32]:
+    """Premultiplied ARGB in Qt's order: (h, w) uint32.
+
+    Args:
+        opacity: (h, w) in [0, 1].
+        colour: red, green, blue, 0 to 255.
+    """
+    # Much faster than indexing.
+    return _shades(*colour).take((opacity * 255 + 0.5).astype(np.uint8))
+
+
+@lru_cache(maxsize=512)
+def _shades(*colour: int) -> NDArray[np.uint32]:
+    """A colour in each of 256 opacities: (256,) uint32."""
+    alpha = np.arange(256, dtype=np.uint32)
+    shades: NDArray[np.uint32] = alpha << np.uint32(24)
+    for value, shift in zip(colour, (16, 8, 0), strict=True):
+        shades |= (alpha * np.uint32(value) // np.uint32(255)) << np.uint32(shift)
+    return shades
+
+
+def stroke(height: NDArray[np.floating], rows: int, thickness: float) -> NDArray[np.floating]:
+    """A smooth line through one point a column: (rows, w) coverage in [0, 1].
+
+    Args:
+        height: (w,) distance of the line from the top in pixels, NaN for no line.
+        rows: pixels from top to bottom.
+        thickness: of the line, in pixels.
+    """
+    padded = np.concatenate((height[:1], height, height[-1:]))
+    half_way = (padded[:-1] + padded[1:]) / 2
+    # A column also covers half the way to its neighbours, else steep lines would fall apart.
+    top = np.fmin(height, np.fmin(half_way[:-1], half_way[1:])) - thickness / 2
+    bottom = np.fmax(height, np.fmax(half_way[:-1], half_way[1:])) + thickness / 2
+    return _cover(rows, top, bottom)
+
+
+def ground(height: NDArray[np.floating], rows: int, bottom: float) -> NDArray[np.floating]:
+    """The area between one point a column and a line below: (rows, w) coverage in [0, 1].
+
+    Args:
+        height: (w,) distance of the upper edge from the top in pixels, NaN for nothing.
+        rows: pixels from top to bottom.
+        bottom: distance of the lower edge.
+    """
+    return _cover(rows, height, np.where(np.isnan(height), np.nan, bottom))
+
+
+def _cover(rows: int, top: NDArray[np.floating], bottom: NDArray[np.floating]) -> NDArray[np.floating]:
+    """How much of each pixel lies between two heights: (rows, w) in [0, 1], 0 where they are NaN."""
+    known = ~np.isnan(top)
+    upper = np.where(known, top, 0).astype(np.float32)
+    lower = np.where(known, bottom, -1).astype(np.float32)
+    row = np.arange(rows, dtype=np.float32)[:, None]
+    cover = np.minimum(row + 1, lower)
+    cover -= np.maximum(row, upper)
+    return np.clip(cover, 0, 1, out=cover)

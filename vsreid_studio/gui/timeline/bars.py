@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
-from .axis import TimeAxis
-from .columns import Columns, pixels
+from .axis import Columns, TimeAxis, pixels
 from .look import TimelineLook, fade, mix
 from .spans import ABSENT, NONE, SPAN, SpanTrack, reaching
 from .state import TimelineRow

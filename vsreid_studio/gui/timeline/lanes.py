@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 
-from .axis import TimeAxis
+from .axis import Columns, TimeAxis
 from .bars import Bars, Lane, paint_arcs, paint_hatch, rails, shade
-from .columns import Columns
 from .look import mix
 from .marks import Sprites, box_at, paint_boxes, paint_marks
 from .spans import SpanTrack

@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from .columns import Columns
+from .axis import Columns
 from .look import TimelineLook, fade
 from .state import TimelineRow, TimelineState
 from .strip import Curve, draw_curve

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from .axis import TimeAxis
+from .axis import Columns, TimeAxis, ground, stroke
 from .bars import band
-from .columns import Columns, ground, stroke
 from .look import TimelineLook, mix
 from .spans import FILLED
 from .state import TimelineState

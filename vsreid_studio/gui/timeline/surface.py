@@ -22,8 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from .axis import PAD, TimeAxis
-from .columns import Columns
+from .axis import PAD, Columns, TimeAxis
 from .look import fade, mix
 from .state import TimelineState
 
