@@ -7,6 +7,7 @@ import pytest
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.gui.canvas.overlay import (
     Argb,
+    MaskPicture,
     Style,
     colour_table,
     compose,
@@ -17,7 +18,6 @@ from vsreid_studio.gui.canvas.overlay import (
     label_part,
     union,
 )
-from vsreid_studio.gui.canvas.picture import MaskPicture
 from vsreid_studio.gui.theme import default_colour
 
 BOUNDS = Box(0, 0, 64, 48)
@@ -141,7 +141,7 @@ def test_small_objects_far_apart_are_composed_one_by_one(monkeypatch: pytest.Mon
         seen.append(box)
         return compose(masks, box, bounds, style)
 
-    monkeypatch.setattr("vsreid_studio.gui.canvas.picture.compose", noted)
+    monkeypatch.setattr("vsreid_studio.gui.canvas.overlay.compose", noted)
     picture = MaskPicture()
     picture.resize(64, 48)
     picture.settle()

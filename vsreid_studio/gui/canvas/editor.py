@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.types import Box, SoftMask
-from .picture import MaskPicture
+from .overlay import MaskPicture
 from .stroke import Point, Stroke, without_holes, without_specks
 from .types import (
     Abort,

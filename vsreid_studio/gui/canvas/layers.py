@@ -10,8 +10,7 @@ from ...engine.types import Box, SoftMask
 from ...formats.painting import Rgb
 from ..theme import default_colour
 from .candidate_item import CandidateItem
-from .overlay import Style, compose_neighbour, compose_preview, union
-from .picture import MaskPicture
+from .overlay import MaskPicture, Style, compose_neighbour, compose_preview, union
 from .stage import CanvasStage
 from .types import Display
 

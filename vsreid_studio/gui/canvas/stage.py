@@ -13,8 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from ...engine.types import NOWHERE, Box, Frame
 from .navigation import Viewport
-from .overlay import Argb
-from .picture import MaskPicture
+from .overlay import Argb, MaskPicture
 
 _LARGE_PIXELS = 5.0
 """Screen pixels a frame pixel, from which on single pixels are what one wants to see."""

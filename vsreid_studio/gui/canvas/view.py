@@ -27,7 +27,7 @@ from .editor import Editor
 from .interaction import Interaction
 from .layers import Layers
 from .navigation import ZOOM_A_NOTCH, Navigation, Viewport
-from .picture import MaskPicture
+from .overlay import MaskPicture
 from .stage import CanvasStage
 from .stroke import Point
 from .tools import Gesture, Points
