@@ -26,10 +26,9 @@ from ..engine.runtime.run import State
 from ..engine.types import Box, CellKey, Maker, SoftMask
 from ..project import Adaptation
 from ..project.history import StepKind
-from .answers import Answers
+from .answers import Answers, WaitingProposals
 from .session import Session
 from .session.writer import KeptMap, Snapshot
-from .waiting import WaitingProposals
 from .worker import Adapt, Outcome, Propagate, Runner, Source
 from .worker.jobs import Job, OtherWork
 from .worker.mail import LetIn
