@@ -1,4 +1,7 @@
-"""Scores before, inside and after the frames in which an instance is hidden, and what was found again."""
+"""Scores before, inside and after the frames in which an instance is hidden.
+
+With them: what was found again, and which of the accepted proposals were wrong.
+"""
 
 from __future__ import annotations
 

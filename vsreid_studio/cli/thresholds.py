@@ -85,7 +85,7 @@ def _try(
     """Run one of the settings on all clips, unless it has been."""
     from ..benchmark.candidate_files import SharingEngine  # noqa: PLC0415
     from ..benchmark.gaps import (  # noqa: PLC0415
-        Accepted,  # noqa: PLC0415
+        Accepted,
         GapScore,
         around_gaps,
         read_gaps,

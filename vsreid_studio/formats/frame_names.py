@@ -1,4 +1,8 @@
-"""Which frame a file belongs to: a frame of a folder has the name of its picture."""
+"""Names of frames and of sequences: which frame a file belongs to, and what becomes a folder or file.
+
+A frame of a folder has the name of its picture. Names of sequences become folders, files and lines of lists;
+they are checked here and nowhere else.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to proposals that wait in the document, when no run asks about them."""
+"""Proposals that wait in the document: kept up to date while masks change, and answered without a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the window shows before anything is open."""
+"""What the window shows before anything is open: the projects opened last, with a picture of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a project remembers beside the work itself: settings, and the runs of the engine."""
+"""What a project remembers beside the work itself: settings, runs of the engine, candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of pictures as a video."""
+"""Clips made of pictures: a folder of them, or one file (pages of a TIFF, an animation, a single picture)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks made visible: from probability maps to a picture that lies over the frame, without Qt."""
+"""Masks made visible: maps composed, part by part, to a picture that lies over the frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The clips of a folder or data set, by the names of its files alone: nothing is decoded."""
+"""The clips of a folder or data set, by the names of its files alone: nothing is decoded.
+
+Folders and projects are looked into on a thread of its own, so that the window waits for no disk.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Keeps the comparison true to the document."""
+"""Compares the document with a ground truth, and keeps the figures true while the document changes.
+
+The truth is read and frames are scored on a thread of their own: both take too long for the window.
+"""
 
 from __future__ import annotations
 

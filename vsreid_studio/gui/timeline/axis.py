@@ -1,4 +1,7 @@
-"""The time axis that ruler, plot and rows share: which frame lies at which pixel."""
+"""The time axis that ruler, plot and rows share: from frames to widget pixels and to columns of the screen.
+
+A value a column costs the same for a hundred frames as for a hundred thousand.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The rows: one instance each, with spans, marks, retrieved boxes and hatching."""
+"""The rows: one instance each, with spans, marks, retrieved boxes and hatching.
+
+The cells of all rows are composed by arrays to one sheet of pixels, since drawing would take far longer.
+"""
 
 from __future__ import annotations
 
