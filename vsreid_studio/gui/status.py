@@ -6,8 +6,8 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from ..engine.events import Progress
-from ..engine.extensions.corrections import corrected
 from ..engine.runtime.run import State
+from ..engine.store.annotation import corrected
 from .conductor import Conductor
 
 _DOING = {

@@ -1,11 +1,11 @@
 """Before a recovery is offered: it may be repeated, and it is verified by tracking.
 
 Verification by tracking: what is recovered must not be seen beside the instance in another frame. N_reid
-compares appearances (Sec. 3.2), and a look-alike looks alike. But it is somewhere, too, in the frames in which
-the instance is seen for certain. What is recovered is carried towards these as a checkpoint would be: if it
-arrives there well and apart from the instance, it is something else. It keeps a wrong dancer of dance-jump
-out, at 4 to 40 more steps of propagation for each proposal; half of bus, visible on both sides of a panel, is
-refused by mistake (docs/experiments.md).
+compares appearances (Sec. 3.2), and a look-alike looks alike. But it is somewhere, too, in the frames in
+which the instance is seen for certain. What is recovered is carried towards these as a checkpoint would
+be: if it arrives there well and apart from the instance, it is something else. It keeps a wrong dancer
+of dance-jump out, at 4 to 40 more steps of propagation for each proposal; half of bus, visible on both
+sides of a panel, is refused by mistake (docs/experiments.md).
 
 Repeated recovery: N_mp is applied to a recovered instance again, guided by what it found before, as the
 authors' released program does five times. Here a second pass believes the first, right or wrong: J&F on

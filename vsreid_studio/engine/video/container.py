@@ -1,7 +1,7 @@
 """Containers opened through FFmpeg: which are read, which video track, and how its frames are turned.
 
-The tables of an MP4 are looked at beforehand: FFmpeg asks for memory for each sample that they announce before
-it reads one.
+The tables of an MP4 are looked at beforehand: FFmpeg asks for memory for each sample that they announce
+before it reads one.
 """
 
 from __future__ import annotations
