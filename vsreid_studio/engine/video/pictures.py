@@ -1,4 +1,4 @@
-"""Clips made of pictures: a folder of them, or one file (pages of a TIFF, an animation, a single picture)."""
+"""A folder of pictures as a video."""
 
 from __future__ import annotations
 
