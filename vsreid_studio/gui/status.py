@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
+from ..engine.algorithm.propagate import corrected
 from ..engine.events import Progress
 from ..engine.runtime.run import State
-from ..engine.store.annotation import corrected
 from .conductor import Conductor
 
 _DOING = {

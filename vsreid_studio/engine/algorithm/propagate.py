@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 import cv2
 
-from ..types import Box, Prediction, SoftMask
+from ..types import Box, Maker, Prediction, SoftMask
 from .protocols import Cells, Motion, Patch, PatchMap, PropagationNetwork, Scene
 
 Each: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
@@ -106,6 +106,18 @@ def template_frame(cells: Cells, k: int) -> int:
     """Where an instance's template is: its first pinned checkpoint, or its first where none is pinned."""
     checkpoints = cells.checkpoints(k)
     return next((i for i in checkpoints if (cell := cells.get(i, k)) and cell.pinned), checkpoints[0])
+
+
+def corrected(cells: Cells, instance: int) -> bool:
+    """Whether a person drew or imported the instance in a frame beside that of its template."""
+    checkpoints = cells.checkpoints(instance)
+    if not checkpoints:
+        return False
+    first = template_frame(cells, instance)
+    later = (cells.get(frame, instance) for frame in checkpoints if frame != first)
+    return any(
+        cell is not None and cell.pinned and cell.made_by in (Maker.PERSON, Maker.IMPORT) for cell in later
+    )
 
 
 def _nothing(guide: SoftMask) -> Prediction:

@@ -33,12 +33,13 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from ..algorithm.plan import Plan, Step
+from ..algorithm.propagate import corrected
 from ..algorithm.vsreid import Work
 from ..events import Change, Progress
 from ..flow import FlowSource, places, warping_error
 from ..nets.patches import inside, reduced
 from ..parallel import side_by_side
-from ..store.annotation import Annotation, corrected
+from ..store.annotation import Annotation
 from ..types import Box, Cell, CellKey, Flow, Frame, Maker, SoftMask
 from ..video import Video
 from .logits import SURE, logits, probability

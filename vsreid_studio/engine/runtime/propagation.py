@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ...config import PropagationConfig
+from ..algorithm.propagate import corrected
 from ..algorithm.protocols import Cells, Motion, Patch, PatchMap, Scene
 from ..extensions.memory import Memory
 from ..extensions.test_time_augmentation import (
@@ -21,7 +22,6 @@ from ..nets.patches import inside, others_inside, patch_box, reduced
 from ..nets.propagation import SIZES, nearness
 from ..nets.stream import MemoryEntry
 from ..parallel import side_by_side
-from ..store.annotation import corrected
 from ..types import Box, CellKey, Maker, SoftMask
 
 FAR = 0.02

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..algorithm.plan import Plan
+from ..algorithm.propagate import corrected
 from ..algorithm.protocols import Cells
 from ..flow import FlowField, FlowSource, warp_mask
 from ..parallel import side_by_side
-from ..store.annotation import corrected
 from ..types import Frame, SoftMask
 from ..video import Video
 

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ..algorithm.propagate import template_frame
-from ..algorithm.protocols import Cells
 from ..events import Change, Decision
-from ..types import Cell, CellKey, Maker, SoftMask, read_only
+from ..types import Cell, CellKey, SoftMask, read_only
 from .bulk import Between, now_and_then, parts
 from .index import FILLED, PINNED, RECORD, THERE, Identities, Row, cell_of
 from .maps import MapCache
@@ -354,15 +352,3 @@ def edit(
     for instance, frames in moved.items():
         dropped.update(dict.fromkeys(_derived(annotation, instance, frames)))
     return annotation.set_cells(label, {**dropped, **cells}, between)
-
-
-def corrected(cells: Cells, instance: int) -> bool:
-    """Whether a person drew or imported the instance in a frame beside that of its template."""
-    checkpoints = cells.checkpoints(instance)
-    if not checkpoints:
-        return False
-    first = template_frame(cells, instance)
-    later = (cells.get(frame, instance) for frame in checkpoints if frame != first)
-    return any(
-        cell is not None and cell.pinned and cell.made_by in (Maker.PERSON, Maker.IMPORT) for cell in later
-    )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.algorithm.propagate import template_frame
-from vsreid_studio.engine.store.annotation import Annotation, corrected
+from vsreid_studio.engine.algorithm.propagate import corrected, template_frame
+from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
 MASK = SoftMask.from_dense(np.ones((4, 4), np.float32))
