@@ -1,4 +1,4 @@
-"""What the window shows before anything is open: the projects opened last, with a picture of each."""
+"""What the window shows before anything is open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The document on the canvas, what is drawn there into the document, and the painted correction."""
+"""The document on the canvas, and what is drawn there into the document."""
 
 from __future__ import annotations
 

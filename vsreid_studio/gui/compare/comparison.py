@@ -1,7 +1,4 @@
-"""Compares the document with a ground truth, and keeps the figures true while the document changes.
-
-The truth is read and frames are scored on a thread of their own: both take too long for the window.
-"""
+"""Compares the document with a ground truth, and keeps the figures true while the document changes."""
 
 from __future__ import annotations
 
