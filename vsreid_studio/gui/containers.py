@@ -1,4 +1,4 @@
-"""Widgets that hold others: under a bar, in a dock that scrolls, or as a question inside a panel."""
+"""Widgets that hold another one: under a bar, or in a dock that scrolls."""
 
 from __future__ import annotations
 

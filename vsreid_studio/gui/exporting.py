@@ -1,7 +1,4 @@
-"""Exports: the dialog that asks what and where, and the work on the engine's thread.
-
-The window stays free meanwhile, and the export can be cancelled.
-"""
+"""An export, as work for the engine's thread: the window stays free, and it can be cancelled."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The clips of a folder or data set, by the names of its files alone: nothing is decoded.
-
-Folders and projects are looked into on a thread of its own, so that the window waits for no disk.
-"""
+"""The clips of a folder or data set, by the names of its files alone: nothing is decoded."""
 
 from __future__ import annotations
 
