@@ -61,3 +61,13 @@ def test_without_a_record_there_is_a_sentence(run: Path) -> None:
     (run / "results" / "a" / "provenance.json").unlink()
     with pytest.raises(UserError, match="cannot be read"):
         measure_reliability(run / "truth", run / "results", ["a"])
+
+
+@pytest.mark.parametrize("confidence", [[0.5], "high", None, -0.5, 1.5])
+def test_a_confidence_that_is_none_is_refused(run: Path, confidence: object) -> None:
+    path = run / "results" / "a" / "provenance.json"
+    record = json.loads(path.read_text())
+    record["instances"][0]["frames"][1]["confidence"] = confidence
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match="cannot be read"):
+        measure_reliability(run / "truth", run / "results", ["a"])

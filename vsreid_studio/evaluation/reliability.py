@@ -132,8 +132,11 @@ def _cells(path: Path) -> dict[str, list[tuple[int, float]]]:
         for instance in record["instances"]:
             for cell in instance["frames"]:
                 if not (cell["pinned"] or cell["empty"] or cell["made_by"] == "import"):
+                    confidence = float(cell["confidence"])
+                    if not 0 <= confidence <= 1:
+                        raise ValueError("a confidence is from 0 to 1")
                     chosen.setdefault(frame_name_in(record, cell["frame"]), []).append(
-                        (instance["instance"], cell["confidence"])
+                        (int(instance["instance"]), confidence)
                     )
     return chosen
 
