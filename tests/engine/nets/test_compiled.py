@@ -14,7 +14,7 @@ from torch.nn import functional
 from vsreid_studio.engine.nets import compiled as compiled_module
 from vsreid_studio.engine.nets import translation
 from vsreid_studio.engine.nets.compiled import Compiled
-from vsreid_studio.engine.nets.layers import spatial, unit
+from vsreid_studio.engine.nets.layers import compute_type, spatial, unit
 
 
 def _folded(*parts: torch.nn.Module) -> list[torch.nn.Module]:
@@ -121,6 +121,33 @@ def test_rounding_to_bfloat16_is_no_error(caplog: pytest.LogCaptureFixture) -> N
     compiled = Compiled(_squashed)
     compiled(torch.randn(1, 3, 8, 8))
     assert not caplog.records
+
+
+WIDE, NARROW = torch.full((8, 3, 1, 1), 1 / 3), torch.full((1, 8, 1, 1), 0.125)
+
+
+def _almost_nothing(x: Tensor) -> tuple[Tensor, ...]:
+    """What is left of two large values that cancel: rounding, but for a small share."""
+    mean = functional.conv2d(functional.conv2d(x, WIDE), NARROW)
+    return (functional.conv2d(x, WIDE[:1]) - mean * 0.998,)
+
+
+@pytest.mark.skipif(
+    compute_type(torch.device("cpu")) is torch.float32, reason="this processor computes in float32"
+)
+@pytest.mark.parametrize("shift, accepted", [(0.0, True), (1.0, False)])
+def test_as_much_is_allowed_as_rounding_costs_torch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, shift: float, accepted: bool
+) -> None:
+    torch.manual_seed(0)
+    x = 1 + torch.rand(1, 3, 8, 8)
+    (wanted,) = _almost_nothing(x)
+    # Errors of .3 of the norm are more than results of common size may have in bfloat16.
+    error = (0.3 + shift) * wanted.norm() / wanted.numel() ** 0.5
+    monkeypatch.setattr(Compiled, "_compiled", lambda *_: [])
+    monkeypatch.setattr(compiled_module._Requests, "__call__", lambda *_: (wanted + error,))
+    Compiled(_almost_nothing)(x)
+    assert ("torch, which is slower" not in caplog.text) == accepted
 
 
 def test_only_the_last_shapes_stay_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
