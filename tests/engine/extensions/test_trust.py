@@ -29,7 +29,6 @@ from vsreid_studio.engine.extensions.trust import (
     Trust,
     chains,
     cues_of,
-    lost_maps,
 )
 from vsreid_studio.engine.runtime.search import CandidateSearch
 from vsreid_studio.engine.store.annotation import Annotation
@@ -179,12 +178,6 @@ def test_the_surer_the_cues_the_surer_the_map() -> None:
     assert sure > 0.9
     assert LITE.probability(Cues(high, -low, low, low)) < 0.5
     assert 0 <= LITE.expected(sure, high)[0] <= 1
-
-
-def test_a_map_that_comes_back_is_emptied_only_where_it_is_almost_certainly_wrong() -> None:
-    lost = lost_maps(np.array([0.9, 0.3, 0.05, 0.3, 0.9, 0.4, 0.3]))
-    assert lost.tolist() == [False, False, True, False, False, True, True]
-    assert lost_maps(np.array([0.4, 0.3])).all()
 
 
 def test_a_run_with_trust_finds_what_was_drifted_over() -> None:

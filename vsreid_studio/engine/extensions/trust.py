@@ -10,8 +10,8 @@ box of the map no longer looks like the instance. These cues are joined to the p
 - the similarity to what confirmed maps on the way from the checkpoint have shown. An instance that turns soon
   looks unlike its template, but hardly ever unlike itself a few frames before.
 
-Maps that are probably wrong are emptied. Then the search finds a free cell and offers the instance where it
-is seen again. The coefficients are made by `vsreid-studio train trust`.
+Maps that are almost certainly wrong are emptied. Then the search finds a free cell and offers the instance
+where it is seen again. The coefficients are made by `vsreid-studio train trust`.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ JOIN = 0.7
 LEAST = 0.5
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
-LOST = 0.1
-"""And almost certainly below this one."""
+LOST = 0.2
+"""And almost certainly below this one: it is emptied. What is only doubted is mostly still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,23 +146,8 @@ def _logit(q: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def lost_maps(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which maps of a chain are to be emptied, (n,) bool.
-
-    All from the last one on that is right: the map has not come back. Before that only what is almost
-    certainly wrong: a thin object behind trees is often doubted and mostly still there (bmx-trees).
-
-    Args:
-        probability: of J >= .5, (n,), in the order in which they were carried.
-    """
-    right = np.flatnonzero(probability >= WRONG)
-    found: NDArray[np.bool_] = probability < LOST
-    found[right[-1] + 1 if len(right) else 0 :] = True
-    return found
-
-
 class Trust:
-    """Judges the maps that a plan has carried on, and empties those that are probably wrong.
+    """Judges the maps that a plan has carried on, and empties those that are almost certainly wrong.
 
     A judged map has `Cell.similarity`, that of its box to the gallery, and as confidence the J that is to be
     expected. Looks are taken behind the walk, while its frames are still at hand.
@@ -210,7 +195,7 @@ class Trust:
             return
         probability = self._model.probability(cues)
         expected = self._model.expected(probability, cues.quality)
-        lost = lost_maps(probability)
+        lost = probability < LOST
         after = {}
         for n, frame in enumerate(chain):
             cell = annotation.get(frame, instance)
