@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.engine.video import Video, open_video
-from vsreid_studio.engine.video.lru import ArrayCache
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, COUNT = 64, 96, 40
@@ -197,17 +196,14 @@ def test_what_a_video_tells_of_itself(tmp_path: Path) -> None:
         assert video.fingerprint != fingerprint
 
 
-def test_the_cache_forgets_what_was_not_used_for_longest() -> None:
-    cache: ArrayCache[int, np.uint8] = ArrayCache(30)
-    for key in range(3):
-        cache.put(key, np.zeros(10, np.uint8))
-    cache.get(0)
-    cache.put(3, np.zeros(10, np.uint8))
-    assert [key in cache for key in range(4)] == [True, False, True, True]
-    cache.put(3, np.zeros(5, np.uint8))
-    assert (cache.bytes, len(cache)) == (25, 3)
-    cache.put(4, np.zeros(99, np.uint8))
-    assert (cache.bytes, len(cache)) == (99, 1)
+@pytest.mark.parametrize("frames", [0, 3])
+def test_the_cache_keeps_what_was_used_last(tmp_path: Path, frames: int) -> None:
+    size = HEIGHT * WIDTH * 3
+    with open_video(write_video(tmp_path / "a.mp4"), cache_bytes=frames * size) as video:
+        seen = {index: video.frame(index) for index in range(COUNT)}
+        same = [index for index in reversed(range(COUNT)) if video.frame(index) is seen[index]]
+        assert same[:1] == [COUNT - 1], "the last frame stays even where the cache is smaller"
+        assert len(same) <= max(frames, 1)
 
 
 def test_threads_may_share_a_video(tmp_path: Path) -> None:

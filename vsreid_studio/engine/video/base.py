@@ -13,13 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
+from cachetools import LRUCache
 
 from ...errors import UserError
 from ..types import Frame, read_only
 from . import identity
 from .container import TrackInfo
-from .lru import ArrayCache
 from .samples import ValueRange
 from .timing import Timing
 
@@ -105,7 +104,8 @@ class Video(ABC):
     def __init__(self, path: Path, name: str, cache_bytes: int) -> None:
         self.path = path
         self.name = name
-        self._cache: ArrayCache[int, np.uint8] = ArrayCache(cache_bytes)
+        self._cache: LRUCache[int, Frame] = LRUCache(cache_bytes, getsizeof=lambda frame: frame.nbytes)
+        self._cache_lock = threading.Lock()
         self._lock = threading.RLock()
         self._closed = False
         self._notes: list[str] = []
@@ -135,17 +135,34 @@ class Video(ABC):
         if not 0 <= index < self.length:
             raise IndexError(f"{self.name} has frames 0 to {self.length - 1}, not {index}")
         # Who wants what is there does not wait for what another thread has decoded.
-        found = self._cache.get(index)
+        found = self._kept(index)
         if found is not None:
             return found
         with self._lock:
             if self._closed:
                 raise ValueError(f"{self.path} has been closed")
-            found = self._cache.get(index)
+            found = self._kept(index)
             if found is None:
-                found = read_only(self._read(index))
-                self._cache.put(index, found)
+                found = self._keep(index, self._read(index))
             return found
+
+    def _kept(self, index: int) -> Frame | None:
+        with self._cache_lock:
+            return self._cache.get(index)
+
+    def _keep(self, index: int, frame: Frame) -> Frame:
+        """Cache a frame at the cost of those not used for longest; the last one stays, however large."""
+        frame = read_only(frame)
+        with self._cache_lock:
+            if frame.nbytes > self._cache.maxsize:
+                self._cache = LRUCache(frame.nbytes, getsizeof=lambda one: one.nbytes)
+            self._cache[index] = frame
+        return frame
+
+    @property
+    def _most_ahead(self) -> int:
+        """Frames that may be decoded before they are asked for: half the cache, or they evict one another."""
+        return int(self._cache.maxsize) // (2 * self.height * self.width * 3)
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -190,7 +207,8 @@ class Video(ABC):
         """Let go of the file and of all cached frames; closing twice does no harm."""
         with self._lock:
             self._closed = True
-            self._cache.clear()
+            with self._cache_lock:
+                self._cache.clear()
             self._release()
 
     def __enter__(self) -> Self:

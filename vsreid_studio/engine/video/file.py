@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ...errors import UserError
-from ..types import Frame, read_only
+from ..types import Frame
 from .base import ReadOptions, Video
 from .container import (
     Orientation,
@@ -158,9 +158,7 @@ class VideoFile(Video):
         step = index - self._asked
         keep = range(0)
         if -_BEHIND <= step < 0:
-            # No more than half of what the cache holds, or they push each other out.
-            most = self._cache.limit // (2 * self.height * self.width * 3)
-            keep = range(index - min(_BEHIND, most), index)
+            keep = range(index - min(_BEHIND, self._most_ahead), index)
         self._asked = index
         starts = self._index.starts(index)
         nearest = starts[0] if starts else 0
@@ -291,8 +289,8 @@ class VideoFile(Video):
                 self._last = max(self._last, position)
                 if position == index:
                     return frame
-                if position in keep and position not in self._cache and self._proven(position, frame):
-                    self._cache.put(position, read_only(self._picture(frame)))
+                if position in keep and self._kept(position) is None and self._proven(position, frame):
+                    self._keep(position, self._picture(frame))
             if number > wanted + _REORDERING:
                 break
         return None

@@ -13,7 +13,7 @@ import imageio.v3 as iio
 import numpy as np
 
 from ...errors import UserError
-from ..types import Frame, read_only
+from ..types import Frame
 from .base import ReadOptions, Video
 from .pictures import range_of
 from .still import PICTURES, read_headers, read_picture
@@ -82,7 +82,7 @@ class PictureStack(Video):
         return frame
 
     def _animated(self, index: int) -> Frame:
-        most = min(_BEHIND, self._cache.limit // (2 * self.height * self.width * 3))
+        most = min(_BEHIND, self._most_ahead)
         first = max(0, index - most) if index < self._asked else index
         self._asked = index
         for number in range(first, index + 1):
@@ -92,7 +92,7 @@ class PictureStack(Video):
             except (OSError, ValueError, EOFError) as error:
                 raise UserError(f"Frame {number} of {self.path} cannot be decoded: it is damaged.") from error
             if number < index:
-                self._cache.put(number, read_only(picture))
+                self._keep(number, picture)
         return picture
 
     def _release(self) -> None:
