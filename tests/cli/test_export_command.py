@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vsreid_studio.app import main
+from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.catalogue import FORMATS
 from vsreid_studio.formats.coco import read_coco_masks, read_coco_video
@@ -128,7 +129,8 @@ def test_the_other_forms_hold_the_same_masks(form, project, tmp_path, capsys):
 
 def test_names_of_instances_become_categories(project, tmp_path):
     with Project.open(project) as opened:
-        opened.set_instance(replace(opened.instances[1], name="Läuferin"))
+        runner = replace(opened.instances[1], name="Läuferin")
+        opened.apply(Change("Rename"), instances={1: runner})
     assert call("export", project, "--format", "coco-video", "--output", tmp_path / "set") == 0
     document = json.loads((tmp_path / "set/instances_clip.json").read_text(encoding="utf-8"))
     assert document["categories"][0]["name"] == "Läuferin"

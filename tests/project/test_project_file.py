@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from older import make_older
 
+from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project
@@ -18,7 +19,7 @@ def closed(project, make_cell):
     """A project of some cells, of which one was drawn twice; closed."""
     for frame in (0, 1, 2, 3, 0):
         project.apply(project.annotation.set_cells("Draw", {CellKey(frame, 1): make_cell(frame)}))
-    project.set_instance(Instance(1, "rider", "#4477aa"))
+    project.apply(Change("Add"), instances={1: Instance(1, "rider", "#4477aa")})
     project.close()
     return project.path
 
@@ -207,10 +208,10 @@ def test_a_moved_video_is_found(closed, video, tmp_path):
         (moved / "street.mp4").rename(far)
         with pytest.raises(UserError, match="not there any more"):
             project.locate_video()
-        with pytest.raises(UserError, match="another video"):
-            project.relink_video(far, "other print")
+        with pytest.raises(ValueError, match="other frames"):
+            project.adopt_video(replace(video, path=far, length=video.length + 1))
         assert project.video == video
-        project.relink_video(far, "print")
+        project.adopt_video(replace(video, path=far))
         assert project.video == replace(video, path=far)
     with Project.open(moved / closed.name) as project:
         assert project.locate_video() == far

@@ -31,8 +31,9 @@ def proposal(frame: int, instance: int = 1) -> Proposal:
 def drawn(project, make_cell):
     """Two instances, drawn in frame 0."""
     for number in (1, 2):
-        project.set_instance(Instance(number, f"object {number}", "#4477aa"))
-        project.apply(project.annotation.set_cells("draw", {CellKey(0, number): make_cell(0, pinned=True)}))
+        cells = {CellKey(0, number): make_cell(0, pinned=True)}
+        one = Instance(number, f"object {number}", "#4477aa")
+        project.apply(project.annotation.set_cells("draw", cells), instances={number: one})
     project.record_weights({"propagation": "abc"})
     return project
 
@@ -114,7 +115,8 @@ def test_what_was_compared_with_masks_that_are_gone_does_not_wait(drawn):
     assert frames(drawn) == [30]
     drawn.undo()
     assert frames(drawn) == [20, 30]
-    drawn.remove_instance(2)
+    gone = drawn.annotation.set_cells("delete", {CellKey(0, 2): None})
+    drawn.apply(gone, instances={2: None})
     assert frames(drawn) == [20]
 
 

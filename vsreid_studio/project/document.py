@@ -343,37 +343,6 @@ class Project:
             else:
                 self._categories[number] = name
 
-    def set_instance(self, instance: Instance, label: str | None = None, *, undoable: bool = True) -> None:
-        """Add an instance, or replace the one of its number.
-
-        Args:
-            instance: as it shall be.
-            label: names the step in the undo menu.
-            undoable: False suits what is not work, such as hiding.
-
-        Raises:
-            UserError: the file cannot be written.
-        """
-        step = Change(label or f"Edit {instance.name}")
-        self.apply(step, instances={instance.number: instance}, undoable=undoable)
-
-    def remove_instance(self, number: int, label: str | None = None) -> Change:
-        """Remove an instance with its cells and decisions, as one step.
-
-        Returns:
-            What was done to the annotation.
-
-        Raises:
-            UserError: the file cannot be written.
-        """
-        name = self._instances[number].name if number in self._instances else f"instance {number}"
-        cells = {CellKey(frame, number): None for frame in self.annotation.row(number)}
-        decided = {key: None for key in self.annotation.decisions if key.instance == number}
-        change = self.annotation.set_cells(label or f"Delete {name}", cells)
-        change = self.annotation.decide(change, decided)
-        self.apply(change, instances={number: None})
-        return change
-
     def close_groups(self) -> None:
         """Let the steps of all groups be complete: the run that made them has ended."""
         self._groups.clear()
@@ -590,21 +559,9 @@ class Project:
         """Where the video is now: its old place, the same place relative to the project, or its folder.
 
         Raises:
-            UserError: it is in none of these; ask, then `relink_video`.
+            UserError: it is in none of these; ask, then `adopt_video`.
         """
         return video.locate(self._database)
-
-    def relink_video(self, path: Path, fingerprint: str) -> None:
-        """Note the video's new place.
-
-        Args:
-            path: the new place.
-            fingerprint: of the video found there.
-
-        Raises:
-            UserError: it is another video, or the file cannot be written.
-        """
-        self._video = video.relink(self._database, path, fingerprint, self._video)
 
     def adopt_video(self, reference: VideoRef) -> None:
         """Take a video for the project's own from now on; its frames have the same number and size.

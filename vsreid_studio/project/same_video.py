@@ -19,7 +19,6 @@ from .records import VideoRef
 
 Way = Literal["keep", "clear"]
 """What becomes of masks in frames that differ."""
-WAYS: tuple[Way, ...] = ("keep", "clear")
 
 FRAMES = "frames"
 """The setting with the frames' names and marks, and a hint by which an unchanged video is known at once."""

@@ -100,20 +100,6 @@ def keep_options(settings: Settings, options: ReadOptions) -> None:
         settings.set(_OPTIONS, options.to_json())
 
 
-def relink(database: Database, path: Path, fingerprint: str, video: VideoRef) -> VideoRef:
-    """Note the video's new place.
-
-    Raises:
-        UserError: the fingerprint is another video's, or the file cannot be written.
-    """
-    if fingerprint != video.fingerprint:
-        raise UserError(f"{path} is another video than the one that {database.path} was made from.")
-    path = path.absolute()
-    with database.transaction() as connection:
-        connection.execute("UPDATE video SET path = ?, relative = ?", _places(path, database.path))
-    return VideoRef(path, fingerprint, video.length, video.height, video.width)
-
-
 def adopt(database: Database, reference: VideoRef, known: VideoRef) -> VideoRef:
     """Note a video's place and fingerprint.
 
