@@ -204,6 +204,11 @@ def changes(events: Sequence[Event]) -> list[Change]:
     return [event for event in events if isinstance(event, Change)]
 
 
+def inverse(change: Change) -> Change:
+    """The change that undoes another one, as undo does with what the project file holds."""
+    return Change(change.label, change.after, change.before, change.decisions_after, change.decisions_before)
+
+
 def origins(annotation: Annotation, instance: int = 1) -> list[int | None]:
     return [annotation.origin(frame, instance) for frame in range(annotation.length)]
 

@@ -23,7 +23,7 @@ def options(qtbot: QtBot) -> ToolOptionsPanel:
 def test_slider_and_figure_agree(qtbot: QtBot, options: ToolOptionsPanel) -> None:
     with qtbot.waitSignal(options.brush_size_changed) as grown:
         qtbot.keyClick(options.brush, Qt.Key.Key_PageUp)
-    assert grown.args == [options.brush_size] == [options.size_box.value()]
+    assert grown.args == [options.size_box.value()]
     options.size_box.selectAll()
     qtbot.keyClicks(options.size_box, "300")
     with qtbot.waitSignal(options.brush_size_changed) as typed:
@@ -36,7 +36,7 @@ def test_every_step_of_the_slider_leads_on(qtbot: QtBot, options: ToolOptionsPan
     options.set_brush_size(BRUSH[0])
     for _ in range(200):
         qtbot.keyClick(options.brush, Qt.Key.Key_Right)
-    assert options.brush_size == BRUSH[-1]
+    assert options.size_box.value() == BRUSH[-1]
 
 
 @pytest.mark.parametrize(("size", "kept"), [(1, 1), (2, 2), (24, 24), (0, BRUSH[0]), (9999, BRUSH[-1])])
@@ -46,7 +46,7 @@ def test_setters_are_silent_and_hold_the_range(
     with qtbot.assertNotEmitted(options.brush_size_changed), qtbot.assertNotEmitted(options.opacity_changed):
         options.set_brush_size(size)
         options.set_opacity(0.25)
-    assert options.brush_size == kept
+    assert options.size_box.value() == kept
     assert options.opacity.value() == 25
 
 
@@ -64,9 +64,9 @@ def test_switches(qtbot: QtBot, options: ToolOptionsPanel, name: str) -> None:
     with qtbot.waitSignal(signal) as on:
         qtbot.keyClick(getattr(options, name), Qt.Key.Key_Space)
     assert on.args == [True]
-    with qtbot.assertNotEmitted(signal):
-        options.set_view(**{name: False})
-    assert not getattr(options, name).isChecked()
+    with qtbot.waitSignal(signal) as off:
+        qtbot.keyClick(getattr(options, name), Qt.Key.Key_Space)
+    assert off.args == [False]
 
 
 def test_mending_needs_a_mask(qtbot: QtBot, options: ToolOptionsPanel) -> None:

@@ -95,7 +95,6 @@ def _read(kept: Mapping[str, Any]) -> Scored:
 
 
 Kind: TypeAlias = Literal["frames", "hidden", "pairs"]
-KINDS: tuple[Kind, ...] = ("frames", "hidden", "pairs")
 
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Emit]]
 """Shows how far a run has come."""

@@ -103,11 +103,6 @@ class Change:
             object.__setattr__(short, name, value)
         return short
 
-    @property
-    def inverse(self) -> Change:
-        """The change that undoes this one."""
-        return Change(self.label, self.after, self.before, self.decisions_after, self.decisions_before)
-
 
 class _ManyKeys(Mapping[CellKey, None]):
     """Keys of very many cells, all of which stand for None."""

@@ -65,11 +65,6 @@ class ToolOptionsPanel(QWidget):
         self.set_editable(False)
         self._connect()
 
-    @property
-    def brush_size(self) -> int:
-        """Diameter in pixels of the frame."""
-        return self.size_box.value()
-
     def set_brush_size(self, size: int) -> None:
         """Show another diameter, e.g. after [ or ] was pressed; held within `BRUSH`."""
         size = min(max(size, BRUSH[0]), BRUSH[-1])
@@ -81,17 +76,6 @@ class ToolOptionsPanel(QWidget):
         percent = round(100 * min(max(opacity, 0), 1))
         _quietly(self.opacity, percent)
         _quietly(self.opacity_box, percent)
-
-    def set_view(
-        self, *, outline: bool | None = None, probability: bool | None = None, onion: bool | None = None
-    ) -> None:
-        """Show the state of the switches that are given, e.g. after a key was pressed."""
-        states = ((self.outline, outline), (self.probability, probability), (self.onion, onion))
-        for switch, state in states:
-            if state is not None:
-                blocked = switch.blockSignals(True)
-                switch.setChecked(state)
-                switch.blockSignals(blocked)
 
     def set_editable(self, editable: bool) -> None:
         """Whether there is a mask that may be mended: selected, in this frame, not locked."""

@@ -17,6 +17,7 @@ from fakes import (
     first_masks,
     found,
     grid,
+    inverse,
     origins,
     patch,
     propagate_only,
@@ -443,7 +444,7 @@ def test_any_answers_end_and_leave_a_whole_annotation(seed: int) -> None:
     assert settled.isdisjoint(proposals(again))
     assert proposals(answered(steps(annotation, reid, propagation), lambda _: Reject())) == []
     for change in reversed(changes(events + again)):
-        annotation.apply(change.inverse)
+        annotation.apply(inverse(change))
     assert story(annotation) == start
 
 
@@ -458,7 +459,7 @@ def test_cancelled_anywhere_and_resumed_it_comes_to_the_same(seed: int) -> None:
         assert_whole(cut)
         undone = cut.copy()
         for change in reversed(changes(events)):
-            undone.apply(change.inverse)
+            undone.apply(inverse(change))
         assert story(undone) == story(annotation)
         answered(steps(cut, reid, propagation), lambda _: Accept())
         assert story(cut) == story(whole)

@@ -15,6 +15,7 @@ from fakes import (
     drawn,
     first_masks,
     grid,
+    inverse,
     modules,
     patch,
 )
@@ -98,7 +99,7 @@ def test_a_right_map_keeps_its_mask_and_gets_confidence_and_similarity() -> None
 def test_the_end_can_be_undone() -> None:
     annotation = carried()
     (change,) = judged(annotation, Looking(wrong=range(5, 9)))
-    annotation.apply(change.inverse)
+    annotation.apply(inverse(change))
     assert filled(annotation) == list(range(9))
     assert annotation.get(6, 1).confidence == 0.9  # type: ignore[union-attr]
 

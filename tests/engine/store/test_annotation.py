@@ -1,5 +1,5 @@
 import pytest
-from fakes import absent, drawn, first_masks, grid, patch, story
+from fakes import absent, drawn, first_masks, grid, inverse, patch, story
 
 from vsreid_studio.engine.events import Change, Decision, Redraw, Verdict
 from vsreid_studio.engine.store.annotation import closer, overwritten
@@ -22,9 +22,8 @@ def test_a_change_and_its_inverse_leave_nothing() -> None:
     assert annotation.instances == (2,)
     assert annotation.decisions == {CellKey(3, 1): REJECTED}
     assert len(annotation) == 2
-    annotation.apply(change.inverse)
+    annotation.apply(inverse(change))
     assert story(annotation) == start
-    assert change.inverse.inverse.label == "try"
 
 
 def test_a_change_names_the_same_cells_before_and_after() -> None:

@@ -292,11 +292,6 @@ def overwritten(annotation: Annotation, instance: int, origin: int) -> tuple[int
     return (*reversed(backward), origin, *forward)
 
 
-def stale_after(annotation: Annotation, key: CellKey) -> tuple[CellKey, ...]:
-    """The cells, by frame, that were derived from this one and lose their ground when its map changes."""
-    return tuple(_derived(annotation, key.instance, [key.frame]))
-
-
 def _derived(annotation: Annotation, instance: int, frames: list[int]) -> Iterator[CellKey]:
     """The cells of an instance that were derived from any of these frames, other than by itself."""
     records = annotation.records(instance)

@@ -156,11 +156,6 @@ class ReviewPanel(QWidget):
         """The picture of a candidate that was wanted."""
         self.queue.set_thumbnail(key, image)
 
-    def leave_edit(self) -> None:
-        """Go back from drawing to asking, as when the canvas gave up; no signal."""
-        if self.mode in (Mode.REDRAWING, Mode.CORRECTING):
-            self._enter(Mode.ASKING)
-
     def _lay_out(self) -> None:
         actions = self.actions_
         self.buttons = [KeyButton(action, main=action is actions.accept) for action in actions.everything]

@@ -76,11 +76,6 @@ class Surface(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         axis.changed.connect(self.follow_axis)
 
-    @property
-    def dragging(self) -> bool:
-        """Whether a button is held on it."""
-        return self._drag is not None
-
     def paint_content(self, painter: QPainter) -> None:
         """Paint everything but playhead and range."""
         raise NotImplementedError
