@@ -30,6 +30,7 @@ from vsreid_studio.engine.extensions.trust import (
     Trust,
     chains,
     cues_of,
+    lost_maps,
 )
 from vsreid_studio.engine.runtime.search import CandidateSearch
 from vsreid_studio.engine.store.annotation import Annotation
@@ -74,8 +75,8 @@ def filled(annotation: Annotation) -> list[int]:
 
 def test_a_map_that_goes_over_to_something_else_ends_there() -> None:
     annotation = carried()
-    (change,) = judged(annotation, Looking(wrong=range(5, 9)))
-    assert filled(annotation) == [0, 1, 2, 3, 4]
+    (change,) = judged(annotation, Looking(wrong=range(4, 9)))
+    assert filled(annotation) == [0, 1, 2, 3]
     cell = annotation.get(6, 1)
     assert cell is not None and cell.origin == 0 and cell.confidence > 0.5
     assert {key.frame for key in change.after} == set(range(1, 9))
@@ -83,8 +84,8 @@ def test_a_map_that_goes_over_to_something_else_ends_there() -> None:
 
 def test_the_way_back_is_judged_from_its_own_checkpoint() -> None:
     annotation = carried(origin=8)
-    judged(annotation, Looking(wrong=range(3)))
-    assert filled(annotation) == [3, 4, 5, 6, 7, 8]
+    judged(annotation, Looking(wrong=range(5)))
+    assert filled(annotation) == [5, 6, 7, 8]
 
 
 def test_a_right_map_keeps_its_mask_and_gets_confidence_and_similarity() -> None:
@@ -98,7 +99,7 @@ def test_a_right_map_keeps_its_mask_and_gets_confidence_and_similarity() -> None
 
 def test_the_end_can_be_undone() -> None:
     annotation = carried()
-    (change,) = judged(annotation, Looking(wrong=range(5, 9)))
+    (change,) = judged(annotation, Looking(wrong=range(4, 9)))
     annotation.apply(inverse(change))
     assert filled(annotation) == list(range(9))
     assert annotation.get(6, 1).confidence == 0.9  # type: ignore[union-attr]
@@ -135,7 +136,7 @@ def test_checkpoints_and_fused_maps_are_left_alone() -> None:
 
 
 def test_what_a_person_draws_meanwhile_stays() -> None:
-    annotation, reid = carried(), Looking(wrong=range(5, 9))
+    annotation, reid = carried(), Looking(wrong=range(4, 9))
     trust = Trust(reid, Gallery(reid))
     mine = drawn(6, 1)
     for event in trust.after_span(annotation, Plan((), (1,)), {}):
@@ -181,11 +182,18 @@ def test_the_surer_the_cues_the_surer_the_map() -> None:
     assert 0 <= LITE.expected(sure, high)[0] <= 1
 
 
+def test_only_stretches_of_almost_certainly_wrong_maps_are_emptied() -> None:
+    wrong = np.array([0.9, 0.1, 0.1, 0.9, 0.1, 0.2, 0.1, 0.2, 0.1, 0.4, 0.4, 0.4, 0.4, 0.4, 0.9, 0.1])
+    assert np.flatnonzero(lost_maps(wrong)).tolist() == [4, 5, 6, 7, 8]
+    assert lost_maps(np.full(5, 0.1)).all() and not lost_maps(np.full(4, 0.1)).any()
+    assert lost_maps(np.zeros(0)).tolist() == []
+
+
 def test_a_run_with_trust_finds_what_was_drifted_over() -> None:
     config = replace(CONFIG, reid=replace(CONFIG.reid, trust=True))
     annotation = first_masks(9)
-    list(modules(FakePropagation(), config).run(annotation, Looking(wrong=range(5, 9))))
-    assert filled(annotation) == [0, 1, 2, 3, 4]
+    list(modules(FakePropagation(), config).run(annotation, Looking(wrong=range(4, 9))))
+    assert filled(annotation) == [0, 1, 2, 3]
 
 
 def searched(annotation: Annotation, every: int, sure: float = 0.8) -> list[int]:

@@ -10,8 +10,8 @@ box of the map no longer looks like the instance. These cues are joined to the p
 - the similarity to what confirmed maps on the way from the checkpoint have shown. An instance that turns soon
   looks unlike its template, but hardly ever unlike itself a few frames before.
 
-Maps that are almost certainly wrong are emptied. Then the search finds a free cell and offers the instance
-where it is seen again. The coefficients are made by `vsreid-studio train trust`.
+Stretches of maps that are almost certainly wrong are emptied. Then the search finds a free cell and offers
+the instance where it is seen again. The coefficients are made by `vsreid-studio train trust`.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ JOIN = 0.7
 LEAST = 0.5
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
-LOST = 0.2
-"""And almost certainly below this one: it is emptied. What is only doubted is mostly still there."""
+LOST, LASTING = 0.3, 5
+"""Maps are emptied where at least so many in a row are below this probability: a single look errs easily."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,19 @@ def _logit(q: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
+def lost_maps(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which maps of a chain are to be emptied: (n,) bool.
+
+    Args:
+        probability: of J >= .5, (n,), in the order in which they were carried.
+    """
+    found: NDArray[np.bool_] = probability < LOST
+    ends = np.flatnonzero(np.diff(found, prepend=False, append=False))
+    for start, stop in zip(ends[::2], ends[1::2], strict=True):
+        found[start:stop] = stop - start >= LASTING
+    return found
+
+
 class Trust:
     """Judges the maps that a plan has carried on, and empties those that are almost certainly wrong.
 
@@ -195,7 +208,7 @@ class Trust:
             return
         probability = self._model.probability(cues)
         expected = self._model.expected(probability, cues.quality)
-        lost = probability < LOST
+        lost = lost_maps(probability)
         after = {}
         for n, frame in enumerate(chain):
             cell = annotation.get(frame, instance)
