@@ -45,6 +45,28 @@ def test_what_a_person_added_or_changed_is_refused_by_name(tmp_path: Path, name:
         assert "overwrite" not in str(error.value)
 
 
+def test_what_was_killed_while_it_was_put_in_place_may_be_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the folder and the list that tells whose it is."""
+    rename = Path.rename
+
+    def until_the_list(path: Path, target: Path) -> Path:
+        if path.name == MARKER:
+            os._exit(9)
+        return rename(path, target)
+
+    if (child := os.fork()) == 0:
+        monkeypatch.setattr(Path, "rename", until_the_list)
+        put(tmp_path, one="1")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert not (tmp_path / MARKER).exists()
+    assert (tmp_path / "a" / "one").exists()
+    refuse_existing(tmp_path, [tmp_path / "a"], True)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", MARKER}
+
+
 def test_links_and_files_without_a_list_are_never_ours(tmp_path: Path) -> None:
     put(tmp_path, one="1")
     (tmp_path / "a" / "one").rename(tmp_path / "elsewhere")

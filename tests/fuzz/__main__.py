@@ -1,7 +1,7 @@
 """Tests that take long.
 
-`python -m tests.fuzz --minutes 60` reads damaged inputs, `--kills 100` kills runs, and `--soak 60` does the
-same work again and again for so many minutes.
+`python -m tests.fuzz --minutes 60` reads damaged inputs, `--kills 100` kills runs, `--export-kills 50` kills
+exports, and `--soak 60` does the same work again and again for so many minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vsreid_studio.engine.runtime.engine import VideoEngine
 
 from .apart import VideosApart
 from .engine import sweep, unharmed
-from .kills import KilledRuns
+from .kills import killing
 from .soak import WARM_UP, Rounds, growth, soak
 from .targets import targets
 
@@ -40,7 +40,8 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, default=Path("fuzz-faults"), help="gets the inputs (fuzz-faults)"
     )
-    parser.add_argument("--kills", type=int, metavar="N", help="kill runs instead, and go on with them")
+    parser.add_argument("--kills", type=int, default=0, metavar="N", help="kill runs instead")
+    parser.add_argument("--export-kills", type=int, default=0, metavar="N", help="kill exports instead")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="open, run, undo and export instead")
     args = parser.parse_args()
     # A crash inside a library tells where; damage that is answered is not news.
@@ -50,8 +51,8 @@ def main() -> int:
         return soak_for(60 * args.soak)
     seed = secrets.randbits(32) if args.seed is None else args.seed
     sys.stdout.write(f"seed {seed}\n")
-    if args.kills:
-        return kill(args.kills, seed)
+    if args.kills or args.export_kills:
+        return kill(args.kills, args.export_kills, seed)
     with tempfile.TemporaryDirectory(prefix="vsreid-fuzz-") as name:
         folder = Path(name)
         apart = VideosApart()
@@ -72,18 +73,27 @@ def main() -> int:
     return 1 if faults else 0
 
 
-def kill(count: int, seed: int) -> int:
-    """Kill runs.
+def kill(runs: int, exports: int, seed: int) -> int:
+    """Kill runs and exports, and call them again.
 
     Returns:
-        0, or 1 where one that went on came out otherwise than one that nobody disturbed.
+        0, or 1 where one that was called again came out otherwise than one that nobody disturbed.
     """
-    with tempfile.TemporaryDirectory(prefix="vsreid-kills-") as name:
-        outcomes = list(KilledRuns(Path(name), seed).faults(count))
-    faults = [fault for fault in outcomes if fault is not None]
-    sys.stdout.write("".join(f"{fault}\n" for fault in faults))
-    sys.stdout.write(f"{count} kills, {len(outcomes)} results, {len(faults)} wrong\n")
-    return 1 if faults else 0
+    stories = {}
+    with tempfile.TemporaryDirectory(prefix="vsreid-kills-") as name, killing(Path(name), seed) as kills:
+        for what, count, work in (("runs", runs, kills.runs), ("exports", exports, kills.exports)):
+            if count:
+                stories[what] = work(count, _say)
+    for what, story in stories.items():
+        moments = ", ".join(f"{count} at {moment}" for moment, count in sorted(story.moments.items()))
+        faults = len(story.faults)
+        _say(f"{what}: {story.kills} kills ({moments}), {story.ends} came to an end, {faults} faults")
+    return 1 if any(story.faults for story in stories.values()) else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def soak_for(seconds: float) -> int:

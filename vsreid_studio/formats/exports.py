@@ -11,7 +11,7 @@ from ..engine.types import Frame, LabelMap
 from ..engine.video import Video
 from ..errors import UserError
 from . import catalogue
-from .atomic import staging
+from .atomic import staging, sweep
 from .catalogue import ExportRequest
 from .classes import NO_CLASSES, Classes
 from .coco import export_coco, export_coco_video
@@ -77,6 +77,7 @@ def export(request: ExportRequest, material: Material, sources: Sources = _NONE)
     if request.format_key == catalogue.OVERLAY.key:
         return export_overlay(folder / f"{sequence}{SUFFIX}", material, sources, overwrite=request.overwrite)
     sources.refuse(*catalogue.targets(request))
+    sweep(folder)
     record = record_path(folder, sequence)
     if strange := foreign(folder, record, record):
         raise UserError(f"{strange[0]} is not replaced: someone has changed it. Choose another place.")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from .atomic import cannot_write, publish, reason
+from .atomic import cannot_write, publish, reason, sweep
 from .targets import Sources
 
 MARKER = ".vsreid.json"
@@ -35,6 +35,8 @@ def refuse_existing(
 ) -> None:
     """Check before writing that nothing of a person's would be lost.
 
+    What an earlier call was killed over is finished first: its files are not on the list yet.
+
     Args:
         root: the folder that has, or gets, the list.
         folders, files: what will be replaced, `root` itself or below it; an empty folder does not count as
@@ -46,6 +48,7 @@ def refuse_existing(
         UserError: something would be lost, or a file stands where a folder belongs, or a folder where a file
             does.
     """
+    sweep(root)
     for place, is_folder in (*((it, True) for it in folders), *((it, False) for it in files)):
         if place.exists() and place.is_dir() != is_folder:
             there, needed = ("file", "folder") if is_folder else ("folder", "file")
