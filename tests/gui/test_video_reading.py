@@ -95,3 +95,30 @@ def test_an_unchanged_choice_changes_nothing(qtbot, window, tmp_path):
         dialog.high.setValue(2000)
         dialog.accept()
     assert taken == [ReadOptions(None, ValueRange(0, 2000))]
+
+
+def test_the_old_document_comes_back_when_a_reading_fails(qtbot, window, tmp_path):
+    path = two_tracks(tmp_path / "two.mkv", 0)
+    session = opened(window, path)
+    session.edit_mask(0, 1, SoftMask.from_dense(np.eye(32, 48, dtype=bool)), "Paint")
+    project = session.project.path
+    window.files.read_as(ReadOptions(7))
+    session.flush()
+    assert session.document is not None
+    assert (session.project.path, session.video.track) == (project, 1)
+    assert session.annotation.mask(0, 1) is not None
+    assert "7" in window.bar.sentence.text()
+    assert window.bar.isVisibleTo(window)
+    window.files.read_as(ReadOptions(2))
+    session.flush()
+    assert session.video.track == 2
+
+
+def test_a_reading_fails_and_the_old_document_is_gone(qtbot, window, tmp_path):
+    path = two_tracks(tmp_path / "two.mkv", 0)
+    session = opened(window, path)
+    path.unlink()
+    window.files.read_as(ReadOptions(2))
+    session.flush()
+    assert session.document is None
+    assert "two.mkv" in window.bar.sentence.text()

@@ -210,10 +210,11 @@ class Files(QObject):
         """Open the video anew and read it so; another track is another video, with a project of its own."""
         session = self._session
         same_track = options.track == session.video.options.track
-        path = session.project.path if same_track else session.video.path
+        before = session.project.path
+        path = before if same_track else session.video.path
         # A project is open once: that of another track is looked for beside this one.
         session.close()
-        return session.open(path, then=self._tell_video, options=options)
+        return session.open(path, then=self._tell_video, options=options, otherwise=before)
 
     def _tell_video(self) -> None:
         """Say how the video is read where there is a choice, unless something else is being said."""

@@ -147,6 +147,7 @@ class Session(QObject):
         self._writer: ProjectWriter | None = None
         self._opening: Path | None = None
         self._then: Callable[[], object] | None = None
+        self._failed = False
         self._shown: Shown | None = None
         self._settings: dict[str, Any] = {}
         self._import: Event | None = None
@@ -293,6 +294,7 @@ class Session(QObject):
         then: Callable[[], object] | None = None,
         changed: Way | Literal["new"] | None = None,
         options: ReadOptions | None = None,
+        otherwise: Path | None = None,
     ) -> bool:
         """Open a project, a video or a folder of pictures in place of what is open.
 
@@ -301,6 +303,7 @@ class Session(QObject):
             then: called once it is open, after `opened`.
             changed: what becomes of the masks where the video has changed, see `open_document`.
             options: how the video is read from now on; None for how its project says.
+            otherwise: a project that is opened where this fails.
 
         Returns:
             Whether it is open, or, where the session does not wait, whether that was begun: `opened` follows.
@@ -316,13 +319,15 @@ class Session(QObject):
         self._opening, self._then = path, then
         self.opening.emit(path)
         before = self._writer
-        self._thread.post(partial(self._open, path, video, changed, options), self._fail_open)
+        self._failed = False
+        failed = partial(self._fail_open, otherwise)
+        self._thread.post(partial(self._open, path, video, changed, options), failed)
         if not self._waits:
             return True
         self.flush()
         if self._writer is None:
             self._thread.stop()
-        return self._writer is not None and self._writer is not before
+        return self._writer is not None and self._writer is not before and not self._failed
 
     def _open(
         self,
@@ -345,11 +350,12 @@ class Session(QObject):
             raise
         self._thread.reply(partial(self._arrive, writer, snapshot, settings))
 
-    def _fail_open(self, error: Exception, details: str) -> None:
+    def _fail_open(self, otherwise: Path | None, error: Exception, details: str) -> None:
         """On the document's thread."""
 
         def tell() -> None:
             self._opening = self._then = None
+            self._failed = True
             if isinstance(error, VideoChanged):
                 self.video_changed.emit(error)
             elif isinstance(error, VideoMissing):
@@ -357,7 +363,20 @@ class Session(QObject):
             else:
                 self._tell(error, details)
 
-        self._thread.reply(tell)
+        if otherwise is None:
+            self._thread.reply(tell)
+            return
+
+        def fail(second: Exception, text: str) -> None:
+            log.warning("%s cannot be opened again: %s\n%s", otherwise, second, text)
+
+        def forget() -> None:
+            self._then = None
+
+        self._thread.reply(forget)
+        self._thread.post(partial(self._open, otherwise, None, None, None), fail)
+        # Last, as a document that arrives clears the bar.
+        self._thread.post(partial(self._thread.reply, tell), self._tell)
 
     def _arrive(self, writer: ProjectWriter, snapshot: Snapshot, settings: dict[str, Any]) -> None:
         self._opening, then, self._then = None, self._then, None
