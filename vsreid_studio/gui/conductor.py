@@ -351,6 +351,7 @@ class Conductor(QObject):
             self.session.adaptation,
             video.options,
             careful=self.careful,
+            order=video.order,
         )
         return self.runner.start(job, source) is not None
 

@@ -11,7 +11,7 @@ from ..engine.events import Progress, Steps
 from ..engine.runtime.run import Control
 from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey, Frame
-from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
+from ..engine.video import AS_USUAL, FrameOrder, ReadOptions, Video, open_video
 from ..formats.catalogue import ExportRequest
 from ..formats.classes import NO_CLASSES, Classes
 from ..formats.exports import Material, export
@@ -40,6 +40,7 @@ class Export:
         weights: checksum of each file of weights that the last run used, by its name.
         sources: of the document; nothing is written over them.
         options: how the video is read.
+        order: of the video's frames, see `Video.order`.
         points: how masks came of points, see `project.points.points_of`.
     """
 
@@ -53,6 +54,7 @@ class Export:
     sources: Sources = field(default_factory=Sources)
     options: ReadOptions = AS_USUAL
     points: Mapping[CellKey, Sequence[Clicked]] = field(default_factory=dict)
+    order: FrameOrder | None = None
 
     def steps(self, control: Control, tell: Tell) -> Steps:
         """Write everything; what was there is as before when it is cancelled.
@@ -62,7 +64,7 @@ class Export:
         """
         length = self.annotation.length
         yield Progress("exporting", 0, length)
-        with open_video(self.video, options=self.options) as video:
+        with open_video(self.video, options=self.options, known=lambda: self.order) as video:
 
             def frames() -> Iterator[Frame]:
                 for index in range(video.length):

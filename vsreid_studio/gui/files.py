@@ -176,7 +176,9 @@ class Files(QObject):
         points = points_of(session.project.settings)
         classes = classes_of(session.categories, session.instances)
         options = video.options
-        work = Export(request, video.path, maps, colours, names, classes, weights, sources, options, points)
+        work = Export(
+            request, video.path, maps, colours, names, classes, weights, sources, options, points, video.order
+        )
         if not self._conductor.start(work):
             return False
         self._exporting, self._folder = request, request.folder

@@ -7,16 +7,25 @@ import hashlib
 import os
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from .. import paths
-from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
+from ..engine.video import AS_USUAL, FrameOrder, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason, writable_folder
 from ..formats.frame_names import LONGEST, shortened
-from ..project import Project, keep_options, read_options
-from ..project.same_video import VideoChanged, Way, bind_video, note_frames, reference_of, take_changes
+from ..project import Project, keep_options, keep_order, read_options, read_order
+from ..project.same_video import (
+    VideoChanged,
+    Way,
+    bind_video,
+    note_frames,
+    order_in,
+    reference_of,
+    take_changes,
+)
 from .davis_folders import FRAMES
 
 SUFFIX = ".vsreid"
@@ -83,7 +92,8 @@ def open_document(
                 path = video or project.locate_video()
         else:
             return _open_project(path, video, options, changed)
-    source = open_video(path, options=options or AS_USUAL)
+    known = partial(_order_beside, path, data_folder)
+    source = open_video(path, options=options or AS_USUAL, known=known)
     try:
         project = _project_of(source, data_folder, changed)
     except BaseException:
@@ -94,7 +104,8 @@ def open_document(
             keep_options(project.settings, options)
         elif (kept := read_options(project.settings)) != source.options:
             source.close()
-            source = open_video(path, options=kept)
+            source = open_video(path, options=kept, known=partial(read_order, project.settings))
+            keep_order(project.settings, source)
         return Document(project, source)
     except BaseException:
         source.close()
@@ -109,10 +120,10 @@ def _open_project(
     if changed is not None:
         try:
             place = moved or project.locate_video()
-            kept = read_options(project.settings)
+            kept, order = read_options(project.settings), read_order(project.settings)
         finally:
             project.close()
-        with open_video(place, options=options or kept) as video:
+        with open_video(place, options=options or kept, known=lambda: order) as video:
             take_changes(path, video, changed)
         project = Project.open(path)
     try:
@@ -131,7 +142,7 @@ def _video_of(project: Project, moved: Path | None, options: ReadOptions) -> Vid
             moved = project.locate_video()
         except UserError as error:
             raise VideoMissing(str(error), project.path, folder=not project.video.path.suffix) from error
-    video = open_video(moved, options=options)
+    video = open_video(moved, options=options, known=partial(read_order, project.settings))
     try:
         bind_video(project, video)
     except BaseException:
@@ -184,6 +195,12 @@ def project_places(path: Path, data_folder: Path) -> list[Path]:
     folder, stem = _home(path, data_folder)
     longer = sorted(folder.glob(f"{glob.escape(stem)}-{'[0-9a-f]' * 8}{SUFFIX}"))
     return [folder / f"{stem}{SUFFIX}", *longer]
+
+
+def _order_beside(path: Path, data_folder: Path) -> FrameOrder | None:
+    """The order of a file's frames as a project of it keeps it, if there is one."""
+    kept = (order_in(place) for place in project_places(path, data_folder))
+    return next((order for order in kept if order is not None), None)
 
 
 def _bound(path: Path, video: Video, changed: Way | Literal["new"] | None) -> Project | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..engine.algorithm.merge import label_maps
@@ -17,7 +18,7 @@ from ..formats.exports import Material, export, export_overlay
 from ..formats.frame_names import fit_name
 from ..formats.painting import Paint, rgb_of
 from ..formats.provenance import provenance
-from ..project import Project, read_options
+from ..project import Project, read_options, read_order
 from ..project.points import points_of
 from ..project.records import classes_of
 from ..project.same_video import VideoChanged, Way, bind_video, take_changes
@@ -76,10 +77,15 @@ def export_project(wanted: ProjectExport) -> str:
             wanted.options.track or kept.track, wanted.options.value_range or kept.value_range
         )
         place = wanted.video or project.locate_video()
+        order = read_order(project.settings)
+    opened = partial(open_video, place, options=options, known=lambda: order)
     if wanted.changed:
-        with open_video(place, options=options) as video:
+        with opened() as video:
             take_changes(wanted.project, video, wanted.changed)
-    with Project.open(wanted.project) as project, open_video(place, options=options) as video:
+    with (
+        Project.open(wanted.project) as project,
+        open_video(place, options=options, known=lambda: order) as video,
+    ):
         try:
             bind_video(project, video)
         except VideoChanged as error:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,7 +26,7 @@ from ..formats.given_masks import read_given_masks
 from ..formats.mask_reading import Reading
 from ..formats.points import Clicked, Prompt, checksum, read_points
 from ..formats.targets import Sources
-from ..project.same_video import Way
+from ..project.same_video import Way, order_in
 from .points import masks_of_points
 
 if TYPE_CHECKING:  # torch, which takes seconds
@@ -174,7 +175,8 @@ def inputs(task: Task, engine: EngineOrMaker) -> Iterator[Inputs]:
             f"There are no masks and no points beside {task.source}: expected NAME.png, NAME.masks, "
             "NAME.masks.json or NAME.points.json."
         )
-    with open_video(task.source, options=task.video_options) as video:
+    known = partial(order_in, task.project_file)
+    with open_video(task.source, options=task.video_options, known=known) as video:
         given = _given_masks(task, video)
         masks = given.masks
         prompts: Sequence[Prompt] = ()

@@ -5,7 +5,7 @@ from .finds import finds
 from .notes import CandidateStore, Settings
 from .proposals import KeptProposal
 from .records import Adaptation, Instance, RunRecord, VideoRef
-from .video import keep_options, read_options
+from .video import keep_options, keep_order, read_options, read_order
 
 __all__ = [
     "Adaptation",
@@ -19,5 +19,7 @@ __all__ = [
     "VideoRef",
     "finds",
     "keep_options",
+    "keep_order",
     "read_options",
+    "read_order",
 ]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
 from ..engine.types import Cell, CellKey
-from ..engine.video import Video
+from ..engine.video import FrameOrder, Video
 from ..engine.video.identity import agree, is_of_content, samples
 from ..errors import UserError
 from .document import Project
 from .proposals import KeptProposal
 from .records import VideoRef
+from .video import keep_order, read_order
 
 Way = Literal["keep", "clear"]
 """What becomes of masks in frames that differ."""
@@ -79,6 +81,7 @@ def bind_video(project: Project, video: Video) -> None:
     sizes = (video.length, video.height, video.width) == (known.length, known.height, known.width)
     place = video.path.absolute() == known.path
     if sizes and place and hint and kept.get("hint") == hint:
+        keep_order(project.settings, video)
         return
     if not sizes or not _is_same(known.fingerprint, kept, video):
         raise VideoChanged(project.path, video.path, differences(project, video))
@@ -92,6 +95,17 @@ def note_frames(project: Project, video: Video) -> None:
         UserError: the video cannot be read, or the project not be written.
     """
     _note(project, video, _hint(video))
+
+
+def order_in(path: Path) -> FrameOrder | None:
+    """The order of frames that a closed project keeps, see `Video.order`.
+
+    None where there is no project or it cannot be opened: whoever needs its masks will tell.
+    """
+    if path.is_file():
+        with suppress(UserError), Project.open(path) as project:
+            return read_order(project.settings)
+    return None
 
 
 def differences(project: Project, video: Video) -> Differences:
@@ -179,6 +193,7 @@ def _adopt(project: Project, video: Video, hint: str) -> None:
 def _note(project: Project, video: Video, hint: str) -> None:
     names = _names(video) if len(video.file_marks) == video.length else []
     project.settings.set(FRAMES, {"hint": hint, "names": names, "marks": list(video.file_marks)})
+    keep_order(project.settings, video)
 
 
 def _kept(project: Project) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from ..engine.video import ReadOptions
+from ..engine.video import FrameOrder, ReadOptions, Video
 from ..errors import UserError
 from .database import Database, damaged
 from .notes import Settings
@@ -15,6 +15,8 @@ from .schema import Row
 
 _OPTIONS = "video_options"
 """The setting that tells which track of the video is used, and which range of values."""
+_ORDER = "frame_order"
+"""The setting that keeps the order of frames of a file that had to be decoded for it."""
 MOST_FRAMES = 10_000_000
 """Of a video: more than four days of it. What a project says beyond that is damage."""
 MOST_PIXELS = 2**27
@@ -98,6 +100,24 @@ def keep_options(settings: Settings, options: ReadOptions) -> None:
     """
     if options != read_options(settings):
         settings.set(_OPTIONS, options.to_json())
+
+
+def read_order(settings: Settings) -> FrameOrder | None:
+    """The order of the video's frames as far as it was kept; whether it fits the file, its mark tells."""
+    return FrameOrder.from_json(settings.get(_ORDER))
+
+
+def keep_order(settings: Settings, video: Video) -> None:
+    """Note the order of a video's frames where the whole file was decoded for it.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if video.order is None:
+        return
+    known = read_order(settings)
+    if known is None or known.mark != video.order.mark:
+        settings.set(_ORDER, video.order.to_json())
 
 
 def adopt(database: Database, reference: VideoRef, known: VideoRef) -> VideoRef:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...errors import UserError
 from .base import AS_USUAL, CACHE_BYTES, ReadOptions, Video
 from .file import VideoFile
+from .order import FrameOrder, KnownOrder
 from .pictures import PictureFolder
 from .samples import ValueRange
 from .stack import PictureStack, is_picture_file
@@ -18,6 +19,8 @@ __all__ = [
     "AS_USUAL",
     "CACHE_BYTES",
     "PICTURES",
+    "FrameOrder",
+    "KnownOrder",
     "PictureFolder",
     "PictureStack",
     "ReadOptions",
@@ -31,7 +34,12 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 
-def open_video(path: Path, cache_bytes: int = CACHE_BYTES, options: ReadOptions = AS_USUAL) -> Video:
+def open_video(
+    path: Path,
+    cache_bytes: int = CACHE_BYTES,
+    options: ReadOptions = AS_USUAL,
+    known: KnownOrder = lambda: None,
+) -> Video:
     """Open a video file (mp4, mov, avi, mkv, webm ...), a folder of pictures or a file of several.
 
     A DAVIS sequence is a folder of pictures; a file of several is a TIFF with pages or an animation.
@@ -42,14 +50,18 @@ def open_video(path: Path, cache_bytes: int = CACHE_BYTES, options: ReadOptions 
     Args:
         cache_bytes: of decoded frames that may be kept in memory.
         options: what a person has chosen of how it is read.
+        known: tells the order of a file's frames as `Video.order` told it earlier, if that is known; asked
+            only where the whole file would be decoded for it. An order that does not fit is not used.
 
     Raises:
         UserError: there is nothing at `path`, or it is no video that can be read.
     """
     if path.is_dir():
         video: Video = PictureFolder(path, cache_bytes, options)
+    elif path.is_file() and is_picture_file(path):
+        video = PictureStack(path, cache_bytes, options)
     elif path.is_file():
-        video = (PictureStack if is_picture_file(path) else VideoFile)(path, cache_bytes, options)
+        video = VideoFile(path, cache_bytes, options, known)
     else:
         raise UserError(f"There is no video file or folder of pictures at {path}.")
     for note in video.notes:

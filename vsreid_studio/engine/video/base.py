@@ -19,6 +19,7 @@ from ...errors import UserError
 from ..types import Frame, read_only
 from . import identity
 from .container import TrackInfo
+from .order import FrameOrder
 from .samples import ValueRange
 from .timing import Timing
 
@@ -86,6 +87,8 @@ class Video(ABC):
         tracks: the video tracks of a file; empty where there can be none.
         track: the number of the one that is read, None where there are none.
         value_range: the samples of more than 8 bits that are shown as black and white, None for 8 bits.
+        order: which packet becomes which frame, where that was found by decoding the whole file; None where
+            the packets tell.
         sound: a file with the sound on the clock of `timing`, None for a silent clip.
     """
 
@@ -99,6 +102,7 @@ class Video(ABC):
     tracks: Sequence[TrackInfo] = ()
     track: int | None = None
     value_range: ValueRange | None = None
+    order: FrameOrder | None = None
     sound: Path | None = None
 
     def __init__(self, path: Path, name: str, cache_bytes: int) -> None:
@@ -116,7 +120,8 @@ class Video(ABC):
         return tuple(self._notes)
 
     def _note(self, sentence: str) -> None:
-        self._notes.append(sentence)
+        if sentence not in self._notes:
+            self._notes.append(sentence)
 
     def frame(self, index: int) -> Frame:
         """One frame.

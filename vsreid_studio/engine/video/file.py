@@ -29,7 +29,9 @@ from .container import (
     video_tracks,
 )
 from .identity import samples
+from .order import FrameOrder, KnownOrder, mark_of
 from .packets import (
+    PacketEntry,
     PacketIndex,
     checksum,
     decode_numbered,
@@ -57,14 +59,18 @@ class VideoFile(Video):
     """Frames of a file that FFmpeg can read.
 
     The packets are read once on opening. Nothing is decoded then but the first frame, and the rest only where
-    the order of frames cannot be told from the packets, see `packets.read_index`. A frame is reached by
+    the order of frames cannot be told from the packets, see `packets.read_index`, and is not known from an
+    earlier time (`order`). A frame is reached by
     seeking to the key frame before it and decoding up to it, or by decoding on from the last one when that is
     nearer. A jump is checked: packets must be those of the index, a key frame must be one, and where the file
     was decoded once, the picture must be the same; else decoding starts from the beginning.
     """
 
-    def __init__(self, path: Path, cache_bytes: int, options: ReadOptions) -> None:
+    def __init__(
+        self, path: Path, cache_bytes: int, options: ReadOptions, known: KnownOrder = lambda: None
+    ) -> None:
         super().__init__(path, path.stem, cache_bytes)
+        self._known, self._is_known = known, False
         self.options = options
         with open_container(path) as container:
             tracks = video_tracks(container)
@@ -79,24 +85,16 @@ class VideoFile(Video):
             self._note("it is no clip of pictures: the range of values is not used")
         self._container, self._stream = self._open()
         try:
-            self._index = self._complete_index()
-            self.length = len(self._index.packets)
-            self._time()
             self._asked = 0
             self._false_keys: set[int] = set()
-            self._tells_keys = False
-            self._decode_from(0, picture_packets(self._container, self._stream))
-            first = self._decode_to(0)
+            self._index = self._complete_index()
+            first = self._begin()
             if first is None:
                 raise UserError(f"The video {path} cannot be decoded: it is damaged.")
             if not first.key_frame and self._index.checks is None:
                 # Where the decoder does not tell key frames, nothing but the pictures proves a jump right.
-                entries = self._index.entries
-                self._index = index_by_decoding(self._open, entries, "its decoder tells no key frames")
-                self.length = len(self._index.packets)
-                self._time()
-                self._restart()
-                first = self._decode_to(0) or first
+                self._index = self._by_decoding(self._index.entries, "its decoder tells no key frames")
+                first = self._begin(again=True) or first
             self._tells_keys = bool(first.key_frame)
             self.orientation: Orientation = orientation_of(first)
             self.height, self.width = self._picture(first).shape[:2]
@@ -109,13 +107,43 @@ class VideoFile(Video):
     def _open(self) -> Track:
         return open_track(self.path, self._stream_index)
 
+    def _begin(self, *, again: bool = False) -> VideoFrame | None:
+        """Take up a new index at the first packet; the first frame, None where it does not come."""
+        self.length = len(self._index.packets)
+        self._time()
+        self._tells_keys = False
+        if again:
+            self._reopen()
+        self._decode_from(0, picture_packets(self._container, self._stream))
+        first = self._decode_to(0)
+        # By decoding, frame 0 is what comes out first.
+        if self._is_known and (first is None or self._last > 0 or not self._proven(0, first)):
+            self._known = lambda: None
+            self._index = self._by_decoding(self._index.entries, "what was kept of it is wrong")
+            return self._begin(again=True)
+        return first
+
+    def _by_decoding(self, entries: Sequence[PacketEntry], doubt: str) -> PacketIndex:
+        """The index by the order that is known, or else by decoding."""
+        try:
+            mark = mark_of(self.path, self._stream_index, entries)
+        except OSError as error:
+            raise UserError(f"The video {self.path} cannot be read: {error.strerror}.") from error
+        known = self._known()
+        index = None if known is None else known.index(mark, entries)
+        self._is_known = index is not None
+        if index is None:
+            index = index_by_decoding(self._open, entries, doubt)
+        self.order = FrameOrder.of_index(mark, index)
+        return index
+
     def _complete_index(self) -> PacketIndex:
         """The index of a file that is all there.
 
         MP4 and MOV announce their frames, so that a missing end is an error; Matroska and AVI are made to
         be read as far as they go.
         """
-        index = read_index(self._open)
+        index = read_index(self._open, self._by_decoding)
         found, told = len(index.packets), self._stream.frames
         cut = any(entry.corrupt for entry in index.entries[-1:]) or self._reaches_past_end()
         if cut and "mp4" in self._container.format.name and found < told:

@@ -194,7 +194,9 @@ def checksum(frame: VideoFrame) -> int:
     return zlib.crc32(frame.to_ndarray(format="gray").tobytes())
 
 
-def read_index(reopen: Callable[[], Track]) -> PacketIndex:
+def read_index(
+    reopen: Callable[[], Track], by_decoding: Callable[[Sequence[PacketEntry], str], PacketIndex]
+) -> PacketIndex:
     """Read the packets of a file, and find their order of presentation.
 
     That is the order of time stamps, without decoding. Where it cannot be believed the file is decoded once
@@ -208,6 +210,7 @@ def read_index(reopen: Callable[[], Track]) -> PacketIndex:
 
     Args:
         reopen: opens the file; closed again here.
+        by_decoding: the index of these packets where it has to be made by decoding, for the reason given.
 
     Returns:
         The index; without frames when there are none.
@@ -247,7 +250,7 @@ def read_index(reopen: Callable[[], Track]) -> PacketIndex:
         order = _decodable(reopen, entries, order)
     if not doubt:
         return PacketIndex(entries, order)
-    return index_by_decoding(reopen, entries, doubt)
+    return by_decoding(entries, doubt)
 
 
 def _by_time(entries: Sequence[PacketEntry], shown: Sequence[int]) -> list[int]:

@@ -14,7 +14,7 @@ from ...engine.events import Answer, Event, Progress, Retrieval, Steps
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
-from ...engine.video import AS_USUAL, ReadOptions, Video
+from ...engine.video import AS_USUAL, FrameOrder, ReadOptions, Video
 from ...project import Adaptation, CandidateStore
 
 if TYPE_CHECKING:  # It knows all of the engine, which takes seconds to load.
@@ -84,6 +84,7 @@ class Source:
         adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
         options: how the video is read.
         careful: whether corrected instances are carried more carefully, and slower.
+        order: of the video's frames, see `Video.order`.
     """
 
     video: Path
@@ -95,6 +96,7 @@ class Source:
     adaptation: Adaptation | None = None
     options: ReadOptions = AS_USUAL
     careful: bool = True
+    order: FrameOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)

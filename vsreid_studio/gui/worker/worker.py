@@ -81,7 +81,8 @@ class Bench:
         """
         if self._video is None or (self._path, self._video.options) != (source.video, source.options):
             self.clear()
-            self._video, self._path = open_video(source.video, options=source.options), source.video
+            video = open_video(source.video, options=source.options, known=lambda: source.order)
+            self._video, self._path = video, source.video
         return self._video
 
     def modules(self, source: Source) -> Modules:
