@@ -54,6 +54,15 @@ def damaged(path: Path) -> UserError:
     return UserError(_SENTENCES[sqlite3.SQLITE_CORRUPT].format(path=path))
 
 
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Tell that a file is damaged where what was read of it makes no sense."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError, sqlite3.IntegrityError) as error:
+        raise damaged(path) from error
+
+
 class Database:
     """An open project file, locked against every other process and handle until it is closed.
 

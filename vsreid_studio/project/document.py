@@ -3,59 +3,31 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self
 
 from ..config import ReidConfig
-from ..engine.events import Change, Decision
-from ..engine.store.annotation import Annotation, derived_from_changed
+from ..engine.events import Change
+from ..engine.store.annotation import Annotation
 from ..engine.store.bulk import Between, let_go, now_and_then
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
 from ..errors import UserError
 from . import video
-from .database import Database, damaged
-from .history import Exchanged, History, StepKind, read, write
+from .contents import ProjectState, plain, read_contents, rows_beside_cells
+from .database import Database, damage_told
+from .history import StepKind, read, write
 from .maps import MapFile
 from .notes import CandidateStore, Settings, record_run, runs
 from .proposals import KeptProposal, ProposalStore, waiting
 from .records import Adaptation, Instance, RunRecord, VideoRef
 from .rounds import RoundRecord, contents_after, rounds
-from .rows import (
-    Contents,
-    adaptation_row,
-    category_row,
-    cell_row,
-    cells_of,
-    check_cell,
-    check_key,
-    decision_row,
-    distinct_masks,
-    instance_row,
-    read_adaptation,
-    read_category,
-    read_decision,
-    read_index,
-    read_instance,
-    read_reviewed,
-)
-from .schema import (
-    ADAPTATION,
-    CATEGORIES,
-    CELLS,
-    DECISIONS,
-    INSTANCES,
-    REVIEWED,
-    UNDOABLE,
-    Key,
-    Row,
-    Rows,
-    Table,
-)
+from .rows import cell_row, check_cell, check_key, distinct_masks, read_index
+from .schema import CELLS, REVIEWED, UNDOABLE, Key, Row, Rows, Table
+from .undo import Undo
 from .upgrade import upgrade
 
 MAX_STEPS = 200
@@ -81,36 +53,25 @@ class Project:
         maps: the maps in the file, and those read last.
         settings: JSON values by key.
         proposals: what runs found again, kept until it is answered.
-        reviewed_maps: numbers of the maps that a person has looked at and left, by cell; nobody changes it.
-        loosened: the cells that the last undo or redo removed, as their checkpoint is not there any more or
-            another one.
     """
 
     def __init__(self, database: Database) -> None:
         """Use `create` or `open`."""
         self.path = database.path
         self._database = database
-        self._history = History(database, MAX_STEPS)
-        self._groups: dict[str, tuple[int, StepKind]] = {}
-        self.loosened: tuple[CellKey, ...] = ()
         self._video = video.read_video(database)
         self.settings = Settings(database)
         self._maps = MapFile(database)
         self.maps = MapCache(self._maps)
         most = self._video.length * MAX_INSTANCE
-        with self._sound():
+        with damage_told(database.path):
             records = read_index(database.rows, self._video)
             found = {table: read(database, table, most) for table in UNDOABLE if table is not CELLS}
-            held = self._read({CELLS: {}, **found})
+            held = read_contents({CELLS: {}, **found}, self._video, self.maps)
             self.proposals = ProposalStore(database, self._video)
-        decisions = {key: one for key, one in held.decisions.items() if one is not None}
-        self.annotation = Annotation.load(self._video.length, records, decisions, self.maps)
-        self._instances: dict[int, Instance] = {}
-        self._replace_instances(held.instances)
-        self._adaptation = held.adaptation.get(0)
-        self._categories: dict[int, str] = {}
-        self._replace_categories(held.categories)
-        self.reviewed_maps: Mapping[CellKey, int] = _present(held.reviewed)
+        self._state = ProjectState(self._video.length, records, held, self.maps)
+        self.annotation = self._state.annotation
+        self._undo = Undo(database, self._state, self._video, self.maps, MAX_STEPS)
 
     @classmethod
     def create(cls, path: Path, video_ref: VideoRef) -> Project:
@@ -168,23 +129,15 @@ class Project:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _sound(self) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, TypeError, OverflowError, sqlite3.IntegrityError) as error:
-            raise damaged(self.path) from error
-
     @property
     def instances(self) -> Mapping[int, Instance]:
         """The instances by number, in the person's order; a copy."""
-        ordered = sorted(self._instances.values(), key=lambda one: (one.order, one.number))
-        return MappingProxyType({one.number: one for one in ordered})
+        return self._state.instances
 
     @property
     def categories(self) -> Mapping[int, str]:
         """The names of the classes that instances may have, by number, ascending; a copy."""
-        return MappingProxyType(dict(sorted(self._categories.items())))
+        return self._state.categories
 
     def apply(
         self,
@@ -225,65 +178,42 @@ class Project:
         # Before the file is locked: it takes longest.
         masks = distinct_masks(cells[key] for key in now_and_then(cells, between))
         encoded = self._maps.encode(now_and_then(masks, between), self.maps)
-        writes: dict[Table, Rows] = {
-            DECISIONS: {
-                _plain(key): None if one is None else decision_row(CellKey(*_plain(key)), one, self._video)
-                for key, one in change.decisions_after.items()
-            },
-            INSTANCES: {
-                (n,): None if one is None else instance_row(one) for n, one in (instances or {}).items()
-            },
-            ADAPTATION: {
-                (n,): None if one is None else adaptation_row(one) for n, one in (adaptation or {}).items()
-            },
-            CATEGORIES: {
-                (n,): None if name is None else category_row(n, name)
-                for n, name in (categories or {}).items()
-            },
-        }
+        writes = rows_beside_cells(
+            change.decisions_after, instances or {}, adaptation or {}, categories or {}, self._video
+        )
         with self._database.lock:
             self._refuse_stale(change, between)
-            joined = self._groups[group][0] if group in self._groups else None
             with self._database.transaction() as connection:
-                self._history.tidy(connection)
+                self._undo.tidy(connection)
                 numbers = self._maps.write(connection, encoded)
                 placed: dict[Key, Row | None] = {}
                 for key in now_and_then(cells, between):
                     cell = cells[key]
                     number = 0 if cell is None else numbers.get(id(cell.mask), 0)
-                    placed[_plain(key)] = None if cell is None else cell_row(key, cell, number)
+                    placed[plain(key)] = None if cell is None else cell_row(key, cell, number)
                 looked_at = self._reviewed_rows(placed, reviewed)
                 rows: dict[Table, Rows] = {CELLS: placed, **writes, REVIEWED: looked_at}
                 if undoable:
-                    if joined is not None and self._history.done(connection, joined):
-                        step = joined
-                    else:
-                        step = self._history.begin(connection, change.label, kind)
-                    for table, some in rows.items():
-                        self._history.keep(connection, step, table, now_and_then(some, between))
+                    step = self._undo.keep(connection, rows, change.label, kind, group, between)
                 for table, some in rows.items():
                     write(connection, table, some, between)
                 # Before the commit, after which nothing can be stopped any more.
                 after = None if between is None else self.annotation.with_change(change, between)
             if undoable and group is not None:
-                self._groups[group] = step, kind
+                self._undo.open_group(group, step, kind)
             self._maps.adopt(encoded, numbers, self.maps)
             if after is None:
                 self.annotation.apply(change)
             else:
                 self.annotation.become(after)
             let_go(placed, numbers)
-            self._replace_instances(instances or {})
-            self._adaptation = (adaptation or {}).get(0, self._adaptation)
-            self._replace_categories(categories or {})
-            if looked_at:
-                new = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
-                self.reviewed_maps = MappingProxyType({**self.reviewed_maps, **new})
+            new = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
+            self._state.place(instances or {}, categories or {}, adaptation or {}, new)
 
     def _reviewed_rows(self, cells: Rows, keys: Iterable[CellKey]) -> dict[Key, Row | None]:
         """The rows of cells that a person has looked at, with the maps that they have or are about to get."""
         rows: dict[Key, Row | None] = {}
-        for key in map(_plain, keys):
+        for key in map(plain, keys):
             row = cells.get(key)
             if key not in cells:
                 sql = "SELECT record, map FROM cells WHERE frame = ? AND instance = ?"
@@ -302,7 +232,7 @@ class Project:
         """
         encoded = self._maps.encode(masks, self.maps)
         with self._database.transaction() as connection:
-            self._history.tidy(connection)
+            self._undo.tidy(connection)
             numbers = self._maps.write(connection, encoded)
             loose = [(number,) for number in numbers.values()]
             connection.executemany("INSERT OR IGNORE INTO loose VALUES (?)", loose)
@@ -329,60 +259,37 @@ class Project:
                     f"'{change.label}' was not applied: its mask in frame {key.frame} was pinned meanwhile."
                 )
 
-    def _replace_instances(self, instances: Mapping[int, Instance | None]) -> None:
-        for number, one in instances.items():
-            if one is None:
-                self._instances.pop(number, None)
-            else:
-                self._instances[number] = one
-
-    def _replace_categories(self, categories: Mapping[int, str | None]) -> None:
-        for number, name in categories.items():
-            if name is None:
-                self._categories.pop(number, None)
-            else:
-                self._categories[number] = name
-
     def close_groups(self) -> None:
         """Let the steps of all groups be complete: the run that made them has ended."""
-        self._groups.clear()
+        self._undo.close_groups()
 
     @property
     def undo_label(self) -> str | None:
         """The step that `undo` would take back; None if there is none."""
-        step = self._history.last(self._running)
-        return step[1] if step else None
+        return self._undo.undo_label
 
     @property
     def redo_label(self) -> str | None:
         """The step that `redo` would do again; None if there is none."""
-        step = self._history.next()
-        return step[1] if step else None
+        return self._undo.redo_label
 
     @property
-    def _running(self) -> list[int]:
-        """The steps of runs that go on."""
-        return [step for step, kind in self._groups.values() if kind is StepKind.RUN]
+    def loosened(self) -> tuple[CellKey, ...]:
+        """See `Undo.loosened`."""
+        return self._undo.loosened
 
     def undo(self) -> Change | None:
-        """Take back the last step, also one of an earlier session.
-
-        While a run goes on it is the last of the person's; what the run has derived from it goes, too, see
-        `loosened`.
-
-        Returns:
-            What this did to cells and decisions (instances may have changed too); None if there is no step.
-
-        Raises:
-            UserError: the file cannot be written, or the step in it is damaged; nothing changes.
-        """
-        with self._database.lock:
-            return self._exchange(self._history.last(self._running))
+        """Take back the last step, see `Undo.undo`."""
+        return self._undo.undo()
 
     def redo(self) -> Change | None:
-        """Do the step again that was taken back last; otherwise like `undo`."""
-        with self._database.lock:
-            return self._exchange(self._history.next())
+        """Do the step again that was taken back last, see `Undo.redo`."""
+        return self._undo.redo()
+
+    @property
+    def reviewed_maps(self) -> Mapping[CellKey, int]:
+        """Numbers of the maps that a person has looked at and left, by cell."""
+        return self._state.reviewed_maps
 
     def rounds(self) -> list[RoundRecord]:
         """What each run, answer and edit changed, the oldest first; as many as undo keeps.
@@ -390,7 +297,7 @@ class Project:
         Raises:
             UserError: the project is damaged.
         """
-        with self._sound():
+        with damage_told(self._database.path):
             return rounds(self._database)
 
     def annotation_after(self, number: int) -> Annotation:
@@ -402,8 +309,8 @@ class Project:
         Raises:
             UserError: the project is damaged.
         """
-        with self._database.lock, self._sound():
-            held = self._read(contents_after(self._database, number))
+        with self._database.lock, damage_told(self._database.path):
+            held = read_contents(contents_after(self._database, number), self._video, self.maps)
         twin = self.annotation.copy()
         twin.apply(twin.decide(twin.set_cells("", held.cells), held.decisions))
         return twin
@@ -422,9 +329,9 @@ class Project:
             UserError: the file cannot be written or is damaged; nothing changes.
         """
         with self._database.lock:
-            with self._sound():
-                held = self._read(contents_after(self._database, number))
-            change = self.annotation.decide(self.annotation.set_cells(label, held.cells), held.decisions)
+            with damage_told(self._database.path):
+                held = read_contents(contents_after(self._database, number), self._video, self.maps)
+            change = self._state.change_to(held, label)
             self.apply(
                 change,
                 instances=held.instances,
@@ -433,100 +340,10 @@ class Project:
             )
         return change
 
-    def _exchange(self, step: tuple[int, str] | None) -> Change | None:
-        if step is None:
-            return None
-        number, label = step
-        with self._sound(), self._database.transaction() as connection:
-            self._history.tidy(connection)
-            exchanged = self._history.exchange(connection, number)
-            # Read before the commit: a damaged step must not get into place.
-            held = self._read(exchanged.placed)
-            change = self.annotation.decide(self.annotation.set_cells(label, held.cells), held.decisions)
-            loosened = self._loosened(connection, number, change, exchanged)
-            write(connection, CELLS, loosened)
-            others = cells_of(loosened, self._video, self.maps)
-        if others:
-            whole = self.annotation.set_cells(label, {**held.cells, **others})
-            change = self.annotation.decide(whole, held.decisions)
-        self.loosened = tuple(key for key in others if self.annotation.get(*key) is not None)
-        self._groups = {name: one for name, one in self._groups.items() if one[0] != number}
-        self.annotation.apply(change)
-        self._replace_instances(held.instances)
-        self._adaptation = held.adaptation.get(0, self._adaptation)
-        self._replace_categories(held.categories)
-        if held.reviewed:
-            self.reviewed_maps = _present({**self.reviewed_maps, **held.reviewed})
-        return change
-
-    def _loosened(
-        self, connection: sqlite3.Connection, number: int, change: Change, exchanged: Exchanged
-    ) -> dict[Key, Row | None]:
-        """What replaces the cells that other steps derived from what an undone or redone step exchanges.
-
-        That is what was there before, if it stands on a checkpoint that is there, else nothing.
-        """
-        others = [step for step, _ in self._groups.values() if step != number]
-        after = self.annotation.copy()
-        after.apply(change)
-        traded = exchanged.traded[CELLS]
-        lost: list[Key] = [_plain(key) for key in derived_from_changed(self.annotation, after, change)]
-        # And what the run has removed itself, for want of the checkpoint that is back.
-        lost += [key for key in traded if after.get(key[0], key[1]) is None]
-        if not lost:
-            return {}
-        found = self._history.held_after(connection, number, others, lost)
-        before = cells_of(found, self._video, self.maps)
-        moved: dict[int, set[int]] = {}
-        for key in change.after:
-            moved.setdefault(key.instance, set()).add(key.frame)
-        kept: dict[Key, Row | None] = {}
-        for key, cell in before.items():
-            frames = moved.get(key.instance, set())
-            sound = cell is not None and all(
-                origin == key.frame
-                or (after.anchored(origin, key.instance) and (_plain(key) in traded or origin not in frames))
-                for origin in (cell.origin, cell.second)
-                if origin is not None
-            )
-            kept[_plain(key)] = found[_plain(key)] if sound else None
-        return kept
-
-    def _read(self, rows: Mapping[Table, Rows]) -> Contents:
-        """What rows hold.
-
-        Raises:
-            ValueError, TypeError: a row is damaged.
-        """
-        decisions: dict[CellKey, Decision | None] = {}
-        for (frame, instance), row in rows[DECISIONS].items():
-            key = CellKey(frame, instance)
-            decisions[key] = None if row is None else read_decision(key, row, self._video)
-        return Contents(
-            cells_of(rows[CELLS], self._video, self.maps),
-            decisions,
-            {
-                number: None if row is None else read_instance(number, row)
-                for (number,), row in rows[INSTANCES].items()
-            },
-            {
-                slot: None if row is None else read_adaptation(row)
-                for (slot,), row in rows[ADAPTATION].items()
-            },
-            {
-                number: None if row is None else read_category(number, row)
-                for (number,), row in rows[CATEGORIES].items()
-            },
-            {
-                CellKey(*key): None if row is None else read_reviewed(CellKey(*key), row, self._video)
-                for key, row in rows[REVIEWED].items()
-            },
-        )
-
     @property
     def reviewed(self) -> frozenset[CellKey]:
         """The cells whose present masks a person has looked at and left; drawn and approved ones aside."""
-        return still_reviewed(self.reviewed_maps, self.annotation)
+        return self._state.reviewed
 
     def waiting(self, rho_occ: float = ReidConfig.rho_occ) -> list[KeptProposal]:
         """The proposals that a person has to answer, by falling similarity; see `finds` for how many finds.
@@ -534,12 +351,12 @@ class Project:
         Args:
             rho_occ: what overlaps the present mask by this or more does not wait.
         """
-        return waiting(self.proposals.all, self.annotation, self._instances, rho_occ)
+        return waiting(self.proposals.all, self.annotation, self.instances, rho_occ)
 
     @property
     def adaptation(self) -> Adaptation | None:
         """What N_mp has learnt of this video, if it was adapted."""
-        return self._adaptation
+        return self._state.adaptation
 
     def set_adaptation(self, adaptation: Adaptation | None) -> None:
         """Keep what an adaptation has brought, or forget it; one step of undo.
@@ -612,26 +429,3 @@ class Project:
         """The checksum of each file of weights that the last run used, by name; none before the first run."""
         known = self.runs
         return known[-1].weights if known else {}
-
-
-def still_reviewed(maps: Mapping[CellKey, int], annotation: Annotation) -> frozenset[CellKey]:
-    """The cells that have the map with which they were reviewed.
-
-    Args:
-        maps: numbers of maps, see `Project.reviewed_maps`.
-    """
-    there = {k: annotation.records(k)["map"] for k in annotation.instances} if maps else {}
-    return frozenset(
-        key
-        for key, number in maps.items()
-        if key.instance in there and there[key.instance][key.frame] == number
-    )
-
-
-def _present(reviewed: Mapping[CellKey, int | None]) -> Mapping[CellKey, int]:
-    return MappingProxyType({key: number for key, number in reviewed.items() if number is not None})
-
-
-def _plain(key: CellKey) -> tuple[int, int]:
-    """Numbers that SQLite takes, whatever NumPy made of them."""
-    return int(key.frame), int(key.instance)

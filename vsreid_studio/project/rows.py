@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -36,22 +35,6 @@ _JOINED = f"""
         group_concat(hex(record), '')
     FROM cells WHERE frame >= ? AND frame < ?"""
 """The cells of a range of frames in one row: how many, how many of them have the right types, columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """Cells, decisions, instances, the adaptation, names of classes and what was reviewed; None for no row.
-
-    Of the adaptation there is one, in slot 0, or none. What was reviewed is a map by its number, 0 for an
-    empty one.
-    """
-
-    cells: Mapping[CellKey, Cell | None]
-    decisions: Mapping[CellKey, Decision | None]
-    instances: Mapping[int, Instance | None]
-    adaptation: Mapping[int, Adaptation | None]
-    categories: Mapping[int, str | None]
-    reviewed: Mapping[CellKey, int | None]
 
 
 def check_key(key: CellKey, video: VideoRef) -> None:

@@ -9,7 +9,7 @@ from ...engine.events import Change
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from ...project import Adaptation, Instance, KeptProposal
-from ...project.document import still_reviewed
+from ...project.contents import still_reviewed
 from ..edits import Edit
 from .writer import KeptMap, Snapshot
 

@@ -1,0 +1,172 @@
+"""Undo and redo, also while a run goes on whose step grows meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..engine.events import Change
+from ..engine.store.annotation import derived_from_changed
+from ..engine.store.bulk import Between, now_and_then
+from ..engine.store.maps import MapCache
+from ..engine.types import CellKey
+from .contents import ProjectState, plain, read_contents
+from .database import Database, damage_told
+from .history import Exchanged, History, StepKind, write
+from .records import VideoRef
+from .rows import cells_of
+from .schema import CELLS, Key, Row, Rows, Table
+
+
+class Undo:
+    """The steps of a project: begins them, lets changes of a group join, takes them back and does them again.
+
+    Attributes:
+        loosened: the cells that the last undo or redo removed, as their checkpoint is not there any more or
+            another one.
+    """
+
+    def __init__(
+        self, database: Database, state: ProjectState, video: VideoRef, maps: MapCache, limit: int
+    ) -> None:
+        """Args:
+        database: of the project.
+        state: what undo and redo change in memory.
+        video: its length and size.
+        maps: read the maps of cells.
+        limit: steps kept; the oldest go first.
+        """
+        self._database = database
+        self._state = state
+        self._video = video
+        self._maps = maps
+        self._history = History(database, limit)
+        self._groups: dict[str, tuple[int, StepKind]] = {}
+        self.loosened: tuple[CellKey, ...] = ()
+
+    def tidy(self, connection: sqlite3.Connection) -> None:
+        """See `History.tidy`; before the first change in a transaction."""
+        self._history.tidy(connection)
+
+    def keep(
+        self,
+        connection: sqlite3.Connection,
+        rows: Mapping[Table, Rows],
+        label: str,
+        kind: StepKind,
+        group: str | None,
+        between: Between | None,
+    ) -> int:
+        """Let a step hold what is there before rows are written; inside the caller's transaction.
+
+        Returns:
+            The step: the group's, if it has one that is done, or a new one.
+        """
+        joined = self._groups[group][0] if group in self._groups else None
+        if joined is not None and self._history.done(connection, joined):
+            step = joined
+        else:
+            step = self._history.begin(connection, label, kind)
+        for table, some in rows.items():
+            self._history.keep(connection, step, table, now_and_then(some, between))
+        return step
+
+    def open_group(self, group: str, step: int, kind: StepKind) -> None:
+        """After the commit: let later changes of the group join the step."""
+        self._groups[group] = step, kind
+
+    def close_groups(self) -> None:
+        """Let the steps of all groups be complete: the run that made them has ended."""
+        self._groups.clear()
+
+    @property
+    def undo_label(self) -> str | None:
+        """The step that `undo` would take back; None if there is none."""
+        step = self._history.last(self._running)
+        return step[1] if step else None
+
+    @property
+    def redo_label(self) -> str | None:
+        """The step that `redo` would do again; None if there is none."""
+        step = self._history.next()
+        return step[1] if step else None
+
+    @property
+    def _running(self) -> list[int]:
+        """The steps of runs that go on."""
+        return [step for step, kind in self._groups.values() if kind is StepKind.RUN]
+
+    def undo(self) -> Change | None:
+        """Take back the last step, also one of an earlier session.
+
+        While a run goes on it is the last of the person's; what the run has derived from it goes, too, see
+        `loosened`.
+
+        Returns:
+            What this did to cells and decisions (instances may have changed too); None if there is no step.
+
+        Raises:
+            UserError: the file cannot be written, or the step in it is damaged; nothing changes.
+        """
+        with self._database.lock:
+            return self._exchange(self._history.last(self._running))
+
+    def redo(self) -> Change | None:
+        """Do the step again that was taken back last; otherwise like `undo`."""
+        with self._database.lock:
+            return self._exchange(self._history.next())
+
+    def _exchange(self, step: tuple[int, str] | None) -> Change | None:
+        if step is None:
+            return None
+        number, label = step
+        with damage_told(self._database.path), self._database.transaction() as connection:
+            self._history.tidy(connection)
+            exchanged = self._history.exchange(connection, number)
+            # Read before the commit: a damaged step must not get into place.
+            held = read_contents(exchanged.placed, self._video, self._maps)
+            change = self._state.change_to(held, label)
+            loosened = self._loosened(connection, number, change, exchanged)
+            write(connection, CELLS, loosened)
+            others = cells_of(loosened, self._video, self._maps)
+        if others:
+            change = self._state.change_to(replace(held, cells={**held.cells, **others}), label)
+        self.loosened = tuple(key for key in others if self._state.annotation.get(*key) is not None)
+        self._groups = {name: one for name, one in self._groups.items() if one[0] != number}
+        self._state.annotation.apply(change)
+        self._state.place(held.instances, held.categories, held.adaptation, held.reviewed)
+        return change
+
+    def _loosened(
+        self, connection: sqlite3.Connection, number: int, change: Change, exchanged: Exchanged
+    ) -> dict[Key, Row | None]:
+        """What replaces the cells that other steps derived from what an undone or redone step exchanges.
+
+        That is what was there before, if it stands on a checkpoint that is there, else nothing.
+        """
+        others = [step for step, _ in self._groups.values() if step != number]
+        after = self._state.annotation.copy()
+        after.apply(change)
+        traded = exchanged.traded[CELLS]
+        lost: list[Key] = [plain(key) for key in derived_from_changed(self._state.annotation, after, change)]
+        # And what the run has removed itself, for want of the checkpoint that is back.
+        lost += [key for key in traded if after.get(key[0], key[1]) is None]
+        if not lost:
+            return {}
+        found = self._history.held_after(connection, number, others, lost)
+        before = cells_of(found, self._video, self._maps)
+        moved: dict[int, set[int]] = {}
+        for key in change.after:
+            moved.setdefault(key.instance, set()).add(key.frame)
+        kept: dict[Key, Row | None] = {}
+        for key, cell in before.items():
+            frames = moved.get(key.instance, set())
+            sound = cell is not None and all(
+                origin == key.frame
+                or (after.anchored(origin, key.instance) and (plain(key) in traded or origin not in frames))
+                for origin in (cell.origin, cell.second)
+                if origin is not None
+            )
+            kept[plain(key)] = found[plain(key)] if sound else None
+        return kept
