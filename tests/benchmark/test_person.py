@@ -19,7 +19,7 @@ from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, LENGTH = 40, 90, 15
-CONFIG = Config(reid=ReidConfig(only_better=False, verification=False))
+CONFIG = Config(reid=ReidConfig(only_better=False, verification=False, trust=False))
 
 
 def modules(propagation: MaskPropagation) -> Modules:

@@ -186,7 +186,7 @@ def test_more_cells_than_the_video_has_are_refused(closed):
         "UPDATE cells SET record = substr(record, 2)",
         "UPDATE cells SET frame = 'x' WHERE frame = 3",
         "UPDATE cells SET frame = -1 WHERE frame = 3",
-        "UPDATE cells SET frame = frame + 1",
+        "UPDATE cells SET frame = frame + 1 WHERE frame = (SELECT MAX(frame) FROM cells)",
         "UPDATE cells SET instance = 1.5 WHERE frame = 3",
         "UPDATE cells SET map = map + 1",
         "UPDATE cells SET map = 'x'",

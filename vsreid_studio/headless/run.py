@@ -11,8 +11,8 @@ from typing import Any
 
 from .. import __version__
 from ..engine.algorithm.merge import label_maps
-from ..engine.events import Change, Event, Progress, Proposal, Queue, Skip
-from ..engine.runtime.run import accept_all, answer_all
+from ..engine.events import Accept, Answer, Change, Event, Progress, Proposal, Queue, Skip
+from ..engine.runtime.run import answer_all
 from ..engine.types import Maker
 from ..formats.atomic import sweep, writable_folder
 from ..formats.provenance import provenance
@@ -87,7 +87,9 @@ def run_task(
             with _output(task.output):
                 result.try_names(task.folder, given.video.names)
                 given.engine.load()
-                recovered, waiting = _work(task, given, overwrite, emit or (lambda _: None))
+                with project_of(task, given, overwrite=overwrite) as project:
+                    _drive(project, task, given, emit or (lambda _: None))
+                    recovered, waiting = _write(project, task, given)
         finish(task, made_from)
     return RunOutcome(task.name, task.folder, length, skipped, recovered, waiting, monotonic() - start)
 
@@ -104,15 +106,13 @@ def _finds(project: Project) -> int:
     return len(finds(one.retrieval for one in project.waiting()))
 
 
-def _work(task: Task, given: Inputs, overwrite: bool, emit: Emit) -> tuple[int, int]:
-    """Propagate, find again and write; the numbers of retrievals accepted and of finds that wait."""
-    with project_of(task, given, overwrite=overwrite) as project:
-        _drive(project, task, given, emit)
-        record = _record(project, given)
-        maps = label_maps(project.annotation, given.video.height, given.video.width)
-        result.write(task.folder, given.video.names, maps, record)
-        accepted = sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
-        return accepted, _finds(project) if task.keep_proposals else 0
+def _write(project: Project, task: Task, given: Inputs) -> tuple[int, int]:
+    """Write masks and record; the numbers of retrievals accepted and of finds that wait."""
+    record = _record(project, given)
+    maps = label_maps(project.annotation, given.video.height, given.video.width)
+    result.write(task.folder, given.video.names, maps, record)
+    accepted = sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
+    return accepted, _finds(project) if task.keep_proposals else 0
 
 
 @contextmanager
@@ -146,11 +146,9 @@ def _drive(project: Project, task: Task, given: Inputs, emit: Emit) -> None:
             project.proposals.take(event, project.annotation)
         emit(event)
 
-    if task.keep_proposals:
-        answer_all(modules.run(project.annotation.copy(), reid), Skip(), take)
-        return
+    always: Answer = Skip() if task.keep_proposals else Accept(Maker.RECOVERY)
     # Nobody looks at what is accepted: a mistake that joined the gallery would look like proof for the next.
-    accept_all(modules.run(project.annotation.copy(), reid, grow=False), take)
+    answer_all(modules.run(project.annotation.copy(), reid, grow=task.keep_proposals), always, take)
 
 
 def _pull(steps: Generator[Progress, None, bytes], emit: Emit) -> bytes:
