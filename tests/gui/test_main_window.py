@@ -279,7 +279,7 @@ def test_every_action_has_a_key_and_no_key_two(window):
             assert place not in keys, f"{key}: {keys[place]} and {one.name}"
             keys[place] = one.name
     without = {one.name for one in listed if not one.keys}
-    assert without == {"demo", "about", "recolour", "absent", "delete_range"}
+    assert without == {"demo", "about", "recolour", "absent", "delete_range", "video_reading"}
 
 
 def test_keys_of_ones_own(make, tmp_path):
