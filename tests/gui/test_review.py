@@ -213,7 +213,7 @@ def test_queue_lists_what_waits_and_on_demand_the_others(qtbot: QtBot, panel: Re
     panel.queue.choice.setCurrentIndex(panel.queue.choice.findData(Listed.ALL))
     assert listed(panel) == [STRONG.key, WIDE.key, WEAK.key]
     tip = panel.queue.model.index(2, 0).data(Qt.ItemDataRole.ToolTipRole)
-    assert tip == "rider, frame 30: looks too little alike (needs 70 %)"
+    assert tip == "rider, frame 30: its similarity is too low (needs 70 %)"
 
 
 def test_sorts_by_gain_with_the_offered_first(qtbot: QtBot, panel: ReviewPanel) -> None:

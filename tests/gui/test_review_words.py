@@ -11,9 +11,10 @@ from vsreid_studio.gui.review.words import nothing
     ("waiting", "running", "text"),
     [
         (0, False, "Nothing waits."),
-        (3, True, "The engine is at work."),
-        (1, False, "One find is left from the last run"),
-        (21, False, "21 finds are left from the last run"),
+        (0, True, "The engine is at work."),
+        (3, True, "3 proposals wait for your answer"),
+        (1, False, "One proposal waits for your answer"),
+        (21, False, "21 proposals wait for your answer"),
     ],
 )
 def test_says_why_nothing_is_asked(waiting: int, running: bool, text: str) -> None:

@@ -9,6 +9,8 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from small_clip import LENGTH, true_mask
 
+from vsreid_studio.engine.extensions.doubtful import MissingStretch
+from vsreid_studio.gui.edits import COMPARED
 from vsreid_studio.project.history import StepKind
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -68,11 +70,22 @@ def test_before_and_after_are_shown_side_by_side(qtbot, rounds):
     canvas.refused.connect(told.append)
     press(window, Qt.Key.Key_B)
     drag(window, (40, 40), (60, 40))
-    assert told and session.undo_label == label
+    assert told == [COMPARED] and session.undo_label == label
+    failed = []
+    session.failed.connect(lambda sentence, _: failed.append(sentence))
+    session.select(1)
+    for key in (Qt.Key.Key_Return, Qt.Key.Key_X, Qt.Key.Key_Delete):
+        press(window, key)
+    window.parts.check.absent_requested.emit(MissingStretch(1, 5, 6, computed=True))
+    session.delete(2)
+    assert failed == [COMPARED] * 5 and session.undo_label == label
+    assert window.bar.isVisible()
     press(window, Qt.Key.Key_Escape)
     assert window.rounds.states is None and not panel.compare.isChecked()
     qtbot.waitUntil(lambda: 1 in canvas.picture.masks)
     assert window.parts.timeline.state.annotation is session.annotation
+    press(window, Qt.Key.Key_Return)
+    assert session.undo_label != label
 
 
 def test_one_goes_back_to_a_round_and_undoes_that(qtbot, rounds):

@@ -74,7 +74,7 @@ def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(qtbot, make
     panel = again.parts.review
     qtbot.waitUntil(lambda: panel.queue.model.count(Listed.WAITING) == 1)
     assert panel.proposal is None
-    assert "One find waits" in panel.nothing.text()
+    assert "One proposal waits" in panel.nothing.text()
     again.session.go(0)
     choose(again)
     assert again.session.frame == left.frame

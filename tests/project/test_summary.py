@@ -61,7 +61,7 @@ def test_proposals_wait_before_doubts(project):
     project.proposals.take(Queue((Retrieval(30, 1, box, 0.92, 0.0),)), project.annotation)
     found = summary_of(project)
     assert (found.state, found.waiting) == (ClipState.WAITING, 1)
-    assert found.open[0].text == "Found again? It looks 92 % alike."
+    assert found.open[0].text == "Found again? Similarity 92 %."
 
 
 def test_looking_changes_nothing(project):

@@ -23,7 +23,7 @@ from .checker import Checker
 from .conductor import Conductor
 from .theme import quiet_label, swatch_icon
 
-_NO_DOUBTS = "No mask looks doubtful. The list is made anew whenever masks have changed and no run goes on."
+_NO_DOUBTS = "No mask is doubtful. The list is updated whenever masks have changed and the engine is idle."
 _NO_GAPS = "No gaps: every object has a mask in each frame, or was marked as not in the frame."
 _ROLE = Qt.ItemDataRole.UserRole
 
@@ -77,16 +77,20 @@ class CheckPanel(QWidget):
         super().__init__(parent)
         self.doubts, self.gaps = StretchList("Doubtful frames"), StretchList("Gaps")
         self.right = self._button(
-            "Looks right", "Cross it off: the masks stay as they are", self.doubts, self.right_requested
+            "Looks right",
+            "The masks are right: remove this entry from the list",
+            self.doubts,
+            self.right_requested,
         )
         self.absent = self._button(
-            "Not there", "The object is not in these frames", self.gaps, self.absent_requested
+            "Not in these frames",
+            "Mark the object as absent in these frames",
+            self.gaps,
+            self.absent_requested,
         )
-        self.fill = self._button(
-            "Fill", "Carry masks into the gap, or draw one there", self.gaps, self.fill_requested
-        )
+        self.fill = self._button("Fill", "Propagate masks into the gap", self.gaps, self.fill_requested)
         self.search = self._button(
-            "Search", "Look for the object in these frames", self.gaps, self.search_requested
+            "Find again", "Search for the object in these frames", self.gaps, self.search_requested
         )
         self._none = quiet_label(_NO_DOUBTS), quiet_label(_NO_GAPS)
         self.tabs = QTabWidget()

@@ -86,6 +86,9 @@ def _asked(
     return Edit(edit(held.annotation, label, cells), new or {}, cells, categories or {})
 
 
+COMPARED = "Two rounds are compared: end the comparison (Esc) to change masks."
+
+
 def refuse_locked(held: Held, number: int) -> None:
     """Make sure that the masks of an instance may be changed.
 

@@ -148,7 +148,7 @@ class PreferencesDialog(QDialog):
         self._quiet = False
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("Pages of preferences")
-        self.tabs.addTab(self._looks(), "Looks")
+        self.tabs.addTab(self._looks(), "Appearance")
         self.tabs.addTab(self._keys(), "Keys")
         self.tabs.addTab(self._engine(), "Engine")
         self.reset = QPushButton("Reset to defaults")
@@ -215,6 +215,7 @@ class PreferencesDialog(QDialog):
         self.table.setTabKeyNavigation(False)
         self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(self.table.fontMetrics().height() + 8)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -259,15 +260,15 @@ class PreferencesDialog(QDialog):
             self.device.addItem(text, name)
         self.threads = _spin(0, _MOST_THREADS, "")
         self.threads.setSpecialValueText("automatic")
-        self.rho_reid, self.least_confidence = _spin(0, 100, " % alike"), _spin(0, 100, " %")
+        self.rho_reid, self.least_confidence = _spin(0, 100, " %"), _spin(0, 100, " %")
         self._row(form, "Compute on", self.device)
         self._row(form, "Threads", self.threads)
-        self._row(form, "Propose what looks at least", self.rho_reid)
-        self._row(form, "Leave out masks with an expected overlap below", self.least_confidence)
+        self._row(form, "Least similarity of a proposal", self.rho_reid)
+        self._row(form, "Least confidence of a recovered mask", self.least_confidence)
         form.addRow(
             quiet_label(
-                "A higher first figure proposes less, and less that is wrong. What the engine is told here "
-                "counts from its next start: at once if nothing ran yet, else when the program starts again."
+                "A higher similarity gives fewer proposals, and fewer wrong ones. Changes on this page take "
+                "effect at once if the engine has not run yet, and otherwise when the program starts again."
             )
         )
         self.device.currentIndexChanged.connect(lambda: self._take(device=self.device.currentData()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,8 @@ from .application import application
 from .export_dialog import ExportDialog
 from .main_window import MainWindow
 from .opening import fresh_demo
-from .theme import Theme
+from .preferences import PreferenceFile, Preferences
+from .theme import Scheme, Theme
 
 LOST_FROM = 21
 """The frame from which the astronaut is out of sight for good, until she is found again."""
@@ -146,6 +148,8 @@ class _Reidentification(Reidentification):
 
 
 SIZE = (1440, 900)
+CLIPS = ("bear", "camel", "goat")
+"""Clips beside the demo in the list of clips, in which nothing is drawn."""
 PATIENCE = 60
 """Seconds until a state is given up."""
 
@@ -157,10 +161,14 @@ class Scenes:
         window: the window.
     """
 
-    def __init__(self, folder: Path, scratch: Path, name: str, theme: Theme) -> None:
+    def __init__(
+        self, folder: Path, scratch: Path, name: str, theme: Theme, size: tuple[int, int] = SIZE
+    ) -> None:
         self._folder, self._scratch, self._name = folder, scratch, name
+        scheme = Scheme.DARK if theme.dark else Scheme.LIGHT
+        PreferenceFile(scratch / "config").write(Preferences(scheme=scheme))
         self.window = MainWindow(theme, engine=Replay, config=scratch / "config", data=scratch / "data")
-        self.window.resize(*SIZE)
+        self.window.resize(*size)
         self.window.show()
 
     def take(self, state: str, widget: QWidget | None = None) -> None:
@@ -224,12 +232,65 @@ class Scenes:
         session.go(_BACK - 8)
         self.until(lambda: window.parts.canvas.index == _BACK - 8)
         self.take("accepted")
+        self._check()
+        self._rounds()
         self._view()
         self._compare()
         self._dialogs()
         session.close()
         self.take("start")
+        self._clips()
         window.close()
+
+    def _check(self) -> None:
+        """The doubtful frames and the gaps."""
+        window, parts = self.window, self.window.parts
+        self.until(lambda: bool(parts.checker.doubts or parts.checker.gaps))
+        self.rest(0.5)
+        window.actions_[Act.NEXT_DOUBT].trigger()
+        self.until(lambda: parts.canvas.index == window.session.frame)
+        self.take("doubtful")
+        window.session.clear_range([2], 40, 48)
+        self.until(lambda: any(gap.instance == 2 for gap in parts.checker.gaps))
+        parts.check.tabs.setCurrentIndex(1)
+        parts.check.gaps.setCurrentRow(0)
+        self.take("gaps")
+        window.conductor.undo()
+        window.session.flush()
+
+    def _rounds(self) -> None:
+        """The rounds, and the last answer compared with what was there before."""
+        window, parts = self.window, self.window.parts
+        window.actions_[Act.ROUNDS].trigger()
+        window.session.go(_BACK)
+        self.until(lambda: parts.canvas.index == _BACK and parts.rounds.entries.count() > 1)
+        self.take("rounds")
+        parts.rounds.entries.setCurrentRow(0)
+        parts.rounds.compare.click()
+        self.until(lambda: window.rounds.states is not None)
+        # Through the middle of the one who was found again.
+        box = window.rounds.states[1].mask(_BACK, 1).box if window.rounds.states else Box(0, 0, 0, 0)
+        parts.rounds.wipe.setValue(round(50 * (box.x0 + box.x1) / window.session.video.width))
+        self.take("wipe")
+        parts.rounds.compare.click()
+        parts.review_dock.raise_()
+
+    def _clips(self) -> None:
+        """Several clips of a folder, of which one is open."""
+        window, root = self.window, self._scratch / "data set"
+        root.mkdir()
+        for made in (self._scratch / "clips").glob("demo.*"):
+            shutil.copyfile(made, root / made.name)
+        for name in CLIPS:
+            shutil.copyfile(root / "demo.mp4", root / f"{name}.mp4")
+        window.files.open(root)
+        self.until(lambda: len(window.parts.clips.clips.clips) > len(CLIPS))
+        self.rest(1)
+        window.actions_[Act.NEXT_CLIP].trigger()
+        self.until(lambda: window.session.document is not None)
+        self.rest(1)
+        window.parts.show_clips()
+        self.take("clips")
 
     def _run_half(self) -> None:
         """Propagate, and pause at the frame where the astronaut goes out of sight."""
@@ -284,23 +345,36 @@ class Scenes:
         sheet = window.show_keys()
         self.take("keys", sheet)
         sheet.close()
+        preferences = window.show_preferences()
+        for page in range(preferences.tabs.count()):
+            preferences.tabs.setCurrentIndex(page)
+            self.take(f"preferences-{preferences.tabs.tabText(page).lower()}", preferences)
+        preferences.close()
+        window.session.add_classes({1: "person", 2: "cup"})
+        window.session.set_class(1, "person")
+        window.session.set_class(2, "cup")
+        classes = window.parts.on_instances.show_classes()
+        self.take("classes", classes)
+        classes.close()
+        self.take("labelled")
         dialog = ExportDialog(window, folder=Path("davis"), sequence="demo")
         dialog.show()
         self.take("export", dialog)
         dialog.close()
 
 
-def take_all(folder: Path, scratch: Path, *, dark: bool, scale: int) -> None:
+def take_all(folder: Path, scratch: Path, *, dark: bool, scale: int, size: tuple[int, int] = SIZE) -> None:
     """Take every picture in one look.
 
     Args:
         folder: gets `<state>-<light or dark>-<scale>x.png`.
         scratch: for settings and the clip's copy; empty.
         scale: tells the pictures apart; Qt has been told already.
+        size: of the window, before it is scaled.
     """
     theme = Theme(application())
     theme.set_dark(dark)
-    Scenes(folder, scratch, f"{'dark' if dark else 'light'}-{scale}x", theme).run()
+    Scenes(folder, scratch, f"{'dark' if dark else 'light'}-{scale}x", theme, size).run()
 
 
 _SCALES = (1, 2)
@@ -312,18 +386,21 @@ def main() -> int:
     parser.add_argument("folder", type=Path, metavar="DIR", help="where the pictures go")
     parser.add_argument("--scale", type=int, choices=_SCALES, help="only this one")
     parser.add_argument("--theme", choices=("light", "dark"), help="only this one")
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE, metavar=("W", "H"), help="of the window")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
         with tempfile.TemporaryDirectory() as scratch:
             for theme in (args.theme,) if args.theme else ("light", "dark"):
-                take_all(args.folder, Path(scratch) / theme, dark=theme == "dark", scale=args.scale)
+                there, dark, size = Path(scratch) / theme, theme == "dark", (args.size[0], args.size[1])
+                take_all(args.folder, there, dark=dark, scale=args.scale, size=size)
         return 0
     args.folder.mkdir(parents=True, exist_ok=True)
     for scale in (args.scale,) if args.scale else _SCALES:
         environment = {**os.environ, "QT_SCALE_FACTOR": str(scale)}
         environment.setdefault("QT_QPA_PLATFORM", "offscreen")
         command = [sys.executable, "-m", "vsreid_studio.gui.screenshots", str(args.folder), "--inside"]
+        command += ["--size", *map(str, args.size)]
         command += ["--scale", str(scale), *(["--theme", args.theme] if args.theme else [])]
         done = subprocess.run(command, env=environment, check=False)
         if done.returncode:

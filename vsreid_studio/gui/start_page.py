@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -25,9 +24,17 @@ from .theme import drawing, quiet_label, tip
 _PATH = Qt.ItemDataRole.UserRole
 _THUMBNAIL = QSize(176, 99)
 _STEPS = (
-    ("click", "Click each object once", "in the frame where it is seen best. A brush mends what is missing."),
-    ("propagate", "Propagate", "carries the masks through the clip, and finds lost objects again."),
-    ("find", "Answer what was found", "Accept or reject. Correct a frame, and propagate what depends on it."),
+    (
+        "click",
+        "Click each object once",
+        "In a frame that shows it well. Correct the mask with more clicks or a brush.",
+    ),
+    ("propagate", "Propagate", "The masks are carried through the video, and lost objects are searched for."),
+    (
+        "find",
+        "Review what was found",
+        "Accept or reject each proposal. Correct a frame, and propagate again.",
+    ),
 )
 """Icon, title and text of how it goes."""
 
@@ -107,7 +114,11 @@ class StartPage(QWidget):
         head.setSpacing(16)
         words = QVBoxLayout()
         words.addWidget(self._title)
-        words.addWidget(quiet_label("Draw each object once. It is carried through, and found again."))
+        words.addWidget(
+            quiet_label(
+                "Draw each object once. Its mask is propagated, and it is found again after it was lost."
+            )
+        )
         head.addWidget(self._logo)
         head.addLayout(words, 1)
         buttons = QHBoxLayout()
@@ -131,10 +142,7 @@ class StartPage(QWidget):
         layout.addLayout(head)
         layout.addLayout(buttons)
         layout.addSpacing(10)
-        steps = QWidget()
-        steps.setLayout(self._steps())
-        steps.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        layout.addWidget(steps)
+        layout.addLayout(self._steps())
         layout.addSpacing(10)
         layout.addWidget(self._heading)
         layout.addWidget(self._nothing)

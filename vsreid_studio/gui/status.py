@@ -61,6 +61,7 @@ class Status(QObject):
         status.addWidget(self.bar)
         status.addPermanentWidget(self.clicks)
         self.kept.setContentsMargins(8, 2, 8, 2)
+        self.kept.setMinimumWidth(self.kept.fontMetrics().horizontalAdvance("saving") + 20)
         status.addPermanentWidget(self.kept)
         session = self._session
         for signal in (session.opened, session.closed, session.frame_changed, session.range_changed):

@@ -108,7 +108,7 @@ def summary_of(project: Project) -> Summary:
 def _finds(project: Project) -> Iterator[Open]:
     groups = finds(one.retrieval for one in project.waiting())
     for found in sorted((best(group) for group in groups), key=lambda it: -it.similarity):
-        text = f"Found again? It looks {100 * found.similarity:.0f} % alike."
+        text = f"Found again? Similarity {100 * found.similarity:.0f} %."
         yield Open(found.frame, found.instance, _name(project, found.instance), True, found.similarity, text)
 
 

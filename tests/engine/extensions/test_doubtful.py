@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.extensions.doubtful import doubtful
+from vsreid_studio.engine.extensions.doubtful import doubtful, gaps
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
@@ -88,6 +88,16 @@ def test_many_dependent_frames_weigh_more_than_one():
     one = {"f10": Cell(disk(30), 0, confidence=0.3)}
     many = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.45) for n in range(36, 50)}
     assert 36 <= first(run(**one, **many)).frame < 50
+
+
+def test_an_empty_map_is_a_gap_and_not_doubtful():
+    lost = {f"f{n}": Cell(SoftMask.empty(), 0, confidence=0.1) for n in range(20, 30)}
+    unsure = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.3) for n in range(30, 36)}
+    annotation = run(**lost, **unsure)
+    missing = {n for gap in gaps(annotation, 1) for n in range(gap.first, gap.last + 1)}
+    doubted = {n for doubt in doubtful(annotation) for n in range(doubt.first, doubt.last + 1)}
+    assert missing == set(range(20, 30))
+    assert 30 in doubted and not doubted & missing
 
 
 @pytest.mark.parametrize("length", [1, 2])

@@ -177,7 +177,7 @@ def doubtful(annotation: Annotation, instances: Sequence[int] | None = None, mos
 def gaps(annotation: Annotation, instance: int) -> list[MissingStretch]:
     """The gaps of an instance, in the order of frames; no map is read."""
     records = annotation.records(instance)
-    filled = ((records["flags"] & FILLED) > 0) & (records["area"] != 0)
+    filled = _filled(annotation, instance)
     said = (records["flags"] & PINNED) > 0
     there = (records["flags"] & THERE) > 0
     open_ = np.flatnonzero(~filled & ~said)
@@ -185,6 +185,13 @@ def gaps(annotation: Annotation, instance: int) -> list[MissingStretch]:
         return []
     parts = np.split(open_, np.flatnonzero(np.diff(open_) > 1) + 1)
     return [MissingStretch(instance, int(part[0]), int(part[-1]), bool(there[part].all())) for part in parts]
+
+
+def _filled(annotation: Annotation, instance: int) -> NDArray[np.bool_]:
+    """(length,) where an instance has a map that is not empty, as far as the index tells."""
+    records = annotation.records(instance)
+    found: NDArray[np.bool_] = ((records["flags"] & FILLED) > 0) & (records["area"] != 0)
+    return found
 
 
 def confidences(annotation: Annotation, instance: int) -> NDArray[np.float64]:
@@ -233,6 +240,8 @@ def _of_instance(
     open_to = np.array(
         [frame not in seen and not _settled(row.get(frame)) for frame in range(annotation.length)]
     )
+    # An empty map is a gap, which has a list of its own.
+    open_to &= _filled(annotation, instance)
     for _ in range(most):
         gains = np.where(open_to, _gains(wrong), 0.0)
         # A frame that looks right itself would be a waste of a look.

@@ -14,6 +14,7 @@ from ...formats.points import Clicked, Prompt, checksum
 from ...project.points import noted, setting_of
 from ..canvas import CanvasView
 from ..conductor import Conductor
+from ..edits import COMPARED
 from ..frames import FrameLoader
 from .clicks import ClickBinder
 from .correction import Correction
@@ -92,6 +93,9 @@ class CanvasBinder(QObject):
     def compare(self, wipe: Wipe | None) -> None:
         """Show two states of the masks side by side instead of the document's, or with None these again."""
         self._wipe = wipe
+        # What is shown is in no document: a stroke on it would be of nothing.
+        self._session.comparing = wipe is not None
+        self.canvas.editor.set_closed("" if wipe is None else COMPARED)
         self.canvas.set_wipe(None if wipe is None else wipe.share)
         self._show_masks()
 
@@ -130,8 +134,7 @@ class CanvasBinder(QObject):
         masks = session.annotation.frame_masks(index)
         locked = [k for k, one in instances.items() if one.locked]
         if self._wipe is not None:
-            # What is shown is in no document: a stroke on it would be of nothing.
-            masks, locked = self._wipe.masks(index, session.video.width), list(instances)
+            masks = self._wipe.masks(index, session.video.width)
         if self.correction is not None and self.correction.frame == index:
             masks[self.correction.instance] = self.correction.mask
         self.canvas.set_locked(locked)

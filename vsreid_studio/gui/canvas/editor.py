@@ -58,6 +58,7 @@ class Editor(QObject):
         self._masks: dict[int, SoftMask] = {}
         self._hidden: frozenset[int] = frozenset()
         self._locked: frozenset[int] = frozenset()
+        self._closed = ""
         self._selected: int | None = None
         self._draft: tuple[int, SoftMask] | None = None
 
@@ -102,6 +103,10 @@ class Editor(QObject):
     def set_locked(self, locked: Collection[int]) -> None:
         """Choose which instances may not be changed."""
         self._locked = frozenset(locked)
+
+    def set_closed(self, reason: str) -> None:
+        """Refuse every change with this sentence; an empty one allows them again."""
+        self._closed = reason
 
     def may_change(self, instance: int | None) -> bool:
         """Whether an instance can be changed now; emits `refused` if not."""
@@ -149,6 +154,8 @@ class Editor(QObject):
     def _objection(self, instance: int | None) -> str:
         if not self.picture.bounds.area:
             return NO_PICTURE
+        if self._closed:
+            return self._closed
         if instance is None:
             return NOTHING_SELECTED
         if instance in self._locked:

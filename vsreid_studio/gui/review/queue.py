@@ -148,7 +148,9 @@ class CandidateList(QWidget):
     def _tell(self) -> None:
         counts = {listed: self.model.count(listed) for listed in Listed}
         waiting = counts[Listed.WAITING]
-        self._title.setText(f"{waiting} {'find' if waiting == 1 else 'finds'}" if waiting else "Candidates")
+        self._title.setText(
+            f"{waiting} {'proposal' if waiting == 1 else 'proposals'}" if waiting else "Candidates"
+        )
         for place, listed in enumerate(Listed):
             self.choice.setItemText(place, listed.value.format(counts[listed]))
         self.choice.setVisible(counts[Listed.ALL] > 0)

@@ -55,7 +55,7 @@ class CandidateRole(IntEnum):
 _TITLES = {
     Column.CANDIDATE: ("Candidate", "What was found, and why it is not offered"),
     Column.FRAME: ("Frame", "Where it was found"),
-    Column.SIMILARITY: ("Alike", "How much it looks like the instance as known"),
+    Column.SIMILARITY: ("Similarity", "How similar it is to the known appearance of the instance"),
     Column.GAIN: ("Gain", "How many frames get a new mask when it is accepted"),
 }
 

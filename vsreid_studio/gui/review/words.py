@@ -24,11 +24,11 @@ def nothing(waiting: int, *, running: bool) -> str:
     """Why there is no proposal.
 
     Args:
-        waiting: finds that are to be answered.
+        waiting: proposals that are to be answered.
         running: whether the engine is at work.
     """
     if waiting:
-        return _LEFT.format("One find waits" if waiting == 1 else f"{waiting} finds wait")
+        return _LEFT.format("One proposal waits" if waiting == 1 else f"{waiting} proposals wait")
     return AT_WORK if running else NOTHING
 
 
@@ -69,15 +69,15 @@ _WHY = {
     Reason.SETTLED: "You decided on it before",
     Reason.SKIPPED: "Skipped in this run",
     Reason.EMPTY: "Nothing was recovered in its box",
-    Reason.UNSURE: "Its mask would not be sure enough",
+    Reason.UNSURE: "The confidence of its mask is too low",
     Reason.WORSE: "The present mask is as good",
-    Reason.ELSEWHERE: "Seen beside it in another frame",
-    Reason.BELOW: "Looks too little alike (needs {reid})",
-    Reason.LOOKALIKE: "Looks more like what stood beside it",
+    Reason.ELSEWHERE: "Tracked to a reliable frame, it is another object",
+    Reason.BELOW: "Its similarity is too low (needs {reid})",
+    Reason.LOOKALIKE: "More similar to what stood beside the instance",
     Reason.PRESENT: "Has a mask in this frame already",
     Reason.CONSISTENT: "Agrees with the present mask (overlap {occ} or more)",
     Reason.OCCUPIED: "Lies on another instance",
-    Reason.RIVAL: "Looks more like another instance",
+    Reason.RIVAL: "More similar to another instance",
     Reason.OUTDATED: "The masks it was compared with are gone: find again",
 }
 

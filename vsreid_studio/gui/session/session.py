@@ -69,12 +69,14 @@ class Session(QObject):
 
     An edit is shown at once and put on disk by the document's thread, in the order of asking. What it could
     not put there is taken back and told by `failed`; `saved` comes when all is on disk. Each method that
-    edits says whether it was begun. What is done to a locked instance's masks is refused.
+    edits says whether it was begun. What is done to a locked instance's masks is refused,
+    and so is what is done to any mask while two rounds are compared.
 
     Attributes:
         recent: the projects opened last.
         position: where the person is.
         colours: '#rrggbb' of new instances, in turn.
+        comparing: two rounds are shown instead of the document, so that no mask can be edited.
         doubts: the stretches in which masks are likely wrong; an edit of one crosses it off.
 
     Signals:
@@ -153,6 +155,7 @@ class Session(QObject):
         self._import: Event | None = None
         self._told = 0
         self.doubts: Sequence[Doubt] = ()
+        self.comparing = False
 
     # --- what is open
 
@@ -724,6 +727,8 @@ class Session(QObject):
         if self._shown is None:
             return False
         with self._reporting() as failure:
+            if instances and self.comparing:
+                raise UserError(edits.COMPARED)
             for number in instances:
                 edits.refuse_locked(self._shown, number)
             edit = make(self._shown)
@@ -737,6 +742,8 @@ class Session(QObject):
         if self._shown is None:
             return False
         with self._reporting() as failure:
+            if instances and self.comparing:
+                raise UserError(edits.COMPARED)
             for number in instances:
                 edits.refuse_locked(self._shown, number)
         if failure:
