@@ -112,7 +112,8 @@ class ReviewPanel(QWidget):
             self.card.crops.set_crops(QImage(), QImage())
         self.card.set_proposal(proposal, instance, self.queue.model.thresholds)
         self.actions_.accept_all.setText(f"Accept all ≥ {figure(proposal.similarity)}")
-        tip = f"Accept this one and, in this run, all with a similarity of {figure(proposal.similarity)} or more"
+        least = figure(proposal.similarity)
+        tip = f"Accept this one and, in this run, all with a similarity of at least {least}"
         self.actions_.accept_all.setToolTip(tip)
         self._enter(Mode.ASKING)
 
