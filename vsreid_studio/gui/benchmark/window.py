@@ -1,4 +1,4 @@
-"""The window's times: its first picture, a project of ten thousand cells opened, scrubbed through and played."""
+"""The window's times: its first picture, a project of ten thousand cells opened, scrubbed and played."""
 
 from __future__ import annotations
 
