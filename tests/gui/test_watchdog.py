@@ -22,8 +22,8 @@ LIMIT = 0.05
 """Seconds of the thread's own processor time that an event may take, however busy the machine is."""
 ATTEMPTS = 4
 """On a crowded machine a thread is charged with more time than it used: what is slow is slow each time."""
-SCALE = 8
-"""From the small clip to 640 x 384."""
+SCALE = 6
+"""From the small clip to 480 x 288."""
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 
