@@ -165,7 +165,7 @@ class StartPage(QWidget):
             words.addWidget(head)
             below = quiet_label(text)
             below.setAlignment(Qt.AlignmentFlag.AlignTop)
-            words.addWidget(below, 1)
+            words.addWidget(below)
             picture.setAlignment(Qt.AlignmentFlag.AlignTop)
             step.addWidget(picture)
             step.addLayout(words, 1)
