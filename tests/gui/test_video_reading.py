@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from types import SimpleNamespace
+
 import numpy as np
-from clips import number_of, two_tracks
+from clips import number_of, packed_avi, two_tracks
 from PIL import Image
 from PySide6.QtWidgets import QDialogButtonBox
 
@@ -11,6 +14,7 @@ from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.engine.video import ReadOptions, ValueRange, open_video
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.video_reading import ReadingDialog, reading_of
+from vsreid_studio.gui.worker.worker import Bench
 
 OK = QDialogButtonBox.StandardButton.Ok
 RESET = QDialogButtonBox.StandardButton.Reset
@@ -122,3 +126,21 @@ def test_a_reading_fails_and_the_old_document_is_gone(qtbot, window, tmp_path):
     session.flush()
     assert session.document is None
     assert "two.mkv" in window.bar.sentence.text()
+
+
+def test_a_file_that_had_to_be_decoded_is_not_decoded_again(qtbot, window, tmp_path, caplog):
+    """Whether it is opened by its own name or by its project's, and for the engine."""
+    caplog.set_level(logging.INFO)
+    path = packed_avi(tmp_path)
+    session = opened(window, path)
+    assert "decoding it once" in caplog.text
+    caplog.clear()
+    project = session.project.path
+    for name in (path, project):
+        session.close()
+        assert opened(window, name).video.order is not None
+    source = SimpleNamespace(video=path, options=session.video.options, order=session.video.order)
+    bench = Bench(lambda: None)
+    assert bench.video(source).length == session.video.length
+    bench.clear()
+    assert "decoding it once" not in caplog.text

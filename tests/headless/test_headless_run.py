@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import packed_avi
+from stand_ins import Calls
 
+from vsreid_studio.app import main
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.events import Event
 from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.engine.runtime.engine import VideoEngine
 from vsreid_studio.engine.types import Maker
+from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.headless import result
@@ -283,3 +288,23 @@ def test_a_stopped_run_that_keeps_proposals_goes_on(task, engine):
         run_task(kept, engine, emit=stop_at(6))
     outcome = run_task(kept, engine)
     assert (outcome.recovered, outcome.waiting) == (0, 1)
+
+
+def test_a_file_that_had_to_be_decoded_is_not_decoded_again(
+    calls: Calls, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its packets do not tell the order of its frames, and the project keeps it."""
+    path, project = packed_avi(tmp_path), tmp_path / "p.vsreid"
+    with open_video(path) as video:
+        labels = np.zeros((video.height, video.width), np.uint8)
+    labels[4:12, 4:12] = 1
+    write_label_map(tmp_path / "first.png", labels)
+    caplog.set_level(logging.INFO)
+    options = [str(path), "--masks", str(tmp_path / "first.png"), "--project", str(project)]
+    for output, decoded in (("one", True), ("two", False)):
+        caplog.clear()
+        assert main(["run", *options, "--output", str(tmp_path / output)]) == 0
+        assert ("decoding it once" in caplog.text) == decoded
+    caplog.clear()
+    assert main(["export", str(project), "--output", str(tmp_path / "davis")]) == 0
+    assert "decoding it once" not in caplog.text
