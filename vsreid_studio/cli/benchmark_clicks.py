@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from .options import add_davis_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
             "that a run has made, where their IoU is below --below."
         ),
     )
-    parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder")
-    parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
+    add_davis_options(parser)
     parser.add_argument("--every", type=int, default=10, metavar="N", help="every N-th frame (10)")
     parser.add_argument("--masks", type=Path, metavar="DIR", help="masks of a run: DIR/SEQUENCE/NNNNN.png")
     parser.add_argument("--below", type=float, default=0.85, metavar="X", help="correct below this IoU (.85)")

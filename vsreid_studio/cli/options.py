@@ -137,6 +137,16 @@ def add_changed_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_davis_options(parser: argparse.ArgumentParser, where: str = "a DAVIS folder") -> None:
+    """Add those of a command that measures on a set of sequences.
+
+    Args:
+        where: what the folder may be.
+    """
+    parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help=where)
+    parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
+
+
 def add_page_options(parser: argparse.ArgumentParser, *, config: str = "other settings") -> None:
     """Add those of a command that measures and writes a page.
 

@@ -12,7 +12,7 @@ from ..config import Config
 from ..errors import UserError
 from ..formats.owned import refuse_report
 from ..formats.targets import Sources
-from .options import add_page_options, base_config, refuse_page
+from .options import add_davis_options, add_page_options, base_config, refuse_page
 
 if TYPE_CHECKING:
     from ..benchmark.session import Round
@@ -33,8 +33,7 @@ def add_parser(subparsers: Subparsers) -> None:
             "weights, are not worked on again."
         ),
     )
-    parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder, or clips")
-    parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
+    add_davis_options(parser, "a DAVIS folder, or clips")
     parser.add_argument("--no-memory", action="store_true", help="the network reads no memory of checkpoints")
     parser.add_argument("--no-reid", action="store_true", help="nothing is found again")
     parser.add_argument(

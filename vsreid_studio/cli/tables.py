@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import TaskFailure, UserError
 from ..formats.targets import Sources
-from .options import add_page_options, add_worker_options, base_config, refuse_page, workers_of
+from .options import (
+    add_davis_options,
+    add_page_options,
+    add_worker_options,
+    base_config,
+    refuse_page,
+    workers_of,
+)
 
 if TYPE_CHECKING:
     from ..benchmark.table_runs import DataSet, Variant
@@ -33,8 +40,7 @@ def add_parser(subparsers: Subparsers) -> None:
             "only what is missing. What is written under 'What fails' in the page is kept."
         ),
     )
-    parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="a DAVIS folder")
-    parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
+    add_davis_options(parser)
     parser.add_argument("--published", type=Path, metavar="FILE.json", help="figures of other methods")
     parser.add_argument("--hidden", type=Path, metavar="DIR", help="clips of make-clips hidden (else made)")
     parser.add_argument("--pairs", type=Path, metavar="DIR", help="clips of make-clips pairs (else made)")
