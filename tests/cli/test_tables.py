@@ -106,7 +106,7 @@ def test_time_is_taken_once(tables: Tables, page: Path, calls: Any) -> None:
 def test_stopped_and_taken_up(
     tables: Tables, page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = run_module.accept_all
+    whole = run_module.answer_all
     left = iter((True, True))
 
     def stop_at_third(*given: Any) -> None:
@@ -115,7 +115,7 @@ def test_stopped_and_taken_up(
         whole(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "accept_all", stop_at_third)
+        patch.setattr(run_module, "answer_all", stop_at_third)
         assert tables("--timing", "skip") == 130
     assert "goes on from there" in capsys.readouterr().err
     assert row(page.read_text(), "+ memory")[0][0] != "–"
