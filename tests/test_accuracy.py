@@ -12,7 +12,7 @@ from vsreid_studio.benchmark.hidden import hide
 from vsreid_studio.config import Config
 from vsreid_studio.engine.runtime.engine import VideoEngine
 from vsreid_studio.engine.runtime.reid import MemoryStore
-from vsreid_studio.engine.runtime.run import accept_all
+from vsreid_studio.engine.runtime.run import answer_all
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Frame, LabelMap, SoftMask
 from vsreid_studio.engine.video import Video, open_video
@@ -46,7 +46,7 @@ def _run(engine: VideoEngine, video: Video, first: LabelMap, length: int, reid: 
     }
     annotation.apply(annotation.set_cells("import", given))
     module = engine.reid(video, MemoryStore()) if reid else None
-    accept_all(engine.modules(video).run(annotation, module, grow=False))
+    answer_all(engine.modules(video).run(annotation, module, grow=False))
     return annotation
 
 

@@ -60,7 +60,7 @@ from .config import load as load_config
 from .engine.algorithm import merge
 from .engine.events import Change, Event, Progress, Proposal
 from .engine.runtime.reid import MemoryStore
-from .engine.runtime.run import accept_all
+from .engine.runtime.run import answer_all
 from .engine.store.annotation import Annotation
 from .engine.types import LabelMap, SoftMask
 from .engine.video import Video, open_video
@@ -154,7 +154,7 @@ class Engine:
         annotation.apply(annotation.set_cells("first masks", first_cells(given)))
         modules = self._engine.modules(video)
         steps = modules.run(annotation, self._engine.reid(video, MemoryStore()), grow=False)
-        accept_all(steps, on_event)
+        answer_all(steps, on_event)
         return list(merge.label_maps(annotation, video.height, video.width))
 
     def run(

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..config import Config
 from ..engine.algorithm.merge import label_maps
 from ..engine.events import Change, Progress
-from ..engine.runtime.run import accept_all
+from ..engine.runtime.run import answer_all
 from ..engine.store.annotation import Annotation
 from ..engine.types import Box, Cell, CellKey, SoftMask
 from ..engine.video import Video, open_video
@@ -89,7 +89,7 @@ def run(scratch: Path, frames: int, instances: int) -> None:
                 seen.setdefault((event.stage, event.done), memory())
 
         modules = Modules(Pipeline.paper(), Synthetic())
-        accept_all(modules.run(project.annotation.copy(), reid, grow=False), take)
+        answer_all(modules.run(project.annotation.copy(), reid, grow=False), take)
     for (stage, done), taken in seen.items():
         tell(ScaleFigure("run", f"memory while {stage}, {done:,}", taken, "MB"))
     tell(ScaleFigure("run", f"peak, {length:,} frames", peak(), "MB", MOST))
@@ -104,7 +104,7 @@ def step_4k(scratch: Path, frames: int, instances: int) -> None:
     maker = VideoEngine(Config())
     with open_video(scratch / "4k.mp4") as video:
         first = {CellKey(0, 1): Cell(_large(video), 0, pinned=True)}
-        accept_all(maker.modules(video).run(Annotation(video.length, first)))
+        answer_all(maker.modules(video).run(Annotation(video.length, first)))
     tell(ScaleFigure("4K", "peak of propagating 20 frames, smoothed", peak(), "MB", STEP_4K))
 
 

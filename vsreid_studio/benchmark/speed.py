@@ -23,7 +23,7 @@ from ..engine.parallel import side_by_side
 from ..engine.runtime.matching import Matcher
 from ..engine.runtime.pipeline import Modules
 from ..engine.runtime.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
-from ..engine.runtime.run import accept_all
+from ..engine.runtime.run import answer_all
 from ..engine.runtime.search import AT_ONCE
 from ..engine.store.annotation import Annotation
 from ..engine.types import Candidates, Cell, CellKey, Frame, SoftMask
@@ -271,7 +271,7 @@ def _run(
     frames: int,
 ) -> None:
     modules, reid = made()
-    accept_all(modules.run(begun(first, frames), reid, grow=False))
+    answer_all(modules.run(begun(first, frames), reid, grow=False))
 
 
 def begun(first: Mapping[int, SoftMask], frames: int) -> Annotation:

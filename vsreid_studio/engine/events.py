@@ -279,4 +279,4 @@ class Stop:
 Answer: TypeAlias = Accept | Reject | Skip | Reassign | Redraw | Correct | Stop
 Event: TypeAlias = Progress | Change | Proposal | Passed | Queue
 Steps: TypeAlias = Generator[Event, Answer | None, None]
-"""A run: pull it with `runtime.run.drive` or `runtime.run.accept_all`."""
+"""A run: pull it with `runtime.run.drive` or `runtime.run.answer_all`."""

@@ -148,7 +148,7 @@ def _drive(project: Project, task: Task, given: Inputs, emit: Emit) -> None:
 
     always: Answer = Skip() if task.keep_proposals else Accept(Maker.RECOVERY)
     # Nobody looks at what is accepted: a mistake that joined the gallery would look like proof for the next.
-    answer_all(modules.run(project.annotation.copy(), reid, grow=task.keep_proposals), always, take)
+    answer_all(modules.run(project.annotation.copy(), reid, grow=task.keep_proposals), take, always)
 
 
 def _pull(steps: Generator[Progress, None, bytes], emit: Emit) -> bytes:

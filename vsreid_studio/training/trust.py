@@ -23,7 +23,7 @@ from ..engine.extensions.gallery import Gallery
 from ..engine.extensions.trust import Trust, TrustModel
 from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.reid import MemoryStore
-from ..engine.runtime.run import accept_all
+from ..engine.runtime.run import answer_all
 from ..engine.store.annotation import Annotation
 from ..engine.types import Cell, CellKey, Maker, SoftMask
 from ..engine.video import open_video
@@ -109,7 +109,7 @@ def samples_of(engine: VideoEngine, frames: Path, masks: Sequence[Path]) -> list
             if k
         }
         annotation.apply(annotation.set_cells("first masks", first))
-        accept_all(engine.modules(video).run(annotation))
+        answer_all(engine.modules(video).run(annotation))
         trust = Trust(reid, Gallery(reid))
         found = []
         for _, instance in first:

@@ -17,7 +17,7 @@ from vsreid_studio.engine.algorithm.propagate import PatchPropagation
 from vsreid_studio.engine.algorithm.protocols import Patch, PatchMap, Reidentification, Scene
 from vsreid_studio.engine.flow import FlowField
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
-from vsreid_studio.engine.runtime.run import accept_all
+from vsreid_studio.engine.runtime.run import answer_all
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, SoftMask
 
@@ -263,7 +263,7 @@ def test_the_paper_preset_is_the_three_algorithms(seed: int) -> None:
     pipeline = Pipeline.paper(RHO_REID, RHO_OCC)
     modules = Modules(pipeline, pipeline.propagation(Moving(world), Network(world)))
     assert isinstance(modules.propagation, PatchPropagation)
-    accept_all(modules.run(annotation, Reid(world), grow=False))
+    answer_all(modules.run(annotation, Reid(world), grow=False))
     assert {key: annotation.origin(*key) for key in c} == c
     for key, wanted in p.items():
         assert np.array_equal(annotation.mask(*key).stored(Box(0, 0, W, H)), wanted), key

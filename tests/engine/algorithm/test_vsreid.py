@@ -46,7 +46,7 @@ from vsreid_studio.engine.events import (
     Stop,
     Verdict,
 )
-from vsreid_studio.engine.runtime.run import accept_all
+from vsreid_studio.engine.runtime.run import answer_all
 from vsreid_studio.engine.store.annotation import Annotation, edit
 from vsreid_studio.engine.types import Box, CellKey, Maker, SoftMask
 
@@ -150,7 +150,7 @@ def test_headless_is_accepting_everything() -> None:
     world = {i: [(5, 5, BOTH), (0, 5, direction(2, 0.8))] for i in range(2, 9, 2)}
     by_hand, alone = first_masks(9, 2), first_masks(9, 2)
     run(steps(by_hand, FakeReid(world)), default=Accept(Maker.RECOVERY))
-    accept_all(steps(alone, FakeReid(world)))
+    answer_all(steps(alone, FakeReid(world)))
     assert story(by_hand) == story(alone)
 
 

@@ -18,7 +18,7 @@ from fakes import (
 )
 
 from vsreid_studio.engine.events import Accept, Answer, Event, Progress, Proposal, Reject, Skip, Steps, Stop
-from vsreid_studio.engine.runtime.run import Control, State, accept_all, drive
+from vsreid_studio.engine.runtime.run import Control, State, answer_all, drive
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box
 
@@ -267,9 +267,9 @@ def test_one_control_drives_one_run_at_a_time() -> None:
     assert closed == [True]
 
 
-def test_accept_all_closes_and_emits() -> None:
+def test_answer_all_closes_and_emits() -> None:
     annotation, seen = first_masks(6), list[Event]()
-    accept_all(whole(annotation), seen.append)
+    answer_all(whole(annotation), seen.append)
     assert origins(annotation) == [0, 0, 2, 2, 5, 5]
     assert any(isinstance(event, Proposal) for event in seen)
 
@@ -278,7 +278,7 @@ def test_accept_all_closes_and_emits() -> None:
 
     closed: list[bool] = []
     with pytest.raises(LookupError):
-        accept_all(script(question(), closed=closed), broken)
+        answer_all(script(question(), closed=closed), broken)
     assert closed == [True]
 
 

@@ -161,18 +161,17 @@ def _pull(steps: Steps, control: Control, emit: Callable[[Event], None]) -> bool
     return False
 
 
-def accept_all(steps: Steps, emit: Callable[[Event], None] | None = None) -> None:
-    """Pull a run without anyone looking: accept everything above ρ_reid, as Algorithm 3 does.
+_ACCEPTED = Accept(Maker.RECOVERY)
+
+
+def answer_all(steps: Steps, emit: Callable[[Event], None] | None = None, always: Answer = _ACCEPTED) -> None:
+    """Pull a run without anyone looking, with the same answer to every proposal.
 
     Args:
         steps: a generator not yet begun; closed afterwards, whatever happens.
         emit: receives every event.
+        always: by default everything above ρ_reid is accepted, as Algorithm 3 does.
     """
-    answer_all(steps, Accept(Maker.RECOVERY), emit)
-
-
-def answer_all(steps: Steps, always: Answer, emit: Callable[[Event], None] | None = None) -> None:
-    """As `accept_all`, but with this answer to every proposal."""
     try:
         answer: Answer | None = None
         while True:
