@@ -183,7 +183,7 @@ def test_the_surer_the_cues_the_surer_the_map() -> None:
 
 
 def test_only_stretches_of_almost_certainly_wrong_maps_are_emptied() -> None:
-    wrong = np.array([0.9, 0.1, 0.1, 0.9, 0.1, 0.2, 0.1, 0.2, 0.1, 0.4, 0.4, 0.4, 0.4, 0.4, 0.9, 0.1])
+    wrong = np.array([0.9, 0.1, 0.1, 0.9, 0.1, 0.1, 0.15, 0.1, 0.1, 0.4, 0.4, 0.4, 0.4, 0.4, 0.9, 0.1])
     assert np.flatnonzero(lost_maps(wrong)).tolist() == [4, 5, 6, 7, 8]
     assert lost_maps(np.full(5, 0.1)).all() and not lost_maps(np.full(4, 0.1)).any()
     assert lost_maps(np.zeros(0)).tolist() == []

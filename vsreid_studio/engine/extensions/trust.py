@@ -44,7 +44,7 @@ JOIN = 0.7
 LEAST = 0.5
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
-LOST, LASTING = 0.3, 5
+LOST, LASTING = 0.2, 5
 """Maps are emptied where at least so many in a row are below this probability: a single look errs easily."""
 
 
