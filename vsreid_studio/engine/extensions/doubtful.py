@@ -9,7 +9,6 @@ expected there and around, as far as its checkpoint would reach.
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -113,16 +112,11 @@ def suspects(annotation: Annotation) -> list[Doubt]:
 
 def _suspects_of(annotation: Annotation, instance: int) -> Iterator[Doubt]:
     records = annotation.records(instance)
-    open_to = ((records["flags"] & THERE) > 0) & ((records["flags"] & PINNED) == 0)
+    open_to = _unsettled(annotation, instance)
     known = open_to & (records["area"] > 0)
     unsure = np.where(open_to, 1 - records["confidence"], 0.0)
     areas = np.where(records["area"] > 0, records["area"], np.nan)
-    padded = np.pad(areas, _WINDOW, constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # frames around which there is no mask
-        around = np.nanmedian(windows, axis=1)
-    ratio = np.where(known, areas / around, 1.0)
+    ratio = np.where(known, areas / _median_around(areas), 1.0)
     jumps = np.where(known, 1 - np.minimum(ratio, 1 / ratio), 0.0)
     wrong = np.maximum(unsure, jumps)
     frames = np.flatnonzero(wrong > SUSPECT)
@@ -237,11 +231,9 @@ def _of_instance(
         return
     signs = _signs(annotation, instance, known)
     wrong = signs.wrong
-    open_to = np.array(
-        [frame not in seen and not _settled(row.get(frame)) for frame in range(annotation.length)]
-    )
     # An empty map is a gap, which has a list of its own.
-    open_to &= _filled(annotation, instance)
+    open_to = _unsettled(annotation, instance) & _filled(annotation, instance)
+    open_to[list(seen)] = False
     for _ in range(most):
         gains = np.where(open_to, _gains(wrong), 0.0)
         # A frame that looks right itself would be a waste of a look.
@@ -257,9 +249,11 @@ def _of_instance(
         open_to[first : last + 1] = False
 
 
-def _settled(cell: Cell | None) -> bool:
-    """Whether a person has nothing to say about it: it is theirs, or has not been computed."""
-    return cell is None or cell.pinned
+def _unsettled(annotation: Annotation, instance: int) -> NDArray[np.bool_]:
+    """(length,) where there is a mask that no person has made or approved."""
+    flags = annotation.records(instance)["flags"]
+    found: NDArray[np.bool_] = (flags & (THERE | PINNED)) == THERE
+    return found
 
 
 def _gains(wrong: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -282,23 +276,21 @@ def _stretch(wrong: NDArray[np.float64], open_to: NDArray[np.bool_], frame: int)
 
 
 def _signs(annotation: Annotation, instance: int, known: _Measures) -> _Signs:
-    row, length = annotation.row(instance), annotation.length
-    cells = [row.get(frame) for frame in range(length)]
-    pinned = np.array([cell is not None and cell.pinned for cell in cells], np.bool_)
+    records, length = annotation.records(instance), annotation.length
+    there, pinned = (records["flags"] & THERE) > 0, (records["flags"] & PINNED) > 0
+    origins = np.where(there, records["origin"], -1)
     unsure = np.where(pinned, 0.0, 1 - confidences(annotation, instance))
     areas, apart = known.areas, known.apart
     usual = float(np.median(apart)) if apart.size else 0.0
     excess = np.clip(apart - 2 * usual - 0.05, 0, 1)
-    origins = [None if cell is None else cell.origin for cell in cells]
-    meets = np.array([one != other for one, other in itertools.pairwise(origins)], np.bool_)
+    meets = origins[1:] != origins[:-1]
     jump = _beside(excess, length)
     seam = _beside(np.where(meets, excess, 0), length)
-    around = np.array([_median_around(areas, frame) for frame in range(length)])
-    ratio = (areas + 1) / (around + 1)
+    ratio = (areas + 1) / (_median_around(areas) + 1)
     area = np.clip(np.abs(np.log(ratio)) - 0.2, 0, 1)
-    steps = [0 if cell is None else abs(frame - cell.origin) for frame, cell in enumerate(cells)]
-    drift = np.clip(_DRIFT * np.array(steps, np.float64), 0, 0.2)
-    counts = np.array([not _settled(cell) for cell in cells], np.float64)
+    steps = np.where(there, np.abs(np.arange(length) - origins), 0)
+    drift = np.clip(_DRIFT * steps, 0, 0.2)
+    counts = _unsettled(annotation, instance).astype(np.float64)
     present = counts * (areas > 0)
     return _Signs(unsure, counts * _JUMP * jump, seam, counts * _AREA * area, present * drift, ratio)
 
@@ -311,9 +303,14 @@ def _beside(between: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     return found
 
 
-def _median_around(areas: NDArray[np.float64], frame: int) -> float:
-    near = areas[max(0, frame - _WINDOW) : frame + _WINDOW + 1]
-    return float(np.median(near))
+def _median_around(areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(length,) the median of each frame and those around it, without NaN; NaN where all are."""
+    padded = np.pad(areas, _WINDOW, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found: NDArray[np.float64] = np.nanmedian(windows, axis=1)
+    return found
 
 
 def _reason(signs: _Signs, cell: Cell | None, frame: int) -> str:
