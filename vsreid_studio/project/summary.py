@@ -90,7 +90,7 @@ def summary_of(project: Project) -> Summary:
     annotation, length = project.annotation, project.video.length
     flags = [annotation.records(number)["flags"] for number in annotation.instances]
     cells = sum(int(((row & THERE) > 0).sum()) for row in flags)
-    pinned = sum(int(((row & THERE) > 0).sum() - ((row & (THERE | PINNED)) == THERE).sum()) for row in flags)
+    pinned = sum(int(((row & (THERE | PINNED)) == THERE | PINNED).sum()) for row in flags)
     share = cells / (length * len(flags)) if flags else 0.0
     todo = (*_finds(project), *_doubts(project))
     state = ClipState.NOTHING
