@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, QThread, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..engine.extensions.doubtful import Doubt, DoubtfulFrames, MissingStretch, gaps
 from ..engine.runtime.run import State
 from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey
 from .conductor import Conductor
-from .server import Server
+from .server import NewestServer
 
 _SOON = 400
 """Milliseconds: edits come faster than they need to be followed."""
@@ -33,8 +33,8 @@ class _CheckTask:
     reviewed: frozenset[CellKey]
 
 
-class CheckerThread(Server[_CheckTask]):
-    """Serves the newest request only.
+class CheckerThread(NewestServer[_CheckTask]):
+    """Lists what is to be looked at.
 
     Signals:
         found(finder, doubts, gaps): lists of `Doubt` and `MissingStretch`.
@@ -46,23 +46,6 @@ class CheckerThread(Server[_CheckTask]):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("checker", parent)
-        self._wanted: _CheckTask | None = None
-
-    def ask(self, look: _CheckTask) -> None:
-        """Look at this; what waits is dropped."""
-        with self._condition:
-            self._wanted = look
-            self._condition.notify()
-        if not self.isRunning():
-            # The window and the engine go first.
-            self.start(QThread.Priority.LowPriority)
-
-    def _next(self) -> _CheckTask | None:
-        with self._condition:
-            if not self._await(lambda: self._wanted is not None):
-                return None
-            look, self._wanted = self._wanted, None
-            return look
 
     def _serve(self, task: _CheckTask) -> None:
         doubts = task.finder.find(task.annotation, task.instances, _MOST, task.reviewed)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QThread, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..engine.runtime.run import State
 from ..engine.store.annotation import Annotation
@@ -20,7 +20,7 @@ from .bind.wipe import Wipe
 from .compare import Comparison
 from .conductor import Conductor
 from .rounds_panel import RoundPanel
-from .server import Server
+from .server import NewestServer
 
 _SOON = 300
 
@@ -41,8 +41,10 @@ class _ScoreTask:
     known: dict[tuple[int, ...], NDArray[np.float64]] = field(default_factory=dict)
 
 
-class RoundScorer(Server[_ScoreTask]):
+class RoundScorer(NewestServer[_ScoreTask]):
     """Scores rounds on a thread of its own; a frame that two of them share is scored once.
+
+    What is under way is left off when something else is asked.
 
     Signals:
         scored(task, scores): J&F by number of the round.
@@ -54,24 +56,7 @@ class RoundScorer(Server[_ScoreTask]):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("rounds", parent)
-        self._wanted: _ScoreTask | None = None
         self._truth: Truth | None = None
-
-    def ask(self, task: _ScoreTask | None) -> None:
-        """Score these; what waits is dropped, and what is under way is left off."""
-        with self._condition:
-            self._wanted = task
-            self._condition.notify()
-        if task is not None and not self.isRunning():
-            # The window and the engine go first.
-            self.start(QThread.Priority.LowPriority)
-
-    def _next(self) -> _ScoreTask | None:
-        with self._condition:
-            if not self._await(lambda: self._wanted is not None):
-                return None
-            task, self._wanted = self._wanted, None
-            return task
 
     def _serve(self, task: _ScoreTask) -> None:
         if self._truth is None or self._truth.folder != task.folder:

@@ -68,3 +68,26 @@ class Server(QThread, Generic[T]):
         """Sleep until something is asked; False when the thread is to end. Call it holding `_condition`."""
         self._condition.wait_for(lambda: self._closing or asked())
         return not self._closing
+
+
+class NewestServer(Server[T]):
+    """Serves the newest request only, behind the window and the engine; begins with the first one."""
+
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
+        super().__init__(name, parent)
+        self._wanted: T | None = None
+
+    def ask(self, task: T | None) -> None:
+        """Serve this next; what waits is dropped. None asks for nothing."""
+        with self._condition:
+            self._wanted = task
+            self._condition.notify()
+        if task is not None and not self.isRunning():
+            self.start(QThread.Priority.LowPriority)
+
+    def _next(self) -> T | None:
+        with self._condition:
+            if not self._await(lambda: self._wanted is not None):
+                return None
+            task, self._wanted = self._wanted, None
+            return task
