@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QFont
@@ -41,7 +41,25 @@ class Place:
     open: Open
 
 
-class ClipModel(QAbstractTableModel):
+class _TitledTable(QAbstractTableModel):
+    """A table whose columns have fixed titles."""
+
+    TITLES: ClassVar[tuple[str, ...]]
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        """How many things are told of each."""
+        return 0 if parent.isValid() else len(self.TITLES)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """The titles of the columns."""
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self.TITLES[section]
+        return None
+
+
+class ClipModel(_TitledTable):
     """One row a clip: its name and how far it is."""
 
     TITLES = ("Clip", "State")
@@ -119,18 +137,6 @@ class ClipModel(QAbstractTableModel):
         """How many clips there are."""
         return 0 if parent.isValid() else len(self._clips)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """How many things are told of each."""
-        return 0 if parent.isValid() else len(self.TITLES)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """The titles of the columns."""
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return self.TITLES[section]
-        return None
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Texts, the clip, or words for a screen reader."""
         clip = self._clips[index.row()]
@@ -155,7 +161,7 @@ class ClipModel(QAbstractTableModel):
         return self.state(clip) if column else clip.name
 
 
-class PlaceModel(QAbstractTableModel):
+class PlaceModel(_TitledTable):
     """One row for each proposal that waits and each doubtful stretch of all clips."""
 
     TITLES = ("Clip", "Instance", "Frame", "What")
@@ -180,18 +186,6 @@ class PlaceModel(QAbstractTableModel):
     def rowCount(self, parent: Index = _ROOT) -> int:
         """How many places there are."""
         return 0 if parent.isValid() else len(self._places)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """How many things are told of each."""
-        return 0 if parent.isValid() else len(self.TITLES)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """The titles of the columns."""
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return self.TITLES[section]
-        return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Texts, or the place."""
