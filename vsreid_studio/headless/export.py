@@ -82,10 +82,7 @@ def export_project(wanted: ProjectExport) -> str:
     if wanted.changed:
         with opened() as video:
             take_changes(wanted.project, video, wanted.changed)
-    with (
-        Project.open(wanted.project) as project,
-        open_video(place, options=options, known=lambda: order) as video,
-    ):
+    with Project.open(wanted.project) as project, opened() as video:
         try:
             bind_video(project, video)
         except VideoChanged as error:
