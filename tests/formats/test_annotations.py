@@ -16,6 +16,7 @@ from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.cells import GivenMasks
 from vsreid_studio.formats.coco import export_coco, export_coco_video
+from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.given_masks import read_given_masks
 from vsreid_studio.formats.rle import compressed, run_lengths
 
@@ -105,8 +106,8 @@ def test_coco_takes_the_folder_of_the_video(tmp_path: Path, video: Video) -> Non
 def test_what_was_exported_is_read(tmp_path: Path, video: Video) -> None:
     maps = [block(A) * 5, block(A) * 5 + block(B) * 9, block(B) * 0, block(B) * 9]
     frames = [video.frame(index) for index in range(LENGTH)]
-    export_coco(tmp_path / "c", "clip", frames, maps, {5: "dog"})
-    export_coco_video(tmp_path / "v", "clip", frames, maps, {5: "dog"})
+    export_coco(tmp_path / "c", Footage("clip", frames, maps), {5: "dog"})
+    export_coco_video(tmp_path / "v", Footage("clip", frames, maps), {5: "dog"})
     for root in ("c", "v"):
         (file,) = (path for path in (tmp_path / root).rglob("[!.]*.json") if "provenance" not in path.parts)
         given = read_given_masks(file, video)

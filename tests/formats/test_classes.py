@@ -10,6 +10,7 @@ import pytest
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.classes import Classes, joined, read_classes, write_classes
 from vsreid_studio.formats.coco import export_coco, export_coco_video
+from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.mots import export_mots, read_labels
 from vsreid_studio.formats.youtube_vos import export_youtube_vos, read_objects
 
@@ -88,7 +89,7 @@ def test_coco_has_the_list_and_a_category_for_each_name_without_a_class(tmp_path
         (export_coco_video, "instances_a.json"),
     ):
         root = tmp_path / write.__name__
-        write(root, "a", *clip(), NAMES, classes=CLASSES)
+        write(root, Footage("a", *clip()), NAMES, classes=CLASSES)
         document = json.loads((root / name).read_text())
         assert [(it["id"], it["name"]) for it in document["categories"]] == [
             (3, "dog"),
@@ -100,9 +101,9 @@ def test_coco_has_the_list_and_a_category_for_each_name_without_a_class(tmp_path
 
 
 def test_youtube_vos_and_mots_name_the_class(tmp_path):
-    export_youtube_vos(tmp_path / "vos", "a", *clip(), NAMES, classes=CLASSES)
+    export_youtube_vos(tmp_path / "vos", Footage("a", *clip()), NAMES, classes=CLASSES)
     assert [it.category for it in read_objects(tmp_path / "vos", "a")] == ["dog", "cat", "ball"]
-    export_mots(tmp_path / "mots", "a", *clip(), NAMES, classes=CLASSES)
+    export_mots(tmp_path / "mots", Footage("a", *clip()), NAMES, classes=CLASSES)
     assert read_labels(tmp_path / "mots" / "a.labels.txt") == ("dog", "cat", "ball")
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.coco import export_coco, export_coco_video, read_coco_masks, read_coco_video
+from vsreid_studio.formats.footage import Footage
 
 KINDS = ["Läuferin", "自転車", "rider", "never seen", "two words"]
 
@@ -19,7 +20,7 @@ def load(path):
 
 def test_images_and_annotations(tmp_path):
     maps = awkward_maps()
-    export_coco(tmp_path, "clip", frames_like(maps), maps, NAMES)
+    export_coco(tmp_path, Footage("clip", frames_like(maps), maps), NAMES)
     document = load(tmp_path / "annotations" / "instances_clip.json")
     assert [(it["id"], it["name"]) for it in document["categories"]] == list(enumerate(KINDS, 1))
     assert [it["id"] for it in document["images"]] == list(range(7))
@@ -38,7 +39,7 @@ def test_images_and_annotations(tmp_path):
 
 def test_tracks(tmp_path):
     maps = awkward_maps()
-    export_coco_video(tmp_path, "clip", frames_like(maps), maps, NAMES)
+    export_coco_video(tmp_path, Footage("clip", frames_like(maps), maps), NAMES)
     document = load(tmp_path / "instances_clip.json")
     (video,) = document["videos"]
     assert (video["id"], video["length"], video["height"], video["width"]) == (1, 7, HEIGHT, WIDTH)
@@ -54,7 +55,7 @@ def test_tracks(tmp_path):
 
 def test_an_instance_without_a_name(tmp_path):
     maps = awkward_maps()
-    export_coco(tmp_path, "clip", frames_like(maps), maps, {})
+    export_coco(tmp_path, Footage("clip", frames_like(maps), maps), {})
     document = load(tmp_path / "annotations" / "instances_clip.json")
     assert [it["name"] for it in document["categories"]] == [f"instance {n}" for n in (1, 2, 3, 4, 254)]
 
@@ -84,7 +85,7 @@ def test_files_of_others(tmp_path):
 
 def test_a_video_that_is_not_in_the_file(tmp_path):
     maps = awkward_maps()
-    export_coco_video(tmp_path, "clip", frames_like(maps), maps, NAMES)
+    export_coco_video(tmp_path, Footage("clip", frames_like(maps), maps), NAMES)
     with pytest.raises(UserError, match="has no video 2"):
         list(read_coco_video(tmp_path / "instances_clip.json", 2))
     document = load(tmp_path / "instances_clip.json")

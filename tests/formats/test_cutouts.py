@@ -7,12 +7,13 @@ from PIL import Image
 
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.cutouts import export_cutouts, folder_name, read_cutouts
+from vsreid_studio.formats.footage import Footage
 
 
 def test_colours_inside_and_nothing_outside(tmp_path):
     maps = awkward_maps()
     frames = frames_like(maps)
-    export_cutouts(tmp_path, "clip", frames, maps, NAMES)
+    export_cutouts(tmp_path, Footage("clip", frames, maps), NAMES)
     folders = sorted(path.name for path in (tmp_path / "clip").iterdir())
     assert folders == ["001-Läuferin", "002-自転車", "003-rider", "004-rider", "254-two_words"]
     for folder in folders:

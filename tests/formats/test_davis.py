@@ -16,6 +16,7 @@ from vsreid_studio.formats.davis import (
     read_sequence_list,
     size_480p,
 )
+from vsreid_studio.formats.footage import Footage
 
 FRAMES = [np.full((96, 160, 3), value, np.uint8) for value in (10, 120, 250)]
 
@@ -79,7 +80,7 @@ def test_size_480p(size: tuple[int, int], expected: tuple[int, int]) -> None:
 
 def test_export_reads_back(tmp_path: Path) -> None:
     root = tmp_path / "DAVIS"
-    assert export_davis(root, "bear", iter(FRAMES), iter(label_maps())) == 3
+    assert export_davis(root, Footage("bear", iter(FRAMES), iter(label_maps()))) == 3
     full, small = DavisRoot(root, "Full-Resolution"), DavisRoot(root)
     assert small.sequences("val") == ("bear",)
     np.testing.assert_array_equal(full.annotation("bear", 1), label_maps()[1])
@@ -97,15 +98,19 @@ def test_export_reads_back(tmp_path: Path) -> None:
 def test_export_adds_to_a_data_set_and_overwrites_only_when_asked(tmp_path: Path) -> None:
     listing = tmp_path / "ImageSets" / "2017" / "train.txt"
     for name in ("bear", "bus"):
-        export_davis(tmp_path, name, FRAMES, label_maps(), ["Full-Resolution"], image_set="train")
+        export_davis(tmp_path, Footage(name, FRAMES, label_maps()), ["Full-Resolution"], image_set="train")
     assert listing.read_text() == "bear\nbus\n"
     assert not (tmp_path / "Annotations" / "480p").exists()
     before = everything_in(tmp_path)
     with pytest.raises(UserError, match="is there already"):
-        export_davis(tmp_path, "bear", FRAMES, label_maps(3), ["Full-Resolution"], image_set="train")
+        export_davis(tmp_path, Footage("bear", FRAMES, label_maps(3)), ["Full-Resolution"], image_set="train")
     assert everything_in(tmp_path) == before
     export_davis(
-        tmp_path, "bear", FRAMES, label_maps(3), ["Full-Resolution"], image_set="train", overwrite=True
+        tmp_path,
+        Footage("bear", FRAMES, label_maps(3)),
+        ["Full-Resolution"],
+        image_set="train",
+        overwrite=True,
     )
     assert DavisRoot(tmp_path, "Full-Resolution").annotation("bear", 0).max() == 7
     assert 3 in DavisRoot(tmp_path, "Full-Resolution").annotation("bear", 0)
@@ -121,13 +126,13 @@ def test_a_failed_export_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monk
         ([], [], "no frame"),
     ):
         with pytest.raises(UserError, match=sentence):
-            export_davis(tmp_path, "bear", frames, labels)
+            export_davis(tmp_path, Footage("bear", frames, labels))
     with pytest.raises(UserError, match="cannot name a sequence"):
-        export_davis(tmp_path, "a bear", FRAMES, label_maps())
+        export_davis(tmp_path, Footage("a bear", FRAMES, label_maps()))
     with monkeypatch.context() as patch:
         patch.setattr(masks, "encode_label_map", lambda labels: _png_without_palette(labels // 2))
         with pytest.raises(UserError, match="reads back differently"):
-            export_davis(tmp_path, "bear", FRAMES, label_maps())
+            export_davis(tmp_path, Footage("bear", FRAMES, label_maps()))
     assert not list(tmp_path.iterdir())
 
 

@@ -5,12 +5,13 @@ import pytest
 from grids import HEIGHT, NAMES, WIDTH, awkward_maps, frames_like
 
 from vsreid_studio.errors import UserError
+from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.mots import export_mots, read_labels, read_mots
 
 
 def test_lines(tmp_path):
     maps = awkward_maps()
-    export_mots(tmp_path, "clip", frames_like(maps), maps, NAMES)
+    export_mots(tmp_path, Footage("clip", frames_like(maps), maps), NAMES)
     lines = (tmp_path / "clip.txt").read_text("ascii").splitlines()
     assert [line.split()[:5] for line in lines[:4]] == [
         ["0", "1001", "1", "12", "17"],

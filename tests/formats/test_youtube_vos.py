@@ -7,12 +7,13 @@ from grids import NAMES, awkward_maps, frames_like
 from PIL import Image
 
 from vsreid_studio.errors import UserError
+from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.youtube_vos import VosObject, export_youtube_vos, read_masks, read_objects
 
 
 def write(root, video="clip", **options):
     maps = awkward_maps()
-    return export_youtube_vos(root, video, frames_like(maps), maps, NAMES, **options)
+    return export_youtube_vos(root, Footage(video, frames_like(maps), maps), NAMES, **options)
 
 
 def test_objects_and_layout(tmp_path):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..engine.types import Frame, LabelMap
+from ..engine.types import LabelMap
 from ..errors import UserError
 from .catalogue import COCO, COCO_VIDEO
 from .classes import NO_CLASSES, Classes, categories_json, name_of
@@ -19,13 +19,10 @@ from .rle import label_map
 
 def export_coco(
     root: Path,
-    sequence: str,
-    frames: Iterable[Frame],
-    label_maps: Iterable[LabelMap],
+    footage: Footage,
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
-    frame_names: Sequence[str] | None = None,
     classes: Classes = NO_CLASSES,
 ) -> int:
     """Write `images/SEQUENCE/00000.jpg` on and `annotations/instances_SEQUENCE.json`, and read them back.
@@ -36,10 +33,8 @@ def export_coco(
 
     Args:
         root: of the data set; created when missing.
-        sequence: a name without spaces.
-        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        footage: its name has no spaces.
         names: of instances, by number.
-        frame_names: of the frames, and of their files; None for 00000 on.
         classes: the categories; an instance without a class has one of its own name.
         overwrite: replace the sequence if it is there.
 
@@ -50,10 +45,9 @@ def export_coco(
         UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
             was written reads differently. What was there is then there still.
     """
-    check_name(sequence)
-    footage = Footage(sequence, frames, label_maps, frame_names)
+    parts = COCO.parts(check_name(footage.name))
     document = partial(_document, names=names, classes=classes)
-    return export_listing(root, COCO.parts(sequence), footage, document, read_coco_masks, overwrite=overwrite)
+    return export_listing(root, parts, footage, document, read_coco_masks, overwrite=overwrite)
 
 
 def read_coco_masks(path: Path) -> Iterator[LabelMap]:
@@ -119,13 +113,10 @@ def _document(
 
 def export_coco_video(
     root: Path,
-    sequence: str,
-    frames: Iterable[Frame],
-    label_maps: Iterable[LabelMap],
+    footage: Footage,
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
-    frame_names: Sequence[str] | None = None,
     classes: Classes = NO_CLASSES,
 ) -> int:
     """Write `JPEGImages/SEQUENCE/00000.jpg` on and `instances_SEQUENCE.json`, and read them back.
@@ -136,10 +127,8 @@ def export_coco_video(
 
     Args:
         root: of the data set; created when missing.
-        sequence: a name without spaces.
-        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        footage: its name has no spaces.
         names: of instances, by number.
-        frame_names: of the frames, and of their files; None for 00000 on.
         classes: the categories; an instance without a class has one of its own name.
         overwrite: replace the sequence if it is there.
 
@@ -150,12 +139,9 @@ def export_coco_video(
         UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
             was written reads differently. What was there is then there still.
     """
-    check_name(sequence)
-    footage = Footage(sequence, frames, label_maps, frame_names)
+    parts = COCO_VIDEO.parts(check_name(footage.name))
     document = partial(_video_document, names=names, classes=classes)
-    return export_listing(
-        root, COCO_VIDEO.parts(sequence), footage, document, read_coco_video, overwrite=overwrite
-    )
+    return export_listing(root, parts, footage, document, read_coco_video, overwrite=overwrite)
 
 
 def read_coco_video(path: Path, video: int = 1) -> Iterator[LabelMap]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,10 @@ _LONGEST = 48
 
 def export_cutouts(
     root: Path,
-    sequence: str,
-    frames: Iterable[Frame],
-    label_maps: Iterable[LabelMap],
+    footage: Footage,
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
-    frame_names: Sequence[str] | None = None,
 ) -> int:
     """Write `SEQUENCE/001-name/00000.png` on for every instance that is ever seen, and read them back.
 
@@ -41,10 +38,8 @@ def export_cutouts(
 
     Args:
         root: the folder; created when missing.
-        sequence: a name without spaces.
-        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        footage: its name has no spaces.
         names: of instances, by number.
-        frame_names: of the frames, and of their files; None for 00000 on.
         overwrite: replace the sequence's folder if it is there.
 
     Returns:
@@ -54,10 +49,9 @@ def export_cutouts(
         UserError: the folder is there, there is nothing to cut out, frames and masks do not match, something
             cannot be written, or what was written reads differently. What was there is then there still.
     """
-    check_name(sequence)
+    sequence = check_name(footage.name)
     refuse_existing(root, [root / sequence], overwrite, record=record_path(root, sequence))
     with staging(root, root / sequence) as stage:
-        footage = Footage(sequence, frames, label_maps, frame_names)
         folder = stage / "cut"
         folder.mkdir()
         for index, frame, labels in footage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.types import Frame, LabelMap
+from ..engine.types import LabelMap
 from ..errors import UserError
 from ..reading import MEGABYTE, quoted, read_text
 from .atomic import staging
@@ -131,20 +131,17 @@ def read_sequence_list(path: Path) -> tuple[str, ...]:
 
 def export_davis(
     root: Path,
-    sequence: str,
-    frames: Iterable[Frame],
-    label_maps: Iterable[LabelMap],
+    footage: Footage,
     resolutions: Sequence[Resolution] = RESOLUTIONS,
     *,
     image_set: str = "val",
     overwrite: bool = False,
-    frame_names: Sequence[str] | None = None,
 ) -> int:
     """Add a sequence to a data set in DAVIS layout, new or old, and read it back.
 
     Args:
         root: of the data set; created when missing.
-        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        footage: its name has no spaces.
         resolutions: '480p' scales to height 480, masks by nearest pixel; 'Full-Resolution' keeps the size.
         image_set: the list in `ImageSets/2017` that names the sequence afterwards.
         overwrite: replace the sequence if the data set has it.
@@ -156,12 +153,11 @@ def export_davis(
         UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
             was written reads differently. The data set is then as it was, but for empty folders.
     """
-    check_name(sequence)
+    sequence = check_name(footage.name)
     list_path = root / "ImageSets" / _YEAR / f"{check_name(image_set)}.txt"
     parts = [Path(kind, size, sequence) for size in resolutions for kind in ("JPEGImages", "Annotations")]
     refuse_existing(root, [root / part for part in parts], overwrite, record=record_path(root, sequence))
     with staging(root, root / parts[0]) as stage:
-        footage = Footage(sequence, frames, label_maps, frame_names)
         _fill(stage, footage, resolutions)
         moves = [(stage / part, root / part) for part in parts]
         # A list may hold more than names, so that it is added to and not written anew.

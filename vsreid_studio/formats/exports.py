@@ -17,6 +17,7 @@ from .classes import NO_CLASSES, Classes
 from .coco import export_coco, export_coco_video
 from .cutouts import export_cutouts
 from .davis import Resolution, export_davis
+from .footage import Footage
 from .mots import export_mots
 from .overlay import SUFFIX, write_overlay
 from .owned import foreign, publish_owned, refuse_existing
@@ -103,21 +104,13 @@ def export_overlay(path: Path, material: Material, sources: Sources, *, overwrit
 
 
 def _data_set(request: ExportRequest, material: Material) -> int:
-    folder, sequence = request.folder, request.sequence
-    frames, labels, names = material.frames, material.label_maps, material.names
-    how: dict[str, Any] = {"overwrite": request.overwrite, "frame_names": material.frame_names}
+    folder, overwrite, names = request.folder, request.overwrite, material.names
+    footage = Footage(request.sequence, material.frames, material.label_maps, material.frame_names)
     if (write := _CLASSED.get(request.format_key)) is not None:
-        return write(folder, sequence, frames, labels, names, **how, classes=material.classes)
+        return write(folder, footage, names, overwrite=overwrite, classes=material.classes)
     if request.format_key == catalogue.CUTOUTS.key:
-        return export_cutouts(folder, sequence, frames, labels, names, **how)
+        return export_cutouts(folder, footage, names, overwrite=overwrite)
     if request.format_key == catalogue.DAVIS.key:
-        return export_davis(
-            folder,
-            sequence,
-            frames,
-            labels,
-            cast(tuple[Resolution, ...], request.resolutions),
-            image_set=request.image_set,
-            **how,
-        )
+        resolutions = cast(tuple[Resolution, ...], request.resolutions)
+        return export_davis(folder, footage, resolutions, image_set=request.image_set, overwrite=overwrite)
     raise AssertionError(request.format_key)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from ..engine.types import MAX_INSTANCE, Frame, LabelMap
+from ..engine.types import MAX_INSTANCE, LabelMap
 from ..errors import UserError
 from .atomic import reason, staging
 from .catalogue import MOTS
@@ -23,13 +23,10 @@ _CLASS = 1000
 
 def export_mots(
     root: Path,
-    sequence: str,
-    frames: Iterable[Frame],
-    label_maps: Iterable[LabelMap],
+    footage: Footage,
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
-    frame_names: Sequence[str] | None = None,
     classes: Classes = NO_CLASSES,
 ) -> int:
     """Write `SEQUENCE.txt` and the names of its classes, `SEQUENCE.labels.txt`, and read them back.
@@ -40,10 +37,8 @@ def export_mots(
 
     Args:
         root: the folder; created when missing.
-        sequence: a name without spaces.
-        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        footage: its name has no spaces.
         names: of instances, by number.
-        frame_names: of the frames, and of their files; None for 00000 on.
         classes: the classes; an instance without one has a class of its own name.
         overwrite: replace the files if they are there.
 
@@ -54,11 +49,10 @@ def export_mots(
         UserError: a file is there, frames and masks do not match, something cannot be written, or what was
             written reads differently. What was there is then there still.
     """
-    check_name(sequence)
+    sequence = check_name(footage.name)
     text, listing = MOTS.parts(sequence)
     refuse_existing(root, [], overwrite, [root / text, root / listing], record_path(root, sequence))
     with staging(root, root / text) as stage:
-        footage = Footage(sequence, frames, label_maps, frame_names)
         # As text, which is small: a long video has many masks.
         found = [
             {number: compressed(lengths) for number, lengths in run_lengths(labels).items()}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..engine.types import Frame, LabelMap
+from ..engine.types import LabelMap
 from ..errors import UserError
 from ..reading import read_json
 from .atomic import staging
@@ -43,23 +43,18 @@ class VosObject:
 
 def export_youtube_vos(
     root: Path,
-    video: str,
-    frames: Iterable[Frame],
-    label_maps: Iterable[LabelMap],
+    footage: Footage,
     names: Mapping[int, str],
     *,
     overwrite: bool = False,
-    frame_names: Sequence[str] | None = None,
     classes: Classes = NO_CLASSES,
 ) -> int:
     """Add a video to a data set in YouTube-VOS layout, new or old, and read it back.
 
     Args:
         root: of the data set; created when missing. What its `meta.json` tells of other videos is kept.
-        video: a name without spaces, that of its folders.
-        frames, label_maps: (H, W, 3) uint8 RGB and (H, W) uint8 of each frame, consumed one at a time.
+        footage: its name has no spaces.
         names: of instances, by number.
-        frame_names: of the frames, and of their files; None for 00000 on.
         classes: the categories; an instance without a class has one of its own name.
         overwrite: replace the video if the data set has it.
 
@@ -70,7 +65,7 @@ def export_youtube_vos(
         UserError: the video is there, frames and masks do not match, something cannot be written or read, or
             what was written reads differently. The data set is then as it was, but for empty folders.
     """
-    check_name(video)
+    video = check_name(footage.name)
     parts = YOUTUBE_VOS.parts(video)
     refuse_existing(root, [root / part for part in parts], overwrite, record=record_path(root, video))
     meta = _read_meta(root / META) if (root / META).exists() else {"videos": {}}
@@ -78,7 +73,6 @@ def export_youtube_vos(
     if video in meta["videos"] and not (overwrite and is_known(root, annotations, record_path(root, video))):
         raise UserError(f"{root / META} names a video {video} already: choose another name.")
     with staging(root, root / parts[0]) as stage:
-        footage = Footage(video, frames, label_maps, frame_names)
         seen = _fill(stage, video, footage)
         objects = {
             str(number): {
