@@ -123,11 +123,6 @@ class Annotation:
         row = self._rows.get(instance)
         return read_only((row.stamps if row is not None else np.zeros(self.length, np.int64))[:])
 
-    def areas(self, instance: int) -> NDArray[np.int32]:
-        """(length,) pixels with P > 0.5 of an instance by frame; -1 where nobody has counted."""
-        areas: NDArray[np.int32] = self.records(instance)["area"].copy()
-        return areas
-
     def frame_masks(self, frame: int) -> dict[int, SoftMask]:
         """The maps of one frame by instance, empty ones left out."""
         if not 0 <= frame < self.length:
