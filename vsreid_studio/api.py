@@ -293,7 +293,4 @@ def _soft(frame: int, labels: LabelMap, video: Video) -> dict[int, SoftMask]:
             f"The mask of frame {frame} is {labels.shape}, and the video's frames are "
             f"{(video.height, video.width)}: (height, width)."
         )
-    return {
-        int(number): SoftMask.from_dense(labels == number)
-        for number in sorted(set(labels.ravel().tolist()) - {0})
-    }
+    return merge.split(labels)

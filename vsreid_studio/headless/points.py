@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..engine.algorithm.merge import merge
+from ..engine.algorithm.merge import merge, split
 from ..engine.types import SoftMask
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
@@ -63,7 +61,7 @@ def masks_of_points(
                 )
             maps[prompt.key.instance] = mask
         labels = merge(maps, video.height, video.width)
-        found[frame] = {int(k): SoftMask.from_dense(labels == k) for k in np.unique(labels[labels > 0])}
+        found[frame] = split(labels)
     return dict(sorted(found.items()))
 
 

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Config
+from ..engine.algorithm.merge import split
 from ..engine.extensions.gallery import Gallery
 from ..engine.extensions.trust import Trust, TrustModel
 from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.reid import MemoryStore
 from ..engine.runtime.run import answer_all
 from ..engine.store.annotation import Annotation
-from ..engine.types import Cell, CellKey, Maker, SoftMask
+from ..engine.types import Cell, CellKey, Maker
 from ..engine.video import open_video
 from ..errors import UserError
 from ..evaluation import jaccard
@@ -104,9 +105,7 @@ def samples_of(engine: VideoEngine, frames: Path, masks: Sequence[Path]) -> list
         assert reid is not None, "the settings leave re-identification on"
         annotation = Annotation(video.length)
         first = {
-            CellKey(0, int(k)): Cell(SoftMask.from_dense(truth[0] == k), 0, True, Maker.PERSON)
-            for k in np.unique(truth[0])
-            if k
+            CellKey(0, number): Cell(mask, 0, True, Maker.PERSON) for number, mask in split(truth[0]).items()
         }
         annotation.apply(annotation.set_cells("first masks", first))
         answer_all(engine.modules(video).run(annotation))

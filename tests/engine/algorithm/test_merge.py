@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.algorithm.merge import merge
+from vsreid_studio.engine.algorithm.merge import merge, split
 from vsreid_studio.engine.types import Box, SoftMask
 
 
@@ -50,6 +50,15 @@ def test_follows_the_definition(seed: int) -> None:
     labels = merge(masks, 20, 21)
     assert labels.dtype == np.uint8
     np.testing.assert_array_equal(labels, by_definition(masks, 20, 21))
+
+
+def test_split_is_the_inverse() -> None:
+    labels = np.zeros((6, 9), np.uint8)
+    labels[1:3, 2:5], labels[4, :] = 7, 2
+    found = split(labels)
+    assert list(found) == [2, 7] and found[7].box == Box(2, 1, 5, 3)
+    assert (merge(found, 6, 9) == labels).all()
+    assert split(np.zeros((6, 9), np.uint8)) == {}
 
 
 @pytest.mark.parametrize("number", [0, 255])

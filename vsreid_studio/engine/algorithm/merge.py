@@ -1,4 +1,4 @@
-"""M: the maps of one frame, merged into a label map."""
+"""M: the maps of one frame, merged into a label map, and a label map split into masks."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ def merge(masks: Mapping[int, SoftMask], height: int, width: int) -> LabelMap:
         background[place] *= (255 - values) * np.float32(1 / 255)
     winner *= background < best
     return labels
+
+
+def split(labels: LabelMap) -> dict[int, SoftMask]:
+    """The masks of a label map by instance number, ascending; `merge` makes it of them again.
+
+    Args:
+        labels: (H, W) uint8, 0 for background.
+    """
+    return {int(number): SoftMask.from_dense(labels == number) for number in np.unique(labels[labels > 0])}
 
 
 def label_maps(annotation: Annotation, height: int, width: int) -> Iterator[LabelMap]:
