@@ -35,7 +35,13 @@ def clips(tmp_path: Path) -> Path:
 def scheduler() -> Iterator[str]:
     """A cluster of two workers in this process, where the stand-ins are."""
     with distributed.LocalCluster(
-        2, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp"
+        2,
+        threads_per_worker=1,
+        processes=False,
+        host="127.0.0.1",
+        protocol="tcp",
+        dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
     ) as cluster:
         yield cluster.scheduler_address
 

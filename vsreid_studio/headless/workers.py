@@ -95,7 +95,9 @@ def _local(workers: Workers, load: str | None) -> Iterator[Any]:
         options["preload"] = [*dask.config.get("distributed.worker.preload"), *([load] if load else [])]
         options["env"] = {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(threads)}
         places = {number: {"cls": Nanny, "options": options} for number in range(workers.count)}
-        scheduler = {"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1"}}
+        # Its HTTP server would take port 8787, which another cluster may have.
+        own = {"dashboard": False, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+        scheduler = {"cls": Scheduler, "options": own}
         with SpecCluster(workers=places, scheduler=scheduler, silence_logs=logging.CRITICAL) as cluster:
             yield cluster
 
