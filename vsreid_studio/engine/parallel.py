@@ -20,7 +20,7 @@ R = TypeVar("R")
 _here = local()
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 """glibc's names in `malloc.h`."""
-_MALLOC = {_ARENA_MAX: 2, _MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**24}
+_MALLOC = {_ARENA_MAX: 2, _MMAP_THRESHOLD: 2**22, _TRIM_THRESHOLD: 2**24}
 
 
 def prepare_process() -> None:
