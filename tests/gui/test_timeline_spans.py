@@ -8,7 +8,7 @@ from timeline_scene import BIKE, LENGTH, RIDER, annotation, mask
 
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
-from vsreid_studio.gui.timeline.axis import Columns, ground, pixels, stroke
+from vsreid_studio.gui.timeline.axis import Columns, pixels
 from vsreid_studio.gui.timeline.bars import rails, shade, tone_of
 from vsreid_studio.gui.timeline.spans import (
     ABSENT,
@@ -135,14 +135,6 @@ def test_reduce_and_sample_keep_unknown_frames_unknown() -> None:
     assert few[0] == 0.1
     # Known between unknown neighbours: it holds over its whole width.
     assert (few[20:24] == 0.4).all()
-
-
-def test_strokes_are_smooth_and_unbroken() -> None:
-    steep = stroke(np.array([2.0, 18.0, np.nan, 5.0]), 20, 1.0)
-    assert steep[:, 0].sum() >= 8
-    assert not steep[:, 2].any()
-    assert steep[:, 3].sum() == pytest.approx(1)
-    assert ground(np.array([4.5]), 10, 8)[:, 0].tolist() == [0, 0, 0, 0, 0.5, 1, 1, 1, 0, 0]
 
 
 def test_pixels_are_premultiplied() -> None:

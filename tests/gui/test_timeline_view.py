@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from timeline_scene import BIKE, BOXES, LENGTH, RIDER, ROWS, dress, mask
 
 from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.store.maps import InMemory, MapCache, encode_map
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.benchmark.timeline import crowd, fill, turn
 from vsreid_studio.gui.timeline import BoxState, TimelineBox, TimelineRow, TimelineView
@@ -214,6 +215,19 @@ def test_areas_are_counted_little_by_little(qtbot: QtBot, view: TimelineView) ->
     grid.apply(change)
     view.cells_changed(change)
     assert view.strip.values(Curve.AREA)[45] == 81
+
+
+def test_areas_of_stored_maps_are_there_at_once(view: TimelineView) -> None:
+    source = InMemory()
+    maps = MapCache(source)
+    stored = Annotation(LENGTH, maps=maps)
+    drawn = mask(9)
+    maps.adopt(drawn, source.write(encode_map(drawn)))
+    stored.apply(stored.set_cells("draw", {CellKey(45, RIDER): Cell(drawn, 45, pinned=True)}))
+    view.set_annotation(stored, ROWS)
+    areas = view.strip.values(Curve.AREA)
+    assert areas[45] == 81
+    assert np.isnan(np.delete(areas, 45)).all()
 
 
 def test_curves_can_be_switched_off(qtbot: QtBot, view: TimelineView) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 import numpy as np
+import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
-from .axis import Columns, TimeAxis, ground, stroke
-from .bars import band
-from .look import TimelineLook, mix
+from .axis import Columns, TimeAxis
+from .look import TimelineLook, fade, mix
 from .spans import FILLED
 from .state import TimelineState
 from .surface import Surface
@@ -39,7 +40,7 @@ class Curve(StrEnum):
 class Strip(Surface):
     """Three curves over the same frames as the rows; each can be switched off.
 
-    Counting the pixels of ten thousand maps takes long, so areas appear little by little.
+    The index knows the areas of stored maps. Those of others are counted little by little.
 
     Attributes:
         shown: the curves that are on.
@@ -65,10 +66,13 @@ class Strip(Surface):
 
     def reload(self) -> None:
         """Plot the selected instance anew."""
-        self._area = np.full(self.state.length, np.nan)
+        self._area, self._todo = np.full(self.state.length, np.nan), []
         track = self.state.tracks.get(self.state.selected or 0)
-        # Taken from the end, so the earliest comes first.
-        self._todo = track.flagged(FILLED)[::-1].tolist() if track else []
+        if track is not None and self.state.selected is not None:
+            known = self.state.annotation.records(self.state.selected)["area"]
+            self._area[known > 0] = known[known > 0]
+            # Taken from the end, so the earliest comes first.
+            self._todo = np.flatnonzero((known < 0) & (track.flags & FILLED > 0))[::-1].tolist()
         self._timer.stop()
         if self._todo:
             self._timer.start(0)
@@ -188,16 +192,23 @@ def draw_curve(
         columns: of the area.
         colour: the instance's, for its area.
     """
-    rows = round(area.height() * columns.ratio)
-    floor = level(0, area.height(), look) * columns.ratio
-    top = level(1, area.height(), look) * columns.ratio
-    height = floor + shares * (top - floor)
-    thick = 1.4 * look.unit * columns.ratio
+    across = area.left() + (np.arange(len(shares)) + 0.5) / columns.ratio
+    floor, top = (area.top() + level(share, area.height(), look) for share in (0, 1))
+    heights = floor + shares * (top - floor)
+    if curve is Curve.SIMILARITY:
+        heights = np.where(columns.dots(3 * look.unit), heights, np.nan)
+    ink = mix(colour, look.text, 0.15) if curve is Curve.AREA else look.text
+    # Qt draws antialiased lines of one device pixel some forty times as fast as thicker ones.
+    pen = pg.mkPen(fade(ink, 0.6) if curve is Curve.AREA else ink, width=1)
+    option = QStyleOptionGraphicsItem()
     if curve is Curve.AREA:
-        band(painter, 0.3 * ground(height, rows, floor), colour, area)
-        band(painter, 0.6 * stroke(height, rows, thick), mix(colour, look.text, 0.15), area)
-    elif curve is Curve.CONFIDENCE:
-        band(painter, stroke(height, rows, thick), look.text, area)
-    else:
-        dotted = np.where(columns.dots(3 * look.unit), height, np.nan)
-        band(painter, stroke(dotted, rows, thick), look.text, area)
+        # Antialiased parts of one area would leave seams.
+        ground = pg.PlotCurveItem(across, heights, pen=None, connect="finite", fillLevel=floor)
+        ground.setBrush(fade(colour, 0.3))
+        ground.paint(painter, option, None)
+    line = pg.PlotCurveItem(across, heights, pen=pen, connect="finite", antialias=True)
+    for n in range(max(1, round(1.4 * look.unit * columns.ratio))):
+        painter.save()
+        painter.translate(0, n / columns.ratio)
+        line.paint(painter, option, None)
+        painter.restore()
