@@ -100,10 +100,10 @@ def drawn(session: Session, pictures: Path) -> Session:
     """A clip is open, and its two instances are drawn in frame 0."""
     assert session.open(pictures)
     session.flush()
-    session.add_instance("green")
-    session.rename(1, "red")
+    session.instance_edits.add_instance("green")
+    session.instance_edits.rename(1, "red")
     for number in COLOURS:
-        session.edit_mask(0, number, true_mask(0, number), "Paint")
+        session.mask_edits.edit_mask(0, number, true_mask(0, number), "Paint")
     session.select(1)
     session.flush()
     return session

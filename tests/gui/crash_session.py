@@ -26,7 +26,7 @@ from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.gui.conductor import Conductor
-from vsreid_studio.gui.session import Session, session
+from vsreid_studio.gui.session import Session, opener
 from vsreid_studio.gui.session.writer import open_settings
 from vsreid_studio.gui.worker import Runner
 from vsreid_studio.project import Instance, Project
@@ -79,7 +79,7 @@ def watch() -> None:
     Project.apply = watched_apply
     Project.undo = lambda project: watched_exchange(project, undo, UNDO)
     Project.redo = lambda project: watched_exchange(project, redo, REDO)
-    session.open_settings = ready
+    opener.open_settings = ready
 
 
 class Person:
@@ -95,13 +95,17 @@ class Person:
             conductor.toggle_pause: 4,
             conductor.undo: 8,
             conductor.redo: 5,
-            lambda: session.approve(self.frame(), [*session.instances]): 4,
-            lambda: session.mark_absent(self.instance(), {self.frame(), self.frame()}): 4,
-            lambda: session.clear_range([self.instance()], *sorted((self.frame(), self.frame()))): 3,
+            lambda: session.mask_edits.approve(self.frame(), [*session.instances]): 4,
+            lambda: session.mask_edits.mark_absent(self.instance(), {self.frame(), self.frame()}): 4,
+            lambda: session.mask_edits.clear_range(
+                [self.instance()], *sorted((self.frame(), self.frame()))
+            ): 3,
             self.add: 3,
-            lambda: session.rename(self.instance(), f"name {dice.random()}"): 3,
-            lambda: session.hide(self.instance(), dice.random() < 0.5): 2,
-            lambda: session.reorder(dice.sample([*session.instances], len(session.instances))): 2,
+            lambda: session.instance_edits.rename(self.instance(), f"name {dice.random()}"): 3,
+            lambda: session.instance_edits.hide(self.instance(), dice.random() < 0.5): 2,
+            lambda: session.instance_edits.reorder(
+                dice.sample([*session.instances], len(session.instances))
+            ): 2,
             self.merge: 1,
             self.delete: 1,
         }
@@ -128,7 +132,7 @@ class Person:
             left, top = self.dice.randrange(WIDTH - 20), self.dice.randrange(HEIGHT - 20)
             noise = np.random.default_rng(self.dice.randrange(1 << 30)).integers(1, 256, (20, 20), np.uint8)
             mask = SoftMask(Box(left, top, left + 20, top + 20), noise)
-        self.session.edit_mask(frame, number, mask, "paint")
+        self.session.mask_edits.edit_mask(frame, number, mask, "paint")
 
     def answer(self) -> None:
         """Judge what waits."""
@@ -146,15 +150,15 @@ class Person:
 
     def add(self) -> None:
         if len(self.session.instances) < 5:
-            self.session.add_instance()
+            self.session.instance_edits.add_instance()
 
     def merge(self) -> None:
         if len(self.session.instances) > 3:
-            self.session.merge(*self.dice.sample([*self.session.instances], 2))
+            self.session.instance_edits.merge(*self.dice.sample([*self.session.instances], 2))
 
     def delete(self) -> None:
         if len(self.session.instances) > 2:
-            self.session.delete(self.instance())
+            self.session.instance_edits.delete(self.instance())
 
 
 def main(clip: Path, data: Path, seed: int) -> int:

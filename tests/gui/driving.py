@@ -35,8 +35,8 @@ def draw_both(qtbot: QtBot, window: MainWindow) -> None:
     """Red with the brush, green as it is."""
     window.parts.canvas.setFocus()
     drag(window, (6, 16), (18, 16))
-    window.session.add_instance("green")
-    window.session.edit_mask(0, 2, true_mask(0, 2), "Paint")
+    window.session.instance_edits.add_instance("green")
+    window.session.mask_edits.edit_mask(0, 2, true_mask(0, 2), "Paint")
     qtbot.waitUntil(lambda: window.session.annotation.get(0, 2) is not None, timeout=5000)
 
 
@@ -47,7 +47,7 @@ def wait_idle(qtbot: QtBot, window: MainWindow) -> None:
 def until_proposal(qtbot: QtBot, window: MainWindow) -> Proposal:
     session = window.session
     draw_both(qtbot, window)
-    session.mark_absent(1, [HIDDEN[0]])
+    session.mask_edits.mark_absent(1, [HIDDEN[0]])
     window.conductor.propagate()
     qtbot.waitUntil(lambda: session.proposal is not None, timeout=5000)
     qtbot.waitUntil(lambda: window.parts.canvas.index == session.proposal.frame)

@@ -27,7 +27,7 @@ def test_what_is_learnt_is_kept_and_used(qtbot, conductor, drawn: Session, scrip
     propagate(qtbot, conductor)
     assert adapt(qtbot, conductor) is Outcome.DONE
     assert drawn.adaptation == Adaptation("abc", b"learnt")
-    drawn.clear_range([1, 2], 1, 5)
+    drawn.mask_edits.clear_range([1, 2], 1, 5)
     propagate(qtbot, conductor)
     assert script.adapted == [None, b"learnt"]
 
@@ -63,7 +63,7 @@ def test_without_a_mask_there_is_nothing_to_learn_from(qtbot, conductor, session
 
 @pytest.mark.parametrize("base", ["abc", "other"])
 def test_it_goes_with_its_own_weights_only(qtbot, conductor, drawn: Session, script, heard, base) -> None:
-    drawn.set_adaptation(Adaptation(base, b"older"))
+    drawn.edits.set_adaptation(Adaptation(base, b"older"))
     drawn.flush()
     conductor.told.connect(heard.listen("told"))
     propagate(qtbot, conductor)

@@ -23,10 +23,10 @@ def square(x: int, y: int, side: int) -> SoftMask:
 def drawn(window, qtbot):
     """A small square on a large one."""
     session = window.session
-    session.add_instance("small")
-    session.rename(1, "large")
-    session.edit_mask(0, 1, square(5, 5, 30), "Paint")
-    session.edit_mask(0, 2, square(10, 10, 10), "Paint")
+    session.instance_edits.add_instance("small")
+    session.instance_edits.rename(1, "large")
+    session.mask_edits.edit_mask(0, 1, square(5, 5, 30), "Paint")
+    session.mask_edits.edit_mask(0, 2, square(10, 10, 10), "Paint")
     session.flush()
     window.parts.canvas.setFocus()
     return window
@@ -117,7 +117,7 @@ def test_a_mask_is_copied_into_another_frame(drawn):
     session.flush()
     assert session.annotation.mask(3, 2).same(square(10, 10, 10))
     assert session.annotation.get(3, 2).pinned
-    session.undo()
+    session.edits.undo()
     session.flush()
     assert session.annotation.get(3, 2) is None
     session.go(5)

@@ -27,7 +27,7 @@ def carried(qtbot, window):
         box = cell.mask.box
         small = SoftMask.from_dense(cell.mask.dense(48, 80)[: box.y0 + 3] > 0.5)
         cells[CellKey(frame, 2)] = replace(cell, mask=small, confidence=0.2)
-    session.apply(session.annotation.set_cells("spoil", cells), undoable=False)
+    session.edits.apply(session.annotation.set_cells("spoil", cells), undoable=False)
     until(qtbot, window, lambda: any(one.instance == 2 for one in window.parts.checker.doubts))
     return window
 
@@ -99,14 +99,14 @@ def test_what_looks_right_is_left_unpinned(qtbot, carried):
     # A new mask there is looked at anew.
     cell = window.session.annotation.get(5, 2)
     worse = replace(cell, mask=SoftMask.from_dense(cell.mask.dense(48, 80)[:, ::-1] > 0.5))
-    window.session.apply(window.session.annotation.set_cells("spoil", {CellKey(5, 2): worse}))
+    window.session.edits.apply(window.session.annotation.set_cells("spoil", {CellKey(5, 2): worse}))
     until(qtbot, window, lambda: green(window))
 
 
 def test_gaps_are_confirmed_filled_and_searched(qtbot, carried):
     window = carried
     session, panel = window.session, window.parts.check
-    session.clear_range([2], 9, LENGTH - 1)
+    session.mask_edits.clear_range([2], 9, LENGTH - 1)
     until(qtbot, window, lambda: any(one.instance == 2 for one in window.parts.checker.gaps))
     lost = next(one for one in window.parts.checker.gaps if one.instance == 1)
     cleared = next(one for one in window.parts.checker.gaps if one.instance == 2)
@@ -131,7 +131,7 @@ def test_gaps_are_confirmed_filled_and_searched(qtbot, carried):
 def test_the_speed_of_corrected_objects_is_chosen_and_told(qtbot, window, script, make, pictures):
     draw_both(qtbot, window)
     session, status = window.session, window.status
-    session.edit_mask(8, 2, session.annotation.mask(0, 2), "Paint")
+    session.mask_edits.edit_mask(8, 2, session.annotation.mask(0, 2), "Paint")
     texts = []
     window.conductor.progress.connect(lambda *_: texts.append(status.engine.text()))
     script.delay = 0.06
@@ -141,7 +141,7 @@ def test_the_speed_of_corrected_objects_is_chosen_and_told(qtbot, window, script
     window.parts.canvas.setFocus()
     press(window, Qt.Key.Key_P, CTRL | SHIFT)
     assert not window.conductor.careful
-    session.clear_range([2], 1, 7)
+    session.mask_edits.clear_range([2], 1, 7)
     texts.clear()
     window.conductor.propagate({2}, find=False)
     wait_idle(qtbot, window)

@@ -169,7 +169,7 @@ def test_undo_takes_the_last_point_back_first(window, qtbot) -> None:
 def test_another_instance_or_frame_keeps_the_mask(window, qtbot) -> None:
     click(window, 20, 20)
     qtbot.waitUntil(lambda: shown(window) == SQUARE)
-    window.session.add_instance()
+    window.session.instance_edits.add_instance()
     qtbot.waitUntil(lambda: kept(window) == SQUARE)
     click(window, 50, 20)
     qtbot.waitUntil(lambda: window.parts.canvas.editor.mask(1).area == SQUARE)
@@ -246,7 +246,7 @@ def test_clicks_are_answered_while_the_engine_runs(window, qtbot, script) -> Non
     window.actions_[Act.PROPAGATE].trigger()
     qtbot.waitUntil(lambda: len(script.targets) > 0)
     assert window.conductor.state is State.RUNNING
-    window.session.add_instance()
+    window.session.instance_edits.add_instance()
     click(window, 50, 25)
     qtbot.waitUntil(lambda: window.parts.canvas.picture.masks.get(2, SoftMask.empty()).area == SQUARE)
     assert window.conductor.state is State.RUNNING

@@ -178,7 +178,7 @@ def test_work_shows_in_the_list(qtbot, listed, root):
     opened(qtbot, listed, "bear")
     panel = listed.parts.clips
     assert panel.clips.current.name == "bear"
-    listed.session.edit_mask(0, 1, true_mask(0, 2), "Paint")
+    listed.session.mask_edits.edit_mask(0, 1, true_mask(0, 2), "Paint")
     qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN, timeout=30_000)
     listed.session.close()
     # It is read from its file again.

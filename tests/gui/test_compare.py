@@ -75,16 +75,16 @@ def test_figures_follow_the_masks(qtbot, comparison, drawn, truth):
     wait_for(qtbot, comparison, 2, ["0.150"] * 3)
     assert [row(comparison, line)[0] for line in range(3)] == ["red", "green", "mean"]
     assert "10 frames" in comparison.panel.state.text()
-    drawn.edit_mask(1, 1, true_mask(1, 1), "Paint")
+    drawn.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint")
     wait_for(qtbot, comparison, 0, ["0.400"] * 3)
-    drawn.undo()
+    drawn.edits.undo()
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
-    drawn.edit_mask(2, 2, SoftMask.from_dense(seen(picture(2), 1)), "Paint")
+    drawn.mask_edits.edit_mask(2, 2, SoftMask.from_dense(seen(picture(2), 1)), "Paint")
     wait_for(qtbot, comparison, 1, ["0.000"] * 3)
     assert row(comparison, 0)[4] == "–"
     drawn.go(4)
     qtbot.waitUntil(lambda: row(comparison, 0)[4] == "1.000")
-    drawn.rename(1, "ball")
+    drawn.instance_edits.rename(1, "ball")
     qtbot.waitUntil(lambda: row(comparison, 0)[0] == "ball")
     qtbot.mouseClick(
         comparison.panel.table.viewport(),
@@ -115,8 +115,8 @@ def test_gain_since_an_acceptance(qtbot, comparison, drawn, truth):
     key = CellKey(7, 1)
     change = drawn.annotation.set_cells("accept", {})
     decision = Decision(Verdict.ACCEPTED, Box(0, 0, 5, 5), 0.9, Maker.PERSON)
-    drawn.apply(drawn.annotation.decide(Change(change.label), {key: decision}))
-    drawn.edit_mask(7, 1, true_mask(7, 1), "Paint")
+    drawn.edits.apply(drawn.annotation.decide(Change(change.label), {key: decision}))
+    drawn.mask_edits.edit_mask(7, 1, true_mask(7, 1), "Paint")
     wait_for(qtbot, comparison, 0, ["0.400"] * 3)
     assert [row(comparison, line)[5] for line in range(3)] == ["+0.100", "+0.000", "+0.050"]
 
@@ -142,7 +142,7 @@ def test_a_truth_that_breaks_meanwhile(qtbot, comparison, bar, drawn, truth):
     comparison.compare(truth)
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     (truth / "00005.png").write_text("no picture")
-    drawn.edit_mask(5, 1, true_mask(7, 1), "Paint")
+    drawn.mask_edits.edit_mask(5, 1, true_mask(7, 1), "Paint")
     qtbot.waitUntil(lambda: "it is not a picture" in bar.sentence.text(), timeout=5000)
     assert comparison.truth is None
 

@@ -106,7 +106,7 @@ def test_as_masks_that_a_correction_goes_over(qtbot, make, root):
     assert not any(cell.pinned for cell in row.values())
     assert [*session.annotation.checkpoints(1)] == [0]
     before = row[9]
-    session.edit_mask(8, 1, true_mask(8, 2), "Paint")
+    session.mask_edits.edit_mask(8, 1, true_mask(8, 2), "Paint")
     press(window, Qt.Key.Key_P)
     wait_idle(qtbot, window)
     after = session.annotation.row(1)

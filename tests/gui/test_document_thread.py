@@ -14,8 +14,8 @@ from small_clip import HEIGHT, LENGTH, WIDTH, true_mask
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.formats.masks import write_label_map
-from vsreid_studio.gui.session import Session, writer
-from vsreid_studio.gui.session import session as module
+from vsreid_studio.gui.session import Session, mask_import
+from vsreid_studio.gui.session import opener as module
 from vsreid_studio.gui.session.thread import DocumentThread
 from vsreid_studio.project import Project
 
@@ -63,7 +63,7 @@ def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(qtbot, drawn, gat
     saved = []
     drawn.saved.connect(lambda: saved.append(gate.is_set()))
     for frame in (2, 3):
-        drawn.edit_mask(frame, 1, true_mask(frame, 1), "Paint")
+        drawn.mask_edits.edit_mask(frame, 1, true_mask(frame, 1), "Paint")
     cell = drawn.annotation.get(3, 1)
     assert cell.pinned
     assert drawn.project.annotation.get(3, 1) is None
@@ -77,10 +77,10 @@ def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(qtbot, drawn, gat
 
 
 def test_edits_and_undo_keep_their_order(drawn, gate):
-    drawn.edit_mask(3, 1, true_mask(3, 1), "first")
-    drawn.edit_mask(3, 1, SoftMask.empty(), "second")
-    drawn.undo()
-    drawn.edit_mask(8, 1, true_mask(8, 1), "third")
+    drawn.mask_edits.edit_mask(3, 1, true_mask(3, 1), "first")
+    drawn.mask_edits.edit_mask(3, 1, SoftMask.empty(), "second")
+    drawn.edits.undo()
+    drawn.mask_edits.edit_mask(8, 1, true_mask(8, 1), "third")
     gate.set()
     drawn.flush()
     assert drawn.annotation.mask(3, 1).area
@@ -88,7 +88,7 @@ def test_edits_and_undo_keep_their_order(drawn, gate):
     labels = []
     while drawn.undo_label:
         labels.append(drawn.undo_label)
-        drawn.undo()
+        drawn.edits.undo()
         drawn.flush()
     assert labels[:2] == ["third", "first"]
 
@@ -99,8 +99,8 @@ def test_what_cannot_be_saved_is_taken_back_and_told(qtbot, drawn):
     drawn.changed.connect(changed.append)
     drawn.failed.connect(lambda *what: told.append(what))
     with qtbot.assertNotEmitted(drawn.saved):
-        drawn.edit_mask(3, 1, true_mask(3, 1), "Paint")
-        drawn.rename(1, "other")
+        drawn.mask_edits.edit_mask(3, 1, true_mask(3, 1), "Paint")
+        drawn.instance_edits.rename(1, "other")
         assert drawn.annotation.get(3, 1) is not None
         assert not drawn.flush()
     assert drawn.annotation.get(3, 1) is None
@@ -110,7 +110,7 @@ def test_what_cannot_be_saved_is_taken_back_and_told(qtbot, drawn):
 
 
 def test_closing_keeps_what_was_done_last(drawn, pictures, tmp_path):
-    drawn.edit_mask(7, 2, true_mask(7, 2), "Paint")
+    drawn.mask_edits.edit_mask(7, 2, true_mask(7, 2), "Paint")
     drawn.go(7)
     drawn.close()
     again = Session(config=tmp_path / "config", data=tmp_path / "data", waits=False)
@@ -122,10 +122,10 @@ def test_closing_keeps_what_was_done_last(drawn, pictures, tmp_path):
 
 
 def test_a_window_that_cannot_save_stays_once(qtbot, window):
-    window.session.edit_mask(0, 1, true_mask(0, 1), "Paint")
+    window.session.mask_edits.edit_mask(0, 1, true_mask(0, 1), "Paint")
     window.session.flush()
     shutil.rmtree(window.session.project.path.parent)
-    window.session.edit_mask(1, 1, true_mask(1, 1), "Paint")
+    window.session.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint")
     assert not window.close()
     assert window.isVisible()
     assert "not saved" in window.bar.sentence.text()
@@ -133,11 +133,11 @@ def test_a_window_that_cannot_save_stays_once(qtbot, window):
 
 
 def test_a_folder_is_imported_as_one_step(qtbot, drawn, masks, monkeypatch):
-    monkeypatch.setattr("vsreid_studio.gui.session.writer._PERIOD", 0.0)
+    monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     seen = []
     drawn.importing.connect(lambda *how: seen.append(how))
-    assert drawn.import_masks(masks)
-    assert drawn.is_importing
+    assert drawn.mask_edits.import_masks(masks)
+    assert drawn.mask_edits.is_importing
     drawn.flush()
     assert seen[-1] == (0, 0)
     assert (LENGTH - 1, LENGTH) in seen
@@ -145,16 +145,16 @@ def test_a_folder_is_imported_as_one_step(qtbot, drawn, masks, monkeypatch):
     assert len(drawn.annotation.row(3)) == LENGTH
     assert drawn.annotation.mask(5, 3).area == 20 * 30
     assert drawn.undo_label == "import masks"
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert list(drawn.instances) == [1, 2]
     assert list(drawn.annotation.row(1)) == [0]
 
 
 def test_a_stroke_during_an_import_is_not_lost(drawn, masks, monkeypatch):
-    monkeypatch.setattr("vsreid_studio.gui.session.writer._PERIOD", 0.0)
-    drawn.import_masks(masks)
-    drawn.edit_mask(3, 2, true_mask(3, 2), "Paint")
+    monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
+    drawn.mask_edits.import_masks(masks)
+    drawn.mask_edits.edit_mask(3, 2, true_mask(3, 2), "Paint")
     drawn.flush()
     assert drawn.annotation.mask(3, 2).same(true_mask(3, 2))
     assert drawn.undo_label == "import masks"
@@ -162,7 +162,7 @@ def test_a_stroke_during_an_import_is_not_lost(drawn, masks, monkeypatch):
 
 @pytest.mark.parametrize("how", ["cancelled", "unfit", "of another size"])
 def test_of_an_import_that_fails_nothing_is_kept(qtbot, drawn, masks, how, monkeypatch):
-    monkeypatch.setattr("vsreid_studio.gui.session.writer._PERIOD", 0.0)
+    monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     if how == "unfit":
         (masks / "00007.png").write_bytes(b"no picture")
     elif how == "of another size":
@@ -170,11 +170,11 @@ def test_of_an_import_that_fails_nothing_is_kept(qtbot, drawn, masks, how, monke
     told = []
     drawn.failed.connect(lambda sentence, _: told.append(sentence))
     before = dict(drawn.annotation.cells())
-    drawn.import_masks(masks)
+    drawn.mask_edits.import_masks(masks)
     if how == "cancelled":
-        drawn.cancel_import()
+        drawn.mask_edits.cancel_import()
     drawn.flush()
-    assert not drawn.is_importing
+    assert not drawn.mask_edits.is_importing
     assert dict(drawn.annotation.cells()) == before
     assert drawn.undo_label == "Paint"
     assert bool(told) is (how != "cancelled")
@@ -183,16 +183,16 @@ def test_of_an_import_that_fails_nothing_is_kept(qtbot, drawn, masks, how, monke
 def test_an_import_is_left_off_at_any_time_before_its_commit(drawn, masks, monkeypatch):
     before = dict(drawn.annotation.cells())
     asked = []
-    check = writer._refuse_stopped
+    check = mask_import._refuse_stopped
 
     def count(listener):
         asked.append(1)
         check(listener)
 
-    monkeypatch.setattr(writer, "_refuse_stopped", count)
-    drawn.import_masks(masks)
+    monkeypatch.setattr(mask_import, "_refuse_stopped", count)
+    drawn.mask_edits.import_masks(masks)
     drawn.flush()
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     for last in range(1, len(asked) + 1):
         left = [last]
@@ -203,10 +203,10 @@ def test_an_import_is_left_off_at_any_time_before_its_commit(drawn, masks, monke
                 listener.stop.set()
             check(listener)
 
-        monkeypatch.setattr(writer, "_refuse_stopped", cancel)
-        drawn.import_masks(masks)
+        monkeypatch.setattr(mask_import, "_refuse_stopped", cancel)
+        drawn.mask_edits.import_masks(masks)
         drawn.flush()
-        assert not drawn.is_importing
+        assert not drawn.mask_edits.is_importing
         assert drawn.annotation.instances == (1, 2)
         assert dict(drawn.annotation.cells()).keys() == before.keys()
         assert drawn.undo_label == "Paint"
@@ -216,15 +216,15 @@ def test_replies_that_take_long_let_the_window_have_its_turn(qtbot, drawn):
     done = []
     for number in range(3):
         drawn._thread._replies.append(lambda number=number: (sleep(0.02), done.append(number)))
-    drawn._deliver()
+    drawn.edits._deliver()
     assert done == [0]
     qtbot.waitUntil(lambda: done == [0, 1, 2])
 
 
 def test_closing_in_an_import_leaves_it_off(drawn, masks, pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr("vsreid_studio.gui.session.writer._PERIOD", 0.0)
+    monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     before = dict(drawn.annotation.cells())
-    drawn.closing.connect(lambda: drawn.import_masks(masks))
+    drawn.closing.connect(lambda: drawn.mask_edits.import_masks(masks))
     drawn.close()
     again = Session(config=tmp_path / "config", data=tmp_path / "data", waits=False)
     again.open(pictures)
@@ -250,6 +250,6 @@ def test_the_thread_outlives_what_it_is_asked(qtbot):
 def test_a_mistake_of_ours_is_told_in_a_sentence(qtbot, drawn, monkeypatch):
     monkeypatch.setattr(Project, "apply", lambda *_, **__: {}["x"])
     with qtbot.waitSignal(drawn.failed) as told:
-        drawn.apply(Change("x"))
+        drawn.edits.apply(Change("x"))
     assert "KeyError" in told.args[0]
     assert "Traceback" in told.args[1]

@@ -29,7 +29,7 @@ def test_one_key_rejects_the_whole_find(qtbot, window):
     assert first.key in window.session.annotation.decisions
     # One step takes all of it back.
     assert window.session.undo_label == "reject retrieval"
-    window.session.undo()
+    window.session.edits.undo()
     window.session.flush()
     assert rejected(window) == []
     assert window.session.undo_label == "propagate"

@@ -28,7 +28,7 @@ def test_a_reading_is_told_and_can_be_changed(window, tmp_path: Path) -> None:
     video = session.video
     Image.fromarray(soft((video.height, video.width))).save(tmp_path / "matte.png")
     session.go(2)
-    assert session.import_masks(tmp_path / "matte.png")
+    assert session.mask_edits.import_masks(tmp_path / "matte.png")
     session.flush()
     assert bar.sentence.text() == "matte.png was read as one soft-edged object."
     assert len(np.unique(session.annotation.mask(2, 1).values)) > 10
@@ -50,10 +50,10 @@ def test_a_reading_is_told_and_can_be_changed(window, tmp_path: Path) -> None:
 def test_later_changes_are_not_undone(window, tmp_path: Path) -> None:
     session, bar = window.session, window.bar
     Image.fromarray(soft((session.video.height, session.video.width))).save(tmp_path / "matte.png")
-    assert session.import_masks(tmp_path / "matte.png")
+    assert session.mask_edits.import_masks(tmp_path / "matte.png")
     session.flush()
     offered = bar.offer.menu().actions()
-    session.rename(1, "other")
+    session.instance_edits.rename(1, "other")
     offered[0].trigger()
     session.flush()
     assert "changed after the import" in bar.sentence.text()
@@ -65,13 +65,13 @@ def test_numbers_of_a_palette_need_no_word(window, tmp_path: Path) -> None:
     mask = np.zeros((window.session.video.height, window.session.video.width), np.uint8)
     mask[true_mask(0, 1).box.slices] = 1
     write_label_map(tmp_path / "m.png", mask)
-    assert window.session.import_masks(tmp_path / "m.png")
+    assert window.session.mask_edits.import_masks(tmp_path / "m.png")
     window.session.flush()
     assert not window.bar.isVisible()
 
 
 def test_names_are_plain_text(window) -> None:
-    window.session.rename(1, EVIL)
+    window.session.instance_edits.rename(1, EVIL)
     labels = [label for label in window.findChildren(QLabel) if "<b>x" in label.text()]
     assert labels
     assert all(label.textFormat() is Qt.TextFormat.PlainText for label in labels)

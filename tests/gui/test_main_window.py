@@ -78,7 +78,7 @@ def test_the_whole_story(qtbot, make, window, pictures, tmp_path):
     again.session.flush()
     assert again.session.annotation.origin(8, 2) == 10
     assert again.session.undo_label == label
-    again.session.undo()
+    again.session.edits.undo()
     again.session.flush()
     assert again.session.annotation.origin(8, 2) != 10
 
@@ -167,7 +167,7 @@ def test_scrubbing_shows_the_newest_frame(qtbot, window):
 
 
 def test_a_stroke_on_a_locked_instance_is_refused(qtbot, window):
-    window.session.lock(1, True)
+    window.session.instance_edits.lock(1, True)
     drag(window, (6, 16), (18, 16))
     assert window.session.annotation.get(0, 1) is None
     assert "locked" in window.bar.sentence.text()
@@ -249,7 +249,7 @@ def test_the_demo_opens_and_begins(qtbot, make):
     window.conductor.cancel()
     wait_idle(qtbot, window)
     # Again, a fresh one.
-    window.session.delete(2)
+    window.session.instance_edits.delete(2)
     window.session.flush()
     window.files.open_demo()
     window.session.flush()
@@ -372,7 +372,7 @@ window.close()
 
 
 def test_an_empty_mask_says_absent(window):
-    window.session.edit_mask(2, 1, SoftMask.empty(), "Erase")
+    window.session.mask_edits.edit_mask(2, 1, SoftMask.empty(), "Erase")
     assert window.session.annotation.anchored(2, 1)
 
 
@@ -410,7 +410,7 @@ def test_classes_are_imported_exported_and_shown(window, qtbot, tmp_path):
     out = tmp_path / "out.json"
     dialog.export_requested.emit(out)
     qtbot.waitUntil(out.exists)
-    session.set_class(1, "dog")
+    session.instance_edits.set_class(1, "dog")
     session.flush()
     assert window.parts.instances.view.model().index(0, 0).data(Role.COUNT).startswith("dog · ")
     dialog.close()

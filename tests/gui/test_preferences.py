@@ -77,7 +77,7 @@ def test_opacity_and_colours_of_new_instances(window, dialog):
     dialog.opacity.setValue(20)
     assert window.parts.canvas.display.opacity == pytest.approx(0.2)
     dialog._recolour(1, QColor("#123456"))
-    number = window.session.add_instance()
+    number = window.session.instance_edits.add_instance()
     assert (number, window.session.instances[2].colour) == (2, "#123456")
 
 

@@ -77,7 +77,7 @@ def test_before_and_after_are_shown_side_by_side(qtbot, rounds):
     for key in (Qt.Key.Key_Return, Qt.Key.Key_X, Qt.Key.Key_Delete):
         press(window, key)
     window.parts.check.absent_requested.emit(MissingStretch(1, 5, 6, computed=True))
-    session.delete(2)
+    session.instance_edits.delete(2)
     assert failed == [COMPARED] * 5 and session.undo_label == label
     assert window.bar.isVisible()
     press(window, Qt.Key.Key_Escape)

@@ -33,7 +33,7 @@ def test_opening_again_brings_everything_back(drawn: Session, pictures: Path, tm
     assert [one.name for one in again.instances.values()] == ["red", "green"]
     assert again.annotation.mask(0, 1).same(true_mask(0, 1))
     assert again.undo_label == "Paint"
-    again.undo()
+    again.edits.undo()
     again.flush()
     assert again.annotation.get(0, 2) is None
     assert [one.path.name for one in again.recent.projects()] == ["clip.vsreid"]
@@ -90,57 +90,57 @@ def test_what_cannot_be_opened_leaves_what_is_open(drawn, tmp_path, name, qtbot)
 
 def test_a_stroke_is_pinned_and_drops_what_came_from_the_mask_before(drawn):
     carried = {CellKey(i, 1): Cell(true_mask(i, 1), 0) for i in (1, 2)}
-    drawn.apply(drawn.annotation.set_cells("propagate", carried))
+    drawn.edits.apply(drawn.annotation.set_cells("propagate", carried))
     half = SoftMask.from_dense(np.eye(48, 80, dtype=np.bool_))
-    assert drawn.edit_mask(0, 1, half, "Paint")
+    assert drawn.mask_edits.edit_mask(0, 1, half, "Paint")
     cell = drawn.annotation.get(0, 1)
     assert (cell.pinned, cell.origin, cell.made_by) == (True, 0, Maker.PERSON)
     assert list(drawn.annotation.row(1)) == [0]
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert sorted(drawn.annotation.row(1)) == [0, 1, 2]
-    drawn.redo()
+    drawn.edits.redo()
     drawn.flush()
     assert list(drawn.annotation.row(1)) == [0]
 
 
 def test_approve_pins_a_mask_as_it_is(drawn, qtbot):
     voted = Cell(true_mask(2, 1), 0, second=5)
-    drawn.apply(drawn.annotation.set_cells("propagate", {CellKey(2, 1): voted}))
-    assert drawn.approve(2, [1, 2])
+    drawn.edits.apply(drawn.annotation.set_cells("propagate", {CellKey(2, 1): voted}))
+    assert drawn.mask_edits.approve(2, [1, 2])
     cell = drawn.annotation.get(2, 1)
     assert (cell.pinned, cell.origin, cell.second, cell.made_by) == (True, 2, None, Maker.PROPAGATION)
     with qtbot.waitSignal(drawn.failed):
-        assert not drawn.approve(2, [1])
+        assert not drawn.mask_edits.approve(2, [1])
 
 
 def test_a_stroke_drops_what_the_mask_before_had_a_say_in(drawn):
-    drawn.edit_mask(6, 1, true_mask(6, 1), "Paint")
+    drawn.mask_edits.edit_mask(6, 1, true_mask(6, 1), "Paint")
     carried = {CellKey(i, 1): Cell(true_mask(i, 1), 0, second=6) for i in (1, 2)}
-    drawn.apply(drawn.annotation.set_cells("propagate", carried))
-    drawn.edit_mask(6, 1, SoftMask.from_dense(np.eye(48, 80, dtype=np.bool_)), "Paint")
+    drawn.edits.apply(drawn.annotation.set_cells("propagate", carried))
+    drawn.mask_edits.edit_mask(6, 1, SoftMask.from_dense(np.eye(48, 80, dtype=np.bool_)), "Paint")
     assert sorted(drawn.annotation.row(1)) == [0, 6]
 
 
 def test_absent_and_clear(drawn):
-    assert drawn.mark_absent(1, range(4, 7))
+    assert drawn.mask_edits.mark_absent(1, range(4, 7))
     assert all(drawn.annotation.get(i, 1).pinned for i in range(4, 7))
     assert not drawn.annotation.mask(5, 1).box.area
-    assert drawn.clear_range([1, 2], 5, 9)
+    assert drawn.mask_edits.clear_range([1, 2], 5, 9)
     assert sorted(drawn.annotation.row(1)) == [0, 4]
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert sorted(drawn.annotation.row(1)) == [0, 4, 5, 6]
 
 
 def test_a_locked_instance_is_not_changed(drawn, qtbot):
-    drawn.lock(1, True)
+    drawn.instance_edits.lock(1, True)
     assert drawn.undo_label == "Paint"
     for act in (
-        lambda: drawn.edit_mask(1, 1, true_mask(1, 1), "Paint"),
-        lambda: drawn.delete(1),
-        lambda: drawn.merge(2, 1),
-        lambda: drawn.mark_absent(1, [3]),
+        lambda: drawn.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint"),
+        lambda: drawn.instance_edits.delete(1),
+        lambda: drawn.instance_edits.merge(2, 1),
+        lambda: drawn.mask_edits.mark_absent(1, [3]),
     ):
         with qtbot.waitSignal(drawn.failed) as told:
             assert not act()
@@ -148,44 +148,44 @@ def test_a_locked_instance_is_not_changed(drawn, qtbot):
 
 
 def test_delete_and_undo(drawn):
-    assert drawn.delete(1)
+    assert drawn.instance_edits.delete(1)
     drawn.flush()
     assert list(drawn.instances) == [2]
     assert drawn.selected == 2
     assert drawn.undo_label == "delete red"
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert list(drawn.instances) == [1, 2]
     assert drawn.annotation.mask(0, 1).area
 
 
 def test_merge_unites_masks_and_keeps_checkpoints(drawn):
-    drawn.edit_mask(3, 2, true_mask(3, 2), "Paint")
+    drawn.mask_edits.edit_mask(3, 2, true_mask(3, 2), "Paint")
     both = true_mask(0, 1).area + true_mask(0, 2).area
-    assert drawn.merge(2, 1)
+    assert drawn.instance_edits.merge(2, 1)
     drawn.flush()
     assert list(drawn.instances) == [1]
     assert drawn.annotation.mask(0, 1).area == both
     assert drawn.annotation.checkpoints(1) == (0, 3)
     assert not drawn.annotation.row(2)
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert drawn.annotation.mask(0, 2).area == true_mask(0, 2).area
 
 
 def test_instances_are_renamed_recoloured_hidden_and_ordered(drawn, qtbot):
-    assert drawn.rename(1, " rider ")
-    assert drawn.recolour(1, "#ABCDEF")
-    assert drawn.hide(1, True)
-    assert drawn.reorder([2, 1])
+    assert drawn.instance_edits.rename(1, " rider ")
+    assert drawn.instance_edits.recolour(1, "#ABCDEF")
+    assert drawn.instance_edits.hide(1, True)
+    assert drawn.instance_edits.reorder([2, 1])
     assert list(drawn.instances) == [2, 1]
     one = drawn.instances[1]
     assert (one.name, one.colour, one.hidden) == ("rider", "#abcdef", True)
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert list(drawn.instances) == [1, 2]
     with qtbot.waitSignal(drawn.failed):
-        assert not drawn.rename(1, "  ")
+        assert not drawn.instance_edits.rename(1, "  ")
 
 
 def test_masks_are_imported_at_the_present_frame(session, pictures, tmp_path):
@@ -195,7 +195,7 @@ def test_masks_are_imported_at_the_present_frame(session, pictures, tmp_path):
     labels[5:20, 5:20], labels[30:40, 50:60] = 1, 4
     write_label_map(tmp_path / "mask.png", labels)
     session.go(2)
-    assert session.import_masks(tmp_path / "mask.png")
+    assert session.mask_edits.import_masks(tmp_path / "mask.png")
     session.flush()
     assert list(session.instances) == [1, 4]
     cell = session.annotation.get(2, 4)
@@ -206,7 +206,7 @@ def test_a_mask_of_another_size_is_refused(drawn, tmp_path, qtbot):
     write_label_map(tmp_path / "mask.png", np.ones((4, 4), np.uint8))
     before = drawn.undo_label
     with qtbot.waitSignal(drawn.failed):
-        assert drawn.import_masks(tmp_path / "mask.png")
+        assert drawn.mask_edits.import_masks(tmp_path / "mask.png")
     assert drawn.undo_label == before
 
 
@@ -222,10 +222,10 @@ def test_frames_and_ranges_stay_inside(drawn):
 
 
 def test_nothing_is_done_without_a_document(session):
-    assert not session.edit_mask(0, 1, SoftMask.empty(), "Paint")
-    assert session.add_instance() is None
-    assert not session.undo()
-    assert not session.apply(Change("x"))
+    assert not session.mask_edits.edit_mask(0, 1, SoftMask.empty(), "Paint")
+    assert session.instance_edits.add_instance() is None
+    assert not session.edits.undo()
+    assert not session.edits.apply(Change("x"))
 
 
 def test_a_full_disk_leaves_the_document(drawn, qtbot, monkeypatch):
@@ -236,24 +236,24 @@ def test_a_full_disk_leaves_the_document(drawn, qtbot, monkeypatch):
 
     monkeypatch.setattr(type(drawn.project), "apply", full)
     with qtbot.assertNotEmitted(drawn.saved), qtbot.waitSignal(drawn.failed) as told:
-        assert drawn.edit_mask(1, 1, true_mask(1, 1), "Paint")
+        assert drawn.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint")
         assert drawn.annotation.get(1, 1) is not None
     assert told.args[0] == "The disk is full."
     assert drawn.annotation.get(1, 1) is None
 
 
 def test_classes_are_given_renamed_and_removed(drawn: Session):
-    assert drawn.set_class(1, " traffic  light ")
-    assert drawn.set_class(2, "dog")
-    assert drawn.set_class(1, "dog")
+    assert drawn.instance_edits.set_class(1, " traffic  light ")
+    assert drawn.instance_edits.set_class(2, "dog")
+    assert drawn.instance_edits.set_class(1, "dog")
     assert drawn.categories == {1: "traffic light", 2: "dog"}
     assert [one.category for one in drawn.instances.values()] == [2, 2]
-    assert drawn.rename_class(2, "hound")
-    assert drawn.remove_class(2)
+    assert drawn.instance_edits.rename_class(2, "hound")
+    assert drawn.instance_edits.remove_class(2)
     drawn.flush()
     assert drawn.project.categories == {1: "traffic light"}
     assert [one.category for one in drawn.project.instances.values()] == [None, None]
-    assert drawn.undo()
+    assert drawn.edits.undo()
     drawn.flush()
     assert drawn.categories == {1: "traffic light", 2: "hound"}
     assert [one.category for one in drawn.instances.values()] == [2, 2]
@@ -261,10 +261,10 @@ def test_classes_are_given_renamed_and_removed(drawn: Session):
 
 def test_what_no_class_can_be_is_refused(drawn: Session, heard):
     drawn.failed.connect(heard.listen("failed"))
-    assert drawn.add_classes({1: "dog", 2: "cat"})
-    assert not drawn.rename_class(1, "cat")
-    assert not drawn.rename_class(1, "  ")
-    assert not drawn.add_classes({5: "cat"})
-    assert not drawn.set_class(9, "dog")
+    assert drawn.instance_edits.add_classes({1: "dog", 2: "cat"})
+    assert not drawn.instance_edits.rename_class(1, "cat")
+    assert not drawn.instance_edits.rename_class(1, "  ")
+    assert not drawn.instance_edits.add_classes({5: "cat"})
+    assert not drawn.instance_edits.set_class(9, "dog")
     assert heard.names == ["failed"] * 4
     assert drawn.categories == {1: "dog", 2: "cat"}

@@ -41,7 +41,7 @@ def test_another_track_has_a_project_of_its_own(qtbot, window, tmp_path):
     assert "Of 2 video tracks, number 1 (48x32, h264) is shown." in window.bar.sentence.text()
     assert window.actions_[Act.READING].isEnabled()
     first = session.project.path
-    session.edit_mask(0, 1, SoftMask.from_dense(np.eye(32, 48, dtype=bool)), "Paint")
+    session.mask_edits.edit_mask(0, 1, SoftMask.from_dense(np.eye(32, 48, dtype=bool)), "Paint")
     window.files.ask_reading()
     dialog = window.findChild(ReadingDialog)
     assert [dialog.tracks.itemText(index) for index in range(2)] == ["1 (48x32, h264)", "2 (96x64, h264)"]
@@ -60,7 +60,7 @@ def test_another_track_has_a_project_of_its_own(qtbot, window, tmp_path):
 def test_another_range_of_values(qtbot, window, tmp_path):
     session = opened(window, dark(tmp_path / "dark"))
     assert "samples of 0 to 4095" in window.bar.sentence.text()
-    session.edit_mask(0, 1, SoftMask.from_dense(np.eye(48, 80, dtype=bool)), "Paint")
+    session.mask_edits.edit_mask(0, 1, SoftMask.from_dense(np.eye(48, 80, dtype=bool)), "Paint")
     project = session.project.path
     before = int(session.video.frame(0)[40, 40, 0])
     window.files.ask_reading()
@@ -104,7 +104,7 @@ def test_an_unchanged_choice_changes_nothing(qtbot, window, tmp_path):
 def test_the_old_document_comes_back_when_a_reading_fails(qtbot, window, tmp_path):
     path = two_tracks(tmp_path / "two.mkv", 0)
     session = opened(window, path)
-    session.edit_mask(0, 1, SoftMask.from_dense(np.eye(32, 48, dtype=bool)), "Paint")
+    session.mask_edits.edit_mask(0, 1, SoftMask.from_dense(np.eye(32, 48, dtype=bool)), "Paint")
     project = session.project.path
     window.files.read_as(ReadOptions(7))
     session.flush()

@@ -106,7 +106,7 @@ def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(qtbot, wi
     wait_idle(qtbot, window)
     assert session.annotation.mask(*other).area
     assert session.undo_label == "accept retrieval"
-    session.undo()
+    session.edits.undo()
     session.flush()
     assert decided(window, other) is None
 
@@ -129,7 +129,7 @@ def test_find_again_for_one_object_leaves_and_hides_the_others(qtbot, window, le
     other = replace(
         store.all[left.key], retrieval=replace(store.all[left.key].retrieval, instance=2, frame=3)
     )
-    session.clear_range([2], 1, LENGTH - 1)
+    session.mask_edits.clear_range([2], 1, LENGTH - 1)
     store.put([replace(other, checkpoints=(0,))])
     session.select(1)
     press(window, Qt.Key.Key_F, CTRL)

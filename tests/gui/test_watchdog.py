@@ -90,10 +90,10 @@ def tell_the_story(qtbot, window, folder: Path) -> None:
     qtbot.waitUntil(lambda: canvas.index == 0, timeout=20000)
     canvas.setFocus()
     drag(window, (6 * SCALE, 16 * SCALE), (18 * SCALE, 16 * SCALE))
-    session.add_instance("green")
-    session.edit_mask(0, 2, enlarged(true_mask(0, 2)), "Paint")
+    session.instance_edits.add_instance("green")
+    session.mask_edits.edit_mask(0, 2, enlarged(true_mask(0, 2)), "Paint")
     qtbot.waitUntil(lambda: session.annotation.get(0, 2) is not None, timeout=20000)
-    session.mark_absent(1, [HIDDEN[0]])
+    session.mask_edits.mark_absent(1, [HIDDEN[0]])
     press(window, Qt.Key.Key_P)
     for frame in (*range(LENGTH), *range(LENGTH)[::-4]):
         session.go(frame)

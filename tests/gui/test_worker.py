@@ -36,7 +36,7 @@ def test_masks_are_carried_along_on_the_engines_thread(qtbot, conductor, drawn, 
     assert drawn.annotation.mask(7, 2).same(true_mask(7, 2))
     assert threading.main_thread().name not in script.threads
     assert drawn.undo_label == "propagate"
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert sorted(drawn.annotation.row(2)) == [0]
 
@@ -60,7 +60,7 @@ def test_a_chosen_range_and_instance(qtbot, conductor, drawn):
 
 def lose_red(drawn: Session) -> None:
     """Instance 1 is lost behind the wall: a person says so, and nothing passes a barrier."""
-    drawn.mark_absent(1, [HIDDEN[0]])
+    drawn.mask_edits.mark_absent(1, [HIDDEN[0]])
 
 
 def test_a_proposal_waits_and_is_accepted(qtbot, conductor, drawn):
@@ -77,7 +77,7 @@ def test_a_proposal_waits_and_is_accepted(qtbot, conductor, drawn):
     assert drawn.annotation.get(*proposal.key).made_by is Maker.RECOVERY
     assert drawn.annotation.origin(LENGTH - 1, 1) == proposal.frame
     assert drawn.undo_label == "accept retrieval"
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert drawn.annotation.get(LENGTH - 1, 1) is None
     assert drawn.undo_label == "propagate"
@@ -102,7 +102,7 @@ def test_a_rejected_one_is_never_proposed_again(qtbot, conductor, drawn):
     assert len(asked) == len(set(asked)) > 1
     decisions = drawn.annotation.decisions
     assert {decisions[key].verdict for key in asked} == {Verdict.REJECTED}
-    drawn.apply(drawn.annotation.set_cells("x", {}))
+    drawn.edits.apply(drawn.annotation.set_cells("x", {}))
     again = len(asked)
     run(qtbot, conductor)
     assert len(asked) == again
@@ -110,7 +110,7 @@ def test_a_rejected_one_is_never_proposed_again(qtbot, conductor, drawn):
 
 def test_accept_all_takes_what_is_at_least_as_similar(qtbot, conductor, drawn):
     lose_red(drawn)
-    drawn.edit_mask(HIDDEN[-1] + 2, 1, SoftMask.empty(), "Erase")
+    drawn.mask_edits.edit_mask(HIDDEN[-1] + 2, 1, SoftMask.empty(), "Erase")
     until_proposal(qtbot, conductor)
     with qtbot.waitSignal(conductor.finished, timeout=5000):
         conductor.accept_all()
@@ -209,8 +209,8 @@ def test_a_persons_mask_wins_over_a_run(qtbot, conductor, drawn, script):
     script.gate.release(2)
     qtbot.waitUntil(lambda: len(script.targets) == 3)
     # While the engine computes frame 3, the person draws that frame and a later one.
-    drawn.edit_mask(3, 2, mine, "Paint")
-    drawn.edit_mask(8, 2, mine, "Paint")
+    drawn.mask_edits.edit_mask(3, 2, mine, "Paint")
+    drawn.mask_edits.edit_mask(8, 2, mine, "Paint")
     with qtbot.waitSignal(conductor.finished, timeout=5000):
         script.gate.release(100)
     for frame in (3, 8):
@@ -230,7 +230,7 @@ def test_a_checkpoint_drawn_anew_takes_what_came_from_it(qtbot, conductor, drawn
     script.gate.release(LENGTH - 2)
     qtbot.waitUntil(lambda: len(script.targets) == LENGTH - 1)
     # The last step is under way: nothing takes notice of this any more but the end.
-    drawn.edit_mask(0, 2, mine, "Paint")
+    drawn.mask_edits.edit_mask(0, 2, mine, "Paint")
     with qtbot.waitSignal(conductor.finished, timeout=5000):
         script.gate.release(100)
     assert list(drawn.annotation.row(2)) == [0]
@@ -243,7 +243,7 @@ def test_deleting_an_instance_in_a_run(qtbot, conductor, drawn, script):
     conductor.propagate(find=False)
     script.gate.release(2)
     qtbot.waitUntil(lambda: len(script.targets) == 3)
-    drawn.delete(2)
+    drawn.instance_edits.delete(2)
     with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
         script.gate.release(100)
     assert done.args == [Outcome.DONE]
@@ -266,7 +266,7 @@ def test_undo_takes_a_persons_step_while_a_run_works(qtbot, conductor, drawn, sc
     left = {k: len(drawn.annotation.row(k)) for k in (1, 2)}
     assert sorted(left.values()) == [0, LENGTH]
     assert drawn.undo_label == "propagate"
-    drawn.undo()
+    drawn.edits.undo()
     drawn.flush()
     assert sorted(len(drawn.annotation.row(k)) for k in (1, 2)) == [0, 1]
 

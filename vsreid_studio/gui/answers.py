@@ -174,7 +174,7 @@ class Answers(QObject):
         }
         known = self._session.annotation.decisions
         change = Change("reject retrieval", {}, {}, {key: known.get(key) for key in verdicts}, verdicts)
-        return self._session.answer(change, {}, self._group())
+        return self._session.edits.answer(change, {}, self._group())
 
     def accept_from(self, similarity: float) -> int:
         """Accept all that wait and are at least as similar, one after the other; how many there are now.
@@ -203,7 +203,7 @@ class Answers(QObject):
         decision = Decision(verdict, to.box, to.similarity, Maker.PERSON)
         asked = {to.key: cell}
         change = annotation.decide(edit(annotation, label, asked), {to.key: decision})
-        done = self._session.answer(change, asked, group)
+        done = self._session.edits.answer(change, asked, group)
         if done and cell.mask.box.area:
             self._lined_up.append(lambda: self._carry(to.key, group))
         return done

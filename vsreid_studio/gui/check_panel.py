@@ -180,9 +180,11 @@ class CheckBinder(QObject):
         checker.failed.connect(conductor.told)
         self._session.instances_changed.connect(self._list)
         panel.shown.connect(self._show)
-        panel.right_requested.connect(lambda it: self._session.mark_right(it.instance, it.first, it.last))
+        panel.right_requested.connect(
+            lambda it: self._session.mask_edits.mark_right(it.instance, it.first, it.last)
+        )
         panel.absent_requested.connect(
-            lambda it: self._session.mark_absent(it.instance, range(it.first, it.last + 1))
+            lambda it: self._session.mask_edits.mark_absent(it.instance, range(it.first, it.last + 1))
         )
         panel.fill_requested.connect(self._fill)
         panel.search_requested.connect(self._search)

@@ -121,5 +121,5 @@ class Checker(QObject):
 
     def _put(self, doubts: list[Doubt], missing: list[MissingStretch]) -> None:
         self.doubts, self.gaps = doubts, missing
-        self._session.doubts = tuple(doubts)
+        self._session.edits.doubts = tuple(doubts)
         self.changed.emit()

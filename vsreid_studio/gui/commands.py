@@ -77,7 +77,7 @@ class Commands(QObject):
             Act.UNDO: self._undo,
             Act.REDO: conductor.redo,
             Act.APPROVE: self._approve,
-            Act.APPROVE_ALL: lambda: session.approve(session.frame, list(session.instances)),
+            Act.APPROVE_ALL: lambda: session.mask_edits.approve(session.frame, list(session.instances)),
             Act.ABSENT: self._mark_absent,
             Act.CLEAR_FRAME: self._clear_frame,
             Act.CLEAR_RANGE: self._clear_range,
@@ -290,24 +290,24 @@ class Commands(QObject):
 
     def _approve(self) -> None:
         if self._session.selected is not None:
-            self._session.approve(self._session.frame, [self._session.selected])
+            self._session.mask_edits.approve(self._session.frame, [self._session.selected])
 
     def _mark_absent(self) -> None:
         session = self._session
         if session.selected is not None:
             first, last = session.range or (session.frame, session.frame)
-            session.mark_absent(session.selected, range(first, last + 1))
+            session.mask_edits.mark_absent(session.selected, range(first, last + 1))
 
     def _clear_frame(self) -> None:
         session = self._session
         if session.selected is not None:
-            session.clear_range([session.selected], session.frame, session.frame)
+            session.mask_edits.clear_range([session.selected], session.frame, session.frame)
 
     def _clear_range(self) -> None:
         session = self._session
         if session.range is not None:
             chosen = [session.selected] if session.selected is not None else list(session.instances)
-            session.clear_range(chosen, *session.range)
+            session.mask_edits.clear_range(chosen, *session.range)
 
     def _propagate(self) -> None:
         self._parts.canvas.finish()

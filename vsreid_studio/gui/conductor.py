@@ -28,7 +28,7 @@ from ..project import Adaptation
 from ..project.history import StepKind
 from .answers import Answers, WaitingProposals
 from .session import Session
-from .session.writer import KeptMap, Snapshot
+from .session.shown import KeptMap, Snapshot
 from .worker import Adapt, Outcome, Propagate, Runner, Source
 from .worker.jobs import Job, OtherWork
 from .worker.mail import LetIn
@@ -88,7 +88,7 @@ class Conductor(QObject):
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
         runner.proposal.connect(self._propose)
-        runner.listed.connect(lambda _, snapshot: session.take_proposals(snapshot))
+        runner.listed.connect(lambda _, snapshot: session.edits.take_proposals(snapshot))
         runner.adapted.connect(lambda _, adaptation: self._keep(adaptation))
         runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
         runner.device.connect(lambda _, name: self.device_known.emit(name))
@@ -101,7 +101,7 @@ class Conductor(QObject):
     @property
     def state(self) -> State:
         """What goes on, as the person sees it; an import counts as a run."""
-        if self.runner.state is State.IDLE and self.session.is_importing:
+        if self.runner.state is State.IDLE and self.session.mask_edits.is_importing:
             return State.RUNNING
         return self.runner.state
 
@@ -179,7 +179,7 @@ class Conductor(QObject):
         if self.session.document is None or self.session.adaptation is None:
             self.told.emit("The network has learnt nothing of this video.")
             return False
-        return self.session.set_adaptation(None)
+        return self.session.edits.set_adaptation(None)
 
     def start(self, task: OtherWork) -> bool:
         """Do other work on the engine's thread."""
@@ -207,7 +207,7 @@ class Conductor(QObject):
         """End the run before its next step; what is done stays. Of an import nothing is kept."""
         self._next = None
         self._answers.drop()
-        if not self.session.cancel_import():
+        if not self.session.mask_edits.cancel_import():
             self.runner.cancel()
 
     def settle(self) -> None:
@@ -264,7 +264,7 @@ class Conductor(QObject):
         change = Change("reject retrieval", {}, {}, {key: known.get(key) for key in keys}, verdicts)
         # Before the answer, so that the run does not ask about the next frame of the same find.
         group = self.runner.next_step
-        if keys and not self.session.apply(change, group=group, kind=StepKind.ANSWER):
+        if keys and not self.session.edits.apply(change, group=group, kind=StepKind.ANSWER):
             return False
         self.session.catch_up()
         return self._answer(Reject())
@@ -276,7 +276,7 @@ class Conductor(QObject):
         if not before:
             return False
         change = Change("take rejection back", {}, {}, before, dict.fromkeys(before))
-        return self.session.apply(change)
+        return self.session.edits.apply(change)
 
     def skip(self) -> bool:
         """Not now."""
@@ -312,11 +312,11 @@ class Conductor(QObject):
                 "There is no step of yours to undo. The run can be undone once it has ended (Esc)."
             )
             return
-        self.session.undo()
+        self.session.edits.undo()
 
     def redo(self) -> None:
         """Do the step again that was undone last."""
-        self.session.redo()
+        self.session.edits.redo()
 
     # --- how it is done
 
@@ -334,7 +334,7 @@ class Conductor(QObject):
         self.told.emit("Propagation begins as soon as the engine is done with this.")
 
     def _keep(self, adaptation: Adaptation) -> None:
-        if self.session.set_adaptation(adaptation):
+        if self.session.edits.set_adaptation(adaptation):
             self.told.emit("The network has learnt how the objects look: propagate to make use of it.")
 
     def _start(self, job: Job) -> bool:
@@ -418,7 +418,7 @@ class Conductor(QObject):
 
     def _let_in(self, number: int, let_in: LetIn) -> None:
         assert isinstance(let_in.snapshot, Snapshot)
-        self.session.take(KeptMap(let_in.snapshot, let_in.change))
+        self.session.edits.keep(KeptMap(let_in.snapshot, let_in.change))
 
     def _propose(self, number: int, proposal: Proposal) -> None:
         if self._accepted_from is not None and proposal.similarity >= self._accepted_from:

@@ -129,7 +129,9 @@ class Files(QObject):
                 {
                     "First mask, to propagate from": partial(self._take_first, folder),
                     "Ground truth, to compare with": partial(self.truth_offered.emit, folder),
-                    "Masks of all frames, not pinned": partial(session.import_masks, folder, machine=True),
+                    "Masks of all frames, not pinned": partial(
+                        session.mask_edits.import_masks, folder, machine=True
+                    ),
                 },
             )
 
@@ -141,7 +143,7 @@ class Files(QObject):
             self._bar.fail(f"{folder} holds no mask of a frame of this sequence.")
             return False
         self._session.go(first)
-        return self._session.import_masks(files[first])
+        return self._session.mask_edits.import_masks(files[first])
 
     def open_demo(self) -> bool:
         """Open a fresh copy of the bundled clip with its first masks, and let the engine begin."""
@@ -163,7 +165,7 @@ class Files(QObject):
                 conductor.propagate()
 
         session.importing.connect(begin)
-        session.import_masks(mask)
+        session.mask_edits.import_masks(mask)
 
     def export(self, request: ExportRequest) -> bool:
         """Write a data set or a video, on the engine's thread."""
@@ -196,12 +198,12 @@ class Files(QObject):
 
     def ask_mask(self) -> None:
         """Ask for a picture of masks for the present frame."""
-        take = self._session.import_masks
+        take = self._session.mask_edits.import_masks
         dialogs.ask_file(self._window, "Import a mask", dialogs.MASKS, self._place, take)
 
     def ask_masks(self) -> None:
         """Ask for a folder of masks."""
-        take = self._session.import_masks
+        take = self._session.mask_edits.import_masks
         dialogs.ask_folder(self._window, "Import a folder of masks", self._place, take)
 
     def ask_reading(self) -> None:
@@ -278,12 +280,14 @@ class Files(QObject):
     def _read_otherwise(self, done: Imported, reading: Reading) -> bool:
         """Import the same once more in place of what was imported, where nothing came after it."""
         session = self._session
-        if session.undo_label != IMPORT_LABEL or not session.undo():
+        if session.undo_label != IMPORT_LABEL or not session.edits.undo():
             self._bar.fail("Something was changed after the import: undo it, or import the masks again.")
             return False
         session.go(done.frame)
         # Where they cannot be read so: what was there before is better than nothing.
-        return session.import_masks(done.path, reading, machine=done.machine, otherwise=session.redo)
+        return session.mask_edits.import_masks(
+            done.path, reading, machine=done.machine, otherwise=session.edits.redo
+        )
 
     def _offer_ways(self, change: VideoChanged) -> None:
         """Ask what becomes of the masks of a video that has changed."""

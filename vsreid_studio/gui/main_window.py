@@ -148,7 +148,7 @@ class MainWindow(QMainWindow):
         """Do as the person likes it."""
         before, self.preferences = self.preferences, preferences
         self._theme.choose(preferences.scheme)
-        self.session.colours = preferences.colours
+        self.session.instance_edits.colours = preferences.colours
         if preferences.opacity != before.opacity or before is preferences:
             self.parts.options.opacity.setValue(round(100 * preferences.opacity))
         apply_keys(self._keyed, preferences.keys)
@@ -180,7 +180,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Put on disk what is on its way there, end the threads and go; stay once where that fails."""
-        self.session.cancel_import()
+        self.session.mask_edits.cancel_import()
         if not self.session.flush():
             event.ignore()
             return

@@ -194,7 +194,7 @@ class RoundHistory(QObject):
         if self._conductor.runner.busy:
             self._conductor.told.emit("Let the run end, or end it with Esc, before you go back.")
             return
-        self._session.go_back(one)
+        self._session.edits.go_back(one)
 
 
 def _changed(before: Annotation, after: Annotation, instance: int) -> list[int]:

@@ -72,11 +72,11 @@ def imported(scratch: Path, frames: int, instances: int) -> None:
     _open_video(session, scratch)
     pulse.longest()
     start = time.perf_counter()
-    session.import_masks(scratch / "masks")
-    _until(lambda: not session.is_importing)
+    session.mask_edits.import_masks(scratch / "masks")
+    _until(lambda: not session.mask_edits.is_importing)
     tell(ScaleFigure("import", f"import {frames:,} x {instances} masks", since(start) / 1000, "s"))
     tell(ScaleFigure("import", "longest stall while importing", pulse.longest(), "ms", STALL))
-    for name, step in (("undoing it", session.undo), ("redoing it", session.redo)):
+    for name, step in (("undoing it", session.edits.undo), ("redoing it", session.edits.redo)):
         before = len(session.annotation)
         step()
         _until(lambda: len(session.annotation) != before)  # noqa: B023
@@ -100,10 +100,10 @@ def cancelled(scratch: Path, frames: int, instances: int) -> None:
         ("while committing", lambda: any(done and done == total for done, total in told)),
     ):
         told.clear()
-        session.import_masks(scratch / "masks")
+        session.mask_edits.import_masks(scratch / "masks")
         _until(reached)
         _wait(0.3 if "committing" in name else 0)
-        running = session.is_importing
+        running = session.mask_edits.is_importing
         took = _ended(made.conductor)
         if running:
             tell(ScaleFigure("cancel an import", name, took, "ms", CANCELLED))
@@ -118,7 +118,7 @@ def cancel(scratch: Path, frames: int, instances: int) -> None:
     make_video(clip, 60)
     session.open(clip)
     _until(lambda: session.document is not None)
-    session.edit_mask(0, 1, mask_at(0, 1), "draw")
+    session.mask_edits.edit_mask(0, 1, mask_at(0, 1), "draw")
     stages: list[str] = []
     conductor.progress.connect(lambda progress, *_: stages.append(progress.stage))
     for stage in ("propagating", "detecting", "matching"):

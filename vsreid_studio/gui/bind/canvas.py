@@ -94,7 +94,7 @@ class CanvasBinder(QObject):
         """Show two states of the masks side by side instead of the document's, or with None these again."""
         self._wipe = wipe
         # What is shown is in no document: a stroke on it would be of nothing.
-        self._session.comparing = wipe is not None
+        self._session.edits.comparing = wipe is not None
         self.canvas.editor.set_closed("" if wipe is None else COMPARED)
         self.canvas.set_wipe(None if wipe is None else wipe.share)
         self._show_masks()
@@ -178,7 +178,7 @@ class CanvasBinder(QObject):
     def _add_instance(self) -> None:
         """A click begins the first instance; among several it must be chosen."""
         if not self._session.instances:
-            self._session.add_instance()
+            self._session.instance_edits.add_instance()
 
     def _keep_clicked(self, mask: SoftMask, prompt: Prompt, corrects: bool) -> None:
         """Take a mask that points have made, and note them in the project."""
@@ -195,7 +195,7 @@ class CanvasBinder(QObject):
         correction = self.correction
         if correction is not None and (correction.frame, correction.instance) == (frame, instance):
             correction.paint(mask)
-        elif self._session.edit_mask(frame, instance, mask, label):
+        elif self._session.mask_edits.edit_mask(frame, instance, mask, label):
             return True
         # Else the stroke is on the canvas, but not in the document.
         self._show_masks()

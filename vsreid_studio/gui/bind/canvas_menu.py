@@ -62,7 +62,7 @@ class CanvasMenu(QObject):
             self.told.emit("No mask is copied: copy one first.")
             return
         self._canvas.finish()
-        session.edit_mask(session.frame, session.selected, self._copied, "paste a mask")
+        session.mask_edits.edit_mask(session.frame, session.selected, self._copied, "paste a mask")
 
     def show(self, place: QPoint, instances: Sequence[int]) -> None:
         """Show the menu at a place of the screen.

@@ -44,18 +44,18 @@ class InstanceBinder(QObject):
         session.changed.connect(self._count_soon)
         session.selection_changed.connect(panel.set_selected)
         panel.selected.connect(session.select)
-        panel.add_requested.connect(session.add_instance)
-        panel.renamed.connect(session.rename)
-        panel.recoloured.connect(session.recolour)
-        panel.hidden_changed.connect(session.hide)
-        panel.locked_changed.connect(session.lock)
+        panel.add_requested.connect(session.instance_edits.add_instance)
+        panel.renamed.connect(session.instance_edits.rename)
+        panel.recoloured.connect(session.instance_edits.recolour)
+        panel.hidden_changed.connect(session.instance_edits.hide)
+        panel.locked_changed.connect(session.instance_edits.lock)
         panel.moved.connect(self._move)
-        panel.delete_requested.connect(session.delete)
-        panel.merge_requested.connect(session.merge)
-        panel.class_requested.connect(session.set_class)
+        panel.delete_requested.connect(session.instance_edits.delete)
+        panel.merge_requested.connect(session.instance_edits.merge)
+        panel.class_requested.connect(session.instance_edits.set_class)
         panel.classes_requested.connect(self.show_classes)
-        panel.absent_requested.connect(lambda k: session.mark_absent(k, [session.frame]))
-        panel.delete_range_requested.connect(lambda k, *frames: session.clear_range([k], *frames))
+        panel.absent_requested.connect(lambda k: session.mask_edits.mark_absent(k, [session.frame]))
+        panel.delete_range_requested.connect(lambda k, *frames: session.mask_edits.clear_range([k], *frames))
         for signal in (session.opened, session.range_changed, session.frame_changed):
             signal.connect(self._tell_frames)
         self._show()
@@ -66,10 +66,10 @@ class InstanceBinder(QObject):
         session = self._session
         dialog = ClassDialog(session.categories, self.panel)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.added.connect(lambda name: session.add_classes({1: name}))
-        dialog.renamed.connect(session.rename_class)
-        dialog.removed.connect(session.remove_class)
-        dialog.import_requested.connect(session.import_classes)
+        dialog.added.connect(lambda name: session.instance_edits.add_classes({1: name}))
+        dialog.renamed.connect(session.instance_edits.rename_class)
+        dialog.removed.connect(session.instance_edits.remove_class)
+        dialog.import_requested.connect(session.instance_edits.import_classes)
         dialog.export_requested.connect(self._export_classes)
         dialog.destroyed.connect(partial(self._forget, dialog))
         self._classes = dialog
@@ -90,7 +90,9 @@ class InstanceBinder(QObject):
             self._classes.close()
 
     def _export_classes(self, path: Path) -> None:
-        self._session.export_classes(path, lambda: self.told.emit(f"The list of classes is in {path}."))
+        self._session.instance_edits.export_classes(
+            path, lambda: self.told.emit(f"The list of classes is in {path}.")
+        )
 
     def _show(self) -> None:
         self.panel.set_classes(self._session.categories)
@@ -112,7 +114,7 @@ class InstanceBinder(QObject):
     def _move(self, instance: int, place: int) -> None:
         order = [k for k in self._session.instances if k != instance]
         order.insert(place, instance)
-        self._session.reorder(order)
+        self._session.instance_edits.reorder(order)
 
     def _tell_frames(self) -> None:
         session = self._session

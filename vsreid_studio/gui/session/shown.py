@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from ...engine.events import Change
@@ -11,7 +12,47 @@ from ...engine.types import CellKey
 from ...project import Adaptation, Instance, KeptProposal
 from ...project.contents import still_reviewed
 from ..edits import Edit
-from .writer import KeptMap, Snapshot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A document as it is on disk; nobody changes it.
+
+    Attributes:
+        number: counts up.
+        annotation, instances, categories, adaptation: see `Project`.
+        undo_label, redo_label: the steps that can be taken back and done again.
+        proposals: what runs found again, by cell.
+        reviewed: see `Project.reviewed_maps`.
+    """
+
+    number: int
+    annotation: Annotation
+    instances: Mapping[int, Instance]
+    categories: Mapping[int, str]
+    adaptation: Adaptation | None
+    undo_label: str | None
+    redo_label: str | None
+    proposals: Mapping[CellKey, KeptProposal]
+    reviewed: Mapping[CellKey, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptMap:
+    """A change that is on disk.
+
+    Attributes:
+        snapshot: the document with it.
+        change: of cells and decisions; of very many cells see `Change.of_many`.
+        instances: whether instances or classes have changed.
+        loosened: cells that an undo or redo removed beside its own, as they came from a checkpoint that it
+            changed.
+    """
+
+    snapshot: Snapshot
+    change: Change
+    instances: bool = False
+    loosened: tuple[CellKey, ...] = ()
 
 
 class Shown:

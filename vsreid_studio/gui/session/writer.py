@@ -2,104 +2,34 @@
 
 from __future__ import annotations
 
-import gc
-import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from threading import BoundedSemaphore, Event, Thread
-from time import monotonic
+from threading import BoundedSemaphore, Event
 from typing import Any
 
 from ...engine.events import Change, Proposal, Queue
 from ...engine.store.annotation import Annotation
 from ...engine.store.bulk import Between
-from ...engine.types import CellKey, SoftMask
 from ...errors import UserError
-from ...formats.cells import GivenMasks
-from ...formats.given_masks import read_given_masks
-from ...formats.mask_reading import Reading
-from ...project import Adaptation, Instance, KeptProposal, Project
+from ...project import Adaptation, Project
 from ...project.history import StepKind
 from .. import edits
 from ..edits import Edit
 from ..opening import Document
 from ..worker.jobs import Outcome, Propagate, Told
 from ..worker.mail import Failure, Inbox, KeptList, LetIn, Order
+from .shown import KeptMap, Snapshot
 from .thread import DocumentThread
 
 AHEAD = 16
 """Changes of a run that wait for the disk before the run waits."""
 _MANY = 1000
 """Cells beyond which a change is handed to the window without them."""
-_PERIOD = 0.05
-"""Seconds between two reports of an import."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Snapshot:
-    """A document as it is on disk; nobody changes it.
-
-    Attributes:
-        number: counts up.
-        annotation, instances, categories, adaptation: see `Project`.
-        undo_label, redo_label: the steps that can be taken back and done again.
-        proposals: what runs found again, by cell.
-        reviewed: see `Project.reviewed_maps`.
-    """
-
-    number: int
-    annotation: Annotation
-    instances: Mapping[int, Instance]
-    categories: Mapping[int, str]
-    adaptation: Adaptation | None
-    undo_label: str | None
-    redo_label: str | None
-    proposals: Mapping[CellKey, KeptProposal]
-    reviewed: Mapping[CellKey, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KeptMap:
-    """A change that is on disk.
-
-    Attributes:
-        snapshot: the document with it.
-        change: of cells and decisions; of very many cells see `Change.of_many`.
-        instances: whether instances or classes have changed.
-        loosened: cells that an undo or redo removed beside its own, as they came from a checkpoint that it
-            changed.
-    """
-
-    snapshot: Snapshot
-    change: Change
-    instances: bool = False
-    loosened: tuple[CellKey, ...] = ()
 
 
 Reporter = Callable[[Exception, str], object]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ImportListener:
-    """Who is told of an import, on the window's thread.
-
-    Attributes:
-        stop: set to leave it off.
-        progress: files read, and all.
-        done: what was kept, how pictures were taken, and what was taken for what; see `GivenMasks`.
-        failed: why nothing was.
-        ended: always the last.
-    """
-
-    stop: Event
-    progress: Callable[[int, int], object]
-    done: Callable[[KeptMap, Reading | None, str], object]
-    failed: Reporter
-    ended: Callable[[], object]
 
 
 class ProjectWriter:
@@ -119,7 +49,6 @@ class ProjectWriter:
         self._inbox: Inbox | None = None
         self._room = BoundedSemaphore(AHEAD)
         self._closed = Event()
-        self._import: Thread | None = None
 
     @property
     def project(self) -> Project:
@@ -186,16 +115,16 @@ class ProjectWriter:
     ) -> KeptMap:
         """Put a person's edit on disk; worked out anew, as a run may have changed something before it."""
         change = edit.upon(self.project.annotation)
-        self._apply(change, edit, undoable=undoable, group=group, kind=kind)
-        return self._kept(change, edit.lists)
+        self.apply(change, edit, undoable=undoable, group=group, kind=kind)
+        return self.kept(change, edit.lists)
 
     def make(self, make: Callable[[Project], Edit]) -> KeptMap:
         """Work an edit out and put it on disk."""
         edit = make(self.project)
-        self._apply(edit.change, edit)
-        return self._kept(edit.change, edit.lists)
+        self.apply(edit.change, edit)
+        return self.kept(edit.change, edit.lists)
 
-    def _apply(
+    def apply(
         self,
         change: Change,
         edit: Edit,
@@ -205,6 +134,7 @@ class ProjectWriter:
         between: Between | None = None,
         kind: StepKind = StepKind.EDIT,
     ) -> None:
+        """Put a change on disk, with what an edit says beside it; see `Project.apply`."""
         self.project.apply(
             change,
             instances=edit.instances,
@@ -219,11 +149,11 @@ class ProjectWriter:
     def exchange(self, way: Callable[[Project], Change | None]) -> KeptMap | None:
         """Undo or redo; None where there is no such step."""
         change = way(self.project)
-        return None if change is None else replace(self._kept(change, True), loosened=self.project.loosened)
+        return None if change is None else replace(self.kept(change, True), loosened=self.project.loosened)
 
     def go_back(self, number: int, label: str) -> KeptMap:
         """Make everything as it was after a round."""
-        return self._kept(self.project.go_back(number, label), True)
+        return self.kept(self.project.go_back(number, label), True)
 
     def set_adaptation(self, adaptation: Adaptation | None) -> KeptMap:
         """Keep what the network has learnt of the video, or forget it."""
@@ -235,104 +165,13 @@ class ProjectWriter:
         self._closed.set()
         self.document.close()
 
-    def _kept(self, change: Change, instances: bool) -> KeptMap:
+    def kept(self, change: Change, instances: bool) -> KeptMap:
+        """What the window is handed of a change that is on disk; the present run is told of it, too."""
         if self._inbox is not None:
             self._inbox.post(change)
         if len(change.after) > _MANY:
             change = Change.of_many(change)
         return KeptMap(self.snapshot(), change, instances)
-
-    # --- imports
-
-    def import_masks(
-        self,
-        path: Path,
-        reading: Reading | None,
-        machine: bool,
-        frame: int,
-        listener: ImportListener,
-    ) -> None:
-        """Take masks from a picture or a folder, see `read_given_masks`; as one step, or not at all.
-
-        Files are read and their maps put into the file on a thread of its own, so that edits have their turn.
-
-        Args:
-            machine: see `edits.import_masks`.
-            frame: takes a single picture's mask.
-        """
-
-        def read() -> None:
-            try:
-                self._read(path, reading, machine, frame, listener)
-            except _Stopped:
-                self._thread.reply(listener.ended)
-            except Exception as error:
-                self._thread.reply(partial(listener.failed, error, traceback.format_exc()))
-                self._thread.reply(listener.ended)
-
-        self._import = Thread(target=read, name="import", daemon=True)
-        self._import.start()
-
-    def wait(self) -> None:
-        """Wait until an import has read what it needs; on the window's thread."""
-        if self._import is not None:
-            self._import.join()
-            self._import = None
-
-    def _read(
-        self, path: Path, reading: Reading | None, machine: bool, frame: int, listener: ImportListener
-    ) -> None:
-        """On the import's own thread."""
-        told = 0.0
-
-        def each(done: int, total: int, masks: Collection[SoftMask]) -> None:
-            nonlocal told
-            _refuse_stopped(listener)
-            self.project.stage([mask for mask in masks if mask.box.area])
-            if monotonic() - told > _PERIOD:
-                told = monotonic()
-                # A search for cycles among hundreds of thousands of cells would stop all threads.
-                gc.freeze()
-                self._thread.reply(partial(listener.progress, done, total))
-
-        try:
-            given = read_given_masks(path, self.document.video, reading, frame=frame, each=each)
-            # Those of files of annotations come all at once. What is in the file already costs nothing.
-            for there in given.masks.values():
-                _refuse_stopped(listener)
-                self.project.stage([mask for mask in there.values() if mask.box.area])
-        except BaseException:
-            gc.unfreeze()
-            raise
-
-        def failed(error: Exception, details: str) -> None:
-            listener.failed(error, details)
-            listener.ended()
-
-        def put() -> None:
-            try:
-                kept = self._put(given, machine, listener)
-            except _Stopped:
-                pass
-            else:
-                self._thread.reply(partial(listener.done, kept, given.reading, given.text))
-            finally:
-                gc.unfreeze()
-            self._thread.reply(listener.ended)
-
-        self.post(put, failed)
-
-    def _put(self, given: GivenMasks, machine: bool, listener: ImportListener) -> KeptMap:
-        """Put masks that were read into the project.
-
-        Raises:
-            _Stopped: the person does not want them any more; nothing has changed.
-        """
-        between = partial(_refuse_stopped, listener)
-        with no_collection():
-            made = edits.import_masks(self.project, given, machine=machine, between=between)
-            self._apply(made.change, made, between=between)
-            return self._kept(made.change, made.lists)
 
     # --- runs of the engine; called on the engine's thread
 
@@ -420,25 +259,6 @@ class ProjectWriter:
         if stale is not None:
             self.project.apply(stale, undoable=False)
             order.mailbox.put(LetIn(stale, self.snapshot()))
-
-
-class _Stopped(Exception):  # noqa: N818
-    """The person does not want the import any more."""
-
-
-def _refuse_stopped(listener: ImportListener) -> None:
-    if listener.stop.is_set():
-        raise _Stopped
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Put Python's search for cycles off: among hundreds of thousands of cells it would stop all threads."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def sentence_of(error: Exception) -> str:

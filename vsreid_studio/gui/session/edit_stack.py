@@ -1,0 +1,362 @@
+"""Edits of the open document: shown at once, put on disk in the order of asking, undone and redone."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from time import monotonic
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from ...engine.events import Change
+from ...engine.extensions.doubtful import Doubt
+from ...engine.types import Cell, CellKey
+from ...errors import UserError
+from ...project import Adaptation, Instance, Project
+from ...project.history import StepKind
+from ...project.rounds import RoundRecord
+from .. import edits
+from ..edits import Edit
+from .mask_import import MaskImport
+from .position import Position
+from .shown import KeptMap, Shown, Snapshot
+from .thread import DocumentThread
+from .writer import ProjectWriter, sentence_of
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 0.01
+"""Seconds of replies of the document's thread that the window takes in one go."""
+
+
+class EditStack(QObject):
+    """Shows edits at once and has the document's thread put them on disk.
+
+    What cannot be put there is taken back, and `failed` says why. Each method that edits returns whether
+    the edit was started. Masks of locked instances cannot be edited, and no mask while two rounds are
+    compared.
+
+    Attributes:
+        shown: what the window shows of the open document, None while nothing is open.
+        comparing: two rounds are shown instead of the document, so that no mask can be edited.
+        doubts: the stretches in which masks are likely wrong; an edit of one crosses it off.
+
+    Signals:
+        changed(change): what is shown of cells and decisions has changed, by an edit or a run.
+        edited: a person has edited the document.
+        instances_changed: names, colours, order or number of instances, or the list of classes.
+        undo_changed: what can be undone and redone.
+        saved: all edits are on disk.
+        loosened(cells): the CellKeys of masks that went with what was undone, as they came from it.
+        proposals_changed: the list of proposals has changed.
+        failed(sentence, details): something could not be done.
+    """
+
+    changed = Signal(object)
+    edited = Signal()
+    instances_changed = Signal()
+    undo_changed = Signal()
+    saved = Signal()
+    loosened = Signal(object)
+    proposals_changed = Signal()
+    failed = Signal(str, str)
+
+    def __init__(
+        self, position: Position, thread: DocumentThread, waits: bool, parent: QObject | None = None
+    ) -> None:
+        """Nothing is open yet.
+
+        Args:
+            position: where the person is; an instance that goes is selected no more.
+            thread: of the document; its replies are delivered from here.
+            waits: see `Session`.
+        """
+        super().__init__(parent)
+        self._position = position
+        self._thread = thread
+        # Queued, as the thread emits it.
+        thread.arrived.connect(self._deliver)
+        self._waits = waits
+        self._writer: ProjectWriter | None = None
+        self._imports: MaskImport | None = None
+        self._failures = 0
+        self.shown: Shown | None = None
+        self.doubts: Sequence[Doubt] = ()
+        self.comparing = False
+
+    @property
+    def writer(self) -> ProjectWriter:
+        """Changes the open document; ask only while there is one."""
+        assert self._writer is not None
+        return self._writer
+
+    @property
+    def imports(self) -> MaskImport:
+        """Imports masks into the open document; ask only while there is one."""
+        assert self._imports is not None
+        return self._imports
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a document is open."""
+        return self._writer is not None
+
+    def begin(self, writer: ProjectWriter, snapshot: Snapshot) -> None:
+        """Edit this document from now on."""
+        self._writer, self.shown = writer, Shown(snapshot)
+        self._imports = MaskImport(writer, self._thread)
+
+    def end(self) -> None:
+        """Close the document once all edits are on disk."""
+        self.deliver_all()
+        writer, self._writer, self._imports = self.writer, None, None
+        self._thread.post(writer.close, lambda error, text: None)
+        self._thread.settle()
+        self.shown = None
+
+    def apply(
+        self,
+        change: Change,
+        *,
+        instances: Mapping[int, Instance | None] | None = None,
+        group: str | None = None,
+        undoable: bool = True,
+        kind: StepKind = StepKind.EDIT,
+    ) -> bool:
+        """Show a change and have it put on disk.
+
+        Args:
+            instances, group, undoable, kind: see `Project.apply`.
+
+        Returns:
+            Whether there is a document.
+        """
+        if self.shown is None:
+            return False
+        self._show(Edit(change, instances or {}), undoable=undoable, group=group, kind=kind)
+        return self.finish()
+
+    def answer(self, change: Change, asked: Mapping[CellKey, Cell | None], group: str) -> bool:
+        """Put an answer to a proposal in place, as a step that what is propagated from it joins.
+
+        Args:
+            change: see `Edit`.
+            asked: the cells that the person took.
+            group: see `Project.apply`.
+        """
+        if self.shown is None:
+            return False
+        self._show(Edit(change, {}, asked or None), group=group, kind=StepKind.ANSWER)
+        return self.finish()
+
+    def set_adaptation(self, adaptation: Adaptation | None) -> bool:
+        """Keep what the network has learnt of the video, or forget it; a step of undo."""
+        if self.shown is None:
+            return False
+        self.writer.do(partial(self.writer.set_adaptation, adaptation), self.keep, self.tell)
+        return self.finish()
+
+    def undo(self) -> bool:
+        """Take the last step back, also one of an earlier session; whether there was one."""
+        return self._exchange(Project.undo)
+
+    def redo(self) -> bool:
+        """Do the step again that was taken back last; whether there was one."""
+        return self._exchange(Project.redo)
+
+    def go_back(self, one: RoundRecord) -> bool:
+        """Make everything as it was after a round; a step of undo."""
+        if self.shown is None:
+            return False
+        label = f"go back to '{one.label}'"
+        self.writer.do(partial(self.writer.go_back, one.number, label), self.keep, self.tell)
+        self.edited.emit()
+        return self.finish()
+
+    def take_proposals(self, snapshot: Snapshot) -> None:
+        """Show what a run has found again."""
+        if self.shown is not None:
+            self.shown.follow(snapshot)
+            self.proposals_changed.emit()
+            self.undo_changed.emit()
+
+    def edit(self, make: Callable[[edits.Held], Edit], *instances: int) -> bool:
+        """Work out an edit that touches the masks of these instances, show it and have it put on disk."""
+        if self.shown is None:
+            return False
+        with self.reporting() as failure:
+            self._refuse(self.shown, instances)
+            edit = make(self.shown)
+        if failure:
+            return False
+        self._show(replace(edit, reviewed=(*edit.reviewed, *self._crossed_off(edit))))
+        return self.finish()
+
+    def edit_later(self, make: Callable[[edits.Held], Edit], *instances: int) -> bool:
+        """Have an edit worked out on the document's thread, as it looks at many masks."""
+        if self.shown is None:
+            return False
+        with self.reporting() as failure:
+            self._refuse(self.shown, instances)
+        if failure:
+            return False
+        self.writer.do(partial(self.writer.make, make), self.keep, self.tell)
+        self.edited.emit()
+        return self.finish()
+
+    def _refuse(self, shown: Shown, instances: Sequence[int]) -> None:
+        if instances and self.comparing:
+            raise UserError(edits.COMPARED)
+        for number in instances:
+            edits.refuse_locked(shown, number)
+
+    def alter(
+        self, instance: int, label: str, how: Callable[[Instance], Instance], undoable: bool = True
+    ) -> bool:
+        """Put something else into an instance's record; whether it was not there before."""
+        old = self.shown.instances.get(instance) if self.shown is not None else None
+        if old is None or (new := how(old)) == old:
+            return False
+        self._show(Edit(Change(f"{label} {old.name}"), {instance: new}), undoable=undoable)
+        return self.finish()
+
+    def _exchange(self, way: Callable[[Project], Change | None]) -> bool:
+        if self.shown is None:
+            return False
+        self.writer.do(partial(self.writer.exchange, way), self.keep, self.tell)
+        self.edited.emit()
+        return self.finish()
+
+    def _show(
+        self,
+        edit: Edit,
+        *,
+        undoable: bool = True,
+        group: str | None = None,
+        kind: StepKind = StepKind.EDIT,
+    ) -> None:
+        self.post(edit, undoable=undoable, group=group, kind=kind)
+        self._announce(edit.change, edit.lists)
+        self.edited.emit()
+
+    def post(
+        self,
+        edit: Edit,
+        *,
+        undoable: bool,
+        group: str | None = None,
+        kind: StepKind = StepKind.EDIT,
+    ) -> None:
+        """Take an edit into what is shown, and have it put on disk."""
+        assert self.shown is not None
+        writer, number = self.writer, self.shown.add(edit, undoable)
+        self._keep_selected()
+        writer.do(
+            lambda: writer.commit(edit, undoable=undoable, group=group, kind=kind),
+            partial(self.keep, number=number),
+            partial(self._take_back, number),
+        )
+
+    def keep(self, kept: KeptMap, number: int | None = None) -> None:
+        """Show what is on disk now: the edit of this number, or what a run has put there."""
+        if self.shown is None:
+            return
+        before = self.shown.proposals
+        other = self.shown.keep(kept, number)
+        self._keep_selected()
+        if self.shown.proposals is not before:
+            self.proposals_changed.emit()
+        if kept.loosened:
+            self.loosened.emit(kept.loosened)
+        if other:
+            self._announce(kept.change, kept.instances)
+        else:
+            self.undo_changed.emit()
+        if self.shown.on_disk:
+            self.saved.emit()
+
+    def _take_back(self, number: int, error: Exception, details: str) -> None:
+        """An edit could not be put on disk."""
+        assert self.shown is not None
+        edit = self.shown.take_back(number)
+        self._keep_selected()
+        self._announce(edit.change, edit.lists)
+        self.tell(error, details)
+
+    def _keep_selected(self) -> None:
+        if self.shown is not None and self._position.selected not in self.shown.instances:
+            self._position.select(next(iter(self.shown.instances), None))
+
+    def _announce(self, change: Change, instances: bool) -> None:
+        if instances:
+            self.instances_changed.emit()
+        self.changed.emit(change)
+        self.undo_changed.emit()
+
+    def _crossed_off(self, edit: Edit) -> list[CellKey]:
+        """The other cells of stretches in which a person has pinned one."""
+        assert self.shown is not None
+        pinned = {key for key, cell in (edit.asked or {}).items() if cell is not None and cell.pinned}
+        return [
+            CellKey(frame, one.instance)
+            for one in self.doubts
+            if any(key.instance == one.instance and one.first <= key.frame <= one.last for key in pinned)
+            for frame in range(one.first, one.last + 1)
+            if self.shown.annotation.get(frame, one.instance) is not None
+        ]
+
+    @contextmanager
+    def reporting(self) -> Iterator[list[Exception]]:
+        """Tell of what fails for a reason that a person can read; the block yields a list of it."""
+        failure: list[Exception] = []
+        try:
+            yield failure
+        except (UserError, OSError) as error:
+            failure.append(error)
+            self.tell(error, "".join(traceback.format_exception(error)))
+
+    def tell(self, error: Exception, details: str) -> None:
+        """Report what could not be done."""
+        log.debug("The document stays as it was.", exc_info=error)
+        self._failures += 1
+        self.failed.emit(sentence_of(error), details)
+
+    def finish(self) -> bool:
+        """Whether what was started has not failed, as far as is known: in a script it is waited for."""
+        return self.flush() if self._waits else True
+
+    def flush(self) -> bool:
+        """Wait until all that was asked is done and on disk; whether none of it failed."""
+        failures = self._failures
+        self.deliver_all()
+        return failures == self._failures
+
+    def catch_up(self) -> None:
+        """Wait until all edits so far are on disk; it takes milliseconds, as they were encoded already."""
+        self._thread.settle()
+        while (reply := self._thread.take()) is not None:
+            reply()
+
+    def _deliver(self) -> None:
+        """Take replies; what takes longer goes on when the window has had its turn."""
+        end = monotonic() + _AT_ONCE
+        while (reply := self._thread.take()) is not None:
+            reply()
+            if monotonic() > end:
+                QTimer.singleShot(0, self, self._deliver)
+                return
+
+    def deliver_all(self) -> None:
+        """Wait until the document's thread is idle, and take all its replies."""
+        while self._settle():
+            while (reply := self._thread.take()) is not None:
+                reply()
+
+    def _settle(self) -> bool:
+        if self._imports is not None:
+            self._imports.wait()
+        return self._thread.settle()

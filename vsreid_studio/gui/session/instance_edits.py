@@ -1,0 +1,104 @@
+"""Edits of instances and of the list of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ...engine.events import Change
+from ...formats.classes import read_classes, write_classes
+from .. import edits
+from ..theme import DEFAULT_COLOURS
+from .edit_stack import EditStack
+from .position import Position
+
+
+class InstanceEdits:
+    """What a person can do to the instances and classes of the open document.
+
+    Attributes:
+        colours: '#rrggbb' of new instances, in turn.
+    """
+
+    def __init__(self, stack: EditStack, position: Position) -> None:
+        self._edits = stack
+        self._position = position
+        self.colours: Sequence[str] = DEFAULT_COLOURS
+
+    def add_instance(self, name: str | None = None) -> int | None:
+        """Add an instance and select it.
+
+        Returns:
+            Its number, None when it could not be added.
+        """
+        shown = self._edits.shown
+        if shown is None:
+            return None
+        with self._edits.reporting() as failure:
+            one = edits.new_instance(shown.instances, name=name, colours=self.colours)
+        if failure or not self._edits.apply(Change(f"add {one.name}"), instances={one.number: one}):
+            return None
+        self._position.select(one.number)
+        return one.number
+
+    def rename(self, instance: int, name: str) -> bool:
+        """Give another name; blanks at its ends go, and an empty one is refused."""
+        if not name.strip():
+            self._edits.failed.emit("An instance needs a name.", "")
+            return False
+        return self._edits.alter(instance, "rename", lambda one: replace(one, name=name.strip()))
+
+    def recolour(self, instance: int, colour: str) -> bool:
+        """Give another colour, '#rrggbb'."""
+        return self._edits.alter(instance, "recolour", lambda one: replace(one, colour=colour.lower()))
+
+    def set_class(self, instance: int, name: str | None) -> bool:
+        """Give an instance a class, by its name; None for no class."""
+        return self._edits.edit(lambda held: edits.set_class(held, instance, name))
+
+    def add_classes(self, given: Mapping[int, str]) -> bool:
+        """Add classes to the list."""
+        return self._edits.edit(lambda held: edits.add_classes(held, given))
+
+    def import_classes(self, path: Path) -> bool:
+        """Add the classes of a file to the list, see `formats.classes.read_classes`."""
+        return self._edits.edit_later(lambda held: edits.add_classes(held, read_classes(path)))
+
+    def export_classes(self, path: Path, done: Callable[[], object]) -> None:
+        """Write the list of classes to a file, on the document's thread; `done` is called afterwards."""
+        shown = self._edits.shown
+        listed = dict(shown.categories) if shown is not None else {}
+        writer = self._edits.writer
+        writer.ask(lambda: write_classes(path, listed), lambda _: done(), self._edits.tell)
+
+    def rename_class(self, number: int, name: str) -> bool:
+        """Give a class another name."""
+        return self._edits.edit(lambda held: edits.rename_class(held, number, name))
+
+    def remove_class(self, number: int) -> bool:
+        """Take a class off the list, and from the instances that have it."""
+        return self._edits.edit(lambda held: edits.remove_class(held, number))
+
+    def hide(self, instance: int, hidden: bool) -> bool:
+        """Hide or show; no step of undo."""
+        return self._edits.alter(instance, "hide", lambda one: replace(one, hidden=hidden), undoable=False)
+
+    def lock(self, instance: int, locked: bool) -> bool:
+        """Lock against edits, or unlock; no step of undo."""
+        return self._edits.alter(instance, "lock", lambda one: replace(one, locked=locked), undoable=False)
+
+    def reorder(self, numbers: Sequence[int]) -> bool:
+        """Put the instances into another order."""
+        return self._edits.edit(lambda held: edits.reorder(held.instances, numbers))
+
+    def delete(self, instance: int) -> bool:
+        """Remove an instance with all its masks."""
+        return self._edits.edit_later(lambda held: edits.delete(held, instance), instance)
+
+    def merge(self, source: int, target: int) -> bool:
+        """Let one instance become part of another."""
+        done = self._edits.edit_later(lambda held: edits.merge_into(held, source, target), source, target)
+        if done:
+            self._position.select(target)
+        return done

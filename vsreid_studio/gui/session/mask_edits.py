@@ -1,0 +1,138 @@
+"""Edits of masks: drawn, approved, removed and imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from PySide6.QtCore import QObject, Signal
+
+from ...engine.events import Change
+from ...engine.types import CellKey, SoftMask
+from ...formats.mask_reading import Reading
+from ...project.sources import note_source
+from .. import edits
+from ..edits import Edit
+from .edit_stack import EditStack
+from .mask_import import ImportListener
+from .position import Position
+from .shown import KeptMap
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Masks that were imported.
+
+    Attributes:
+        path: of the file or folder.
+        frame: the one that a single picture went to.
+        machine: whether they were taken as some program's.
+        reading: how pictures were taken, None for files of annotations.
+        text: what was taken for what.
+    """
+
+    path: Path
+    frame: int
+    machine: bool
+    reading: Reading | None
+    text: str
+
+
+class MaskEdits(QObject):
+    """What a person can do to the masks of the open document; see `EditStack` for what is refused.
+
+    Signals:
+        importing(done, total): files of an import that are read; 0 of 0 at its end.
+        imported(Imported): masks were taken from files.
+    """
+
+    importing = Signal(int, int)
+    imported = Signal(object)
+
+    def __init__(self, stack: EditStack, position: Position, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._edits = stack
+        self._position = position
+        self._import: Event | None = None
+
+    def edit_mask(self, frame: int, instance: int, mask: SoftMask, label: str) -> bool:
+        """Put a person's mask in place: pinned."""
+        return self._edits.edit(lambda held: edits.draw(held, frame, instance, mask, label), instance)
+
+    def mark_absent(self, instance: int, frames: Iterable[int]) -> bool:
+        """'Not in this frame', for each of these frames."""
+        return self._edits.edit(lambda held: edits.mark_absent(held, instance, frames), instance)
+
+    def approve(self, frame: int, instances: Sequence[int]) -> bool:
+        """Pin masks as they are."""
+        return self._edits.edit(lambda held: edits.approve(held, frame, instances), *instances)
+
+    def clear_range(self, instances: Sequence[int], first: int, last: int) -> bool:
+        """Remove the masks of some instances from a range of frames."""
+        return self._edits.edit(lambda held: edits.clear(held, instances, first, last), *instances)
+
+    def mark_right(self, instance: int, first: int, last: int) -> bool:
+        """Note that a person has looked at masks and leaves them; they are not pinned."""
+        keys = [CellKey(frame, instance) for frame in range(first, last + 1)]
+        return self._edits.edit(lambda held: Edit(Change("mark as right"), reviewed=keys), instance)
+
+    def import_masks(
+        self,
+        path: Path,
+        reading: Reading | None = None,
+        *,
+        machine: bool = False,
+        otherwise: Callable[[], object] | None = None,
+    ) -> bool:
+        """Take masks from a picture, for the present frame, or from a folder, by the frames' names.
+
+        `importing` tells how far it is.
+
+        Args:
+            reading: how pictures are taken, None to guess; `imported` tells what was guessed.
+            machine: they were made by some program and are not pinned: corrections propagate over them.
+            otherwise: called where nothing was imported.
+        """
+        if self._edits.shown is None:
+            return False
+        if self._import is not None:
+            self._edits.failed.emit("Masks are being imported: wait for them, or press Esc.", "")
+            return False
+        self._import = Event()
+
+        frame = self._position.frame
+
+        def done(kept: KeptMap, reading: Reading | None, text: str) -> None:
+            nonlocal otherwise
+            otherwise = None
+            self._edits.keep(kept)
+            project = self._edits.writer.project
+            self._edits.writer.post(lambda: note_source(project, path), self._edits.tell)
+            if self._position.selected is None and self._edits.shown is not None:
+                self._position.select(next(iter(self._edits.shown.instances), None))
+            self.imported.emit(Imported(path, frame, machine, reading, text))
+
+        def ended() -> None:
+            self._import = None
+            if otherwise is not None:
+                otherwise()
+            self.importing.emit(0, 0)
+
+        self.importing.emit(0, 1)
+        listener = ImportListener(self._import, self.importing.emit, done, self._edits.tell, ended)
+        self._edits.imports.start(path, reading, machine, frame, listener)
+        return self._edits.finish()
+
+    @property
+    def is_importing(self) -> bool:
+        """Whether masks are being imported."""
+        return self._import is not None
+
+    def cancel_import(self) -> bool:
+        """Leave off what is being imported; nothing of it is kept. Whether there was something."""
+        if self._import is None:
+            return False
+        self._import.set()
+        return True

@@ -1,0 +1,163 @@
+"""Imports of masks into an open project, on a thread of their own."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
+
+from ...engine.types import SoftMask
+from ...formats.cells import GivenMasks
+from ...formats.given_masks import read_given_masks
+from ...formats.mask_reading import Reading
+from .. import edits
+from .shown import KeptMap
+from .thread import DocumentThread
+from .writer import ProjectWriter, Reporter
+
+_PERIOD = 0.05
+"""Seconds between two reports of an import."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportListener:
+    """Who is told of an import, on the window's thread.
+
+    Attributes:
+        stop: set to leave it off.
+        progress: files read, and all.
+        done: what was kept, how pictures were taken, and what was taken for what; see `GivenMasks`.
+        failed: why nothing was.
+        ended: always the last.
+    """
+
+    stop: Event
+    progress: Callable[[int, int], object]
+    done: Callable[[KeptMap, Reading | None, str], object]
+    failed: Reporter
+    ended: Callable[[], object]
+
+
+class MaskImport:
+    """Reads masks from files, and has the document's thread put them into the project."""
+
+    def __init__(self, writer: ProjectWriter, thread: DocumentThread) -> None:
+        """Nothing is imported yet."""
+        self._writer = writer
+        self._thread = thread
+        self._running: Thread | None = None
+
+    def start(
+        self,
+        path: Path,
+        reading: Reading | None,
+        machine: bool,
+        frame: int,
+        listener: ImportListener,
+    ) -> None:
+        """Take masks from a picture or a folder, see `read_given_masks`; as one step, or not at all.
+
+        Files are read and their maps put into the file on a thread of its own, so that edits have their turn.
+
+        Args:
+            machine: see `edits.import_masks`.
+            frame: takes a single picture's mask.
+        """
+
+        def read() -> None:
+            try:
+                self._read(path, reading, machine, frame, listener)
+            except _Stopped:
+                self._thread.reply(listener.ended)
+            except Exception as error:
+                self._thread.reply(partial(listener.failed, error, traceback.format_exc()))
+                self._thread.reply(listener.ended)
+
+        self._running = Thread(target=read, name="import", daemon=True)
+        self._running.start()
+
+    def wait(self) -> None:
+        """Wait until an import has read what it needs; on the window's thread."""
+        if self._running is not None:
+            self._running.join()
+            self._running = None
+
+    def _read(
+        self, path: Path, reading: Reading | None, machine: bool, frame: int, listener: ImportListener
+    ) -> None:
+        """On the import's own thread."""
+        told = 0.0
+
+        def each(done: int, total: int, masks: Collection[SoftMask]) -> None:
+            nonlocal told
+            _refuse_stopped(listener)
+            self._writer.project.stage([mask for mask in masks if mask.box.area])
+            if monotonic() - told > _PERIOD:
+                told = monotonic()
+                # A search for cycles among hundreds of thousands of cells would stop all threads.
+                gc.freeze()
+                self._thread.reply(partial(listener.progress, done, total))
+
+        try:
+            given = read_given_masks(path, self._writer.document.video, reading, frame=frame, each=each)
+            # Those of files of annotations come all at once. What is in the file already costs nothing.
+            for there in given.masks.values():
+                _refuse_stopped(listener)
+                self._writer.project.stage([mask for mask in there.values() if mask.box.area])
+        except BaseException:
+            gc.unfreeze()
+            raise
+
+        def failed(error: Exception, details: str) -> None:
+            listener.failed(error, details)
+            listener.ended()
+
+        def put() -> None:
+            try:
+                kept = self._put(given, machine, listener)
+            except _Stopped:
+                pass
+            else:
+                self._thread.reply(partial(listener.done, kept, given.reading, given.text))
+            finally:
+                gc.unfreeze()
+            self._thread.reply(listener.ended)
+
+        self._writer.post(put, failed)
+
+    def _put(self, given: GivenMasks, machine: bool, listener: ImportListener) -> KeptMap:
+        """Put masks that were read into the project.
+
+        Raises:
+            _Stopped: the person does not want them any more; nothing has changed.
+        """
+        between = partial(_refuse_stopped, listener)
+        with no_collection():
+            made = edits.import_masks(self._writer.project, given, machine=machine, between=between)
+            self._writer.apply(made.change, made, between=between)
+            return self._writer.kept(made.change, made.lists)
+
+
+class _Stopped(Exception):  # noqa: N818
+    """The person does not want the import any more."""
+
+
+def _refuse_stopped(listener: ImportListener) -> None:
+    if listener.stop.is_set():
+        raise _Stopped
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Put Python's search for cycles off: among hundreds of thousands of cells it would stop all threads."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
