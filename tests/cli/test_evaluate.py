@@ -73,8 +73,11 @@ def test_a_set_chooses_the_sequences(
 
 def test_a_file_that_cannot_be_written(folders: tuple[Path, Path], tmp_path: Path) -> None:
     truth, results = folders
-    with pytest.raises(UserError, match="cannot be written"):
-        run("--truth", truth, "--results", results, "--json", tmp_path / "missing" / "out.json")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is not a folder that can be written to"):
+        run("--truth", truth, "--results", results, "--json", tmp_path / "file" / "out.json")
+    assert run("--truth", truth, "--results", results, "--json", tmp_path / "new" / "out.json") == 0
+    assert (tmp_path / "new" / "out.json").is_file()
 
 
 def test_results_must_exist(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -121,6 +124,6 @@ def test_figures_are_not_written_over_masks_or_other_files(folders, tmp_path: Pa
         with pytest.raises(UserError, match=r"only read|not what this command writes"):
             run("--truth", truth, "--results", results, "--json", path)
     with pytest.raises(UserError, match="same file"):
-        run("--truth", truth, "--results", results, "--json", tmp_path / "a", "--csv", tmp_path / "a")
+        run("--truth", truth, "--results", results, "--json", tmp_path / "a", "--csv", truth / "../a")
     for _ in range(2):
         assert run("--truth", truth, "--results", results, "--json", results / "scores.json") == 0

@@ -9,7 +9,7 @@ import pytest
 
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats import targets
-from vsreid_studio.formats.targets import Sources
+from vsreid_studio.formats.targets import Sources, refuse_each_other
 
 
 @pytest.fixture
@@ -86,3 +86,21 @@ def test_a_folder_tells_whether_it_folds_letters(place: Path) -> None:
     (place / "set" / "clip" / "2.jpg").rename(place / "set" / "clip" / "a.jpg")
     os.link(place / "set" / "clip" / "a.jpg", place / "set" / "clip" / "A.JPG")
     assert targets._folds(place / "set" / "clip" / "missing" / "below")
+
+
+def test_no_task_writes_over_what_another_one_reads(tmp_path: Path) -> None:
+    for name in ("one", "two", "out/first"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    one, two = Sources.of(video=tmp_path / "one"), Sources.of(video=tmp_path / "two")
+    out = tmp_path / "out"
+    refuse_each_other([(out / "first", one), (out / "second", two), (out / "third", one)])
+    masks = two + Sources.of(first_masks=tmp_path / "link" / "first")
+    with pytest.raises(UserError, match="it is the first masks"):
+        refuse_each_other([(out / "first", one), (out / "second", masks)])
+    with pytest.raises(UserError, match="it holds the first masks"):
+        refuse_each_other(
+            [(out / "first", one), (out / "second", two + Sources.of(first_masks=out / "first" / "a.png"))]
+        )
+    with pytest.raises(UserError, match="it lies in the video"):
+        refuse_each_other([(out / "first", one), (tmp_path / "one" / "second", two)])

@@ -68,3 +68,25 @@ def test_no_clips(name: str, sentence: str, tmp_path: Path, common: Task) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=sentence):
         clip_tasks(tmp_path / name, common)
+
+
+@pytest.mark.parametrize("name", ["../other", "/tmp/other", "a/b", "a/../../other", "..", "."])
+def test_a_name_in_a_list_does_not_lead_out_of_the_output(name: str, tmp_path: Path, common: Task) -> None:
+    listing = tmp_path / "list.txt"
+    listing.write_text(f"clip\tclip.png\t{name}\n")
+    with pytest.raises(UserError, match="line 1: .* cannot be the name of a folder"):
+        clip_tasks(listing, common)
+
+
+def test_what_is_no_clip_is_told_and_results_are_none(tmp_path: Path, caplog) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for name in ("a.mp4", "a.png", "b.MTS", "c.3gp", "d.xyz", "notes.txt"):
+        (clips / name).touch()
+    (clips / "masks").mkdir()
+    (clips / "earlier").mkdir()
+    for name in (".vsreid.json", "provenance.json"):
+        (clips / "earlier" / name).touch()
+    found = clip_tasks(clips, Task("", clips, None, clips / "masks"))
+    assert [task.name for task in found] == ["a", "b", "c"]
+    assert caplog.messages == [f"Passed over, as their names are not those of videos: {clips / 'd.xyz'}"]

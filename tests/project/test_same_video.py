@@ -98,6 +98,8 @@ def test_masks_are_kept_or_cleared(project: Path, clip: Path) -> None:
 
 
 def test_masks_follow_the_names_of_their_frames(project: Path, clip: Path) -> None:
+    other = project.with_name("p-new.vsreid")
+    other.write_text("of another work")
     (clip / "00002.png").unlink()
     draw(clip, "00000a", 9)
     draw(clip, "00007", 7)
@@ -112,6 +114,7 @@ def test_masks_follow_the_names_of_their_frames(project: Path, clip: Path) -> No
     bind(project, clip)
     before = project.with_name("p-before.vsreid")
     assert shown(before) == {index: index for index in range(5)}
+    assert other.read_text() == "of another work"
 
 
 def test_frames_of_another_size_are_refused(project: Path, clip: Path) -> None:

@@ -81,10 +81,10 @@ def run(args: argparse.Namespace) -> int:
         evaluate_folders,
         shared_sequences,
     )
-    from ..formats.atomic import write_text  # noqa: PLC0415
+    from ..formats.atomic import in_folder, write_text  # noqa: PLC0415
     from ..formats.davis import read_sequence_list  # noqa: PLC0415
     from ..formats.owned import refuse_report  # noqa: PLC0415
-    from ..formats.targets import Sources  # noqa: PLC0415
+    from ..formats.targets import Sources, is_same_place  # noqa: PLC0415
 
     one = not args.set and are_of_one_sequence(args.truth, args.results)
     sequences: tuple[str, ...] = ("",)
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         results=[args.results / name for name in sequences],
         list=args.set,
     )
-    if args.json and args.csv and args.json.absolute() == args.csv.absolute():
+    if args.json and args.csv and is_same_place(args.json, args.csv):
         raise UserError("--json and --csv name the same file.")
     for path, like in ((args.json, '{"global":'), (args.csv, "sequence,instance,J,F")):
         if path:
@@ -109,9 +109,9 @@ def run(args: argparse.Namespace) -> int:
         report = _evaluate_on(workers, args.truth.absolute(), args.results.absolute(), sequences)
     sys.stdout.write(table(report))
     if args.json:
-        write_text(args.json, json.dumps(report.as_json(), indent=2) + "\n")
+        write_text(in_folder(args.json), json.dumps(report.as_json(), indent=2) + "\n")
     if args.csv:
-        write_text(args.csv, report.as_csv())
+        write_text(in_folder(args.csv), report.as_csv())
     return 0
 
 
@@ -197,7 +197,7 @@ def run_reliability(args: argparse.Namespace) -> int:
 
     from ..evaluation import shared_sequences  # noqa: PLC0415
     from ..evaluation.reliability import measure_reliability, plot  # noqa: PLC0415
-    from ..formats.atomic import write_bytes  # noqa: PLC0415
+    from ..formats.atomic import in_folder, write_bytes  # noqa: PLC0415
     from ..formats.masks import encoded  # noqa: PLC0415
     from ..formats.owned import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
@@ -214,7 +214,7 @@ def run_reliability(args: argparse.Namespace) -> int:
     if args.plot:
         signature = PngInfo()
         signature.add_text("Software", "vsreid-studio reliability")
-        write_bytes(args.plot, encoded(Image.fromarray(plot(found)), "PNG", pnginfo=signature))
+        write_bytes(in_folder(args.plot), encoded(Image.fromarray(plot(found)), "PNG", pnginfo=signature))
     return 0
 
 
@@ -258,7 +258,7 @@ def run_gaps(args: argparse.Namespace) -> int:
     """
     # OpenCV: `--help` need not wait for it.
     from ..benchmark.gaps import by_kind, score_gaps, summary, table  # noqa: PLC0415
-    from ..formats.atomic import write_text  # noqa: PLC0415
+    from ..formats.atomic import in_folder, write_text  # noqa: PLC0415
     from ..formats.owned import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
 
@@ -280,5 +280,5 @@ def run_gaps(args: argparse.Namespace) -> int:
             "gaps": [{**asdict(score), "found": score.found} for score in scores],
             "accepted": {name: told and asdict(told) for name, told in accepted.items()},
         }
-        write_text(args.json, json.dumps(figures, indent=2) + "\n")
+        write_text(in_folder(args.json), json.dumps(figures, indent=2) + "\n")
     return 0

@@ -120,6 +120,7 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
     Raises:
         UserError: something is wrong with input or output.
     """
+    from ..formats.targets import refuse_each_other  # noqa: PLC0415
     from ..headless.run import check, run_task  # noqa: PLC0415  (OpenCV)
     from .progress import Bar  # noqa: PLC0415
 
@@ -137,6 +138,8 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
             use_threads(args.threads)
         return adapting_engine(config, args.weights)
 
+    if len(tasks) > 1:
+        refuse_each_other((task.folder, task.sources) for task in tasks)
     # A single task looks at its own input before it writes.
     if len(tasks) > 1 and not go_on:
         check(tasks, engine, overwrite=args.overwrite)
@@ -162,6 +165,7 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
 
 def _run_on(workers: Workers, args: argparse.Namespace) -> int:
     """As `run_tasks`, in other processes; what fails is reported at the end."""
+    from ..formats.targets import refuse_each_other  # noqa: PLC0415
     from ..headless.workers import connected  # noqa: PLC0415  (Dask)
 
     tasks: list[Task] = []
@@ -173,6 +177,7 @@ def _run_on(workers: Workers, args: argparse.Namespace) -> int:
             tasks += _wanted(args)
             for task in tasks:
                 task.refuse_targets()
+            refuse_each_other((task.folder, task.sources) for task in tasks)
             make = partial(adapting_engine, config_of(args), args.weights and args.weights.absolute())
             run_in_parallel(cluster, tasks, make, failures, overwrite=args.overwrite)
     except KeyboardInterrupt:

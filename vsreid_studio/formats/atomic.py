@@ -90,6 +90,12 @@ def writable_folder(path: Path) -> Path:
     return path
 
 
+def in_folder(path: Path) -> Path:
+    """The same path, when the folder that it lies in is there, see `writable_folder`."""
+    writable_folder(path.parent)
+    return path
+
+
 @contextmanager
 def staging(parent: Path, target: Path | None = None) -> Iterator[Path]:
     """A stage in `parent`, on the same disk, so that renames out of it are cheap.

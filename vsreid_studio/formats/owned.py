@@ -219,6 +219,9 @@ def refuse_report(path: Path, sources: Sources, like: str) -> None:
     sources.refuse(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder where a file is needed.")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UserError(f"{path} cannot be written: {above} is not a folder that can be written to.")
     if path.exists() and not _begins(path, like):
         raise UserError(f"{path} is there already, and is not what this command writes: choose another name.")
 

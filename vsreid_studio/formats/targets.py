@@ -70,13 +70,43 @@ class Sources:
                     )
 
 
+def refuse_each_other(tasks: Iterable[tuple[Path, Sources]]) -> None:
+    """Refuse tasks of which one would write to what another one reads.
+
+    Args:
+        tasks: the folder that each writes, and its sources.
+
+    Raises:
+        UserError: a folder is a source of another task, lies in one or holds one.
+    """
+    known = [(target, sources, _folded(_resolved(target))) for target, sources in tasks]
+    targets = {folded: target for target, _, folded in known}
+    read: dict[str, tuple[str, Path]] = {}
+    for _, sources, folded in known:
+        for what, source in sources.places:
+            place = _folded(_resolved(source))
+            read[place] = (what, source)
+            # Each task looks after its own sources.
+            for above in {place, *_parents(place)} & targets.keys() - {folded}:
+                Sources(((what, source),)).refuse(targets[above])
+    for target, sources, folded in known:
+        own = {source for _, source in sources.places}
+        for above in {folded, *_parents(folded)} & read.keys():
+            if read[above][1] not in own:
+                Sources((read[above],)).refuse(target)
+
+
+def _parents(folded: str) -> set[str]:
+    return {str(above) for above in Path(folded).parents}
+
+
 def _relation(target: Path, source: Path, linked: frozenset[Path]) -> str:
     """How a target touches a source, which has links to `linked`; empty where it does not."""
-    if _same(target, source):
+    if is_same_place(target, source):
         return "is"
-    if any(_same(above, source) for above in _resolved(target).parents):
+    if any(is_same_place(above, source) for above in _resolved(target).parents):
         return "lies in"
-    if any(_same(above, target) for above in _resolved(source).parents):
+    if any(is_same_place(above, target) for above in _resolved(source).parents):
         return "holds"
     if linked:
         place = _resolved(target)
@@ -102,7 +132,8 @@ def _resolved(path: Path) -> Path:
         return path.absolute()
 
 
-def _same(one: Path, other: Path) -> bool:
+def is_same_place(one: Path, other: Path) -> bool:
+    """Whether two paths, there or not, name one file or folder."""
     try:
         return one.samefile(other)
     except OSError:

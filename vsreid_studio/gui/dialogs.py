@@ -8,8 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-VIDEOS = "*.mp4 *.mov *.avi *.mkv *.webm *.m4v *.mpg *.mpeg *.wmv"
-OPENABLE = f"Videos and projects ({VIDEOS} *.vsreid);;All files (*)"
+from ..engine.video.names import VIDEOS
+
+_PATTERNS = " ".join(f"*{suffix}" for suffix in sorted(VIDEOS))
+OPENABLE = f"Videos and projects ({_PATTERNS} *.vsreid);;All files (*)"
 MASKS = "Masks (*.png *.tif *.tiff *.bmp *.gif *.webp *.json *.xml *.txt);;All files (*)"
 
 

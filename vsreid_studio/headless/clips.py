@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
+from ..engine.video.names import VIDEOS
 from ..errors import UserError
 from ..formats.frame_names import folder_of
+from ..formats.owned import MARKER
+from ..formats.targets import is_same_place
 from ..reading import MEGABYTE, quoted, read_text
+from .result import RECORD
 from .task import Task
+
+log = logging.getLogger(__name__)
 
 BESIDE = ("{}.png", "{}.masks", "{}_masks", "{}.masks.json", "{}.points.json")
 """What may lie beside a clip, by its name: a mask of the first frame, a folder of masks, COCO, or points."""
-VIDEOS = frozenset(
-    (
-        ".avi",
-        ".gif",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".ogv",
-        ".tif",
-        ".tiff",
-        ".webm",
-        ".wmv",
-    )
-)
+_NO_CLIPS = frozenset((".csv", ".json", ".log", ".md", ".srt", ".toml", ".txt", ".vsreid", ".xml"))
+"""Suffixes of what often lies beside clips and is plainly none."""
 _LIST_SIZE = 64 * MEGABYTE
 _COLUMNS = 3
 
@@ -50,7 +42,7 @@ def clip_tasks(clips: Path, common: Task) -> list[Task]:
         UserError: there is no clip, two have the same name, or a line is wrong.
     """
     if clips.is_dir():
-        found = [(clip, _beside(clip), "") for clip in _clips_in(clips)]
+        found = [(clip, _beside(clip), "") for clip in _clips_in(clips) if not _is_result(clip, common)]
     elif clips.is_file():
         found = _listed(clips)
     else:
@@ -85,7 +77,18 @@ def _clips_in(folder: Path) -> list[Path]:
     """Videos, and folders that are no masks of a clip beside them."""
     entries = sorted(it for it in folder.iterdir() if not it.name.startswith("."))
     companions = {it.parent / form.format(_stem(it)) for it in entries for form in BESIDE}
-    return [it for it in entries if it not in companions and (it.is_dir() or it.suffix.lower() in VIDEOS)]
+    rest = [it for it in entries if it not in companions]
+    found = [it for it in rest if it.is_dir() or it.suffix.lower() in VIDEOS]
+    strange = [it for it in rest if it not in found and it.suffix.lower() not in _NO_CLIPS]
+    if strange:
+        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        log.warning("Passed over, as their names are not those of videos: %s%s", strange[0], more)
+    return found
+
+
+def _is_result(folder: Path, common: Task) -> bool:
+    """Whether this is where masks go, or what an earlier call has written."""
+    return is_same_place(folder, common.output) or all((folder / it).is_file() for it in (MARKER, RECORD))
 
 
 def _beside(clip: Path) -> Path | None:
@@ -110,6 +113,8 @@ def _listed(file: Path) -> list[tuple[Path, Path | None, str]]:
                 "last two may be left out."
             )
         clip, masks, name = (*columns, "", "")[:_COLUMNS]
+        if Path(name).name != name or name in {".", ".."} or not name.isprintable():
+            raise UserError(f"{file}, line {number}: {quoted(name)} cannot be the name of a folder.")
         source = file.parent / clip
         found.append((source, file.parent / masks if masks else _beside(source), name))
     return found

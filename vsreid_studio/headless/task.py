@@ -90,12 +90,17 @@ class Task:
         Raises:
             UserError: it does.
         """
-        sources = self.others + Sources.of(
-            video=self.source, first_masks=self.masks, points=self.points, flow=self.flo_folder
-        )
+        sources = self.sources
         (sources + Sources.of(project=self.project_file)).refuse(self.folder)
         if not self.project_file.exists():
             sources.refuse(self.project_file)
+
+    @property
+    def sources(self) -> Sources:
+        """All that is only read."""
+        return self.others + Sources.of(
+            video=self.source, first_masks=self.masks, points=self.points, flow=self.flo_folder
+        )
 
     @property
     def folder(self) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..engine.types import Cell, CellKey
 from ..engine.video import FrameOrder, Video
 from ..engine.video.identity import agree, is_of_content, samples
 from ..errors import UserError
+from ..formats.atomic import staging
 from .document import Project
 from .proposals import KeptProposal
 from .records import VideoRef
@@ -141,29 +143,42 @@ def take_changes(path: Path, video: Video, way: Way) -> None:
     Raises:
         UserError: the frames have another size, the project cannot be opened or written.
     """
-    with Project.open(path) as project:
-        try:
-            bind_video(project, video)
-        except VideoChanged as error:
-            if error.differences.size:
-                raise
-            different = error.differences
-        else:
-            return
-        moved = _places(project, video)
-        names = _names(video)
-        cleared = set(different.differ if different != Differences() else names)
-        gone = {index for index, name in enumerate(names) if name in cleared}
-        if moved == {index: index for index in range(video.length)} and video.length == project.video.length:
-            _clear(project, gone if way == "clear" else ())
-            project.forget_candidates(gone)
-            project.proposals.forget([key for key in project.proposals.all if key.frame in gone])
-            _adopt(project, video, _hint(video))
-            return
-        fresh = path.with_name(f"{path.stem}-new{path.suffix}")
-        _rebuild(project, video, fresh, moved, gone if way == "clear" else set())
-    path.rename(_free(path))
-    fresh.rename(path)
+    with ExitStack() as stages:
+        with Project.open(path) as project:
+            try:
+                bind_video(project, video)
+            except VideoChanged as error:
+                if error.differences.size:
+                    raise
+                different = error.differences
+            else:
+                return
+            moved = _places(project, video)
+            names = _names(video)
+            cleared = set(different.differ if different != Differences() else names)
+            gone = {index for index, name in enumerate(names) if name in cleared}
+            if (
+                moved == {index: index for index in range(video.length)}
+                and video.length == project.video.length
+            ):
+                _clear(project, gone if way == "clear" else ())
+                project.forget_candidates(gone)
+                project.proposals.forget([key for key in project.proposals.all if key.frame in gone])
+                _adopt(project, video, _hint(video))
+                return
+            fresh = stages.enter_context(staging(path.parent, path)) / path.name
+            _rebuild(project, video, fresh, moved, gone if way == "clear" else set())
+        # A second name and not a rename: were this killed, the project would still be there.
+        _keep_as(path, _free(path))
+        fresh.replace(path)
+
+
+def _keep_as(path: Path, place: Path) -> None:
+    """Let a file have a second name, by a copy where the disk has no hard links."""
+    try:
+        place.hardlink_to(path)
+    except OSError:
+        shutil.copy2(path, place)
 
 
 def _free(path: Path) -> Path:
@@ -239,7 +254,6 @@ def _clear(project: Project, frames: Iterable[int]) -> None:
 
 def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int], cleared: set[int]) -> None:
     """Write a project of the video as it is now, with all that still has a frame."""
-    path.unlink(missing_ok=True)
     annotation = project.annotation
     cells: dict[CellKey, Cell | None] = {}
     for key, cell in annotation.cells():

@@ -6,6 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+VIDEOS = frozenset(
+    (
+        *(".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gif", ".h264", ".hevc", ".ivf", ".m2ts"),
+        *(".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut"),
+        *(".ogv", ".tif", ".tiff", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
+    )
+)
+"""Suffixes of files that are clips, where files are listed and not named; stills may be clips, too."""
+
 _MASK_AFFIX = re.compile(r"[ ._-]?masks?$|^masks?[ ._-]", re.IGNORECASE)
 _WORDS = (
     "gt|ground[ _-]?truth|seg|segm|segmentation|labels?|mattes?|alpha|annotations?|annos?|instances?|inst"

@@ -8,10 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...engine.video.names import natural_key
+from ...engine.video.names import VIDEOS, natural_key
 from ...errors import UserError
 from ...formats.davis import read_sequence_list
-from ...headless.clips import VIDEOS
 from ..davis_folders import FRAMES, holds_pictures, sequences_under
 from ..opening import SUFFIX, project_places
 
