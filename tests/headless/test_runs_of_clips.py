@@ -74,7 +74,7 @@ def test_no_clips(name: str, sentence: str, tmp_path: Path, common: Task) -> Non
 def test_a_name_in_a_list_does_not_lead_out_of_the_output(name: str, tmp_path: Path, common: Task) -> None:
     listing = tmp_path / "list.txt"
     listing.write_text(f"clip\tclip.png\t{name}\n")
-    with pytest.raises(UserError, match="line 1: .* cannot be the name of a folder"):
+    with pytest.raises(UserError, match=r"line 1: .* cannot be the name of a folder"):
         clip_tasks(listing, common)
 
 
