@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
-from ..engine.types import Box, Frame, SoftMask
+from ..engine.types import Box, Frame
 from ..engine.video import Video
 from ..errors import UserError
 from .server import Server
+
+Prepare: TypeAlias = Callable[[Frame], object]
+"""Makes what is drawn of a frame, on the thread that decodes."""
 
 
 def to_image(frame: Frame) -> QImage:
@@ -49,26 +53,26 @@ class _FrameTask:
     Attributes:
         epoch: tells the video that is open now from those before.
         errand: what is to be done with it, None for a frame to be shown.
-        masks: to be shown over it; read on this thread, so that the window finds them in memory.
+        prepare: makes of a frame to be shown what the window draws, None for nothing.
     """
 
     epoch: int
     video: Video
     index: int
     errand: _Errand | None = None
-    masks: Sequence[SoftMask] = ()
+    prepare: Prepare | None = None
 
 
 class FrameLoader(Server[_FrameTask]):
     """Serves the newest request only; errands such as crops for the review wait until no frame is wanted.
 
     Signals:
-        loaded(index, frame): a frame that `request` asked for.
+        loaded(index, frame, prepared): a frame that `request` asked for, and what was prepared of it.
         done(key, result): what `crop` or `errand` asked for.
         failed(sentence, details): a frame cannot be read, or work on it failed.
     """
 
-    loaded = Signal(int, object)
+    loaded = Signal(int, object, object)
     done = Signal(object, object)
     failed = Signal(str, str)
     _served = Signal(object, object)
@@ -78,7 +82,7 @@ class FrameLoader(Server[_FrameTask]):
         super().__init__("frames", parent)
         self._video: Video | None = None
         self._epoch = 0
-        self._wanted: tuple[int, Sequence[SoftMask]] | None = None
+        self._wanted: tuple[int, Prepare | None] | None = None
         self._errands: OrderedDict[Hashable, _Errand] = OrderedDict()
         # This object lives on the GUI's thread: what arrives there is compared with what is open there.
         self._served.connect(self._deliver)
@@ -91,14 +95,14 @@ class FrameLoader(Server[_FrameTask]):
             self._errands.clear()
             self._epoch += 1
 
-    def request(self, index: int, masks: Sequence[SoftMask] = ()) -> None:
+    def request(self, index: int, prepare: Prepare | None = None) -> None:
         """Ask for a frame; a request not yet begun is forgotten.
 
         Args:
-            masks: those that will be shown with it.
+            prepare: called with the frame on this thread; `loaded` hands over what it returns.
         """
         with self._condition:
-            self._wanted = index, masks
+            self._wanted = index, prepare
             self._condition.notify()
 
     def crop(self, key: Hashable, index: int, box: Box) -> None:
@@ -113,9 +117,10 @@ class FrameLoader(Server[_FrameTask]):
 
     def _serve(self, task: _FrameTask) -> None:
         frame = task.video.frame(task.index)
-        for mask in task.masks:
-            _ = mask.values
-        self._served.emit(task, frame if task.errand is None else task.errand.work(frame))
+        if task.errand is not None:
+            self._served.emit(task, task.errand.work(frame))
+        else:
+            self._served.emit(task, (frame, task.prepare(frame) if task.prepare is not None else None))
 
     def _fail(self, task: _FrameTask, error: Exception, details: str) -> None:
         self._missed.emit(task, str(error) if isinstance(error, UserError | IndexError) else details)
@@ -126,19 +131,19 @@ class FrameLoader(Server[_FrameTask]):
                 return None
             assert self._video is not None
             if self._wanted is not None:
-                (index, masks), self._wanted = self._wanted, None
-                return _FrameTask(self._epoch, self._video, index, masks=masks)
+                (index, prepare), self._wanted = self._wanted, None
+                return _FrameTask(self._epoch, self._video, index, prepare=prepare)
             _, errand = self._errands.popitem(last=False)
             return _FrameTask(self._epoch, self._video, errand.index, errand)
 
     def _is_asked(self) -> bool:
         return self._video is not None and (self._wanted is not None or bool(self._errands))
 
-    def _deliver(self, task: _FrameTask, result: object) -> None:
+    def _deliver(self, task: _FrameTask, result: Any) -> None:
         if task.epoch != self._epoch:
             return
         if task.errand is None:
-            self.loaded.emit(task.index, result)
+            self.loaded.emit(task.index, *result)
         else:
             self.done.emit(task.errand.key, result)
 

@@ -13,6 +13,7 @@ from ...engine.types import Box, CellKey, Frame, SoftMask
 from ...formats.points import Clicked, Prompt, checksum
 from ...project.points import noted, setting_of
 from ..canvas import CanvasView
+from ..canvas.composition import Composed
 from ..conductor import Conductor
 from ..edits import COMPARED
 from ..frames import FrameLoader
@@ -55,6 +56,7 @@ class CanvasBinder(QObject):
         self.correction: Correction | None = None
         self.redrawing = False
         self._wipe: Wipe | None = None
+        self._wiped: tuple[int, dict[int, SoftMask]] | None = None
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
         session = self._session
         session.frame_changed.connect(self._request)
@@ -92,7 +94,7 @@ class CanvasBinder(QObject):
 
     def compare(self, wipe: Wipe | None) -> None:
         """Show two states of the masks side by side instead of the document's, or with None these again."""
-        self._wipe = wipe
+        self._wipe, self._wiped = wipe, None
         # What is shown is in no document: a stroke on it would be of nothing.
         self._session.edits.comparing = wipe is not None
         self.canvas.editor.set_closed("" if wipe is None else COMPARED)
@@ -112,17 +114,40 @@ class CanvasBinder(QObject):
         self._request(self._session.frame)
 
     def _request(self, index: int) -> None:
-        """Ask for a frame with what is to be shown over it."""
-        shown = [index, self._near(index)] if self.canvas.display.onion_skin else [index]
-        masks = [mask for frame in shown for mask in self._session.annotation.frame_masks(frame).values()]
-        self._loader.request(index, masks)
+        """Ask for a frame with what is to be shown over it, composed on the thread that decodes."""
+        session = self._session
+        masks = {k: mask for k, mask in self._masks(index).items() if k not in self._hidden}
+        near = session.annotation.frame_masks(self._near(index)) if self.canvas.display.onion_skin else {}
+        height = session.video.height
+        prepare = self.canvas.composition(masks, self._colours, near, session.selected, height)
+        self._loader.request(index, prepare)
+
+    def _masks(self, index: int) -> dict[int, SoftMask]:
+        """What is shown over a frame: the document's masks, or what stands in for them."""
+        if self._wipe is not None:
+            if self._wiped is None or self._wiped[0] != index:
+                # Kept, as those that the line cuts would be others each time.
+                self._wiped = index, self._wipe.masks(index, self._session.video.width)
+            return self._wiped[1]
+        masks = self._session.annotation.frame_masks(index)
+        if self.correction is not None and self.correction.frame == index:
+            masks[self.correction.instance] = self.correction.mask
+        return masks
+
+    @property
+    def _colours(self) -> dict[int, QColor]:
+        return {k: QColor(one.colour) for k, one in self._session.instances.items()}
+
+    @property
+    def _hidden(self) -> set[int]:
+        return {k for k, one in self._session.instances.items() if one.hidden}
 
     @staticmethod
     def _near(index: int) -> int:
         return index - 1 if index > 0 else index + 1
 
-    def _show_frame(self, index: int, frame: Frame) -> None:
-        self.canvas.set_frame(index, frame)
+    def _show_frame(self, index: int, frame: Frame, composed: Composed | None) -> None:
+        self.canvas.set_frame(index, frame, composed)
         self._show_masks()
         self._show_candidate()
 
@@ -130,20 +155,9 @@ class CanvasBinder(QObject):
         session, index = self._session, self.canvas.index
         if session.document is None or not 0 <= index < session.annotation.length:
             return
-        instances = session.instances
-        masks = session.annotation.frame_masks(index)
-        locked = [k for k, one in instances.items() if one.locked]
-        if self._wipe is not None:
-            masks = self._wipe.masks(index, session.video.width)
-        if self.correction is not None and self.correction.frame == index:
-            masks[self.correction.instance] = self.correction.mask
-        self.canvas.set_locked(locked)
+        self.canvas.set_locked([k for k, one in session.instances.items() if one.locked])
         self.canvas.set_selected(session.selected)
-        self.canvas.set_masks(
-            masks,
-            {k: QColor(one.colour) for k, one in instances.items()},
-            {k for k, one in instances.items() if one.hidden},
-        )
+        self.canvas.set_masks(self._masks(index), self._colours, self._hidden)
         if self.canvas.display.onion_skin:
             self.show_neighbour()
 

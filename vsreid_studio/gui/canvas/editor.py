@@ -173,15 +173,15 @@ class Editor(QObject):
         self.picture.stroke = Stroke(self._selected, base, self.picture.size, label, removes=removes)
 
     def _end(self) -> None:
-        stroke, self.picture.stroke = self.picture.stroke, None
+        stroke = self.picture.stroke
         if stroke is None:
             return
         if not stroke.changes:
+            self.picture.stroke = None
             return
         mask = stroke.result()
         self._masks[stroke.instance] = mask
-        # Already composed or noted as changed, so that no more than the stroke is drawn anew.
-        self.picture.masks = self._visible()
+        self.picture.end_stroke(self._visible())
         self.edited.emit(stroke.instance, mask, stroke.label)
 
     def _mend(self, instance: int, mend: Callable[[SoftMask], SoftMask], label: str, needless: str) -> None:

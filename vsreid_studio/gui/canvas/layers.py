@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from PySide6.QtGui import QColor
 
@@ -10,7 +10,8 @@ from ...engine.types import Box, SoftMask
 from ...formats.painting import Rgb
 from ..theme import default_colour
 from .candidate_item import CandidateItem
-from .overlay import MaskPicture, Style, compose_neighbour, compose_preview, union
+from .composition import Composed, Composition, Skin
+from .overlay import MaskPicture, Style, compose_preview
 from .stage import CanvasStage
 from .types import Display
 
@@ -39,12 +40,39 @@ class Layers:
         self._masks: Mapping[int, SoftMask] = {}
         self._colours: dict[int, QColor] = {}
         self._neighbour: Mapping[int, SoftMask] = {}
+        self._ready: Skin | None = None
 
     def clear(self) -> None:
         """Drop all that belongs to one frame; the masks' picture is the editor's."""
-        self._masks, self._neighbour = {}, {}
+        self._masks, self._neighbour, self._ready = {}, {}, None
         self._stage.skin.clear()
         self.set_candidate(None, None)
+
+    def composition(
+        self,
+        masks: Mapping[int, SoftMask],
+        colours: Mapping[int, QColor],
+        neighbour: Mapping[int, SoftMask],
+        selected: int | None,
+        height: int,
+    ) -> Composition:
+        """What another thread can compose of a frame that will be shown.
+
+        Args:
+            masks: the visible ones.
+            neighbour: see `set_neighbour`.
+            selected: the instance that will be drawn then.
+            height: of the frame, in pixels.
+        """
+        style = self._style(masks.keys() | neighbour.keys(), colours, selected, height)
+        shown = neighbour if self.display.onion_skin else None
+        return Composition(dict(masks), shown, style, self._stage.level)
+
+    def take(self, composed: Composed) -> None:
+        """Show what was composed of the frame; its masks and neighbour are set afterwards."""
+        self._picture.take(composed.masks)
+        self._stage.show_masks()
+        self._ready = composed.skin
 
     def set_masks(self, masks: Mapping[int, SoftMask], colours: Mapping[int, QColor]) -> None:
         """Note which instances have masks, and their colours; those not named get their default colour."""
@@ -80,21 +108,25 @@ class Layers:
 
     def restyle(self) -> None:
         """Compose the masks anew if they would look different."""
-        selected = self._selected()
-        numbers = {*self._masks, *self._neighbour, *self._colours, *filter(None, [selected])}
-        style = Style(
-            {number: _rgb(self._colour(number)) for number in sorted(numbers)},
+        numbers = self._masks.keys() | self._neighbour.keys()
+        style = self._style(numbers, self._colours, self._selected(), self._picture.bounds.height)
+        if style != self._picture.style:
+            self._picture.style = style
+            self._stage.refresh(self._picture.everywhere())
+            if self._neighbour:
+                self._skin()
+
+    def _style(
+        self, numbers: Collection[int], colours: Mapping[int, QColor], selected: int | None, height: int
+    ) -> Style:
+        return Style(
+            {n: _rgb(_colour(n, colours)) for n in sorted({*numbers, *colours, *filter(None, [selected])})},
             selected,
             self.display.opacity,
             self.display.outline_only,
             self.display.probability,
-            max(1, round(self._picture.bounds.height / _LINES_A_HEIGHT)),
+            max(1, round(height / _LINES_A_HEIGHT)),
         )
-        if style != self._picture.style:
-            self._picture.style = style
-            self._stage.refresh(self._picture.invalidate())
-            if self._neighbour:
-                self._skin()
 
     def _preview(self, mask: SoftMask | None, colour: QColor) -> None:
         self._stage.preview.clear()
@@ -102,13 +134,22 @@ class Layers:
             self._stage.preview.set_pixels(mask.box, compose_preview(mask, _rgb(colour), self._picture.style))
 
     def _skin(self) -> None:
-        box = union(mask.box.intersect(self._picture.bounds) for mask in self._neighbour.values())
         self._stage.skin.clear()
-        if self.display.onion_skin and box.area:
-            self._stage.skin.set_pixels(box, compose_neighbour(self._neighbour, box, self._picture.style))
+        if not self.display.onion_skin:
+            return
+        style = self._picture.style
+        if self._ready is None or not self._ready.shows(self._neighbour, style):
+            width, height = self._picture.size
+            self._ready = Skin.of(self._neighbour, height, width, style)
+        if self._ready.box.area:
+            self._stage.skin.set_pixels(self._ready.box, self._ready.pixels)
 
     def _colour(self, number: int) -> QColor:
-        return self._colours.get(number) or (default_colour(number) if number else QColor(255, 255, 255))
+        return _colour(number, self._colours)
+
+
+def _colour(number: int, colours: Mapping[int, QColor]) -> QColor:
+    return colours.get(number) or (default_colour(number) if number else QColor(255, 255, 255))
 
 
 def _rgb(colour: QColor) -> Rgb:

@@ -174,17 +174,50 @@ def _stripes(box: Box, width: int) -> NDArray[np.bool_]:
     return (rows + columns) // width % 2 == 0
 
 
+def parts_of(boxes: Iterable[Box]) -> list[Box]:
+    """What to compose so that all boxes are: each apart where they cover little of what is around them."""
+    apart = [box for box in dict.fromkeys(boxes) if box.area]
+    whole = union(apart)
+    return [whole] if sum(box.area for box in apart) >= whole.area / 2 and whole.area else apart
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComposedMasks:
+    """The masks over one frame as pixels, composed before they are shown.
+
+    Attributes:
+        masks: the maps by instance number.
+        style: how they are shown.
+        pixels: (H, W) premultiplied ARGB; belongs to the `MaskPicture` that takes it, which writes to it.
+        box: outside of this the pixels are transparent.
+    """
+
+    masks: Mapping[int, SoftMask]
+    style: Style
+    pixels: Argb
+    box: Box
+
+    @classmethod
+    def of(cls, masks: Mapping[int, SoftMask], height: int, width: int, style: Style) -> ComposedMasks:
+        """Compose the masks of a frame of height x width pixels; from any thread."""
+        bounds, pixels = Box(0, 0, width, height), np.zeros((height, width), np.uint32)
+        boxes = [mask.box.intersect(bounds) for mask in masks.values()]
+        for box in parts_of(boxes):
+            pixels[box.slices] = compose(masks, box, bounds, style)
+        return cls(masks, style, pixels, union(boxes))
+
+
 class MaskPicture:
     """The masks over one frame, as pixels.
 
-    Setting anything only notes what has changed; `settle` composes that part before the next drawing, so
-    that many changes between two repaints cost one.
+    Setting anything only notes it; `settle` composes what differs from the pixels before the next drawing,
+    so that many changes between two repaints cost one, and what another thread has composed costs nothing.
 
     Attributes:
         bounds: the whole frame.
         masks: the maps to show, by instance number; hidden ones are not among them.
-        style: how; `invalidate` after a change.
-        stroke: painting under way, shown as if it were done.
+        style: how.
+        stroke: painting under way, shown as if it were done; `invalidate` what it touches.
         pixels: (H, W) premultiplied ARGB, in part out of date until `settle`.
         shown: outside of this the pixels are transparent.
     """
@@ -196,6 +229,7 @@ class MaskPicture:
         self.stroke: Stroke | None = None
         self.pixels: Argb = np.zeros((0, 0), np.uint32)
         self.shown = NOWHERE
+        self._composed: tuple[Mapping[int, SoftMask], Style] = {}, self.style
         self._dirty: list[Box] = []
 
     @property
@@ -209,9 +243,16 @@ class MaskPicture:
         if bounds == self.bounds:
             return False
         self.bounds, self.pixels = bounds, np.zeros((height, width), np.uint32)
-        self.shown, self._dirty = NOWHERE, []
-        self.invalidate()
+        self.shown, self._dirty, self._composed = NOWHERE, [], ({}, self.style)
         return True
+
+    def take(self, composed: ComposedMasks) -> None:
+        """Take the pixels of a frame of this size, composed elsewhere; no stroke is under way.
+
+        Where `masks` and `style` become those of the pixels, nothing is composed here.
+        """
+        self.pixels, self.shown, self._dirty = composed.pixels, composed.box, []
+        self._composed = composed.masks, composed.style
 
     def set_masks(self, masks: Mapping[int, SoftMask]) -> Box:
         """Replace the masks; those that are the same objects as before cost nothing.
@@ -219,21 +260,27 @@ class MaskPicture:
         Returns:
             The part of the frame that changes.
         """
-        numbers = self.masks.keys() | masks.keys()
-        pairs = [(self.masks.get(number), masks.get(number)) for number in numbers]
-        changed = [union(mask.box for mask in pair if mask) for pair in pairs if pair[0] is not pair[1]]
-        self.masks = masks
-        # Each apart: small objects far from one another cover little of what lies around all of them.
-        return union([self.invalidate(box) for box in changed if box.area])
+        changed, self.masks = self._differing(self.masks, masks), masks
+        return union(changed)
 
-    def invalidate(self, box: Box | None = None) -> Box:
-        """Note that the overlay has changed in a box, or wherever it shows anything.
+    def end_stroke(self, masks: Mapping[int, SoftMask]) -> None:
+        """Replace the masks after a stroke whose pixels are composed already, or noted as changed."""
+        self.masks = masks
+        before, style = self._composed
+        if self.stroke and self.stroke.instance in masks:
+            before = {**before, self.stroke.instance: masks[self.stroke.instance]}
+        self._composed, self.stroke = (before, style), None
+
+    def everywhere(self) -> Box:
+        """The part of the frame in which the overlay shows anything, or will."""
+        return self._around(union([self.shown, self._occupied()]))
+
+    def invalidate(self, box: Box) -> Box:
+        """Note that the stroke has changed in a box.
 
         Returns:
             The part of the frame that has to be drawn anew.
         """
-        if box is None:
-            box = union([self.shown, self._occupied()])
         box = self._around(box)
         if box.area:
             self._dirty.append(box)
@@ -241,15 +288,26 @@ class MaskPicture:
 
     def settle(self) -> None:
         """Compose what has changed."""
-        dirty, self._dirty = list(dict.fromkeys(self._dirty)), []
-        if not dirty:
-            return
-        whole = union(dirty)
-        if sum(box.area for box in dirty) >= whole.area / 2:
-            dirty = [whole]
-        for box in dirty:
+        masks, style = self._composed
+        if style != self.style:
+            dirty = [self.everywhere()]
+        else:
+            # Each apart: small objects far from one another cover little of what lies around all of them.
+            dirty = [*self._dirty, *self._differing(masks, self.masks)]
+        self._dirty, self._composed = [], (self.masks, self.style)
+        boxes = parts_of(dirty)
+        for box in boxes:
             self._compose(box)
-        self.shown = self._occupied()
+        if boxes:
+            self.shown = self._occupied()
+
+    def _differing(self, before: Mapping[int, SoftMask], after: Mapping[int, SoftMask]) -> list[Box]:
+        """Where the pictures of masks differ, as far as other objects tell."""
+        if before is after:
+            return []
+        pairs = [(before.get(number), after.get(number)) for number in before.keys() | after.keys()]
+        changed = [union(mask.box for mask in pair if mask) for pair in pairs if pair[0] is not pair[1]]
+        return [self._around(box) for box in changed if box.area]
 
     def _compose(self, box: Box) -> None:
         masks = self.masks

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -12,6 +11,7 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QWidget
 
 from ...engine.types import NOWHERE, Box, Frame
+from .composition import Composed, halved
 from .navigation import Viewport
 from .overlay import Argb, MaskPicture
 
@@ -78,6 +78,7 @@ class CanvasStage(pg.GraphicsView):
         self._picture, self._draw_last = picture, draw_last
         self._frame: Frame | None = None
         self._level = -1
+        self._composed: Composed | None = None
         self.viewport_ = Viewport()
         super().__init__(parent, useOpenGL=False, background=None)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -93,9 +94,21 @@ class CanvasStage(pg.GraphicsView):
             self.space.addItem(item, ignoreBounds=True)
         self.scene().sigPrepareForPaint.connect(self._settle)
 
-    def set_frame(self, frame: Frame) -> None:
-        """Show (H, W, 3) uint8 RGB; it is not copied."""
-        self._frame, self._level = frame, -1
+    @property
+    def level(self) -> int:
+        """How often the frame is halved before it is drawn, as Qt would skip pixels."""
+        scale, level = self.viewport_.scale * self.devicePixelRatioF(), 0
+        while scale * 2 ** (level + 1) <= 1 and level < _HALVINGS:
+            level += 1
+        return level
+
+    def set_frame(self, frame: Frame, composed: Composed | None = None) -> None:
+        """Show (H, W, 3) uint8 RGB; it is not copied.
+
+        Args:
+            composed: holds the frame halved already.
+        """
+        self._frame, self._level, self._composed = frame, -1, composed
         self._show_level()
 
     def show_masks(self) -> None:
@@ -131,19 +144,13 @@ class CanvasStage(pg.GraphicsView):
         self.masks.shown = self._picture.shown
 
     def _show_level(self) -> None:
-        """Show the frame, halved beforehand as often as it is shown smaller, since Qt would skip pixels."""
-        if self._frame is None:
+        level = self.level
+        if self._frame is None or level == self._level:
             return
-        scale, level = self.viewport_.scale * self.devicePixelRatioF(), 0
-        while scale * 2 ** (level + 1) <= 1 and level < _HALVINGS:
-            level += 1
-        if level == self._level:
-            return
-        self._level = level
+        self._level, ready = level, self._composed
         height, width = self._frame.shape[:2]
-        size = max(1, width >> level), max(1, height >> level)
-        small = cv2.resize(self._frame, size, interpolation=cv2.INTER_AREA) if level else self._frame
-        self._image.setImage(np.ascontiguousarray(small), autoLevels=False)
+        small = ready.small if ready is not None and ready.level == level else halved(self._frame, level)
+        self._image.setImage(small, autoLevels=False)
         self._image.setRect(QRectF(0, 0, width, height))
 
     def place(self, at: QPointF) -> tuple[float, float]:

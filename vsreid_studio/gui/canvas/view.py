@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QWidget
 from ...engine.types import Box, Frame, SoftMask
 from .active_tool import ActiveTool
 from .candidate_item import CandidateItem
+from .composition import Composed, Composition
 from .editor import Editor
 from .interaction import Interaction
 from .layers import Layers
@@ -110,12 +111,25 @@ class CanvasView(QWidget):
 
     # --- what is shown
 
-    def set_frame(self, index: int, frame: Frame) -> None:
+    def composition(
+        self,
+        masks: Mapping[int, SoftMask],
+        colours: Mapping[int, QColor],
+        neighbour: Mapping[int, SoftMask],
+        selected: int | None,
+        height: int,
+    ) -> Composition:
+        """What another thread can compose of a frame, for `set_frame`; see `Layers.composition`."""
+        return self._layers.composition(masks, colours, neighbour, selected, height)
+
+    def set_frame(self, index: int, frame: Frame, composed: Composed | None = None) -> None:
         """Show a frame, so before what belongs to it: another index drops masks, neighbour and candidate.
 
         Args:
             index: number of the frame.
             frame: (H, W, 3) uint8 RGB; it is not copied and may be read-only.
+            composed: what another thread has made of the frame and its masks. Masks that are set afterwards
+                and are the same objects, in the same style, are not composed again.
         """
         self.finish()
         height, width = frame.shape[:2]
@@ -126,8 +140,10 @@ class CanvasView(QWidget):
             self._input.update_cursor()
         if self.picture.resize(width, height):
             self._stage.show_masks()
-        self._stage.set_frame(frame)
+        self._stage.set_frame(frame, composed)
         self._navigation.set_content(self.picture.size)
+        if composed is not None:
+            self._layers.take(composed)
         self._layers.restyle()
 
     def set_masks(
