@@ -17,7 +17,7 @@ from vsreid_studio.errors import UserError
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.canvas import Tool
 from vsreid_studio.gui.main_window import MainWindow
-from vsreid_studio.project.points import points_of
+from vsreid_studio.project.sources import points_of
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NOTHING, ALT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.AltModifier

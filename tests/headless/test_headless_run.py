@@ -20,7 +20,6 @@ from vsreid_studio.engine.types import Maker
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
-from vsreid_studio.headless import result
 from vsreid_studio.headless import run as run_module
 from vsreid_studio.headless.run import run_task
 from vsreid_studio.headless.task import Task
@@ -198,7 +197,7 @@ def test_a_full_disk_leaves_the_work_and_no_masks(task, engine, calls, monkeypat
         raise UserError("the disk is full")
 
     with monkeypatch.context() as patch, pytest.raises(UserError, match="disk is full"):
-        patch.setattr(result, "write_mask", full)
+        patch.setattr(run_module, "write_mask", full)
         run_task(task, engine)
     assert list(files(task.output)) == ["clip.vsreid"]
     calls.propagated.clear()

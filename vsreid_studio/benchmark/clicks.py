@@ -1,6 +1,6 @@
 """How many clicks a mask needs: NoC@80, NoC@85, NoC@90 and mIoU@k of a simulated person.
 
-The person clicks into the middle of the largest error, time after time (`evaluation.robot`). NoC@q is the
+The person clicks into the middle of the largest error, time after time (`evaluation.measures`). NoC@q is the
 mean number of clicks until a mask has an IoU of q percent, where `LIMIT` stands for never; mIoU@k is the mean
 IoU after k clicks. Interactive segmentation reports these two (as in RITM, Sofiiuk et al. 2021).
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import Box, Click, Frame, Prediction, SoftMask
-from ..evaluation.robot import next_click
+from ..evaluation.measures import next_click
 from .page import grid, number, paged
 
 LIMIT = 20

@@ -19,8 +19,7 @@ from ..errors import UserError
 from ..evaluation import InstanceScore, evaluate
 from ..formats.atomic import writable_folder, write_text
 from ..formats.davis import DavisRoot
-from ..headless.result import finished
-from ..headless.run import Emit, run_task
+from ..headless.run import Emit, finished, run_task
 from ..headless.task import Task, davis_tasks, inputs
 from ..reading import expecting, read_json
 from .candidate_files import SharingEngine

@@ -26,8 +26,7 @@ from ..engine.events import (
 from ..engine.store.annotation import edit
 from ..engine.types import Cell, CellKey, Maker, SoftMask
 from ..project import KeptProposal
-from ..project.finds import find_of
-from ..project.proposals import waiting
+from ..project.proposals import find_of, waiting
 from .session import Session
 from .worker import Carry, Settle
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation, edit
-from ..engine.store.bulk import Between, now_and_then
+from ..engine.store.index import Between, now_and_then
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
 from ..formats.cells import GivenMasks, first_cells
@@ -282,7 +282,7 @@ def import_masks(
     Args:
         machine: as masks that nobody has checked: not pinned, derived from the first one of each instance,
             so that a correction propagates over them. What a person pinned stays.
-        between: see `bulk.now_and_then`.
+        between: see `index.now_and_then`.
 
     Raises:
         UserError: an instance is locked.

@@ -41,7 +41,7 @@ class Export:
         sources: of the document; nothing is written over them.
         options: how the video is read.
         order: of the video's frames, see `Video.order`.
-        points: how masks came of points, see `project.points.points_of`.
+        points: how masks came of points, see `project.sources.points_of`.
     """
 
     request: ExportRequest

@@ -16,10 +16,9 @@ from ..errors import UserError
 from ..formats.catalogue import ExportRequest
 from ..formats.frame_names import fit_name, mask_files_by_frame
 from ..formats.mask_reading import Reading
-from ..project.points import points_of
 from ..project.records import classes_of
 from ..project.same_video import VideoChanged, Way
-from ..project.sources import sources_of
+from ..project.sources import points_of, sources_of
 from . import dialogs
 from .clips.catalogue import Catalogue
 from .conductor import Conductor

@@ -14,7 +14,7 @@ from ..engine.runtime.run import State
 from ..engine.store.annotation import Annotation
 from ..engine.video import Video
 from ..evaluation.comparison import Truth
-from ..project.rounds import RoundRecord
+from ..project.undo import RoundRecord
 from .bind import CanvasBinder, TimelineBinder
 from .bind.wipe import Wipe
 from .compare import Comparison

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from ..project import Instance
 from ..project.history import StepKind
-from ..project.rounds import RoundRecord
+from ..project.undo import RoundRecord
 from .theme import quiet_label
 
 _NONE = "No rounds yet. Each run and each answer is listed here, with what it changed."

@@ -14,9 +14,8 @@ from ..formats.cells import first_cells
 from ..formats.classes import joined, number_of
 from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options
-from ..project.points import note_points
 from ..project.same_video import FRAMES, VideoChanged, bind_video, note_frames, reference_of, take_changes
-from ..project.sources import note_source
+from ..project.sources import note_points, note_source
 from .task import Inputs, MadeFrom, Task, difference
 
 _KEY = "headless"

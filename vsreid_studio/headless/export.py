@@ -19,10 +19,9 @@ from ..formats.frame_names import fit_name
 from ..formats.painting import Paint, rgb_of
 from ..formats.provenance import provenance
 from ..project import Project, read_options, read_order
-from ..project.points import points_of
 from ..project.records import classes_of
 from ..project.same_video import VideoChanged, Way, bind_video, take_changes
-from ..project.sources import sources_of
+from ..project.sources import points_of, sources_of
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,18 @@ from .. import __version__
 from ..engine.algorithm.merge import label_maps
 from ..engine.events import Accept, Answer, Change, Event, Progress, Proposal, Queue, Skip
 from ..engine.runtime.run import answer_all
-from ..engine.types import Maker
-from ..formats.atomic import sweep, writable_folder
-from ..formats.provenance import provenance
-from ..project import Project, finds
-from ..project.points import points_of
-from . import result
+from ..engine.types import LabelMap, Maker
+from ..errors import UserError
+from ..formats.atomic import publish, staging, sweep, writable_folder
+from ..formats.masks import write_mask
+from ..formats.owned import mark_all, refuse_existing
+from ..formats.provenance import provenance, write_provenance
+from ..project import Project
+from ..project.proposals import finds
+from ..project.sources import points_of
+from ..reading import read_json
 from .begin import finish, project_of
-from .task import EngineOrMaker, Inputs, Task, inputs
+from .task import EngineOrMaker, Inputs, MadeFrom, Task, difference, inputs
 
 Emit = Callable[[Event], None]
 
@@ -57,7 +62,7 @@ def check(tasks: list[Task], engine: EngineOrMaker, *, overwrite: bool = False) 
     for task in tasks:
         task.refuse_targets()
         with inputs(task, engine) as given:
-            result.refuse_other(task.folder, given.made_from, overwrite=overwrite)
+            refuse_other(task.folder, given.made_from, overwrite=overwrite)
 
 
 def run_task(
@@ -80,12 +85,12 @@ def run_task(
     sweep(task.output)
     with inputs(task, engine) as given:
         length, made_from = given.video.length, given.made_from
-        if skipped := result.finished(task.folder, made_from, given.video.names):
+        if skipped := finished(task.folder, made_from, given.video.names):
             recovered, waiting = 0, _waiting(task)
         else:
-            result.refuse_other(task.folder, made_from, overwrite=overwrite)
+            refuse_other(task.folder, made_from, overwrite=overwrite)
             with _output(task.output):
-                result.try_names(task.folder, given.video.names)
+                try_names(task.folder, given.video.names)
                 given.engine.load()
                 with project_of(task, given, overwrite=overwrite) as project:
                     _drive(project, task, given, emit or (lambda _: None))
@@ -110,7 +115,7 @@ def _write(project: Project, task: Task, given: Inputs) -> tuple[int, int]:
     """Write masks and record; the numbers of retrievals accepted and of finds that wait."""
     record = _record(project, given)
     maps = label_maps(project.annotation, given.video.height, given.video.width)
-    result.write(task.folder, given.video.names, maps, record)
+    _write_masks(task.folder, given.video.names, maps, record)
     accepted = sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
     return accepted, _finds(project) if task.keep_proposals else 0
 
@@ -180,3 +185,77 @@ def _record(project: Project, given: Inputs) -> dict[str, Any]:
         "program": f"vsreid-studio {__version__}",
         "made_from": given.made_from,
     }
+
+
+RECORD = "provenance.json"
+"""Lies beside the masks in their folder, so that they appear together."""
+
+
+def finished(folder: Path, made_from: MadeFrom, names: Sequence[str]) -> bool:
+    """Whether the mask of each frame of these names is there, made from this very input."""
+    if difference(made_from, _recorded(folder)):
+        return False
+    return all((folder / f"{name}.png").is_file() for name in names)
+
+
+def refuse_other(folder: Path, made_from: MadeFrom, *, overwrite: bool) -> None:
+    """Protect what a person put into the folder of masks, and what was made from other input.
+
+    Args:
+        overwrite: what was made from other input may be replaced; what a person made never.
+
+    Raises:
+        UserError: the folder holds such, or is no folder.
+    """
+    # Whether something is there is asked below, as it may be what this very input was made into.
+    refuse_existing(folder, [folder], True, record=folder / RECORD)
+    if overwrite or not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if other := difference(made_from, _recorded(folder)):
+        raise UserError(
+            f"{folder} holds files made from {other}: choose another output folder or add --overwrite."
+        )
+
+
+def try_names(folder: Path, names: Sequence[str]) -> None:
+    """Find out whether the folder and the masks can have their names where they shall lie.
+
+    Raises:
+        UserError: a name is too long for the file system, or has a letter that it does not take.
+    """
+    with staging(folder.parent, folder) as stage:
+        (stage / folder.name).mkdir()
+        for name in {max(names, key=lambda it: len(os.fsencode(it))), names[0], names[-1]}:
+            (stage / folder.name / f"{name}.png").touch()
+
+
+def _write_masks(
+    folder: Path, names: Sequence[str], label_maps: Iterable[LabelMap], record: Mapping[str, Any]
+) -> None:
+    """Write masks and record as one: the folder appears, or is replaced, when all are written.
+
+    Args:
+        names: of the frames, and of their masks but for the suffix.
+
+    Raises:
+        UserError: something cannot be written, or a person put a file into the folder; it is as it was.
+    """
+    # Once more: a run takes hours.
+    refuse_existing(folder, [folder], True, record=folder / RECORD)
+    with staging(folder.parent, folder) as stage:
+        staged = stage / "masks"
+        staged.mkdir()
+        for name, labels in zip(names, label_maps, strict=True):
+            write_mask(staged / f"{name}.png", labels)
+        write_provenance(staged / RECORD, record)
+        mark_all(staged)
+        publish([(staged, folder)], stage)
+
+
+def _recorded(folder: Path) -> object:
+    """What the masks in a folder were made from; None where nothing tells."""
+    try:
+        record = read_json(folder / RECORD)
+    except UserError:
+        return None
+    return record.get("made_from") if isinstance(record, dict) else None

@@ -1,9 +1,8 @@
 """The project file: one SQLite file that holds everything a person made of one video."""
 
 from .document import Project, StaleChange
-from .finds import finds
 from .notes import CandidateStore, Settings
-from .proposals import KeptProposal
+from .proposals import KeptProposal, finds
 from .records import Adaptation, Instance, RunRecord, VideoRef
 from .video import keep_options, keep_order, read_options, read_order
 

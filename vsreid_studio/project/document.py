@@ -12,22 +12,20 @@ from typing import Self
 from ..config import ReidConfig
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation
-from ..engine.store.bulk import Between, let_go, now_and_then
+from ..engine.store.index import Between, let_go, now_and_then
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
 from ..errors import UserError
 from . import video
-from .contents import ProjectState, plain, read_contents, rows_beside_cells
+from .contents import MapFile, ProjectState, plain, read_contents, rows_beside_cells
 from .database import Database, damage_told
 from .history import StepKind, read, write
-from .maps import MapFile
 from .notes import CandidateStore, Settings, record_run, runs
 from .proposals import KeptProposal, ProposalStore, waiting
 from .records import Adaptation, Instance, RunRecord, VideoRef
-from .rounds import RoundRecord, contents_after, rounds
 from .rows import cell_row, check_cell, check_key, distinct_masks, read_index
 from .schema import CELLS, REVIEWED, UNDOABLE, Key, Row, Rows, Table
-from .undo import Undo
+from .undo import RoundRecord, Undo, contents_after, rounds
 from .upgrade import upgrade
 
 MAX_STEPS = 200

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from ..engine.store.bulk import Between, now_and_then
+from ..engine.store.index import Between, now_and_then
 from .database import Database
 from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table
 
@@ -72,7 +72,7 @@ def write(connection: sqlite3.Connection, table: Table, rows: Rows, between: Bet
     """Put rows in place; None deletes.
 
     Args:
-        between: see `bulk.now_and_then`.
+        between: see `index.now_and_then`.
     """
     if table is CELLS:
         # What these cells refer to now may be in no step of undo: `tidy` looks.

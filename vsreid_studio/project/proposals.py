@@ -1,11 +1,12 @@
-"""Proposals that wait in the project: what runs found again, until a person answers."""
+"""Proposals that wait in the project until a person answers, and their grouping by object."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 from types import MappingProxyType
 from zlib import crc32
 
@@ -308,3 +309,56 @@ def _read(row: Row, video: VideoRef) -> KeptProposal:
     why = None if reason is None else Reason[reason]
     retrieval = Retrieval(frame, instance, box, similarity, iou, why)
     return KeptProposal(retrieval, run, tuple(checkpoints), map_box, data, confidence)
+
+
+GAP = 8
+"""Frames between two retrievals of one find, at most: a detector misses an object now and then."""
+LEAST_IOU = 0.2
+"""Of the boxes of two retrievals next to one another, in the frame after; it falls with the gap."""
+_CARRIES = {
+    None,
+    Reason.SKIPPED,
+    Reason.UNSURE,
+    Reason.WORSE,
+    Reason.ELSEWHERE,
+    Reason.BELOW,
+    Reason.LOOKALIKE,
+}
+"""Reasons of retrievals that may be the same object as one that is offered."""
+
+
+def finds(retrievals: Iterable[Retrieval]) -> list[tuple[Retrieval, ...]]:
+    """Groups of retrievals of one instance whose boxes follow one another, each in the order of frames."""
+    ordered = sorted(retrievals, key=lambda it: (it.instance, it.frame))
+    grouped: list[tuple[Retrieval, ...]] = []
+    for _, row in groupby(ordered, key=lambda it: it.instance):
+        part: list[Retrieval] = []
+        for one in row:
+            if part and not _follows(part[-1], one):
+                grouped.append(tuple(part))
+                part = []
+            part.append(one)
+        grouped.append(tuple(part))
+    return grouped
+
+
+def find_of(key: CellKey, retrievals: Sequence[Retrieval]) -> tuple[Retrieval, ...]:
+    """What belongs to the find of a cell: those that wait and those that are too weak to be offered.
+
+    Returns:
+        in the order of frames, with the cell itself where it is listed.
+    """
+    able = (
+        it for it in retrievals if it.key == key or (it.instance == key.instance and it.reason in _CARRIES)
+    )
+    return next((find for find in finds(able) if any(it.key == key for it in find)), ())
+
+
+def best(find: Sequence[Retrieval]) -> Retrieval:
+    """The one that stands for a find."""
+    return max(find, key=lambda it: it.similarity)
+
+
+def _follows(before: Retrieval, after: Retrieval) -> bool:
+    gap = after.frame - before.frame
+    return gap <= GAP and before.box.iou(after.box) >= LEAST_IOU / gap

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..engine.extensions.doubtful import suspects
 from ..engine.store.index import PINNED, THERE
 from .document import Project
-from .finds import best, finds
+from .proposals import best, finds
 
 
 class ClipState(StrEnum):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsreid_studio.engine.extensions.logits import from_logits, logits
+from vsreid_studio.engine.extensions.soft_aggregation import from_logits, logits
 from vsreid_studio.engine.extensions.temporal_smoothing import BLOCK, FULL_SIZE, USUAL, Smoother, Strength
 from vsreid_studio.engine.flow import DisFlow, FlowSource
 from vsreid_studio.engine.types import Box, SoftMask

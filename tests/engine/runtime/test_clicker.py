@@ -9,16 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsreid_studio.engine.nets.clicks import MAPS, ClickNet, Seen, from_propagation
-from vsreid_studio.engine.nets.propagation import lite
-from vsreid_studio.engine.runtime.click_maps import (
+from vsreid_studio.engine.nets.clicks import (
+    MAPS,
+    ClickNet,
+    Seen,
     changed_at,
+    from_propagation,
     guiding_maps,
     laid_over,
     local,
     still_good,
     zoomed,
 )
+from vsreid_studio.engine.nets.propagation import lite
 from vsreid_studio.engine.runtime.click_thread import ClickThread
 from vsreid_studio.engine.runtime.clicker import Clicker, CompiledNetwork, prepared
 from vsreid_studio.engine.types import Box, Click, SoftMask

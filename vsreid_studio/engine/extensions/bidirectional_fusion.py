@@ -19,7 +19,7 @@ from ..algorithm.vsreid import Work
 from ..events import Change, Progress
 from ..store.annotation import Annotation
 from ..types import Cell, CellKey, SoftMask
-from .logits import from_logits, logits
+from .soft_aggregation import from_logits, logits
 from .temporal_smoothing import TemporalSmoothing, change_unless_edited
 
 AGREED = 0.6

@@ -42,7 +42,7 @@ from ..parallel import side_by_side
 from ..store.annotation import Annotation
 from ..types import Box, Cell, CellKey, Flow, Frame, Maker, SoftMask
 from ..video import Video
-from .logits import SURE, logits, probability
+from .soft_aggregation import SURE, logits, probability
 
 ALIKE = 0.1
 """Warping error at which a neighbour's weight has fallen to a third."""

@@ -30,7 +30,7 @@ from ..events import Progress
 from ..store.annotation import Annotation
 from ..store.index import FILLED, MAKERS, THERE
 from ..types import Cell, CellKey, Maker, SoftMask
-from .gallery import Gallery
+from .appearance_track import Gallery
 from .temporal_smoothing import finished_block
 
 EVERY = 2

@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..nets.clicks import PATCH, ClickNet, Seen
+from ..nets.clicks import PATCH, ClickNet, Seen, changed_at, guiding_maps, still_good, zoomed
 from ..nets.compiled import Compiled
 from ..nets.layers import map_tensor, picture_tensor
 from ..nets.lite0 import fold_norms
 from ..nets.patches import crop, paste
 from ..nets.stream import Features
 from ..types import Box, Click, Frame, Prediction, SoftMask
-from .click_maps import changed_at, guiding_maps, still_good, zoomed
 from .models import entries, fill, read_weights, resolve_device, shipped
 
 NAME = "clicks-lite"

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ..algorithm.retrieve import UNKNOWN, CandidateFilter, Matches, best, cosines, overlaps
 from ..events import Queue, Reason, Retrieval, Verdict
-from ..extensions.appearance_track import AppearanceTrack, TrackSettings
-from ..extensions.gallery import Gallery
+from ..extensions.appearance_track import AppearanceTrack, Gallery, TrackSettings
 from ..store.annotation import Annotation
 from ..types import NOWHERE, Box, Candidates, Cell, CellKey, Maker
 

@@ -12,8 +12,7 @@ from ..algorithm.protocols import Reidentification
 from ..algorithm.retrieve import CandidateFilter
 from ..algorithm.vsreid import PlannedSteps
 from ..events import Answer, Event, Progress, Queue, Reason, Retrieval
-from ..extensions.appearance_track import TrackSettings
-from ..extensions.gallery import Gallery
+from ..extensions.appearance_track import Gallery, TrackSettings
 from ..store.annotation import Annotation
 from ..store.index import FILLED, THERE
 from ..types import Candidates, CellKey

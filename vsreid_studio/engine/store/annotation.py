@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ..events import Change, Decision
 from ..types import Cell, CellKey, SoftMask, read_only
-from .bulk import Between, now_and_then, parts
-from .index import FILLED, PINNED, RECORD, THERE, Identities, Row, cell_of
+from .index import FILLED, PINNED, RECORD, THERE, Between, Identities, Row, cell_of, now_and_then, parts
 from .maps import MapCache
 
 
@@ -164,7 +163,7 @@ class Annotation:
         """The change that would put these cells in place (None removes); nothing is applied yet.
 
         Args:
-            between: see `bulk.now_and_then`.
+            between: see `index.now_and_then`.
         """
         return Change(label, {key: self.get(*key) for key in now_and_then(cells, between)}, cells)
 
@@ -191,7 +190,7 @@ class Annotation:
         """A copy with a change applied; this annotation stays as it is.
 
         Args:
-            between: see `bulk.now_and_then`.
+            between: see `index.now_and_then`.
         """
         twin = self.copy()
         for part in parts(change.after):
@@ -328,7 +327,7 @@ def edit(
     the next sweep finds the dropped cells missing and computes them from what is there then.
 
     Args:
-        between: see `bulk.now_and_then`.
+        between: see `index.now_and_then`.
 
     Returns:
         the change, not yet applied.

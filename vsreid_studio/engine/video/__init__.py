@@ -8,12 +8,11 @@ from pathlib import Path
 from ...errors import UserError
 from .base import AS_USUAL, CACHE_BYTES, ReadOptions, Video
 from .file import VideoFile
-from .order import FrameOrder, KnownOrder
 from .pictures import PictureFolder
 from .samples import ValueRange
 from .stack import PictureStack, is_picture_file
 from .still import PICTURES
-from .timing import Timing
+from .timing import FrameOrder, KnownOrder, Timing
 
 __all__ = [
     "AS_USUAL",

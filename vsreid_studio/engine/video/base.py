@@ -19,9 +19,8 @@ from ...errors import UserError
 from ..types import Frame, read_only
 from . import identity
 from .container import TrackInfo
-from .order import FrameOrder
 from .samples import ValueRange
-from .timing import Timing
+from .timing import FrameOrder, Timing
 
 CACHE_BYTES = 128 * 2**20
 """Some 100 frames of 480p, 20 of 1080p, 5 of 4K: a window and an engine each keep as many."""

@@ -29,7 +29,6 @@ from .container import (
     video_tracks,
 )
 from .identity import samples
-from .order import FrameOrder, KnownOrder, mark_of
 from .packets import (
     PacketEntry,
     PacketIndex,
@@ -39,7 +38,7 @@ from .packets import (
     picture_packets,
     read_index,
 )
-from .timing import timing_of
+from .timing import FrameOrder, KnownOrder, mark_of, timing_of
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor
 from ...engine.events import Change, Proposal
 from ...engine.types import Box, CellKey, Frame, SoftMask
 from ...formats.points import Clicked, Prompt, checksum
-from ...project.points import noted, setting_of
+from ...project.sources import noted, setting_of
 from ..canvas import CanvasView
 from ..canvas.composition import Composed
 from ..conductor import Conductor

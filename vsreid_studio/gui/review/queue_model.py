@@ -21,7 +21,7 @@ from ...config import ReidConfig
 from ...engine.events import Retrieval
 from ...engine.types import Box, CellKey
 from ...project import Instance
-from ...project.finds import best, finds
+from ...project.proposals import best, finds
 from ..theme import tip as as_tip
 from .words import figure, frame_ranges, why_not
 

@@ -18,7 +18,7 @@ from ...engine.types import Cell, CellKey
 from ...errors import UserError
 from ...project import Adaptation, Instance, Project
 from ...project.history import StepKind
-from ...project.rounds import RoundRecord
+from ...project.undo import RoundRecord
 from .. import edits
 from ..edits import Edit
 from .mask_import import MaskImport

@@ -14,8 +14,8 @@ from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from ...engine.video import ReadOptions, Video
 from ...project import Adaptation, Instance, KeptProposal, Project
-from ...project.rounds import RoundRecord
 from ...project.same_video import VideoChanged, Way
+from ...project.undo import RoundRecord
 from .. import edits
 from ..edits import Edit
 from ..opening import Document, VideoMissing

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...engine.events import Change, Proposal, Queue
 from ...engine.store.annotation import Annotation
-from ...engine.store.bulk import Between
+from ...engine.store.index import Between
 from ...errors import UserError
 from ...project import Adaptation, Project
 from ...project.history import StepKind

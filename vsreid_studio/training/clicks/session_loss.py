@@ -11,12 +11,11 @@ from numpy.random import Generator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...engine.nets.clicks import ClickNet
+from ...engine.nets.clicks import ClickNet, changed_at, guiding_maps, laid_over, local, zoomed
 from ...engine.nets.layers import map_tensor, mixed_precision, picture_tensor
 from ...engine.nets.patches import crop, paste
-from ...engine.runtime.click_maps import changed_at, guiding_maps, laid_over, local, zoomed
 from ...engine.types import Box
-from ...evaluation.robot import next_click
+from ...evaluation.measures import next_click
 from ..propagation.loss import jaccard, segmentation_loss
 from .samples import Sample
 

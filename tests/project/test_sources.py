@@ -7,7 +7,7 @@ import numpy as np
 from vsreid_studio.engine.types import Box, CellKey, Click, SoftMask
 from vsreid_studio.formats.points import Clicked, Prompt, checksum
 from vsreid_studio.project.notes import Settings
-from vsreid_studio.project.points import note_points, points_of, setting_of
+from vsreid_studio.project.sources import note_points, points_of, setting_of
 
 KEY = CellKey(12, 3)
 

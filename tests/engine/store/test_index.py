@@ -5,7 +5,7 @@ from fakes import drawn, first_masks, story
 
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.store.annotation import Annotation, edit
-from vsreid_studio.engine.store.bulk import let_go, now_and_then, parts
+from vsreid_studio.engine.store.index import let_go, now_and_then, parts
 from vsreid_studio.engine.types import CellKey, SoftMask
 
 
