@@ -102,11 +102,11 @@ def remux(
                     taken.mux(packet)
         else:
             for index, data in enumerate(packets):
-                packet = av.Packet(data)
-                packet.stream, packet.time_base = copy, Fraction(1, 25)
-                packet.pts = packet.dts = index
-                packet.is_keyframe = not index
-                taken.mux(packet)
+                fresh: Any = av.Packet(data)
+                fresh.stream, fresh.time_base = copy, Fraction(1, 25)
+                fresh.pts = fresh.dts = index
+                fresh.is_keyframe = not index
+                taken.mux(fresh)
     return target
 
 
@@ -141,8 +141,8 @@ def two_tracks(path: Path, default: int | None, cover: bool = False) -> Path:
             container.mux(picture.encode(None))
         for index in range(5):
             for place, stream in enumerate(streams):
-                frame = numbered(index + 10 * place, stream.width, stream.height)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+                pixels = numbered(index + 10 * place, stream.width, stream.height)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         for stream in streams:
             container.mux(stream.encode(None))
     return path

@@ -26,7 +26,7 @@ HIDDEN = range(3, 6)
 
 def coloured(frame: NDArray[np.uint8], number: int) -> NDArray[np.bool_]:
     """Where an instance is seen: (H, W) bool."""
-    return (np.abs(frame.astype(int) - COLOURS[number]) < 30).all(axis=2)
+    return np.all(np.abs(frame.astype(int) - COLOURS[number]) < 30, axis=2)
 
 
 def picture(index: int) -> NDArray[np.uint8]:
@@ -40,7 +40,7 @@ def picture(index: int) -> NDArray[np.uint8]:
 def truth(index: int) -> NDArray[np.uint8]:
     """(H, W) uint8 with instances 1 and 3."""
     frame = picture(index)
-    return sum(number * coloured(frame, number).astype(np.uint8) for number in COLOURS)
+    return sum(number * coloured(frame, number).astype(np.uint8) for number in COLOURS)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,8 @@ def test_text_is_bounded_and_utf8(tmp_path: Path) -> None:
 
 
 def test_other_shapes_become_a_sentence() -> None:
-    for wrong in ({}, [], None, 3, "x"):
+    wrongs: tuple[Any, ...] = ({}, [], None, 3, "x")
+    for wrong in wrongs:
         with pytest.raises(UserError, match="It is no list of names"), expecting("It is no list of names"):
-            int(wrong["a"]["b"])  # type: ignore[index, call-overload]
+            int(wrong["a"]["b"])
     assert quoted("x" * 1000) == "'" + "x" * 55 + " ..."

@@ -16,12 +16,12 @@ def test_gap_is_as_long_as_asked_and_leaves_context(red, seed) -> None:
 
 
 def test_gap_starts_where_wanted(red) -> None:
-    assert hide(*red, 14, gap_length=6).gaps() == [Gap(1, 14, 19)]
+    assert hide(*red, 14, gap_length=6).gaps() == [Gap(1, 14, 19)]  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_truth_is_the_mask_without_the_panel(red, seed) -> None:
-    clip = hide(*red, 15, seed=seed)
+    clip = hide(*red, 15, seed=seed)  # type: ignore[call-arg]
     for frame, label, source, mask in zip(clip.frames, clip.labels, *red, strict=True):
         assert not (label[~mask]).any()
         # What the truth keeps still has the object's colour (a little darker in the panel's shadow).
@@ -33,7 +33,7 @@ def test_truth_is_the_mask_without_the_panel(red, seed) -> None:
 
 
 def test_only_the_time_of_the_panel_is_touched(red) -> None:
-    clip = hide(*red, 15, slide=4)
+    clip = hide(*red, 15, slide=4)  # type: ignore[call-arg]
     touched = [i for i, frame in enumerate(clip.frames) if not np.array_equal(frame, red.frames[i])]
     assert touched[0] >= 11
     assert touched[-1] <= 15 + 19 + 4
@@ -41,7 +41,7 @@ def test_only_the_time_of_the_panel_is_touched(red) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_panel_is_textured(red, seed) -> None:
-    clip = hide(*red, 15, seed=seed)
+    clip = hide(*red, 15, seed=seed)  # type: ignore[call-arg]
     covered = clip.frames[25][red.masks[25]].astype(float)
     assert covered.std(axis=0).max() > 2
 
@@ -67,7 +67,7 @@ def test_unfit_sequences_say_why(red) -> None:
     with pytest.raises(UnfitError, match="39 frames leave no 10"):
         hide(red.frames[:39], red.masks[:39])
     with pytest.raises(UnfitError, match="leave no"):
-        hide(*red, gap_start=3)
+        hide(*red, gap_start=3)  # type: ignore[misc]
     nothing = np.zeros_like(red.masks[0])
     with pytest.raises(UnfitError, match="first frame"):
         hide(red.frames, [nothing, *red.masks[1:]])

@@ -43,14 +43,14 @@ def test_sizes_are_comparable(red, green) -> None:
 
 
 def test_same_seed_same_clip(red, green) -> None:
-    first, again, other = (pair(*red, *green, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (pair(*red, *green, seed=seed) for seed in (1, 1, 2))  # type: ignore[misc]
     assert all(np.array_equal(a, b) for a, b in zip(first.labels, again.labels, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first.labels, other.labels, strict=True))
 
 
 def test_frames_of_another_size_fit(red, green) -> None:
     cropped = [frame[8:64, 20:100] for frame in green.frames], [mask[8:64, 20:100] for mask in green.masks]
-    assert pair(*red, *cropped).labels[0].shape == red.masks[0].shape
+    assert pair(*red, *cropped).labels[0].shape == red.masks[0].shape  # type: ignore[call-arg]
 
 
 def test_unfit_sequences_say_why(red, green) -> None:
@@ -58,6 +58,6 @@ def test_unfit_sequences_say_why(red, green) -> None:
     with pytest.raises(UnfitError, match="too few"):
         pair(red.frames[:10], red.masks[:10], *green)
     with pytest.raises(UnfitError, match="first frame"):
-        pair(*red, green.frames, [nothing, *green.masks[1:]])
+        pair(*red, green.frames, [nothing, *green.masks[1:]])  # type: ignore[call-arg]
     with pytest.raises(UnfitError, match="apart"):
         pair(red.frames, [np.ones_like(nothing)] * 50, *green)

@@ -9,7 +9,7 @@ CONFIGS = {row.name: row_config(Config(), LISTED, row) for row in LISTED}
 
 
 def differences(one: object, other: object) -> set[str]:
-    names = [item.name for item in dataclasses.fields(one)]
+    names = [item.name for item in dataclasses.fields(one)]  # type: ignore[arg-type]
     return {name for name in names if getattr(one, name) != getattr(other, name)}
 
 

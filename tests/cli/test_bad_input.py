@@ -99,7 +99,7 @@ def test_weights_that_are_missing(refused, tmp_path):
 @pytest.mark.parametrize("damaged", [True, False])
 def test_weights_that_do_not_serve(refused, tmp_path, monkeypatch, damaged):
     def load(size: str, device: object, weights: Path, **_: object) -> object:
-        return models.fill(models.torch.nn.Linear(1, 1), models.read_weights(weights), "propagation-lite")
+        return models.fill(models.torch.nn.Linear(1, 1), models.read_weights(weights), "propagation-lite")  # type: ignore[attr-defined]
 
     monkeypatch.setattr(models, "load_inference", load)
     file = tmp_path / "my.safetensors"
@@ -121,8 +121,8 @@ def test_an_output_that_cannot_be_written(refused, tmp_path):
 
 
 def make_project(path: Path, clip: object, tmp_path: Path) -> Path:
-    options = ["--masks", str(clip.masks), "--output", str(tmp_path / "first"), "--project", str(path)]
-    assert main(["run", str(clip.source), *options]) == 0
+    options = ["--masks", str(clip.masks), "--output", str(tmp_path / "first"), "--project", str(path)]  # type: ignore[attr-defined]
+    assert main(["run", str(clip.source), *options]) == 0  # type: ignore[attr-defined]
     return path
 
 

@@ -28,7 +28,7 @@ class Shallow:
         frame, names = sys._getframe(), []
         while frame is not None and frame.f_code is not command.run.__code__:
             names.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}")
-            frame = frame.f_back
+            frame = frame.f_back  # type: ignore[assignment]
         assert frame is not None, "not called from the command's thread"
         self.stacks.append(names)
         count = len(patches.rgb)

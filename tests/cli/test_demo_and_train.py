@@ -22,7 +22,7 @@ def test_demo_writes_and_scores(calls, tmp_path, capsys, monkeypatch):
         def propagate(self, cells, source: int, target: int, instances: Sequence[int]):
             return {k: Prediction(cells.mask(source, k), 0.9) for k in instances}
 
-    still = Modules(Pipeline.paper(), Still())
+    still = Modules(Pipeline.paper(), Still())  # type: ignore[abstract]
     monkeypatch.setattr(engine, "assembled", lambda *_: still)
     assert main(["demo", "--headless", "--no-reid", "--output", str(tmp_path / "out")]) == 0
     truth = mask_files(paths.resources() / "demo" / "truth")
@@ -38,7 +38,7 @@ def test_demo_writes_and_scores(calls, tmp_path, capsys, monkeypatch):
 def recipe(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stands in for `training.detection`."""
     module = ModuleType("recipe")
-    module.add_arguments = lambda parser: parser.add_argument("--steps", type=int, required=True)
+    module.add_arguments = lambda parser: parser.add_argument("--steps", type=int, required=True)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "vsreid_studio.training.detection", module)
     return module
 

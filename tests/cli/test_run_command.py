@@ -144,4 +144,4 @@ def test_pictures_of_the_masks_are_palette_pngs(clip, calls, tmp_path):
     assert call("run", clip.source, "--masks", clip.masks, "--output", tmp_path / "out") == 0
     with Image.open(tmp_path / "out/clip/00002.png") as mask:
         assert (mask.mode, mask.size) == ("P", (80, 48))
-        assert mask.getpalette()[3:6] == [128, 0, 0]
+        assert mask.getpalette()[3:6] == [128, 0, 0]  # type: ignore[index]

@@ -44,8 +44,8 @@ def test_page_and_figures(tiny_davis: Path, page: Path, calls: Any) -> None:
 def test_goes_on_where_it_was_stopped(
     tiny_davis: Path, page: Path, calls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = []
-    real = sessions.simulate
+    done: list[int] = []
+    real = sessions.simulate  # type: ignore[attr-defined]
 
     def stop_at_second(*given: Any, **options: Any) -> Any:
         if done:
@@ -58,7 +58,7 @@ def test_goes_on_where_it_was_stopped(
         assert simulate(tiny_davis, page, "--limit", "1") == 130
     assert "| gone |" in page.read_text()
     calls.propagated.clear()
-    reader = sessions.MaskReader
+    reader = sessions.MaskReader  # type: ignore[attr-defined]
 
     def only_there(files: Any) -> Any:
         assert {file.parent.name for file in files} == {"there"}, "worked on again"
@@ -77,9 +77,9 @@ def test_adaptation_precedes_each_run(
     def adapt(_: object, __: object, annotation: Annotation) -> Iterator[Progress]:
         pinned.append(sum(cell.pinned for _, cell in annotation.cells()))
         yield Progress("adapting", 0, 1)
-        return b"adapted"
+        return b"adapted"  # type: ignore[return-value]
 
-    monkeypatch.setattr(sessions.VideoEngine, "adapt", adapt, raising=False)
+    monkeypatch.setattr(sessions.VideoEngine, "adapt", adapt, raising=False)  # type: ignore[attr-defined]
     assert simulate(tiny_davis, page, "--adapt", "5", "--limit", "1") == 0
     assert pinned == [1, 2, 1, 2]
     assert "## With adaptation (5 steps)" in page.read_text()

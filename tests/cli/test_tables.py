@@ -106,7 +106,7 @@ def test_time_is_taken_once(tables: Tables, page: Path, calls: Any) -> None:
 def test_stopped_and_taken_up(
     tables: Tables, page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = run_module.answer_all
+    whole = run_module.answer_all  # type: ignore[attr-defined]
     left = iter((True, True))
 
     def stop_at_third(*given: Any) -> None:

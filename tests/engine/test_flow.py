@@ -393,7 +393,7 @@ def test_raft_runs_with_weights_from_a_file(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     for choice in ("auto", "dis"):
-        assert default_estimator(choice, "cpu").name == DisFlow.name  # type: ignore[arg-type]
+        assert default_estimator(choice, "cpu").name == DisFlow.name
     assert default_estimator("auto", "cuda").name == DisFlow.name
     with pytest.raises(UserError, match="weights of RAFT"):
         default_estimator("raft", "cpu")

@@ -99,7 +99,7 @@ def test_sizes_are_looked_at_before_pixels(tmp_path: Path) -> None:
 
 def test_other_formats(tmp_path: Path) -> None:
     for name in ("m.bmp", "m.tif", "m.gif", "m.webp"):
-        picture("L").save(tmp_path / name, **({"lossless": True} if name == "m.webp" else {}))
+        picture("L").save(tmp_path / name, **({"lossless": True} if name == "m.webp" else {}))  # type: ignore[arg-type]
         assert open_mask(tmp_path / name).size == (13, 9)
     picture("RGB").save(tmp_path / "m.eps")
     (tmp_path / "m.png").write_bytes((tmp_path / "m.eps").read_bytes())

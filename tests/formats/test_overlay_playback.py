@@ -33,7 +33,7 @@ def shown(path: Path) -> tuple[list[float], list[int]]:
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         return [float(it.time or 0) for it in frames], [
-            number_of(it.to_ndarray(format="rgb24")) for it in frames
+            number_of(np.asarray(it.to_ndarray(format="rgb24"), np.uint8)) for it in frames
         ]
 
 

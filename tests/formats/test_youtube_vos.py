@@ -29,7 +29,7 @@ def test_objects_and_layout(tmp_path):
     assert meta["videos"]["clip"]["objects"]["2"] == {"category": "自転車", "frames": ["00000", "00003"]}
     assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["Annotations", "JPEGImages", "meta.json"]
     with Image.open(tmp_path / "Annotations" / "clip" / "00004.png") as mask:
-        assert mask.mode == "P" and mask.getpalette()[3:6] == [128, 0, 0]
+        assert mask.mode == "P" and mask.getpalette()[3:6] == [128, 0, 0]  # type: ignore[index]
     with Image.open(tmp_path / "JPEGImages" / "clip" / "00006.jpg") as picture:
         assert picture.size == (17, 12)
 
@@ -39,7 +39,7 @@ def test_other_videos_are_kept(tmp_path):
     (tmp_path / "meta.json").write_text(json.dumps(theirs))
     write(tmp_path)
     meta = json.loads((tmp_path / "meta.json").read_text(encoding="utf-8"))
-    assert meta["videos"]["theirs"] == theirs["videos"]["theirs"] and meta["more"] == 1
+    assert meta["videos"]["theirs"] == theirs["videos"]["theirs"] and meta["more"] == 1  # type: ignore[index]
     assert read_objects(tmp_path, "theirs") == (VosObject(1, "cat", ("00005",)),)
     with pytest.raises(UserError, match="names a video theirs already"):
         write(tmp_path, "theirs")

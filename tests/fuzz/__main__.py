@@ -102,7 +102,7 @@ def soak_for(seconds: float) -> int:
     Returns:
         0, or 1 where memory, open files or threads grew.
     """
-    from tests.stand_ins import make_clip, stand_ins  # noqa: PLC0415  (pytest imports it by another name)
+    from stand_ins import make_clip, stand_ins  # noqa: PLC0415
 
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="vsreid-soak-") as name, pytest.MonkeyPatch.context() as patch:

@@ -105,8 +105,8 @@ def _serve() -> None:
     import time  # noqa: PLC0415
 
     import pytest  # noqa: PLC0415
+    from stand_ins import stand_ins  # noqa: PLC0415
 
-    from tests.stand_ins import stand_ins  # noqa: PLC0415  (pytest imports it by another name)
     from vsreid_studio.app import main  # noqa: PLC0415
 
     stand_ins(pytest.MonkeyPatch())

@@ -14,8 +14,7 @@ from itertools import cycle, product
 from pathlib import Path
 
 import numpy as np
-
-from tests.stand_ins import make_clip
+from stand_ins import make_clip
 
 from .killable import KILLED, Call, Ending, Killable
 

@@ -79,7 +79,7 @@ def number(random: Generator, data: bytes, seeds: Sequence[bytes]) -> bytes:
     value = int(random.choice(NUMBERS)) & (256**size - 1)
     order = "big" if random.random() < 0.5 else "little"
     place = int(random.integers(0, max(1, min(len(data), 200 if random.random() < 0.5 else len(data)))))
-    return data[:place] + value.to_bytes(size, order) + data[place + size :]  # type: ignore[arg-type]
+    return data[:place] + value.to_bytes(size, order) + data[place + size :]
 
 
 def noise(random: Generator, data: bytes, seeds: Sequence[bytes]) -> bytes:

@@ -37,7 +37,7 @@ def video_bytes(suffix: str) -> bytes:
         for index in range(LENGTH):
             picture = np.full((HEIGHT, WIDTH, 3), 60, np.uint8)
             picture[10:26, 4 * index : 4 * index + 16] = (220, 40, 10 * index)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))  # type: ignore[arg-type]
         container.mux(stream.encode())
     return buffer.getvalue()
 

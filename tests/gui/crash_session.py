@@ -76,10 +76,10 @@ def watch() -> None:
         tell(READY, digest(project.annotation, project.instances))
         return open_settings(project)
 
-    Project.apply = watched_apply
-    Project.undo = lambda project: watched_exchange(project, undo, UNDO)
-    Project.redo = lambda project: watched_exchange(project, redo, REDO)
-    opener.open_settings = ready
+    Project.apply = watched_apply  # type: ignore[assignment]
+    Project.undo = lambda project: watched_exchange(project, undo, UNDO)  # type: ignore[assignment]
+    Project.redo = lambda project: watched_exchange(project, redo, REDO)  # type: ignore[assignment]
+    opener.open_settings = ready  # type: ignore[attr-defined]
 
 
 class Person:

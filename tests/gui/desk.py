@@ -179,7 +179,7 @@ class Desk:
 
     def _help(self, command: list[str], **how: Any) -> None:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._helpers.append(subprocess.Popen(command, **quiet, **how))
+        self._helpers.append(subprocess.Popen(command, **quiet, **how))  # type: ignore[call-overload]
 
     def _do(self, *command: str) -> None:
         subprocess.run(["xdotool", *command], env=self._environment, check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, true_mask
 
@@ -25,6 +26,13 @@ def drag(window: MainWindow, start: tuple[float, float], end: tuple[float, float
         place = tuple(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True))
         QTest.mouseMove(canvas, at(window, *place))
     QTest.mouseRelease(canvas, LEFT, pos=at(window, *end))
+
+
+def focused() -> QWidget:
+    """The widget that the keys go to."""
+    widget = QApplication.focusWidget()
+    assert widget is not None
+    return widget
 
 
 def press(window: MainWindow, key: Qt.Key, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
@@ -51,4 +59,5 @@ def until_proposal(qtbot: QtBot, window: MainWindow) -> Proposal:
     window.conductor.propagate()
     qtbot.waitUntil(lambda: session.proposal is not None, timeout=5000)
     qtbot.waitUntil(lambda: window.parts.canvas.index == session.proposal.frame)
+    assert session.proposal is not None
     return session.proposal

@@ -26,7 +26,7 @@ CONFIG = Config(reid=ReidConfig(appearance_track=False, rho_reid=0.9, rho_occ=0.
 
 def seen(frame: Frame, number: int) -> NDArray[np.bool_]:
     """Where an instance is seen: (H, W) bool."""
-    return (np.abs(frame.astype(int) - COLOURS[number]) < 30).all(axis=2)
+    return np.all(np.abs(frame.astype(int) - COLOURS[number]) < 30, axis=2)
 
 
 @dataclass

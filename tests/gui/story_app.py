@@ -91,7 +91,7 @@ def watch(*, dark: bool, fake: bool) -> None:
         show(window)
         window.probe = Probe(window)  # type: ignore[attr-defined]
 
-    MainWindow.__init__, MainWindow.show = made, shown  # type: ignore[method-assign, assignment]
+    MainWindow.__init__, MainWindow.show = made, shown  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

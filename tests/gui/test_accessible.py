@@ -80,7 +80,7 @@ def test_every_control_of_the_dialogs_has_a_name(window, which):
 def in_menus(menu: QMenu | QWidget) -> set[QAction]:
     found: set[QAction] = set()
     for action in menu.actions():
-        found |= in_menus(action.menu()) if action.menu() is not None else {action}
+        found |= in_menus(action.menu()) if action.menu() is not None else {action}  # type: ignore[arg-type]
     return found
 
 

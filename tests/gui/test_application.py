@@ -55,7 +55,7 @@ def test_what_another_thread_raises_is_told_on_the_thread_of_the_window(qtbot, k
             raise KeyError("x")
 
     with _mistakes_told_by(lambda sentence, _: told.append((sentence, threading.get_ident()))):
-        thread = Falling() if kind == "qt" else threading.Thread(target=lambda: {}["x"])
+        thread = Falling() if kind == "qt" else threading.Thread(target=lambda: dict[str, int]()["x"])
         thread.start()
         thread.wait() if isinstance(thread, QThread) else thread.join()
         assert not told

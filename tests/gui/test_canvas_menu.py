@@ -16,7 +16,7 @@ RIGHT = Qt.MouseButton.RightButton
 
 
 def square(x: int, y: int, side: int) -> SoftMask:
-    return SoftMask.from_dense(np.full((side, side), 255, np.uint8), (x, y))
+    return SoftMask.from_dense(np.ones((side, side), np.float32), (x, y))
 
 
 @pytest.fixture

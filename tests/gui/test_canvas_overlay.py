@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vsreid_studio.engine.types import Box, SoftMask
-from vsreid_studio.gui.canvas.overlay import (
+from vsreid_studio.gui.canvas.overlay import (  # type: ignore[attr-defined]
     Argb,
     MaskPicture,
     Style,

@@ -132,7 +132,7 @@ def test_a_thin_brush_leaves_a_line_without_gaps(size: float) -> None:
     stroke = Stroke(1, SoftMask.empty(), (80, 50), "Paint", removes=False)
     stroke.line((10, 10), (50, 23), size)
     painted = stroke.part(BOUNDS) > 0
-    assert painted.any(axis=0)[10:51].all()
+    assert painted.any(axis=0)[10:51].all()  # type: ignore[index]
     dot = Stroke(1, SoftMask.empty(), (80, 50), "Paint", removes=False)
     dot.line((10, 10), (10, 10), 1.0)
     assert np.count_nonzero(dot.part(BOUNDS)) == 1

@@ -48,7 +48,7 @@ def canvas(qtbot: QtBot) -> Iterator[CanvasView]:
     canvas.set_options(ToolOptions(size=10))
     canvas.show()
     qtbot.waitExposed(canvas)
-    return canvas
+    return canvas  # type: ignore[return-value]
 
 
 @pytest.fixture

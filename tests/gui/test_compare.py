@@ -34,7 +34,7 @@ def truth(tmp_path: Path) -> Path:
     for index in range(LENGTH):
         frame = picture(index)
         labels = sum(number * seen(frame, number).astype(np.uint8) for number in COLOURS)
-        write_label_map(folder / f"{index:05d}.png", labels)
+        write_label_map(folder / f"{index:05d}.png", labels)  # type: ignore[arg-type]
     return folder
 
 
@@ -151,7 +151,7 @@ def test_in_the_window(qtbot, pictures, truth, tmp_path):
     theme = Theme(application())
 
     def window() -> MainWindow:
-        made = MainWindow(theme, engine=FakeEngine, config=tmp_path / "config", data=tmp_path / "data")
+        made = MainWindow(theme, engine=FakeEngine, config=tmp_path / "config", data=tmp_path / "data")  # type: ignore[arg-type]
         qtbot.addWidget(made)
         made.show()
         return made

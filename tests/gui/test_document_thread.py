@@ -46,7 +46,7 @@ def masks(tmp_path):
 
 
 def test_opening_is_not_done_on_the_windows_thread(qtbot, session, pictures, monkeypatch):
-    threads, open_document = [], module.open_document
+    threads, open_document = [], module.open_document  # type: ignore[attr-defined]
 
     def noted(*how, **named):
         threads.append(threading.get_ident())
@@ -95,7 +95,8 @@ def test_edits_and_undo_keep_their_order(drawn, gate):
 
 def test_what_cannot_be_saved_is_taken_back_and_told(qtbot, drawn):
     shutil.rmtree(drawn.project.path.parent)
-    changed, told = [], []
+    changed: list[Change] = []
+    told: list[tuple[str, object]] = []
     drawn.changed.connect(changed.append)
     drawn.failed.connect(lambda *what: told.append(what))
     with qtbot.assertNotEmitted(drawn.saved):
@@ -235,7 +236,7 @@ def test_closing_in_an_import_leaves_it_off(drawn, masks, pictures, tmp_path, mo
 
 def test_the_thread_outlives_what_it_is_asked(qtbot):
     thread, done, failed = DocumentThread(), [], []
-    thread.post(lambda: {}["x"], lambda error, _: failed.append(error))
+    thread.post(lambda: dict[str, int]()["x"], lambda error, _: failed.append(error))
     thread.post(lambda: done.append(threading.get_ident()), lambda *_: None)
     thread.settle()
     assert isinstance(failed[0], KeyError)
@@ -248,7 +249,7 @@ def test_the_thread_outlives_what_it_is_asked(qtbot):
 
 
 def test_a_mistake_of_ours_is_told_in_a_sentence(qtbot, drawn, monkeypatch):
-    monkeypatch.setattr(Project, "apply", lambda *_, **__: {}["x"])
+    monkeypatch.setattr(Project, "apply", lambda *_, **__: dict[str, int]()["x"])
     with qtbot.waitSignal(drawn.failed) as told:
         drawn.edits.apply(Change("x"))
     assert "KeyError" in told.args[0]

@@ -22,7 +22,7 @@ from vsreid_studio.engine.types import Box, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act
-from vsreid_studio.gui.export_dialog import ExportRequest
+from vsreid_studio.gui.export_dialog import ExportRequest  # type: ignore[attr-defined]
 from vsreid_studio.gui.instances.model import Role
 
 

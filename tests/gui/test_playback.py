@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from driving import drag, draw_both, press, wait_idle
+from driving import drag, draw_both, focused, press, wait_idle
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from small_clip import LENGTH
 
 from vsreid_studio.engine.runtime.run import State
@@ -132,8 +131,8 @@ def test_space_in_a_run_pauses_the_run(qtbot, window, script):
 
 def test_a_frame_can_be_typed(qtbot, window):
     press(window, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
-    QTest.keyClicks(QApplication.focusWidget(), "7")
-    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    QTest.keyClicks(focused(), "7")
+    QTest.keyClick(focused(), Qt.Key.Key_Return)
     qtbot.waitUntil(window.parts.canvas.hasFocus)
     assert window.session.frame == 7
     press(window, Qt.Key.Key_Right)

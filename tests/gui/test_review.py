@@ -59,7 +59,7 @@ def panel(window: QMainWindow) -> ReviewPanel:
     panel = window.findChild(ReviewPanel)
     panel.set_instances(ALL)
     panel.set_proposal(PROPOSAL, RIDER, ReidConfig(appearance_track=False, rho_reid=0.7))
-    return panel
+    return panel  # type: ignore[return-value]
 
 
 def click_row(qtbot: QtBot, panel: ReviewPanel, row: int) -> None:

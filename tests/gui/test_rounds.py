@@ -66,7 +66,8 @@ def test_before_and_after_are_shown_side_by_side(qtbot, rounds):
     assert 0 < shown.area < here[1].area and shown.box.x0 > box.x0
     assert set(window.parts.timeline.state.hatched) == {1}
     # Nothing can be drawn on what is in no document.
-    label, told = session.undo_label, []
+    label = session.undo_label
+    told: list[str] = []
     canvas.refused.connect(told.append)
     press(window, Qt.Key.Key_B)
     drag(window, (40, 40), (60, 40))

@@ -21,7 +21,7 @@ def script(qtbot: QtBot, tmp_path: Path) -> Session:
 
 def test_all_is_done_when_a_method_returns(script: Session, pictures: Path, tmp_path: Path) -> None:
     labels = np.zeros(picture(0).shape[:2], np.uint8)
-    labels[true_mask(0, 1).hard(*labels.shape)] = 1
+    labels[true_mask(0, 1).hard(*labels.shape)] = 1  # type: ignore[call-arg]
     write_label_map(tmp_path / "mask.png", labels)
     assert script.open(pictures)
     assert script.mask_edits.import_masks(tmp_path / "mask.png")

@@ -7,11 +7,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from driving import LEFT, drag, draw_both, press, until_proposal, wait_idle
+from driving import LEFT, drag, draw_both, focused, press, until_proposal, wait_idle
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from small_clip import LENGTH
 
 from vsreid_studio.engine.events import Progress
@@ -106,12 +105,12 @@ def test_delete_in_a_range_asks_for_the_range(qtbot, window, chosen):
     panel.actions_.delete_range.trigger()
     question = panel.question
     assert question.frames == (chosen or (4, 4))
-    QTest.keyClicks(QApplication.focusWidget(), "2")
+    QTest.keyClicks(focused(), "2")
     assert question.frames[0] == 2
     question.last.setFocus()
     question.last.selectAll()
-    QTest.keyClicks(QApplication.focusWidget(), "6")
-    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    QTest.keyClicks(focused(), "6")
+    QTest.keyClick(focused(), Qt.Key.Key_Return)
     qtbot.waitUntil(window.parts.canvas.hasFocus)
     assert [i for i in range(LENGTH) if session.annotation.get(i, 2) is None] == [2, 3, 4, 5, 6]
 

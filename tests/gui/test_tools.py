@@ -174,7 +174,7 @@ def test_points_are_made_moved_deleted_and_kept() -> None:
 def test_a_box_begins_points_and_goes_last() -> None:
     points = tool(Tool.CLICK)
     box = Box(1, 2, 30, 40)
-    assert points.begin(box) == (AskPoints((), box),)
+    assert points.begin(box) == (AskPoints((), box),)  # type: ignore[attr-defined]
     assert click(points, (5, 5)) == (AskPoints((Click(5, 5, True),), box),)
     assert points.back() == (AskPoints((), box),)
     assert points.back() == (AskPoints((), None),)

@@ -78,7 +78,7 @@ def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(qtbot, make
     again.session.go(0)
     choose(again)
     assert again.session.frame == left.frame
-    assert panel.proposal.key == left.key and panel.proposal.recovered.same(left.recovered)
+    assert panel.proposal.key == left.key and panel.proposal.recovered.same(left.recovered)  # type: ignore[attr-defined]
     qtbot.waitUntil(lambda: again.parts.canvas.index == left.frame)
     press(again, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: decided(again, left.key) is Verdict.REJECTED)

@@ -6,7 +6,7 @@ import threading
 from itertools import combinations
 
 import pytest
-from driving import draw_both, press, until_proposal, wait_idle
+from driving import draw_both, focused, press, until_proposal, wait_idle
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtTest import QTest
@@ -21,11 +21,11 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 
 def typed(text: str) -> None:
     """Keys to whatever has the focus, as from a keyboard: shortcuts come first."""
-    QTest.keyClicks(QApplication.focusWidget(), text)
+    QTest.keyClicks(focused(), text)
 
 
 def key(key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-    QTest.keyClick(QApplication.focusWidget(), key, held)
+    QTest.keyClick(focused(), key, held)
 
 
 def rename(window) -> QLineEdit:

@@ -370,7 +370,7 @@ def test_letters_are_condensed_without_changing_the_story():
         (0.5, Progress("propagating", 2, 9)),
         (0.6, Outcome.DONE),
     ]
-    (_, first), (_, second), (_, progress), (_, end) = condensed(letters)
+    (_, first), (_, second), (_, progress), (_, end) = condensed(letters)  # type: ignore[arg-type]
     assert dict(first.change.before) == {key: None, other: None}
     assert dict(first.change.after) == {key: b, other: c}
     assert first.snapshot == 2

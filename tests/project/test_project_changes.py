@@ -71,7 +71,7 @@ def test_everything_survives(project, make_cell, video):
 
 
 def test_undo_and_redo_across_sessions(project, make_cell):
-    states = [{}]
+    states: list[dict[CellKey, Cell]] = [{}]
     for number, cells in enumerate(
         ({A: make_cell(3)}, {A: make_cell(3), B: make_cell(3)}, {A: None}, {B: make_cell(4, pinned=True)})
     ):

@@ -51,7 +51,7 @@ def frames(project: Project) -> list[int]:
 def accept(project: Project, frame: int) -> None:
     """As an answer does it, with two frames propagated."""
     mask = project.proposals.all[CellKey(frame, 1)].recovered
-    cells = {CellKey(frame + n, 1): Cell(mask, frame, made_by=Maker.RECOVERY) for n in range(3)}
+    cells = {CellKey(frame + n, 1): Cell(mask, frame, made_by=Maker.RECOVERY) for n in range(3)}  # type: ignore[arg-type]
     change = project.annotation.set_cells("accept retrieval", cells)
     decision = Decision(Verdict.ACCEPTED, BOX, 0.9, Maker.PERSON)
     project.apply(project.annotation.decide(change, {CellKey(frame, 1): decision}))

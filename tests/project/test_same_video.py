@@ -26,7 +26,7 @@ H, W = 16, 24
 def draw(folder: Path, name: str, value: int, **how: object) -> None:
     folder.mkdir(exist_ok=True)
     picture = np.random.default_rng(value).integers(0, 255, (H, W, 3)).astype(np.uint8)
-    Image.fromarray(picture).save(folder / f"{name}.png", **how)
+    Image.fromarray(picture).save(folder / f"{name}.png", **how)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project
 from vsreid_studio.project.summary import ClipState, look, summary_of
 
-MASK = SoftMask.from_dense(np.full((20, 20), 255, np.uint8), (10, 10))
+MASK = SoftMask.from_dense(np.ones((20, 20), np.float32), (10, 10))
 
 
 def put(project: Project, **how) -> None:
@@ -42,7 +42,7 @@ def test_states(project):
 
 
 def test_doubtful_masks_are_listed_by_stretches(project):
-    small = SoftMask.from_dense(np.full((4, 20), 255, np.uint8), (10, 10))
+    small = SoftMask.from_dense(np.ones((4, 20), np.float32), (10, 10))
     put(
         project,
         cells={2: Cell(MASK, 0, confidence=0.5), 3: Cell(MASK, 0, confidence=0.4), 30: Cell(small, 0)},

@@ -129,7 +129,7 @@ def test_an_answer_is_undone_while_its_masks_are_computed(project):
     answer = {"group": "run 1.1", "kind": StepKind.ANSWER}
     accepted = project.annotation.set_cells("accept retrieval", {CellKey(20, 1): cell(20)})
     project.apply(accepted, **answer)
-    carry(project, 20, (21, 22), **answer)
+    carry(project, 20, (21, 22), **answer)  # type: ignore[arg-type]
     assert project.undo_label == "accept retrieval"
     project.undo()
     assert set(state(project)) == {0, 1, 2, 3}

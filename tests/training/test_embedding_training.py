@@ -179,7 +179,7 @@ def test_a_run_trains_resumes_to_the_same_state_and_loads(data, tmp_path, monkey
 
 def test_the_paper_size_trains_by_the_same_command(data, tmp_path, monkeypatch):
     # Smaller crops than it is used with: the weights are the same, and the test takes seconds.
-    monkeypatch.setitem(recipe.SIZES, "paper", lambda: Embedding(ResNetPool(), 256, 64))
+    monkeypatch.setitem(recipe.SIZES, "paper", lambda: Embedding(ResNetPool(), 256, 64))  # type: ignore[attr-defined]
     monkeypatch.setattr(recipe, "resnet50_weights", lambda: None)
     words = ["--data", str(data), "--identities", "4", "--strangers", "8", "--held", "1", "--steps", "2"]
     assert recipe.run(arguments(*words, "--size", "paper", "--output", str(tmp_path))) == 0
@@ -247,5 +247,5 @@ def test_measuring_a_perfect_embedding():
     red, green = (np.eye(3, dtype=np.uint8)[n] * np.ones((4, 4, 1), np.uint8) for n in (0, 1))
     wrong = np.stack([np.stack([green] * 12), np.stack([red] * 12)])
     search = Search(np.stack([red, green]), np.stack([red, green]), wrong, np.array([0, 1]))
-    figures = measure(Colours(), search)
+    figures = measure(Colours(), search)  # type: ignore[arg-type]
     assert figures["rank1"] == 1 and figures["beats"] == 1 and figures["gap"] > 0.9

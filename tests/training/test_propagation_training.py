@@ -108,16 +108,16 @@ def test_run_resumes_where_it_stopped(data: Path, tmp_path: Path, monkeypatch: p
     class Stopped(Exception):  # noqa: N818
         pass
 
-    update = recipe.Trainer._update
+    update = recipe.Trainer._update  # type: ignore[attr-defined]
 
-    def stop(self: recipe.Trainer, loss: torch.Tensor) -> None:
+    def stop(self: recipe.Trainer, loss: torch.Tensor) -> None:  # type: ignore[name-defined]
         update(self, loss)
         if self.step == 2:
             self.save()
             raise Stopped
 
     with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(recipe.Trainer, "_update", stop)
+        patch.setattr(recipe.Trainer, "_update", stop)  # type: ignore[attr-defined]
         recipe.train(_args(data, tmp_path / "parts", "stills", "--steps", "4"))
     parts = recipe.train(_args(data, tmp_path / "parts", "stills", "--steps", "4"))
     first, second = load_file(whole), load_file(parts)

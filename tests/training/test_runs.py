@@ -128,10 +128,10 @@ def test_the_frame_before_is_carried_along_and_lies_in_the_same_light() -> None:
     moving = Clip("moving", frames, labels, -flow, flow)
     maker = RunMaker([], [moving], SIDE, strangers=0.0)
     views = [view for seed in range(10) for view in _run(maker, seed).steps]
-    off = [warping_error(view.patch, view.before)[8:-8, 20:-20].mean() for view in views]
+    off = [warping_error(view.patch, view.before)[8:-8, 20:-20].mean() for view in views]  # type: ignore[arg-type]
     # Blur and noise fall on the patch alone, now and then.
     assert np.median(off) < 0.1
-    shifted = [warping_error(view.patch, np.roll(view.before, 8, 1))[8:-8, 20:-20].mean() for view in views]
+    shifted = [warping_error(view.patch, np.roll(view.before, 8, 1))[8:-8, 20:-20].mean() for view in views]  # type: ignore[arg-type]
     assert np.median(shifted) > 0.3
 
 

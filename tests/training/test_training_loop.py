@@ -12,5 +12,5 @@ def test_it_is_possible_with_glibc() -> None:
 
 def test_elsewhere_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(loop.ctypes, "CDLL", None)
+    monkeypatch.setattr(loop.ctypes, "CDLL", None)  # type: ignore[attr-defined]
     assert not loop.keep_freed_memory()

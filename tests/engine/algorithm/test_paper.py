@@ -261,7 +261,7 @@ def test_the_paper_preset_is_the_three_algorithms(seed: int) -> None:
         {CellKey(0, k): Cell(SoftMask.tight(mask), 0, True, Maker.PERSON) for k, mask in world.first.items()},
     )
     pipeline = Pipeline.paper(RHO_REID, RHO_OCC)
-    modules = Modules(pipeline, pipeline.propagation(Moving(world), Network(world)))
+    modules = Modules(pipeline, pipeline.propagation(Moving(world), Network(world)))  # type: ignore[arg-type]
     assert isinstance(modules.propagation, PatchPropagation)
     answer_all(modules.run(annotation, Reid(world), grow=False))
     assert {key: annotation.origin(*key) for key in c} == c

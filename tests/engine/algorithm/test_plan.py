@@ -29,7 +29,7 @@ from vsreid_studio.engine.types import Cell, CellKey, Maker
 def propagate(
     annotation: Annotation, propagation: FakePropagation | None = None, **chosen: object
 ) -> list[Event]:
-    events = run(propagate_only(annotation, propagation or FakePropagation(), CONFIG, **chosen))  # type: ignore[arg-type]
+    events = run(propagate_only(annotation, propagation or FakePropagation(), CONFIG, **chosen))
     assert_whole(annotation)
     return events
 

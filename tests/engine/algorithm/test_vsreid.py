@@ -56,7 +56,7 @@ BOTH = (direction(1, 0.7) + direction(2, 0.6)).astype(np.float32)
 def steps(
     annotation: Annotation, reid: FakeReid, propagation: FakePropagation | None = None, **more: object
 ) -> Steps:
-    return vsreid(annotation, propagation or FakePropagation(), reid, CONFIG, **more)  # type: ignore[arg-type]
+    return vsreid(annotation, propagation or FakePropagation(), reid, CONFIG, **more)
 
 
 def asked(events: list[Event]) -> list[Proposal]:
@@ -303,7 +303,7 @@ def test_redraw_recovers_in_the_new_box_and_asks_again() -> None:
 
 def test_redraw_where_nothing_is_found_asks_again_and_cannot_be_accepted() -> None:
     class Once(FakePropagation):
-        def recover(self, annotation: Annotation, frame: int, box: Box, instance: int):  # type: ignore[no-untyped-def]
+        def recover(self, annotation: Annotation, frame: int, box: Box, instance: int):  # type: ignore[override]
             self.hollow = {CellKey(frame, instance)} if self.recovered else ()
             return super().recover(annotation, frame, box, instance)
 

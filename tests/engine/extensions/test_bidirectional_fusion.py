@@ -33,7 +33,7 @@ SMOOTHING = replace(FUSING, propagation=replace(FUSING.propagation, temporal_smo
 
 def propagate(annotation: Annotation, **chosen: object) -> FakePropagation:
     propagation = FakePropagation()
-    run(propagate_only(annotation, propagation, FUSING, **chosen))  # type: ignore[arg-type]
+    run(propagate_only(annotation, propagation, FUSING, **chosen))
     assert_whole(annotation)
     return propagation
 
@@ -150,7 +150,7 @@ def test_the_frames_of_a_gap_are_joined_and_smoothed_in_one_change() -> None:
     smoothed = patch(5, 5, 1)
 
     class Smooth(FakePropagation):
-        def smooth(self, maps, frames, step):  # type: ignore[no-untyped-def]
+        def smooth(self, maps, frames, step):
             assert (sorted(maps), list(frames)) == ([0, 1, 2, 3, 4], [1, 2, 3])
             yield
             return {2: smoothed, 1: maps[1], 3: maps[3]}
@@ -190,7 +190,7 @@ def test_on_the_way_back_each_map_comes_from_the_later_checkpoint_alone() -> Non
     seen: list[tuple[int, int]] = []
 
     class Watched(FakePropagation):
-        def propagate(self, annotation, source, target, instances):  # type: ignore[no-untyped-def]
+        def propagate(self, annotation, source, target, instances):
             if target < source:
                 seen.append((source, int(annotation.mask(source, 1).values[1, 1])))
             return super().propagate(annotation, source, target, instances)

@@ -20,7 +20,7 @@ def pinned(frame: int, mask: SoftMask) -> Cell:
 
 def left(annotation: Annotation, share: float, mask: SoftMask) -> Prediction:
     nothing = np.zeros((8, 8, 2), np.float32)
-    scene = Scene(annotation, 1, 0, np.zeros((8, 8, 3), np.uint8), nothing, nothing, {1: mask})
+    scene = Scene(annotation, 1, 0, np.zeros((8, 8, 3), np.uint8), nothing, nothing, {1: mask})  # type: ignore[arg-type]
     return LostArea(share).after_prediction(scene, [], {1: Prediction(mask, 0.7)})[1]
 
 

@@ -35,7 +35,7 @@ def steps_of(
     annotation: Annotation, propagation: Smoothing, instances: Sequence[int] = (1,), **settings: bool
 ) -> Steps:
     chosen = {"bidirectional_fusion": True, "temporal_smoothing": True} | settings
-    config = replace(CONFIG, propagation=replace(CONFIG.propagation, **chosen))
+    config = replace(CONFIG, propagation=replace(CONFIG.propagation, **chosen))  # type: ignore[arg-type]
     return propagate_only(annotation, propagation, config, instances=instances)
 
 

@@ -156,7 +156,7 @@ def test_odd_frames_and_masks_at_their_edge(tmp_path: Path) -> None:
 
 
 def test_logits_keep_what_is_stored() -> None:
-    values = np.arange(256, dtype=np.float32)[None] / 255
+    values = (np.arange(256)[None] / 255).astype(np.float32)
     there = SoftMask.from_dense(values)
     back = from_logits(logits(values), (0, 0))
     assert back.box == there.box

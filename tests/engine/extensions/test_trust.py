@@ -102,7 +102,7 @@ def test_the_end_can_be_undone() -> None:
     (change,) = judged(annotation, Looking(wrong=range(4, 9)))
     annotation.apply(inverse(change))
     assert filled(annotation) == list(range(9))
-    assert annotation.get(6, 1).confidence == 0.9  # type: ignore[union-attr]
+    assert annotation.get(6, 1).confidence == 0.9
 
 
 def test_nothing_is_judged_twice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ class FakeEmbedder:
         angle = boxes[:, 0] / WIDTH
         return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
 
-    def embed_parts(self, parts: list[tuple[np.ndarray, Box]]) -> np.ndarray:
+    def embed_parts(self, parts: Sequence[tuple[np.ndarray, Box]]) -> np.ndarray:
         self.calls.append(len(parts))
         angle = np.array([box.x0 for _, box in parts]) / WIDTH
         return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)

@@ -146,7 +146,7 @@ def test_cancel_before_the_start() -> None:
 def test_cancel_wakes(driven: Callable[..., Driven], state: State) -> None:
     closed: list[bool] = []
     event = question() if state is State.ASKING else Progress("a", 0, 2)
-    run = driven(script(event, Progress("a", 1, 2), closed=closed), lambda _: run.control.pause())
+    run = driven(script(event, Progress("a", 1, 2), closed=closed), lambda _: run.control.pause())  # type: ignore[has-type]
     run.start()
     run.until(state)
     run.control.cancel()
@@ -175,7 +175,7 @@ def test_a_proposal_is_answered_once(driven: Callable[..., Driven]) -> None:
 def test_a_pause_does_not_keep_a_proposal_from_being_answered(driven: Callable[..., Driven]) -> None:
     """The pause races the proposal: it is set while the step that proposes is under way."""
     steps = script(question(), Progress("a", 0, 1))
-    run = driven(steps, lambda event: isinstance(event, Proposal) and run.control.pause())
+    run = driven(steps, lambda event: isinstance(event, Proposal) and run.control.pause())  # type: ignore[has-type]
     run.start()
     run.until(State.ASKING)
     run.control.pause()
@@ -296,7 +296,7 @@ def test_levers_pulled_at_random_from_several_threads(driven: Callable[..., Driv
                 run.control.pause()
             elif lever == 1:
                 run.control.resume()
-            elif run.control.answer(dice.choice([Accept(), Reject(), Skip()])):
+            elif run.control.answer(dice.choice([Accept(), Reject(), Skip()])):  # type: ignore[arg-type]
                 accepted.append(number)
             if dice.random() < 0.1:
                 time.sleep(0.0005)

@@ -59,7 +59,8 @@ def plainly_closer(row: dict[int, Cell], origin: int, frames: Iterable[int]) -> 
 @pytest.mark.parametrize("seed", range(5))
 def test_it_is_what_a_plain_dictionary_would_be(seed: int) -> None:
     dice = random.Random(seed)
-    annotation, model = Annotation(LENGTH), {}
+    annotation = Annotation(LENGTH)
+    model: dict[CellKey, Cell] = {}
     copies: list[tuple[Annotation, dict[CellKey, Cell]]] = []
     for _ in range(40):
         keys = {CellKey(dice.randrange(LENGTH), dice.randint(1, 3)) for _ in range(dice.randint(1, 6))}

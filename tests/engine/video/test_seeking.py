@@ -181,4 +181,4 @@ def test_a_long_file_is_indexed_without_decoding(tmp_path: Path, monkeypatch: py
     with open_video(path) as video:
         assert video.length == 400
         assert decoded == 1
-        assert video._index.checks is None
+        assert video._index.checks is None  # type: ignore[attr-defined]

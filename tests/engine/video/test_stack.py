@@ -23,7 +23,7 @@ from vsreid_studio.errors import UserError
 def write_tiff(path: Path, samples: NDArray[Any], order: str = "<") -> Path:
     """An uncompressed TIFF of one grey page with samples of any type."""
     form = {"u": 1, "i": 2, "f": 3, "c": 6}[samples.dtype.kind]
-    data = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
+    data = samples.astype(samples.dtype.newbyteorder(order)).tobytes()  # type: ignore[arg-type]
     height, width = samples.shape
     shorts = {258: samples.itemsize * 8, 259: 1, 262: 1, 277: 1, 339: form}
     longs = {256: width, 257: height, 273: 8, 278: height, 279: len(data)}
@@ -80,7 +80,7 @@ def test_thumbnails_in_a_tiff_are_no_frames(tmp_path: Path) -> None:
     data = path.read_bytes()
     with Image.open(path) as image:
         image.seek(1)
-        marked = image.tag_v2.get(254) == 1
+        marked = image.tag_v2.get(254) == 1  # type: ignore[attr-defined]
     if not marked:
         pytest.skip("this Pillow writes no subfile type")
     assert data
