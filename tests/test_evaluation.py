@@ -295,7 +295,7 @@ def test_the_edge_of_the_frame_counts_as_right():
 
 def test_no_pixel_is_clicked_twice_and_what_is_right_not_at_all():
     truth = mask((10, 10, 13, 13))
-    before = []
+    before: list[Click] = []
     while (click := next_click(mask(), truth, before)) is not None:
         before.append(click)
     assert len(set(before)) == 9
