@@ -71,6 +71,21 @@ def test_a_set_chooses_the_sequences(
         run("--truth", truth, "--results", results, "--set", listing)
 
 
+def test_sequences_that_are_not_scored_are_told(folders: tuple[Path, Path], tmp_path: Path, caplog) -> None:
+    truth, results = folders
+    (results / ".hidden").mkdir()
+    assert run("--truth", truth, "--results", results) == 0
+    assert caplog.messages == [
+        "Not scored, as the results lack them: cat",
+        "Not scored, as the truth lacks them: notes",
+    ]
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "00000.jpg").touch()
+    with pytest.raises(UserError, match="it holds JPEGs, whose compression blurs instance numbers"):
+        run("--truth", truth / "bear", "--results", pictures)
+
+
 def test_a_file_that_cannot_be_written(folders: tuple[Path, Path], tmp_path: Path) -> None:
     truth, results = folders
     (tmp_path / "file").touch()

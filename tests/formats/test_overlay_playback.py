@@ -43,6 +43,7 @@ def shown(path: Path) -> tuple[list[float], list[int]]:
         ("even.mp4", "libx264", {}),
         ("uneven.mp4", "libx264", {"clock": MS, "ticks": UNEVEN, "count": 20}),
         ("uneven.mkv", "libx264", {"clock": MS, "ticks": UNEVEN, "count": 20}),
+        ("ever longer.mkv", "libx264", {"clock": MS, "ticks": [20 * n * n for n in range(20)], "count": 20}),
         ("uneven.ts", "libx264", {"clock": MS, "ticks": UNEVEN, "count": 20, "form": "mpegts"}),
         ("late.mkv", "libx264", {"clock": MS, "ticks": [500 + t for t in UNEVEN], "count": 20}),
         ("600.avi", "mpeg4", {"rate": Fraction(600), "ticks": range(0, 3600, 120)}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,14 @@ import numpy as np
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..formats.davis import mask_files
-from ..formats.frame_names import mask_pictures, span
+from ..formats.frame_names import lossy, mask_pictures, span
 from ..formats.mask_reading import MaskReader
 from .measures import Statistics, boundary_f, jaccard, statistics
+
+log = logging.getLogger(__name__)
+
+_NAMED = 3
+"""So many sequences are named in a sentence."""
 
 FIGURES = ("J", "F", "J&F", "J-recall", "J-decay", "F-recall", "F-decay")
 """The names of the figures, in the order of CSV columns."""
@@ -186,9 +192,21 @@ def shared_sequences(truth_root: Path, results: Path) -> tuple[str, ...]:
     if not shared:
         raise UserError(
             f"No folder in {results} is named like a sequence in {truth_root}: give two folders that hold a "
-            "folder of masks for each sequence, or two folders of the masks of one."
+            f"folder of masks for each sequence, or two folders of the masks of one{lossy(results)}."
         )
+    # Figures of fewer sequences than there are look better or worse than they should.
+    for what, missing in (("results", _others(truth_root, shared)), ("truth", _others(results, shared))):
+        if missing:
+            first = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+            verb = "lack" if what == "results" else "lacks"
+            log.warning("Not scored, as the %s %s them: %s", what, verb, first)
     return shared
+
+
+def _others(folder: Path, shared: Sequence[str]) -> list[str]:
+    """The visible folders of one that are not among some."""
+    names = (it.name for it in folder.iterdir() if it.is_dir() and not it.name.startswith("."))
+    return sorted(set(names) - set(shared))
 
 
 def are_of_one_sequence(truth: Path, results: Path) -> bool:

@@ -188,7 +188,7 @@ def mask_files_by_frame(folder: Path, video: Video) -> dict[int, Path]:
             found[frame] = file
     if not found:
         raise UserError(
-            f"{folder} holds no PNG named by a frame, such as {video.names[0]}.png{_lossy(folder)}."
+            f"{folder} holds no PNG named by a frame, such as {video.names[0]}.png{lossy(folder)}."
         )
     return dict(sorted(found.items()))
 
@@ -242,7 +242,7 @@ def _misfit(file: Path, video: Video) -> UserError:
     )
 
 
-def _lossy(folder: Path) -> str:
-    """Tells of pictures that are no masks for being JPEGs."""
-    lossy = any(file.suffix.lower() in {".jpg", ".jpeg"} for file in folder.iterdir())
-    return "; it holds JPEGs, whose compression blurs instance numbers" if lossy else ""
+def lossy(folder: Path) -> str:
+    """Tells of pictures that are no masks for being JPEGs, as the end of a sentence; empty without any."""
+    there = any(file.suffix.lower() in {".jpg", ".jpeg"} for file in folder.iterdir())
+    return "; it holds JPEGs, whose compression blurs instance numbers" if there else ""

@@ -28,7 +28,8 @@ DEFAULT_RATE = Fraction(24)
 """Frames per second of a source that has no rate, such as a folder of pictures."""
 
 _CODEC = "libx264"
-_QUALITY = {"crf": "18", "preset": "veryfast"}
+_QUALITY = {"crf": "18", "preset": "veryfast", "bf": "0"}
+"""Without B-frames: MP4 adds up times of decoding, and would end before its last frame at variable rates."""
 _BT709 = 1
 """FFmpeg's number for the colours of HD video: as primaries, as transfer and as matrix."""
 _LIMITED = 1

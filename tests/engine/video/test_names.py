@@ -52,3 +52,27 @@ def test_single_companions_are_frames() -> None:
     assert twins(["a", "b", "b_copy"]) is None
     assert twins(["1", "2", "11", "12"]) is None
     assert twins(["a", "ab"]) is None
+
+
+def test_a_picture_that_is_named_unlike_the_others_is_told(tmp_path: Path) -> None:
+    for name in ("00000", "00001", "00002", "cover"):
+        Image.new("RGB", (12, 9)).save(tmp_path / f"{name}.png")
+    with open_video(tmp_path) as video:
+        assert video.notes == ("pictures named unlike the others (cover ...) count as frames: 1",)
+    (tmp_path / "cover.png").rename(tmp_path / "00003.png")
+    with open_video(tmp_path) as video:
+        assert video.notes == ()
+
+
+def test_a_frame_of_a_kind_that_is_not_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "preview.gif").touch()
+    with pytest.raises(UserError, match=r"no pictures .*, and \.gif is not read"):
+        open_video(tmp_path)
+    for name in ("IMG_0001", "IMG_0003"):
+        Image.new("RGB", (12, 9)).save(tmp_path / f"{name}.jpg")
+    (tmp_path / "IMG_0001.CR2").touch()
+    with open_video(tmp_path) as video:
+        assert video.length == 2
+    (tmp_path / "IMG_0002.HEIC").touch()
+    with pytest.raises(UserError, match=r"IMG_0002\.HEIC is named like a frame, but \.HEIC is not read"):
+        open_video(tmp_path)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from clips import encode
@@ -64,3 +65,40 @@ def test_times_must_increase() -> None:
     assert Timing.constant(3, Fraction(10)).seconds.tolist() == pytest.approx([0, 0.1, 0.2])
     with pytest.raises(ValueError, match="increase"):
         Timing((0, 2, 2), Fraction(1), 5)
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_the_last_frame_lasts_as_long_as_the_container_tells(tmp_path: Path, b_frames: int) -> None:
+    ticks = [100 * index + 2000 * (index > 6) for index in range(8)]
+    clock = Fraction(1, 1000)
+    path = encode(tmp_path / "a.mp4", "libx264", count=8, clock=clock, ticks=ticks, b_frames=b_frames)
+    with open_video(path) as video, av.open(str(path)) as container:
+        assert video.timing is not None
+        lasts = (video.timing.end - video.timing.ticks[-1]) * video.timing.time_base
+        told = Fraction(container.duration or 0, av.time_base) - Fraction(ticks[-1], 1000)
+        assert float(lasts) == pytest.approx(float(told) if told > 0.05 else 0.1, abs=0.002)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.wmv", "wmv2")])
+def test_a_file_that_is_cut_short_is_told(tmp_path: Path, name: str, codec: str) -> None:
+    path = encode(tmp_path / name, codec)
+    with open_video(path) as video:
+        assert video.notes == ()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with open_video(path) as video:
+        assert video.notes == (f"it is cut short: the {video.length} frames that are there are used",)
+        assert video.length < 30
+
+
+def test_a_damaged_frame_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = encode(tmp_path / "a.mkv", "libx264", b_frames=0)
+    with av.open(str(path)) as container:
+        key = [it for it in container.demux(video=0) if it.is_keyframe][1]
+        part = bytes(key)[key.size // 2 :]
+    data = path.read_bytes()
+    assert data.count(part) == 1
+    path.write_bytes(data.replace(part, bytes(len(part))))
+    with open_video(path) as video:
+        for index in range(video.length):
+            video.frame(index)
+    assert [it for it in caplog.messages if "is damaged, and shown as far as it can be decoded" in it]

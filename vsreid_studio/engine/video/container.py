@@ -50,6 +50,33 @@ def check_sample_tables(path: Path) -> None:
         raise UserError(f"The video {path} is damaged: it lists {listed} samples in {size} bytes.")
 
 
+_SEGMENT = b"\x18\x53\x80\x67"
+"""EBML's identity of what a Matroska file consists of, behind its header."""
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_HEAD = 2**16
+
+
+def announced_size(path: Path) -> int:
+    """The bytes that a Matroska, AVI or ASF file tells that it has, at least; 0 where it does not tell.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(b"RIFF"):
+        return int.from_bytes(head[4:8], "little") + 8
+    if head.startswith(b"\x1aE\xdf\xa3") and 0 < (place := head.find(_SEGMENT) + 4) < len(head) - 8:
+        length = 9 - head[place].bit_length()
+        bits = 7 * length
+        size = int.from_bytes(head[place : place + length], "big") & ((1 << bits) - 1)
+        # All ones: not known when it was written.
+        return 0 if size == (1 << bits) - 1 or length > 8 else place + length + size
+    if (place := head.find(_ASF_PROPERTIES)) > 0:
+        return int.from_bytes(head[place + 40 : place + 48], "little")
+    return 0
+
+
 def _samples(file: BinaryIO, start: int, stop: int, depth: int) -> Iterator[int]:
     """The counts of the tables in a range of the file."""
     place = start

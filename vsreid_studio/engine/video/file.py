@@ -21,6 +21,7 @@ from .base import ReadOptions, Video
 from .container import (
     Orientation,
     Track,
+    announced_size,
     check_announced,
     choose_track,
     open_container,
@@ -85,6 +86,7 @@ class VideoFile(Video):
         self._container, self._stream = self._open()
         try:
             self._asked = 0
+            self._damage_told = False
             self._false_keys: set[int] = set()
             self._index = self._complete_index()
             first = self._begin()
@@ -151,8 +153,8 @@ class VideoFile(Video):
             )
         if not found:
             raise UserError(f"The video {self.path} holds no frames that can be read.")
-        if cut:
-            log.warning("%s is cut short: using the %d frames that are there", self.path, found)
+        if cut or announced_size(self.path) > self.path.stat().st_size:
+            self._note(f"it is cut short: the {found} frames that are there are used")
         return index
 
     def _reaches_past_end(self) -> bool:
@@ -170,6 +172,7 @@ class VideoFile(Video):
             [packet.duration for packet in packets],
             self._stream.time_base or Fraction(1, 1000),
             told or _RATE,
+            self._end(),
         )
         self.rate = self.timing.rate(told)
         audible = bool(self._container.streams.audio)
@@ -180,6 +183,13 @@ class VideoFile(Video):
             f"it tells no times of its frames, or they step back: {float(self.rate):g} frames per second are"
             f" taken{', without the sound' if audible else ''}"
         )
+
+    def _end(self) -> int | None:
+        """When the last frame goes by the tables of an MP4 or MOV, in the track's time base."""
+        duration = self._stream.duration
+        if duration is None or "mp4" not in self._container.format.name:
+            return None
+        return (self._stream.start_time or 0) + duration
 
     def _read(self, index: int) -> Frame:
         step = index - self._asked
@@ -192,11 +202,18 @@ class VideoFile(Video):
         if self._last < index and (nearest <= self._next + _AHEAD):
             found = self._decode_to(index, keep)
             if found is not None and self._proven(index, found):
-                return self._picture(found)
+                return self._shown(index, found)
         picture = self._read_afresh(index, starts, keep)
         if picture is None:
             raise UserError(f"Frame {index} of the video {self.path} cannot be decoded: it is damaged.")
-        return self._picture(picture)
+        return self._shown(index, picture)
+
+    def _shown(self, index: int, frame: VideoFrame) -> Frame:
+        """The picture of a frame; the first one that is damaged is told."""
+        if frame.is_corrupt and not self._damage_told:
+            self._damage_told = True
+            log.warning("%s: frame %d is damaged, and shown as far as it can be decoded", self.path, index)
+        return self._picture(frame)
 
     def _read_afresh(self, index: int, starts: list[int], keep: range) -> VideoFrame | None:
         """Decode a frame from a key frame before it, or from the beginning of the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -57,6 +58,22 @@ def split_masks(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     if len(masks) == len(every):
         return every, []
     return [file for file in every if file not in masks], [file for file in every if file in masks]
+
+
+def unlike_most(names: Sequence[str]) -> list[str]:
+    """Those of some names that differ from more than half of them in more than their numbers."""
+    forms = [form_of(name) for name in names]
+    form, count = Counter(forms).most_common(1)[0]
+    return (
+        [name for name, own in zip(names, forms, strict=True) if own != form]
+        if 2 * count > len(names)
+        else []
+    )
+
+
+def form_of(name: str) -> str:
+    """A name with # in place of each number: 'shot#_#' of 'shot2_0012'."""
+    return re.sub(r"[0-9]+", "#", name)
 
 
 def twins(names: Sequence[str]) -> tuple[str, str] | None:

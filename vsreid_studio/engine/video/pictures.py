@@ -19,12 +19,19 @@ from ...errors import UserError
 from ..types import Frame
 from .base import ReadOptions, Video
 from .identity import of_file
-from .names import natural_key, split_masks, twins
+from .names import form_of, natural_key, split_masks, twins, unlike_most
 from .samples import ValueRange, fitting_range
 from .still import PICTURES, Header, read_headers, read_picture, read_samples
 
 log = logging.getLogger(__name__)
 
+_UNREAD = frozenset(
+    (
+        *(".arw", ".avif", ".cr2", ".cr3", ".dng", ".dpx", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2k"),
+        *(".jp2", ".jxl", ".nef", ".orf", ".pfm", ".raf", ".rw2", ".tga"),
+    )
+)
+"""Suffixes of pictures that are not read."""
 _SAMPLED = 8
 """Pictures of a clip that are looked at to choose its range of values."""
 
@@ -53,6 +60,8 @@ class PictureFolder(Video):
                     f"The picture {file} is {header.width}x{header.height} pixels, but the first one of its"
                     f" folder is {self.width}x{self.height}: all must have one size."
                 )
+        if odd := unlike_most([file.stem for file in self.files]):
+            self._note(f"pictures named unlike the others ({odd[0]} ...) count as frames: {len(odd)}")
         if several := [file for file, pages in zip(self.files, headers, strict=True) if len(pages) > 1]:
             self._note(
                 f"of {len(several)} files of several pages ({several[0].name} ...) only the first is used"
@@ -93,16 +102,22 @@ class PictureFolder(Video):
 def _pictures(folder: Path) -> list[Path]:
     try:
         # Finder and the like leave hidden twins such as ._00000.jpg that are no pictures.
-        there = [
-            file
-            for file in folder.iterdir()
-            if file.suffix.lower() in PICTURES and not file.name.startswith(".") and not file.is_dir()
-        ]
+        every = [it for it in folder.iterdir() if not it.name.startswith(".") and not it.is_dir()]
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be read: {error.strerror}.") from error
+    there = [file for file in every if file.suffix.lower() in PICTURES]
+    unread = [file for file in every if file.suffix.lower() in _UNREAD]
     files, masks = split_masks(sorted(there, key=lambda file: natural_key(file.name)))
     if not files:
-        raise UserError(f"The folder {folder} holds no pictures (jpg, png, webp, tif, bmp or ppm).")
+        other = f", and {unread[0].suffix} is not read: convert it to PNG" if unread else ""
+        raise UserError(f"The folder {folder} holds no pictures (jpg, png, webp, tif, bmp or ppm){other}.")
+    # A frame that is left out would move all behind it.
+    forms, stems = {form_of(file.stem) for file in files}, {file.stem for file in files}
+    if lost := next((it for it in unread if form_of(it.stem) in forms and it.stem not in stems), None):
+        raise UserError(
+            f"The picture {lost} is named like a frame, but {lost.suffix} is not read: convert it to PNG, or"
+            " move it to another folder."
+        )
     if dead := next((file for file in files if not file.is_file()), None):
         raise UserError(f"The picture {dead} is a link to a file that is not there any more.")
     name, count = Counter(file.stem for file in files).most_common(1)[0]

@@ -79,6 +79,7 @@ def timing_of(
     durations: Sequence[int | None],
     time_base: Fraction,
     rate: Fraction,
+    end: int | None = None,
 ) -> tuple[Timing, bool]:
     """The times of frames by the time stamps of their packets.
 
@@ -86,6 +87,7 @@ def timing_of(
         pts, dts, durations: of the packets of the frames, in the order of presentation. Containers without
             presentation times (AVI), for which FFmpeg guesses, get None for `pts`.
         rate: frames per second where there are no time stamps.
+        end: when the last frame goes, where the container tells it of the whole track.
 
     Returns:
         The times, and whether they are the file's own: those of presentation, else those of decoding, sorted.
@@ -95,15 +97,20 @@ def timing_of(
         ticks = [time for time in stamps if time is not None]
         if len(ticks) == count and all(a < b for a, b in pairwise(ticks)):
             return Timing(
-                tuple(ticks), time_base, ticks[-1] + _last(ticks, durations[-1], time_base, rate)
+                tuple(ticks), time_base, ticks[-1] + _last(ticks, durations[-1], time_base, rate, end)
             ), True
     return Timing.constant(count, rate), False
 
 
-def _last(ticks: Sequence[int], told: int | None, time_base: Fraction, rate: Fraction) -> int:
+def _last(
+    ticks: Sequence[int], told: int | None, time_base: Fraction, rate: Fraction, end: int | None
+) -> int:
     """How long the last frame is shown: as told, else as long as most are."""
     steps = [b - a for a, b in pairwise(ticks)]
     usual = int(np.median(steps)) if steps else round(1 / (rate * time_base))
+    # With B-frames MP4 tells the time to the next packet, which is not that of the next frame.
+    if told and told > 2 * usual and end is not None and end > ticks[-1]:
+        told = end - ticks[-1]
     # A packet that is one field, or the tick of a fine clock, tells less than a frame.
     return max(1, told if told and 2 * told > usual else usual)
 
