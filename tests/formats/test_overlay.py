@@ -10,8 +10,8 @@ import pytest
 
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
+from vsreid_studio.formats.masks import Paint, painted, rgb_of
 from vsreid_studio.formats.overlay import write_overlay
-from vsreid_studio.formats.painting import Paint, painted, rgb_of
 
 ORANGE, BLUE = (230, 159, 0), (0, 114, 178)
 PAINT = Paint({1: ORANGE, 2: BLUE}, opacity=0.5)

@@ -13,8 +13,8 @@ import pytest
 from clips import encode, number_of
 
 from vsreid_studio.engine.video import Video, open_video
+from vsreid_studio.formats.masks import Paint
 from vsreid_studio.formats.overlay import write_overlay
-from vsreid_studio.formats.painting import Paint
 
 MS = Fraction(1, 1000)
 STEPS = (20, 50, 33, 1400, 17)

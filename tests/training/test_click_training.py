@@ -14,8 +14,8 @@ from vsreid_studio.engine.nets.clicks import ClickNet
 from vsreid_studio.engine.runtime.clicker import Clicker, load_network
 from vsreid_studio.engine.types import Click, SoftMask
 from vsreid_studio.training.clicks import recipe
+from vsreid_studio.training.clicks.recipe import SessionLoss
 from vsreid_studio.training.clicks.samples import Sample, SampleMaker, read_own
-from vsreid_studio.training.clicks.session_loss import SessionLoss
 from vsreid_studio.training.clips import Clip, Still
 
 

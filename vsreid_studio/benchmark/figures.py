@@ -17,8 +17,7 @@ from ..evaluation import InstanceScore
 from ..evaluation.comparison import Figures
 from ..formats.atomic import writable_folder, write_bytes
 from ..formats.davis import DavisRoot
-from ..formats.masks import read_label_map
-from ..formats.painting import Paint, Rgb, edges, painted
+from ..formats.masks import Paint, Rgb, edges, painted, read_label_map
 
 WIDTH = 427
 """Of a picture, in pixels."""

@@ -17,7 +17,7 @@ from .options import add_worker_options, workers_of
 if TYPE_CHECKING:
     from ..evaluation import InstanceScore, Report
     from ..evaluation.reliability import Reliability
-    from ..headless.workers import Workers
+    from ..headless.cluster import Workers
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -122,7 +122,7 @@ def _evaluate_on(workers: Workers, truth: Path, results: Path, sequences: Sequen
         UserError: as `evaluate`, of the first sequence that cannot be scored.
     """
     from ..evaluation import reported  # noqa: PLC0415  (OpenCV)
-    from ..headless.workers import connected  # noqa: PLC0415  (Dask)
+    from ..headless.cluster import connected  # noqa: PLC0415  (Dask)
     from .progress import SetBar  # noqa: PLC0415
 
     scores: dict[str, dict[int, InstanceScore]] = {}

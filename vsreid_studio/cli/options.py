@@ -14,7 +14,7 @@ from ..formats.targets import Sources
 if TYPE_CHECKING:
     from ..engine.video import ReadOptions
     from ..formats.mask_reading import Reading
-    from ..headless.workers import Workers
+    from ..headless.cluster import Workers
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def workers_of(args: argparse.Namespace) -> Workers | None:
     if args.workers is None and args.scheduler is None:
         return None
     try:
-        from ..headless.workers import Workers  # noqa: PLC0415  (Dask)
+        from ..headless.cluster import Workers  # noqa: PLC0415  (Dask)
     except ModuleNotFoundError as error:
         if error.name not in {"dask", "distributed"}:
             raise

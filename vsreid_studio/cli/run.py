@@ -25,10 +25,9 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..engine.runtime.engine import VideoEngine
-    from ..headless.cluster import MakeEngine
+    from ..headless.cluster import Cluster, MakeEngine, Workers
     from ..headless.run import RunOutcome
     from ..headless.task import Task
-    from ..headless.workers import Cluster, Workers
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -166,7 +165,7 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
 def _run_on(workers: Workers, args: argparse.Namespace) -> int:
     """As `run_tasks`, in other processes; what fails is reported at the end."""
     from ..formats.targets import refuse_each_other  # noqa: PLC0415
-    from ..headless.workers import connected  # noqa: PLC0415  (Dask)
+    from ..headless.cluster import connected  # noqa: PLC0415  (Dask)
 
     tasks: list[Task] = []
     failures: list[TaskFailure] = []

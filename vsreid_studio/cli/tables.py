@@ -138,7 +138,7 @@ def _compute(args: argparse.Namespace, chosen: list[Variant], data: list[DataSet
                 for variant in chosen:
                     variant.compute(one, Bar)
         return
-    from ..headless.workers import connected  # noqa: PLC0415  (Dask)
+    from ..headless.cluster import connected  # noqa: PLC0415  (Dask)
 
     failures: list[TaskFailure] = []
     with connected(workers) as cluster:

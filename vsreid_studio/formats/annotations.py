@@ -16,14 +16,13 @@ from PIL import Image
 
 from ..engine.types import MAX_INSTANCE, SoftMask
 from ..engine.video import PictureFolder, Video
-from ..engine.video.names import natural_key
+from ..engine.video.pictures import natural_key
 from ..errors import UserError
 from ..reading import expecting, quoted, read_json, read_text, read_xml
 from .cells import GivenMasks
-from .coco_json import lengths_of
+from .coco import lengths_of
 from .frame_names import frame_of, mask_pictures, span
-from .polygons import filled, points_of
-from .rle import mask_of
+from .rle import filled, mask_of, points_of
 
 Mask = NDArray[np.bool_]
 

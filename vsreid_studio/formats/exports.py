@@ -18,10 +18,10 @@ from .coco import export_coco, export_coco_video
 from .cutouts import export_cutouts
 from .davis import Resolution, export_davis
 from .footage import Footage
+from .masks import Paint
 from .mots import export_mots
 from .overlay import SUFFIX, write_overlay
 from .owned import foreign, publish_owned, refuse_existing
-from .painting import Paint
 from .provenance import record_path, write_provenance
 from .targets import Sources
 from .youtube_vos import export_youtube_vos

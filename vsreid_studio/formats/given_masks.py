@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from ..engine.types import MAX_INSTANCE, SoftMask
 from ..engine.video import Video
-from ..engine.video.names import natural_key
+from ..engine.video.pictures import natural_key
 from ..errors import UserError
 from .annotations import is_annotations, read_annotations
 from .cells import GivenMasks

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from ..engine.video.limits import check_picture_size
+from ..engine.video.pixels import check_picture_size
 from ..errors import UserError
 from ..reading import MEGABYTE
 from .atomic import reason

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from ..engine.video.names import VIDEOS
+from ..engine.video.pictures import VIDEOS
 
 _PATTERNS = " ".join(f"*{suffix}" for suffix in sorted(VIDEOS))
 OPENABLE = f"Videos and projects ({_PATTERNS} *.vsreid);;All files (*)"

@@ -15,7 +15,7 @@ from ..engine.video import AS_USUAL, FrameOrder, ReadOptions, Video, open_video
 from ..formats.catalogue import ExportRequest
 from ..formats.classes import NO_CLASSES, Classes
 from ..formats.exports import Material, export
-from ..formats.painting import Paint, rgb_of
+from ..formats.masks import Paint, rgb_of
 from ..formats.points import Clicked
 from ..formats.provenance import provenance
 from ..formats.targets import Sources

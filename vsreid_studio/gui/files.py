@@ -16,8 +16,8 @@ from ..errors import UserError
 from ..formats.catalogue import ExportRequest
 from ..formats.frame_names import fit_name, mask_files_by_frame
 from ..formats.mask_reading import Reading
-from ..project.records import classes_of
 from ..project.same_video import VideoChanged, Way
+from ..project.schema import classes_of
 from ..project.sources import points_of, sources_of
 from . import dialogs
 from .clips.catalogue import Catalogue

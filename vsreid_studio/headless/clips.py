@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from ..engine.video.names import VIDEOS
+from ..engine.video.pictures import VIDEOS
 from ..errors import UserError
 from ..formats.frame_names import folder_of
 from ..formats.owned import MARKER

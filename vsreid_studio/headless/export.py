@@ -16,11 +16,11 @@ from ..formats.catalogue import DAVIS, OVERLAY, ExportRequest
 from ..formats.classes import read_classes
 from ..formats.exports import Material, export, export_overlay
 from ..formats.frame_names import fit_name
-from ..formats.painting import Paint, rgb_of
+from ..formats.masks import Paint, rgb_of
 from ..formats.provenance import provenance
 from ..project import Project, read_options, read_order
-from ..project.records import classes_of
 from ..project.same_video import VideoChanged, Way, bind_video, take_changes
+from ..project.schema import classes_of
 from ..project.sources import points_of, sources_of
 
 log = logging.getLogger(__name__)

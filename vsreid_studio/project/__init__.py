@@ -3,7 +3,7 @@
 from .document import Project, StaleChange
 from .notes import CandidateStore, Settings
 from .proposals import KeptProposal, finds
-from .records import Adaptation, Instance, RunRecord, VideoRef
+from .schema import Adaptation, Instance, RunRecord, VideoRef
 from .video import keep_options, keep_order, read_options, read_order
 
 __all__ = [

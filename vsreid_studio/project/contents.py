@@ -17,7 +17,6 @@ from ..engine.store.maps import MapCache, encode_map
 from ..engine.types import Cell, CellKey, SoftMask
 from ..errors import UserError
 from .database import Database, damaged
-from .records import Adaptation, Instance, VideoRef
 from .rows import (
     adaptation_row,
     category_row,
@@ -30,7 +29,19 @@ from .rows import (
     read_instance,
     read_reviewed,
 )
-from .schema import ADAPTATION, CATEGORIES, CELLS, DECISIONS, INSTANCES, REVIEWED, Rows, Table
+from .schema import (
+    ADAPTATION,
+    CATEGORIES,
+    CELLS,
+    DECISIONS,
+    INSTANCES,
+    REVIEWED,
+    Adaptation,
+    Instance,
+    Rows,
+    Table,
+    VideoRef,
+)
 
 
 @dataclass(frozen=True, slots=True)

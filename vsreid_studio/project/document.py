@@ -22,9 +22,20 @@ from .database import Database, damage_told
 from .history import StepKind, read, write
 from .notes import CandidateStore, Settings, record_run, runs
 from .proposals import KeptProposal, ProposalStore, waiting
-from .records import Adaptation, Instance, RunRecord, VideoRef
 from .rows import cell_row, check_cell, check_key, distinct_masks, read_index
-from .schema import CELLS, REVIEWED, UNDOABLE, Key, Row, Rows, Table
+from .schema import (
+    CELLS,
+    REVIEWED,
+    UNDOABLE,
+    Adaptation,
+    Instance,
+    Key,
+    Row,
+    Rows,
+    RunRecord,
+    Table,
+    VideoRef,
+)
 from .undo import RoundRecord, Undo, contents_after, rounds
 from .upgrade import upgrade
 

@@ -11,8 +11,8 @@ from zlib import crc32
 
 from ..engine.types import Candidates
 from .database import Database, damaged
-from .records import RunRecord, VideoRef
 from .rows import pack_candidates, unpack_candidates
+from .schema import RunRecord, VideoRef
 
 
 class CandidateStore:

@@ -18,8 +18,7 @@ from ..engine.store.annotation import Annotation, overwritten
 from ..engine.store.maps import decode_map, encode_map
 from ..engine.types import MAX_INSTANCE, NOWHERE, Box, CellKey, SoftMask
 from .database import Database
-from .records import VideoRef
-from .schema import Row
+from .schema import Row, VideoRef
 
 _COLUMNS = (
     "frame, instance, x0, y0, x1, y1, similarity, iou, reason, "

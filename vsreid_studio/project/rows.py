@@ -17,8 +17,7 @@ from ..engine.events import Decision, Verdict
 from ..engine.store.index import FILLED, MAKERS, PINNED, RECORD, SMOOTHED, THERE, cell_of, record
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, Box, Candidates, Cell, CellKey, Maker, SoftMask
-from .records import Adaptation, Instance, VideoRef
-from .schema import Key, Row
+from .schema import Adaptation, Instance, Key, Row, VideoRef
 
 _FAR = 2**31
 """Bound of whole numbers that stand for places."""

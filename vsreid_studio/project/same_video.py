@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..formats.atomic import staging
 from .document import Project
 from .proposals import KeptProposal
-from .records import VideoRef
+from .schema import VideoRef
 from .video import keep_order, read_order
 
 Way = Literal["keep", "clear"]

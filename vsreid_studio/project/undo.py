@@ -15,9 +15,8 @@ from ..engine.types import CellKey
 from .contents import ProjectState, plain, read_contents
 from .database import Database, damage_told
 from .history import Exchanged, History, StepKind, write
-from .records import VideoRef
 from .rows import cells_of
-from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table
+from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table, VideoRef
 
 
 class Undo:

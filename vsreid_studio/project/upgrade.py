@@ -8,9 +8,18 @@ from zlib import crc32
 
 from ..engine.store.maps import decode_map
 from ..engine.types import Box, Cell, CellKey, Maker, SoftMask
-from .records import VideoRef
 from .rows import cell_row, check_cell
-from .schema import ADDED, CELLS_OF_4, CREATE_4, CREATE_5, CREATE_CELLS, SCHEMA_VERSION, Row, as_created
+from .schema import (
+    ADDED,
+    CELLS_OF_4,
+    CREATE_4,
+    CREATE_5,
+    CREATE_CELLS,
+    SCHEMA_VERSION,
+    Row,
+    VideoRef,
+    as_created,
+)
 
 _AT_ONCE = 256
 _PARTED = 5

@@ -10,8 +10,7 @@ from ..engine.video import FrameOrder, ReadOptions, Video
 from ..errors import UserError
 from .database import Database, damaged
 from .notes import Settings
-from .records import VideoRef
-from .schema import Row
+from .schema import Row, VideoRef
 
 _OPTIONS = "video_options"
 """The setting that tells which track of the video is used, and which range of values."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..engine.types import MAX_INSTANCE, Frame, LabelMap
 from ..errors import UserError
-from ..formats.coco_json import lengths_of
+from ..formats.coco import lengths_of
 from ..formats.rle import mask_of
 from ..reading import MEGABYTE, expecting, read_json
 from .clips import Still, read_frame, read_labels

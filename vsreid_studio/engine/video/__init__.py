@@ -8,9 +8,8 @@ from pathlib import Path
 from ...errors import UserError
 from .base import AS_USUAL, CACHE_BYTES, ReadOptions, Video
 from .file import VideoFile
-from .pictures import PictureFolder
-from .samples import ValueRange
-from .stack import PictureStack, is_picture_file
+from .pictures import PictureFolder, PictureStack, is_picture_file
+from .pixels import ValueRange
 from .still import PICTURES
 from .timing import FrameOrder, KnownOrder, Timing
 

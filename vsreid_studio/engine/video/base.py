@@ -19,7 +19,7 @@ from ...errors import UserError
 from ..types import Frame, read_only
 from . import identity
 from .container import TrackInfo
-from .samples import ValueRange
+from .pixels import ValueRange
 from .timing import FrameOrder, Timing
 
 CACHE_BYTES = 128 * 2**20

@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 
 from ...errors import UserError
 from ..types import Frame
-from .limits import check_picture_size, most_pixels
+from .pixels import check_picture_size, most_pixels
 
 _FIRST = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"moof", b"sidx"})
 """Boxes that a file of this family begins with."""

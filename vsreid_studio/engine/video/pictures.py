@@ -1,17 +1,22 @@
-"""A folder of pictures as a video."""
+"""Pictures as a video: a folder of them, or one file with several pages (TIFF, animated WebP)."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
+import re
+import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from fractions import Fraction
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,9 +24,97 @@ from ...errors import UserError
 from ..types import Frame
 from .base import ReadOptions, Video
 from .identity import of_file
-from .names import form_of, natural_key, split_masks, twins, unlike_most
-from .samples import ValueRange, fitting_range
+from .pixels import ValueRange, fitting_range
 from .still import PICTURES, Header, read_headers, read_picture, read_samples
+from .timing import Timing
+
+VIDEOS = frozenset(
+    (
+        *(".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gif", ".h264", ".hevc", ".ivf", ".m2ts"),
+        *(".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut"),
+        *(".ogv", ".tif", ".tiff", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
+    )
+)
+"""Suffixes of files that are clips, where files are listed and not named; stills may be clips, too."""
+
+_MASK_AFFIX = re.compile(r"[ ._-]?masks?$|^masks?[ ._-]", re.IGNORECASE)
+_WORDS = (
+    "gt|ground[ _-]?truth|seg|segm|segmentation|labels?|mattes?|alpha|annotations?|annos?|instances?|inst"
+)
+_OTHER_AFFIX = re.compile(rf"[ ._-]({_WORDS})$|^({_WORDS})[ ._-]", re.IGNORECASE)
+"""Words that names of masks bear beside the name of their picture."""
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Sorts names by the numbers in them: 'frame_2' before 'frame_10'."""
+    parts = re.split(r"([0-9]+)", name.lower())
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts], name
+
+
+def without_mask_affix(stem: str) -> str:
+    """The name of the picture that a mask's name speaks of: 'x' of 'x_mask', 'mask_x', 'x_gt' and so on."""
+    return _OTHER_AFFIX.sub("", _MASK_AFFIX.sub("", stem) or stem) or stem
+
+
+def split_masks(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Part pictures from the masks that lie beside them in one folder.
+
+    A mask has 'mask' before or behind its name (`x_mask.png`, `mask_0001.png`), where not every file has;
+    another such word ('gt', 'seg', 'label' ...) where the picture is there, too; or is a PNG of the very name
+    of a picture of another kind (`x.jpg`, `x.png`).
+
+    Returns:
+        Pictures and masks, each in the order of `files`.
+    """
+    every = list(files)
+    stems = {file.stem for file in every}
+    others = {file.stem for file in every if file.suffix.lower() != ".png"}
+    masks = {
+        file
+        for file in every
+        if _MASK_AFFIX.search(file.stem)
+        or (without_mask_affix(file.stem) != file.stem and without_mask_affix(file.stem) in stems)
+        or (file.suffix.lower() == ".png" and file.stem in others)
+    }
+    if len(masks) == len(every):
+        return every, []
+    return [file for file in every if file not in masks], [file for file in every if file in masks]
+
+
+def unlike_most(names: Sequence[str]) -> list[str]:
+    """Those of some names that differ from more than half of them in more than their numbers."""
+    forms = [form_of(name) for name in names]
+    form, count = Counter(forms).most_common(1)[0]
+    return (
+        [name for name, own in zip(names, forms, strict=True) if own != form]
+        if 2 * count > len(names)
+        else []
+    )
+
+
+def form_of(name: str) -> str:
+    """A name with # in place of each number: 'shot#_#' of 'shot2_0012'."""
+    return re.sub(r"[0-9]+", "#", name)
+
+
+def twins(names: Sequence[str]) -> tuple[str, str] | None:
+    """A picture and its companion, where each has one with the same letters before or behind its name.
+
+    Such as '0001' and '0001_depth': two kinds of pictures, which are no one clip.
+
+    Args:
+        names: of the pictures of a folder, without suffix.
+    """
+    stems, pairs = set(names), dict[tuple[str, str], list[tuple[str, str]]]()
+    for name in names:
+        for cut in range(1, len(name)):
+            head, rest = name[:cut], name[cut:]
+            for stem, added in ((head, ("", rest)), (rest, (head, ""))):
+                if stem in stems and not any(letter.isdigit() for letter in "".join(added)):
+                    pairs.setdefault(added, []).append((stem, name))
+    found = max(pairs.values(), key=len, default=[])
+    return found[0] if len(found) > 1 and 2 * len(found) == len(stems) else None
+
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +132,7 @@ _SAMPLED = 8
 class PictureFolder(Video):
     """The pictures of a folder in natural order (2 before 10); they must be of one size.
 
-    Masks that lie beside the pictures are not frames, see `names.split_masks`.
+    Masks that lie beside the pictures are not frames, see `split_masks`.
 
     Attributes:
         files: the pictures.
@@ -159,3 +252,104 @@ def _samples(pictures: Iterable[tuple[Path, Header]]) -> Iterator[NDArray[Any]]:
         # A damaged one is told of when it is asked for.
         with suppress(UserError):
             yield read_samples(file, header)
+
+
+_BEHIND = 32
+"""A step back keeps as many frames on the way: an animation can only be decoded from its beginning."""
+_JPEG = frozenset({".jpg", ".jpeg"})
+_NO_TIME, _UNTIMED = 11, 100
+"""Milliseconds: frames of less than the first are shown for the second, as browsers do."""
+
+
+def is_picture_file(path: Path) -> bool:
+    """Whether a file is read as pictures; animated GIF and PNG are read as video, by FFmpeg."""
+    suffix = path.suffix.lower()
+    if suffix not in PICTURES:
+        return False
+    with path.open("rb") as file:
+        start = file.read(2**16)
+    if start.startswith(b"\xff\xd8"):
+        return suffix in _JPEG  # A bare stream of JPEG pictures begins the same.
+    return not (start.startswith(b"\x89PNG") and b"acTL" in start.split(b"IDAT")[0]) and (
+        not start.startswith(b"GIF8")
+    )
+
+
+class PictureStack(Video):
+    """The pictures of one file, which must be of one size.
+
+    Animated WebP has times; the pages of a TIFF have none. One that OpenCV cannot page through is decoded in
+    order: a step back begins anew, and keeps some of the frames on the way.
+    """
+
+    def __init__(self, path: Path, cache_bytes: int, options: ReadOptions) -> None:
+        super().__init__(path, path.stem, cache_bytes)
+        self.options = options
+        self._headers = read_headers(path)
+        self._durations = _durations(path)
+        self._asked = 0
+        first = self._headers[0]
+        self.height, self.width = first.height, first.width
+        self.length = len(self._headers)
+        self._animation: Any = None
+        if len(self._durations) > 1:
+            self.length = len(self._durations)
+            ends = list(accumulate(self._durations))
+            self.timing = Timing([0, *ends[:-1]], Fraction(1, 1000), ends[-1])
+            self.rate = self.timing.rate()
+            return
+        for number, header in enumerate(self._headers, 1):
+            if (header.height, header.width) != (self.height, self.width):
+                raise UserError(
+                    f"Page {number} of {path} is {header.width}x{header.height} pixels, but the first one is"
+                    f" {self.width}x{self.height}: all must have one size."
+                )
+        self.value_range, note = range_of([(path, header) for header in self._headers], options)
+        if note:
+            self._note(note)
+
+    def _read(self, index: int) -> Frame:
+        if self.timing is not None:
+            return self._animated(index)
+        frame = read_picture(self.path, self._headers[index], self.value_range)
+        if frame.shape != (self.height, self.width, 3):
+            raise UserError(f"{self.path} has changed its size since it was opened.")
+        return frame
+
+    def _animated(self, index: int) -> Frame:
+        most = min(_BEHIND, self._most_ahead)
+        first = max(0, index - most) if index < self._asked else index
+        self._asked = index
+        for number in range(first, index + 1):
+            try:
+                self._animation = self._animation or iio.imopen(self.path, "r", plugin="pillow")
+                picture = np.asarray(self._animation.read(index=number, mode="RGB"), np.uint8)
+            except (OSError, ValueError, EOFError) as error:
+                raise UserError(f"Frame {number} of {self.path} cannot be decoded: it is damaged.") from error
+            if number < index:
+                self._keep(number, picture)
+        return picture
+
+    def _release(self) -> None:
+        if self._animation is not None:
+            self._animation.close()
+
+
+def _durations(path: Path) -> list[int]:
+    """Milliseconds of each frame of an animated WebP; empty for other files."""
+    found: list[int] = []
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WEBP":
+            return found
+        while len(chunk := file.read(8)) == 8:
+            kind, size = struct.unpack("<4sI", chunk)
+            if kind == b"ANMF":
+                frame = file.read(16)
+                if len(frame) < 16:
+                    break
+                time = int.from_bytes(frame[12:15], "little")
+                found.append(time if time >= _NO_TIME else _UNTIMED)
+                size -= 16
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return found

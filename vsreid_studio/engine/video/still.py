@@ -16,8 +16,7 @@ from PIL import Image, TiffImagePlugin
 
 from ...errors import UserError
 from ..types import Frame
-from .limits import check_picture_size
-from .samples import ValueRange
+from .pixels import ValueRange, check_picture_size
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".pgm", ".ppm"})
 

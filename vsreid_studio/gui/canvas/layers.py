@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from PySide6.QtGui import QColor
 
 from ...engine.types import Box, SoftMask
-from ...formats.painting import Rgb
+from ...formats.masks import Rgb
 from ..theme import default_colour
 from .candidate_item import CandidateItem
 from .composition import Composed, Composition, Skin

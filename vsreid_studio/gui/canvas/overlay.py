@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...engine.algorithm.merge import merge
 from ...engine.types import NOWHERE, Box, LabelMap, SoftMask, read_only
-from ...formats.painting import Rgb, edges
+from ...formats.masks import Rgb, edges
 from .stroke import Stroke, part_of
 
 Argb: TypeAlias = NDArray[np.uint32]

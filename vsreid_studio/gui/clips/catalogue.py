@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...engine.video.names import VIDEOS, natural_key
+from ...engine.video.pictures import VIDEOS, natural_key
 from ...errors import UserError
 from ...formats.davis import read_sequence_list
 from ..davis_folders import FRAMES, holds_pictures, sequences_under

@@ -1,26 +1,210 @@
-"""Training of the click network, from N_mp's weights."""
+"""Training of the click network from N_mp's weights, on simulated sessions of clicks."""
 
 from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.random import Generator
 from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
 
-from ...engine.nets.clicks import PATCH, ClickNet, from_propagation
+from ...engine.nets.clicks import (
+    PATCH,
+    ClickNet,
+    changed_at,
+    from_propagation,
+    guiding_maps,
+    laid_over,
+    local,
+    zoomed,
+)
+from ...engine.nets.layers import map_tensor, mixed_precision, picture_tensor
 from ...engine.nets.lite0 import Lite0, freeze_norms
+from ...engine.nets.patches import crop, paste
 from ...engine.runtime.models import shipped
+from ...engine.types import Box
+from ...evaluation.measures import next_click
 from ..backbone import float_depthwise
 from ..clips import read_clips, read_stills, split
 from ..loop import Schedule, Trainer, batches, write_weights
+from ..propagation.loss import jaccard, segmentation_loss
 from ..propagation.recipe import STILLS
 from .samples import Sample, SampleMaker, read_own
-from .session_loss import SessionLoss
+
+_OUTLINE = 3.0
+"""How much more a pixel near the outline counts."""
+_TAKEN = 3.0
+"""How much more a pixel counts in a correction, where the click changes the mask or should."""
+_CLICKED = 0.3
+"""Weight of the loss at the clicked pixels."""
+_QUALITY = 0.2
+_LOCAL = 0.25
+"""Share of the looks that are only at the surroundings of the last click."""
+_LEAST_LOCAL = 48
+"""Side of these, in pixels of the frame."""
+
+
+class SessionLoss:
+    """The loss for (model, samples): each is looked at several times, with one click more each time.
+
+    The first look from nothing is at the whole frame; the next ones zoom in, see `zoomed`.
+    """
+
+    def __init__(self, size: int, looks: int, seed: int, start: int) -> None:
+        """Looks at patches of `size` pixels; `start` is the number of the first step."""
+        self.size = size
+        self.looks = looks
+        self.seed = seed
+        self.step = start
+
+    def __call__(self, model: nn.Module, batch: Sequence[Sample]) -> tuple[Tensor, dict[str, float]]:
+        """The loss, and the IoU of the first and the last look within their patches."""
+        assert isinstance(model, ClickNet)
+        random = np.random.default_rng([self.seed, 78, self.step])
+        self.step += 1
+        sessions = [_Session(sample, random) for sample in batch]
+        total = torch.zeros(())
+        shares = []
+        for _ in range(self.looks):
+            for session in sessions:
+                session.go_on()
+            loss, share = self._look(model, sessions)
+            total = total + loss
+            shares.append(share)
+        return total / self.looks, {"J": shares[0], "J_last": shares[-1]}
+
+    def _look(self, model: ClickNet, sessions: Sequence[_Session]) -> tuple[Tensor, float]:
+        like = torch.zeros(())
+        patch = picture_tensor(
+            np.stack([crop(s.sample.frame, s.part, self.size).astype(np.uint8) for s in sessions]), like
+        )
+        maps = map_tensor(np.stack([s.maps(self.size) for s in sessions]), like)
+        truth = map_tensor(np.stack([s.truth(self.size) for s in sessions]), like)
+        with mixed_precision(patch.device):
+            found = model(patch, maps)
+        final = found.logits.float()
+        everywhere = torch.ones(len(sessions))
+        taken = np.stack([s.taken(p[0]) for s, p in zip(sessions, (final.detach() > 0).numpy(), strict=True)])
+        emphasis = _TAKEN * map_tensor(taken, like)
+        loss = segmentation_loss(final, truth, everywhere, outline=_OUTLINE, emphasis=emphasis)
+        loss = loss + 0.4 * segmentation_loss(found.rough, truth, everywhere, outline=_OUTLINE)
+        right = jaccard(final.detach(), truth)
+        loss = loss + _QUALITY * functional.binary_cross_entropy_with_logits(found.quality, right)
+        loss = loss + _CLICKED * _at_clicks(final, truth, maps)
+        for session, probability in zip(sessions, final.detach().sigmoid().numpy(), strict=True):
+            session.take(probability[0])
+        return loss, float(right.mean())
+
+
+def _at_clicks(logits: Tensor, truth: Tensor, maps: Tensor) -> Tensor:
+    """Cross-entropy at the pixels that a click speaks for."""
+    says = maps[:, 1:2] * truth + maps[:, 2:3] * (1 - truth)
+    each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return (each * says).sum() / says.sum().clamp_min(1)
+
+
+class _Session:
+    """One sample's session.
+
+    Attributes:
+        part: of the frame, which the network looks at next.
+    """
+
+    def __init__(self, sample: Sample, random: Generator) -> None:
+        self.sample = sample
+        self.random = random
+        self.present = sample.present
+        self.clicks = list(sample.clicks)
+        self.part = Box(0, 0, 0, 0)
+        self._fresh = sample.present is None and sample.box is None and not sample.clicks
+        self._looked = False
+        self._corrects = sample.present is not None
+        # Half of the sessions are held by someone who clicks somewhere into an error.
+        self._near = random if random.random() < 0.5 else None
+
+    def go_on(self) -> None:
+        """Click, and choose where to look."""
+        height, width = self.sample.truth.shape
+        whole = Box(0, 0, width, height)
+        if self._fresh and not self._looked:
+            self._click()
+            self.part = whole
+            self._looked = True
+            return
+        # After the first look at the whole frame the same click is looked at once more, closer.
+        close_up = self._fresh and self._looked
+        self._fresh = False
+        if not close_up and (self._looked or self.sample.box is None):
+            self._click()
+        self._looked = True
+        box = None if self.present is None else self.present.hard_box
+        if box is not None and self.clicks and not close_up and self.random.random() < _LOCAL:
+            side = float(np.sqrt(box.area) * self.random.uniform(0.3, 0.9))
+            self.part = local(self.clicks[-1], max(side, _LEAST_LOCAL), height, width)
+            return
+        enlarge = float(self.random.uniform(0.15, 0.5))
+        self.part = zoomed(self.present, self.clicks, self.sample.box, height, width, enlarge)
+
+    def _click(self) -> None:
+        found = (
+            np.zeros_like(self.sample.truth)
+            if self.present is None
+            else self.present.hard(*self.sample.truth.shape)
+        )
+        click = next_click(found, self.sample.truth, self.clicks, None, self._near)
+        if click is not None:
+            self.clicks.append(click)
+
+    def maps(self, size: int) -> np.ndarray:
+        """The guiding maps."""
+        return guiding_maps(self.present, self.clicks, self.sample.box, self.part, size)
+
+    def truth(self, size: int) -> np.ndarray:
+        """(size, size, 1) float32, the truth in the patch."""
+        return crop(self.sample.truth.astype(np.float32), self.part, size)[..., None]
+
+    def taken(self, found: np.ndarray) -> np.ndarray:
+        """What counts more: in a correction, where the click changes the mask and where it should.
+
+        Args:
+            found: (size, size) bool, what the network makes of the patch.
+
+        Returns:
+            (size, size, 1) float32, 0 or 1.
+        """
+        size = len(found)
+        counts = np.zeros((size, size, 1), np.float32)
+        if not self._corrects or self.present is None or not self.clicks:
+            return counts
+        maps = self.maps(size)
+        truth = self.truth(size)[..., 0] > 0.5
+        before = maps[..., 0] > 0.5
+        click = self.clicks[-1]
+        x = int((click.x + 0.5 - self.part.x0) * size / self.part.width)
+        y = int((click.y + 0.5 - self.part.y0) * size / self.part.height)
+        if not (0 <= x < size and 0 <= y < size):
+            return counts
+        for differs in (found != before, truth != before):
+            if differs[y, x]:
+                _, pieces = cv2.connectedComponents(differs.astype(np.uint8))
+                counts[pieces == pieces[y, x]] = 1
+        return counts
+
+    def take(self, probability: np.ndarray) -> None:
+        """What the network found becomes the mask that is there; a correction changes it at the click."""
+        found = laid_over(self.present, self.part, paste(probability, self.part))
+        if self._corrects and self.present is not None and self.present.area and self.clicks:
+            found = changed_at(self.present, found, self.clicks[-1])
+        self.present = found
+
 
 logger = logging.getLogger(__name__)
 

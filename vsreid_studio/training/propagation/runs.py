@@ -16,7 +16,7 @@ from ...engine.nets.patches import crop, patch_box
 from ...engine.nets.propagation import nearness
 from ...engine.types import Box, Flow, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
-from . import deform
+from . import sample
 from .sample import Cutout, View, blank, crossing, mirror, mixed_up, pass_by
 from .views import ViewMaker
 
@@ -227,10 +227,10 @@ class RunMaker(ViewMaker):
             if number == 0:
                 guide = truth
             elif rng.random() < NEARLY:
-                guide = deform.nearly(rng, truth)
+                guide = sample.nearly(rng, truth)
             else:
-                guide = deform.guide(rng, truth, scenes[0][1])
-            hint = deform.deform(rng, others) if others.any() else others
+                guide = sample.guide(rng, truth, scenes[0][1])
+            hint = sample.deform(rng, others) if others.any() else others
             made.append(self._view(rng, frame, truth, others, guide, hint, None))
         return made
 
@@ -239,7 +239,7 @@ class RunMaker(ViewMaker):
         still = self.stills[int(rng.integers(len(self.stills)))]
         frame, other, _ = self.scene(rng, still, int(rng.choice(still.instances)), None)
         nothing = np.zeros_like(other)
-        guide = deform.guide(rng, other, template)
+        guide = sample.guide(rng, other, template)
         return replace(self._view(rng, frame, nothing, nothing, guide, nothing, None), decoy=True)
 
 
@@ -263,8 +263,8 @@ def _carried(rng: Generator, clip: Clip, target: int, source: int, worn: bool) -
     height, width = mask.shape
     if worn:
         small = cv2.resize(mask, flow.shape[1::-1], interpolation=cv2.INTER_AREA)
-        small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
-        mask = cv2.resize(deform.worn(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
+        small = sample.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
+        mask = cv2.resize(sample.worn(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
     full = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * FLOW_SCALE
     before = warp_frame(np.asarray(clip.frames[source]), full, Box(0, 0, width, height))
     return _Carried(warp(mask, full), flow, before, nearness(rng.uniform(*WORN) if worn else 1))

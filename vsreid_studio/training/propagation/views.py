@@ -18,7 +18,7 @@ from ...engine.flow import warp
 from ...engine.nets.patches import crop, flow_patch, patch_box
 from ...engine.types import Box, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
-from . import deform
+from . import sample
 from .sample import Cutout, Passage, View, mirror, pass_by
 
 T = TypeVar("T")
@@ -49,8 +49,8 @@ class ViewMaker:
         made = []
         for number, (frame, truth, others) in enumerate(scenes):
             template = scenes[number - 1][1]
-            guide = deform.guide(rng, truth, template)
-            hint = deform.deform(rng, others) if others.any() else others
+            guide = sample.guide(rng, truth, template)
+            hint = sample.deform(rng, others) if others.any() else others
             made.append(self._view(rng, frame, truth, others, guide, hint, None))
         return self._finish(rng, made)
 
@@ -73,12 +73,12 @@ class ViewMaker:
         flow = clip.flow(target, source)
         height, width = flow.shape[:2]
         if rng.random() < 0.14:
-            guide = deform.guide(rng, truth, (clip.labels[template] > 0).astype(np.float32))
+            guide = sample.guide(rng, truth, (clip.labels[template] > 0).astype(np.float32))
         else:
             small = cv2.resize(
                 (clip.labels[source] > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
             )
-            small = deform.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
+            small = sample.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
             guide = cv2.resize(warp(small, flow), truth.shape[::-1], interpolation=cv2.INTER_LINEAR)
         nothing = np.zeros_like(truth)
         return self._view(rng, np.asarray(clip.frames[target]), truth, nothing, guide, nothing, -flow)
@@ -92,18 +92,18 @@ class ViewMaker:
         side = float(np.sqrt(box.area))
         height, width = mask.shape
         centre = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
-        matrix = deform.random_affine(rng, centre, 18, 0.28, 0.12 * side, 0.12)
+        matrix = sample.random_affine(rng, centre, 18, 0.28, 0.12 * side, 0.12)
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
         grid = np.stack([columns, rows], axis=2) @ matrix[:, :2].T.astype(np.float32)
         grid += matrix[:, 2].astype(np.float32)
         if rng.random() < 0.7:
-            grid += deform.smooth_field(rng, height, width, 4, 0.035 * side * rng.random())
+            grid += sample.smooth_field(rng, height, width, 4, 0.035 * side * rng.random())
         frame = cv2.remap(still.frame, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         truth = cv2.remap(mask.astype(np.float32), grid, None, cv2.INTER_LINEAR)
         rest = ((still.labels > 0) & ~mask).astype(np.float32)
         others = cv2.remap(rest, grid, None, cv2.INTER_LINEAR) if rest.any() else np.zeros_like(truth)
         if ground is not None:
-            turn = deform.random_affine(rng, (width / 2, height / 2), 5, 0.2, 0.1 * width)
+            turn = sample.random_affine(rng, (width / 2, height / 2), 5, 0.2, 0.1 * width)
             turn[:, :2] *= max(width / ground.frame.shape[1], height / ground.frame.shape[0])
             behind = cv2.warpAffine(ground.frame, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
             alpha = cv2.GaussianBlur(truth, (0, 0), 0.8)[..., None]

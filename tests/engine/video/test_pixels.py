@@ -11,8 +11,9 @@ import pytest
 from clips import encode
 from PIL import Image
 
-from vsreid_studio.engine.video import limits, open_video, packets
-from vsreid_studio.engine.video.limits import check_picture_size
+from vsreid_studio.engine.video import open_video, packets
+from vsreid_studio.engine.video import pixels as pixels_module
+from vsreid_studio.engine.video.pixels import check_picture_size
 from vsreid_studio.errors import UserError
 
 
@@ -89,10 +90,10 @@ def test_no_decoder_makes_pictures_above_the_limit(
     path = encode(tmp_path / "clip.bin", codec, **options)
     with open_video(path) as video:
         pixels = video.width * video.height
-    monkeypatch.setattr(limits, "MAX_PIXELS", 8 * pixels)
+    monkeypatch.setattr(pixels_module, "MAX_PIXELS", 8 * pixels)
     with open_video(path) as video:
         assert video.frame(2).size == 3 * pixels
-    monkeypatch.setattr(limits, "MAX_PIXELS", pixels // 2)
+    monkeypatch.setattr(pixels_module, "MAX_PIXELS", pixels // 2)
     with pytest.raises(UserError):
         open_video(path)
 
