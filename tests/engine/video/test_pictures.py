@@ -14,10 +14,10 @@ import pytest
 from clips import number_of, numbered
 from numpy.typing import NDArray
 from PIL import Image
-from vsreid_studio.engine.video.samples import fitting_range
 
 from vsreid_studio.engine.video import PictureStack, ReadOptions, ValueRange, open_video
 from vsreid_studio.engine.video.pictures import split_masks, twins, without_mask_affix
+from vsreid_studio.engine.video.pixels import fitting_range
 from vsreid_studio.errors import UserError
 
 
