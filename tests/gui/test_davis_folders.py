@@ -10,7 +10,8 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from small_clip import LENGTH, picture, true_mask
 
-from vsreid_studio.gui.davis_folders import masks_beside, sequences_under
+from vsreid_studio.gui.davis_folders import home_of, masks_beside, sequences_under
+from vsreid_studio.gui.export_dialog import ExportDialog
 from vsreid_studio.gui.start_page import StartPage
 
 
@@ -126,3 +127,15 @@ def test_two_projects_of_one_name_show_where_they_are(qtbot, make, root, picture
     texts = [page.recent.item(row).text() for row in range(page.recent.count())]
     assert len(set(texts)) == 2
     assert all(text.startswith("camel\n") for text in texts)
+
+
+def test_exports_go_where_a_person_finds_them(make, root, tmp_path):
+    assert home_of(frames_of(root)) == tmp_path
+    assert home_of(tmp_path / "films" / "goat.mp4") == Path.home()
+    window = make()
+    assert window.files.open(frames_of(root))
+    window.session.flush()
+    window.files.ask_export()
+    dialog = window.findChild(ExportDialog)
+    assert dialog.folder.text() == str(tmp_path / "camel-export")
+    dialog.close()

@@ -74,3 +74,52 @@ def test_no_title_of_a_table_is_cut(qtbot, window, truth):
         header = table.horizontalHeader()
         for column in range(header.count()):
             assert header.sectionSize(column) >= header.sectionSizeHint(column), column
+
+
+def test_a_document_makes_the_window_no_wider(qtbot, window):
+    assert window.minimumSizeHint().width() <= 0.9 * SCREEN.width()
+    draw_both(qtbot, window)
+    least = window.minimumSizeHint()
+    window.session.instance_edits.rename(2, "a name that is much longer than there is room for in a status bar")
+    window.status.engine.setText("engine: " + 40 * "propagating ")
+    qtbot.wait(10)
+    assert window.minimumSizeHint().width() == least.width()
+    assert window.status.engine.shown.endswith("…")
+    assert window.status.engine.toolTip() == window.status.engine.text()
+
+
+def test_a_window_that_grew_shows_whole(qtbot, window):
+    room = window.screen().availableGeometry()
+    window.resize(room.width() // 2, room.height() // 2)
+    window.move(room.right() - window.width() // 2, room.top())
+    window._keep_on_screen(window.size() - QSize(50, 0))
+    assert window.frameGeometry().right() <= room.right()
+
+
+def test_a_question_is_in_sight(qtbot, window):
+    draw_both(qtbot, window)
+    window.resize(SCREEN)
+    window.resizeDocks([window.parts.docks[0]], [120], Qt.Orientation.Vertical)
+    window.parts.instances.actions_.delete.trigger()
+    qtbot.wait(50)
+    question = window.parts.instances.question
+    assert question.visibleRegion().boundingRect() == question.rect()
+
+
+def test_all_answers_show_on_a_low_window(qtbot, window):
+    window.resize(SCREEN)
+    until_proposal(qtbot, window)
+    qtbot.wait(50)
+    for button in window.parts.review.buttons:
+        assert button.visibleRegion().boundingRect() == button.rect(), button.text()
+    window.conductor.cancel()
+    wait_idle(qtbot, window)
+
+
+def test_the_sheet_of_keys_scrolls_down_only(qtbot, window):
+    sheet = window.show_keys()
+    qtbot.wait(10)
+    area = sheet.findChild(QScrollArea)
+    assert sheet.width() < sheet.screen().availableGeometry().width()
+    assert area.horizontalScrollBar().maximum() == 0
+    sheet.close()

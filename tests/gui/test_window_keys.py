@@ -6,7 +6,7 @@ import threading
 from itertools import combinations
 
 import pytest
-from driving import draw_both, focused, press, until_proposal, wait_idle
+from driving import at, draw_both, focused, press, until_proposal, wait_idle
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtTest import QTest
@@ -239,3 +239,63 @@ def test_return_confirms_the_export(qtbot, window):
     with qtbot.waitSignal(dialog.export_requested):
         QTest.keyClick(dialog.sequence, Qt.Key.Key_Return)
     wait_idle(qtbot, window)
+
+
+def test_the_keys_of_an_instance_count_everywhere(qtbot, window):
+    draw_both(qtbot, window)
+    window.parts.clips_dock.show()
+    window.parts.clips_dock.raise_()
+    window.parts.timeline.setFocus()
+    key(Qt.Key.Key_F2)
+    assert isinstance(QApplication.focusWidget(), QLineEdit)
+    assert window.parts.instances.view.isVisible()
+    typed("goat")
+    key(Qt.Key.Key_Return)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert window.session.instances[2].name == "goat"
+    window.parts.timeline.setFocus()
+    key(Qt.Key.Key_L, CONTROL)
+    assert window.session.instances[2].locked
+    key(Qt.Key.Key_F3)
+    assert QApplication.activePopupWidget() is window.parts.instances.actions_.class_menu
+    QApplication.activePopupWidget().close()
+
+
+def test_return_and_delete_count_on_the_timeline(qtbot, window):
+    draw_both(qtbot, window)
+    window.conductor.propagate(find=False)
+    wait_idle(qtbot, window)
+    timeline = window.parts.timeline
+    timeline.setFocus()
+    window.session.go(5)
+    key(Qt.Key.Key_Return)
+    assert (5, 2) in checkpoints(window)
+    key(Qt.Key.Key_Delete)
+    assert window.session.annotation.get(5, 2) is None
+
+
+def test_return_on_the_timeline_closes_what_is_open_on_the_canvas(qtbot, window):
+    draw_both(qtbot, window)
+    window.session.go(3)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == 3)
+    press(window, Qt.Key.Key_Y)
+    for place in ((4, 4), (20, 4), (20, 20)):
+        QTest.mouseClick(window.parts.canvas, Qt.MouseButton.LeftButton, pos=at(window, *place))
+    window.parts.timeline.setFocus()
+    key(Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: window.session.annotation.get(3, 2) is not None)
+
+
+def test_a_key_that_cannot_be_done_says_why(qtbot, window):
+    told = window.bar.sentence.text
+    press(window, Qt.Key.Key_A)
+    assert told() == "No proposal waits for an answer."
+    press(window, Qt.Key.Key_Delete, CONTROL)
+    assert told().startswith("No frames are selected")
+    press(window, Qt.Key.Key_7)
+    assert told() == "There is no instance 7."
+    draw_both(qtbot, window)
+    window.session.instance_edits.lock(2, True)
+    window.parts.instances.view.setFocus()
+    key(Qt.Key.Key_Delete)
+    assert told() == "green is locked: unlock it first."

@@ -114,7 +114,7 @@ class Spec:
         icon: in `resources/icons`, none if empty.
         tip: what it does, where the text does not tell.
         checkable: whether it is on or off.
-        canvas: whether its keys count only while the canvas has the focus, as lists need them, too.
+        canvas: whether its keys count only while canvas or timeline have the focus, as lists need them, too.
     """
 
     group: Group
@@ -273,6 +273,11 @@ SPECS: dict[Act, Spec] = {
     Act.ABOUT: Spec(Group.HELP, "About"),
 }
 TOOLS = (Act.CLICK, Act.BRUSH, Act.ERASER, Act.LASSO, Act.POLYGON, Act.BOX, Act.GRAB)
+NEED_SELECTION = (
+    *(Act.COPY, Act.PASTE, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME),
+    *(Act.PROPAGATE_ONE, Act.FIND_AGAIN),
+)
+"""Actions for the selected instance."""
 RANGED = (Act.RANGE_START, Act.RANGE_END, Act.RANGE_NONE)
 
 

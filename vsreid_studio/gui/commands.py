@@ -11,7 +11,7 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu
 
 from ..engine.runtime.run import State
-from .actions import RANGED, SPECS, TOOLS, Act, Actions
+from .actions import NEED_SELECTION, RANGED, SPECS, TOOLS, Act, Actions
 from .canvas import Tool
 from .conductor import Conductor
 from .review.actions import Mode
@@ -32,6 +32,8 @@ _MENU = (
     (Act.PROPAGATE_ONE, Act.FIND_AGAIN),
 )
 """Of the timeline's own menu."""
+_NO_CHECKPOINT = "There is no further checkpoint in this direction."
+_NO_PROPOSAL = "No proposal waits for an answer."
 _STRIDE = 10
 _ZOOM_STEP = 1.5
 _BRUSH_STEP = 1.15
@@ -98,10 +100,10 @@ class Commands(QObject):
             Act.PREVIOUS_TEN: partial(self._step, -_STRIDE),
             Act.FIRST: lambda: timeline.go_to(0),
             Act.LAST: lambda: timeline.go_to(session.video.length - 1),
-            Act.NEXT_CHECKPOINT: timeline.next_checkpoint,
-            Act.PREVIOUS_CHECKPOINT: timeline.previous_checkpoint,
-            Act.NEXT_RETRIEVAL: timeline.next_retrieval,
-            Act.PREVIOUS_RETRIEVAL: timeline.previous_retrieval,
+            Act.NEXT_CHECKPOINT: partial(self._reach, timeline.next_checkpoint, _NO_CHECKPOINT),
+            Act.PREVIOUS_CHECKPOINT: partial(self._reach, timeline.previous_checkpoint, _NO_CHECKPOINT),
+            Act.NEXT_RETRIEVAL: partial(self._reach, timeline.next_retrieval, _NO_PROPOSAL),
+            Act.PREVIOUS_RETRIEVAL: partial(self._reach, timeline.previous_retrieval, _NO_PROPOSAL),
             Act.NEXT_DOUBT: partial(self._next_doubt, 1),
             Act.PREVIOUS_DOUBT: partial(self._next_doubt, -1),
             Act.CAREFUL: self._choose_care,
@@ -163,11 +165,12 @@ class Commands(QObject):
         self._tool_before = Act.BRUSH
 
     def _place_keys(self) -> None:
-        """Some keys count on the canvas only: lists and fields need them for themselves."""
+        """Some keys count on canvas and timeline only: lists and fields need them for themselves."""
         for act, spec in SPECS.items():
             if spec.canvas:
                 self._actions[act].setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
                 self._parts.canvas.addAction(self._actions[act])
+                self._parts.timeline.addAction(self._actions[act])
 
     def _refresh(self) -> None:
         """Enable what can be done now."""
@@ -179,11 +182,12 @@ class Commands(QObject):
         )
         choice = there and (len(session.video.tracks) > 1 or session.video.value_range is not None)
         actions.enable(choice, Act.READING)
+        self._parts.instances.actions_.add.setEnabled(there)
         actions.enable(there and state is State.IDLE, Act.EXPORT, Act.ADAPT)
         adapted = there and session.adaptation is not None
         actions.enable(adapted and state is State.IDLE, Act.FORGET)
         chosen = there and session.selected is not None
-        actions.enable(chosen, Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.PROPAGATE_ONE, Act.FIND_AGAIN)
+        actions.enable(chosen, *NEED_SELECTION)
         actions.enable(there and session.range is not None, Act.CLEAR_RANGE, RANGED[-1])
         self._show_space()
         actions[Act.CAREFUL].setChecked(self._conductor.careful)
@@ -212,6 +216,10 @@ class Commands(QObject):
         self._parts.options.set_editable(there)
 
     # --- what they do
+
+    def _reach(self, go: Callable[[], bool], none: str) -> None:
+        if not go():
+            self._conductor.told.emit(none)
 
     def _next_doubt(self, by: int) -> None:
         self._parts.check_dock.raise_()
@@ -289,7 +297,10 @@ class Commands(QObject):
         self._parts.timeline.step(frames)
 
     def _approve(self) -> None:
-        if self._session.selected is not None:
+        """Enter on the timeline keeps the points, too, that wait on the canvas."""
+        if self._parts.canvas.closable:
+            self._parts.canvas.close_gesture()
+        elif self._session.selected is not None:
             self._session.mask_edits.approve(self._session.frame, [self._session.selected])
 
     def _mark_absent(self) -> None:
@@ -300,7 +311,9 @@ class Commands(QObject):
 
     def _clear_frame(self) -> None:
         session = self._session
-        if session.selected is not None:
+        if self._parts.canvas.closable:
+            self._parts.canvas.take_back()
+        elif session.selected is not None:
             session.mask_edits.clear_range([session.selected], session.frame, session.frame)
 
     def _clear_range(self) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from functools import partial
+
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QDockWidget,
     QFrame,
     QHeaderView,
+    QLabel,
     QMainWindow,
     QScrollArea,
     QTableView,
@@ -53,6 +57,51 @@ class Overlaid(QWidget):
         bar.raise_()
 
 
+class Elided(QLabel):
+    """A line of text that is cut at its end where there is no room, with all of it in the tool tip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+    def minimumSizeHint(self) -> QSize:
+        """It may be cut to nothing."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    @property
+    def shown(self) -> str:
+        """As much of the text as there is room for."""
+        metrics, room = self.fontMetrics(), self.contentsRect().width()
+        return metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, room)
+
+    def setText(self, text: str) -> None:
+        """Show another text."""
+        super().setText(text)
+        self._explain()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Cut the text anew."""
+        super().resizeEvent(event)
+        self._explain()
+
+    def _explain(self) -> None:
+        text = self.text()
+        self.setToolTip("" if self.shown == text else text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw what there is room for."""
+        room, shown = self.contentsRect(), self.shown
+        self.style().drawItemText(
+            QPainter(self),
+            room,
+            Qt.AlignmentFlag.AlignVCenter,
+            self.palette(),
+            self.isEnabled(),
+            shown,
+            self.foregroundRole(),
+        )
+
+
 class Scrolled(QScrollArea):
     """Shows a widget as large as there is room, and scrolls it down where there is less than it needs.
 
@@ -89,6 +138,31 @@ class Scrolled(QScrollArea):
         if watched is self._held and event.type() is QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return super().eventFilter(watched, event)
+
+
+def reveal(widget: QWidget) -> None:
+    """Bring a widget into view: its dock to the front, and its place in what scrolls."""
+    areas = []
+    above = widget.parentWidget()
+    while above is not None:
+        if isinstance(above, QDockWidget):
+            above.show()
+            above.raise_()
+        if isinstance(above, QScrollArea):
+            areas.append(above)
+        above = above.parentWidget()
+    for area in areas:
+        # Its place is known only when what holds it has been laid out anew.
+        QTimer.singleShot(0, widget, partial(_scroll, area, widget))
+
+
+def _scroll(area: QScrollArea, widget: QWidget) -> None:
+    held = area.widget()
+    layout = held.layout() if held is not None else None
+    if layout is not None:
+        layout.activate()
+    QApplication.sendPostedEvents(area, QEvent.Type.LayoutRequest)
+    area.ensureWidgetVisible(widget, 0, 0)
 
 
 def dock(window: QMainWindow, name: str, title: str, widget: QWidget) -> QDockWidget:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 FRAMES, MASKS = "JPEGImages", "Annotations"
@@ -39,6 +40,17 @@ def masks_beside(frames: Path) -> Path | None:
     place = len(parts) - 1 - parts[::-1].index(FRAMES)
     folder = Path(*parts[:place], MASKS, *parts[place + 1 :])
     return folder if folder.is_dir() and any(one.suffix == ".png" for one in folder.iterdir()) else None
+
+
+def home_of(video: Path) -> Path:
+    """A folder of the person's, near a video, in which results can be written.
+
+    It is beside the video, for a sequence of a data set beside that; where nothing can be written, the home.
+    """
+    parts = video.parts
+    inside = FRAMES in parts and parts.index(FRAMES) > 1
+    near = Path(*parts[: parts.index(FRAMES) - 1]) if inside else video.parent
+    return near if os.access(near, os.W_OK) else Path.home()
 
 
 def _folders(folder: Path) -> list[Path]:

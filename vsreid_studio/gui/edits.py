@@ -137,8 +137,16 @@ def mark_absent(held: Held, instance: int, frames: Iterable[int]) -> Edit:
     cells: dict[CellKey, Cell | None] = {
         CellKey(frame, instance): Cell(SoftMask.empty(), frame, pinned=True, made_by=Maker.PERSON)
         for frame in frames
+        if not _absent(held.annotation.get(frame, instance))
     }
-    return _asked(held, f"mark {held.instances[instance].name} absent", cells)
+    name = held.instances[instance].name
+    if not cells:
+        raise UserError(f"{name} is marked as not in this frame already. Clear the frame to remove the mark.")
+    return _asked(held, f"mark {name} absent", cells)
+
+
+def _absent(cell: Cell | None) -> bool:
+    return cell is not None and cell.pinned and not cell.mask.box.area
 
 
 def approve(held: Held, frame: int, instances: Iterable[int]) -> Edit:

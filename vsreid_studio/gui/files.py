@@ -22,7 +22,7 @@ from ..project.sources import points_of, sources_of
 from . import dialogs
 from .clips.catalogue import Catalogue
 from .conductor import Conductor
-from .davis_folders import holds_pictures, masks_beside
+from .davis_folders import holds_pictures, home_of, masks_beside
 from .edits import IMPORT_LABEL
 from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
@@ -227,8 +227,11 @@ class Files(QObject):
     def ask_export(self) -> None:
         """Ask what to export and where."""
         name = fit_name(self._session.video.name)
-        # Where the last one went, else beside the project.
-        folder = self._folder or self._session.project.path.parent / f"{name}-export"
+        # Where the last one went, else beside the project, but not where only the program looks.
+        for place in (self._session.project.path.parent, home_of(self._session.video.path), Path.home()):
+            if not place.is_relative_to(self._data):
+                break
+        folder = self._folder or place / f"{name}-export"
         sources = sources_of(self._session.project, self._session.video.path)
         dialog = ExportDialog(self._window, sequence=name, folder=folder, sources=sources)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -176,7 +176,10 @@ def _local(one: Keyed) -> bool:
     return one.action.shortcutContext() is Qt.ShortcutContext.WidgetWithChildrenShortcut
 
 
-COLUMNS = 4
+_MARGIN = 64
+"""Beside the columns of the sheet of keys, for the frame and the scroll bar."""
+_COLUMNS = 4
+"""At most, on the sheet of keys."""
 MOUSE = (
     ("Zoom", "Wheel"),
     ("Move the picture", "Middle button, or Space"),
@@ -202,19 +205,14 @@ class KeySheet(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Keys")
         groups: dict[str, list[tuple[str, str]]] = {"Mouse": list(MOUSE)}
-        for one in listed:
-            if one.keys:
-                groups.setdefault(one.group, []).append((one.text.replace(" …", ""), " or ".join(one.keys)))
-        page = QWidget()
-        row = QHBoxLayout(page)
-        row.setSpacing(36)
-        for names in _columns({name: len(rows) + 2 for name, rows in groups.items()}):
-            column = QVBoxLayout()
-            for name in names:
-                column.addLayout(_table(name, groups[name]))
-                column.addSpacing(14)
-            column.addStretch(1)
-            row.addLayout(column)
+        for group, text, keys in _rows(listed):
+            groups.setdefault(group, []).append((text, keys))
+        room = self.screen().availableSize() * 0.9
+        page = _page(groups, _COLUMNS)
+        for count in range(_COLUMNS - 1, 0, -1):
+            if page.sizeHint().width() + _MARGIN <= room.width():
+                break
+            page = _page(groups, count)
         area = QScrollArea()
         area.setWidget(page)
         area.setWidgetResizable(True)
@@ -230,8 +228,34 @@ class KeySheet(QDialog):
         foot.addWidget(close)
         layout.addLayout(foot)
         whole = page.sizeHint()
-        room = self.screen().availableSize() * 0.9
-        self.resize(QSize(whole.width() + 64, whole.height() + 110).boundedTo(room))
+        self.resize(QSize(whole.width() + _MARGIN, whole.height() + 110).boundedTo(room))
+
+
+def _rows(listed: Iterable[Keyed]) -> Iterator[tuple[str, str, str]]:
+    """Group, text and keys of each action that has keys; the digits, if they are as usual, in one."""
+    for one in listed:
+        digit = one.name.removeprefix("select_")
+        if not one.keys or (one.keys == [digit] and digit != "1"):
+            continue
+        if one.keys == [digit]:
+            yield one.group, "Select an instance", "1 to 9"
+        else:
+            yield one.group, one.text.replace(" …", ""), " or ".join(one.keys)
+
+
+def _page(groups: Mapping[str, list[tuple[str, str]]], count: int) -> QWidget:
+    """All groups, in some columns."""
+    page = QWidget()
+    row = QHBoxLayout(page)
+    row.setSpacing(36)
+    for names in _columns({name: len(rows) + 2 for name, rows in groups.items()}, count):
+        column = QVBoxLayout()
+        for name in names:
+            column.addLayout(_table(name, groups[name]))
+            column.addSpacing(14)
+        column.addStretch(1)
+        row.addLayout(column)
+    return page
 
 
 def _table(name: str, rows: list[tuple[str, str]]) -> QGridLayout:
@@ -250,12 +274,12 @@ def _table(name: str, rows: list[tuple[str, str]]) -> QGridLayout:
     return grid
 
 
-def _columns(heights: dict[str, int]) -> list[list[str]]:
+def _columns(heights: dict[str, int], count: int) -> list[list[str]]:
     """The groups in their order, in columns of about the same height."""
-    columns: list[list[str]] = [[] for _ in range(COLUMNS)]
-    share, done = sum(heights.values()) / COLUMNS, 0.0
+    columns: list[list[str]] = [[] for _ in range(count)]
+    share, done = sum(heights.values()) / count, 0.0
     for name, height in heights.items():
-        columns[min(COLUMNS - 1, int((done + height / 2) / share))].append(name)
+        columns[min(count - 1, int((done + height / 2) / share))].append(name)
         done += height
     return columns
 
@@ -313,7 +337,7 @@ class EditorKeys(QObject):
         if self._editor is not None:
             self._editor.removeEventFilter(self)
             self._editor = None
-        if new is not None and _edits(new) and self._belongs(new):
+        if new is not None and edits(new) and self._belongs(new):
             self._editor, self._before = new, _content(new)
             new.installEventFilter(self)
 
@@ -323,7 +347,8 @@ class EditorKeys(QObject):
         return above is self._window or docked
 
 
-def _edits(widget: QWidget) -> bool:
+def edits(widget: QWidget | None) -> bool:
+    """Whether a widget is an editor, whose plain keys are its own."""
     if isinstance(widget, QLineEdit | QAbstractSpinBox):
         return not widget.isReadOnly()
     return False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMainWindow, QStackedWidget
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QSizePolicy, QStackedWidget, QWidget
 
 from ..config import Config
 from ..engine.events import Progress, Proposal
@@ -17,12 +18,13 @@ from .bind.canvas_menu import CanvasMenu
 from .clips.catalogue import Catalogue
 from .commands import Commands
 from .compare import Comparison
+from .compare.comparison import LOW
 from .conductor import Conductor
 from .containers import Overlaid
 from .error_bar import ErrorBar
 from .files import Files
 from .frames import FrameLoader
-from .keys import FILE, EditorKeys, KeySheet, keyed, load_keys, with_usual
+from .keys import FILE, EditorKeys, KeySheet, edits, keyed, load_keys, with_usual
 from .preferences import PreferenceFile, Preferences, PreferencesDialog, apply_keys
 from .recent import config_folder, data_folder
 from .round_history import RoundHistory
@@ -31,6 +33,7 @@ from .start_page import StartPage
 from .status import Status
 from .theme import Theme
 from .transport import Transport
+from .unavailable import Unavailable
 from .worker import Runner
 from .worker.jobs import EngineFactory, ModuleMaker
 from .worker.worker import shipped_engine
@@ -123,6 +126,7 @@ class MainWindow(QMainWindow):
         self._show_start()
         self._key_faults = load_keys(self._config / FILE, self._keyed)
         self._keyed = with_usual(self._keyed)
+        self._unavailable = Unavailable(self._keyed, self.conductor, self.parts.review)
         self._prefer(self.preferences)
         self._tell_key_faults()
 
@@ -178,6 +182,28 @@ class MainWindow(QMainWindow):
         alone = f"{paths[0].name} is open. One document is open at a time: {rest} was not opened."
         self.files.open(paths[0], then=(lambda: self.bar.tell(alone)) if len(dropped) > 1 else None)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Say why a key did nothing: no enabled action and no widget has taken it."""
+        own = event.isAutoRepeat() or edits(QApplication.focusWidget())
+        why = "" if own else self._unavailable.why(event)
+        if why:
+            self.bar.tell(why)
+        else:
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lay the docks out for the height."""
+        super().resizeEvent(event)
+        self._share_corner()
+
+    def _share_corner(self) -> None:
+        """On a low window, and with a comparison below the review, what is on the right needs the height."""
+        lines = self.height() / self.fontMetrics().height()
+        right = lines < LOW or not self.comparison.dock.isHidden()
+        area = Qt.DockWidgetArea.RightDockWidgetArea if right else Qt.DockWidgetArea.BottomDockWidgetArea
+        if self.corner(Qt.Corner.BottomRightCorner) is not area:
+            self.setCorner(Qt.Corner.BottomRightCorner, area)
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Put on disk what is on its way there, end the threads and go; stay once where that fails."""
         self.session.mask_edits.cancel_import()
@@ -210,7 +236,7 @@ class MainWindow(QMainWindow):
         add_menus(self, self.actions_, [*self.parts.docks, self.parts.clips_dock, self.comparison.dock])
         # A panel may float, and its keys shall count here all the same.
         self.addActions(self.parts.review.actions_.everything)
-        self.addActions([self.parts.instances.actions_.add, *self.parts.instances.actions_.select.values()])
+        self.addActions(self.parts.instances.actions_.everywhere)
 
     def _connect(self) -> None:
         session, conductor, bar, files = self.session, self.conductor, self.bar, self.files
@@ -225,6 +251,7 @@ class MainWindow(QMainWindow):
         self.parts.on_instances.told.connect(bar.tell)
         session.proposal_changed.connect(self._raise_review)
         self.commands.nothing_open.connect(bar.hide)
+        self.comparison.dock.visibilityChanged.connect(self._share_corner)
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
         self.parts.canvas.zoomed.connect(self.status.show_zoom)
         self.parts.on_canvas.clicks.state_changed.connect(self.status.show_clicks)
@@ -263,7 +290,8 @@ class MainWindow(QMainWindow):
             self.actions_.connect(act, do)
 
     def _show_document(self) -> None:
-        self._pages.setCurrentWidget(self.parts.canvas)
+        size = self.size()
+        self._show_page(self.parts.canvas)
         if self._docked.isEmpty() or not self.restoreState(self._docked, _PLACES):
             self.parts.show_docks(True)
         self._toolbar.show()
@@ -274,11 +302,29 @@ class MainWindow(QMainWindow):
         self.comparison.recall()
         self.setWindowTitle(f"{self.session.project.path.stem} — vsreid-studio")
         self.parts.canvas.setFocus()
+        # The docks may have made it larger, which it is told of only later.
+        QTimer.singleShot(0, self, partial(self._keep_on_screen, size))
+
+    def _keep_on_screen(self, before: QSize) -> None:
+        """Move to where all of the window shows, if it has grown."""
+        if self.isMaximized() or self.isFullScreen() or before.expandedTo(self.size()) == before:
+            return
+        room, frame = self.screen().availableGeometry(), self.frameGeometry()
+        left = max(room.left(), min(frame.left(), room.right() + 1 - frame.width()))
+        top = max(room.top(), min(frame.top(), room.bottom() + 1 - frame.height()))
+        self.move(left, top)
+
+    def _show_page(self, page: QWidget) -> None:
+        """Show the start page or the canvas; the other one takes no room."""
+        for one in (self.start, self.parts.canvas):
+            policy = QSizePolicy.Policy.Preferred if one is page else QSizePolicy.Policy.Ignored
+            one.setSizePolicy(policy, policy)
+        self._pages.setCurrentWidget(page)
 
     def _show_start(self) -> None:
         if self._pages.currentWidget() is self.parts.canvas:
             self._docked = self.saveState(_PLACES)
-        self._pages.setCurrentWidget(self.start)
+        self._show_page(self.start)
         self.parts.show_docks(False)
         self.comparison.dock.hide()
         self._toolbar.hide()

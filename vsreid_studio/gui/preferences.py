@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
     QKeySequenceEdit,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QTableWidget,
     QTableWidgetItem,
     QTabWidget,
@@ -34,6 +33,7 @@ from PySide6.QtWidgets import (
 from ..config import Config
 from .actions import explain
 from .keys import Keyed, clash
+from .numbers import NumberBox
 from .theme import DEFAULT_COLOURS, Scheme, quiet_label, swatch_icon
 
 FILE = "preferences.ini"
@@ -181,7 +181,7 @@ class PreferencesDialog(QDialog):
         self.scheme = QComboBox()
         for scheme in Scheme:
             self.scheme.addItem(scheme.value.capitalize(), scheme)
-        self.opacity = _spin(0, 100, " %")
+        self.opacity = NumberBox(0, 100, " %")
         self.swatches: list[QToolButton] = []
         row = QHBoxLayout()
         for place in range(len(DEFAULT_COLOURS)):
@@ -258,9 +258,9 @@ class PreferencesDialog(QDialog):
         self.device = QComboBox()
         for name, text in _DEVICES.items():
             self.device.addItem(text, name)
-        self.threads = _spin(0, _MOST_THREADS, "")
+        self.threads = NumberBox(0, _MOST_THREADS)
         self.threads.setSpecialValueText("automatic")
-        self.rho_reid, self.least_confidence = _spin(0, 100, " %"), _spin(0, 100, " %")
+        self.rho_reid, self.least_confidence = NumberBox(0, 100, " %"), NumberBox(0, 100, " %")
         self._row(form, "Compute on", self.device)
         self._row(form, "Threads", self.threads)
         self._row(form, "Least similarity of a proposal", self.rho_reid)
@@ -394,13 +394,6 @@ def apply_keys(listed: Sequence[Keyed], keys: Mapping[str, tuple[str, ...]]) -> 
 
 def _native(key: str) -> str:
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
-
-
-def _spin(least: int, most: int, suffix: str) -> QSpinBox:
-    made = QSpinBox()
-    made.setRange(least, most)
-    made.setSuffix(suffix)
-    return made
 
 
 def _number(value: object, usual: float, most: float) -> float:

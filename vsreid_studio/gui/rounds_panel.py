@@ -67,6 +67,7 @@ class RoundPanel(QWidget):
         self.entries = QListWidget()
         self.entries.setAccessibleName("Rounds")
         self.entries.setWordWrap(True)
+        self.entries.setSpacing(2)
         self.entries.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.entries.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.edits = QCheckBox("Show edits")

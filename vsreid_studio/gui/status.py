@@ -9,6 +9,8 @@ from ..engine.algorithm.propagate import corrected
 from ..engine.events import Progress
 from ..engine.runtime.run import State
 from .conductor import Conductor
+from .containers import Elided
+from .transport import USUAL_RATE
 
 _DOING = {
     "loading": "loading the networks",
@@ -39,7 +41,7 @@ class Status(QObject):
     def __init__(self, status: QStatusBar, conductor: Conductor) -> None:
         super().__init__(status)
         self._conductor, self._session = conductor, conductor.session
-        self.place, self.engine, self.kept = QLabel(), QLabel(), QLabel()
+        self.place, self.engine, self.kept = QLabel(), Elided(), QLabel()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setMaximumWidth(140)
@@ -53,8 +55,8 @@ class Status(QObject):
         self._doing = ""
         self._pixel = self._zoom = ""
         status.setSizeGripEnabled(False)
+        self.place.setTextFormat(Qt.TextFormat.PlainText)
         for label in (self.place, self.engine):
-            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setContentsMargins(8, 2, 8, 2)
         status.addWidget(self.place)
         status.addWidget(self.engine, 1)
@@ -95,19 +97,22 @@ class Status(QObject):
         session = self._session
         if session.document is None:
             self.place.setText("")
+            self.place.setMinimumWidth(0)
             return
         text = f"frame {session.frame}/{session.video.length - 1}"
         name = session.video.names[session.frame]
         # A folder's frames are called as its pictures are, which need not be their places.
         if name != f"{session.frame:05d}":
-            text = f"{name} · {text}"
+            text = f"{_shortened(name)} · {text}"
         if session.range is not None:
             text += f" · {session.range[0]}–{session.range[1]} chosen"
-        rate = session.video.rate
-        if rate:
-            seconds = session.frame / float(rate)
-            text += f" · {int(seconds // 60)}:{seconds % 60:05.2f} · {float(rate):g}/s"
+        rate = float(session.video.rate or USUAL_RATE)
+        minutes, seconds = divmod(session.frame / rate, 60)
+        assumed = "" if session.video.rate else " assumed"
+        text += f" · {int(minutes)}:{seconds:05.2f} · {rate:g}/s{assumed}"
         self.place.setText(text + self._zoom + self._pixel)
+        # It only grows, so that the text beside it does not move with the mouse.
+        self.place.setMinimumWidth(max(self.place.minimumWidth(), self.place.sizeHint().width()))
 
     def _know(self, device: str) -> None:
         self._device = device
@@ -157,6 +162,12 @@ class Status(QObject):
         if one is not None and self._careful and corrected(self._session.annotation, one.number):
             text += " (corrected: careful, slower)"
         return text
+
+
+def _shortened(name: str) -> str:
+    """A name without its middle, where it is long: pictures of one folder often differ at their ends."""
+    half = _WIDEST // 2 - 1
+    return name if len(name) <= _WIDEST else f"{name[:half]}…{name[-half:]}"
 
 
 def _duration(seconds: float) -> str:

@@ -15,6 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from .numbers import NumberBox
+
 BRUSH = range(1, 301)
 """Diameters of the brush, in pixels of the frame."""
 _STEPS = 1000
@@ -150,11 +152,8 @@ def _slider(name: str, low: int, high: int) -> QSlider:
     return slider
 
 
-def _spin(name: str, low: int, high: int, unit: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setSuffix(unit)
-    box.setKeyboardTracking(False)
+def _spin(name: str, low: int, high: int, unit: str) -> NumberBox:
+    box = NumberBox(low, high, unit)
     box.setAccessibleName(name)
     return box
 

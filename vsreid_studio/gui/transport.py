@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from .actions import Act, Actions
 from .frames import FrameLoader
+from .numbers import NumberBox
 from .session import Session
 
 _BUTTONS = (Act.FIRST, Act.PREVIOUS, Act.PAUSE, Act.NEXT, Act.LAST)
@@ -22,8 +23,7 @@ class Transport(QWidget):
     def __init__(self, actions: Actions, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.frame = QSpinBox()
-        self.frame.setKeyboardTracking(False)
+        self.frame = NumberBox(0, 0)
         self.frame.setAccessibleName("Present frame")
         self.frame.setToolTip("Type a number to go to a frame (Ctrl+J)")
         row = QHBoxLayout(self)

@@ -118,7 +118,7 @@ def measure(view: TimelineView) -> Iterator[Times]:
     middle = QPointF(lanes.width() / 2, lanes.height() / 2)
     annotation = view.state.annotation
 
-    def repeat(name: str, act: Callable[[int], None]) -> Times:
+    def repeat(name: str, act: Callable[[int], object]) -> Times:
         times = Times(name)
         for number in range(_ROUNDS):
             with times.once():

@@ -98,11 +98,9 @@ class CanvasMenu(QObject):
             for number in others:
                 name = plain(session.instances[number].name)
                 below.addAction(name).triggered.connect(lambda _=False, k=number: session.select(k))
-        for action in (panel.rename, panel.recolour):
-            self._repeat(menu, action)
+        menu.addActions([panel.rename, panel.recolour])
         menu.addMenu(panel.class_menu)
-        for action in (panel.hide, panel.lock):
-            self._repeat(menu, action)
+        menu.addActions([panel.hide, panel.lock])
         menu.addSeparator()
         self._add(menu, _TO_MASK)
         for action in (panel.delete_range, panel.delete):

@@ -54,6 +54,7 @@ class InstanceBinder(QObject):
         panel.merge_requested.connect(session.instance_edits.merge)
         panel.class_requested.connect(session.instance_edits.set_class)
         panel.classes_requested.connect(self.show_classes)
+        panel.told.connect(self.told)
         panel.absent_requested.connect(lambda k: session.mask_edits.mark_absent(k, [session.frame]))
         panel.delete_range_requested.connect(lambda k, *frames: session.mask_edits.clear_range([k], *frames))
         for signal in (session.opened, session.range_changed, session.frame_changed):

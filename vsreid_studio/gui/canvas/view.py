@@ -276,6 +276,15 @@ class CanvasView(QWidget):
         """End the gesture under way without any effect."""
         self._input.end_gesture(Qt.Key.Key_Escape)
 
+    @property
+    def closable(self) -> bool:
+        """Whether a gesture is under way that Enter would close."""
+        return self._input.claims(Qt.Key.Key_Return)
+
+    def close_gesture(self) -> None:
+        """Close the gesture under way, as Enter does."""
+        self._input.end_gesture(Qt.Key.Key_Return)
+
     def finish(self) -> None:
         """End the gesture under way: what is painted stays, an open lasso, polygon or box goes."""
         self._input.finish()

@@ -15,6 +15,7 @@ from ...engine.events import Change, Verdict
 from ...evaluation.comparison import Figures, Tally, Truth
 from .. import dialogs
 from ..containers import Scrolled, dock
+from ..davis_folders import masks_beside
 from ..error_bar import ErrorBar
 from ..session import Session
 from ..theme import default_colour
@@ -23,8 +24,8 @@ from .scorer import Scorer
 
 _SETTING = "truth"
 """The project remembers the folder by this key."""
-_TABBED_BELOW = 58
-"""Lines of text that a window is high."""
+LOW = 58
+"""Lines of text that a window is high, below which docks become tabs and share the timeline's corner."""
 _SCORE_AFTER = 300
 _SHOW_EVERY = 200
 """Milliseconds: a stroke or a run changes frames faster than they need to be scored and shown."""
@@ -85,14 +86,15 @@ class Comparison(QObject):
 
     def _reveal(self) -> None:
         lines = self._window.height() / self._window.fontMetrics().height()
-        if self._beside is not None and not self.dock.isVisible() and lines < _TABBED_BELOW:
+        if self._beside is not None and not self.dock.isVisible() and lines < LOW:
             self._window.tabifyDockWidget(self._beside, self.dock)
         self.dock.show()
 
     def ask(self) -> None:
         """Ask for the folder of the truth."""
         if self._session.document is not None:
-            known = self.truth.folder if self.truth is not None else self._session.video.path
+            frames = self._session.video.path
+            known = self.truth.folder if self.truth is not None else masks_beside(frames) or frames
             title = "Folder of the ground truth"
             dialogs.ask_folder(self._window, title, known.parent, self.compare)
 

@@ -18,8 +18,8 @@ KEYED = range(1, 10)
 class InstanceActions:
     """The actions of an `InstancePanel`; keys may be set anew by whoever reads the key file.
 
-    Those of the list act while the focus is in the panel. Only the digits and `add` act everywhere in the
-    window; add them to the window too when the panel may float.
+    `delete` and what is without a key act while the focus is in the panel. All others act everywhere in the
+    window; add those of `everywhere` to the window too, as the panel may be hidden, or float.
 
     Attributes:
         add, rename, recolour, hide, lock, move_up, move_down: as they are named.
@@ -32,19 +32,25 @@ class InstanceActions:
     def __init__(self, panel: QWidget) -> None:
         self._panel = panel
         self.add = self._new("Add instance", "Ctrl+Shift+N", everywhere=True)
-        self.rename = self._new("Rename", "F2")
+        self.rename = self._new("Rename", "F2", everywhere=True)
         self.recolour = self._new("Change colour …", "")
-        self.category = self._new("Give a class …", "F3")
-        self.hide = self._new("Hide", "Ctrl+H")
-        self.lock = self._new("Lock", "Ctrl+L")
-        self.move_up = self._new("Move up", "Alt+Up")
-        self.move_down = self._new("Move down", "Alt+Down")
+        self.category = self._new("Give a class …", "F3", everywhere=True)
+        self.hide = self._new("Hide", "Ctrl+H", everywhere=True)
+        self.lock = self._new("Lock", "Ctrl+L", everywhere=True)
+        self.move_up = self._new("Move up", "Alt+Up", everywhere=True)
+        self.move_down = self._new("Move down", "Alt+Down", everywhere=True)
         self.absent = self._new("Not in this frame", "")
         self.delete_range = self._new("Delete in a range of frames …", "")
         self.delete = self._new("Delete …", "Del")
         self.merge_menu = QMenu("Merge into", panel)
         self.class_menu = QMenu("Class", panel)
         self.select = {n: self._new(f"Select instance {n}", str(n), everywhere=True) for n in KEYED}
+
+    @property
+    def everywhere(self) -> list[QAction]:
+        """Those whose keys count wherever the focus is in the window."""
+        listed = [self.add, self.rename, self.category, self.hide, self.lock, self.move_up, self.move_down]
+        return [*listed, *self.select.values()]
 
     def follow(self, chosen: Instance | None, *, first: bool, last: bool, alone: bool) -> None:
         """Enable what makes sense for the chosen instance.
@@ -122,7 +128,7 @@ class InstanceActions:
             contexts.WindowShortcut if everywhere else contexts.WidgetWithChildrenShortcut
         )
         action.setAutoRepeat(False)
-        if not everywhere and key:
+        if key:
             action.setShortcutVisibleInContextMenu(True)
         self._panel.addAction(action)
         return action

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...project import Instance
+from ..containers import reveal
 from .actions import InstanceActions
 from .delegate import RowPart
 from .model import InstanceModel
@@ -48,6 +49,7 @@ class InstancePanel(QWidget):
         absent_requested (int): it is not in the present frame.
         class_requested (int, object): it gets the class of a name, or with None no class.
         classes_requested (): the list of classes is to be shown.
+        told (str): why nothing was done.
     """
 
     selected = Signal(int)
@@ -63,6 +65,7 @@ class InstancePanel(QWidget):
     absent_requested = Signal(int)
     class_requested = Signal(int, object)
     classes_requested = Signal()
+    told = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -188,7 +191,7 @@ class InstancePanel(QWidget):
         self.question.answered.connect(self._settle)
         self._add.clicked.connect(actions.add.trigger)
         actions.add.triggered.connect(self.add_requested)
-        actions.rename.triggered.connect(lambda: self.view.edit(self.view.currentIndex()))
+        self._on(actions.rename, self._edit_name)
         self._on(actions.recolour, self._pick_colour)
         self._on(actions.hide, partial(self._toggle, part=RowPart.EYE))
         self._on(actions.lock, partial(self._toggle, part=RowPart.LOCK))
@@ -228,9 +231,15 @@ class InstancePanel(QWidget):
         self.selected.emit(instance.number)
 
     def _select_by_key(self, number: int) -> None:
-        if number in self._instances and number != self._chosen:
+        if number not in self._instances:
+            self.told.emit(f"There is no instance {number}.")
+        elif number != self._chosen:
             self.set_selected(number)
             self.selected.emit(number)
+
+    def _edit_name(self, _: int) -> None:
+        reveal(self.view)
+        self.view.edit(self.view.currentIndex())
 
     def _toggle(self, number: int, part: RowPart) -> None:
         instance = self._instances[number]
@@ -276,6 +285,7 @@ class InstancePanel(QWidget):
 
     def _show_classes(self, number: int) -> None:
         """The menu of classes at the row of the instance."""
+        reveal(self.view)
         place = self.view.place_of(number, RowPart.TEXT).bottomLeft()
         self.actions_.class_menu.popup(self.view.viewport().mapToGlobal(place))
 
@@ -329,6 +339,7 @@ class InstancePanel(QWidget):
         )
         self._agreed = agreed
         self.question.ask(sentence, "Delete", self._frames, self._length)
+        reveal(self.question)
 
     def _ask_merge(self, source: int, target: int) -> None:
         name, other = self._instances[source].name, self._instances[target].name
@@ -338,6 +349,7 @@ class InstancePanel(QWidget):
     def _ask(self, sentence: str, yes: str, agreed: Callable[[], None]) -> None:
         self._agreed = agreed
         self.question.ask(sentence, yes)
+        reveal(self.question)
 
     def _settle(self, wanted: bool) -> None:
         agreed, self._agreed = self._agreed, None

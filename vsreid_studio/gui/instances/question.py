@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from ..numbers import NumberBox
 
 
 class QuestionStrip(QFrame):
@@ -31,7 +33,7 @@ class QuestionStrip(QFrame):
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
         self.yes = QPushButton("Yes")
         self.no = QPushButton("Keep")
-        self.first, self.last = QSpinBox(), QSpinBox()
+        self.first, self.last = NumberBox(0, 0), NumberBox(0, 0)
         self.first.setAccessibleName("First frame")
         self.last.setAccessibleName("Last frame")
         # A range is never the wrong way round.

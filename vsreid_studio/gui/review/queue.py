@@ -15,7 +15,7 @@ from ...project import Instance
 from ..theme import quiet_label
 from .queue_model import Listed, QueueModel
 from .queue_view import QueueView
-from .words import NO_QUEUE, NONE_OFFERED, frame_ranges
+from .words import empty, frame_ranges
 
 _ALL = "All objects"
 
@@ -88,6 +88,11 @@ class CandidateList(QWidget):
         self.set_search(None, None)
         self._tell()
 
+    @property
+    def waiting(self) -> int:
+        """How many proposals wait for an answer."""
+        return self.model.count(Listed.WAITING)
+
     def set_queue(
         self,
         retrievals: Sequence[Retrieval],
@@ -155,7 +160,8 @@ class CandidateList(QWidget):
             self.choice.setItemText(place, listed.value.format(counts[listed]))
         self.choice.setVisible(counts[Listed.ALL] > 0)
         self.whose.setVisible(self.model.only is not None or self.model.has_several)
-        self.view.empty = NONE_OFFERED if counts[Listed.ALL] else NO_QUEUE
+        rejections = self.choice.currentData() is Listed.REJECTED
+        self.view.empty = empty(candidates=counts[Listed.ALL], waiting=waiting, rejections=rejections)
         self.view.viewport().update()
         self._offer_taking_back()
 

@@ -16,8 +16,8 @@ NOTHING = (
 AT_WORK = "The engine is at work.\n\nWhat it finds again is shown here, and waits for your answer."
 _LEFT = "{} for your answer, in the list below.\n\nChoose one there, or press N, to see and answer it."
 UNSEEN = "Its mask is computed when you accept it; you can undo that."
-NONE_OFFERED = "None is good enough to be offered."
-NO_QUEUE = "No candidates yet. They are listed here when the engine has looked for lost objects."
+_NO_QUEUE = "No candidates yet. They are listed here when the engine has searched for lost objects."
+_NONE_WAITS = "No proposal waits. The list of all candidates tells why the others are not offered."
 
 
 def nothing(waiting: int, *, running: bool) -> str:
@@ -30,6 +30,21 @@ def nothing(waiting: int, *, running: bool) -> str:
     if waiting:
         return _LEFT.format("One proposal waits" if waiting == 1 else f"{waiting} proposals wait")
     return AT_WORK if running else NOTHING
+
+
+def empty(*, candidates: int, waiting: int, rejections: bool) -> str:
+    """Why a list of candidates is empty.
+
+    Args:
+        candidates: all that are known.
+        waiting: those that wait for an answer, of another object where the list is of one.
+        rejections: whether the list is that of what was rejected.
+    """
+    if rejections:
+        return "Nothing was rejected."
+    if waiting:
+        return "No candidate of this object."
+    return _NONE_WAITS if candidates else _NO_QUEUE
 
 
 def figure(value: float) -> str:

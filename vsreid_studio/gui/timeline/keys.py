@@ -16,7 +16,7 @@ _STRIDE = 10
 """Frames of a step with Shift."""
 
 
-def command(view: TimelineView, event: QKeyEvent) -> Callable[[], None] | None:
+def command(view: TimelineView, event: QKeyEvent) -> Callable[[], object] | None:
     """What a key asks for, None for a key that means nothing here.
 
     Left and Right go a frame, with Shift ten, with Ctrl to a checkpoint; Home and End to the ends; N and B to
@@ -27,7 +27,7 @@ def command(view: TimelineView, event: QKeyEvent) -> Callable[[], None] | None:
     held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
     if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
         way = 1 if key is Qt.Key.Key_Right else -1
-        moves: dict[Qt.KeyboardModifier, Callable[[], None]] = {
+        moves: dict[Qt.KeyboardModifier, Callable[[], object]] = {
             Qt.KeyboardModifier.NoModifier: partial(view.step, way),
             Qt.KeyboardModifier.ShiftModifier: partial(view.step, way * _STRIDE),
             Qt.KeyboardModifier.ControlModifier: view.next_checkpoint
@@ -40,7 +40,7 @@ def command(view: TimelineView, event: QKeyEvent) -> Callable[[], None] | None:
     if key is Qt.Key.Key_Escape:
         # Without a range the key is for others: the window ends a run with it.
         return view.clear_range if view.state.chosen is not None else None
-    others: dict[Qt.Key, Callable[[], None]] = {
+    others: dict[Qt.Key, Callable[[], object]] = {
         Qt.Key.Key_Home: partial(view.go_to, 0),
         Qt.Key.Key_End: partial(view.go_to, view.state.length - 1),
         Qt.Key.Key_N: view.next_retrieval,

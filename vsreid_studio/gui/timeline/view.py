@@ -177,21 +177,21 @@ class TimelineView(QWidget):
         """Go so many frames on, or back."""
         self.go_to(self.state.frame + frames)
 
-    def next_checkpoint(self) -> None:
-        """Go to the selected instance's next checkpoint, or to the next of any."""
-        self._go_if(self.state.checkpoint(1))
+    def next_checkpoint(self) -> bool:
+        """Go to the selected instance's next checkpoint, or to the next of any; False where there is none."""
+        return self._go_if(self.state.checkpoint(1))
 
-    def previous_checkpoint(self) -> None:
-        """Go to the selected instance's previous checkpoint, or to the previous of any."""
-        self._go_if(self.state.checkpoint(-1))
+    def previous_checkpoint(self) -> bool:
+        """Go to the previous checkpoint; see `next_checkpoint`."""
+        return self._go_if(self.state.checkpoint(-1))
 
-    def next_retrieval(self) -> None:
-        """Go to the next retrieved instance that waits."""
-        self._reach(self.state.waiting(1, self._reached))
+    def next_retrieval(self) -> bool:
+        """Go to the next retrieved instance that waits; False where there is none."""
+        return self._reach(self.state.waiting(1, self._reached))
 
-    def previous_retrieval(self) -> None:
-        """Go to the previous retrieved instance that waits."""
-        self._reach(self.state.waiting(-1, self._reached))
+    def previous_retrieval(self) -> bool:
+        """Go to the previous retrieved instance that waits; False where there is none."""
+        return self._reach(self.state.waiting(-1, self._reached))
 
     def select_range(self, first: int, last: int) -> None:
         """Choose frames, both ends included, as if with the mouse."""
@@ -289,16 +289,18 @@ class TimelineView(QWidget):
             self._reached = box.key
             self.retrieval_clicked.emit(box.key)
 
-    def _reach(self, key: CellKey | None) -> None:
+    def _reach(self, key: CellKey | None) -> bool:
         if key is not None:
             self._reached = key
             self.go_to(key.frame)
             self._show_row(key.instance)
             self.retrieval_clicked.emit(key)
+        return key is not None
 
-    def _go_if(self, frame: int | None) -> None:
+    def _go_if(self, frame: int | None) -> bool:
         if frame is not None:
             self.go_to(frame)
+        return frame is not None
 
     def _hover(self, place: QPoint) -> None:
         row = self.lanes.row_at(place.y())

@@ -1,0 +1,39 @@
+"""Fields for numbers take what is typed for the nearest number that can be."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from small_clip import LENGTH
+
+from vsreid_studio.gui.numbers import NumberBox
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("150", 100), ("0", 1), ("77", 77), ("1234567890123", 100), ("", 50), ("7x", 7)]
+)
+def test_a_number_out_of_the_range(qtbot: QtBot, typed: str, value: int) -> None:
+    box = NumberBox(1, 100, " %")
+    qtbot.addWidget(box)
+    box.setValue(50)
+    told: list[int] = []
+    box.valueChanged.connect(told.append)
+    box.selectAll()
+    QTest.keyClicks(box, typed)
+    assert told == []
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert box.value() == value
+    assert told == ([] if value == 50 else [value])
+
+
+def test_a_frame_beyond_the_last_is_the_last(qtbot, window):
+    window.parts.canvas.setFocus()
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(QApplication.focusWidget(), "999")
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    assert window.session.frame == LENGTH - 1
+    assert not window.bar.isVisible()
