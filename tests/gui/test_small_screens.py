@@ -80,7 +80,7 @@ def test_a_document_makes_the_window_no_wider(qtbot, window):
     assert window.minimumSizeHint().width() <= 0.9 * SCREEN.width()
     draw_both(qtbot, window)
     least = window.minimumSizeHint()
-    window.session.instance_edits.rename(2, "a name that is much longer than there is room for in a status bar")
+    window.session.instance_edits.rename(2, "a name that is longer than there is room for in a status bar")
     window.status.engine.setText("engine: " + 40 * "propagating ")
     qtbot.wait(10)
     assert window.minimumSizeHint().width() == least.width()
