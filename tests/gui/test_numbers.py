@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from driving import focused
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 
@@ -32,8 +32,8 @@ def test_a_number_out_of_the_range(qtbot: QtBot, typed: str, value: int) -> None
 def test_a_frame_beyond_the_last_is_the_last(qtbot, window):
     window.parts.canvas.setFocus()
     QTest.keyClick(window.parts.canvas, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
-    QTest.keyClicks(QApplication.focusWidget(), "999")
-    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    QTest.keyClicks(focused(), "999")
+    QTest.keyClick(focused(), Qt.Key.Key_Return)
     qtbot.waitUntil(window.parts.canvas.hasFocus)
     assert window.session.frame == LENGTH - 1
     assert not window.bar.isVisible()
