@@ -36,7 +36,8 @@ class QuestionStrip(QFrame):
         self.first, self.last = NumberBox(0, 0), NumberBox(0, 0)
         self.first.setAccessibleName("First frame")
         self.last.setAccessibleName("Last frame")
-        # A range is never the wrong way round.
+        # A range is never the wrong way round, also while it is typed.
+        self.first.setKeyboardTracking(True)
         self.first.valueChanged.connect(self.last.setMinimum)
         self._range = QWidget()
         frames = QHBoxLayout(self._range)
