@@ -250,3 +250,34 @@ def test_labelme_names_the_picture_that_it_is_for(tmp_path: Path, video: Video) 
     path = write(tmp_path / "any.json", document | {"imagePath": "00099.jpg"})
     with pytest.raises(UserError, match=r"is for the picture '00099\.jpg', which is none of"):
         read_given_masks(path, video)
+
+
+def coco_of(*names: str) -> dict[str, Any]:
+    images = [{"id": number, "file_name": name} for number, name in enumerate(names)]
+    marks = [
+        {"image_id": it["id"], "category_id": 1, "segmentation": rle(A), "instance_id": 1} for it in images
+    ]
+    return {"images": images, "annotations": marks, "categories": [{"id": 1, "name": "dog"}]}
+
+
+def test_pictures_that_are_no_frames_are_refused_or_told(tmp_path: Path, video: Video, caplog) -> None:
+    path = write(tmp_path / "a.json", coco_of("clip/00000.jpg", "clip/00004.jpg", "other/00001.jpg"))
+    with pytest.raises(UserError, match=r"for the picture '00004\.jpg', which is none of .*00000 to 00003"):
+        read_given_masks(path, video)
+    path = write(tmp_path / "b.json", coco_of("00001.jpg", "00004.jpg"))
+    assert list(read_given_masks(path, video).masks) == [1]
+    assert caplog.messages == [f"{path}: 1 pictures are no frames of {video.path} (00004.jpg)"]
+    for name in ("00001.txt", "00004.txt", "classes.txt"):
+        (tmp_path / "yolo").mkdir(exist_ok=True)
+        (tmp_path / "yolo" / name).write_text("0 .1 .1 .5 .1 .5 .5")
+    with pytest.raises(UserError, match=r"00004\.txt is named like no frame"):
+        read_given_masks(tmp_path / "yolo", video)
+    (tmp_path / "yolo" / "00004.txt").unlink()
+    assert list(read_given_masks(tmp_path / "yolo", video).masks) == [1]
+
+
+def test_what_is_wrong_with_a_mask_tells_the_file(tmp_path: Path, video: Video) -> None:
+    document = coco_of("00001.jpg")
+    document["annotations"][0]["segmentation"] = {"size": [H, W], "counts": [3, 4]}
+    with pytest.raises(UserError, match=r"a\.json: A mask's run lengths do not fill"):
+        read_given_masks(write(tmp_path / "a.json", document), video)

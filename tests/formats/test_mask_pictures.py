@@ -105,3 +105,14 @@ def test_other_formats(tmp_path: Path) -> None:
     (tmp_path / "m.png").write_bytes((tmp_path / "m.eps").read_bytes())
     with pytest.raises(UserError, match="not a picture"):
         open_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("suffix", ["tif", "gif", "png", "webp"])
+def test_several_pictures_are_no_mask(tmp_path: Path, suffix: str) -> None:
+    pages = [Image.fromarray(np.full((9, 12), 255 * (index % 2), np.uint8)) for index in range(3)]
+    path = tmp_path / f"m.{suffix}"
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    with pytest.raises(UserError, match="holds 3 pictures, where a mask has one"):
+        open_mask(path)
+    pages[0].save(path)
+    assert open_mask(path).size == (12, 9)

@@ -148,6 +148,13 @@ def test_palettes_that_differ_are_compared_by_colour(tmp_path: Path) -> None:
     assert np.array_equal(reader.labels(files[1]), np.array([0, 2, 1])[two()])
 
 
+def test_a_palette_without_black_has_a_white_ground_where_the_edges_are_white(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.png", indexed(1 - disk(30).astype(np.uint8), RED, WHITE))
+    reader = MaskReader([file])
+    assert reader.text == "each colour as an object on white"
+    assert np.array_equal(reader.labels(file) == 1, disk(30))
+
+
 def test_a_white_ground(tmp_path: Path) -> None:
     file = save(tmp_path / "m.png", painted(two(), WHITE, RED, BLUE))
     reader = MaskReader([file])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -21,8 +22,10 @@ from ..errors import UserError
 from ..reading import expecting, quoted, read_json, read_text, read_xml
 from .cells import GivenMasks
 from .coco import lengths_of
-from .frame_names import frame_of, mask_pictures, span
+from .frame_names import frame_of, mask_pictures, misfit, number_in, span
 from .rle import filled, mask_of, points_of
+
+log = logging.getLogger(__name__)
 
 Mask = NDArray[np.bool_]
 
@@ -75,10 +78,7 @@ class Frames:
         """
         found = self.named(name)
         if found is None and isinstance(self._video, PictureFolder):
-            raise UserError(
-                f"{self._where} is for the picture {quoted(_path(name).name)}, which is none of"
-                f" {self._video.path} ({span(self._video.names)})."
-            )
+            raise self.misfit(name)
         return found or 0
 
     def numbered(self, index: int) -> int:
@@ -104,10 +104,40 @@ class Frames:
             )
 
     def own(self, names: Iterable[str]) -> set[str]:
-        """Those names that mean pictures of this video: of a data set of many, those in its folder."""
-        listed = {name for name in names if self.named(name) is not None}
-        inside = {name for name in listed if _path(name).parent.name == self._video.name}
-        return inside or listed
+        """Those names that mean pictures of this video: of a data set of many, those in its folder.
+
+        Raises:
+            UserError: one of that folder is none of the video.
+        """
+        every = list(names)
+        inside = {name for name in every if _path(name).parent.name == self._video.name}
+        listed = {name for name in inside or every if self.named(name) is not None}
+        if strange := next((name for name in every if name in inside - listed), None):
+            raise self.misfit(strange)
+        if passed := [name for name in every if not _path(name).parent.name and name not in listed]:
+            log.warning(
+                *("%s: %d pictures are no frames of %s (%s)", self._where, len(passed), self._video.path),
+                passed[0],
+            )
+        return listed
+
+    def misfit(self, name: str) -> UserError:
+        """The error of a picture's name that is none of the video's."""
+        return UserError(
+            f"{self._where} is for the picture {quoted(_path(name).name)}, which is none of"
+            f" {self._video.path} ({span(self._video.names)})."
+        )
+
+    def of_file(self, file: Path) -> int | None:
+        """The frame that a file of a folder is named after; None where its name has no number.
+
+        Raises:
+            UserError: its number is none of the video's.
+        """
+        index = self._frame(file.stem)
+        if index is None and number_in(file.stem) is not None:
+            raise misfit(file, self._video)
+        return index
 
 
 def _path(name: str) -> PurePosixPath:
@@ -137,11 +167,15 @@ def read_annotations(path: Path, video: Video, frame: int | None = None) -> Give
     """
     form, found = _read(path, video, frame)
     listed = []
-    for one in found:
-        if one.mask.area:
-            listed.append(one)
-        if len(listed) > _MOST:
-            raise UserError(f"{path} holds more than {_MOST} masks.")
+    try:
+        for one in found:
+            if one.mask.area:
+                listed.append(one)
+            if len(listed) > _MOST:
+                raise UserError(f"{path} holds more than {_MOST} masks.")
+    except UserError as error:
+        # What is wrong with a polygon or with run lengths does not tell where they stand.
+        raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
     if not listed:
         raise UserError(f"{path} ({form}) shows no object in a frame of {video.path}.")
     return _numbered(listed, form)
@@ -160,7 +194,7 @@ def _read(path: Path, video: Video, frame: int | None) -> tuple[str, Iterator[Fo
         kinds = {file.suffix.lower() for file in files}
         if kinds not in ({".json"}, {".txt"}):
             raise UserError(f"{path} holds files of several kinds: give a folder of labelme or YOLO files.")
-        placed = [(file, index) for file in files if (index := frames.named(file.stem)) is not None]
+        placed = [(file, index) for file in files if (index := frames.of_file(file)) is not None]
         if not placed:
             raise UserError(
                 f"No file in {path} is named like a frame of {video.path} ({video.names[0]} ...)."
@@ -280,7 +314,8 @@ def _youtube_vis(
             raise UserError(f"{path} holds {len(videos)} videos ({listed} ...), but not {video.name}.")
         chosen = fitting[0]
         frames.check(chosen.get("height"), chosen.get("width"))
-        places = [frames.named(str(name)) for name in chosen["file_names"]]
+        own = frames.own(str(name) for name in chosen["file_names"])
+        places = [frames.named(str(name)) if str(name) in own else None for name in chosen["file_names"]]
         tracks = [it for it in document["annotations"] if it["video_id"] == chosen["id"]]
     for track in tracks:
         with expecting(wrong):

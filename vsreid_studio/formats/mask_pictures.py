@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from ..engine.video.pixels import check_picture_size
+from ..engine.video.still import read_headers
 from ..errors import UserError
 from ..reading import MEGABYTE
 from .atomic import reason
@@ -42,10 +43,11 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
             at before any pixel is decoded.
 
     Returns:
-        The picture as it is stored, whatever its mode; of several pages the first.
+        The picture as it is stored, whatever its mode.
 
     Raises:
-        UserError: it cannot be read, is none of `FORMATS`, damaged, cut off, of another size, or a JPEG.
+        UserError: it cannot be read, is none of `FORMATS`, damaged, cut off, of another size, a JPEG, or one
+            of several pictures in the file.
     """
     data = _bytes(path)
     if data.startswith(_SIGNATURE) and len(data) >= _PLACE_OF_SIZE.size:
@@ -59,6 +61,13 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
             _check_size(path, picture.size, size, len(data))
             if picture.format == "PNG":
                 _check_png(path, data)
+            several = getattr(picture, "n_frames", 1)
+            if several > 1 and (picture.format != "TIFF" or len(read_headers(path)) > 1):
+                raise UserError(
+                    f"{path} holds {several} pictures, where a mask has one: save them as a folder of masks "
+                    "named by their frames."
+                )
+            picture.seek(0)
             picture.load()
             return picture
     except UserError:

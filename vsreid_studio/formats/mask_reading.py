@@ -261,7 +261,9 @@ def _of_palette(survey: Survey, file: Path) -> _Plan:
     if is_grey(used) and _is_soft(survey):
         return _soft(survey)
     moved = all(colour in _NUMBER_OF for colour in used)
-    if moved or (colours.get(0, BLACK) != BLACK and BLACK in used):
+    first = colours.get(0, BLACK)
+    on_white = first not in {BLACK, WHITE} and _background(survey) == WHITE
+    if moved or on_white or (first != BLACK and BLACK in used):
         return _by_colours(survey, file, forced=False)
     return _numbers(survey, file)
 
