@@ -26,6 +26,30 @@ from vsreid_studio.gui.export_dialog import ExportRequest  # type: ignore[attr-d
 from vsreid_studio.gui.instances.model import Role
 
 
+def test_docks_are_laid_out_after_they_are_filled_and_painted_in_turn(qtbot, make, pictures):
+    window = make()
+    docks = window.parts.docks
+    seen: list[bool] = []
+    window.session.opened.connect(lambda: seen.extend(one.isVisible() for one in docks))
+    assert window.files.open(pictures)
+    qtbot.waitUntil(docks[0].isVisible)
+    assert seen == [False] * len(docks)
+    parts = [window.parts.canvas, *docks]
+    assert not any(one.updatesEnabled() for one in parts)
+    qtbot.waitUntil(lambda: all(one.updatesEnabled() for one in parts))
+
+
+def test_a_window_that_is_closed_at_once_keeps_the_places_of_the_docks(qtbot, make, pictures):
+    window = make()
+    assert window.files.open(pictures)
+    window.session.flush()
+    assert not window.parts.review_dock.isVisible()
+    window.close()
+    again = make()
+    assert again.files.open(pictures)
+    qtbot.waitUntil(again.parts.review_dock.isVisible)
+
+
 def test_the_whole_story(qtbot, make, window, pictures, tmp_path):
     session, canvas = window.session, window.parts.canvas
     draw_both(qtbot, window)

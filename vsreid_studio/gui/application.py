@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SWITCH = 0.0005
+_SWITCH = 0.0001
 """Seconds after which a thread that computes in Python lets the window's have its turn; usually 5 ms."""
 
 

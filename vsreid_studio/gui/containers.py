@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
@@ -21,6 +23,8 @@ from PySide6.QtWidgets import (
 
 _LEAST_LINES = 5
 """Of text, that show of a dock that scrolls."""
+_TURN_MS = 10
+"""Milliseconds from one turn to the next, in which Qt asks for a paint and does it."""
 
 
 class Overlaid(QWidget):
@@ -100,6 +104,42 @@ class Elided(QLabel):
             shown,
             self.foregroundRole(),
         )
+
+
+class Turns(QObject):
+    """Lets widgets that are shown at once be painted one after the other.
+
+    All are laid out before, but the paint of one is over before that of the next begins, so that the window
+    has its turn between them.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._held: deque[QWidget] = deque()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TURN_MS)
+        self._timer.timeout.connect(self._release)
+
+    def hold(self, widgets: Iterable[QWidget]) -> None:
+        """Keep widgets from being painted until it is their turn; call it before they are shown."""
+        for one in widgets:
+            if one not in self._held:
+                one.setUpdatesEnabled(False)
+                self._held.append(one)
+        self._timer.start()
+
+    @property
+    def waiting(self) -> int:
+        """Widgets whose turn is still to come."""
+        return len(self._held)
+
+    def _release(self) -> None:
+        while self._held:
+            one = self._held.popleft()
+            one.setUpdatesEnabled(True)
+            if one.isVisible():
+                return
+        self._timer.stop()
 
 
 class Scrolled(QScrollArea):

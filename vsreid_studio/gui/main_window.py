@@ -20,7 +20,7 @@ from .commands import Commands
 from .compare import Comparison
 from .compare.comparison import LOW
 from .conductor import Conductor
-from .containers import Overlaid
+from .containers import Overlaid, Turns
 from .error_bar import ErrorBar
 from .files import Files
 from .frames import FrameLoader
@@ -112,6 +112,10 @@ class MainWindow(QMainWindow):
             self.parts.on_timeline,
             self,
         )
+        self._turns = Turns(self)
+        self._docking = QTimer(self)
+        self._docking.setSingleShot(True)
+        self._docking.timeout.connect(self._show_docks)
         self._lay_out()
         self.commands = Commands(self.actions_, self.parts, self.conductor, self)
         menu = CanvasMenu(self.parts.canvas, self.parts.instances, self.session, self.actions_, self)
@@ -210,8 +214,7 @@ class MainWindow(QMainWindow):
         if not self.session.flush():
             event.ignore()
             return
-        if self.session.document is not None:
-            self._docked = self.saveState(_PLACES)
+        self._keep_docks()
         self._settings.setValue("docks", self._docked)
         self._settings.setValue("window", self.saveGeometry())
         # The step under way may take a moment; the person need not watch.
@@ -290,17 +293,23 @@ class MainWindow(QMainWindow):
             self.actions_.connect(act, do)
 
     def _show_document(self) -> None:
+        self.bar.hide()
+        self._tell_key_faults()
+        self._key_faults = []
+        self.setWindowTitle(f"{self.session.project.path.stem} — vsreid-studio")
+        # All parts filled, laid out and painted in one event would hold the window up.
+        self._docking.start()
+
+    def _show_docks(self) -> None:
+        """Lay the docks out, to be painted in turn."""
         size = self.size()
+        self._turns.hold([self._pages, *self.parts.docks, self.parts.clips_dock])
         self._show_page(self.parts.canvas)
         if self._docked.isEmpty() or not self.restoreState(self._docked, _PLACES):
             self.parts.show_docks(True)
         self._toolbar.show()
         self.statusBar().show()
-        self.bar.hide()
-        self._tell_key_faults()
-        self._key_faults = []
         self.comparison.recall()
-        self.setWindowTitle(f"{self.session.project.path.stem} — vsreid-studio")
         self.parts.canvas.setFocus()
         # The docks may have made it larger, which it is told of only later.
         QTimer.singleShot(0, self, partial(self._keep_on_screen, size))
@@ -321,9 +330,14 @@ class MainWindow(QMainWindow):
             one.setSizePolicy(policy, policy)
         self._pages.setCurrentWidget(page)
 
-    def _show_start(self) -> None:
+    def _keep_docks(self) -> None:
+        """Note where the docks are, if they are shown."""
         if self._pages.currentWidget() is self.parts.canvas:
             self._docked = self.saveState(_PLACES)
+
+    def _show_start(self) -> None:
+        self._docking.stop()
+        self._keep_docks()
         self._show_page(self.start)
         self.parts.show_docks(False)
         self.comparison.dock.hide()

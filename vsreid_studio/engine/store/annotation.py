@@ -58,7 +58,8 @@ class Annotation:
         """
         annotation = cls(length, decisions=decisions, maps=maps)
         stamps = annotation._identities.reserve(len(records))
-        for number in np.unique(records["instance"]).tolist():
+        # np.unique would import numpy.ma, which takes longer than all else here.
+        for number in np.flatnonzero(np.bincount(records["instance"])).tolist():
             part = records["instance"] == number
             annotation._rows[number] = Row.of(length, records[part], stamps[part])
             annotation._own.add(number)

@@ -240,7 +240,7 @@ def without_specks(mask: SoftMask, least_area: int) -> SoftMask:
     rest = (mask.values > 0) & (stays | (pieces == 0))
     count, groups = cv2.connectedComponents(rest.view(np.uint8), connectivity=8)
     belongs = np.zeros(count, np.bool_)
-    belongs[np.unique(groups[stays])] = True
+    belongs[groups[stays]] = True
     values = np.where(belongs[groups] & rest, mask.values, np.uint8(0))
     if np.array_equal(values, mask.values):
         return mask

@@ -166,6 +166,7 @@ def ranges(frames: Collection[int]) -> Iterator[tuple[int, int]]:
     """Neighbouring frames taken together, as (first, stop), ascending."""
     if not frames:
         return
-    ordered = np.unique(np.fromiter(frames, np.int64, len(frames)))
+    # np.unique would import numpy.ma, which is felt the first time.
+    ordered = np.array(sorted(set(frames)), np.int64)
     for part in np.split(ordered, np.flatnonzero(np.diff(ordered) != 1) + 1):
         yield int(part[0]), int(part[-1]) + 1
