@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ ROOT = Path(vsreid_studio.__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
-def quiet_again():
+def quiet_again() -> Iterator[None]:
     logger = logging.getLogger("vsreid_studio")
     level = logger.level
     yield
@@ -29,7 +30,7 @@ def started(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("way", [["main.py"], ["-m", "vsreid_studio"], ["-m", "vsreid_studio.app"]])
-def test_every_way_to_start(way):
+def test_every_way_to_start(way: list[str]) -> None:
     done = started(*way, "--version")
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[0]) == (0, f"vsreid-studio {__version__}")
@@ -37,7 +38,7 @@ def test_every_way_to_start(way):
     assert "propagation-lite" in lines[2]
 
 
-def test_nothing_heavy_is_loaded_before_it_is_known_what_to_do():
+def test_nothing_heavy_is_loaded_before_it_is_known_what_to_do() -> None:
     code = """
 import sys
 import time
@@ -52,7 +53,7 @@ print(sorted(heavy & sys.modules.keys()))
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_help_lists_the_commands(capsys):
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         app.main(["--help"])
     assert stop.value.code == 0
@@ -62,7 +63,7 @@ def test_help_lists_the_commands(capsys):
 
 
 @pytest.mark.parametrize("command", ["run", "demo", "export", "evaluate", "train", "make-clips"])
-def test_every_command_has_help(command, capsys):
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         app.main([command, "--help"])
     assert stop.value.code == 0
@@ -73,7 +74,7 @@ def test_every_command_has_help(command, capsys):
     ("arguments", "path", "demo"),
     [([], None, False), (["."], Path(), False), (["--verbose"], None, False), (["demo"], None, True)],
 )
-def test_the_window_opens(arguments, path, demo, monkeypatch):
+def test_the_window_opens(arguments, path, demo: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from vsreid_studio.gui import application  # noqa: PLC0415  (Qt)
 
     opened = []
@@ -82,7 +83,9 @@ def test_the_window_opens(arguments, path, demo, monkeypatch):
     assert opened == [(path, demo)]
 
 
-def test_without_a_screen_the_commands_are_named(monkeypatch, capsys):
+def test_without_a_screen_the_commands_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
@@ -90,12 +93,12 @@ def test_without_a_screen_the_commands_are_named(monkeypatch, capsys):
     assert "no screen" in capsys.readouterr().err
 
 
-def test_a_misspelt_command(capsys):
+def test_a_misspelt_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["rum"]) == 2
     assert capsys.readouterr().err == "'rum' is neither a command nor a file: see vsreid-studio --help.\n"
 
 
-def test_sigterm_ends_as_ctrl_c_does():
+def test_sigterm_ends_as_ctrl_c_does() -> None:
     # In a process of its own: the networks of other tests have threads that a signal may come to.
     code = """
 import os, signal, time
@@ -128,7 +131,9 @@ raise SystemExit(code)
         (MemoryError(), 2, "There is not enough memory for this.\n"),
     ],
 )
-def test_errors_are_one_sentence(error, code, sentence, monkeypatch, capsys):
+def test_errors_are_one_sentence(
+    error, code: int, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(_: object) -> int:
         raise error
 
@@ -138,7 +143,7 @@ def test_errors_are_one_sentence(error, code, sentence, monkeypatch, capsys):
     assert (captured.out, captured.err) == ("", sentence)
 
 
-def test_mistakes_of_ours_are_not_hidden(monkeypatch):
+def test_mistakes_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> int:
         raise KeyError("x")
 
@@ -148,13 +153,15 @@ def test_mistakes_of_ours_are_not_hidden(monkeypatch):
 
 
 @pytest.mark.parametrize("order", [["--verbose", "evaluate"], ["evaluate", "--verbose"]])
-def test_verbose_in_both_places(order):
+def test_verbose_in_both_places(order: list[str]) -> None:
     assert app.parse([*order, "--truth", "a", "--results", "b"]).verbose
     assert not app.parse(["evaluate", "--truth", "a", "--results", "b"]).verbose
 
 
 @pytest.mark.parametrize(("module", "policy"), [(evaluate, "passive"), (train, None)])
-def test_idle_threads_sleep_except_in_training(module, policy, monkeypatch):
+def test_idle_threads_sleep_except_in_training(
+    module, policy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     met = []
     monkeypatch.setattr(module, "run", lambda args: met.append(os.environ.get("OMP_WAIT_POLICY")) or 0)

@@ -50,7 +50,7 @@ def maps(index: int, shift: int):
     return {number: SoftMask.from_dense(one == number) for number in (1, 2)}
 
 
-def test_the_figures_are_the_official_ones(truth_folder, tmp_path):
+def test_the_figures_are_the_official_ones(truth_folder: Path, tmp_path: Path) -> None:
     truth = Truth.read(truth_folder, Clip())
     assert (tuple(truth.files), truth.instances) == ((1, 2, 3, 4), 2)
     tally = Tally(truth)
@@ -72,7 +72,7 @@ def test_the_figures_are_the_official_ones(truth_folder, tmp_path):
     assert tally.at(2)[1].both == 1
 
 
-def test_an_instance_that_is_missing_or_too_many(truth_folder):
+def test_an_instance_that_is_missing_or_too_many(truth_folder: Path) -> None:
     truth = Truth.read(truth_folder, Clip())
     scores = truth.score(1, {1: maps(1, 0)[1], 7: maps(1, 0)[2]})
     assert scores.tolist() == [[1, 1], [0, 0]]
@@ -85,12 +85,12 @@ def test_an_instance_that_is_missing_or_too_many(truth_folder):
         (LENGTH, 41, "is 60 x 40 pixels, but the video is 60 x 41"),
     ],
 )
-def test_a_truth_of_another_video(truth_folder, length, height, sentence):
+def test_a_truth_of_another_video(truth_folder: Path, length, height, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         Truth.read(truth_folder, Clip(length, height))
 
 
-def test_an_unfit_truth(truth_folder):
+def test_an_unfit_truth(truth_folder: Path) -> None:
     write_label_map(truth_folder / "00000.png", np.zeros((HEIGHT, WIDTH), np.uint8))
     with pytest.raises(UserError, match="shows no object"):
         Truth.read(truth_folder, Clip())
@@ -102,7 +102,7 @@ def test_an_unfit_truth(truth_folder):
         Truth.read(truth_folder / "none", Clip())
 
 
-def test_void_is_judged_once_for_the_sequence_as_evaluate_does(truth_folder, tmp_path):
+def test_void_is_judged_once_for_the_sequence_as_evaluate_does(truth_folder: Path, tmp_path: Path) -> None:
     """One frame shows nothing but 255: alone it would be read as white, an object."""
     for index in range(LENGTH):
         grey = np.where(labels(index) > 0, labels(index), 255).astype(np.uint8)

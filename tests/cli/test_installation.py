@@ -4,6 +4,7 @@ import configparser
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from vsreid_studio.errors import UserError
 from vsreid_studio.headless import diagnosis
 
 
-def test_doctor_finds_everything_here_right(capsys):
+def test_doctor_finds_everything_here_right(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == [
@@ -32,7 +33,9 @@ def test_doctor_finds_everything_here_right(capsys):
     assert "IoU 0.9" in lines[-1]
 
 
-def test_doctor_names_what_is_wrong_and_goes_on(monkeypatch, capsys):
+def test_doctor_names_what_is_wrong_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def damaged(*_: object) -> None:
         raise UserError("The weights are damaged.")
 
@@ -47,14 +50,14 @@ def test_doctor_names_what_is_wrong_and_goes_on(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
-def test_completion_knows_commands_and_options(shell, capsys):
+def test_completion_knows_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert "score-gaps" in script
     assert "--no-reid" in script or "no-reid" in script
 
 
-def test_the_bash_script_completes(tmp_path, capsys):
+def test_the_bash_script_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app.main(["completion", "bash"])
     script = tmp_path / "completion.sh"
     script.write_text(capsys.readouterr().out)
@@ -69,7 +72,7 @@ echo "${{COMPREPLY[@]}}"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="for Linux desktops")
-def test_a_desktop_entry_comes_and_goes(tmp_path, monkeypatch):
+def test_a_desktop_entry_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert app.main(["install-desktop"]) == 0
     entry = configparser.RawConfigParser(strict=False)
@@ -84,11 +87,13 @@ def test_a_desktop_entry_comes_and_goes(tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*vsreid*"))
 
 
-def test_the_command_of_an_entry_is_quoted():
+def test_the_command_of_an_entry_is_quoted() -> None:
     assert installation._quoted("/a b/$x%") == '"/a b/\\\\$x%%"'
 
 
-def test_there_is_no_entry_elsewhere(monkeypatch, capsys):
+def test_there_is_no_entry_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert app.main(["install-desktop"]) == 2
     assert "Linux" in capsys.readouterr().err

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from stand_ins import Clip
 
 import vsreid_studio
 from vsreid_studio.app import main
@@ -24,7 +26,7 @@ PATIENCE = 120
 
 
 @pytest.fixture
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Sums in one order, in this process and in the one that is killed."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -50,7 +52,7 @@ def weights(tmp_path: Path, one_thread: None) -> Path:
     return tmp_path / "random.safetensors"
 
 
-def test_kill_and_go_on(clip, weights, tmp_path):
+def test_kill_and_go_on(clip: Clip, weights: Path, tmp_path: Path) -> None:
     options = ["run", str(clip.source), "--masks", str(clip.masks), "--no-reid", "--weights", str(weights)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     killed, whole = tmp_path / "killed", tmp_path / "whole"

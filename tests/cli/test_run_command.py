@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main, parse
 from vsreid_studio.cli.options import config_of
@@ -24,7 +25,7 @@ def pngs(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def davis(clip, tmp_path: Path) -> Path:
+def davis(clip: Clip, tmp_path: Path) -> Path:
     """Two sequences, one of which has void in its first annotation."""
     root = tmp_path / "davis"
     for name in ("bear", "cat"):
@@ -42,7 +43,7 @@ def davis(clip, tmp_path: Path) -> Path:
     return root
 
 
-def test_run_a_video(clip, calls, tmp_path, capsys):
+def test_run_a_video(clip: Clip, calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("run", clip.source, "--masks", clip.masks, "--output", tmp_path / "out") == 0
     assert len(pngs(tmp_path / "out/clip")) == 10
     captured = capsys.readouterr()
@@ -51,20 +52,22 @@ def test_run_a_video(clip, calls, tmp_path, capsys):
     assert capsys.readouterr().out.endswith("/out/clip: complete, left as it is\n")
 
 
-def test_without_reidentification_the_lost_stay_lost(clip, calls, tmp_path):
+def test_without_reidentification_the_lost_stay_lost(clip: Clip, calls: Calls, tmp_path: Path) -> None:
     options = ["--masks", clip.masks, "--output", tmp_path / "out", "--no-reid"]
     assert call("run", clip.source, *options) == 0
     assert np.unique(read_label_map(tmp_path / "out/clip/00009.png")).tolist() == [0, 3]
     assert not calls.detected
 
 
-def test_run_a_davis_set(davis, calls, tmp_path):
+def test_run_a_davis_set(davis: Path, calls: Calls, tmp_path: Path) -> None:
     assert call("run", "--davis", davis, "--set", "val", "--output", tmp_path / "out") == 0
     assert pngs(tmp_path / "out") == [f"{name}/{i:05d}.png" for name in ("bear", "cat") for i in range(4)]
     assert np.unique(read_label_map(tmp_path / "out/cat/00000.png", keep_void=True)).tolist() == [0, 1, 3]
 
 
-def test_a_set_is_looked_at_before_it_is_begun(davis, calls, tmp_path, capsys):
+def test_a_set_is_looked_at_before_it_is_begun(
+    davis: Path, calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (davis / "Annotations/480p/cat/00000.png").write_bytes(b"")
     assert call("run", "--davis", davis, "--set", "val", "--output", tmp_path / "out") == 2
     assert "cat/00000.png cannot be read" in capsys.readouterr().err
@@ -72,7 +75,13 @@ def test_a_set_is_looked_at_before_it_is_begun(davis, calls, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_ctrl_c_says_how_to_go_on(clip, calls, tmp_path, capsys, monkeypatch):
+def test_ctrl_c_says_how_to_go_on(
+    clip: Clip,
+    calls: Calls,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def interrupt(self: Bar, event: object) -> None:
         if isinstance(event, Progress) and event.done == 5:
             raise KeyboardInterrupt
@@ -86,7 +95,7 @@ def test_ctrl_c_says_how_to_go_on(clip, calls, tmp_path, capsys, monkeypatch):
     assert calls.propagated[:9] == list(range(1, 10))
 
 
-def test_options_win_over_the_file(tmp_path):
+def test_options_win_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text('flow = "dis"\n[reid]\nrho_reid = 0.5\nrho_occ = 0.1\n[propagation]\nsize = "paper"\n')
     base = ["run", "x", "--output", "o", "--config", str(file)]
@@ -106,7 +115,9 @@ def test_options_win_over_the_file(tmp_path):
         (["clip", "--davis", "root", "--set", "val"], "--davis brings its own videos and masks"),
     ],
 )
-def test_options_that_do_not_go_together(options, sentence, tmp_path, capsys):
+def test_options_that_do_not_go_together(
+    options: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call("run", *options, "--output", tmp_path / "out") == 2
     assert capsys.readouterr().err.startswith(sentence)
 
@@ -114,14 +125,14 @@ def test_options_that_do_not_go_together(options, sentence, tmp_path, capsys):
 @pytest.mark.parametrize(
     "option", [["--rho-reid", "2"], ["--rho-occ", "-1"], ["--adapt", "-1"], ["--size", "x"]]
 )
-def test_options_out_of_range(option, capsys):
+def test_options_out_of_range(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         call("run", "clip", "--output", "o", *option)
     assert stop.value.code == 2
     assert f"argument {option[0]}" in capsys.readouterr().err
 
 
-def test_progress_in_a_log_is_lines(monkeypatch):
+def test_progress_in_a_log_is_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsreid_studio.cli.progress._EVERY", 0.0)
     stream = io.StringIO()
     with Bar("bear", stream) as bar:
@@ -140,7 +151,7 @@ def test_progress_in_a_log_is_lines(monkeypatch):
     assert re.search(r"^bear: finding again: .* 5/7 \[", text, re.MULTILINE)
 
 
-def test_pictures_of_the_masks_are_palette_pngs(clip, calls, tmp_path):
+def test_pictures_of_the_masks_are_palette_pngs(clip: Clip, calls: Calls, tmp_path: Path) -> None:
     assert call("run", clip.source, "--masks", clip.masks, "--output", tmp_path / "out") == 0
     with Image.open(tmp_path / "out/clip/00002.png") as mask:
         assert (mask.mode, mask.size) == ("P", (80, 48))

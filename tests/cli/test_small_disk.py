@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.formats.masks import write_label_map
@@ -35,7 +36,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def project(clip, calls, tmp_path: Path) -> Path:
+def project(clip: Clip, calls: Calls, tmp_path: Path) -> Path:
     path = tmp_path / "work.vsreid"
     options = ["--masks", str(clip.masks), "--output", str(tmp_path / "out"), "--project", str(path)]
     assert main(["run", str(clip.source), *options, "--no-reid"]) == 0
@@ -58,7 +59,7 @@ def refused(disk: Path, capsys: pytest.CaptureFixture[str], *command: object) ->
 
 
 @pytest.mark.parametrize("left", [0, 4096, 40_000])
-def test_a_run(disk: Path, clip, calls, capsys: pytest.CaptureFixture[str], left: int) -> None:
+def test_a_run(disk: Path, clip: Clip, calls: Calls, capsys: pytest.CaptureFixture[str], left: int) -> None:
     fill(disk, left)
     options = ["--masks", clip.masks, "--output", disk / "out", "--no-reid"]
     assert "disk is full" in refused(disk, capsys, "run", clip.source, *options)

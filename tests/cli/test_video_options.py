@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from clips import number_of, two_tracks
 from PIL import Image
+from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.video import AS_USUAL, ReadOptions, ValueRange
@@ -20,13 +21,13 @@ def call(*arguments: str | Path | float) -> int:
     return main([str(argument) for argument in arguments])
 
 
-def picture(clip, index: int) -> np.ndarray:
+def picture(clip: Clip, index: int) -> np.ndarray:
     with Image.open(clip.source / f"{index:05d}.png") as image:
         return np.asarray(image).astype(int)
 
 
 @pytest.fixture
-def deep(clip, tmp_path: Path) -> Path:
+def deep(clip: Clip, tmp_path: Path) -> Path:
     """The clip of the fakes with 12 bits in 16."""
     folder = tmp_path / "deep"
     folder.mkdir()
@@ -45,8 +46,8 @@ def exported(project: Path, folder: Path, *more: str | float) -> np.ndarray:
 
 
 def test_the_range_is_told_and_kept(
-    clip, calls, deep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+    clip: Clip, calls: Calls, deep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     project = tmp_path / "deep.vsreid"
     run = ("run", deep, "--masks", clip.masks, "--output", tmp_path / "out", "--project", project)
     assert call(*run, "--range", 5, 5) == 2
@@ -69,7 +70,7 @@ def test_the_range_is_told_and_kept(
     assert again.mean() == pytest.approx(picture(clip, 2).mean(), abs=1)
 
 
-def test_the_window_reads_as_the_project_says(clip, deep: Path, tmp_path: Path):
+def test_the_window_reads_as_the_project_says(clip: Clip, deep: Path, tmp_path: Path) -> None:
     chosen = ReadOptions(value_range=ValueRange(0, 4500))
     for options in (chosen, None):
         document = open_document(deep, tmp_path / "data", options=options)
@@ -84,7 +85,7 @@ def test_the_window_reads_as_the_project_says(clip, deep: Path, tmp_path: Path):
         document.close()
 
 
-def test_a_track_is_a_video_of_its_own(tmp_path: Path):
+def test_a_track_is_a_video_of_its_own(tmp_path: Path) -> None:
     path = two_tracks(tmp_path / "two.mkv", 0)
     chosen = open_document(path, tmp_path / "data", options=ReadOptions(track=2))
     assert (chosen.video.width, number_of(chosen.video.frame(1))) == (96, 11)
@@ -99,7 +100,7 @@ def test_a_track_is_a_video_of_its_own(tmp_path: Path):
     again.close()
 
 
-def test_a_data_set_has_no_track(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_data_set_has_no_track(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     davis = ("run", "--davis", tmp_path, "--set", "val", "--output", tmp_path / "out")
     assert call(*davis, "--track", 1) == 2
     assert "--track" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def load(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_images_and_annotations(tmp_path):
+def test_images_and_annotations(tmp_path: Path) -> None:
     maps = awkward_maps()
     export_coco(tmp_path, Footage("clip", frames_like(maps), maps), NAMES)
     document = load(tmp_path / "annotations" / "instances_clip.json")
@@ -37,7 +38,7 @@ def test_images_and_annotations(tmp_path):
     assert full["segmentation"] == {"size": [HEIGHT, WIDTH], "counts": "0\\6"} and full["iscrowd"] == 0
 
 
-def test_tracks(tmp_path):
+def test_tracks(tmp_path: Path) -> None:
     maps = awkward_maps()
     export_coco_video(tmp_path, Footage("clip", frames_like(maps), maps), NAMES)
     document = load(tmp_path / "instances_clip.json")
@@ -53,14 +54,14 @@ def test_tracks(tmp_path):
     assert tracks[254]["areas"][4] == HEIGHT and tracks[254]["bboxes"][4] == [8, 0, 1, HEIGHT]
 
 
-def test_an_instance_without_a_name(tmp_path):
+def test_an_instance_without_a_name(tmp_path: Path) -> None:
     maps = awkward_maps()
     export_coco(tmp_path, Footage("clip", frames_like(maps), maps), {})
     document = load(tmp_path / "annotations" / "instances_clip.json")
     assert [it["name"] for it in document["categories"]] == [f"instance {n}" for n in (1, 2, 3, 4, 254)]
 
 
-def test_files_of_others(tmp_path):
+def test_files_of_others(tmp_path: Path) -> None:
     path = tmp_path / "theirs.json"
     marks = [
         {"image_id": 9, "segmentation": {"size": [2, 3], "counts": [2, 2, 2]}},
@@ -83,7 +84,7 @@ def test_files_of_others(tmp_path):
         list(read_coco_masks(tmp_path / "gone.json"))
 
 
-def test_a_video_that_is_not_in_the_file(tmp_path):
+def test_a_video_that_is_not_in_the_file(tmp_path: Path) -> None:
     maps = awkward_maps()
     export_coco_video(tmp_path, Footage("clip", frames_like(maps), maps), NAMES)
     with pytest.raises(UserError, match="has no video 2"):

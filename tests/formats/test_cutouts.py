@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from grids import NAMES, awkward_maps, frames_like
@@ -10,7 +12,7 @@ from vsreid_studio.formats.cutouts import export_cutouts, folder_name, read_cuto
 from vsreid_studio.formats.footage import Footage
 
 
-def test_colours_inside_and_nothing_outside(tmp_path):
+def test_colours_inside_and_nothing_outside(tmp_path: Path) -> None:
     maps = awkward_maps()
     frames = frames_like(maps)
     export_cutouts(tmp_path, Footage("clip", frames, maps), NAMES)
@@ -27,13 +29,13 @@ def test_colours_inside_and_nothing_outside(tmp_path):
             assert np.array_equal(found[..., :3], frame * inside[..., None])
 
 
-def test_folder_names():
+def test_folder_names() -> None:
     assert folder_name(7, "a/b\\c: d.e") == "007-a_b_c_d_e"
     assert folder_name(7, "...") == "007-instance"
     assert len(folder_name(7, "自" * 300).encode()) < 255
 
 
-def test_folders_of_others(tmp_path):
+def test_folders_of_others(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no folder such as"):
         list(read_cutouts(tmp_path))
     for name, size in (("001-a", (4, 3)), ("002-b", (4, 3))):

@@ -37,7 +37,9 @@ def test_frames_of_a_folder_have_the_names_of_their_pictures(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("mask", ["x1_mask.png", "mask_x1.png", "x1-Masks.png", "x1.png"])
-def test_a_mask_beside_its_picture_is_no_frame(tmp_path: Path, mask: str, caplog) -> None:
+def test_a_mask_beside_its_picture_is_no_frame(
+    tmp_path: Path, mask: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with clip(tmp_path, "x1.jpg", "x2.jpg", mask) as video:
         assert video.names == ("x1", "x2")
         assert "1 masks beside the pictures" in caplog.text
@@ -65,7 +67,9 @@ def test_two_pictures_of_one_name_and_links_to_nothing_are_refused(tmp_path: Pat
         (("a1.jpg", "b1.jpg"), "b1.PNG", 1),
     ],
 )
-def test_a_mask_goes_with_the_picture_of_its_name(tmp_path: Path, pictures, mask, frame) -> None:
+def test_a_mask_goes_with_the_picture_of_its_name(
+    tmp_path: Path, pictures: tuple[str, str], mask: str, frame: int
+) -> None:
     file = picture(tmp_path / "masks" / mask)
     with clip(tmp_path / "clip", *pictures) as video:
         assert mask_files_by_frame(file.parent, video) == {frame: file}
@@ -110,7 +114,9 @@ def test_two_masks_of_a_frame_and_none_at_all(tmp_path: Path) -> None:
         (("9", "100000"), ("000009", "100000")),
     ],
 )
-def test_names_for_readers_that_sort_as_text(names, files) -> None:
+def test_names_for_readers_that_sort_as_text(
+    names: tuple[str, str, str] | tuple[str, str], files: tuple[str, str, str] | tuple[str, str]
+) -> None:
     assert file_names(names) == files
     assert sorted(files) == list(files)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from grids import HEIGHT, NAMES, WIDTH, awkward_maps, frames_like
@@ -9,7 +11,7 @@ from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.mots import export_mots, read_labels, read_mots
 
 
-def test_lines(tmp_path):
+def test_lines(tmp_path: Path) -> None:
     maps = awkward_maps()
     export_mots(tmp_path, Footage("clip", frames_like(maps), maps), NAMES)
     lines = (tmp_path / "clip.txt").read_text("ascii").splitlines()
@@ -40,14 +42,14 @@ def test_lines(tmp_path):
         ("0 1001 1 12 17 \xa0", "not a text file"),
     ],
 )
-def test_broken_text(tmp_path, text, sentence):
+def test_broken_text(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "x.txt"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=sentence):
         list(read_mots(path, HEIGHT, WIDTH, 7))
 
 
-def test_text_of_others(tmp_path):
+def test_text_of_others(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("1 2003 2 2 3 024\n")
     with pytest.raises(UserError, match="no such file"):
         list(read_mots(tmp_path / "gone.txt", 2, 3, 2))

@@ -39,14 +39,14 @@ def write(form, root: Path, maps=None, frames=None, overwrite: bool = False, nam
 
 
 @EACH
-def test_masks_read_back_to_the_pixel(form, tmp_path):
+def test_masks_read_back_to_the_pixel(form, tmp_path: Path) -> None:
     assert write(form, tmp_path / "new" / "set") == 7
     assert same(READERS[form](tmp_path / "new" / "set"), awkward_maps())
     assert all((tmp_path / "new" / "set" / part).exists() for part in form.parts("clip"))
 
 
 @EACH
-def test_what_is_there_stays_unless_told(form, tmp_path):
+def test_what_is_there_stays_unless_told(form, tmp_path: Path) -> None:
     write(form, tmp_path)
     before = everything_in(tmp_path)
     other = [np.flip(labels, 1) for labels in awkward_maps()]
@@ -64,7 +64,7 @@ def test_what_is_there_stays_unless_told(form, tmp_path):
 
 
 @EACH
-def test_a_single_file_of_another_is_not_replaced(form, tmp_path):
+def test_a_single_file_of_another_is_not_replaced(form, tmp_path: Path) -> None:
     for part in form.parts("clip"):
         (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / part).touch()
@@ -84,7 +84,7 @@ def test_a_single_file_of_another_is_not_replaced(form, tmp_path):
         (lambda maps: [*maps[:6], np.full_like(maps[0], 255)], "frame 6 of clip has a value above 254"),
     ],
 )
-def test_unfit_masks_leave_nothing(form, tmp_path, change, sentence):
+def test_unfit_masks_leave_nothing(form, tmp_path: Path, change, sentence: str) -> None:
     frames = frames_like(awkward_maps())
     with pytest.raises(UserError, match=sentence):
         write(form, tmp_path, change(awkward_maps()), frames)
@@ -92,7 +92,7 @@ def test_unfit_masks_leave_nothing(form, tmp_path, change, sentence):
 
 
 @EACH
-def test_unfit_frames_and_names(form, tmp_path):
+def test_unfit_frames_and_names(form, tmp_path: Path) -> None:
     maps = awkward_maps()
     maps[3] = maps[3][:, 2:]
     with pytest.raises(UserError, match="Frame 3 of clip has another size"):
@@ -105,7 +105,7 @@ def test_unfit_frames_and_names(form, tmp_path):
 
 
 @EACH
-def test_a_video_without_any_instance(form, tmp_path):
+def test_a_video_without_any_instance(form, tmp_path: Path) -> None:
     empty = [np.zeros((HEIGHT, WIDTH), np.uint8)] * 7
     if form is catalogue.CUTOUTS:
         with pytest.raises(UserError, match="no mask in clip"):
@@ -117,7 +117,9 @@ def test_a_video_without_any_instance(form, tmp_path):
 
 
 @EACH
-def test_what_reads_back_differently_is_not_delivered(form, tmp_path, monkeypatch):
+def test_what_reads_back_differently_is_not_delivered(
+    form, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = Footage.__iter__
 
     def spoilt(self):
@@ -133,7 +135,7 @@ def test_what_reads_back_differently_is_not_delivered(form, tmp_path, monkeypatc
 
 
 @EACH
-def test_a_full_disk_leaves_nothing(form, tmp_path):
+def test_a_full_disk_leaves_nothing(form, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40, hard))
     try:
@@ -145,13 +147,13 @@ def test_a_full_disk_leaves_nothing(form, tmp_path):
 
 
 @EACH
-def test_a_folder_that_is_a_file(form, tmp_path):
+def test_a_folder_that_is_a_file(form, tmp_path: Path) -> None:
     (tmp_path / "set").touch()
     with pytest.raises(UserError, match="set is a file where a folder is needed"):
         write(form, tmp_path / "set")
 
 
-def test_davis_and_overlay_by_the_same_call(tmp_path):
+def test_davis_and_overlay_by_the_same_call(tmp_path: Path) -> None:
     maps = awkward_maps()
     frames = frames_like(maps)
     davis = ExportRequest("davis", tmp_path, ("Full-Resolution",), "clip", "mine", False)
@@ -164,7 +166,7 @@ def test_davis_and_overlay_by_the_same_call(tmp_path):
         export(ExportRequest("x", tmp_path, (), "clip", "", False), Material(frames, maps))
 
 
-def test_the_catalogue_can_be_listed():
+def test_the_catalogue_can_be_listed() -> None:
     assert len({form.key for form in FORMATS}) == len(FORMATS) == 7
     for form in FORMATS:
         assert form.title and form.summary.endswith(".") and len(form.summary) <= 65

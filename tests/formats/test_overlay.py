@@ -41,7 +41,7 @@ def tint(colour):
     return [(GREY + value) // 2 for value in colour]
 
 
-def test_the_colours_are_where_the_masks_are(tmp_path):
+def test_the_colours_are_where_the_masks_are(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     assert write_overlay(path, frames(6), labels(6), PAINT, rate=Fraction(30000, 1001)) == 6
     with open_video(path) as video:
@@ -58,14 +58,14 @@ def test_the_colours_are_where_the_masks_are(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["out.mp4"]
 
 
-def test_without_a_rate_and_with_odd_sizes(tmp_path):
+def test_without_a_rate_and_with_odd_sizes(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out.mp4"
     write_overlay(path, frames(3, 63, 95), labels(3, 63, 95), PAINT)
     with open_video(path) as video:
         assert (video.length, video.height, video.width, video.rate) == (3, 64, 96, 24)
 
 
-def test_painting():
+def test_painting() -> None:
     frame, one = frames(1)[0], labels(1)[0]
     picture = painted(frame, one, PAINT)
     assert tuple(picture[8, 14]) == ORANGE
@@ -80,7 +80,7 @@ def test_painting():
         Paint(opacity=1.5)
 
 
-def test_what_is_there_stays(tmp_path):
+def test_what_is_there_stays(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     path.write_text("old")
     with pytest.raises(UserError, match="is there already"):
@@ -107,14 +107,14 @@ def test_what_is_there_stays(tmp_path):
         (frames(1), labels(1), "out.avi", "suffix .mp4"),
     ],
 )
-def test_unfit_input(tmp_path, pictures, masks, name, sentence):
+def test_unfit_input(tmp_path: Path, pictures, masks, name: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         write_overlay(tmp_path / name, pictures, masks, PAINT)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("limit", [500, 20_000])
-def test_a_full_disk(tmp_path: Path, limit: int):
+def test_a_full_disk(tmp_path: Path, limit: int) -> None:
     noise = [np.random.default_rng(index).integers(0, 255, (64, 96, 3), np.uint8) for index in range(8)]
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
@@ -126,7 +126,7 @@ def test_a_full_disk(tmp_path: Path, limit: int):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be(tmp_path):
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError):
         write_overlay(tmp_path / "file" / "out.mp4", frames(1), labels(1), PAINT)

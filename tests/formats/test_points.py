@@ -95,7 +95,7 @@ def test_no_file(tmp_path: Path) -> None:
         read_points(tmp_path / "none.json", 1, 2, 3)
 
 
-def test_frames_are_called_as_their_pictures_are(tmp_path):
+def test_frames_are_called_as_their_pictures_are(tmp_path: Path) -> None:
     path = tmp_path / "points.json"
     names = ["00001", "00002", "00004"]
     for frame, place in ((1, 0), ("00004", 2), ("2", 1)):

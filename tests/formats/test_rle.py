@@ -46,7 +46,7 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("labels", "text"), KNOWN)
-def test_strings_are_those_of_coco(labels, text):
+def test_strings_are_those_of_coco(labels, text) -> None:
     lengths = run_lengths(labels)[1]
     assert compressed(lengths) == text
     assert expanded(text) == lengths
@@ -55,7 +55,7 @@ def test_strings_are_those_of_coco(labels, text):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("labels", [labels for labels, _ in KNOWN] + awkward_maps())
-def test_agrees_with_pycocotools(labels):
+def test_agrees_with_pycocotools(labels) -> None:
     coco = pytest.importorskip("pycocotools.mask")
     for number, lengths in run_lengths(labels).items():
         theirs = coco.encode(np.asfortranarray(labels == number).astype(np.uint8, order="F"))
@@ -66,19 +66,19 @@ def test_agrees_with_pycocotools(labels):
 
 
 @pytest.mark.parametrize("text", ["o" * 1_000_000, "oooooooooooooo0"])
-def test_endless_lengths(text):
+def test_endless_lengths(text) -> None:
     with pytest.raises(UserError, match="longer than any frame"):
         expanded(text)
 
 
-def test_a_mask_without_pixels():
+def test_a_mask_without_pixels() -> None:
     assert run_lengths(np.zeros((480, 854), np.uint8)) == {}
     assert compressed([480 * 854]) == "PZ`<"
     assert not mask_of(expanded("PZ`<"), 480, 854).any()
 
 
 @pytest.mark.parametrize("labels", awkward_maps())
-def test_round_trips_and_boxes(labels):
+def test_round_trips_and_boxes(labels) -> None:
     found = run_lengths(labels)
     assert list(found) == [n for n in np.unique(labels) if n]
     again = [(number, expanded(compressed(lengths))) for number, lengths in found.items()]
@@ -90,7 +90,7 @@ def test_round_trips_and_boxes(labels):
         assert sum(lengths[1::2]) == len(rows)
 
 
-def test_long_and_shrinking_runs():
+def test_long_and_shrinking_runs() -> None:
     lengths = [0, 1, 1_000_000, 3, 17, 2_000_000, 1, 1]
     assert expanded(compressed(lengths)) == lengths
 
@@ -98,18 +98,18 @@ def test_long_and_shrinking_runs():
 @pytest.mark.parametrize(
     ("text", "sentence"), [("~1", "'~' does not belong"), ("é", "does not belong"), ("PP", "end midway")]
 )
-def test_broken_strings(text, sentence):
+def test_broken_strings(text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         expanded(text)
 
 
 @pytest.mark.parametrize("lengths", [[3], [2, -1, 11], [13], []])
-def test_lengths_that_fit_no_frame(lengths):
+def test_lengths_that_fit_no_frame(lengths) -> None:
     with pytest.raises(UserError, match="do not fill a frame of 4 x 3"):
         mask_of(lengths, 3, 4)
 
 
-def test_overlapping_masks():
+def test_overlapping_masks() -> None:
     with pytest.raises(UserError, match="instance 2 overlaps"):
         label_map([(1, [0, 6]), (2, [5, 1])], 2, 3)
 

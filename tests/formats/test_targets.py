@@ -70,7 +70,9 @@ def test_links_to_sources_and_sources_that_are_links(place: Path) -> None:
     linked.refuse(place / "raw" / "b.jpg")
 
 
-def test_letter_case_counts_only_where_the_folder_tells_it_apart(place: Path, monkeypatch) -> None:
+def test_letter_case_counts_only_where_the_folder_tells_it_apart(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = Sources.of(video=place / "set" / "clip" / "new")
     gone.refuse(place / "set" / "CLIP" / "new")
     monkeypatch.setattr(targets, "_folds", lambda _: True)

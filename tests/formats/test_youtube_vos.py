@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from grids import NAMES, awkward_maps, frames_like
@@ -16,7 +17,7 @@ def write(root, video="clip", **options):
     return export_youtube_vos(root, Footage(video, frames_like(maps), maps), NAMES, **options)
 
 
-def test_objects_and_layout(tmp_path):
+def test_objects_and_layout(tmp_path: Path) -> None:
     write(tmp_path)
     assert read_objects(tmp_path, "clip") == (
         VosObject(1, "Läuferin", ("00000", "00002", "00005", "00006")),
@@ -34,7 +35,7 @@ def test_objects_and_layout(tmp_path):
         assert picture.size == (17, 12)
 
 
-def test_other_videos_are_kept(tmp_path):
+def test_other_videos_are_kept(tmp_path: Path) -> None:
     theirs = {"videos": {"theirs": {"objects": {"1": {"category": "cat", "frames": ["00005"]}}}}, "more": 1}
     (tmp_path / "meta.json").write_text(json.dumps(theirs))
     write(tmp_path)
@@ -50,14 +51,14 @@ def test_other_videos_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"videos": []}', "{", "\ud800"])
-def test_another_meta_json_is_left_alone(tmp_path, text):
+def test_another_meta_json_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / "meta.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(UserError, match=r"meta\.json is not"):
         write(tmp_path)
     assert [path.name for path in tmp_path.glob("[!.]*")] == ["meta.json"]
 
 
-def test_what_is_not_there_is_told(tmp_path):
+def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         read_objects(tmp_path, "clip")
     with pytest.raises(UserError, match="There is no folder"):

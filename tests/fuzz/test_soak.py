@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from stand_ins import Calls, Clip
 
 from vsreid_studio.config import Config
 from vsreid_studio.engine.runtime.engine import VideoEngine
@@ -18,7 +19,7 @@ ROUNDS = 10
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
-def test_nothing_grows_from_round_to_round(clip, calls, tmp_path: Path) -> None:
+def test_nothing_grows_from_round_to_round(clip: Clip, calls: Calls, tmp_path: Path) -> None:
     rounds = Rounds(tmp_path, clip.source, clip.masks, VideoEngine(Config()))
     usages = soak(rounds, lambda number: number < WARM_UP + ROUNDS)
     assert growth(usages) == []

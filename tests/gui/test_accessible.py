@@ -23,9 +23,12 @@ from PySide6.QtWidgets import (
     QToolBar,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
+from window_fixtures import MakeWindow
 
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.export_dialog import ExportDialog
+from vsreid_studio.gui.main_window import MainWindow
 
 CONTROLS = (
     *(QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit),
@@ -56,16 +59,16 @@ def nameless(root: QWidget) -> list[str]:
     return found
 
 
-def test_every_control_of_the_window_has_a_name(window):
+def test_every_control_of_the_window_has_a_name(window: MainWindow) -> None:
     assert nameless(window) == []
 
 
-def test_every_control_of_the_start_page_has_a_name(make):
+def test_every_control_of_the_start_page_has_a_name(make: MakeWindow) -> None:
     assert nameless(make()) == []
 
 
 @pytest.mark.parametrize("which", ["preferences", "keys", "classes", "export"])
-def test_every_control_of_the_dialogs_has_a_name(window, which):
+def test_every_control_of_the_dialogs_has_a_name(window: MainWindow, which: str) -> None:
     shows = {
         "preferences": window.show_preferences,
         "keys": window.show_keys,
@@ -84,13 +87,13 @@ def in_menus(menu: QMenu | QWidget) -> set[QAction]:
     return found
 
 
-def test_every_action_is_in_a_menu_or_has_a_key(window):
+def test_every_action_is_in_a_menu_or_has_a_key(window: MainWindow) -> None:
     listed = in_menus(window.menuBar()) | in_menus(window.parts.instances._more.menu())
     lost = [one.name for one in window._keyed if not one.keys and one.action not in listed]
     assert lost == []
 
 
-def test_no_two_actions_of_one_place_have_one_key(window):
+def test_no_two_actions_of_one_place_have_one_key(window: MainWindow) -> None:
     owners: dict[tuple[str, str], str] = {}
     for one in window._keyed:
         local = one.action.shortcutContext() is Qt.ShortcutContext.WidgetWithChildrenShortcut
@@ -100,7 +103,7 @@ def test_no_two_actions_of_one_place_have_one_key(window):
             owners[place] = one.name
 
 
-def test_tool_tips_tell_the_key(window):
+def test_tool_tips_tell_the_key(window: MainWindow) -> None:
     for bar in window.findChildren(QToolBar):
         for action in bar.actions():
             keys = [key for key in action.shortcuts() if not key.isEmpty()]
@@ -108,7 +111,7 @@ def test_tool_tips_tell_the_key(window):
                 assert keys[0].toString(keys[0].SequenceFormat.NativeText) in action.toolTip()
 
 
-def test_tab_reaches_every_panel(qtbot, window):
+def test_tab_reaches_every_panel(qtbot: QtBot, window: MainWindow) -> None:
     parts = window.parts
     with qtbot.waitActive(window):
         window.activateWindow()
@@ -124,7 +127,7 @@ def test_tab_reaches_every_panel(qtbot, window):
         assert any(panel is it or panel.isAncestorOf(it) for it in reached), panel
 
 
-def test_the_way_through_is_open_without_a_document(make):
+def test_the_way_through_is_open_without_a_document(make: MakeWindow) -> None:
     window = make()
     for act in (Act.OPEN, Act.OPEN_FOLDER, Act.DEMO, Act.PREFERENCES, Act.KEYS, Act.QUIT):
         assert window.actions_[act].isEnabled()

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QThread
+from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.application import _mistakes_told_by
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_it_opens_a_path_and_ctrl_c_closes_it(pictures: Path, tmp_path: Path):
+def test_it_opens_a_path_and_ctrl_c_closes_it(pictures: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_DATA_HOME": str(tmp_path / "d")}
     command = [sys.executable, "-m", "vsreid_studio", str(pictures)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as program:
@@ -32,7 +33,7 @@ def test_it_opens_a_path_and_ctrl_c_closes_it(pictures: Path, tmp_path: Path):
     assert not (tmp_path / "clip.vsreid-wal").exists()
 
 
-def test_a_mistake_of_ours_is_told_and_not_lost(caplog, qtbot):
+def test_a_mistake_of_ours_is_told_and_not_lost(caplog: pytest.LogCaptureFixture, qtbot: QtBot) -> None:
     told: list[tuple[str, str]] = []
     with _mistakes_told_by(lambda sentence, details: told.append((sentence, details))):
         try:
@@ -47,7 +48,7 @@ def test_a_mistake_of_ours_is_told_and_not_lost(caplog, qtbot):
 
 
 @pytest.mark.parametrize("kind", ["python", "qt"])
-def test_what_another_thread_raises_is_told_on_the_thread_of_the_window(qtbot, kind):
+def test_what_another_thread_raises_is_told_on_the_thread_of_the_window(qtbot: QtBot, kind: str) -> None:
     told: list[tuple[str, int]] = []
 
     class Falling(QThread):

@@ -8,8 +8,11 @@ from driving import LEFT, at, press
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
 
 from vsreid_studio.engine.types import SoftMask
+from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.gui.session import Session
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 RIGHT = Qt.MouseButton.RightButton
@@ -20,7 +23,7 @@ def square(x: int, y: int, side: int) -> SoftMask:
 
 
 @pytest.fixture
-def drawn(window, qtbot):
+def drawn(window: MainWindow, qtbot: QtBot):
     """A small square on a large one."""
     session = window.session
     session.instance_edits.add_instance("small")
@@ -32,12 +35,12 @@ def drawn(window, qtbot):
     return window
 
 
-def click(window, x: float, y: float, button=LEFT, held=Qt.KeyboardModifier.NoModifier) -> None:
+def click(window: MainWindow, x: float, y: float, button=LEFT, held=Qt.KeyboardModifier.NoModifier) -> None:
     QTest.mouseMove(window.parts.canvas, at(window, x, y))
     QTest.mouseClick(window.parts.canvas, button, held, at(window, x, y))
 
 
-def menu(window) -> QMenu:
+def menu(window: MainWindow) -> QMenu:
     found = [it for it in window.parts.canvas.findChildren(QMenu) if it.isVisible()]
     assert len(found) == 1
     return found[0]
@@ -47,7 +50,7 @@ def texts(shown: QMenu) -> list[str]:
     return [action.text() for action in shown.actions()]
 
 
-def test_a_click_with_the_grab_tool_selects_and_then_what_lies_below(drawn):
+def test_a_click_with_the_grab_tool_selects_and_then_what_lies_below(drawn: Session) -> None:
     press(drawn, Qt.Key.Key_H)
     drawn.session.select(None)
     for expected in (2, 1, 2):
@@ -60,7 +63,7 @@ def test_a_click_with_the_grab_tool_selects_and_then_what_lies_below(drawn):
     assert drawn.session.selected == 1
 
 
-def test_a_drag_with_the_grab_tool_selects_nothing(drawn):
+def test_a_drag_with_the_grab_tool_selects_nothing(drawn: Session) -> None:
     press(drawn, Qt.Key.Key_H)
     drawn.session.select(1)
     canvas = drawn.parts.canvas
@@ -73,7 +76,7 @@ def test_a_drag_with_the_grab_tool_selects_nothing(drawn):
     assert drawn.session.selected == 1
 
 
-def test_the_menu_is_of_the_instance_under_the_pointer(drawn):
+def test_the_menu_is_of_the_instance_under_the_pointer(drawn: Session) -> None:
     drawn.session.select(2)
     click(drawn, 30, 30, RIGHT, CONTROL)
     assert drawn.session.selected == 1
@@ -91,7 +94,7 @@ def test_the_menu_is_of_the_instance_under_the_pointer(drawn):
     assert drawn.session.annotation.mask(0, 1).same(square(5, 5, 30))
 
 
-def test_where_nothing_is_the_menu_adds_an_instance(drawn):
+def test_where_nothing_is_the_menu_adds_an_instance(drawn: Session) -> None:
     click(drawn, 70, 40, RIGHT, CONTROL)
     shown = menu(drawn)
     assert "Add instance" in texts(shown)
@@ -99,13 +102,13 @@ def test_where_nothing_is_the_menu_adds_an_instance(drawn):
     assert 3 in drawn.session.instances
 
 
-def test_hide_and_lock_from_the_menu(drawn):
+def test_hide_and_lock_from_the_menu(drawn: Session) -> None:
     click(drawn, 30, 30, RIGHT, CONTROL)
     next(action for action in menu(drawn).actions() if action.text() == "Lock").trigger()
     assert drawn.session.instances[1].locked
 
 
-def test_a_mask_is_copied_into_another_frame(drawn):
+def test_a_mask_is_copied_into_another_frame(drawn: Session) -> None:
     session = drawn.session
     session.select(2)
     press(drawn, Qt.Key.Key_V, CONTROL)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from driving import draw_both, press, wait_idle
+from fake_engine import Script
 from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
+from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.types import CellKey, SoftMask
+from vsreid_studio.gui.main_window import MainWindow
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 
 @pytest.fixture
-def carried(qtbot, window):
+def carried(qtbot: QtBot, window: MainWindow):
     """Both objects carried along; the green one is too small in frames 5 and 6, of which nobody is sure."""
     draw_both(qtbot, window)
     window.conductor.propagate(find=False)
@@ -32,18 +37,18 @@ def carried(qtbot, window):
     return window
 
 
-def until(qtbot, window, true) -> None:
+def until(qtbot: QtBot, window: MainWindow, true) -> None:
     def looked() -> bool:
         return bool(true())
 
     qtbot.waitUntil(looked, timeout=5000)
 
 
-def green(window):
+def green(window: MainWindow):
     return [one for one in window.parts.checker.doubts if one.instance == 2 and one.first <= 5 <= one.last]
 
 
-def test_a_key_goes_to_the_next_one_and_tells_why(qtbot, carried):
+def test_a_key_goes_to_the_next_one_and_tells_why(qtbot: QtBot, carried) -> None:
     window = carried
     window.parts.canvas.setFocus()
     window.session.go(0)
@@ -63,7 +68,9 @@ def test_a_key_goes_to_the_next_one_and_tells_why(qtbot, carried):
     assert (window.session.frame, window.session.selected) == before
 
 
-def test_approving_crosses_the_stretch_off_and_undo_brings_it_back(qtbot, carried, make, pictures):
+def test_approving_crosses_the_stretch_off_and_undo_brings_it_back(
+    qtbot: QtBot, carried, make: MakeWindow, pictures: Path
+) -> None:
     window = carried
     doubt = green(window)[0]
     window.parts.canvas.setFocus()
@@ -84,7 +91,7 @@ def test_approving_crosses_the_stretch_off_and_undo_brings_it_back(qtbot, carrie
     assert not green(again)
 
 
-def test_what_looks_right_is_left_unpinned(qtbot, carried):
+def test_what_looks_right_is_left_unpinned(qtbot: QtBot, carried) -> None:
     window = carried
     doubt = green(window)[0]
     panel = window.parts.check
@@ -103,7 +110,7 @@ def test_what_looks_right_is_left_unpinned(qtbot, carried):
     until(qtbot, window, lambda: green(window))
 
 
-def test_gaps_are_confirmed_filled_and_searched(qtbot, carried):
+def test_gaps_are_confirmed_filled_and_searched(qtbot: QtBot, carried) -> None:
     window = carried
     session, panel = window.session, window.parts.check
     session.mask_edits.clear_range([2], 9, LENGTH - 1)
@@ -128,7 +135,9 @@ def test_gaps_are_confirmed_filled_and_searched(qtbot, carried):
     until(qtbot, window, lambda: window.parts.checker.gaps)
 
 
-def test_the_speed_of_corrected_objects_is_chosen_and_told(qtbot, window, script, make, pictures):
+def test_the_speed_of_corrected_objects_is_chosen_and_told(
+    qtbot: QtBot, window: MainWindow, script: Script, make: MakeWindow, pictures: Path
+) -> None:
     draw_both(qtbot, window)
     session, status = window.session, window.status
     session.mask_edits.edit_mask(8, 2, session.annotation.mask(0, 2), "Paint")

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pytest
+from fake_engine import Script
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.types import Box, CellKey, Click, Prediction, SoftMask
@@ -68,7 +71,7 @@ def network() -> Iterator[Squares]:
 
 
 @pytest.fixture
-def window(make, network: Squares, qtbot: QtBot, pictures) -> MainWindow:
+def window(make: MakeWindow, network: Squares, qtbot: QtBot, pictures: Path) -> MainWindow:
     made = make(lambda: network)
     assert made.files.open(pictures)
     qtbot.waitUntil(lambda: made.parts.canvas.index == 0)
@@ -97,7 +100,7 @@ def kept(window: MainWindow, frame: int = 0, instance: int = 1) -> int:
 SQUARE = (2 * HALF + 1) ** 2
 
 
-def test_an_empty_clip_begins_with_clicks(window, qtbot, network) -> None:
+def test_an_empty_clip_begins_with_clicks(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
     assert window.parts.canvas.tool is Tool.CLICK
     assert window.actions_[Act.CLICK].isChecked()
     click(window, 20, 20)
@@ -108,7 +111,7 @@ def test_an_empty_clip_begins_with_clicks(window, qtbot, network) -> None:
     assert window.session.annotation.get(0, 1).pinned
 
 
-def test_points_of_a_kept_mask_are_noted(window, qtbot) -> None:
+def test_points_of_a_kept_mask_are_noted(window: MainWindow, qtbot: QtBot) -> None:
     click(window, 20, 20)
     click(window, 22, 20, RIGHT)
     QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
@@ -120,7 +123,9 @@ def test_points_of_a_kept_mask_are_noted(window, qtbot) -> None:
     assert clicked.made(window.session.annotation.mask(0, 1))
 
 
-def test_the_status_bar_tells_while_the_network_is_prepared(make, network, qtbot, pictures) -> None:
+def test_the_status_bar_tells_while_the_network_is_prepared(
+    make: MakeWindow, network: Squares, qtbot: QtBot, pictures: Path
+) -> None:
     window = make(lambda: network)
     network.go.clear()
     assert window.files.open(pictures)
@@ -130,7 +135,7 @@ def test_the_status_bar_tells_while_the_network_is_prepared(make, network, qtbot
     qtbot.waitUntil(window.status.clicks.isHidden)
 
 
-def test_points_add_and_take_away_move_and_go(window, qtbot, network) -> None:
+def test_points_add_and_take_away_move_and_go(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
     canvas = window.parts.canvas
     click(window, 20, 20)
     click(window, 40, 20)
@@ -158,7 +163,7 @@ def test_points_add_and_take_away_move_and_go(window, qtbot, network) -> None:
     assert kept(window) == 0
 
 
-def test_undo_takes_the_last_point_back_first(window, qtbot) -> None:
+def test_undo_takes_the_last_point_back_first(window: MainWindow, qtbot: QtBot) -> None:
     click(window, 20, 20)
     click(window, 40, 20)
     qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
@@ -166,7 +171,7 @@ def test_undo_takes_the_last_point_back_first(window, qtbot) -> None:
     qtbot.waitUntil(lambda: shown(window) == SQUARE)
 
 
-def test_another_instance_or_frame_keeps_the_mask(window, qtbot) -> None:
+def test_another_instance_or_frame_keeps_the_mask(window: MainWindow, qtbot: QtBot) -> None:
     click(window, 20, 20)
     qtbot.waitUntil(lambda: shown(window) == SQUARE)
     window.session.instance_edits.add_instance()
@@ -178,7 +183,9 @@ def test_another_instance_or_frame_keeps_the_mask(window, qtbot) -> None:
     assert kept(window, 3, 2) == 0
 
 
-def test_what_is_kept_before_its_answer_is_kept_when_it_comes(window, qtbot, network) -> None:
+def test_what_is_kept_before_its_answer_is_kept_when_it_comes(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
     qtbot.waitUntil(lambda: len(network.asked) > 0)
     network.go.clear()
     click(window, 20, 20)
@@ -190,7 +197,9 @@ def test_what_is_kept_before_its_answer_is_kept_when_it_comes(window, qtbot, net
     qtbot.waitUntil(lambda: len(network.asked[-1][0]) == 1 and network.asked[-1][2])
 
 
-def test_a_mask_that_is_there_is_corrected_and_pinned(window, qtbot, network) -> None:
+def test_a_mask_that_is_there_is_corrected_and_pinned(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
     click(window, 20, 20)
     QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: kept(window) == SQUARE)
@@ -201,7 +210,9 @@ def test_a_mask_that_is_there_is_corrected_and_pinned(window, qtbot, network) ->
     assert shown(window) == SQUARE
 
 
-def test_the_resting_mouse_shows_what_a_click_would_make(window, qtbot, network) -> None:
+def test_the_resting_mouse_shows_what_a_click_would_make(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
     QTest.mouseMove(window.parts.canvas, place(window, 30, 20))
     qtbot.waitUntil(lambda: window.parts.canvas._stage.preview.image is not None)
     assert kept(window) == 0
@@ -209,7 +220,7 @@ def test_the_resting_mouse_shows_what_a_click_would_make(window, qtbot, network)
     assert window.parts.canvas._stage.preview.image is None
 
 
-def test_a_box_is_refined_by_points(window, qtbot, network) -> None:
+def test_a_box_is_refined_by_points(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
     window.actions_[Act.BOX].trigger()
     canvas = window.parts.canvas
     QTest.mousePress(canvas, LEFT, NOTHING, place(window, 10, 10))
@@ -225,7 +236,7 @@ def test_a_box_is_refined_by_points(window, qtbot, network) -> None:
     qtbot.waitUntil(lambda: kept(window) == before - SQUARE)
 
 
-def test_without_weights_it_says_so(make, qtbot, pictures) -> None:
+def test_without_weights_it_says_so(make: MakeWindow, qtbot: QtBot, pictures: Path) -> None:
     def missing() -> object:
         raise UserError("The weights are missing.")
 
@@ -238,7 +249,7 @@ def test_without_weights_it_says_so(make, qtbot, pictures) -> None:
     assert shown(window) == 0
 
 
-def test_clicks_are_answered_while_the_engine_runs(window, qtbot, script) -> None:
+def test_clicks_are_answered_while_the_engine_runs(window: MainWindow, qtbot: QtBot, script: Script) -> None:
     click(window, 20, 20)
     QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: kept(window) == SQUARE)

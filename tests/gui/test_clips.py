@@ -9,11 +9,14 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, picture, true_mask
+from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Queue, Retrieval
 from vsreid_studio.engine.types import Box, Cell, CellKey
 from vsreid_studio.gui.clips.catalogue import catalogue
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.opening import open_document, project_places
 from vsreid_studio.project import Instance
 from vsreid_studio.project.summary import ClipState
@@ -67,13 +70,13 @@ def names(found) -> list[str]:
     return [clip.name for clip in found.clips]
 
 
-def test_a_folder_of_folders(root: Path, data: Path):
+def test_a_folder_of_folders(root: Path, data: Path) -> None:
     assert names(catalogue(root, data)) == ["bear", "camel-9", "camel-10", "goat"]
     assert names(catalogue(root / "bear", data)) == []
     assert names(catalogue(root / "empty", data)) == []
 
 
-def test_videos_and_projects_of_a_run(root: Path, data: Path, tmp_path: Path):
+def test_videos_and_projects_of_a_run(root: Path, data: Path, tmp_path: Path) -> None:
     (root / "goat.mp4").write_bytes(b"not looked at")
     fill(root / "bear", data)
     assert (root / "bear.vsreid").exists()
@@ -84,7 +87,7 @@ def test_videos_and_projects_of_a_run(root: Path, data: Path, tmp_path: Path):
     assert found.clips[-1].path == root / "street.vsreid"
 
 
-def test_the_lists_of_a_data_set(tmp_path: Path, data: Path):
+def test_the_lists_of_a_data_set(tmp_path: Path, data: Path) -> None:
     root = tmp_path / "DAVIS"
     for name in ("bear", "camel"):
         frames(root / "JPEGImages" / "480p" / name)
@@ -101,7 +104,7 @@ def test_the_lists_of_a_data_set(tmp_path: Path, data: Path):
 
 
 @pytest.fixture
-def listed(qtbot, make, root, data):
+def listed(qtbot: QtBot, make: MakeWindow, root: Path, data: Path):
     """The window with four clips, two of which were propagated."""
     fill(root / "camel-9", data, unsure=(3, 4))
     fill(root / "goat", data, waiting=(6, 7, 8))
@@ -113,19 +116,19 @@ def listed(qtbot, make, root, data):
     return window
 
 
-def states(window) -> list[str]:
+def states(window: MainWindow) -> list[str]:
     model = window.parts.clips.clips
     return [model.state(clip) for clip in model.clips]
 
 
-def opened(qtbot, window, name: str) -> None:
+def opened(qtbot: QtBot, window: MainWindow, name: str) -> None:
     qtbot.waitUntil(
         lambda: window.session.document is not None and window.session.video.name == name, timeout=30_000
     )
     window.session.flush()
 
 
-def test_the_states_are_seen_before_anything_is_open(qtbot, listed):
+def test_the_states_are_seen_before_anything_is_open(qtbot: QtBot, listed) -> None:
     nothing = ClipState.NOTHING.value
     assert states(listed) == [nothing, "1 doubtful", nothing, "1 waiting"]
     assert listed.parts.clips_dock.isVisible()
@@ -133,7 +136,7 @@ def test_the_states_are_seen_before_anything_is_open(qtbot, listed):
     assert "4 clips" in listed.bar.sentence.text()
 
 
-def test_clips_are_opened_by_keys(qtbot, listed):
+def test_clips_are_opened_by_keys(qtbot: QtBot, listed) -> None:
     panel = listed.parts.clips
     assert panel.table.hasFocus()
     QTest.keyClick(panel.table, Qt.Key.Key_Down)
@@ -149,7 +152,7 @@ def test_clips_are_opened_by_keys(qtbot, listed):
     assert "first clip" in listed.bar.sentence.text()
 
 
-def test_the_filter_leaves_what_matches(qtbot, listed):
+def test_the_filter_leaves_what_matches(qtbot: QtBot, listed) -> None:
     panel = listed.parts.clips
     QTest.keyClicks(panel.filter, "camel")
     assert panel.table.model().rowCount() == 2
@@ -159,7 +162,7 @@ def test_the_filter_leaves_what_matches(qtbot, listed):
     opened(qtbot, listed, "goat")
 
 
-def test_the_list_of_what_to_look_at_spans_all_clips(qtbot, listed):
+def test_the_list_of_what_to_look_at_spans_all_clips(qtbot: QtBot, listed) -> None:
     panel = listed.parts.clips
     qtbot.waitUntil(lambda: panel.places.rowCount() == 2)
     QTest.keyClick(listed, Qt.Key.Key_F8)
@@ -173,7 +176,7 @@ def test_the_list_of_what_to_look_at_spans_all_clips(qtbot, listed):
     assert "nothing more" in listed.bar.sentence.text()
 
 
-def test_work_shows_in_the_list(qtbot, listed, root):
+def test_work_shows_in_the_list(qtbot: QtBot, listed, root: Path) -> None:
     listed.files.open(root / "bear")
     opened(qtbot, listed, "bear")
     panel = listed.parts.clips
@@ -186,7 +189,7 @@ def test_work_shows_in_the_list(qtbot, listed, root):
     qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN, timeout=30_000)
 
 
-def test_a_project_that_cannot_be_read_says_so(qtbot, make, root):
+def test_a_project_that_cannot_be_read_says_so(qtbot: QtBot, make: MakeWindow, root: Path) -> None:
     (root / "bear.vsreid").write_bytes(b"nothing that opens")
     window = make()
     window.files.open(root)
@@ -195,7 +198,7 @@ def test_a_project_that_cannot_be_read_says_so(qtbot, make, root):
     assert panel.clips.state(panel.clips.clips[0]) == "cannot be read"
 
 
-def test_without_clips_the_keys_say_why(qtbot, make):
+def test_without_clips_the_keys_say_why(qtbot: QtBot, make: MakeWindow) -> None:
     window = make()
     with qtbot.waitActive(window):
         window.activateWindow()
@@ -206,7 +209,7 @@ def test_without_clips_the_keys_say_why(qtbot, make):
     assert "Open a folder of clips first" in window.bar.sentence.text()
 
 
-def test_the_list_fits_beside_everything_else_on_a_small_screen(qtbot, listed, root):
+def test_the_list_fits_beside_everything_else_on_a_small_screen(qtbot: QtBot, listed, root: Path) -> None:
     listed.files.open(root / "bear")
     opened(qtbot, listed, "bear")
     listed.parts.show_clips()
@@ -217,14 +220,14 @@ def test_the_list_fits_beside_everything_else_on_a_small_screen(qtbot, listed, r
     assert not table.horizontalScrollBar().isVisible()
 
 
-def test_a_folder_of_one_clip_opens_it(qtbot, make, tmp_path):
+def test_a_folder_of_one_clip_opens_it(qtbot: QtBot, make: MakeWindow, tmp_path: Path) -> None:
     frames(tmp_path / "one" / "bear")
     window = make()
     window.files.open(tmp_path / "one")
     opened(qtbot, window, "bear")
 
 
-def test_a_folder_of_nothing_says_so(qtbot, make, tmp_path):
+def test_a_folder_of_nothing_says_so(qtbot: QtBot, make: MakeWindow, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     window = make()
     window.files.open(tmp_path / "nothing")

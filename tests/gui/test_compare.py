@@ -67,7 +67,7 @@ def wait_for(qtbot: QtBot, comparison: Comparison, number: int, figures: list[st
     qtbot.waitUntil(reached, timeout=5000)
 
 
-def test_figures_follow_the_masks(qtbot, comparison, drawn, truth):
+def test_figures_follow_the_masks(qtbot: QtBot, comparison: Comparison, drawn: Session, truth: Path) -> None:
     comparison.compare(truth)
     qtbot.waitUntil(comparison.dock.isVisible, timeout=5000)
     # Only frame 0 has masks, and it does not count; red is out of sight in 3 of 10 frames, as it should be.
@@ -94,7 +94,9 @@ def test_figures_follow_the_masks(qtbot, comparison, drawn, truth):
     assert drawn.selected == 2
 
 
-def test_maps_are_read_on_the_scorers_thread(qtbot, comparison, drawn, truth, monkeypatch):
+def test_maps_are_read_on_the_scorers_thread(
+    qtbot: QtBot, comparison: Comparison, drawn: Session, truth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads, read = set(), Annotation.frame_masks
 
     def noted(annotation, frame):
@@ -108,7 +110,7 @@ def test_maps_are_read_on_the_scorers_thread(qtbot, comparison, drawn, truth, mo
     assert threading.get_ident() not in threads
 
 
-def test_gain_since_an_acceptance(qtbot, comparison, drawn, truth):
+def test_gain_since_an_acceptance(qtbot: QtBot, comparison: Comparison, drawn: Session, truth: Path) -> None:
     comparison.compare(truth)
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     assert row(comparison, 0)[5] == ""
@@ -121,7 +123,9 @@ def test_gain_since_an_acceptance(qtbot, comparison, drawn, truth):
     assert [row(comparison, line)[5] for line in range(3)] == ["+0.100", "+0.000", "+0.050"]
 
 
-def test_an_unfit_truth_leaves_all_as_it_was(qtbot, comparison, bar, drawn, truth, tmp_path):
+def test_an_unfit_truth_leaves_all_as_it_was(
+    qtbot: QtBot, comparison: Comparison, bar: ErrorBar, drawn: Session, truth: Path, tmp_path: Path
+) -> None:
     comparison.compare(truth)
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     comparison.compare(tmp_path / "config")
@@ -130,7 +134,9 @@ def test_an_unfit_truth_leaves_all_as_it_was(qtbot, comparison, bar, drawn, trut
     assert row(comparison, 0)[1] == "0.300"
 
 
-def test_what_was_being_read_for_a_document_that_is_closed_is_dropped(qtbot, comparison, drawn, truth):
+def test_what_was_being_read_for_a_document_that_is_closed_is_dropped(
+    qtbot: QtBot, comparison: Comparison, drawn: Session, truth: Path
+) -> None:
     comparison.compare(truth)
     drawn.close()
     with qtbot.assertNotEmitted(comparison._scorer.opened, wait=300):
@@ -138,7 +144,9 @@ def test_what_was_being_read_for_a_document_that_is_closed_is_dropped(qtbot, com
     assert comparison.truth is None
 
 
-def test_a_truth_that_breaks_meanwhile(qtbot, comparison, bar, drawn, truth):
+def test_a_truth_that_breaks_meanwhile(
+    qtbot: QtBot, comparison: Comparison, bar: ErrorBar, drawn: Session, truth: Path
+) -> None:
     comparison.compare(truth)
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     (truth / "00005.png").write_text("no picture")
@@ -147,7 +155,7 @@ def test_a_truth_that_breaks_meanwhile(qtbot, comparison, bar, drawn, truth):
     assert comparison.truth is None
 
 
-def test_in_the_window(qtbot, pictures, truth, tmp_path):
+def test_in_the_window(qtbot: QtBot, pictures: Path, truth: Path, tmp_path: Path) -> None:
     theme = Theme(application())
 
     def window() -> MainWindow:

@@ -104,7 +104,7 @@ def test_folder_is_chosen_without_blocking(qtbot: QtBot, dialog: ExportDialog, t
     qtbot.waitUntil(lambda: dialog.findChild(QFileDialog) is None)
 
 
-def test_the_overlay_video_asks_less(qtbot, tmp_path):
+def test_the_overlay_video_asks_less(qtbot: QtBot, tmp_path: Path) -> None:
     dialog = ExportDialog(folder=tmp_path, sequence="clip")
     qtbot.addWidget(dialog)
     dialog.format_box.setCurrentIndex(FORMATS.index(OVERLAY))
@@ -122,7 +122,7 @@ def test_the_overlay_video_asks_less(qtbot, tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.key)
-def test_every_format_is_offered(qtbot, tmp_path, form):
+def test_every_format_is_offered(qtbot: QtBot, tmp_path: Path, form) -> None:
     dialog = ExportDialog(folder=tmp_path, sequence="clip")
     qtbot.addWidget(dialog)
     dialog.format_box.setCurrentIndex(FORMATS.index(form))

@@ -18,7 +18,7 @@ from vsreid_studio.gui.exporting import Export
 @pytest.mark.parametrize(("cancelled_at", "written"), [(3, False), (LENGTH - 1, True)])
 def test_what_is_told_of_a_cancelled_export_is_true(
     pictures: Path, tmp_path: Path, cancelled_at: int, written: bool
-):
+) -> None:
     out = tmp_path / "out"
     annotation = Annotation(LENGTH, {CellKey(0, 1): Cell(true_mask(0, 1), 0, pinned=True)})
     export = Export(ExportRequest("davis", out, ("480p",), "clip", "val", False), pictures, annotation)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from driving import press, until_proposal, wait_idle
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Verdict
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.review.queue_model import Listed
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
-def rejected(window) -> list[int]:
+def rejected(window: MainWindow) -> list[int]:
     decisions = window.session.annotation.decisions
     return sorted(key.frame for key, it in decisions.items() if it.verdict is Verdict.REJECTED)
 
 
-def test_one_key_rejects_the_whole_find(qtbot, window):
+def test_one_key_rejects_the_whole_find(qtbot: QtBot, window: MainWindow) -> None:
     first = until_proposal(qtbot, window)
     queue = window.parts.review.queue
     waiting = [it.frame for it in window.session.retrievals if it.reason is None]
@@ -35,7 +40,7 @@ def test_one_key_rejects_the_whole_find(qtbot, window):
     assert window.session.undo_label == "propagate"
 
 
-def test_another_key_rejects_one_frame(qtbot, window):
+def test_another_key_rejects_one_frame(qtbot: QtBot, window: MainWindow) -> None:
     first = until_proposal(qtbot, window)
     press(window, Qt.Key.Key_R, SHIFT)
     qtbot.waitUntil(
@@ -46,7 +51,9 @@ def test_another_key_rejects_one_frame(qtbot, window):
     wait_idle(qtbot, window)
 
 
-def test_what_was_rejected_is_listed_and_can_be_taken_back(qtbot, make, window, pictures):
+def test_what_was_rejected_is_listed_and_can_be_taken_back(
+    qtbot: QtBot, make: MakeWindow, window: MainWindow, pictures: Path
+) -> None:
     first = until_proposal(qtbot, window)
     press(window, Qt.Key.Key_R)
     wait_idle(qtbot, window)
@@ -69,7 +76,7 @@ def test_what_was_rejected_is_listed_and_can_be_taken_back(qtbot, make, window, 
     wait_idle(qtbot, again)
 
 
-def test_a_find_unfolds_to_its_frames(qtbot, window):
+def test_a_find_unfolds_to_its_frames(qtbot: QtBot, window: MainWindow) -> None:
     until_proposal(qtbot, window)
     queue = window.parts.review.queue
     queue.view.setFocus()

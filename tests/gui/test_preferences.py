@@ -8,9 +8,11 @@ import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QColor, QKeySequence
 from PySide6.QtTest import QTest
+from window_fixtures import MakeWindow
 
 from vsreid_studio.config import Config
 from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.preferences import FILE, PreferenceFile, Preferences
 from vsreid_studio.gui.theme import DEFAULT_COLOURS, Scheme
 
@@ -19,13 +21,13 @@ def row_of(dialog, text: str) -> int:
     return next(row for row in range(dialog.table.rowCount()) if dialog.table.item(row, 0).text() == text)
 
 
-def test_without_a_file_all_is_as_usual(tmp_path: Path):
+def test_without_a_file_all_is_as_usual(tmp_path: Path) -> None:
     found = PreferenceFile(tmp_path).read()
     assert found == Preferences()
     assert found.config == Config()
 
 
-def test_what_is_kept_reads_back(tmp_path: Path):
+def test_what_is_kept_reads_back(tmp_path: Path) -> None:
     kept = Preferences(
         scheme=Scheme.DARK,
         opacity=0.3,
@@ -50,7 +52,7 @@ def test_what_is_kept_reads_back(tmp_path: Path):
         *(("device", "tpu"), ("threads", "-1"), ("rho_reid", "x")),
     ],
 )
-def test_what_makes_no_sense_is_as_usual(tmp_path: Path, name: str, value: str):
+def test_what_makes_no_sense_is_as_usual(tmp_path: Path, name: str, value: str) -> None:
     settings = QSettings(str(tmp_path / FILE), QSettings.Format.IniFormat)
     settings.setValue(name, value)
     settings.sync()
@@ -58,13 +60,13 @@ def test_what_makes_no_sense_is_as_usual(tmp_path: Path, name: str, value: str):
 
 
 @pytest.fixture
-def dialog(window):
+def dialog(window: MainWindow):
     made = window.show_preferences()
     yield made
     made.close()
 
 
-def test_the_theme_changes_at_once(window, dialog, tmp_path):
+def test_the_theme_changes_at_once(window: MainWindow, dialog, tmp_path: Path) -> None:
     dark = window.palette().window().color().lightness() < 128
     dialog.scheme.setCurrentIndex(dialog.scheme.findData(Scheme.LIGHT if dark else Scheme.DARK))
     assert (window.palette().window().color().lightness() < 128) is not dark
@@ -73,7 +75,7 @@ def test_the_theme_changes_at_once(window, dialog, tmp_path):
     assert (window.palette().window().color().lightness() < 128) is dark
 
 
-def test_opacity_and_colours_of_new_instances(window, dialog):
+def test_opacity_and_colours_of_new_instances(window: MainWindow, dialog) -> None:
     dialog.opacity.setValue(20)
     assert window.parts.canvas.display.opacity == pytest.approx(0.2)
     dialog._recolour(1, QColor("#123456"))
@@ -81,7 +83,7 @@ def test_opacity_and_colours_of_new_instances(window, dialog):
     assert (number, window.session.instances[2].colour) == (2, "#123456")
 
 
-def test_a_key_is_recorded(window, dialog, tmp_path):
+def test_a_key_is_recorded(window: MainWindow, dialog, tmp_path: Path) -> None:
     dialog.table.selectRow(row_of(dialog, "Propagate"))
     QTest.keyClick(dialog.recorder, Qt.Key.Key_F9)
     QTest.mouseClick(dialog.record, Qt.MouseButton.LeftButton)
@@ -96,20 +98,20 @@ def test_a_key_is_recorded(window, dialog, tmp_path):
     assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("P")
 
 
-def test_a_key_that_another_action_has_is_refused_with_its_name(window, dialog):
+def test_a_key_that_another_action_has_is_refused_with_its_name(window: MainWindow, dialog) -> None:
     dialog.table.selectRow(row_of(dialog, "Propagate"))
     QTest.keyClick(dialog.recorder, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert "Undo" in dialog.trouble.text()
     assert not dialog.record.isEnabled()
 
 
-def test_recorded_keys_count_in_the_next_window(make, tmp_path):
+def test_recorded_keys_count_in_the_next_window(make: MakeWindow, tmp_path: Path) -> None:
     PreferenceFile(tmp_path / "config").write(Preferences(keys={"window/propagate": ("F9",)}))
     window = make()
     assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("F9")
 
 
-def test_actions_are_found_by_a_part_of_name_or_key(window, dialog):
+def test_actions_are_found_by_a_part_of_name_or_key(window: MainWindow, dialog) -> None:
     dialog.tabs.setCurrentIndex(1)
     QTest.keyClicks(dialog.filter, "ctrl+j")
     shown = [
@@ -120,7 +122,7 @@ def test_actions_are_found_by_a_part_of_name_or_key(window, dialog):
     assert shown == ["Go to frame"]
 
 
-def test_the_engine_follows(window, dialog):
+def test_the_engine_follows(window: MainWindow, dialog) -> None:
     dialog.rho_reid.setValue(80)
     dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
     assert window.preferences.config.reid.rho_reid == 0.8

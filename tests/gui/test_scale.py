@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 
 from vsreid_studio.benchmark.scale import ScaleFigure, figures_in, mask_at, measure, table
 from vsreid_studio.benchmark.scale_headless import fill, headless, run
@@ -45,7 +46,9 @@ def test_a_project_is_filled_and_read(tmp_path: Path, capsys: pytest.CaptureFixt
     assert len(list((tmp_path / "masks").iterdir())) == 4
 
 
-def test_a_run_and_an_import_are_measured(qtbot, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_and_an_import_are_measured(
+    qtbot: QtBot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     fill(tmp_path, 4, 2)
     run(tmp_path, 4, 2)
     imported(tmp_path, 4, 2)
@@ -65,7 +68,7 @@ def test_parts_need_material(tmp_path: Path) -> None:
         measure(["headless"], 4, 2, tmp_path / "new", print)
 
 
-def test_the_pulse_notices_a_stall(qtbot) -> None:
+def test_the_pulse_notices_a_stall(qtbot: QtBot) -> None:
     pulse = Pulse()
     qtbot.wait(20)
     pulse.longest()

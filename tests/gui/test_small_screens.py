@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from driving import draw_both, until_proposal, wait_idle
 from PIL import Image
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtWidgets import QAbstractButton, QScrollArea, QTableView, QWidget
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
+
+from vsreid_studio.gui.main_window import MainWindow
 
 SCREEN = QSize(1280, 680)
 
 
 @pytest.fixture
-def truth(tmp_path):
+def truth(tmp_path: Path):
     folder = tmp_path / "truth"
     folder.mkdir()
     for index in range(LENGTH):
@@ -22,13 +27,13 @@ def truth(tmp_path):
     return folder
 
 
-def compare(qtbot, window, truth) -> None:
+def compare(qtbot: QtBot, window: MainWindow, truth) -> None:
     window.comparison.compare(truth)
     qtbot.waitUntil(lambda: window.comparison.complete, timeout=5000)
     assert window.comparison.dock.isVisible()
 
 
-def test_everything_fits(qtbot, window, truth):
+def test_everything_fits(qtbot: QtBot, window: MainWindow, truth) -> None:
     until_proposal(qtbot, window)
     compare(qtbot, window, truth)
     window.bar.fail("Something went wrong.", "details")
@@ -43,7 +48,7 @@ def test_everything_fits(qtbot, window, truth):
     wait_idle(qtbot, window)
 
 
-def test_nothing_in_a_dock_is_covered_or_cut(qtbot, window, truth):
+def test_nothing_in_a_dock_is_covered_or_cut(qtbot: QtBot, window: MainWindow, truth) -> None:
     until_proposal(qtbot, window)
     compare(qtbot, window, truth)
     window.resize(SCREEN)
@@ -63,7 +68,7 @@ def test_nothing_in_a_dock_is_covered_or_cut(qtbot, window, truth):
     wait_idle(qtbot, window)
 
 
-def test_no_title_of_a_table_is_cut(qtbot, window, truth):
+def test_no_title_of_a_table_is_cut(qtbot: QtBot, window: MainWindow, truth) -> None:
     draw_both(qtbot, window)
     compare(qtbot, window, truth)
     window.resize(SCREEN)

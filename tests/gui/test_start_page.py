@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.error_bar import ErrorBar
 from vsreid_studio.gui.recent import KEPT, Recent
@@ -22,7 +23,7 @@ def project(folder: Path, name: str) -> Path:
     return path
 
 
-def test_the_newest_is_first_and_the_gone_are_left_out(recent, tmp_path):
+def test_the_newest_is_first_and_the_gone_are_left_out(recent: Recent, tmp_path: Path) -> None:
     first, second = project(tmp_path, "a"), project(tmp_path, "b")
     recent.note(first, tmp_path / "a.mp4")
     recent.note(second, tmp_path / "b.mp4", np.zeros((90, 160, 3), np.uint8))
@@ -35,20 +36,20 @@ def test_the_newest_is_first_and_the_gone_are_left_out(recent, tmp_path):
     assert recent.projects() == []
 
 
-def test_only_so_many_are_kept(recent, tmp_path):
+def test_only_so_many_are_kept(recent: Recent, tmp_path: Path) -> None:
     for number in range(KEPT + 3):
         recent.note(project(tmp_path, str(number)), tmp_path / "x.mp4")
     assert len(recent.projects()) == KEPT
 
 
 @pytest.mark.parametrize("text", ["", "[", "{}", '[{"path": 3}]', "[1]"])
-def test_a_damaged_list_is_an_empty_one(recent, tmp_path, text):
+def test_a_damaged_list_is_an_empty_one(recent: Recent, tmp_path: Path, text: str) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "recent.json").write_text(text)
     assert recent.projects() == []
 
 
-def test_a_click_opens_a_recent_project(qtbot, recent, tmp_path):
+def test_a_click_opens_a_recent_project(qtbot: QtBot, recent: Recent, tmp_path: Path) -> None:
     path = project(tmp_path, "street")
     recent.note(path, tmp_path / "street.mp4", np.full((90, 160, 3), 120, np.uint8))
     page = StartPage()
@@ -64,7 +65,7 @@ def test_a_click_opens_a_recent_project(qtbot, recent, tmp_path):
     assert chosen.args == [path]
 
 
-def test_the_buttons_ask(qtbot):
+def test_the_buttons_ask(qtbot: QtBot) -> None:
     page = StartPage()
     qtbot.addWidget(page)
     for button, signal in (
@@ -76,7 +77,7 @@ def test_the_buttons_ask(qtbot):
             qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def test_the_bar_unfolds_details(qtbot):
+def test_the_bar_unfolds_details(qtbot: QtBot) -> None:
     bar = ErrorBar()
     qtbot.addWidget(bar)
     bar.fail("It is broken.", "Traceback: somewhere")
@@ -93,7 +94,7 @@ def test_the_bar_unfolds_details(qtbot):
     assert not bar.unfold.isVisible()
 
 
-def test_the_bar_offers_help(qtbot):
+def test_the_bar_offers_help(qtbot: QtBot) -> None:
     bar, done = ErrorBar(), []
     qtbot.addWidget(bar)
     bar.suggest("It moved.", "Find it …", lambda: done.append(True))

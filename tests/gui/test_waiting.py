@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from driving import drag, press, until_proposal, wait_idle
+from fake_engine import Script
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
+from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Verdict
 from vsreid_studio.engine.types import CellKey, Maker
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.review.actions import Mode
 from vsreid_studio.gui.review.queue_model import Listed
 
@@ -20,7 +25,7 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 
 
 @pytest.fixture
-def left(qtbot, window):
+def left(qtbot: QtBot, window: MainWindow):
     """A window whose run was left with Esc while it asked."""
     first = until_proposal(qtbot, window)
     press(window, Qt.Key.Key_Escape)
@@ -28,19 +33,19 @@ def left(qtbot, window):
     return first
 
 
-def decided(window, key):
+def decided(window: MainWindow, key):
     found = window.session.annotation.decisions.get(key)
     return None if found is None else found.verdict
 
 
-def choose(window, row: int = 0) -> None:
+def choose(window: MainWindow, row: int = 0) -> None:
     """Click an entry of the list."""
     view = window.parts.review.queue.view
     place = view.visualRect(view.model().index(row, 0)).center()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
 
 
-def test_after_esc_it_is_still_there_to_be_answered(qtbot, window, left):
+def test_after_esc_it_is_still_there_to_be_answered(qtbot: QtBot, window: MainWindow, left) -> None:
     panel, session = window.parts.review, window.session
     assert panel.proposal.key == left.key
     assert panel.proposal.recovered.same(left.recovered)
@@ -66,7 +71,9 @@ def test_after_esc_it_is_still_there_to_be_answered(qtbot, window, left):
     assert session.annotation.origin(LENGTH - 1, left.instance) == left.frame
 
 
-def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(qtbot, make, window, pictures, left):
+def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(
+    qtbot: QtBot, make: MakeWindow, window: MainWindow, pictures: Path, left
+) -> None:
     window.close()
     again = make()
     again.files.open(pictures)
@@ -87,7 +94,7 @@ def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(qtbot, make
     assert not again.conductor.runner.busy
 
 
-def test_the_key_of_the_next_retrieval_shows_it_too(qtbot, window, left):
+def test_the_key_of_the_next_retrieval_shows_it_too(qtbot: QtBot, window: MainWindow, left) -> None:
     window.session.set_proposal(None)
     window.session.go(0)
     press(window, Qt.Key.Key_N)
@@ -95,7 +102,9 @@ def test_the_key_of_the_next_retrieval_shows_it_too(qtbot, window, left):
     assert window.session.frame == window.parts.review.proposal.frame
 
 
-def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(qtbot, window, left):
+def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(
+    qtbot: QtBot, window: MainWindow, left
+) -> None:
     session, panel = window.session, window.parts.review
     other = next(one.key for one in window.conductor.waiting.waiting if one.key != left.key and not one.data)
     window.parts.on_timeline.show_retrieval(other)
@@ -111,7 +120,7 @@ def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(qtbot, wi
     assert decided(window, other) is None
 
 
-def test_another_box_is_looked_into_and_asked_about(qtbot, window, left):
+def test_another_box_is_looked_into_and_asked_about(qtbot: QtBot, window: MainWindow, left) -> None:
     panel = window.parts.review
     press(window, Qt.Key.Key_D)
     box = left.box
@@ -124,7 +133,9 @@ def test_another_box_is_looked_into_and_asked_about(qtbot, window, left):
     assert window.session.annotation.decisions[left.key].box != box
 
 
-def test_find_again_for_one_object_leaves_and_hides_the_others(qtbot, window, left):
+def test_find_again_for_one_object_leaves_and_hides_the_others(
+    qtbot: QtBot, window: MainWindow, left
+) -> None:
     session, queue, store = window.session, window.parts.review.queue, window.session.project.proposals
     other = replace(
         store.all[left.key], retrieval=replace(store.all[left.key].retrieval, instance=2, frame=3)
@@ -143,7 +154,7 @@ def test_find_again_for_one_object_leaves_and_hides_the_others(qtbot, window, le
     assert CellKey(3, 2) in store.all
 
 
-def test_one_of_the_list_is_answered_while_a_run_asks_about_another(qtbot, window):
+def test_one_of_the_list_is_answered_while_a_run_asks_about_another(qtbot: QtBot, window: MainWindow) -> None:
     first = until_proposal(qtbot, window)
     other = next(one.key for one in window.conductor.waiting.waiting if one.key != first.key)
     window.parts.on_timeline.show_retrieval(other)
@@ -158,7 +169,7 @@ def test_one_of_the_list_is_answered_while_a_run_asks_about_another(qtbot, windo
     wait_idle(qtbot, window)
 
 
-def test_undo_by_key_while_a_run_goes_on(qtbot, window, script):
+def test_undo_by_key_while_a_run_goes_on(qtbot: QtBot, window: MainWindow, script: Script) -> None:
     session = window.session
     window.parts.canvas.setFocus()
     press(window, Qt.Key.Key_B)

@@ -14,9 +14,12 @@ from driving import drag, press, wait_idle
 from PIL import Image
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, picture, true_mask
+from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.types import SoftMask
+from vsreid_studio.gui.main_window import MainWindow
 
 LIMIT = 0.05
 """Seconds of the thread's own processor time that an event may take, however busy the machine is."""
@@ -83,7 +86,7 @@ def enlarged(mask: SoftMask) -> SoftMask:
     return SoftMask.from_dense(mask.hard(48, 80).repeat(SCALE, 0).repeat(SCALE, 1))
 
 
-def tell_the_story(qtbot, window, folder: Path) -> None:
+def tell_the_story(qtbot: QtBot, window: MainWindow, folder: Path) -> None:
     """Open, scrub, draw, run, answer, take back."""
     session, canvas = window.session, window.parts.canvas
     assert window.files.open(folder)
@@ -106,7 +109,7 @@ def tell_the_story(qtbot, window, folder: Path) -> None:
     qtbot.waitUntil(lambda: session.undo_label != label, timeout=20000)
 
 
-def test_no_event_takes_long(qtbot, make, large, tmp_path):
+def test_no_event_takes_long(qtbot: QtBot, make: MakeWindow, large: Path, tmp_path: Path) -> None:
     slow: set[str] = set()
     for attempt in range(ATTEMPTS):
         window, folder = make(), tmp_path / f"attempt {attempt}"
@@ -123,7 +126,7 @@ def test_no_event_takes_long(qtbot, make, large, tmp_path):
     assert slow == set()
 
 
-def test_a_slow_event_is_noticed(qtbot, window):
+def test_a_slow_event_is_noticed(qtbot: QtBot, window: MainWindow) -> None:
     def work(_: int) -> None:
         until = time.thread_time() + 2 * LIMIT
         while time.thread_time() < until:

@@ -3,10 +3,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from fake_engine import ByColour
+from fake_engine import ByColour, Script
+from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
+from window_fixtures import Heard
 
 from vsreid_studio.engine.events import Accept, Change, Progress, Reason, Verdict
 from vsreid_studio.engine.runtime.run import State
@@ -18,19 +21,21 @@ from vsreid_studio.gui.worker.mail import LetIn, condensed, join
 from vsreid_studio.gui.worker.runner import Pace
 
 
-def run(qtbot, conductor: Conductor, **how) -> Outcome:
+def run(qtbot: QtBot, conductor: Conductor, **how) -> Outcome:
     with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
         assert conductor.propagate(**how)
     return done.args[0]
 
 
-def until_proposal(qtbot, conductor: Conductor):
+def until_proposal(qtbot: QtBot, conductor: Conductor):
     with qtbot.waitSignal(conductor.session.proposal_changed, timeout=5000):
         conductor.propagate()
     return conductor.session.proposal
 
 
-def test_masks_are_carried_along_on_the_engines_thread(qtbot, conductor, drawn, script):
+def test_masks_are_carried_along_on_the_engines_thread(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     assert run(qtbot, conductor, find=False) is Outcome.DONE
     assert sorted(drawn.annotation.row(2)) == list(range(LENGTH))
     assert drawn.annotation.mask(7, 2).same(true_mask(7, 2))
@@ -41,7 +46,9 @@ def test_masks_are_carried_along_on_the_engines_thread(qtbot, conductor, drawn, 
     assert sorted(drawn.annotation.row(2)) == [0]
 
 
-def test_the_last_signal_is_finished(qtbot, conductor, drawn, runner, heard):
+def test_the_last_signal_is_finished(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, runner: Runner, heard: Heard
+) -> None:
     for name in ("started", "changed", "progress", "proposal", "listed", "failed", "finished"):
         getattr(runner, name).connect(heard.listen(name))
     run(qtbot, conductor, find=False)
@@ -51,7 +58,7 @@ def test_the_last_signal_is_finished(qtbot, conductor, drawn, runner, heard):
     assert heard.names.count("finished") == 1
 
 
-def test_a_chosen_range_and_instance(qtbot, conductor, drawn):
+def test_a_chosen_range_and_instance(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
     drawn.choose_range(0, 3)
     run(qtbot, conductor, instances={1}, find=False)
     assert sorted(drawn.annotation.row(1)) == [0, 1, 2, 3]
@@ -63,7 +70,7 @@ def lose_red(drawn: Session) -> None:
     drawn.mask_edits.mark_absent(1, [HIDDEN[0]])
 
 
-def test_a_proposal_waits_and_is_accepted(qtbot, conductor, drawn):
+def test_a_proposal_waits_and_is_accepted(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
     lose_red(drawn)
     proposal = until_proposal(qtbot, conductor)
     assert proposal.instance == 1
@@ -83,7 +90,9 @@ def test_a_proposal_waits_and_is_accepted(qtbot, conductor, drawn):
     assert drawn.undo_label == "propagate"
 
 
-def test_what_is_passed_over_is_listed_with_its_reason(qtbot, conductor, drawn, monkeypatch):
+def test_what_is_passed_over_is_listed_with_its_reason(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lose_red(drawn)
     look = ByColour._look
     unsure = 0.5
@@ -93,7 +102,7 @@ def test_what_is_passed_over_is_listed_with_its_reason(qtbot, conductor, drawn, 
     assert [one.reason for one in again] == [Reason.UNSURE]
 
 
-def test_a_rejected_one_is_never_proposed_again(qtbot, conductor, drawn):
+def test_a_rejected_one_is_never_proposed_again(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
     lose_red(drawn)
     asked = []
     conductor.session.proposal_changed.connect(lambda one: one and asked.append(one.key))
@@ -108,7 +117,9 @@ def test_a_rejected_one_is_never_proposed_again(qtbot, conductor, drawn):
     assert len(asked) == again
 
 
-def test_accept_all_takes_what_is_at_least_as_similar(qtbot, conductor, drawn):
+def test_accept_all_takes_what_is_at_least_as_similar(
+    qtbot: QtBot, conductor: Conductor, drawn: Session
+) -> None:
     lose_red(drawn)
     drawn.mask_edits.edit_mask(HIDDEN[-1] + 2, 1, SoftMask.empty(), "Erase")
     until_proposal(qtbot, conductor)
@@ -118,7 +129,7 @@ def test_accept_all_takes_what_is_at_least_as_similar(qtbot, conductor, drawn):
     assert len(made) == 2
 
 
-def test_a_redrawn_box_is_proposed_anew(qtbot, conductor, drawn):
+def test_a_redrawn_box_is_proposed_anew(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
     lose_red(drawn)
     first = until_proposal(qtbot, conductor)
     with qtbot.waitSignal(drawn.proposal_changed, check_params_cb=bool, timeout=5000):
@@ -129,7 +140,7 @@ def test_a_redrawn_box_is_proposed_anew(qtbot, conductor, drawn):
     qtbot.waitUntil(lambda: conductor.state is State.IDLE)
 
 
-def test_it_can_be_given_to_another(qtbot, conductor, drawn):
+def test_it_can_be_given_to_another(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
     lose_red(drawn)
     first = until_proposal(qtbot, conductor)
     conductor.give_to(2)
@@ -139,7 +150,7 @@ def test_it_can_be_given_to_another(qtbot, conductor, drawn):
     qtbot.waitUntil(lambda: conductor.state is State.IDLE)
 
 
-def test_a_corrected_mask_is_pinned(qtbot, conductor, drawn):
+def test_a_corrected_mask_is_pinned(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
     lose_red(drawn)
     first = until_proposal(qtbot, conductor)
     mask = true_mask(first.frame, 1)
@@ -148,7 +159,9 @@ def test_a_corrected_mask_is_pinned(qtbot, conductor, drawn):
     assert drawn.annotation.get(*first.key).pinned
 
 
-def test_starting_twice_does_nothing(qtbot, conductor, drawn, script):
+def test_starting_twice_does_nothing(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.delay = 0.02
     with qtbot.waitSignal(conductor.finished, timeout=5000):
         assert conductor.propagate(find=False)
@@ -157,7 +170,9 @@ def test_starting_twice_does_nothing(qtbot, conductor, drawn, script):
     assert sorted(script.targets) == sorted({*script.targets})
 
 
-def test_cancel_ends_within_two_tenths_and_keeps_what_is_done(qtbot, conductor, drawn, script):
+def test_cancel_ends_within_two_tenths_and_keeps_what_is_done(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.delay = 0.05
     conductor.propagate(find=False)
     qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) > 2, timeout=5000)
@@ -173,7 +188,9 @@ def test_cancel_ends_within_two_tenths_and_keeps_what_is_done(qtbot, conductor, 
     assert len(drawn.annotation.row(2)) == LENGTH
 
 
-def test_pause_stands_still_and_goes_on(qtbot, conductor, drawn, script):
+def test_pause_stands_still_and_goes_on(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.delay = 0.01
     conductor.propagate(find=False)
     qtbot.waitUntil(lambda: bool(script.targets))
@@ -189,7 +206,7 @@ def test_pause_stands_still_and_goes_on(qtbot, conductor, drawn, script):
 
 
 @pytest.mark.parametrize("order", ["pause answer", "answer pause", "pause cancel answer", "cancel answer"])
-def test_pause_cancel_and_answer_race(qtbot, conductor, drawn, order):
+def test_pause_cancel_and_answer_race(qtbot: QtBot, conductor: Conductor, drawn: Session, order: str) -> None:
     lose_red(drawn)
     until_proposal(qtbot, conductor)
     acts = {"pause": conductor.pause, "cancel": conductor.cancel, "answer": conductor.accept}
@@ -202,7 +219,9 @@ def test_pause_cancel_and_answer_race(qtbot, conductor, drawn, order):
     assert bool(conductor.waiting.waiting) == ("cancel" in order)
 
 
-def test_a_persons_mask_wins_over_a_run(qtbot, conductor, drawn, script):
+def test_a_persons_mask_wins_over_a_run(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.gate = threading.Semaphore(0)
     mine = SoftMask.from_dense(true_mask(5, 2).dense(48, 80)[::-1] > 0.5)
     conductor.propagate(find=False)
@@ -223,7 +242,9 @@ def test_a_persons_mask_wins_over_a_run(qtbot, conductor, drawn, script):
     assert [row[i].origin for i in range(LENGTH)] == [0, 0, 3, 3, 3, 3, 8, 8, 8, 8, 8, 8]
 
 
-def test_a_checkpoint_drawn_anew_takes_what_came_from_it(qtbot, conductor, drawn, script):
+def test_a_checkpoint_drawn_anew_takes_what_came_from_it(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.gate = threading.Semaphore(0)
     mine = true_mask(1, 2)
     conductor.propagate(instances={2}, find=False)
@@ -238,7 +259,9 @@ def test_a_checkpoint_drawn_anew_takes_what_came_from_it(qtbot, conductor, drawn
     assert len(drawn.annotation.row(2)) == LENGTH
 
 
-def test_deleting_an_instance_in_a_run(qtbot, conductor, drawn, script):
+def test_deleting_an_instance_in_a_run(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.gate = threading.Semaphore(0)
     conductor.propagate(find=False)
     script.gate.release(2)
@@ -251,7 +274,9 @@ def test_deleting_an_instance_in_a_run(qtbot, conductor, drawn, script):
     assert len(drawn.annotation.row(1)) == LENGTH
 
 
-def test_undo_takes_a_persons_step_while_a_run_works(qtbot, conductor, drawn, script):
+def test_undo_takes_a_persons_step_while_a_run_works(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.gate = threading.Semaphore(0)
     conductor.propagate(find=False)
     script.gate.release(3)
@@ -271,7 +296,9 @@ def test_undo_takes_a_persons_step_while_a_run_works(qtbot, conductor, drawn, sc
     assert sorted(len(drawn.annotation.row(k)) for k in (1, 2)) == [0, 1]
 
 
-def test_undo_with_nothing_but_the_run_says_so(qtbot, conductor, drawn, script):
+def test_undo_with_nothing_but_the_run_says_so(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.gate = threading.Semaphore(0)
     conductor.propagate(find=False)
     for _ in range(9):
@@ -287,7 +314,9 @@ def test_undo_with_nothing_but_the_run_says_so(qtbot, conductor, drawn, script):
     assert len(drawn.annotation) == 0
 
 
-def test_an_exception_leaves_the_document_whole(qtbot, conductor, drawn, script):
+def test_an_exception_leaves_the_document_whole(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.fails_at = 4
     with qtbot.waitSignal(conductor.failed, timeout=5000) as told:
         assert run(qtbot, conductor) is Outcome.FAILED
@@ -299,14 +328,16 @@ def test_an_exception_leaves_the_document_whole(qtbot, conductor, drawn, script)
     assert len(drawn.annotation.row(2)) == LENGTH
 
 
-def test_missing_weights_are_told(qtbot, conductor, drawn, script):
+def test_missing_weights_are_told(qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script) -> None:
     script.missing = {"propagation"}
     with qtbot.waitSignal(conductor.failed, timeout=5000) as told:
         assert run(qtbot, conductor) is Outcome.FAILED
     assert told.args[0] == "No weights 'propagation' are shipped."
 
 
-def test_without_a_detector_masks_are_still_carried_along(qtbot, conductor, drawn, script):
+def test_without_a_detector_masks_are_still_carried_along(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.missing = {"detector"}
     with qtbot.waitSignal(conductor.told, timeout=5000) as told:
         assert run(qtbot, conductor) is Outcome.DONE
@@ -314,7 +345,9 @@ def test_without_a_detector_masks_are_still_carried_along(qtbot, conductor, draw
     assert len(drawn.annotation.row(1)) == LENGTH
 
 
-def test_nothing_to_propagate_is_told(qtbot, conductor, session, pictures):
+def test_nothing_to_propagate_is_told(
+    qtbot: QtBot, conductor: Conductor, session: Session, pictures: Path
+) -> None:
     session.open(pictures)
     session.flush()
     with qtbot.waitSignal(conductor.failed) as told:
@@ -322,7 +355,9 @@ def test_nothing_to_propagate_is_told(qtbot, conductor, session, pictures):
     assert told.args[0].startswith("Draw an object")
 
 
-def test_closing_in_a_run_ends_cleanly(qtbot, conductor, drawn, script, runner):
+def test_closing_in_a_run_ends_cleanly(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script, runner: Runner
+) -> None:
     script.delay = 0.02
     conductor.propagate()
     qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) > 2, timeout=5000)
@@ -334,7 +369,9 @@ def test_closing_in_a_run_ends_cleanly(qtbot, conductor, drawn, script, runner):
     assert 2 < kept < LENGTH
 
 
-def test_closing_while_a_proposal_waits(qtbot, conductor, drawn, runner):
+def test_closing_while_a_proposal_waits(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, runner: Runner
+) -> None:
     lose_red(drawn)
     until_proposal(qtbot, conductor)
     conductor.settle()
@@ -343,7 +380,9 @@ def test_closing_while_a_proposal_waits(qtbot, conductor, drawn, runner):
     runner.stop()
 
 
-def test_a_full_disk_ends_the_run(qtbot, conductor, drawn, script, monkeypatch):
+def test_a_full_disk_ends_the_run(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from vsreid_studio.errors import UserError  # noqa: PLC0415
 
     def full(*_: object, **__: object) -> None:
@@ -358,7 +397,7 @@ def cell(origin: int) -> Cell:
     return Cell(SoftMask.empty(), origin)
 
 
-def test_letters_are_condensed_without_changing_the_story():
+def test_letters_are_condensed_without_changing_the_story() -> None:
     a, b, c = cell(1), cell(2), cell(3)
     key, other = CellKey(1, 1), CellKey(2, 1)
     letters = [
@@ -380,7 +419,7 @@ def test_letters_are_condensed_without_changing_the_story():
     assert join([first.change]) is first.change
 
 
-def test_pace():
+def test_pace() -> None:
     pace = Pace()
     assert pace.take(0.0, Progress("propagating", 0, 100)) == (0.0, None)
     assert pace.take(2.0, Progress("propagating", 20, 100)) == (10.0, None)
@@ -389,7 +428,9 @@ def test_pace():
     assert pace.take(4.1, Progress("detecting", 0, 100)) == (0.0, None)
 
 
-def test_an_answer_to_another_proposal_is_refused(qtbot, conductor, drawn, runner: Runner):
+def test_an_answer_to_another_proposal_is_refused(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, runner: Runner
+) -> None:
     lose_red(drawn)
     first = until_proposal(qtbot, conductor)
     conductor.skip()
@@ -398,7 +439,14 @@ def test_an_answer_to_another_proposal_is_refused(qtbot, conductor, drawn, runne
     qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)
 
 
-def test_a_step_that_takes_too_long_is_abandoned(qtbot, conductor, drawn, script, runner, monkeypatch):
+def test_a_step_that_takes_too_long_is_abandoned(
+    qtbot: QtBot,
+    conductor: Conductor,
+    drawn: Session,
+    script: Script,
+    runner: Runner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("vsreid_studio.gui.worker.runner.PATIENCE", 0.05)
     script.gate = threading.Semaphore(0)
     conductor.propagate(find=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.runtime import clicker as clickers
@@ -56,7 +57,9 @@ def points(tmp_path: Path) -> Path:
     return file
 
 
-def test_segment_writes_the_frames_that_have_points(clip, points, tmp_path, capsys):
+def test_segment_writes_the_frames_that_have_points(
+    clip: Clip, points: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     arguments = ["segment", str(clip.source), "--points", str(points), "--output", str(out)]
     assert main(arguments) == 0
@@ -72,7 +75,7 @@ def test_segment_writes_the_frames_that_have_points(clip, points, tmp_path, caps
     assert (out / "00000.png").read_bytes() == before
 
 
-def test_segment_keeps_out_of_the_clip(clip, points, capsys):
+def test_segment_keeps_out_of_the_clip(clip: Clip, points: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(clip.source.iterdir())
     for folder in (clip.source, clip.source / ".." / clip.source.name):
         assert main(["segment", str(clip.source), "--points", str(points), "--output", str(folder)]) == 2
@@ -88,7 +91,9 @@ def test_segment_keeps_out_of_the_clip(clip, points, capsys):
         ({"points": [[200, 2, 1]]}, "outside the frame"),
     ],
 )
-def test_bad_points_write_nothing(clip, tmp_path, capsys, entry, words):
+def test_bad_points_write_nothing(
+    clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str], entry, words: str
+) -> None:
     file, out = tmp_path / "bad.json", tmp_path / "out"
     good = {"frame": 0, "instance": 3, "points": [[60, 36, 1]]}
     file.write_text(json.dumps([good, {"frame": 1, "instance": 1, **entry}]))
@@ -99,7 +104,9 @@ def test_bad_points_write_nothing(clip, tmp_path, capsys, entry, words):
         assert not out.exists()
 
 
-def test_run_begins_with_points(clip, calls, points, tmp_path, capsys):
+def test_run_begins_with_points(
+    clip: Clip, calls: Calls, points: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     arguments = ["run", str(clip.source), "--points", str(points), "--output", str(out)]
     assert main(arguments) == 0
@@ -124,7 +131,7 @@ def test_run_begins_with_points(clip, calls, points, tmp_path, capsys):
     assert "other first masks" in capsys.readouterr().err
 
 
-def test_points_correct_masks_that_are_there(clip, calls, tmp_path):
+def test_points_correct_masks_that_are_there(clip: Clip, calls: Calls, tmp_path: Path) -> None:
     truth = read_label_map(clip.masks)
     mixed = (truth > 0).astype(np.uint8)
     masks, file = tmp_path / "mixed.png", tmp_path / "points.json"
@@ -136,7 +143,9 @@ def test_points_correct_masks_that_are_there(clip, calls, tmp_path):
     assert np.array_equal(labels, truth == 1)
 
 
-def test_data_sets_bring_their_own_masks(tmp_path, points, capsys):
+def test_data_sets_bring_their_own_masks(
+    tmp_path: Path, points: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["run", "--davis", str(tmp_path), "--set", "val", "--points", str(points)]
     assert main([*arguments, "--output", str(tmp_path / "out")]) == 2
     assert "--points" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import packed_avi
-from stand_ins import Calls
+from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.config import Config, ReidConfig
@@ -29,12 +29,12 @@ LENGTH, HIDDEN = 10, range(3, 6)  # of the clip in stand_ins.py
 
 
 @pytest.fixture
-def task(clip, tmp_path: Path) -> Task:
+def task(clip: Clip, tmp_path: Path) -> Task:
     return Task("clip", clip.source, clip.masks, tmp_path / "out")
 
 
 @pytest.fixture
-def engine(calls) -> VideoEngine:
+def engine(calls: Calls) -> VideoEngine:
     return VideoEngine(Config())
 
 
@@ -57,7 +57,7 @@ def stop_at(number: int) -> Callable[[Event], None]:
     return emit
 
 
-def test_masks_and_record(task, engine):
+def test_masks_and_record(task: Task, engine: VideoEngine) -> None:
     outcome = run_task(task, engine)
     assert (outcome.frames, outcome.skipped, outcome.recovered) == (LENGTH, False, 1)
     assert sorted(files(task.output)) == sorted(
@@ -72,7 +72,9 @@ def test_masks_and_record(task, engine):
     assert record["settings"]["flow"] == DisFlow.name
 
 
-def test_what_is_complete_is_left_alone(task, engine, calls, monkeypatch):
+def test_what_is_complete_is_left_alone(
+    task: Task, engine: VideoEngine, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_task(task, engine)
     before = files(task.output)
     calls.propagated.clear()
@@ -82,7 +84,7 @@ def test_what_is_complete_is_left_alone(task, engine, calls, monkeypatch):
     assert not calls.propagated
 
 
-def test_a_missing_mask_is_made_anew(task, engine):
+def test_a_missing_mask_is_made_anew(task: Task, engine: VideoEngine) -> None:
     run_task(task, engine)
     whole = files(task.output)
     (task.folder / "00004.png").unlink()
@@ -91,7 +93,9 @@ def test_a_missing_mask_is_made_anew(task, engine):
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 7, 18, 20, 25, 30, 35, 38])
-def test_goes_on_where_it_was_stopped(task, engine, calls, tmp_path, steps):
+def test_goes_on_where_it_was_stopped(
+    task: Task, engine: VideoEngine, calls: Calls, tmp_path: Path, steps: int
+) -> None:
     run_task(replace(task, output=tmp_path / "whole"), engine)
     whole = len(calls.propagated)
     calls.propagated.clear()
@@ -106,7 +110,7 @@ def test_goes_on_where_it_was_stopped(task, engine, calls, tmp_path, steps):
     assert calls.detected <= LENGTH
 
 
-def test_nothing_remains_of_a_run_that_did_nothing(task, engine):
+def test_nothing_remains_of_a_run_that_did_nothing(task: Task, engine: VideoEngine) -> None:
     (task.source / "00001.png").write_bytes((task.source / "00001.png").read_bytes()[:200])
     with pytest.raises(UserError, match="cannot be decoded"):
         run_task(task, engine)
@@ -114,7 +118,7 @@ def test_nothing_remains_of_a_run_that_did_nothing(task, engine):
 
 
 @pytest.mark.parametrize("kind", ["masks", "settings", "video"])
-def test_other_input_is_not_overwritten(task, engine, kind, clip):
+def test_other_input_is_not_overwritten(task: Task, engine: VideoEngine, kind: str, clip: Clip) -> None:
     run_task(task, engine)
     before = files(task.output)
     if kind == "masks":
@@ -132,7 +136,7 @@ def test_other_input_is_not_overwritten(task, engine, kind, clip):
     assert len(masks(task.output)) == (LENGTH - 1 if kind == "video" else LENGTH)
 
 
-def test_an_unfinished_run_of_other_input_is_not_overwritten(task, engine):
+def test_an_unfinished_run_of_other_input_is_not_overwritten(task: Task, engine: VideoEngine) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_task(task, engine, emit=stop_at(9))
     before = files(task.output)
@@ -145,7 +149,7 @@ def test_an_unfinished_run_of_other_input_is_not_overwritten(task, engine):
     assert "clip.vsreid" not in files(task.output)
 
 
-def test_a_folder_of_something_else_is_not_overwritten(task, engine):
+def test_a_folder_of_something_else_is_not_overwritten(task: Task, engine: VideoEngine) -> None:
     task.folder.mkdir(parents=True)
     (task.folder / "holiday.png").write_text("mine")
     for overwrite in (False, True):
@@ -154,7 +158,7 @@ def test_a_folder_of_something_else_is_not_overwritten(task, engine):
     assert list(files(task.output)) == ["clip/holiday.png"]
 
 
-def test_a_named_project_stays(task, engine, tmp_path, calls):
+def test_a_named_project_stays(task: Task, engine: VideoEngine, tmp_path: Path, calls: Calls) -> None:
     task = replace(task, project=tmp_path / "mine.vsreid")
     run_task(task, engine)
     with Project.open(task.project) as project:
@@ -168,7 +172,7 @@ def test_a_named_project_stays(task, engine, tmp_path, calls):
     assert files(tmp_path / "again") == files(task.output)
 
 
-def test_a_named_project_of_other_work_is_refused(task, engine, tmp_path):
+def test_a_named_project_of_other_work_is_refused(task: Task, engine: VideoEngine, tmp_path: Path) -> None:
     task = replace(task, project=tmp_path / "mine.vsreid")
     run_task(task, engine)
     before = task.project.read_bytes()
@@ -179,7 +183,7 @@ def test_a_named_project_of_other_work_is_refused(task, engine, tmp_path):
     assert not files(tmp_path / "again")
 
 
-def test_a_persons_project_in_the_way_is_kept(task, engine):
+def test_a_persons_project_in_the_way_is_kept(task: Task, engine: VideoEngine) -> None:
     named = replace(task, project=task.project_file)
     task.output.mkdir()
     with pytest.raises(KeyboardInterrupt):
@@ -192,7 +196,9 @@ def test_a_persons_project_in_the_way_is_kept(task, engine):
     assert "clip.vsreid" in files(task.output)
 
 
-def test_a_full_disk_leaves_the_work_and_no_masks(task, engine, calls, monkeypatch):
+def test_a_full_disk_leaves_the_work_and_no_masks(
+    task: Task, engine: VideoEngine, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise UserError("the disk is full")
 
@@ -206,7 +212,9 @@ def test_a_full_disk_leaves_the_work_and_no_masks(task, engine, calls, monkeypat
     assert len(masks(task.output)) == LENGTH
 
 
-def test_a_kill_just_before_the_end_is_tidied_up(task, engine, monkeypatch):
+def test_a_kill_just_before_the_end_is_tidied_up(
+    task: Task, engine: VideoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "finish", lambda *_: None)
         run_task(task, engine)
@@ -215,14 +223,14 @@ def test_a_kill_just_before_the_end_is_tidied_up(task, engine, monkeypatch):
     assert "clip.vsreid" not in files(task.output)
 
 
-def test_a_kill_in_the_moment_of_creation(task, engine):
+def test_a_kill_in_the_moment_of_creation(task: Task, engine: VideoEngine) -> None:
     task.output.mkdir()
     task.project_file.touch()
     run_task(task, engine)
     assert len(masks(task.output)) == LENGTH
 
 
-def test_later_masks_bring_new_instances(task, engine, tmp_path):
+def test_later_masks_bring_new_instances(task: Task, engine: VideoEngine, tmp_path: Path) -> None:
     folder = tmp_path / "masks"
     folder.mkdir()
     labels = read_label_map(task.masks)
@@ -237,7 +245,7 @@ def test_later_masks_bring_new_instances(task, engine, tmp_path):
     assert frames[3][5]["pinned"]
 
 
-def test_an_own_project_in_which_a_person_drew_is_never_removed(task, engine):
+def test_an_own_project_in_which_a_person_drew_is_never_removed(task: Task, engine: VideoEngine) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_task(task, engine, emit=stop_at(9))
     with Project.open(task.project_file) as project:
@@ -251,14 +259,16 @@ def test_an_own_project_in_which_a_person_drew_is_never_removed(task, engine):
     assert task.project_file.exists()
 
 
-def test_a_name_that_cannot_be_written_is_found_before_the_run(task, engine, calls):
+def test_a_name_that_cannot_be_written_is_found_before_the_run(
+    task: Task, engine: VideoEngine, calls: Calls
+) -> None:
     with pytest.raises(UserError, match="file name too long"):
         run_task(replace(task, name="x" * 256), engine)
     assert not calls.propagated
     assert not task.output.exists()
 
 
-def test_proposals_wait_in_the_project_for_a_person(task, engine):
+def test_proposals_wait_in_the_project_for_a_person(task: Task, engine: VideoEngine) -> None:
     kept = replace(task, keep_proposals=True)
     outcome = run_task(kept, engine)
     assert (outcome.recovered, outcome.waiting, outcome.skipped) == (0, 1, False)
@@ -271,7 +281,7 @@ def test_proposals_wait_in_the_project_for_a_person(task, engine):
     assert (again.skipped, again.waiting) == (True, 1)
 
 
-def test_a_run_that_accepts_leaves_kept_proposals_alone(task, engine):
+def test_a_run_that_accepts_leaves_kept_proposals_alone(task: Task, engine: VideoEngine) -> None:
     run_task(replace(task, keep_proposals=True), engine)
     before = (task.output / "clip.vsreid").read_bytes()
     with pytest.raises(UserError, match="other settings"):
@@ -281,7 +291,7 @@ def test_a_run_that_accepts_leaves_kept_proposals_alone(task, engine):
     assert (task.output / "clip.vsreid").read_bytes() == before
 
 
-def test_a_stopped_run_that_keeps_proposals_goes_on(task, engine):
+def test_a_stopped_run_that_keeps_proposals_goes_on(task: Task, engine: VideoEngine) -> None:
     kept = replace(task, keep_proposals=True)
     with pytest.raises(KeyboardInterrupt):
         run_task(kept, engine, emit=stop_at(6))

@@ -1,18 +1,20 @@
 """What N_mp has learnt of a video lies in its project, and takes part in undo."""
 
 import sqlite3
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from older import make_older
 
-from vsreid_studio.engine.types import CellKey
+from vsreid_studio.engine.types import Cell, CellKey
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Adaptation, Project
 
 FIRST, SECOND = Adaptation("base", b"one" * 50), Adaptation("base", b"two" * 50)
 
 
-def test_it_is_kept(project, path):
+def test_it_is_kept(project: Project, path: Path) -> None:
     assert project.adaptation is None
     project.set_adaptation(FIRST)
     assert project.adaptation == FIRST
@@ -21,7 +23,7 @@ def test_it_is_kept(project, path):
         assert reopened.adaptation == FIRST
 
 
-def test_undo_brings_the_old_one_back(project, path):
+def test_undo_brings_the_old_one_back(project: Project, path: Path) -> None:
     project.set_adaptation(FIRST)
     project.set_adaptation(SECOND)
     project.set_adaptation(None)
@@ -37,7 +39,7 @@ def test_undo_brings_the_old_one_back(project, path):
         assert reopened.adaptation == FIRST
 
 
-def test_other_steps_leave_it(project, make_cell):
+def test_other_steps_leave_it(project: Project, make_cell: Callable[..., Cell]) -> None:
     project.set_adaptation(FIRST)
     project.apply(project.annotation.set_cells("draw", {CellKey(0, 1): make_cell()}))
     assert project.adaptation == FIRST
@@ -46,7 +48,7 @@ def test_other_steps_leave_it(project, make_cell):
     assert not list(project.annotation.cells())
 
 
-def test_a_project_of_the_first_version_gets_its_place(project, path):
+def test_a_project_of_the_first_version_gets_its_place(project: Project, path: Path) -> None:
     project.close()
     make_older(path, 1)
     with Project.open(path) as older:
@@ -55,7 +57,7 @@ def test_a_project_of_the_first_version_gets_its_place(project, path):
         assert newer.adaptation == FIRST
 
 
-def test_a_damaged_one_is_told(project, path):
+def test_a_damaged_one_is_told(project: Project, path: Path) -> None:
     project.set_adaptation(FIRST)
     project.close()
     connection = sqlite3.connect(path)

@@ -12,7 +12,7 @@ import pytest
 import vsreid_studio
 from vsreid_studio.engine.types import CellKey
 from vsreid_studio.errors import UserError
-from vsreid_studio.project import Project
+from vsreid_studio.project import Project, VideoRef
 
 WRITER = """
 import sys
@@ -57,7 +57,7 @@ def run_and_kill(path: Path, changes: int, delay: float) -> int:
     return int(rest[-1]) if rest else last
 
 
-def test_kill_in_mid_run_loses_nothing(path, video):
+def test_kill_in_mid_run_loses_nothing(path: Path, video: VideoRef) -> None:
     Project.create(path, replace(video, length=100_000)).close()
     generator = random.Random(3)
     for _ in range(4):

@@ -3,7 +3,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from older import make_older
@@ -11,11 +13,11 @@ from older import make_older
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
-from vsreid_studio.project import Instance, Project
+from vsreid_studio.project import Instance, Project, VideoRef
 
 
 @pytest.fixture
-def closed(project, make_cell):
+def closed(project: Project, make_cell: Callable[..., Cell]):
     """A project of some cells, of which one was drawn twice; closed."""
     for frame in (0, 1, 2, 3, 0):
         project.apply(project.annotation.set_cells("Draw", {CellKey(frame, 1): make_cell(frame)}))
@@ -24,7 +26,7 @@ def closed(project, make_cell):
     return project.path
 
 
-def refused(path, message):
+def refused(path, message) -> None:
     before = path.read_bytes()
     with pytest.raises(UserError, match=message) as caught:
         Project.open(path)
@@ -33,30 +35,30 @@ def refused(path, message):
     assert str(caught.value).endswith(".")
 
 
-def test_closing_leaves_one_file(closed):
+def test_closing_leaves_one_file(closed) -> None:
     assert [p.name for p in closed.parent.iterdir() if p.is_file()] == [closed.name]
 
 
-def test_nothing_is_overwritten(closed, video):
+def test_nothing_is_overwritten(closed, video: VideoRef) -> None:
     before = closed.read_bytes()
     with pytest.raises(UserError, match="exists already"):
         Project.create(closed, video)
     assert closed.read_bytes() == before
 
 
-def test_a_project_that_cannot_be_created(tmp_path, video):
+def test_a_project_that_cannot_be_created(tmp_path: Path, video: VideoRef) -> None:
     with pytest.raises(UserError, match="cannot be created"):
         Project.create(tmp_path / "missing" / "a.vsreid", video)
 
 
-def test_the_header_tells_what_it_is(closed):
+def test_the_header_tells_what_it_is(closed) -> None:
     with closed.open("rb") as file:
         header = file.read(100)
     assert header[68:72] == b"VSRe"
     assert int.from_bytes(header[60:64]) == 7
 
 
-def test_a_newer_project_is_refused(closed):
+def test_a_newer_project_is_refused(closed) -> None:
     connection = sqlite3.connect(closed)
     connection.execute("PRAGMA user_version = 8")
     connection.close()
@@ -64,7 +66,9 @@ def test_a_newer_project_is_refused(closed):
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
-def test_a_project_of_an_older_version_keeps_its_cells(project, make_cell, version):
+def test_a_project_of_an_older_version_keeps_its_cells(
+    project: Project, make_cell: Callable[..., Cell], version: int
+) -> None:
     cells = {
         CellKey(3, 1): make_cell(3, pinned=True, made_by=Maker.PERSON),
         CellKey(4, 1): make_cell(3, confidence=0.25),
@@ -91,7 +95,7 @@ def test_a_project_of_an_older_version_keeps_its_cells(project, make_cell, versi
         assert (cell.second, cell.smoothed, cell.mask.same(voted.mask)) == (9, True, True)
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "text.vsreid"
     text.write_text("This is a text of some length. " * 100)
     refused(text, "is not a vsreid-studio project")
@@ -109,7 +113,7 @@ def test_other_files_are_refused(tmp_path):
         Project.open(tmp_path)
 
 
-def test_a_damaged_map_is_told_when_it_is_read(closed):
+def test_a_damaged_map_is_told_when_it_is_read(closed) -> None:
     connection = sqlite3.connect(closed)
     connection.execute("UPDATE maps SET data = zeroblob(length(data)) WHERE id = 2")
     connection.commit()
@@ -121,7 +125,7 @@ def test_a_damaged_map_is_told_when_it_is_read(closed):
             _ = cells[CellKey(1, 1)].mask.values
 
 
-def test_a_damaged_cell_is_refused(closed):
+def test_a_damaged_cell_is_refused(closed) -> None:
     connection = sqlite3.connect(closed)
     connection.execute("UPDATE cells SET record = zeroblob(length(record)) WHERE frame = 2")
     connection.commit()
@@ -132,7 +136,7 @@ def test_a_damaged_cell_is_refused(closed):
 @pytest.mark.parametrize(
     "sql", ["DELETE FROM video", "DROP TABLE decisions", "UPDATE instances SET colour = 1"]
 )
-def test_a_project_with_parts_missing_is_refused(closed, sql):
+def test_a_project_with_parts_missing_is_refused(closed, sql: str) -> None:
     connection = sqlite3.connect(closed)
     connection.execute(sql)
     connection.commit()
@@ -140,7 +144,7 @@ def test_a_project_with_parts_missing_is_refused(closed, sql):
     refused(closed, "damaged|cannot be used")
 
 
-def test_damage_anywhere_is_noticed_or_harmless(closed):
+def test_damage_anywhere_is_noticed_or_harmless(closed) -> None:
     sound = closed.read_bytes()
     with Project.open(closed) as project:
         cells = {key: (c.origin, c.pinned, c.mask.values.tobytes()) for key, c in project.annotation.cells()}
@@ -160,7 +164,7 @@ def test_damage_anywhere_is_noticed_or_harmless(closed):
     refused(closed, "damaged")
 
 
-def test_a_second_window_is_refused(project, closed, make_cell):
+def test_a_second_window_is_refused(project: Project, closed, make_cell: Callable[..., Cell]) -> None:
     with Project.open(closed) as first:
         with pytest.raises(UserError, match="open in another window"):
             Project.open(closed)
@@ -172,7 +176,7 @@ def test_a_second_window_is_refused(project, closed, make_cell):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_project_is_refused(closed):
+def test_a_read_only_project_is_refused(closed) -> None:
     closed.chmod(0o444)
     closed.parent.chmod(0o555)
     try:
@@ -181,7 +185,7 @@ def test_a_read_only_project_is_refused(closed):
         closed.parent.chmod(0o755)
 
 
-def test_a_read_only_disk_leaves_the_annotation(closed, make_cell):
+def test_a_read_only_disk_leaves_the_annotation(closed, make_cell: Callable[..., Cell]) -> None:
     with Project.open(closed) as project:
         project._database.pragma("query_only = 1")
         with pytest.raises(UserError, match="cannot be written"):
@@ -192,7 +196,7 @@ def test_a_read_only_disk_leaves_the_annotation(closed, make_cell):
         assert 1 in project.instances
 
 
-def test_a_moved_video_is_found(closed, video, tmp_path):
+def test_a_moved_video_is_found(closed, video: VideoRef, tmp_path: Path) -> None:
     with Project.open(closed) as project:
         assert project.locate_video() == video.path
     moved = tmp_path / "elsewhere"

@@ -3,16 +3,18 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from vsreid_studio.engine.types import CellKey
+from vsreid_studio.engine.types import Cell, CellKey
 from vsreid_studio.errors import UserError
-from vsreid_studio.project import Project
+from vsreid_studio.project import Project, VideoRef
 
 
 @pytest.fixture
-def apart(tmp_path, video):
+def apart(tmp_path: Path, video: VideoRef):
     """A project in a folder of its own."""
     folder = tmp_path / "work"
     folder.mkdir()
@@ -20,12 +22,14 @@ def apart(tmp_path, video):
         yield project
 
 
-def draw(project, make_cell, frame=3):
+def draw(project, make_cell, frame=3) -> None:
     project.apply(project.annotation.set_cells("Draw", {CellKey(frame, 1): make_cell(frame)}))
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
-def test_a_change_to_a_file_that_is_gone_is_told_as_not_saved(apart, make_cell, how):
+def test_a_change_to_a_file_that_is_gone_is_told_as_not_saved(
+    apart, make_cell: Callable[..., Cell], how: str
+) -> None:
     draw(apart, make_cell)
     if how == "deleted":
         shutil.rmtree(apart.path.parent)
@@ -45,7 +49,7 @@ def test_a_change_to_a_file_that_is_gone_is_told_as_not_saved(apart, make_cell, 
     assert apart.annotation.get(3, 1) is not None
 
 
-def test_a_file_that_goes_while_a_change_is_written(apart, make_cell):
+def test_a_file_that_goes_while_a_change_is_written(apart, make_cell: Callable[..., Cell]) -> None:
     with (
         pytest.raises(UserError, match="not saved"),
         apart._database.transaction() as connection,
@@ -54,7 +58,9 @@ def test_a_file_that_goes_while_a_change_is_written(apart, make_cell):
         shutil.rmtree(apart.path.parent)
 
 
-def test_another_process_gets_one_sentence_and_changes_nothing(apart, make_cell, tmp_path):
+def test_another_process_gets_one_sentence_and_changes_nothing(
+    apart, make_cell: Callable[..., Cell], tmp_path: Path
+) -> None:
     draw(apart, make_cell)
     options = ["export", apart.path, "--output", tmp_path / "set"]
     command = [sys.executable, "-m", "vsreid_studio", *map(str, options)]

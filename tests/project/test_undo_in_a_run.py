@@ -40,7 +40,7 @@ def reopened(project: Project) -> Project:
     return Project.open(project.path)
 
 
-def test_the_person_goes_first_and_a_run_is_one_step(project):
+def test_the_person_goes_first_and_a_run_is_one_step(project: Project) -> None:
     draw(project, 0)
     carry(project, 0, range(1, 4))
     draw(project, 50, label="Paint more")
@@ -64,7 +64,7 @@ def test_the_person_goes_first_and_a_run_is_one_step(project):
     assert project.redo() is None
 
 
-def test_a_stroke_from_before_the_run_takes_what_came_of_it_along(project):
+def test_a_stroke_from_before_the_run_takes_what_came_of_it_along(project: Project) -> None:
     draw(project, 0)
     draw(project, 50, label="Paint 50")
     carry(project, 0, range(1, 4))
@@ -87,7 +87,7 @@ def test_a_stroke_from_before_the_run_takes_what_came_of_it_along(project):
     project.close()
 
 
-def test_what_a_stroke_dropped_and_the_run_made_anew_comes_back_as_it_was(project):
+def test_what_a_stroke_dropped_and_the_run_made_anew_comes_back_as_it_was(project: Project) -> None:
     draw(project, 0, 100)
     carry(project, 0, range(1, 6), 110, "run 0.0")
     project.close_groups()
@@ -109,7 +109,7 @@ def test_what_a_stroke_dropped_and_the_run_made_anew_comes_back_as_it_was(projec
     assert state(project) == {0: (0, 100)}
 
 
-def test_a_range_that_was_cleared_during_the_run_comes_back(project):
+def test_a_range_that_was_cleared_during_the_run_comes_back(project: Project) -> None:
     draw(project, 0)
     carry(project, 0, range(1, 6))
     whole = state(project)
@@ -123,7 +123,7 @@ def test_a_range_that_was_cleared_during_the_run_comes_back(project):
     assert state(project) == {0: (0, 200)}
 
 
-def test_an_answer_is_undone_while_its_masks_are_computed(project):
+def test_an_answer_is_undone_while_its_masks_are_computed(project: Project) -> None:
     draw(project, 0)
     carry(project, 0, range(1, 4))
     answer = {"group": "run 1.1", "kind": StepKind.ANSWER}
@@ -138,7 +138,7 @@ def test_an_answer_is_undone_while_its_masks_are_computed(project):
     assert set(state(project)) == {0, 1, 2, 3, 20, 21, 22}
 
 
-def test_a_run_takes_nothing_from_redo_but_a_person_does(project):
+def test_a_run_takes_nothing_from_redo_but_a_person_does(project: Project) -> None:
     draw(project, 0)
     draw(project, 9)
     project.undo()
@@ -149,7 +149,7 @@ def test_a_run_takes_nothing_from_redo_but_a_person_does(project):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_is_undone_and_redone_leads_back(project, seed):
+def test_whatever_is_undone_and_redone_leads_back(project: Project, seed) -> None:
     """Edits, a run between them, undo and redo at random: nothing is left of a step that is undone."""
     rng = np.random.default_rng(seed)
     draw(project, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -31,7 +32,7 @@ from vsreid_studio.training.public import Annotated
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -84,13 +85,15 @@ def arguments(*words: str):
 
 
 @pytest.fixture
-def blank_backbone(monkeypatch):
+def blank_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     state = lite_network().backbone.net.state_dict()
     monkeypatch.setattr(recipe, "imagenet_lite0", lambda: state)
 
 
-def test_a_run_trains_resumes_and_writes_weights_that_load(data, tmp_path, blank_backbone, monkeypatch):
+def test_a_run_trains_resumes_and_writes_weights_that_load(
+    data: Path, tmp_path: Path, blank_backbone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ["--data", str(data), "--batch", "2", "--canvas", "64", "96"]
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     assert recipe.run(arguments(*words, "--steps", "3", "--output", str(straight))) == 0
@@ -102,7 +105,7 @@ def test_a_run_trains_resumes_and_writes_weights_that_load(data, tmp_path, blank
 
     whole = loop.Trainer._update
 
-    def breaks(self, loss):
+    def breaks(self, loss) -> None:
         whole(self, loss)
         if self.step == 2:
             self.save()
@@ -119,7 +122,7 @@ def test_a_run_trains_resumes_and_writes_weights_that_load(data, tmp_path, blank
     lite_detector(second)
 
 
-def test_what_lies_apart_from_labels_is_doubtful_in_incomplete_pictures_only():
+def test_what_lies_apart_from_labels_is_doubtful_in_incomplete_pictures_only() -> None:
     network = train_partially(lite_network(), trust=0)
     rpn, heads = network.rpn, network.roi_heads
     assert isinstance(rpn, PartialProposals) and isinstance(heads, PartialHeads) and rpn.trust == 0.5
@@ -133,7 +136,7 @@ def test_what_lies_apart_from_labels_is_doubtful_in_incomplete_pictures_only():
     assert [200, 200, 220, 230] not in chosen[0].tolist() and [200, 200, 220, 230] in chosen[1].tolist()
 
 
-def test_an_incomplete_picture_without_labels_gives_a_finite_loss():
+def test_an_incomplete_picture_without_labels_gives_a_finite_loss() -> None:
     network = train_partially(lite_network(), trust=0)
     target = {
         "boxes": torch.zeros((0, 4)),
@@ -144,7 +147,7 @@ def test_an_incomplete_picture_without_labels_gives_a_finite_loss():
     assert all(torch.isfinite(loss) for loss in losses.values())
 
 
-def test_samples_have_boxes_inside_and_repeat_by_seed():
+def test_samples_have_boxes_inside_and_repeat_by_seed() -> None:
     rng = np.random.default_rng(0)
     groups = [[Annotated(*picture(rng, 2), False) for _ in range(3)], [Annotated(*picture(rng), True)]]
     maker = DetectionSampleMaker(groups, 64, 96)
@@ -158,7 +161,7 @@ def test_samples_have_boxes_inside_and_repeat_by_seed():
         assert (sample.boxes[:, 2:] - sample.boxes[:, :2] >= 8).all()
 
 
-def test_hidden_objects_are_no_truth():
+def test_hidden_objects_are_no_truth() -> None:
     labels = np.zeros((40, 40), np.uint8)
     labels[:10, :10] = 1
     labels[20:40, 20:40] = 2
@@ -167,7 +170,7 @@ def test_hidden_objects_are_no_truth():
     assert visible_boxes(labels, whole).tolist() == [[20, 20, 40, 40]]
 
 
-def test_parts_of_a_foreground_are_numbered_and_specks_dropped():
+def test_parts_of_a_foreground_are_numbered_and_specks_dropped() -> None:
     labels = np.zeros((30, 30), np.uint8)
     labels[:10, :10] = labels[15:25, 15:25] = labels[29, 29] = 1
     parts = components(labels)
@@ -175,30 +178,30 @@ def test_parts_of_a_foreground_are_numbered_and_specks_dropped():
     assert not components(np.zeros((5, 5), np.uint8)).any()
 
 
-def test_groups_tell_which_labels_are_complete(data):
+def test_groups_tell_which_labels_are_complete(data: Path) -> None:
     groups = training_groups(data, step=2)
     assert [len(group) for group in groups] == [2, 2, 2]
     assert [group[0].complete for group in groups] == [False, True, False]
 
 
-def test_nothing_to_train_on_is_told(tmp_path):
+def test_nothing_to_train_on_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="neither"):
         training_groups(tmp_path)
 
 
-def test_scenes_of_public_sets_are_shrunk():
+def test_scenes_of_public_sets_are_shrunk() -> None:
     frame, labels = picture(np.random.default_rng(0))
     scene = scenes_of([Annotated(frame, labels, True)], short=32)[0]
     assert scene.frame.shape == (32, 48, 3) and scene.labels.shape == (32, 48) and scene.complete
 
 
-def test_a_canvas_that_does_not_fit_the_strides_is_refused(data):
+def test_a_canvas_that_does_not_fit_the_strides_is_refused(data: Path) -> None:
     with pytest.raises(UserError, match="32"):
         recipe.run(arguments("--data", str(data), "--output", "x", "--canvas", "60", "96"))
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the shared data")
-def test_stills_give_samples_with_objects():
+def test_stills_give_samples_with_objects() -> None:
     groups = [group[:20] for group in training_groups_of_one_still_folder()]
     maker = DetectionSampleMaker(groups, 128, 160)
     samples = [maker.sample(np.random.default_rng(seed)) for seed in range(20)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -25,7 +26,7 @@ from vsreid_studio.training.embedding.recipe import measure
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -37,7 +38,7 @@ def unit(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return functional.normalize(torch.randn(*shape, dtype=dtype), dim=-1)
 
 
-def test_oim_is_the_softmax_over_table_and_queue():
+def test_oim_is_the_softmax_over_table_and_queue() -> None:
     oim = OnlineInstanceMatching(3, 4, 5, temperature=0.1)
     oim.table.copy_(unit(3, 4))
     strangers = unit(2, 4)
@@ -49,7 +50,7 @@ def test_oim_is_the_softmax_over_table_and_queue():
     assert torch.allclose(loss, expected, atol=1e-5)
 
 
-def test_oim_gradients_are_right():
+def test_oim_gradients_are_right() -> None:
     oim = OnlineInstanceMatching(4, 6, 3).double()
     oim.table.copy_(unit(4, 6, dtype=torch.float64))
     oim(unit(3, 6, dtype=torch.float64), torch.full((3,), UNKNOWN))
@@ -58,7 +59,7 @@ def test_oim_gradients_are_right():
     assert torch.autograd.gradcheck(lambda v: oim(functional.normalize(v, dim=1), identities), (x,))
 
 
-def test_oim_memories_change_as_published():
+def test_oim_memories_change_as_published() -> None:
     oim = OnlineInstanceMatching(2, 3, 4, momentum=0.5)
     oim.table.copy_(torch.eye(3)[:2])
     oim.remember(torch.eye(3)[[2, 0]], torch.tensor([0, UNKNOWN]))
@@ -73,7 +74,7 @@ def test_oim_memories_change_as_published():
     assert set(oim.state_dict()) == {"table", "queue", "filled", "place"}
 
 
-def test_oim_lets_backward_run_after_remember():
+def test_oim_lets_backward_run_after_remember() -> None:
     oim = OnlineInstanceMatching(2, 3, 2)
     x = unit(2, 3).requires_grad_()
     loss = oim(x, torch.tensor([0, 1]))
@@ -82,14 +83,14 @@ def test_oim_lets_backward_run_after_remember():
     assert x.grad is not None and torch.isfinite(x.grad).all()
 
 
-def test_oim_without_known_identities_is_zero():
+def test_oim_without_known_identities_is_zero() -> None:
     oim = OnlineInstanceMatching(2, 3, 0)
     loss = oim(unit(2, 3).requires_grad_(), torch.full((2,), UNKNOWN))
     loss.backward()
     assert float(loss.detach()) == 0
 
 
-def test_oim_falls_on_a_toy_problem():
+def test_oim_falls_on_a_toy_problem() -> None:
     centres = torch.randn(6, 10)
     layer = torch.nn.Linear(10, 4)
     oim = OnlineInstanceMatching(6, 4, 8)
@@ -147,7 +148,9 @@ def arguments(*words: str):
     return parser.parse_args(words)
 
 
-def test_a_run_trains_resumes_to_the_same_state_and_loads(data, tmp_path, monkeypatch):
+def test_a_run_trains_resumes_to_the_same_state_and_loads(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = {name: value.clone() for name, value in lite_embedding().pool.net.state_dict().items()}
     monkeypatch.setattr(recipe, "imagenet_lite0", lambda: state)
     words = ["--data", str(data), "--identities", "4", "--strangers", "8", "--held", "1", "--steps", "3"]
@@ -157,7 +160,7 @@ def test_a_run_trains_resumes_to_the_same_state_and_loads(data, tmp_path, monkey
     assert set(figures) == {"before", "after"} and figures["after"]["rank1"] == 1
     whole = loop.Trainer._update
 
-    def breaks(self, loss):
+    def breaks(self, loss) -> None:
         whole(self, loss)
         if self.step == 2:
             self.save()
@@ -177,7 +180,9 @@ def test_a_run_trains_resumes_to_the_same_state_and_loads(data, tmp_path, monkey
     assert np.isclose(np.linalg.norm(rows), 1, atol=1e-5)
 
 
-def test_the_paper_size_trains_by_the_same_command(data, tmp_path, monkeypatch):
+def test_the_paper_size_trains_by_the_same_command(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Smaller crops than it is used with: the weights are the same, and the test takes seconds.
     monkeypatch.setitem(recipe.SIZES, "paper", lambda: Embedding(ResNetPool(), 256, 64))  # type: ignore[attr-defined]
     monkeypatch.setattr(recipe, "resnet50_weights", lambda: None)
@@ -190,7 +195,7 @@ def test_the_paper_size_trains_by_the_same_command(data, tmp_path, monkeypatch):
     assert rows.shape == (1, 256) and np.isclose(np.linalg.norm(rows), 1, atol=1e-5)
 
 
-def test_the_projection_starts_at_damped_principal_components():
+def test_the_projection_starts_at_damped_principal_components() -> None:
     network = lite_embedding().eval()
     network.low_precision = False
     crops = np.random.default_rng(0).integers(0, 256, (12, 128, 128, 3), dtype=np.uint8)
@@ -205,7 +210,7 @@ def test_the_projection_starts_at_damped_principal_components():
     assert float(useful.max() / useful.min()) < 1.5
 
 
-def test_crops_pair_each_identity_and_repeat_by_seed(data):
+def test_crops_pair_each_identity_and_repeat_by_seed(data: Path) -> None:
     identities = davis_identities(data / "davis2016", "abc", step=1)
     assert [len(views) for views in identities] == [4, 4, 4]
     maker = CropMaker(identities, 32, 2)
@@ -216,13 +221,13 @@ def test_crops_pair_each_identity_and_repeat_by_seed(data):
     assert first.pictures.shape[1:] == (32, 32, 3) and first.pictures.dtype == np.uint8
 
 
-def test_strangers_keep_away_from_the_object():
+def test_strangers_keep_away_from_the_object() -> None:
     box = Box(30, 20, 60, 50)
     for other in strange_boxes(np.random.default_rng(0), box, (100, 140), 10):
         assert other.iou(box) < 0.2 and other.clip(100, 140) == other and other.area
 
 
-def test_some_sequences_are_held_out():
+def test_some_sequences_are_held_out() -> None:
     kept, held = recipe.held_out(list("abcdefghij"), 3)
     assert len(held) == 3 and sorted(kept + held) == list("abcdefghij")
     assert recipe.held_out(["a", "b"], 0) == (["a", "b"], [])
@@ -230,12 +235,12 @@ def test_some_sequences_are_held_out():
         recipe.held_out(["a"], 1)
 
 
-def test_nothing_to_draw_from_is_told():
+def test_nothing_to_draw_from_is_told() -> None:
     with pytest.raises(UserError, match="no object"):
         draw(np.random.default_rng(0), [], 4, 0.5)
 
 
-def test_measuring_a_perfect_embedding():
+def test_measuring_a_perfect_embedding() -> None:
     class Colours(torch.nn.Module):
         dimensions = 3
 

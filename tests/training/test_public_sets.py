@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from vsreid_studio.training.public import (
 )
 
 
-def test_coco_polygons_become_labels_with_the_smaller_on_top(tmp_path):
+def test_coco_polygons_become_labels_with_the_smaller_on_top(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((40, 60, 3), np.uint8))
     square = [0, 0, 0, 30, 30, 30, 30, 0]
     small = [5, 5, 5, 10, 10, 10, 10, 5]
@@ -47,13 +48,13 @@ def test_coco_polygons_become_labels_with_the_smaller_on_top(tmp_path):
     assert len(pictures[:2]) == 2
 
 
-def test_a_broken_annotation_file_is_told(tmp_path):
+def test_a_broken_annotation_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "i.json").write_text("{}")
     with pytest.raises(UserError, match="COCO"):
         CocoPictures(tmp_path, tmp_path / "i.json")
 
 
-def test_voc_masks_are_read_without_void(tmp_path):
+def test_voc_masks_are_read_without_void(tmp_path: Path) -> None:
     for part in ("JPEGImages", "SegmentationObject"):
         (tmp_path / part).mkdir()
     labels = np.zeros((20, 30), np.uint8)
@@ -66,7 +67,7 @@ def test_voc_masks_are_read_without_void(tmp_path):
         VocPictures(tmp_path / "JPEGImages")
 
 
-def test_masks_in_run_lengths(tmp_path):
+def test_masks_in_run_lengths(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 6, 3), np.uint8))
     labels = np.zeros((4, 6), np.uint8)
     labels[1:3, 2:5] = 1
@@ -76,7 +77,7 @@ def test_masks_in_run_lengths(tmp_path):
     assert np.array_equal(CocoPictures(tmp_path, tmp_path / "i.json")[0].labels, labels)
 
 
-def test_stills_pass_over_pictures_without_an_instance_of_some_size():
+def test_stills_pass_over_pictures_without_an_instance_of_some_size() -> None:
     small, large = np.zeros((2, 20, 20), np.uint8)
     small[0, 0] = 1
     large[:10], large[19, 19] = 2, 3
@@ -87,7 +88,7 @@ def test_stills_pass_over_pictures_without_an_instance_of_some_size():
         Stills([Annotated(frame, small, True)])[0]
 
 
-def test_options_name_the_sets(tmp_path):
+def test_options_name_the_sets(tmp_path: Path) -> None:
     parser = ArgumentParser()
     add_public_arguments(parser)
     assert public_pictures(parser.parse_args([])) == []
@@ -97,7 +98,7 @@ def test_options_name_the_sets(tmp_path):
         public_pictures(parser.parse_args(["--coco", str(tmp_path), str(tmp_path / "none.json")]))
 
 
-def test_lazy_sequences():
+def test_lazy_sequences() -> None:
     chain = Chained([[], [0, 1], Mapped("234", int), [], [5]])
     assert len(chain) == 6 and list(chain) == list(range(6))
     assert chain[-1] == 5 and chain[1:5:2] == [1, 3] and chain[9:] == []
@@ -106,7 +107,7 @@ def test_lazy_sequences():
     assert len(Chained([])) == 0
 
 
-def test_n_mp_sees_coco_and_voc_as_stills(tmp_path):
+def test_n_mp_sees_coco_and_voc_as_stills(tmp_path: Path) -> None:
     for part in ("JPEGImages", "SegmentationObject"):
         (tmp_path / part).mkdir()
     labels = np.zeros((96, 128), np.uint8)

@@ -31,40 +31,40 @@ def first(annotation: Annotation):
     return doubtful(annotation)[0]
 
 
-def test_unsure_masks_come_first():
+def test_unsure_masks_come_first() -> None:
     doubt = first(run(**{f"f{n}": Cell(disk(20 + n), 0, confidence=0.4) for n in range(28, 35)}))
     assert 28 <= doubt.frame <= 34
     assert (doubt.first, doubt.last) == (28, 34)
     assert "unsure" in doubt.reason and "40 %" in doubt.reason
 
 
-def test_a_sudden_change_of_area_is_doubted():
+def test_a_sudden_change_of_area_is_doubted() -> None:
     doubt = first(run(f30=Cell(disk(50, 9), 0, confidence=0.97)))
     assert abs(doubt.frame - 30) <= 1
     assert "shrinks" in doubt.reason or "does not follow" in doubt.reason
 
 
-def test_a_mask_that_jumps_is_doubted():
+def test_a_mask_that_jumps_is_doubted() -> None:
     far = {f"f{n}": Cell(disk(120 + n), 0, confidence=0.97) for n in range(40, LENGTH)}
     doubt = first(run(**far))
     assert doubt.frame in (39, 40)
     assert doubt.reason == "The mask does not follow from the one in the frame beside it."
 
 
-def test_checkpoints_that_do_not_meet_are_told():
+def test_checkpoints_that_do_not_meet_are_told() -> None:
     other = {f"f{n}": Cell(disk(120 + n), LENGTH - 1, confidence=0.97) for n in range(30, LENGTH)}
     doubt = first(run(**other))
     assert doubt.frame in (29, 30)
     assert "two checked frames" in doubt.reason
 
 
-def test_what_is_far_from_any_checked_frame_comes_before_what_is_near():
+def test_what_is_far_from_any_checked_frame_comes_before_what_is_near() -> None:
     doubt = first(run())
     assert doubt.frame > 30
     assert "frames away" in doubt.reason or "unsure" in doubt.reason
 
 
-def test_pinned_frames_are_crossed_off():
+def test_pinned_frames_are_crossed_off() -> None:
     unsure = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.4) for n in range(28, 35)}
     before = first(run(**unsure))
     pinned = {f"f{n}": Cell(disk(20 + n), n, pinned=True) for n in range(28, 35)}
@@ -75,7 +75,7 @@ def test_pinned_frames_are_crossed_off():
     assert doubtful(run(**everything)) == []
 
 
-def test_gains_descend_and_frames_do_not_repeat():
+def test_gains_descend_and_frames_do_not_repeat() -> None:
     cells = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.3 + n / 200) for n in range(1, LENGTH)}
     found = doubtful(run(**cells), most=4)
     assert 2 <= len(found) <= 4
@@ -84,13 +84,13 @@ def test_gains_descend_and_frames_do_not_repeat():
     assert all(d.first <= d.frame <= d.last and d.reason.endswith(".") for d in found)
 
 
-def test_many_dependent_frames_weigh_more_than_one():
+def test_many_dependent_frames_weigh_more_than_one() -> None:
     one = {"f10": Cell(disk(30), 0, confidence=0.3)}
     many = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.45) for n in range(36, 50)}
     assert 36 <= first(run(**one, **many)).frame < 50
 
 
-def test_an_empty_map_is_a_gap_and_not_doubtful():
+def test_an_empty_map_is_a_gap_and_not_doubtful() -> None:
     lost = {f"f{n}": Cell(SoftMask.empty(), 0, confidence=0.1) for n in range(20, 30)}
     unsure = {f"f{n}": Cell(disk(20 + n), 0, confidence=0.3) for n in range(30, 36)}
     annotation = run(**lost, **unsure)
@@ -101,7 +101,7 @@ def test_an_empty_map_is_a_gap_and_not_doubtful():
 
 
 @pytest.mark.parametrize("length", [1, 2])
-def test_short_clips(length):
+def test_short_clips(length: int) -> None:
     cells = {CellKey(n, 1): Cell(disk(20), 0, confidence=0.1) for n in range(length)}
     assert all(doubt.frame < length for doubt in doubtful(Annotation(length, cells)))
     assert doubtful(Annotation(length)) == []

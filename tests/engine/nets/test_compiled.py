@@ -167,7 +167,7 @@ def test_only_the_last_shapes_stay_compiled(monkeypatch: pytest.MonkeyPatch) -> 
     assert count == 4
 
 
-def test_no_statistics_are_sent():
+def test_no_statistics_are_sent() -> None:
     code = (
         "import sys; from vsreid_studio.engine.nets.compiled import openvino; openvino(); "
         "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from vsreid_studio.errors import UserError
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -39,7 +40,7 @@ def frame(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width"), [(120, 200), (200, 90), (61, 301)])
-def test_boxes_lie_in_the_frame_and_fall_in_score(state, height, width):
+def test_boxes_lie_in_the_frame_and_fall_in_score(state: dict[str, Tensor], height: int, width: int) -> None:
     found = lite_detector(state, boxes=7).detect(frame(height, width))
     assert found.boxes.dtype == np.int32 and found.boxes.shape == (len(found.scores), 4)
     assert 0 < len(found.boxes) <= 7
@@ -49,19 +50,19 @@ def test_boxes_lie_in_the_frame_and_fall_in_score(state, height, width):
     assert found.person.dtype == np.bool_ and not found.person.any()
 
 
-def test_a_read_only_frame_is_taken(state):
+def test_a_read_only_frame_is_taken(state: dict[str, Tensor]) -> None:
     picture = frame(96, 128)
     picture.flags.writeable = False
     lite_detector(state).detect(picture)
 
 
-def test_the_same_frame_gives_the_same_boxes(state):
+def test_the_same_frame_gives_the_same_boxes(state: dict[str, Tensor]) -> None:
     detector = lite_detector(state)
     first, second = detector.detect(frame(96, 128)), detector.detect(frame(96, 128))
     assert np.array_equal(first.boxes, second.boxes) and np.array_equal(first.scores, second.scores)
 
 
-def test_frames_side_by_side_give_what_they_give_alone(state):
+def test_frames_side_by_side_give_what_they_give_alone(state: dict[str, Tensor]) -> None:
     torch.set_num_threads(2)
     detector = lite_detector(state)
     pictures = [np.roll(frame(96, 128), 10 * shift, 1) for shift in range(8)]
@@ -96,19 +97,19 @@ class _Fixed(nn.Module):
         ]
 
 
-def test_one_place_is_one_box_whatever_the_classes_and_persons_are_told():
+def test_one_place_is_one_box_whatever_the_classes_and_persons_are_told() -> None:
     found = Detector(_Fixed(), person=1, sides=None).detect(frame(50, 50))
     assert found.boxes.tolist() == [[0, 0, 10, 10], [20, 20, 30, 40]]
     assert found.person.tolist() == [False, True]
 
 
-def test_boxes_are_told_in_pixels_of_the_frame():
+def test_boxes_are_told_in_pixels_of_the_frame() -> None:
     found = Detector(_Fixed(), sides=(50, 50)).detect(frame(100, 100))
     assert found.boxes[1].tolist() == [40, 40, 60, 80]
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected", "shape"])
-def test_other_weights_are_refused(state, change):
+def test_other_weights_are_refused(state: dict[str, Tensor], change: str) -> None:
     wrong = dict(state)
     name = "roi_heads.box_predictor.cls_score.weight"
     if change == "missing":
@@ -121,19 +122,19 @@ def test_other_weights_are_refused(state, change):
         lite_detector(wrong)
 
 
-def test_paper_weights_are_never_downloaded(tmp_path, monkeypatch):
+def test_paper_weights_are_never_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(UserError, match="fasterrcnn_resnet50_fpn_v2"):
         paper_weights()
 
 
-def test_a_file_that_holds_no_weights_is_refused(tmp_path):
+def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
     path = Path(tmp_path) / "weights.pth"
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(UserError, match="weights"):
         paper_weights(path)
 
 
-def test_paper_size_refuses_weights_of_another_network(state):
+def test_paper_size_refuses_weights_of_another_network(state: dict[str, Tensor]) -> None:
     with pytest.raises(UserError, match="paper"):
         paper_detector(state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from vsreid_studio.errors import UserError
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -32,19 +34,19 @@ BOXES = np.array([[0, 0, 40, 30], [100, 60, 140, 120], [10, 10, 11, 12]], np.int
 
 
 @pytest.mark.parametrize("size", ["lite", "paper"])
-def test_rows_have_unit_length(frame, size):
+def test_rows_have_unit_length(frame, size: str) -> None:
     network = SIZES[size]()
     rows = embedder(size, network.state_dict()).embed(frame, BOXES)
     assert rows.shape == (3, network.dimensions) and rows.dtype == np.float32
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
-def test_no_boxes_give_no_rows(frame):
+def test_no_boxes_give_no_rows(frame) -> None:
     rows = embedder("lite", lite_embedding().state_dict()).embed(frame, np.zeros((0, 4), np.int32))
     assert rows.shape == (0, 128) and rows.dtype == np.float32
 
 
-def test_batches_do_not_change_the_result(frame):
+def test_batches_do_not_change_the_result(frame) -> None:
     state = lite_embedding().state_dict()
     whole = embedder("lite", state)
     parts = embedder("lite", state)
@@ -52,7 +54,7 @@ def test_batches_do_not_change_the_result(frame):
     assert np.allclose(whole.embed(frame, BOXES), parts.embed(frame, BOXES), atol=0.02)
 
 
-def test_folded_norms_give_the_trained_network(frame):
+def test_folded_norms_give_the_trained_network(frame) -> None:
     network = lite_embedding().eval()
     network.low_precision = False
     for layer in network.modules():
@@ -69,18 +71,18 @@ def test_folded_norms_give_the_trained_network(frame):
     assert np.allclose(ready.embed(frame, BOXES), expected, atol=loose)
 
 
-def test_a_crop_is_the_box_alone():
+def test_a_crop_is_the_box_alone() -> None:
     picture = np.zeros((40, 40, 3), np.uint8)
     picture[10:20, 10:30] = 200
     assert (crop_box(picture, Box(10, 10, 30, 20), 16) == 200).all()
 
 
-def test_a_box_outside_the_frame_is_refused(frame):
+def test_a_box_outside_the_frame_is_refused(frame) -> None:
     with pytest.raises(ValueError, match="covers nothing"):
         crop_box(frame, Box(130, 10, 150, 20), 16)
 
 
-def test_other_weights_are_refused():
+def test_other_weights_are_refused() -> None:
     state = lite_embedding().state_dict()
     del state["projection.bias"]
     with pytest.raises(UserError, match="lite"):

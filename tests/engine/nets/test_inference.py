@@ -29,7 +29,14 @@ def compiled(network: nets.MaskPropagationNet) -> CompiledInference:
 @pytest.mark.parametrize("side", [64, 128])
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("with_flow", [True, False])
-def test_all_ways_agree(network, compiled, caplog, side: int, count: int, with_flow: bool) -> None:
+def test_all_ways_agree(
+    network: nets.MaskPropagationNet,
+    compiled: CompiledInference,
+    caplog: pytest.LogCaptureFixture,
+    side: int,
+    count: int,
+    with_flow: bool,
+) -> None:
     torch.manual_seed(1)
     patch, maps, carried = (torch.rand(count, channels, side, side) for channels in (3, 2, 2))
     with torch.inference_mode():

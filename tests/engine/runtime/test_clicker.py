@@ -48,7 +48,7 @@ class Spots:
 FRAME = np.zeros((120, 200, 3), np.uint8)
 
 
-def test_clicks_add_and_take_away():
+def test_clicks_add_and_take_away() -> None:
     mask = Clicker(Spots(), size=64).segment(FRAME, [Click(50, 60, True), Click(150, 60, True)]).mask
     hard = mask.hard(120, 200)
     assert hard[60, 50] and hard[60, 150] and not hard[60, 100]
@@ -57,7 +57,7 @@ def test_clicks_add_and_take_away():
     assert hard[60, 50] and not hard[60, 150]
 
 
-def test_same_clicks_make_the_same_mask_one_by_one_or_at_once():
+def test_same_clicks_make_the_same_mask_one_by_one_or_at_once() -> None:
     clicks = [Click(50, 60, True), Click(120, 70, True), Click(52, 60, False)]
     one_by_one = Clicker(Spots(), size=64)
     for count in range(1, 4):
@@ -65,7 +65,7 @@ def test_same_clicks_make_the_same_mask_one_by_one_or_at_once():
     assert last.mask.same(Clicker(Spots(), size=64).segment(FRAME, clicks).mask)
 
 
-def test_what_is_known_is_not_computed_again():
+def test_what_is_known_is_not_computed_again() -> None:
     network = Spots()
     clicker = Clicker(network, size=64)
     clicker.segment(FRAME, [Click(50, 60, True)])
@@ -76,7 +76,7 @@ def test_what_is_known_is_not_computed_again():
     assert network.answers == answers + 1
 
 
-def test_a_frame_can_be_looked_at_ahead():
+def test_a_frame_can_be_looked_at_ahead() -> None:
     network = Spots()
     clicker = Clicker(network, size=64)
     clicker.prepare(FRAME)
@@ -85,7 +85,7 @@ def test_a_frame_can_be_looked_at_ahead():
     assert network.looks == before + 1, "only the close-up is new"
 
 
-def test_present_mask_is_where_clicks_begin():
+def test_present_mask_is_where_clicks_begin() -> None:
     dense = np.zeros((120, 200), np.bool_)
     dense[20:60, 20:80] = True
     present = SoftMask.from_dense(dense)
@@ -95,11 +95,11 @@ def test_present_mask_is_where_clicks_begin():
     assert hard[40, 100] and hard[40, 50]
 
 
-def test_nothing_in_nothing_out():
+def test_nothing_in_nothing_out() -> None:
     assert Clicker(Spots(), size=64).segment(FRAME, []).mask.area == 0
 
 
-def test_a_patch_is_kept_while_it_fits():
+def test_a_patch_is_kept_while_it_fits() -> None:
     part = Box(20, 20, 120, 120)
     near = [Click(60, 60, True), Click(80, 80, True)]
     box = Box(40, 40, 100, 100)
@@ -108,7 +108,7 @@ def test_a_patch_is_kept_while_it_fits():
     assert not still_good(Box(0, 0, 200, 200), None, [], Box(90, 90, 110, 110), 200, 200)
 
 
-def test_zoom_holds_mask_clicks_and_box():
+def test_zoom_holds_mask_clicks_and_box() -> None:
     dense = np.zeros((120, 200), np.bool_)
     dense[50:60, 50:60] = True
     part = zoomed(SoftMask.from_dense(dense), [Click(150, 10, True)], Box(5, 5, 10, 10), 120, 200)
@@ -117,7 +117,7 @@ def test_zoom_holds_mask_clicks_and_box():
     assert zoomed(None, [], None, 120, 200) == Box(0, 0, 200, 120)
 
 
-def test_guiding_maps_lie_where_the_clicks_do():
+def test_guiding_maps_lie_where_the_clicks_do() -> None:
     maps = guiding_maps(None, [Click(10, 30, True), Click(30, 10, False)], None, Box(0, 0, 40, 40), 80)
     assert maps.shape == (80, 80, len(MAPS))
     assert maps[61, 21].tolist() == [0, 1, 0, 0]
@@ -134,7 +134,7 @@ def network():
     return made.eval()
 
 
-def test_compiled_network_says_what_torch_says(network):
+def test_compiled_network_says_what_torch_says(network) -> None:
     compiled = prepared(network, torch.device("cpu"))
     assert isinstance(compiled, CompiledNetwork)
     patch = torch.rand(1, 3, 64, 64) * 2 - 1
@@ -150,14 +150,14 @@ def test_compiled_network_says_what_torch_says(network):
     assert abs(quality - float(wanted.quality.sigmoid())) < 0.05
 
 
-def test_without_clicks_nothing_is_read(network):
+def test_without_clicks_nothing_is_read(network) -> None:
     value, keys = torch.rand(1, 128, 4, 4), torch.rand(1, 64, 4, 4)
     read = network.compare(keys, value, torch.zeros(1, 4, 64, 64))
     assert not read[:, :-2].any()
     assert (read[:, -2:] <= -1 + 1e-5).all()
 
 
-def test_places_like_a_clicked_one_are_told_apart(network):
+def test_places_like_a_clicked_one_are_told_apart(network) -> None:
     keys = torch.zeros(1, 64, 4, 4)
     keys[:, 0] = 1
     keys[:, :2, :, 2:] = torch.tensor([0.0, 1.0])[:, None, None]
@@ -170,7 +170,7 @@ def test_places_like_a_clicked_one_are_told_apart(network):
     assert (best_off[:, 2:] > 0.9).all() and (best_off[:, :2] < 0.1).all()
 
 
-def test_thread_answers_the_newest_question():
+def test_thread_answers_the_newest_question() -> None:
     armed, going, started = Event(), Event(), Event()
 
     class Slow(Spots):
@@ -200,7 +200,7 @@ def test_thread_answers_the_newest_question():
     assert thread.ask(FRAME, []).cancelled()
 
 
-def test_thread_tells_why_it_cannot_answer():
+def test_thread_tells_why_it_cannot_answer() -> None:
     def fail() -> Clicker:
         raise UserError("The weights are missing.")
 
@@ -221,7 +221,7 @@ def area(*boxes: tuple[int, int, int, int]) -> SoftMask:
     return SoftMask.from_dense(dense)
 
 
-def test_a_correction_changes_only_what_is_clicked():
+def test_a_correction_changes_only_what_is_clicked() -> None:
     before = area((20, 20, 60, 60), (100, 20, 120, 40))
     # The click adds on the right of the first piece; elsewhere a hole, and the second piece is gone.
     after = area((20, 20, 30, 60), (40, 20, 90, 60))
@@ -231,7 +231,7 @@ def test_a_correction_changes_only_what_is_clicked():
     assert not cut[40, 35] and not cut[40, 80] and cut[30, 110]
 
 
-def test_a_correction_may_lie_outside_or_remove_all():
+def test_a_correction_may_lie_outside_or_remove_all() -> None:
     before, nothing = area((20, 20, 60, 60)), SoftMask.empty()
     after = area((20, 20, 60, 60), (150, 100, 160, 110))
     assert changed_at(before, after, Click(155, 105, True)).same(after)
@@ -240,7 +240,7 @@ def test_a_correction_may_lie_outside_or_remove_all():
     assert changed_at(before, after, Click(100, 10, True)).same(after)
 
 
-def test_corrected_masks_keep_what_is_far():
+def test_corrected_masks_keep_what_is_far() -> None:
     class Forgetful(Spots):
         def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
             return maps[0, 1], 0.5
@@ -253,7 +253,7 @@ def test_corrected_masks_keep_what_is_far():
     assert fresh.area < present.area
 
 
-def test_a_part_is_laid_over_the_whole():
+def test_a_part_is_laid_over_the_whole() -> None:
     present = area((20, 20, 60, 60))
     whole = laid_over(present, Box(50, 50, 70, 70), np.ones((20, 20), np.float32)).hard(120, 200)
     assert whole[30, 30] and whole[65, 65] and not whole[65, 30]
@@ -263,7 +263,7 @@ def test_a_part_is_laid_over_the_whole():
     assert covered.area == 0
 
 
-def test_local_parts_lie_inside_the_frame():
+def test_local_parts_lie_inside_the_frame() -> None:
     assert local(Click(5, 5, True), 40, 120, 200) == Box(0, 0, 40, 40)
     assert local(Click(199, 119, True), 40, 120, 200) == Box(160, 80, 200, 120)
     assert local(Click(100, 60, True), 400, 120, 200) == Box(0, 0, 200, 120)

@@ -63,7 +63,7 @@ def mask(x0: int, y0: int, x1: int, y1: int) -> SoftMask:
     return SoftMask.from_dense(dense)
 
 
-def test_a_frame_is_computed_once_in_one_batch():
+def test_a_frame_is_computed_once_in_one_batch() -> None:
     detector, embedder = FakeDetector(), FakeEmbedder()
     reid: Reidentification = ReidModule(Video(), detector, embedder)
     assert not reid.cached(4)
@@ -75,7 +75,7 @@ def test_a_frame_is_computed_once_in_one_batch():
     assert np.allclose(np.linalg.norm(first.embeddings, axis=1), 1)
 
 
-def test_what_a_store_holds_is_not_computed_again():
+def test_what_a_store_holds_is_not_computed_again() -> None:
     store = MemoryStore()
     ReidModule(Video(), FakeDetector(), FakeEmbedder(), store=store).candidates(2)
     detector = FakeDetector()
@@ -83,21 +83,21 @@ def test_what_a_store_holds_is_not_computed_again():
     assert reid.cached(2) and len(reid.candidates(2)) == 3 and not detector.calls
 
 
-def test_a_frame_without_boxes_is_kept_too():
+def test_a_frame_without_boxes_is_kept_too() -> None:
     detector = FakeDetector(0)
     reid = ReidModule(Video(), detector, FakeEmbedder())
     assert len(reid.candidates(0)) == 0 and len(reid.candidates(0)) == 0
     assert detector.calls == [0]
 
 
-def test_an_appearance_is_that_of_the_masks_box():
+def test_an_appearance_is_that_of_the_masks_box() -> None:
     reid = ReidModule(Video(), FakeDetector(), FakeEmbedder())
     seen = reid.appearance(1, mask(20, 5, 40, 35))
     assert seen.shape == (2,) and seen.dtype == np.float32
     assert np.allclose(seen, reid.candidates(1).embeddings[1])
 
 
-def test_masks_of_several_frames_are_embedded_in_one_batch():
+def test_masks_of_several_frames_are_embedded_in_one_batch() -> None:
     embedder = FakeEmbedder()
     reid = ReidModule(Video(), FakeDetector(), embedder)
     masks = [(1, mask(20, 5, 40, 35)), (4, mask(3, 3, 9, 9))]
@@ -108,18 +108,18 @@ def test_masks_of_several_frames_are_embedded_in_one_batch():
         reid.appearances([(0, SoftMask.empty())])
 
 
-def test_masks_of_persons_go_to_their_own_network():
+def test_masks_of_persons_go_to_their_own_network() -> None:
     reid = ReidModule(Video(), FakeDetector(), FakeEmbedder(), FakeEmbedder())
     masks = [(0, mask(21, 6, 40, 35)), (0, mask(0, 0, 10, 9))]
     assert np.allclose(reid.appearances(masks), [reid.appearance(*one) for one in masks])
 
 
-def test_an_empty_mask_has_no_appearance():
+def test_an_empty_mask_has_no_appearance() -> None:
     with pytest.raises(ValueError, match="empty"):
         ReidModule(Video(), FakeDetector(), FakeEmbedder()).appearance(0, SoftMask.empty())
 
 
-def test_persons_and_objects_are_never_compared():
+def test_persons_and_objects_are_never_compared() -> None:
     persons = FakeEmbedder()
     reid = ReidModule(Video(), FakeDetector(), FakeEmbedder(), persons)
     found = reid.candidates(0)
@@ -131,14 +131,14 @@ def test_persons_and_objects_are_never_compared():
     assert found.embeddings[1] @ thing == 0 and found.embeddings[0] @ thing > 0.99
 
 
-def test_a_mask_that_no_box_covers_is_an_object():
+def test_a_mask_that_no_box_covers_is_an_object() -> None:
     reid = ReidModule(Video(), FakeDetector(0), FakeEmbedder(), FakeEmbedder())
     seen = reid.appearance(0, mask(3, 3, 9, 9))
     assert np.linalg.norm(seen[:2]) > 0.99 and not seen[2:].any()
 
 
 @pytest.mark.parametrize("parallel", [False, True])
-def test_frames_are_prepared_where_the_networks_serve_several(parallel: bool):
+def test_frames_are_prepared_where_the_networks_serve_several(parallel: bool) -> None:
     threads: list[int] = []
 
     class Store(MemoryStore):
