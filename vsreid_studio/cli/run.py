@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import cache, partial
@@ -165,20 +166,21 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
 def _run_on(workers: Workers, args: argparse.Namespace) -> int:
     """As `run_tasks`, in other processes; what fails is reported at the end."""
     from ..formats.targets import refuse_each_other  # noqa: PLC0415
-    from ..headless.cluster import connected  # noqa: PLC0415  (Dask)
+    from ..headless.cluster import HEAVY, connected, make_engine  # noqa: PLC0415  (Dask)
 
     tasks: list[Task] = []
     failures: list[TaskFailure] = []
+    make = partial(make_engine, config_of(args), args.weights and args.weights.absolute())
     try:
-        with connected(workers, "vsreid_studio.headless.cluster") as cluster:
-            from ..training.adaptation import adapting_engine  # noqa: PLC0415  (torch, loaded meanwhile)
-
-            tasks += _wanted(args)
-            for task in tasks:
-                task.refuse_targets()
-            refuse_each_other((task.folder, task.sources) for task in tasks)
-            make = partial(adapting_engine, config_of(args), args.weights and args.weights.absolute())
-            run_in_parallel(cluster, tasks, make, failures, overwrite=args.overwrite)
+        with ThreadPoolExecutor(1) as beside:
+            # Workers take seconds to start.
+            listing = beside.submit(_wanted, args)
+            with connected(workers, HEAVY) as cluster:
+                tasks += listing.result()
+                for task in tasks:
+                    task.refuse_targets()
+                refuse_each_other((task.folder, task.sources) for task in tasks)
+                run_in_parallel(cluster, tasks, make, failures, overwrite=args.overwrite)
     except KeyboardInterrupt:
         _reported(failures, len(tasks))
         sys.stderr.write(
@@ -196,7 +198,7 @@ def run_in_parallel(
     Args:
         failures: gets what failed.
     """
-    from ..headless.cluster import run_tasks as run_on  # noqa: PLC0415  (torch, Dask)
+    from ..headless.cluster import run_tasks as run_on  # noqa: PLC0415  (Dask)
     from .progress import SetBar  # noqa: PLC0415
 
     with (

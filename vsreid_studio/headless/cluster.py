@@ -3,12 +3,13 @@
 A task is a clip. A worker loads the networks once. What a task has done is in its project, so that one
 whose worker died is taken up by another worker where it stood.
 
-Nothing here imports torch, so that workers start while this process still loads it.
+Importing this module does not import torch: only the workers need it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import signal
@@ -18,10 +19,9 @@ import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import dask
 from dask.system import CPU_COUNT
@@ -38,13 +38,15 @@ from distributed import (
 )
 
 from .. import __version__
+from ..config import Config
 from ..engine.events import Event, Progress
 from ..engine.parallel import use_threads
-from ..engine.runtime import models
-from ..engine.runtime.engine import VideoEngine
 from ..errors import TaskFailure, UserError, sentence
 from .run import RunOutcome, run_task
 from .task import Task
+
+if TYPE_CHECKING:
+    from ..engine.runtime.engine import VideoEngine
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -72,11 +74,11 @@ class Workers:
 
 
 @contextmanager
-def connected(workers: Workers, load: str | None = None) -> Iterator[Cluster]:
+def connected(workers: Workers, preload: str | None = None) -> Iterator[Cluster]:
     """Start workers, or reach those of a scheduler; those started here end with the block.
 
     Args:
-        load: a module that caller and workers need next, imported while workers start: both take seconds.
+        preload: a module that workers started here import before they take tasks.
 
     Raises:
         UserError: nobody answers, or the workers have another version of the package.
@@ -84,23 +86,18 @@ def connected(workers: Workers, load: str | None = None) -> Iterator[Cluster]:
     for name in ("distributed", "tornado"):
         # What becomes of a task is told once, by us.
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    loading = Thread(target=import_module, args=(load,), daemon=True) if load else None
-    if loading is not None:
-        loading.start()
     with ExitStack() as stack:
-        address: Any = workers.scheduler or stack.enter_context(_local(workers, load))
+        address: Any = workers.scheduler or stack.enter_context(_local(workers, preload))
         try:
             client = stack.enter_context(Client(address, timeout=30, set_as_default=False))
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"No Dask scheduler answers at {address}: {error}.") from error
         _same_version(client)
-        if loading is not None:
-            loading.join()
         yield Cluster(client, workers)
 
 
 @contextmanager
-def _local(workers: Workers, load: str | None) -> Iterator[Any]:
+def _local(workers: Workers, preload: str | None) -> Iterator[Any]:
     """A scheduler and processes on this machine, reached through the loopback alone."""
     assert workers.count is not None
     threads = workers.threads or max(1, CPU_COUNT // workers.count)
@@ -116,7 +113,7 @@ def _local(workers: Workers, load: str | None) -> Iterator[Any]:
             "silence_logs": logging.CRITICAL,
             "host": "127.0.0.1",
         }
-        options["preload"] = [*dask.config.get("distributed.worker.preload"), *([load] if load else [])]
+        options["preload"] = [*dask.config.get("distributed.worker.preload"), *([preload] if preload else [])]
         options["env"] = {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(threads)}
         places = {number: {"cls": Nanny, "options": options} for number in range(workers.count)}
         # Its HTTP server would take port 8787, which another cluster may have.
@@ -204,14 +201,23 @@ class Cluster:
                 self.client.cancel(list(names), force=True)
 
 
-MakeEngine: TypeAlias = Callable[[], VideoEngine]
+MakeEngine: TypeAlias = "Callable[[], VideoEngine]"
 """Makes an engine on a worker: a partial of an importable function, of values that can be pickled."""
 
+HEAVY = "vsreid_studio.training.adaptation"
+"""The module that `make_engine` needs on a worker: importing it takes seconds."""
 _PLUGIN = "vsreid-studio"
 _TOLD_EVERY = 0.5
 """Seconds between two reports of a task's progress."""
 _PATIENCE = 20.0
 """Seconds that tasks get to end by themselves after Ctrl-C: they do so after the step under way."""
+
+
+def make_engine(config: Config, weights: Path | None) -> VideoEngine:
+    """`training.adaptation.adapting_engine`, imported when it is called."""
+    from ..training.adaptation import adapting_engine  # noqa: PLC0415  (torch)
+
+    return adapting_engine(config, weights)
 
 
 class Stopped(Exception):  # noqa: N818
@@ -242,6 +248,8 @@ class Networks(WorkerPlugin):
         """Make the engine; called by Dask when the worker starts, or when it meets this plugin."""
         if self._workers.scheduler is None:
             _take_gpu(worker)
+            # All results are on disk when the process ends, and to take torch down takes half a second.
+            atexit.register(os._exit, 0)
         if self._workers.scheduler is None and threading.current_thread() is threading.main_thread():
             # Ctrl-C reaches every process of a terminal; it is for the one that asks these to stop.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -257,7 +265,9 @@ class Networks(WorkerPlugin):
 
 def _take_gpu(worker: Worker) -> None:
     """Let a worker of this machine see one GPU alone, each another one as far as there are any."""
-    cards = models.gpus()
+    from ..engine.runtime.models import gpus  # noqa: PLC0415  (torch)
+
+    cards = gpus()
     if cards and isinstance(worker.name, int):
         os.environ["CUDA_VISIBLE_DEVICES"] = cards[worker.name % len(cards)]
 
