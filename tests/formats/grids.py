@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+
+from vsreid_studio.engine.types import LabelMap
 
 HEIGHT, WIDTH = 12, 17
 NAMES = {1: "Läuferin", 2: "自転車", 3: "rider", 4: "rider", 9: "never seen", 254: "  two\n words "}
@@ -37,7 +40,7 @@ def frames_like(maps: list[np.ndarray]) -> list[np.ndarray]:
     return frames
 
 
-def same(found, expected) -> bool:
+def same(found: Iterable[LabelMap], expected: Iterable[LabelMap]) -> bool:
     """Whether two runs of label maps are equal to the pixel."""
     found = list(found)
     return len(found) == len(expected) and all(map(np.array_equal, found, expected))

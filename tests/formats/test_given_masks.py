@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ H, W, LENGTH = 16, 24, 5
 
 
 @pytest.fixture
-def video(tmp_path: Path):
+def video(tmp_path: Path) -> Iterator[Video]:
     folder = tmp_path / "clip"
     folder.mkdir()
     for index in range(LENGTH):

@@ -23,7 +23,7 @@ def square(x: int, y: int, side: int) -> SoftMask:
 
 
 @pytest.fixture
-def drawn(window: MainWindow, qtbot: QtBot):
+def drawn(window: MainWindow, qtbot: QtBot) -> MainWindow:
     """A small square on a large one."""
     session = window.session
     session.instance_edits.add_instance("small")
@@ -35,7 +35,13 @@ def drawn(window: MainWindow, qtbot: QtBot):
     return window
 
 
-def click(window: MainWindow, x: float, y: float, button=LEFT, held=Qt.KeyboardModifier.NoModifier) -> None:
+def click(
+    window: MainWindow,
+    x: float,
+    y: float,
+    button: Qt.MouseButton = LEFT,
+    held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
     QTest.mouseMove(window.parts.canvas, at(window, x, y))
     QTest.mouseClick(window.parts.canvas, button, held, at(window, x, y))
 

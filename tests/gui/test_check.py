@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 from window_fixtures import MakeWindow
 
+from vsreid_studio.engine.extensions.doubtful import Doubt
 from vsreid_studio.engine.types import CellKey, SoftMask
 from vsreid_studio.gui.main_window import MainWindow
 
@@ -20,7 +22,7 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 
 
 @pytest.fixture
-def carried(qtbot: QtBot, window: MainWindow):
+def carried(qtbot: QtBot, window: MainWindow) -> MainWindow:
     """Both objects carried along; the green one is too small in frames 5 and 6, of which nobody is sure."""
     draw_both(qtbot, window)
     window.conductor.propagate(find=False)
@@ -37,18 +39,18 @@ def carried(qtbot: QtBot, window: MainWindow):
     return window
 
 
-def until(qtbot: QtBot, window: MainWindow, true) -> None:
+def until(qtbot: QtBot, window: MainWindow, true: Callable[[], object]) -> None:
     def looked() -> bool:
         return bool(true())
 
     qtbot.waitUntil(looked, timeout=5000)
 
 
-def green(window: MainWindow):
+def green(window: MainWindow) -> list[Doubt]:
     return [one for one in window.parts.checker.doubts if one.instance == 2 and one.first <= 5 <= one.last]
 
 
-def test_a_key_goes_to_the_next_one_and_tells_why(qtbot: QtBot, carried) -> None:
+def test_a_key_goes_to_the_next_one_and_tells_why(qtbot: QtBot, carried: MainWindow) -> None:
     window = carried
     window.parts.canvas.setFocus()
     window.session.go(0)
@@ -69,7 +71,7 @@ def test_a_key_goes_to_the_next_one_and_tells_why(qtbot: QtBot, carried) -> None
 
 
 def test_approving_crosses_the_stretch_off_and_undo_brings_it_back(
-    qtbot: QtBot, carried, make: MakeWindow, pictures: Path
+    qtbot: QtBot, carried: MainWindow, make: MakeWindow, pictures: Path
 ) -> None:
     window = carried
     doubt = green(window)[0]
@@ -91,7 +93,7 @@ def test_approving_crosses_the_stretch_off_and_undo_brings_it_back(
     assert not green(again)
 
 
-def test_what_looks_right_is_left_unpinned(qtbot: QtBot, carried) -> None:
+def test_what_looks_right_is_left_unpinned(qtbot: QtBot, carried: MainWindow) -> None:
     window = carried
     doubt = green(window)[0]
     panel = window.parts.check
@@ -110,7 +112,7 @@ def test_what_looks_right_is_left_unpinned(qtbot: QtBot, carried) -> None:
     until(qtbot, window, lambda: green(window))
 
 
-def test_gaps_are_confirmed_filled_and_searched(qtbot: QtBot, carried) -> None:
+def test_gaps_are_confirmed_filled_and_searched(qtbot: QtBot, carried: MainWindow) -> None:
     window = carried
     session, panel = window.session, window.parts.check
     session.mask_edits.clear_range([2], 9, LENGTH - 1)

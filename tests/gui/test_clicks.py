@@ -82,7 +82,13 @@ def place(window: MainWindow, x: float, y: float) -> QPoint:
     return window.parts.canvas.in_view((x, y)).toPoint()
 
 
-def click(window: MainWindow, x: float, y: float, button=LEFT, modifier=NOTHING) -> None:
+def click(
+    window: MainWindow,
+    x: float,
+    y: float,
+    button: Qt.MouseButton = LEFT,
+    modifier: Qt.KeyboardModifier = NOTHING,
+) -> None:
     QTest.mouseClick(window.parts.canvas, button, modifier, place(window, x, y))
 
 

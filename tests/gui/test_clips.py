@@ -15,7 +15,7 @@ from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Queue, Retrieval
 from vsreid_studio.engine.types import Box, Cell, CellKey
-from vsreid_studio.gui.clips.catalogue import catalogue
+from vsreid_studio.gui.clips.catalogue import Catalogue, catalogue
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.opening import open_document, project_places
 from vsreid_studio.project import Instance
@@ -66,7 +66,7 @@ def fill(path: Path, data: Path, *, unsure: tuple[int, ...] = (), waiting: tuple
         document.close()
 
 
-def names(found) -> list[str]:
+def names(found: Catalogue) -> list[str]:
     return [clip.name for clip in found.clips]
 
 
@@ -104,7 +104,7 @@ def test_the_lists_of_a_data_set(tmp_path: Path, data: Path) -> None:
 
 
 @pytest.fixture
-def listed(qtbot: QtBot, make: MakeWindow, root: Path, data: Path):
+def listed(qtbot: QtBot, make: MakeWindow, root: Path, data: Path) -> MainWindow:
     """The window with four clips, two of which were propagated."""
     fill(root / "camel-9", data, unsure=(3, 4))
     fill(root / "goat", data, waiting=(6, 7, 8))
@@ -128,7 +128,7 @@ def opened(qtbot: QtBot, window: MainWindow, name: str) -> None:
     window.session.flush()
 
 
-def test_the_states_are_seen_before_anything_is_open(qtbot: QtBot, listed) -> None:
+def test_the_states_are_seen_before_anything_is_open(qtbot: QtBot, listed: MainWindow) -> None:
     nothing = ClipState.NOTHING.value
     assert states(listed) == [nothing, "1 doubtful", nothing, "1 waiting"]
     assert listed.parts.clips_dock.isVisible()
@@ -136,7 +136,7 @@ def test_the_states_are_seen_before_anything_is_open(qtbot: QtBot, listed) -> No
     assert "4 clips" in listed.bar.sentence.text()
 
 
-def test_clips_are_opened_by_keys(qtbot: QtBot, listed) -> None:
+def test_clips_are_opened_by_keys(qtbot: QtBot, listed: MainWindow) -> None:
     panel = listed.parts.clips
     assert panel.table.hasFocus()
     QTest.keyClick(panel.table, Qt.Key.Key_Down)
@@ -152,7 +152,7 @@ def test_clips_are_opened_by_keys(qtbot: QtBot, listed) -> None:
     assert "first clip" in listed.bar.sentence.text()
 
 
-def test_the_filter_leaves_what_matches(qtbot: QtBot, listed) -> None:
+def test_the_filter_leaves_what_matches(qtbot: QtBot, listed: MainWindow) -> None:
     panel = listed.parts.clips
     QTest.keyClicks(panel.filter, "camel")
     assert panel.table.model().rowCount() == 2
@@ -162,7 +162,7 @@ def test_the_filter_leaves_what_matches(qtbot: QtBot, listed) -> None:
     opened(qtbot, listed, "goat")
 
 
-def test_the_list_of_what_to_look_at_spans_all_clips(qtbot: QtBot, listed) -> None:
+def test_the_list_of_what_to_look_at_spans_all_clips(qtbot: QtBot, listed: MainWindow) -> None:
     panel = listed.parts.clips
     qtbot.waitUntil(lambda: panel.places.rowCount() == 2)
     QTest.keyClick(listed, Qt.Key.Key_F8)
@@ -176,7 +176,7 @@ def test_the_list_of_what_to_look_at_spans_all_clips(qtbot: QtBot, listed) -> No
     assert "nothing more" in listed.bar.sentence.text()
 
 
-def test_work_shows_in_the_list(qtbot: QtBot, listed, root: Path) -> None:
+def test_work_shows_in_the_list(qtbot: QtBot, listed: MainWindow, root: Path) -> None:
     listed.files.open(root / "bear")
     opened(qtbot, listed, "bear")
     panel = listed.parts.clips
@@ -209,7 +209,9 @@ def test_without_clips_the_keys_say_why(qtbot: QtBot, make: MakeWindow) -> None:
     assert "Open a folder of clips first" in window.bar.sentence.text()
 
 
-def test_the_list_fits_beside_everything_else_on_a_small_screen(qtbot: QtBot, listed, root: Path) -> None:
+def test_the_list_fits_beside_everything_else_on_a_small_screen(
+    qtbot: QtBot, listed: MainWindow, root: Path
+) -> None:
     listed.files.open(root / "bear")
     opened(qtbot, listed, "bear")
     listed.parts.show_clips()

@@ -99,7 +99,7 @@ def test_maps_are_read_on_the_scorers_thread(
 ) -> None:
     threads, read = set(), Annotation.frame_masks
 
-    def noted(annotation, frame):
+    def noted(annotation: Annotation, frame: int) -> dict[int, SoftMask]:
         threads.add(threading.get_ident())
         return read(annotation, frame)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from window_fixtures import MakeWindow
 from vsreid_studio.config import Config
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
-from vsreid_studio.gui.preferences import FILE, PreferenceFile, Preferences
+from vsreid_studio.gui.preferences import FILE, PreferenceFile, Preferences, PreferencesDialog
 from vsreid_studio.gui.theme import DEFAULT_COLOURS, Scheme
 
 
-def row_of(dialog, text: str) -> int:
+def row_of(dialog: PreferencesDialog, text: str) -> int:
     return next(row for row in range(dialog.table.rowCount()) if dialog.table.item(row, 0).text() == text)
 
 
@@ -60,13 +61,13 @@ def test_what_makes_no_sense_is_as_usual(tmp_path: Path, name: str, value: str) 
 
 
 @pytest.fixture
-def dialog(window: MainWindow):
+def dialog(window: MainWindow) -> Iterator[PreferencesDialog]:
     made = window.show_preferences()
     yield made
     made.close()
 
 
-def test_the_theme_changes_at_once(window: MainWindow, dialog, tmp_path: Path) -> None:
+def test_the_theme_changes_at_once(window: MainWindow, dialog: PreferencesDialog, tmp_path: Path) -> None:
     dark = window.palette().window().color().lightness() < 128
     dialog.scheme.setCurrentIndex(dialog.scheme.findData(Scheme.LIGHT if dark else Scheme.DARK))
     assert (window.palette().window().color().lightness() < 128) is not dark
@@ -75,7 +76,7 @@ def test_the_theme_changes_at_once(window: MainWindow, dialog, tmp_path: Path) -
     assert (window.palette().window().color().lightness() < 128) is dark
 
 
-def test_opacity_and_colours_of_new_instances(window: MainWindow, dialog) -> None:
+def test_opacity_and_colours_of_new_instances(window: MainWindow, dialog: PreferencesDialog) -> None:
     dialog.opacity.setValue(20)
     assert window.parts.canvas.display.opacity == pytest.approx(0.2)
     dialog._recolour(1, QColor("#123456"))
@@ -83,7 +84,7 @@ def test_opacity_and_colours_of_new_instances(window: MainWindow, dialog) -> Non
     assert (number, window.session.instances[2].colour) == (2, "#123456")
 
 
-def test_a_key_is_recorded(window: MainWindow, dialog, tmp_path: Path) -> None:
+def test_a_key_is_recorded(window: MainWindow, dialog: PreferencesDialog, tmp_path: Path) -> None:
     dialog.table.selectRow(row_of(dialog, "Propagate"))
     QTest.keyClick(dialog.recorder, Qt.Key.Key_F9)
     QTest.mouseClick(dialog.record, Qt.MouseButton.LeftButton)
@@ -98,7 +99,9 @@ def test_a_key_is_recorded(window: MainWindow, dialog, tmp_path: Path) -> None:
     assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("P")
 
 
-def test_a_key_that_another_action_has_is_refused_with_its_name(window: MainWindow, dialog) -> None:
+def test_a_key_that_another_action_has_is_refused_with_its_name(
+    window: MainWindow, dialog: PreferencesDialog
+) -> None:
     dialog.table.selectRow(row_of(dialog, "Propagate"))
     QTest.keyClick(dialog.recorder, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert "Undo" in dialog.trouble.text()
@@ -111,7 +114,7 @@ def test_recorded_keys_count_in_the_next_window(make: MakeWindow, tmp_path: Path
     assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("F9")
 
 
-def test_actions_are_found_by_a_part_of_name_or_key(window: MainWindow, dialog) -> None:
+def test_actions_are_found_by_a_part_of_name_or_key(window: MainWindow, dialog: PreferencesDialog) -> None:
     dialog.tabs.setCurrentIndex(1)
     QTest.keyClicks(dialog.filter, "ctrl+j")
     shown = [
@@ -122,7 +125,7 @@ def test_actions_are_found_by_a_part_of_name_or_key(window: MainWindow, dialog) 
     assert shown == ["Go to frame"]
 
 
-def test_the_engine_follows(window: MainWindow, dialog) -> None:
+def test_the_engine_follows(window: MainWindow, dialog: PreferencesDialog) -> None:
     dialog.rho_reid.setValue(80)
     dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
     assert window.preferences.config.reid.rho_reid == 0.8

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
 
+from vsreid_studio.benchmark.session import Round
 from vsreid_studio.engine.extensions.doubtful import MissingStretch
 from vsreid_studio.gui.edits import COMPARED
 from vsreid_studio.gui.main_window import MainWindow
@@ -21,7 +22,7 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 
 @pytest.fixture
-def rounds(qtbot: QtBot, window: MainWindow):
+def rounds(qtbot: QtBot, window: MainWindow) -> MainWindow:
     """A run that lost the red object, and the answer that brought it back."""
     until_proposal(qtbot, window)
     press(window, Qt.Key.Key_A)
@@ -30,13 +31,13 @@ def rounds(qtbot: QtBot, window: MainWindow):
     return window
 
 
-def listed(window: MainWindow):
+def listed(window: MainWindow) -> list[Round]:
     entries = window.parts.rounds.entries
     role = Qt.ItemDataRole.UserRole
     return [entries.item(row).data(role) for row in range(entries.count())]
 
 
-def test_runs_and_answers_are_listed_with_what_they_changed(qtbot: QtBot, rounds) -> None:
+def test_runs_and_answers_are_listed_with_what_they_changed(qtbot: QtBot, rounds: MainWindow) -> None:
     answer, run = listed(rounds)
     assert (answer.kind, run.kind) == (StepKind.ANSWER, StepKind.RUN)
     assert answer.instances == (1,) and answer.last == LENGTH - 1
@@ -47,7 +48,7 @@ def test_runs_and_answers_are_listed_with_what_they_changed(qtbot: QtBot, rounds
     assert {one.kind for one in listed(rounds)} == set(StepKind)
 
 
-def test_before_and_after_are_shown_side_by_side(qtbot: QtBot, rounds) -> None:
+def test_before_and_after_are_shown_side_by_side(qtbot: QtBot, rounds: MainWindow) -> None:
     window, panel, canvas = rounds, rounds.parts.rounds, rounds.parts.canvas
     session, last = window.session, LENGTH - 1
     session.go(last)
@@ -93,7 +94,7 @@ def test_before_and_after_are_shown_side_by_side(qtbot: QtBot, rounds) -> None:
     assert session.undo_label != label
 
 
-def test_one_goes_back_to_a_round_and_undoes_that(qtbot: QtBot, rounds) -> None:
+def test_one_goes_back_to_a_round_and_undoes_that(qtbot: QtBot, rounds: MainWindow) -> None:
     window, panel, session = rounds, rounds.parts.rounds, rounds.session
     whole = {key: cell.origin for key, cell in session.annotation.cells()}
     panel.entries.setCurrentRow(1)
@@ -108,7 +109,7 @@ def test_one_goes_back_to_a_round_and_undoes_that(qtbot: QtBot, rounds) -> None:
     assert session.annotation.decisions
 
 
-def test_rounds_are_scored_against_a_truth(qtbot: QtBot, rounds, tmp_path: Path) -> None:
+def test_rounds_are_scored_against_a_truth(qtbot: QtBot, rounds: MainWindow, tmp_path: Path) -> None:
     window, folder = rounds, tmp_path / "truth"
     folder.mkdir()
     for frame in range(LENGTH):

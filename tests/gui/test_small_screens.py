@@ -18,7 +18,7 @@ SCREEN = QSize(1280, 680)
 
 
 @pytest.fixture
-def truth(tmp_path: Path):
+def truth(tmp_path: Path) -> Path:
     folder = tmp_path / "truth"
     folder.mkdir()
     for index in range(LENGTH):
@@ -27,13 +27,13 @@ def truth(tmp_path: Path):
     return folder
 
 
-def compare(qtbot: QtBot, window: MainWindow, truth) -> None:
+def compare(qtbot: QtBot, window: MainWindow, truth: Path) -> None:
     window.comparison.compare(truth)
     qtbot.waitUntil(lambda: window.comparison.complete, timeout=5000)
     assert window.comparison.dock.isVisible()
 
 
-def test_everything_fits(qtbot: QtBot, window: MainWindow, truth) -> None:
+def test_everything_fits(qtbot: QtBot, window: MainWindow, truth: Path) -> None:
     until_proposal(qtbot, window)
     compare(qtbot, window, truth)
     window.bar.fail("Something went wrong.", "details")
@@ -48,7 +48,7 @@ def test_everything_fits(qtbot: QtBot, window: MainWindow, truth) -> None:
     wait_idle(qtbot, window)
 
 
-def test_nothing_in_a_dock_is_covered_or_cut(qtbot: QtBot, window: MainWindow, truth) -> None:
+def test_nothing_in_a_dock_is_covered_or_cut(qtbot: QtBot, window: MainWindow, truth: Path) -> None:
     until_proposal(qtbot, window)
     compare(qtbot, window, truth)
     window.resize(SCREEN)
@@ -68,7 +68,7 @@ def test_nothing_in_a_dock_is_covered_or_cut(qtbot: QtBot, window: MainWindow, t
     wait_idle(qtbot, window)
 
 
-def test_no_title_of_a_table_is_cut(qtbot: QtBot, window: MainWindow, truth) -> None:
+def test_no_title_of_a_table_is_cut(qtbot: QtBot, window: MainWindow, truth: Path) -> None:
     draw_both(qtbot, window)
     compare(qtbot, window, truth)
     window.resize(SCREEN)

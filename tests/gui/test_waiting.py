@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 from window_fixtures import MakeWindow
 
-from vsreid_studio.engine.events import Verdict
+from vsreid_studio.engine.events import Proposal, Verdict
 from vsreid_studio.engine.types import CellKey, Maker
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.review.actions import Mode
@@ -25,7 +25,7 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 
 
 @pytest.fixture
-def left(qtbot: QtBot, window: MainWindow):
+def left(qtbot: QtBot, window: MainWindow) -> Proposal:
     """A window whose run was left with Esc while it asked."""
     first = until_proposal(qtbot, window)
     press(window, Qt.Key.Key_Escape)
@@ -33,7 +33,7 @@ def left(qtbot: QtBot, window: MainWindow):
     return first
 
 
-def decided(window: MainWindow, key):
+def decided(window: MainWindow, key: CellKey) -> Verdict | None:
     found = window.session.annotation.decisions.get(key)
     return None if found is None else found.verdict
 
@@ -45,7 +45,7 @@ def choose(window: MainWindow, row: int = 0) -> None:
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
 
 
-def test_after_esc_it_is_still_there_to_be_answered(qtbot: QtBot, window: MainWindow, left) -> None:
+def test_after_esc_it_is_still_there_to_be_answered(qtbot: QtBot, window: MainWindow, left: Proposal) -> None:
     panel, session = window.parts.review, window.session
     assert panel.proposal.key == left.key
     assert panel.proposal.recovered.same(left.recovered)
@@ -72,7 +72,7 @@ def test_after_esc_it_is_still_there_to_be_answered(qtbot: QtBot, window: MainWi
 
 
 def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(
-    qtbot: QtBot, make: MakeWindow, window: MainWindow, pictures: Path, left
+    qtbot: QtBot, make: MakeWindow, window: MainWindow, pictures: Path, left: Proposal
 ) -> None:
     window.close()
     again = make()
@@ -94,7 +94,7 @@ def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(
     assert not again.conductor.runner.busy
 
 
-def test_the_key_of_the_next_retrieval_shows_it_too(qtbot: QtBot, window: MainWindow, left) -> None:
+def test_the_key_of_the_next_retrieval_shows_it_too(qtbot: QtBot, window: MainWindow, left: Proposal) -> None:
     window.session.set_proposal(None)
     window.session.go(0)
     press(window, Qt.Key.Key_N)
@@ -103,7 +103,7 @@ def test_the_key_of_the_next_retrieval_shows_it_too(qtbot: QtBot, window: MainWi
 
 
 def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(
-    qtbot: QtBot, window: MainWindow, left
+    qtbot: QtBot, window: MainWindow, left: Proposal
 ) -> None:
     session, panel = window.session, window.parts.review
     other = next(one.key for one in window.conductor.waiting.waiting if one.key != left.key and not one.data)
@@ -120,7 +120,7 @@ def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(
     assert decided(window, other) is None
 
 
-def test_another_box_is_looked_into_and_asked_about(qtbot: QtBot, window: MainWindow, left) -> None:
+def test_another_box_is_looked_into_and_asked_about(qtbot: QtBot, window: MainWindow, left: Proposal) -> None:
     panel = window.parts.review
     press(window, Qt.Key.Key_D)
     box = left.box
@@ -134,7 +134,7 @@ def test_another_box_is_looked_into_and_asked_about(qtbot: QtBot, window: MainWi
 
 
 def test_find_again_for_one_object_leaves_and_hides_the_others(
-    qtbot: QtBot, window: MainWindow, left
+    qtbot: QtBot, window: MainWindow, left: Proposal
 ) -> None:
     session, queue, store = window.session, window.parts.review.queue, window.session.project.proposals
     other = replace(

@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_engine import ByColour, Script
@@ -11,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 from window_fixtures import Heard
 
-from vsreid_studio.engine.events import Accept, Change, Progress, Reason, Verdict
+from vsreid_studio.engine.events import Accept, Change, Progress, Proposal, Reason, Verdict
 from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.conductor import Conductor
@@ -21,13 +22,13 @@ from vsreid_studio.gui.worker.mail import LetIn, condensed, join
 from vsreid_studio.gui.worker.runner import Pace
 
 
-def run(qtbot: QtBot, conductor: Conductor, **how) -> Outcome:
+def run(qtbot: QtBot, conductor: Conductor, **how: Any) -> Outcome:
     with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
         assert conductor.propagate(**how)
     return done.args[0]
 
 
-def until_proposal(qtbot: QtBot, conductor: Conductor):
+def until_proposal(qtbot: QtBot, conductor: Conductor) -> Proposal:
     with qtbot.waitSignal(conductor.session.proposal_changed, timeout=5000):
         conductor.propagate()
     return conductor.session.proposal

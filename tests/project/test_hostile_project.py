@@ -23,7 +23,7 @@ ODD = (-1, 2**62, "[" * 100_000, b"\xff\x00")
 
 
 @pytest.fixture
-def closed(project: Project, make_cell: Callable[..., Cell]):
+def closed(project: Project, make_cell: Callable[..., Cell]) -> Path:
     """A project with something in every table; closed."""
     key = CellKey(3, 1)
     change = project.annotation.set_cells("Draw", {key: make_cell(3), CellKey(4, 1): make_cell(3)})
@@ -84,7 +84,7 @@ def only_sentences(path: Path, do: Callable[[], None]) -> None:
     ],
 )
 @pytest.mark.parametrize("version", [4, 5, 6])
-def test_another_schema_is_refused(closed, statement: str, version: int) -> None:
+def test_another_schema_is_refused(closed: Path, statement: str, version: int) -> None:
     if version < 6:
         make_older(closed, version)
     alter(closed, statement)
@@ -94,14 +94,14 @@ def test_another_schema_is_refused(closed, statement: str, version: int) -> None
     assert closed.read_bytes() == before
 
 
-def test_an_endless_view_is_not_read(closed) -> None:
+def test_an_endless_view_is_not_read(closed: Path) -> None:
     endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT c2.* FROM c2, n"
     alter(closed, "ALTER TABLE cells RENAME TO c2", f"CREATE VIEW cells AS {endless}")
     with pytest.raises(UserError, match="damaged"):
         Project.open(closed)
 
 
-def test_odd_values_in_any_column_are_told_in_a_sentence(closed) -> None:
+def test_odd_values_in_any_column_are_told_in_a_sentence(closed: Path) -> None:
     sound = closed.read_bytes()
     with closing(sqlite3.connect(closed)) as connection:
         tables = [n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -119,7 +119,7 @@ def test_odd_values_in_any_column_are_told_in_a_sentence(closed) -> None:
 
 
 @pytest.mark.parametrize("table", ["cells", "step_cells"])
-def test_odd_values_in_a_record_with_a_valid_checksum(closed, table: str) -> None:
+def test_odd_values_in_a_record_with_a_valid_checksum(closed: Path, table: str) -> None:
     sound = closed.read_bytes()
     for name in RECORD.names or ():
         for odd in (-1, 2**31 - 1, float("inf")):
@@ -138,7 +138,7 @@ def test_odd_values_in_a_record_with_a_valid_checksum(closed, table: str) -> Non
             only_sentences(closed, lambda: None)
 
 
-def test_odd_values_in_an_older_project(closed) -> None:
+def test_odd_values_in_an_older_project(closed: Path) -> None:
     sound = closed.read_bytes()
     for place in range(11):
         for odd in (-1, 2**62, "x"):
@@ -149,7 +149,7 @@ def test_odd_values_in_an_older_project(closed) -> None:
             )
 
 
-def test_a_map_that_is_another_picture_is_not_decoded(closed) -> None:
+def test_a_map_that_is_another_picture_is_not_decoded(closed: Path) -> None:
     for picture in (
         np.zeros((30, 20, 3), np.uint8),
         np.zeros((31, 20), np.uint8),
@@ -163,7 +163,7 @@ def test_a_map_that_is_another_picture_is_not_decoded(closed) -> None:
             _ = project.annotation.mask(3, 1).values
 
 
-def test_a_schema_that_is_not_utf8_is_told_without_quoting_it(closed) -> None:
+def test_a_schema_that_is_not_utf8_is_told_without_quoting_it(closed: Path) -> None:
     data = closed.read_bytes()
     text = b"data BLOB NOT NULL,           -- probability"
     assert text in data
@@ -172,7 +172,7 @@ def test_a_schema_that_is_not_utf8_is_told_without_quoting_it(closed) -> None:
         Project.open(closed)
 
 
-def test_more_cells_than_the_video_has_are_refused(closed) -> None:
+def test_more_cells_than_the_video_has_are_refused(closed: Path) -> None:
     alter(closed, "UPDATE video SET length = 3")
     with pytest.raises(UserError, match="damaged"):
         Project.open(closed)
@@ -192,7 +192,7 @@ def test_more_cells_than_the_video_has_are_refused(closed) -> None:
         "UPDATE cells SET map = 'x'",
     ],
 )
-def test_a_damaged_row_of_the_index_is_found(closed, statement: str) -> None:
+def test_a_damaged_row_of_the_index_is_found(closed: Path, statement: str) -> None:
     alter(closed, statement)
     with pytest.raises(UserError, match="damaged"):
         Project.open(closed)

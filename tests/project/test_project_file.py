@@ -17,7 +17,7 @@ from vsreid_studio.project import Instance, Project, VideoRef
 
 
 @pytest.fixture
-def closed(project: Project, make_cell: Callable[..., Cell]):
+def closed(project: Project, make_cell: Callable[..., Cell]) -> Path:
     """A project of some cells, of which one was drawn twice; closed."""
     for frame in (0, 1, 2, 3, 0):
         project.apply(project.annotation.set_cells("Draw", {CellKey(frame, 1): make_cell(frame)}))
@@ -26,7 +26,7 @@ def closed(project: Project, make_cell: Callable[..., Cell]):
     return project.path
 
 
-def refused(path, message) -> None:
+def refused(path: Path, message: str) -> None:
     before = path.read_bytes()
     with pytest.raises(UserError, match=message) as caught:
         Project.open(path)
@@ -35,11 +35,11 @@ def refused(path, message) -> None:
     assert str(caught.value).endswith(".")
 
 
-def test_closing_leaves_one_file(closed) -> None:
+def test_closing_leaves_one_file(closed: Path) -> None:
     assert [p.name for p in closed.parent.iterdir() if p.is_file()] == [closed.name]
 
 
-def test_nothing_is_overwritten(closed, video: VideoRef) -> None:
+def test_nothing_is_overwritten(closed: Path, video: VideoRef) -> None:
     before = closed.read_bytes()
     with pytest.raises(UserError, match="exists already"):
         Project.create(closed, video)
@@ -51,14 +51,14 @@ def test_a_project_that_cannot_be_created(tmp_path: Path, video: VideoRef) -> No
         Project.create(tmp_path / "missing" / "a.vsreid", video)
 
 
-def test_the_header_tells_what_it_is(closed) -> None:
+def test_the_header_tells_what_it_is(closed: Path) -> None:
     with closed.open("rb") as file:
         header = file.read(100)
     assert header[68:72] == b"VSRe"
     assert int.from_bytes(header[60:64]) == 7
 
 
-def test_a_newer_project_is_refused(closed) -> None:
+def test_a_newer_project_is_refused(closed: Path) -> None:
     connection = sqlite3.connect(closed)
     connection.execute("PRAGMA user_version = 8")
     connection.close()
@@ -113,7 +113,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         Project.open(tmp_path)
 
 
-def test_a_damaged_map_is_told_when_it_is_read(closed) -> None:
+def test_a_damaged_map_is_told_when_it_is_read(closed: Path) -> None:
     connection = sqlite3.connect(closed)
     connection.execute("UPDATE maps SET data = zeroblob(length(data)) WHERE id = 2")
     connection.commit()
@@ -125,7 +125,7 @@ def test_a_damaged_map_is_told_when_it_is_read(closed) -> None:
             _ = cells[CellKey(1, 1)].mask.values
 
 
-def test_a_damaged_cell_is_refused(closed) -> None:
+def test_a_damaged_cell_is_refused(closed: Path) -> None:
     connection = sqlite3.connect(closed)
     connection.execute("UPDATE cells SET record = zeroblob(length(record)) WHERE frame = 2")
     connection.commit()
@@ -136,7 +136,7 @@ def test_a_damaged_cell_is_refused(closed) -> None:
 @pytest.mark.parametrize(
     "sql", ["DELETE FROM video", "DROP TABLE decisions", "UPDATE instances SET colour = 1"]
 )
-def test_a_project_with_parts_missing_is_refused(closed, sql: str) -> None:
+def test_a_project_with_parts_missing_is_refused(closed: Path, sql: str) -> None:
     connection = sqlite3.connect(closed)
     connection.execute(sql)
     connection.commit()
@@ -144,7 +144,7 @@ def test_a_project_with_parts_missing_is_refused(closed, sql: str) -> None:
     refused(closed, "damaged|cannot be used")
 
 
-def test_damage_anywhere_is_noticed_or_harmless(closed) -> None:
+def test_damage_anywhere_is_noticed_or_harmless(closed: Path) -> None:
     sound = closed.read_bytes()
     with Project.open(closed) as project:
         cells = {key: (c.origin, c.pinned, c.mask.values.tobytes()) for key, c in project.annotation.cells()}
@@ -164,7 +164,7 @@ def test_damage_anywhere_is_noticed_or_harmless(closed) -> None:
     refused(closed, "damaged")
 
 
-def test_a_second_window_is_refused(project: Project, closed, make_cell: Callable[..., Cell]) -> None:
+def test_a_second_window_is_refused(project: Project, closed: Path, make_cell: Callable[..., Cell]) -> None:
     with Project.open(closed) as first:
         with pytest.raises(UserError, match="open in another window"):
             Project.open(closed)
@@ -176,7 +176,7 @@ def test_a_second_window_is_refused(project: Project, closed, make_cell: Callabl
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_project_is_refused(closed) -> None:
+def test_a_read_only_project_is_refused(closed: Path) -> None:
     closed.chmod(0o444)
     closed.parent.chmod(0o555)
     try:
@@ -185,7 +185,7 @@ def test_a_read_only_project_is_refused(closed) -> None:
         closed.parent.chmod(0o755)
 
 
-def test_a_read_only_disk_leaves_the_annotation(closed, make_cell: Callable[..., Cell]) -> None:
+def test_a_read_only_disk_leaves_the_annotation(closed: Path, make_cell: Callable[..., Cell]) -> None:
     with Project.open(closed) as project:
         project._database.pragma("query_only = 1")
         with pytest.raises(UserError, match="cannot be written"):
@@ -196,7 +196,7 @@ def test_a_read_only_disk_leaves_the_annotation(closed, make_cell: Callable[...,
         assert 1 in project.instances
 
 
-def test_a_moved_video_is_found(closed, video: VideoRef, tmp_path: Path) -> None:
+def test_a_moved_video_is_found(closed: Path, video: VideoRef, tmp_path: Path) -> None:
     with Project.open(closed) as project:
         assert project.locate_video() == video.path
     moved = tmp_path / "elsewhere"

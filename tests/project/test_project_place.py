@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from vsreid_studio.project import Project, VideoRef
 
 
 @pytest.fixture
-def apart(tmp_path: Path, video: VideoRef):
+def apart(tmp_path: Path, video: VideoRef) -> Iterator[Project]:
     """A project in a folder of its own."""
     folder = tmp_path / "work"
     folder.mkdir()
@@ -22,13 +22,13 @@ def apart(tmp_path: Path, video: VideoRef):
         yield project
 
 
-def draw(project, make_cell, frame=3) -> None:
+def draw(project: Project, make_cell: Callable[..., Cell], frame: int = 3) -> None:
     project.apply(project.annotation.set_cells("Draw", {CellKey(frame, 1): make_cell(frame)}))
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
 def test_a_change_to_a_file_that_is_gone_is_told_as_not_saved(
-    apart, make_cell: Callable[..., Cell], how: str
+    apart: Project, make_cell: Callable[..., Cell], how: str
 ) -> None:
     draw(apart, make_cell)
     if how == "deleted":
@@ -49,7 +49,7 @@ def test_a_change_to_a_file_that_is_gone_is_told_as_not_saved(
     assert apart.annotation.get(3, 1) is not None
 
 
-def test_a_file_that_goes_while_a_change_is_written(apart, make_cell: Callable[..., Cell]) -> None:
+def test_a_file_that_goes_while_a_change_is_written(apart: Project, make_cell: Callable[..., Cell]) -> None:
     with (
         pytest.raises(UserError, match="not saved"),
         apart._database.transaction() as connection,
@@ -59,7 +59,7 @@ def test_a_file_that_goes_while_a_change_is_written(apart, make_cell: Callable[.
 
 
 def test_another_process_gets_one_sentence_and_changes_nothing(
-    apart, make_cell: Callable[..., Cell], tmp_path: Path
+    apart: Project, make_cell: Callable[..., Cell], tmp_path: Path
 ) -> None:
     draw(apart, make_cell)
     options = ["export", apart.path, "--output", tmp_path / "set"]

@@ -6,12 +6,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from older import make_older
 
-from vsreid_studio.engine.events import Decision, Proposal, Queue, Reason, Retrieval, Verdict
+from vsreid_studio.engine.events import Decision, Event, Proposal, Queue, Reason, Retrieval, Verdict
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, KeptProposal, Project
@@ -30,7 +31,7 @@ def proposal(frame: int, instance: int = 1) -> Proposal:
 
 
 @pytest.fixture
-def drawn(project: Project, make_cell: Callable[..., Cell]):
+def drawn(project: Project, make_cell: Callable[..., Cell]) -> Project:
     """Two instances, drawn in frame 0."""
     for number in (1, 2):
         cells = {CellKey(0, number): make_cell(0, pinned=True)}
@@ -40,7 +41,7 @@ def drawn(project: Project, make_cell: Callable[..., Cell]):
     return project
 
 
-def take(project: Project, *events, **scope) -> None:
+def take(project: Project, *events: Event, **scope: Any) -> None:
     for event in events:
         project.proposals.take(event, project.annotation, **scope)
 
@@ -58,7 +59,7 @@ def accept(project: Project, frame: int) -> None:
     project.apply(project.annotation.decide(change, {CellKey(frame, 1): decision}))
 
 
-def test_they_are_there_after_reopening(drawn) -> None:
+def test_they_are_there_after_reopening(drawn: Project) -> None:
     take(drawn, Queue((retrieval(20), retrieval(21), retrieval(30, 2, Reason.BELOW))), proposal(20))
     before = dict(drawn.proposals.all)
     drawn.close()
@@ -72,7 +73,7 @@ def test_they_are_there_after_reopening(drawn) -> None:
         assert len(finds(one.retrieval for one in again.waiting())) == 1
 
 
-def test_a_list_of_one_instance_leaves_the_others(drawn) -> None:
+def test_a_list_of_one_instance_leaves_the_others(drawn: Project) -> None:
     take(drawn, Queue((retrieval(20), retrieval(40, 2))))
     take(drawn, Queue((retrieval(50, 2),)), instances=[2])
     assert frames(drawn) == [20, 50]
@@ -80,13 +81,13 @@ def test_a_list_of_one_instance_leaves_the_others(drawn) -> None:
     assert frames(drawn) == [20]
 
 
-def test_a_list_that_is_full_says_nothing_of_the_rest(drawn) -> None:
+def test_a_list_that_is_full_says_nothing_of_the_rest(drawn: Project) -> None:
     take(drawn, Queue((retrieval(199),)))
     take(drawn, Queue(tuple(retrieval(1 + n % 150, 1 + n // 150) for n in range(300))))
     assert 199 in frames(drawn)
 
 
-def test_the_map_stays_with_its_box(drawn) -> None:
+def test_the_map_stays_with_its_box(drawn: Project) -> None:
     take(drawn, proposal(20), Queue((retrieval(20, reason=Reason.SKIPPED),)))
     assert drawn.proposals.all[CellKey(20, 1)].recovered is not None
     assert frames(drawn) == [20]
@@ -94,7 +95,7 @@ def test_the_map_stays_with_its_box(drawn) -> None:
     assert drawn.proposals.all[CellKey(20, 1)].recovered is None
 
 
-def test_an_answer_ends_the_waiting_and_its_undo_begins_it_again(drawn) -> None:
+def test_an_answer_ends_the_waiting_and_its_undo_begins_it_again(drawn: Project) -> None:
     take(drawn, Queue((retrieval(20), retrieval(21), retrieval(60))), proposal(20))
     accept(drawn, 20)
     assert frames(drawn) == [60]
@@ -111,7 +112,7 @@ def test_an_answer_ends_the_waiting_and_its_undo_begins_it_again(drawn) -> None:
     assert frames(drawn) == [20, 21, 60]
 
 
-def test_what_was_compared_with_masks_that_are_gone_does_not_wait(drawn) -> None:
+def test_what_was_compared_with_masks_that_are_gone_does_not_wait(drawn: Project) -> None:
     take(drawn, Queue((retrieval(20), retrieval(30, 2))))
     drawn.apply(drawn.annotation.set_cells("clear", {CellKey(0, 1): None}))
     assert frames(drawn) == [30]
@@ -122,7 +123,7 @@ def test_what_was_compared_with_masks_that_are_gone_does_not_wait(drawn) -> None
     assert frames(drawn) == [20]
 
 
-def test_what_it_would_do_is_told_as_things_are_now(drawn, make_cell: Callable[..., Cell]) -> None:
+def test_what_it_would_do_is_told_as_things_are_now(drawn: Project, make_cell: Callable[..., Cell]) -> None:
     take(drawn, proposal(20))
     kept = drawn.proposals.all[CellKey(20, 1)]
     assert kept.proposal(drawn.annotation).overwrites == tuple(range(1, 200))
@@ -130,7 +131,7 @@ def test_what_it_would_do_is_told_as_things_are_now(drawn, make_cell: Callable[.
     assert kept.proposal(drawn.annotation).overwrites == tuple(range(1, 30))
 
 
-def test_nothing_that_would_not_open_is_written(drawn) -> None:
+def test_nothing_that_would_not_open_is_written(drawn: Project) -> None:
     outside = KeptProposal(retrieval(20, box=Box(800, 400, 900, 500)))
     with pytest.raises(ValueError, match="outside"):
         drawn.proposals.put([outside])
@@ -150,7 +151,7 @@ def test_nothing_that_would_not_open_is_written(drawn) -> None:
         ("frame", 999),
     ],
 )
-def test_a_damaged_proposal_is_told(drawn, column: str, value: int | str) -> None:
+def test_a_damaged_proposal_is_told(drawn: Project, column: str, value: int | str) -> None:
     take(drawn, proposal(20))
     drawn.close()
     with closing(sqlite3.connect(drawn.path)) as connection:
@@ -160,7 +161,7 @@ def test_a_damaged_proposal_is_told(drawn, column: str, value: int | str) -> Non
         Project.open(drawn.path)
 
 
-def test_a_project_without_them_gets_their_table(drawn) -> None:
+def test_a_project_without_them_gets_their_table(drawn: Project) -> None:
     drawn.close()
     make_older(drawn.path, 5)
     with Project.open(drawn.path) as again:

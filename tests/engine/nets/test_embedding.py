@@ -10,7 +10,7 @@ import torch
 
 from vsreid_studio.engine.nets.embedding import SIZES, crop_box, embedder, lite_embedding
 from vsreid_studio.engine.nets.layers import compute_type
-from vsreid_studio.engine.types import Box
+from vsreid_studio.engine.types import Box, Frame
 from vsreid_studio.errors import UserError
 
 
@@ -24,7 +24,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def frame():
+def frame() -> Frame:
     picture = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     picture.flags.writeable = False
     return picture
@@ -34,19 +34,19 @@ BOXES = np.array([[0, 0, 40, 30], [100, 60, 140, 120], [10, 10, 11, 12]], np.int
 
 
 @pytest.mark.parametrize("size", ["lite", "paper"])
-def test_rows_have_unit_length(frame, size: str) -> None:
+def test_rows_have_unit_length(frame: Frame, size: str) -> None:
     network = SIZES[size]()
     rows = embedder(size, network.state_dict()).embed(frame, BOXES)
     assert rows.shape == (3, network.dimensions) and rows.dtype == np.float32
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
-def test_no_boxes_give_no_rows(frame) -> None:
+def test_no_boxes_give_no_rows(frame: Frame) -> None:
     rows = embedder("lite", lite_embedding().state_dict()).embed(frame, np.zeros((0, 4), np.int32))
     assert rows.shape == (0, 128) and rows.dtype == np.float32
 
 
-def test_batches_do_not_change_the_result(frame) -> None:
+def test_batches_do_not_change_the_result(frame: Frame) -> None:
     state = lite_embedding().state_dict()
     whole = embedder("lite", state)
     parts = embedder("lite", state)
@@ -54,7 +54,7 @@ def test_batches_do_not_change_the_result(frame) -> None:
     assert np.allclose(whole.embed(frame, BOXES), parts.embed(frame, BOXES), atol=0.02)
 
 
-def test_folded_norms_give_the_trained_network(frame) -> None:
+def test_folded_norms_give_the_trained_network(frame: Frame) -> None:
     network = lite_embedding().eval()
     network.low_precision = False
     for layer in network.modules():
@@ -77,7 +77,7 @@ def test_a_crop_is_the_box_alone() -> None:
     assert (crop_box(picture, Box(10, 10, 30, 20), 16) == 200).all()
 
 
-def test_a_box_outside_the_frame_is_refused(frame) -> None:
+def test_a_box_outside_the_frame_is_refused(frame: Frame) -> None:
     with pytest.raises(ValueError, match="covers nothing"):
         crop_box(frame, Box(130, 10, 150, 20), 16)
 

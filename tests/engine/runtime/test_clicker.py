@@ -127,14 +127,14 @@ def test_guiding_maps_lie_where_the_clicks_do() -> None:
 
 
 @pytest.fixture(scope="module")
-def network():
+def network() -> ClickNet:
     torch.manual_seed(0)
     made = ClickNet()
     made.load_state_dict(from_propagation(lite().state_dict()))
     return made.eval()
 
 
-def test_compiled_network_says_what_torch_says(network) -> None:
+def test_compiled_network_says_what_torch_says(network: ClickNet) -> None:
     compiled = prepared(network, torch.device("cpu"))
     assert isinstance(compiled, CompiledNetwork)
     patch = torch.rand(1, 3, 64, 64) * 2 - 1
@@ -150,14 +150,14 @@ def test_compiled_network_says_what_torch_says(network) -> None:
     assert abs(quality - float(wanted.quality.sigmoid())) < 0.05
 
 
-def test_without_clicks_nothing_is_read(network) -> None:
+def test_without_clicks_nothing_is_read(network: ClickNet) -> None:
     value, keys = torch.rand(1, 128, 4, 4), torch.rand(1, 64, 4, 4)
     read = network.compare(keys, value, torch.zeros(1, 4, 64, 64))
     assert not read[:, :-2].any()
     assert (read[:, -2:] <= -1 + 1e-5).all()
 
 
-def test_places_like_a_clicked_one_are_told_apart(network) -> None:
+def test_places_like_a_clicked_one_are_told_apart(network: ClickNet) -> None:
     keys = torch.zeros(1, 64, 4, 4)
     keys[:, 0] = 1
     keys[:, :2, :, 2:] = torch.tensor([0.0, 1.0])[:, None, None]
