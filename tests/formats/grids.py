@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,8 @@ def frames_like(maps: list[np.ndarray]) -> list[np.ndarray]:
 
 def same(found: Iterable[LabelMap], expected: Iterable[LabelMap]) -> bool:
     """Whether two runs of label maps are equal to the pixel."""
-    found = list(found)
-    return len(found) == len(expected) and all(map(np.array_equal, found, expected))
+    pairs = list(zip_longest(found, expected))
+    return all(one is not None and other is not None and np.array_equal(one, other) for one, other in pairs)
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -10,12 +10,13 @@ from small_clip import HIDDEN, true_mask
 
 from vsreid_studio.engine.events import Proposal
 from vsreid_studio.engine.runtime.run import State
+from vsreid_studio.gui.canvas import CanvasView
 from vsreid_studio.gui.main_window import MainWindow
 
 LEFT = Qt.MouseButton.LeftButton
 
 
-def at(window: MainWindow, x: float, y: float):
+def at(window: MainWindow, x: float, y: float) -> QPoint:
     return window.parts.canvas.in_view((x, y)).toPoint()
 
 
@@ -35,8 +36,14 @@ def focused() -> QWidget:
     return widget
 
 
-def press(window: MainWindow, key: Qt.Key, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
+def press(
+    window: MainWindow, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+) -> None:
     QTest.keyClick(window.parts.canvas, key, modifiers)
+
+
+def shows(canvas: CanvasView, index: int) -> bool:
+    return canvas.index == index
 
 
 def draw_both(qtbot: QtBot, window: MainWindow) -> None:

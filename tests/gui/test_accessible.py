@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -12,6 +14,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDialog,
     QHeaderView,
     QLineEdit,
     QMenu,
@@ -69,13 +72,14 @@ def test_every_control_of_the_start_page_has_a_name(make: MakeWindow) -> None:
 
 @pytest.mark.parametrize("which", ["preferences", "keys", "classes", "export"])
 def test_every_control_of_the_dialogs_has_a_name(window: MainWindow, which: str) -> None:
-    shows = {
+    shows: dict[str, Callable[[], QDialog | None]] = {
         "preferences": window.show_preferences,
         "keys": window.show_keys,
         "classes": window.parts.on_instances.show_classes,
         "export": window.files.ask_export,
     }
     dialog = shows[which]() or window.findChild(ExportDialog)
+    assert dialog is not None
     assert nameless(dialog) == []
     dialog.close()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from fake_engine import Script
+from pytestqt.qtbot import QtBot
+from window_fixtures import Heard
 
 from vsreid_studio.gui.conductor import Conductor
 from vsreid_studio.gui.session import Session
@@ -11,19 +15,21 @@ from vsreid_studio.gui.worker import Outcome
 from vsreid_studio.project import Adaptation
 
 
-def adapt(qtbot, conductor: Conductor) -> Outcome:
+def adapt(qtbot: QtBot, conductor: Conductor) -> Outcome:
     with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
         assert conductor.adapt()
     conductor.session.flush()
     return done.args[0]
 
 
-def propagate(qtbot, conductor: Conductor) -> None:
+def propagate(qtbot: QtBot, conductor: Conductor) -> None:
     with qtbot.waitSignal(conductor.finished, timeout=5000):
         assert conductor.propagate(find=False)
 
 
-def test_what_is_learnt_is_kept_and_used(qtbot, conductor, drawn: Session, script: Script) -> None:
+def test_what_is_learnt_is_kept_and_used(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     propagate(qtbot, conductor)
     assert adapt(qtbot, conductor) is Outcome.DONE
     assert drawn.adaptation == Adaptation("abc", b"learnt")
@@ -32,7 +38,7 @@ def test_what_is_learnt_is_kept_and_used(qtbot, conductor, drawn: Session, scrip
     assert script.adapted == [None, b"learnt"]
 
 
-def test_undo_takes_it_back(qtbot, conductor, drawn: Session, script: Script) -> None:
+def test_undo_takes_it_back(qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script) -> None:
     adapt(qtbot, conductor)
     assert drawn.undo_label == "adapt to this video"
     conductor.undo()
@@ -47,13 +53,17 @@ def test_undo_takes_it_back(qtbot, conductor, drawn: Session, script: Script) ->
     assert script.adapted == [None]
 
 
-def test_cancelled_nothing_is_learnt(qtbot, conductor, drawn: Session, script: Script) -> None:
+def test_cancelled_nothing_is_learnt(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
     script.on_step = lambda step: conductor.runner.order.control.cancel()
     assert adapt(qtbot, conductor) is Outcome.CANCELLED
     assert drawn.adaptation is None
 
 
-def test_without_a_mask_there_is_nothing_to_learn_from(qtbot, conductor, session, pictures, heard) -> None:
+def test_without_a_mask_there_is_nothing_to_learn_from(
+    qtbot: QtBot, conductor: Conductor, session: Session, pictures: Path, heard: Heard
+) -> None:
     session.open(pictures)
     session.flush()
     conductor.failed.connect(heard.listen("failed"))
@@ -62,7 +72,9 @@ def test_without_a_mask_there_is_nothing_to_learn_from(qtbot, conductor, session
 
 
 @pytest.mark.parametrize("base", ["abc", "other"])
-def test_it_goes_with_its_own_weights_only(qtbot, conductor, drawn: Session, script, heard, base) -> None:
+def test_it_goes_with_its_own_weights_only(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script, heard: Heard, base: str
+) -> None:
     drawn.edits.set_adaptation(Adaptation(base, b"older"))
     drawn.flush()
     conductor.told.connect(heard.listen("told"))

@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
+from driving import shows
 from PySide6.QtGui import QColor
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
 
 from vsreid_studio.engine.types import Box, SoftMask
 from vsreid_studio.gui.canvas import CanvasView, Display, composition, overlay
 from vsreid_studio.gui.canvas.composition import halved
 from vsreid_studio.gui.canvas.types import Begin, End, Segment
+from vsreid_studio.gui.main_window import MainWindow
 
 HEIGHT, WIDTH = 60, 80
 FRAME = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -49,7 +53,7 @@ class Noted:
 
 
 @pytest.fixture
-def canvas(qtbot) -> CanvasView:
+def canvas(qtbot: QtBot) -> CanvasView:
     canvas = CanvasView()
     qtbot.addWidget(canvas)
     canvas.resize(400, 300)
@@ -67,7 +71,9 @@ def show(canvas: CanvasView, *, composed: bool, masks: dict[int, SoftMask]) -> N
     canvas.set_neighbour(NEIGHBOUR)
 
 
-def test_what_is_composed_beforehand_looks_the_same_and_is_not_composed_again(canvas, monkeypatch):
+def test_what_is_composed_beforehand_looks_the_same_and_is_not_composed_again(
+    canvas: CanvasView, monkeypatch: pytest.MonkeyPatch
+) -> None:
     show(canvas, composed=False, masks=MASKS)
     expected = canvas.grab().toImage()
     canvas.set_frame(0, FRAME)
@@ -82,7 +88,9 @@ def test_what_is_composed_beforehand_looks_the_same_and_is_not_composed_again(ca
     assert len(skin.threads) == 1
 
 
-def test_what_has_changed_meanwhile_is_composed_where_it_has(canvas, monkeypatch):
+def test_what_has_changed_meanwhile_is_composed_where_it_has(
+    canvas: CanvasView, monkeypatch: pytest.MonkeyPatch
+) -> None:
     moved = {**MASKS, 1: disc(22, 20, 9)}
     show(canvas, composed=False, masks=moved)
     expected = canvas.grab().toImage()
@@ -95,7 +103,7 @@ def test_what_has_changed_meanwhile_is_composed_where_it_has(canvas, monkeypatch
     assert not again.intersect(MASKS[2].box).area
 
 
-def test_another_style_is_composed_anew(canvas):
+def test_another_style_is_composed_anew(canvas: CanvasView) -> None:
     show(canvas, composed=True, masks=MASKS)
     before = canvas.grab().toImage()
     canvas.set_display(replace(canvas.display, opacity=0.9))
@@ -105,7 +113,7 @@ def test_another_style_is_composed_anew(canvas):
     assert canvas.grab().toImage() == after
 
 
-def test_strokes_go_on_over_what_was_composed_beforehand(canvas):
+def test_strokes_go_on_over_what_was_composed_beforehand(canvas: CanvasView) -> None:
     show(canvas, composed=True, masks=MASKS)
     canvas.grab()
     pixels = canvas.picture.pixels
@@ -127,7 +135,9 @@ def test_a_frame_is_halved_as_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize("skin", [False, True])
-def test_the_window_composes_nothing_while_one_scrubs(qtbot, window, monkeypatch, skin):
+def test_the_window_composes_nothing_while_one_scrubs(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch, skin: bool
+) -> None:
     session, canvas = window.session, window.parts.canvas
     for index in range(LENGTH):
         for number in (1, 2):
@@ -141,7 +151,7 @@ def test_the_window_composes_nothing_while_one_scrubs(qtbot, window, monkeypatch
     small = Noted(monkeypatch, composition, "halved")
     for index in (3, 4, 1, 0):
         session.go(index)
-        qtbot.waitUntil(lambda index=index: canvas.index == index)
+        qtbot.waitUntil(partial(shows, canvas, index))
         window.grab()
         assert 2 not in canvas.picture.masks
     threads = [*compose.threads, *neighbours.threads, *small.threads]

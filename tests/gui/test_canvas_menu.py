@@ -12,7 +12,6 @@ from pytestqt.qtbot import QtBot
 
 from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.gui.main_window import MainWindow
-from vsreid_studio.gui.session import Session
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 RIGHT = Qt.MouseButton.RightButton
@@ -56,7 +55,7 @@ def texts(shown: QMenu) -> list[str]:
     return [action.text() for action in shown.actions()]
 
 
-def test_a_click_with_the_grab_tool_selects_and_then_what_lies_below(drawn: Session) -> None:
+def test_a_click_with_the_grab_tool_selects_and_then_what_lies_below(drawn: MainWindow) -> None:
     press(drawn, Qt.Key.Key_H)
     drawn.session.select(None)
     for expected in (2, 1, 2):
@@ -69,7 +68,7 @@ def test_a_click_with_the_grab_tool_selects_and_then_what_lies_below(drawn: Sess
     assert drawn.session.selected == 1
 
 
-def test_a_drag_with_the_grab_tool_selects_nothing(drawn: Session) -> None:
+def test_a_drag_with_the_grab_tool_selects_nothing(drawn: MainWindow) -> None:
     press(drawn, Qt.Key.Key_H)
     drawn.session.select(1)
     canvas = drawn.parts.canvas
@@ -82,7 +81,7 @@ def test_a_drag_with_the_grab_tool_selects_nothing(drawn: Session) -> None:
     assert drawn.session.selected == 1
 
 
-def test_the_menu_is_of_the_instance_under_the_pointer(drawn: Session) -> None:
+def test_the_menu_is_of_the_instance_under_the_pointer(drawn: MainWindow) -> None:
     drawn.session.select(2)
     click(drawn, 30, 30, RIGHT, CONTROL)
     assert drawn.session.selected == 1
@@ -100,7 +99,7 @@ def test_the_menu_is_of_the_instance_under_the_pointer(drawn: Session) -> None:
     assert drawn.session.annotation.mask(0, 1).same(square(5, 5, 30))
 
 
-def test_where_nothing_is_the_menu_adds_an_instance(drawn: Session) -> None:
+def test_where_nothing_is_the_menu_adds_an_instance(drawn: MainWindow) -> None:
     click(drawn, 70, 40, RIGHT, CONTROL)
     shown = menu(drawn)
     assert "Add instance" in texts(shown)
@@ -108,13 +107,13 @@ def test_where_nothing_is_the_menu_adds_an_instance(drawn: Session) -> None:
     assert 3 in drawn.session.instances
 
 
-def test_hide_and_lock_from_the_menu(drawn: Session) -> None:
+def test_hide_and_lock_from_the_menu(drawn: MainWindow) -> None:
     click(drawn, 30, 30, RIGHT, CONTROL)
     next(action for action in menu(drawn).actions() if action.text() == "Lock").trigger()
     assert drawn.session.instances[1].locked
 
 
-def test_a_mask_is_copied_into_another_frame(drawn: Session) -> None:
+def test_a_mask_is_copied_into_another_frame(drawn: MainWindow) -> None:
     session = drawn.session
     session.select(2)
     press(drawn, Qt.Key.Key_V, CONTROL)

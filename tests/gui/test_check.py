@@ -31,6 +31,7 @@ def carried(qtbot: QtBot, window: MainWindow) -> MainWindow:
     cells = {}
     for frame in (5, 6):
         cell = session.annotation.get(frame, 2)
+        assert cell is not None
         box = cell.mask.box
         small = SoftMask.from_dense(cell.mask.dense(48, 80)[: box.y0 + 3] > 0.5)
         cells[CellKey(frame, 2)] = replace(cell, mask=small, confidence=0.2)
@@ -107,6 +108,7 @@ def test_what_looks_right_is_left_unpinned(qtbot: QtBot, carried: MainWindow) ->
     assert window.session.undo_label == "mark as right"
     # A new mask there is looked at anew.
     cell = window.session.annotation.get(5, 2)
+    assert cell is not None
     worse = replace(cell, mask=SoftMask.from_dense(cell.mask.dense(48, 80)[:, ::-1] > 0.5))
     window.session.edits.apply(window.session.annotation.set_cells("spoil", {CellKey(5, 2): worse}))
     until(qtbot, window, lambda: green(window))

@@ -18,7 +18,8 @@ from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.types import Box, CellKey, Click, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.gui.actions import Act
-from vsreid_studio.gui.canvas import Tool
+from vsreid_studio.gui.canvas import CanvasView, Tool
+from vsreid_studio.gui.canvas.tools import Points
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.project.sources import points_of
 
@@ -80,6 +81,11 @@ def window(make: MakeWindow, network: Squares, qtbot: QtBot, pictures: Path) -> 
 
 def place(window: MainWindow, x: float, y: float) -> QPoint:
     return window.parts.canvas.in_view((x, y)).toPoint()
+
+
+def clicked(canvas: CanvasView) -> Points:
+    assert isinstance(canvas.gesture, Points)
+    return canvas.gesture
 
 
 def click(
@@ -148,7 +154,7 @@ def test_points_add_and_take_away_move_and_go(window: MainWindow, qtbot: QtBot, 
     qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
     click(window, 42, 20, RIGHT)
     qtbot.waitUntil(lambda: 0 < shown(window) < 2 * SQUARE)
-    assert [point.adds for point in canvas.gesture.points] == [True, True, False]
+    assert [point.adds for point in clicked(canvas).points] == [True, True, False]
     QTest.keyClick(canvas, Qt.Key.Key_Backspace)
     qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
     # The right button on a point deletes it.
@@ -159,12 +165,12 @@ def test_points_add_and_take_away_move_and_go(window: MainWindow, qtbot: QtBot, 
     QTest.mouseMove(canvas, place(window, 30, 12))
     QTest.mouseRelease(canvas, LEFT, NOTHING, place(window, 30, 12))
     qtbot.waitUntil(lambda: abs(network.asked[-1][0][0].x - 30) < 1)
-    assert len(canvas.gesture.points) == 1
+    assert len(clicked(canvas).points) == 1
     click(window, 60, 12, LEFT, ALT)
     qtbot.waitUntil(lambda: len(network.asked[-1][0]) == 2)
     assert not network.asked[-1][0][1].adds
     QTest.keyClick(canvas, Qt.Key.Key_Escape)
-    assert not canvas.gesture.points
+    assert not clicked(canvas).points
     assert shown(window) == 0
     assert kept(window) == 0
 

@@ -86,11 +86,9 @@ def test_figures_follow_the_masks(qtbot: QtBot, comparison: Comparison, drawn: S
     qtbot.waitUntil(lambda: row(comparison, 0)[4] == "1.000")
     drawn.instance_edits.rename(1, "ball")
     qtbot.waitUntil(lambda: row(comparison, 0)[0] == "ball")
-    qtbot.mouseClick(
-        comparison.panel.table.viewport(),
-        Qt.MouseButton.LeftButton,
-        pos=comparison.panel.table.visualItemRect(comparison.panel.table.item(1, 1)).center(),
-    )
+    table = comparison.panel.table
+    place = table.visualRect(table.model().index(1, 1)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert drawn.selected == 2
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import shutil
 import threading
+from functools import partial
+from pathlib import Path
 from time import sleep
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from pytestqt.qtbot import QtBot
 from small_clip import HEIGHT, LENGTH, WIDTH, true_mask
 
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.formats.masks import write_label_map
+from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.gui.opening import Document
 from vsreid_studio.gui.session import Session, mask_import
 from vsreid_studio.gui.session import opener as module
 from vsreid_studio.gui.session.thread import DocumentThread
@@ -21,11 +27,11 @@ from vsreid_studio.project import Project
 
 
 @pytest.fixture
-def gate(monkeypatch):
+def gate(monkeypatch: pytest.MonkeyPatch):
     """Holds every change back until it is opened."""
     gate, apply = threading.Event(), Project.apply
 
-    def held(project, change, **how):
+    def held(project: Project, change: Change, **how: Any) -> None:
         assert gate.wait(5)
         apply(project, change, **how)
 
@@ -34,7 +40,7 @@ def gate(monkeypatch):
 
 
 @pytest.fixture
-def masks(tmp_path):
+def masks(tmp_path: Path):
     """A folder of masks for every frame."""
     folder = tmp_path / "masks"
     folder.mkdir()
@@ -45,10 +51,12 @@ def masks(tmp_path):
     return folder
 
 
-def test_opening_is_not_done_on_the_windows_thread(qtbot, session, pictures, monkeypatch):
+def test_opening_is_not_done_on_the_windows_thread(
+    qtbot: QtBot, session: Session, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads, open_document = [], module.open_document  # type: ignore[attr-defined]
 
-    def noted(*how, **named):
+    def noted(*how: Any, **named: Any) -> Document:
         threads.append(threading.get_ident())
         return open_document(*how, **named)
 
@@ -59,7 +67,7 @@ def test_opening_is_not_done_on_the_windows_thread(qtbot, session, pictures, mon
     assert threads and threading.get_ident() not in threads
 
 
-def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(qtbot, drawn, gate):
+def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(qtbot: QtBot, drawn: Session, gate) -> None:
     saved = []
     drawn.saved.connect(lambda: saved.append(gate.is_set()))
     for frame in (2, 3):
@@ -76,7 +84,7 @@ def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(qtbot, drawn, gat
     assert cell.mask.place is not None, "its values have left memory"
 
 
-def test_edits_and_undo_keep_their_order(drawn, gate):
+def test_edits_and_undo_keep_their_order(drawn: Session, gate) -> None:
     drawn.mask_edits.edit_mask(3, 1, true_mask(3, 1), "first")
     drawn.mask_edits.edit_mask(3, 1, SoftMask.empty(), "second")
     drawn.edits.undo()
@@ -93,7 +101,7 @@ def test_edits_and_undo_keep_their_order(drawn, gate):
     assert labels[:2] == ["third", "first"]
 
 
-def test_what_cannot_be_saved_is_taken_back_and_told(qtbot, drawn):
+def test_what_cannot_be_saved_is_taken_back_and_told(qtbot: QtBot, drawn: Session) -> None:
     shutil.rmtree(drawn.project.path.parent)
     changed: list[Change] = []
     told: list[tuple[str, object]] = []
@@ -110,7 +118,7 @@ def test_what_cannot_be_saved_is_taken_back_and_told(qtbot, drawn):
     assert [list(change.after) for change in changed[:1]] == [list(change.after) for change in changed[2:3]]
 
 
-def test_closing_keeps_what_was_done_last(drawn, pictures, tmp_path):
+def test_closing_keeps_what_was_done_last(drawn: Session, pictures: Path, tmp_path: Path) -> None:
     drawn.mask_edits.edit_mask(7, 2, true_mask(7, 2), "Paint")
     drawn.go(7)
     drawn.close()
@@ -122,7 +130,7 @@ def test_closing_keeps_what_was_done_last(drawn, pictures, tmp_path):
     again.close()
 
 
-def test_a_window_that_cannot_save_stays_once(qtbot, window):
+def test_a_window_that_cannot_save_stays_once(qtbot: QtBot, window: MainWindow) -> None:
     window.session.mask_edits.edit_mask(0, 1, true_mask(0, 1), "Paint")
     window.session.flush()
     shutil.rmtree(window.session.project.path.parent)
@@ -133,7 +141,9 @@ def test_a_window_that_cannot_save_stays_once(qtbot, window):
     assert window.close()
 
 
-def test_a_folder_is_imported_as_one_step(qtbot, drawn, masks, monkeypatch):
+def test_a_folder_is_imported_as_one_step(
+    qtbot: QtBot, drawn: Session, masks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     seen = []
     drawn.importing.connect(lambda *how: seen.append(how))
@@ -152,7 +162,9 @@ def test_a_folder_is_imported_as_one_step(qtbot, drawn, masks, monkeypatch):
     assert list(drawn.annotation.row(1)) == [0]
 
 
-def test_a_stroke_during_an_import_is_not_lost(drawn, masks, monkeypatch):
+def test_a_stroke_during_an_import_is_not_lost(
+    drawn: Session, masks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     drawn.mask_edits.import_masks(masks)
     drawn.mask_edits.edit_mask(3, 2, true_mask(3, 2), "Paint")
@@ -162,7 +174,9 @@ def test_a_stroke_during_an_import_is_not_lost(drawn, masks, monkeypatch):
 
 
 @pytest.mark.parametrize("how", ["cancelled", "unfit", "of another size"])
-def test_of_an_import_that_fails_nothing_is_kept(qtbot, drawn, masks, how, monkeypatch):
+def test_of_an_import_that_fails_nothing_is_kept(
+    qtbot: QtBot, drawn: Session, masks, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     if how == "unfit":
         (masks / "00007.png").write_bytes(b"no picture")
@@ -181,12 +195,14 @@ def test_of_an_import_that_fails_nothing_is_kept(qtbot, drawn, masks, how, monke
     assert bool(told) is (how != "cancelled")
 
 
-def test_an_import_is_left_off_at_any_time_before_its_commit(drawn, masks, monkeypatch):
+def test_an_import_is_left_off_at_any_time_before_its_commit(
+    drawn: Session, masks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = dict(drawn.annotation.cells())
     asked = []
     check = mask_import._refuse_stopped
 
-    def count(listener):
+    def count(listener: mask_import.ImportListener) -> None:
         asked.append(1)
         check(listener)
 
@@ -198,7 +214,7 @@ def test_an_import_is_left_off_at_any_time_before_its_commit(drawn, masks, monke
     for last in range(1, len(asked) + 1):
         left = [last]
 
-        def cancel(listener, left=left):
+        def cancel(listener: mask_import.ImportListener, left: list[int] = left) -> None:
             left[0] -= 1
             if not left[0]:
                 listener.stop.set()
@@ -213,16 +229,23 @@ def test_an_import_is_left_off_at_any_time_before_its_commit(drawn, masks, monke
         assert drawn.undo_label == "Paint"
 
 
-def test_replies_that_take_long_let_the_window_have_its_turn(qtbot, drawn):
+def test_replies_that_take_long_let_the_window_have_its_turn(qtbot: QtBot, drawn: Session) -> None:
     done = []
+
+    def slow(number: int) -> None:
+        sleep(0.02)
+        done.append(number)
+
     for number in range(3):
-        drawn._thread._replies.append(lambda number=number: (sleep(0.02), done.append(number)))
+        drawn._thread._replies.append(partial(slow, number))
     drawn.edits._deliver()
     assert done == [0]
     qtbot.waitUntil(lambda: done == [0, 1, 2])
 
 
-def test_closing_in_an_import_leaves_it_off(drawn, masks, pictures, tmp_path, monkeypatch):
+def test_closing_in_an_import_leaves_it_off(
+    drawn: Session, masks, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     before = dict(drawn.annotation.cells())
     drawn.closing.connect(lambda: drawn.mask_edits.import_masks(masks))
@@ -234,7 +257,7 @@ def test_closing_in_an_import_leaves_it_off(drawn, masks, pictures, tmp_path, mo
     again.close()
 
 
-def test_the_thread_outlives_what_it_is_asked(qtbot):
+def test_the_thread_outlives_what_it_is_asked(qtbot: QtBot) -> None:
     thread, done, failed = DocumentThread(), [], []
     thread.post(lambda: dict[str, int]()["x"], lambda error, _: failed.append(error))
     thread.post(lambda: done.append(threading.get_ident()), lambda *_: None)
@@ -248,7 +271,9 @@ def test_the_thread_outlives_what_it_is_asked(qtbot):
     thread.stop()
 
 
-def test_a_mistake_of_ours_is_told_in_a_sentence(qtbot, drawn, monkeypatch):
+def test_a_mistake_of_ours_is_told_in_a_sentence(
+    qtbot: QtBot, drawn: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Project, "apply", lambda *_, **__: dict[str, int]()["x"])
     with qtbot.waitSignal(drawn.failed) as told:
         drawn.edits.apply(Change("x"))

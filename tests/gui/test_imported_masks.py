@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel
 from small_clip import true_mask
 
 from vsreid_studio.formats.masks import write_label_map
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.theme import tip
 
 EVIL = "<b>x</b><img src='file:///x.png'>"
@@ -23,7 +24,7 @@ def soft(shape: tuple[int, int]) -> np.ndarray:
     return cv2.GaussianBlur(grey, (0, 0), 2)
 
 
-def test_a_reading_is_told_and_can_be_changed(window, tmp_path: Path) -> None:
+def test_a_reading_is_told_and_can_be_changed(window: MainWindow, tmp_path: Path) -> None:
     session, bar = window.session, window.bar
     video = session.video
     Image.fromarray(soft((video.height, video.width))).save(tmp_path / "matte.png")
@@ -47,7 +48,7 @@ def test_a_reading_is_told_and_can_be_changed(window, tmp_path: Path) -> None:
     assert session.annotation.mask(2, 1).area
 
 
-def test_later_changes_are_not_undone(window, tmp_path: Path) -> None:
+def test_later_changes_are_not_undone(window: MainWindow, tmp_path: Path) -> None:
     session, bar = window.session, window.bar
     Image.fromarray(soft((session.video.height, session.video.width))).save(tmp_path / "matte.png")
     assert session.mask_edits.import_masks(tmp_path / "matte.png")
@@ -61,7 +62,7 @@ def test_later_changes_are_not_undone(window, tmp_path: Path) -> None:
     assert session.instances[1].name == "other"
 
 
-def test_numbers_of_a_palette_need_no_word(window, tmp_path: Path) -> None:
+def test_numbers_of_a_palette_need_no_word(window: MainWindow, tmp_path: Path) -> None:
     mask = np.zeros((window.session.video.height, window.session.video.width), np.uint8)
     mask[true_mask(0, 1).box.slices] = 1
     write_label_map(tmp_path / "m.png", mask)
@@ -70,7 +71,7 @@ def test_numbers_of_a_palette_need_no_word(window, tmp_path: Path) -> None:
     assert not window.bar.isVisible()
 
 
-def test_names_are_plain_text(window) -> None:
+def test_names_are_plain_text(window: MainWindow) -> None:
     window.session.instance_edits.rename(1, EVIL)
     labels = [label for label in window.findChildren(QLabel) if "<b>x" in label.text()]
     assert labels

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import pytest
 from driving import drag, draw_both, focused, press, wait_idle
+from fake_engine import Script
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 
 from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.main_window import MainWindow
 
 LAST = LENGTH - 1
 
 
 @pytest.fixture
-def seen(window) -> list[int]:
+def seen(window: MainWindow) -> list[int]:
     """The frames that the canvas has shown."""
     shown: list[int] = []
     window.loader.loaded.connect(lambda index, _: shown.append(index))
@@ -35,7 +38,7 @@ class SlowClock:
         return self.now
 
 
-def test_space_plays_to_the_end_and_stops(qtbot, window, seen):
+def test_space_plays_to_the_end_and_stops(qtbot: QtBot, window: MainWindow, seen: list[int]) -> None:
     playback = window.parts.playback
     window.parts.canvas.setFocus()
     press(window, Qt.Key.Key_Space)
@@ -52,7 +55,9 @@ def test_space_plays_to_the_end_and_stops(qtbot, window, seen):
     assert not playback.playing
 
 
-def test_frames_are_dropped_by_the_clock(qtbot, window, monkeypatch):
+def test_frames_are_dropped_by_the_clock(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     playback, clock = window.parts.playback, SlowClock()
     monkeypatch.setattr(playback, "_clock", clock)
     playback.play(1)
@@ -71,7 +76,7 @@ def test_frames_are_dropped_by_the_clock(qtbot, window, monkeypatch):
     playback.stop()
 
 
-def test_j_k_l(qtbot, window):
+def test_j_k_l(qtbot: QtBot, window: MainWindow) -> None:
     playback = window.parts.playback
     window.session.go(6)
     press(window, Qt.Key.Key_L)
@@ -87,7 +92,7 @@ def test_j_k_l(qtbot, window):
     assert window.session.frame == 0
 
 
-def test_the_chosen_range_is_repeated(qtbot, window):
+def test_the_chosen_range_is_repeated(qtbot: QtBot, window: MainWindow) -> None:
     window.session.choose_range(3, 5)
     frames: list[int] = []
     window.session.frame_changed.connect(frames.append)
@@ -99,14 +104,14 @@ def test_the_chosen_range_is_repeated(qtbot, window):
     assert set(frames) <= {3, 4, 5}
 
 
-def test_going_elsewhere_stops_it(qtbot, window):
+def test_going_elsewhere_stops_it(qtbot: QtBot, window: MainWindow) -> None:
     press(window, Qt.Key.Key_L)
     press(window, Qt.Key.Key_End)
     assert not window.parts.playback.playing
     assert window.session.frame == LAST
 
 
-def test_space_held_still_pans(qtbot, window):
+def test_space_held_still_pans(qtbot: QtBot, window: MainWindow) -> None:
     canvas = window.parts.canvas
     before = canvas.viewport
     QTest.keyPress(canvas, Qt.Key.Key_Space)
@@ -117,7 +122,7 @@ def test_space_held_still_pans(qtbot, window):
     assert window.session.annotation.get(0, 1) is None
 
 
-def test_space_in_a_run_pauses_the_run(qtbot, window, script):
+def test_space_in_a_run_pauses_the_run(qtbot: QtBot, window: MainWindow, script: Script) -> None:
     draw_both(qtbot, window)
     script.delay = 0.1
     press(window, Qt.Key.Key_P)
@@ -129,7 +134,7 @@ def test_space_in_a_run_pauses_the_run(qtbot, window, script):
     wait_idle(qtbot, window)
 
 
-def test_a_frame_can_be_typed(qtbot, window):
+def test_a_frame_can_be_typed(qtbot: QtBot, window: MainWindow) -> None:
     press(window, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
     QTest.keyClicks(focused(), "7")
     QTest.keyClick(focused(), Qt.Key.Key_Return)
@@ -139,7 +144,7 @@ def test_a_frame_can_be_typed(qtbot, window):
     assert window.transport.frame.value() == 8
 
 
-def test_zoom_keys_and_what_they_say(window):
+def test_zoom_keys_and_what_they_say(window: MainWindow) -> None:
     canvas = window.parts.canvas
     press(window, Qt.Key.Key_0)
     assert canvas.viewport.scale == pytest.approx(1 / canvas.devicePixelRatioF())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
 
-from vsreid_studio.benchmark.session import Round
 from vsreid_studio.engine.extensions.doubtful import MissingStretch
 from vsreid_studio.gui.edits import COMPARED
 from vsreid_studio.gui.main_window import MainWindow
@@ -31,7 +31,7 @@ def rounds(qtbot: QtBot, window: MainWindow) -> MainWindow:
     return window
 
 
-def listed(window: MainWindow) -> list[Round]:
+def listed(window: MainWindow) -> list[Any]:
     entries = window.parts.rounds.entries
     role = Qt.ItemDataRole.UserRole
     return [entries.item(row).data(role) for row in range(entries.count())]
@@ -58,6 +58,7 @@ def test_before_and_after_are_shown_side_by_side(qtbot: QtBot, rounds: MainWindo
     panel.entries.setCurrentRow(0)
     panel.compare.click()
     qtbot.waitUntil(lambda: window.rounds.states is not None)
+    assert window.rounds.states is not None
     before, after = window.rounds.states
     assert before.mask(last, 1).area == 0 and after.mask(last, 1).same(session.annotation.mask(last, 1))
     panel.before.click()

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
+from window_fixtures import Heard
 
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
@@ -13,7 +15,7 @@ from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.session import Session
 
 
-def test_a_video_gets_a_project_beside_it(session: Session, pictures: Path):
+def test_a_video_gets_a_project_beside_it(session: Session, pictures: Path) -> None:
     assert session.open(pictures)
     session.flush()
     assert session.project.path == pictures.parent / "clip.vsreid"
@@ -22,7 +24,7 @@ def test_a_video_gets_a_project_beside_it(session: Session, pictures: Path):
     assert session.undo_label is None
 
 
-def test_opening_again_brings_everything_back(drawn: Session, pictures: Path, tmp_path: Path):
+def test_opening_again_brings_everything_back(drawn: Session, pictures: Path, tmp_path: Path) -> None:
     drawn.go(3)
     drawn.select(2)
     drawn.close()
@@ -41,14 +43,18 @@ def test_opening_again_brings_everything_back(drawn: Session, pictures: Path, tm
     again.close()
 
 
-def test_a_read_only_folder_leads_to_the_data_folder(session, pictures, tmp_path, monkeypatch):
+def test_a_read_only_folder_leads_to_the_data_folder(
+    session: Session, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("vsreid_studio.gui.opening.os.access", lambda *_: False)
     assert session.open(pictures)
     session.flush()
     assert session.project.path.is_relative_to(tmp_path / "data")
 
 
-def test_another_video_of_the_same_name_gets_a_project_of_its_own(session, pictures, qtbot):
+def test_another_video_of_the_same_name_gets_a_project_of_its_own(
+    session: Session, pictures: Path, qtbot: QtBot
+) -> None:
     session.open(pictures)
     session.flush()
     session.close()
@@ -65,7 +71,9 @@ def test_another_video_of_the_same_name_gets_a_project_of_its_own(session, pictu
     assert session.project.path.name.startswith("clip-")
 
 
-def test_a_moved_video_is_asked_for(session, drawn, pictures, tmp_path, qtbot):
+def test_a_moved_video_is_asked_for(
+    session: Session, drawn: Session, pictures: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
     path = drawn.project.path
     drawn.close()
     moved = tmp_path / "elsewhere" / "clip2"
@@ -80,7 +88,9 @@ def test_a_moved_video_is_asked_for(session, drawn, pictures, tmp_path, qtbot):
 
 
 @pytest.mark.parametrize("name", ["nothing.mp4", "nothing.vsreid"])
-def test_what_cannot_be_opened_leaves_what_is_open(drawn, tmp_path, name, qtbot):
+def test_what_cannot_be_opened_leaves_what_is_open(
+    drawn: Session, tmp_path: Path, name: str, qtbot: QtBot
+) -> None:
     with qtbot.waitSignal(drawn.failed) as told:
         assert drawn.open(tmp_path / name)
     assert name in told.args[0]
@@ -88,7 +98,7 @@ def test_what_cannot_be_opened_leaves_what_is_open(drawn, tmp_path, name, qtbot)
     assert drawn.project.path.name == "clip.vsreid"
 
 
-def test_a_stroke_is_pinned_and_drops_what_came_from_the_mask_before(drawn):
+def test_a_stroke_is_pinned_and_drops_what_came_from_the_mask_before(drawn: Session) -> None:
     carried = {CellKey(i, 1): Cell(true_mask(i, 1), 0) for i in (1, 2)}
     drawn.edits.apply(drawn.annotation.set_cells("propagate", carried))
     half = SoftMask.from_dense(np.eye(48, 80, dtype=np.bool_))
@@ -104,7 +114,7 @@ def test_a_stroke_is_pinned_and_drops_what_came_from_the_mask_before(drawn):
     assert list(drawn.annotation.row(1)) == [0]
 
 
-def test_approve_pins_a_mask_as_it_is(drawn, qtbot):
+def test_approve_pins_a_mask_as_it_is(drawn: Session, qtbot: QtBot) -> None:
     voted = Cell(true_mask(2, 1), 0, second=5)
     drawn.edits.apply(drawn.annotation.set_cells("propagate", {CellKey(2, 1): voted}))
     assert drawn.mask_edits.approve(2, [1, 2])
@@ -114,7 +124,7 @@ def test_approve_pins_a_mask_as_it_is(drawn, qtbot):
         assert not drawn.mask_edits.approve(2, [1])
 
 
-def test_a_stroke_drops_what_the_mask_before_had_a_say_in(drawn):
+def test_a_stroke_drops_what_the_mask_before_had_a_say_in(drawn: Session) -> None:
     drawn.mask_edits.edit_mask(6, 1, true_mask(6, 1), "Paint")
     carried = {CellKey(i, 1): Cell(true_mask(i, 1), 0, second=6) for i in (1, 2)}
     drawn.edits.apply(drawn.annotation.set_cells("propagate", carried))
@@ -122,7 +132,7 @@ def test_a_stroke_drops_what_the_mask_before_had_a_say_in(drawn):
     assert sorted(drawn.annotation.row(1)) == [0, 6]
 
 
-def test_absent_and_clear(drawn):
+def test_absent_and_clear(drawn: Session) -> None:
     assert drawn.mask_edits.mark_absent(1, range(4, 7))
     assert all(drawn.annotation.get(i, 1).pinned for i in range(4, 7))
     assert not drawn.annotation.mask(5, 1).box.area
@@ -133,7 +143,7 @@ def test_absent_and_clear(drawn):
     assert sorted(drawn.annotation.row(1)) == [0, 4, 5, 6]
 
 
-def test_a_locked_instance_is_not_changed(drawn, qtbot):
+def test_a_locked_instance_is_not_changed(drawn: Session, qtbot: QtBot) -> None:
     drawn.instance_edits.lock(1, True)
     assert drawn.undo_label == "Paint"
     for act in (
@@ -147,7 +157,7 @@ def test_a_locked_instance_is_not_changed(drawn, qtbot):
         assert told.args[0] == "red is locked: unlock it to change its masks."
 
 
-def test_delete_and_undo(drawn):
+def test_delete_and_undo(drawn: Session) -> None:
     assert drawn.instance_edits.delete(1)
     drawn.flush()
     assert list(drawn.instances) == [2]
@@ -159,7 +169,7 @@ def test_delete_and_undo(drawn):
     assert drawn.annotation.mask(0, 1).area
 
 
-def test_merge_unites_masks_and_keeps_checkpoints(drawn):
+def test_merge_unites_masks_and_keeps_checkpoints(drawn: Session) -> None:
     drawn.mask_edits.edit_mask(3, 2, true_mask(3, 2), "Paint")
     both = true_mask(0, 1).area + true_mask(0, 2).area
     assert drawn.instance_edits.merge(2, 1)
@@ -173,7 +183,7 @@ def test_merge_unites_masks_and_keeps_checkpoints(drawn):
     assert drawn.annotation.mask(0, 2).area == true_mask(0, 2).area
 
 
-def test_instances_are_renamed_recoloured_hidden_and_ordered(drawn, qtbot):
+def test_instances_are_renamed_recoloured_hidden_and_ordered(drawn: Session, qtbot: QtBot) -> None:
     assert drawn.instance_edits.rename(1, " rider ")
     assert drawn.instance_edits.recolour(1, "#ABCDEF")
     assert drawn.instance_edits.hide(1, True)
@@ -188,7 +198,7 @@ def test_instances_are_renamed_recoloured_hidden_and_ordered(drawn, qtbot):
         assert not drawn.instance_edits.rename(1, "  ")
 
 
-def test_masks_are_imported_at_the_present_frame(session, pictures, tmp_path):
+def test_masks_are_imported_at_the_present_frame(session: Session, pictures: Path, tmp_path: Path) -> None:
     session.open(pictures)
     session.flush()
     labels = np.zeros((48, 80), np.uint8)
@@ -202,7 +212,7 @@ def test_masks_are_imported_at_the_present_frame(session, pictures, tmp_path):
     assert (cell.made_by, cell.pinned, cell.mask.area) == (Maker.IMPORT, True, 100)
 
 
-def test_a_mask_of_another_size_is_refused(drawn, tmp_path, qtbot):
+def test_a_mask_of_another_size_is_refused(drawn: Session, tmp_path: Path, qtbot: QtBot) -> None:
     write_label_map(tmp_path / "mask.png", np.ones((4, 4), np.uint8))
     before = drawn.undo_label
     with qtbot.waitSignal(drawn.failed):
@@ -210,7 +220,7 @@ def test_a_mask_of_another_size_is_refused(drawn, tmp_path, qtbot):
     assert drawn.undo_label == before
 
 
-def test_frames_and_ranges_stay_inside(drawn):
+def test_frames_and_ranges_stay_inside(drawn: Session) -> None:
     drawn.go(99)
     assert drawn.frame == LENGTH - 1
     drawn.go(-5)
@@ -221,14 +231,16 @@ def test_frames_and_ranges_stay_inside(drawn):
     assert drawn.range is None
 
 
-def test_nothing_is_done_without_a_document(session):
+def test_nothing_is_done_without_a_document(session: Session) -> None:
     assert not session.mask_edits.edit_mask(0, 1, SoftMask.empty(), "Paint")
     assert session.instance_edits.add_instance() is None
     assert not session.edits.undo()
     assert not session.edits.apply(Change("x"))
 
 
-def test_a_full_disk_leaves_the_document(drawn, qtbot, monkeypatch):
+def test_a_full_disk_leaves_the_document(
+    drawn: Session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from vsreid_studio.errors import UserError  # noqa: PLC0415
 
     def full(*_: object, **__: object) -> None:
@@ -242,7 +254,7 @@ def test_a_full_disk_leaves_the_document(drawn, qtbot, monkeypatch):
     assert drawn.annotation.get(1, 1) is None
 
 
-def test_classes_are_given_renamed_and_removed(drawn: Session):
+def test_classes_are_given_renamed_and_removed(drawn: Session) -> None:
     assert drawn.instance_edits.set_class(1, " traffic  light ")
     assert drawn.instance_edits.set_class(2, "dog")
     assert drawn.instance_edits.set_class(1, "dog")
@@ -259,7 +271,7 @@ def test_classes_are_given_renamed_and_removed(drawn: Session):
     assert [one.category for one in drawn.instances.values()] == [2, 2]
 
 
-def test_what_no_class_can_be_is_refused(drawn: Session, heard):
+def test_what_no_class_can_be_is_refused(drawn: Session, heard: Heard) -> None:
     drawn.failed.connect(heard.listen("failed"))
     assert drawn.instance_edits.add_classes({1: "dog", 2: "cat"})
     assert not drawn.instance_edits.rename_class(1, "cat")

@@ -8,18 +8,22 @@ from pathlib import Path
 
 import pytest
 from driving import LEFT, drag, draw_both, focused, press, until_proposal, wait_idle
+from fake_engine import Script
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
+from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Progress
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.bind.clicks import NO_NETWORK
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.worker.runner import Pace
 
 
-def drop(window, *urls: QUrl) -> None:
+def drop(window: MainWindow, *urls: QUrl) -> None:
     data = QMimeData()
     data.setUrls(list(urls))
     copy = Qt.DropAction.CopyAction
@@ -27,27 +31,29 @@ def drop(window, *urls: QUrl) -> None:
     window.session.flush()
 
 
-def test_the_second_of_two_dropped_files_is_told_of(make, pictures, tmp_path):
+def test_the_second_of_two_dropped_files_is_told_of(make: MakeWindow, pictures: Path, tmp_path: Path) -> None:
     window = make()
     drop(window, QUrl.fromLocalFile(str(pictures)), QUrl.fromLocalFile(str(tmp_path / "other.mp4")))
     assert window.session.document is not None
     assert "One document is open at a time" in window.bar.sentence.text()
 
 
-def test_a_dropped_address_is_told_of(make):
+def test_a_dropped_address_is_told_of(make: MakeWindow) -> None:
     window = make()
     drop(window, QUrl("https://example.org/clip.mp4"))
     assert "Only files and folders of this computer" in window.bar.sentence.text()
 
 
-def test_box_select_without_the_click_network_says_so(qtbot, window):
+def test_box_select_without_the_click_network_says_so(qtbot: QtBot, window: MainWindow) -> None:
     press(window, Qt.Key.Key_Q)
     drag(window, (4, 8), (22, 26))
     assert window.bar.sentence.text() == NO_NETWORK
     assert not window.session.annotation.row(1)
 
 
-def test_propagate_during_an_adaptation_begins_afterwards(qtbot, window, script):
+def test_propagate_during_an_adaptation_begins_afterwards(
+    qtbot: QtBot, window: MainWindow, script: Script
+) -> None:
     draw_both(qtbot, window)
     script.gate = threading.Semaphore(0)
     assert window.conductor.adapt()
@@ -59,7 +65,7 @@ def test_propagate_during_an_adaptation_begins_afterwards(qtbot, window, script)
     wait_idle(qtbot, window)
 
 
-def test_propagate_in_a_run_tells_that_there_is_one(qtbot, window, script):
+def test_propagate_in_a_run_tells_that_there_is_one(qtbot: QtBot, window: MainWindow, script: Script) -> None:
     until_proposal(qtbot, window)
     press(window, Qt.Key.Key_P)
     assert "waits for your answer" in window.bar.sentence.text()
@@ -68,7 +74,9 @@ def test_propagate_in_a_run_tells_that_there_is_one(qtbot, window, script):
     wait_idle(qtbot, window)
 
 
-def test_a_bad_line_among_the_keys_costs_only_itself(make, tmp_path, pictures):
+def test_a_bad_line_among_the_keys_costs_only_itself(
+    make: MakeWindow, tmp_path: Path, pictures: Path
+) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "keys.toml").write_text(
         '[window]\nnope = "A"\npropagate = "Ctrl+R"\nadapt = "Ctrl+Z"\n[review]\nskip = 3\naccept = "F9"\n'
@@ -85,7 +93,7 @@ def test_a_bad_line_among_the_keys_costs_only_itself(make, tmp_path, pictures):
     assert window.actions_[Act.UNDO].shortcut().toString() == "Ctrl+Z"
 
 
-def test_a_key_may_change_hands_in_the_file(make, tmp_path):
+def test_a_key_may_change_hands_in_the_file(make: MakeWindow, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "keys.toml").write_text('[window]\nbrush = "E"\neraser = "B"\n')
     window = make()
@@ -94,7 +102,9 @@ def test_a_key_may_change_hands_in_the_file(make, tmp_path):
 
 
 @pytest.mark.parametrize("chosen", [None, (3, 5)])
-def test_delete_in_a_range_asks_for_the_range(qtbot, window, chosen):
+def test_delete_in_a_range_asks_for_the_range(
+    qtbot: QtBot, window: MainWindow, chosen: tuple[int, int] | None
+) -> None:
     draw_both(qtbot, window)
     window.conductor.propagate(find=False)
     wait_idle(qtbot, window)
@@ -130,7 +140,7 @@ def test_the_time_left_does_not_jump() -> None:
     assert left[-1][1] < 2
 
 
-def test_the_drop_of_a_folder_that_is_none(make, tmp_path: Path):
+def test_the_drop_of_a_folder_that_is_none(make: MakeWindow, tmp_path: Path) -> None:
     window = make()
     drop(window, QUrl.fromLocalFile(str(tmp_path / "missing")))
     assert window.bar.isVisible()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from clips import number_of, packed_avi, two_tracks
 from PIL import Image
 from PySide6.QtWidgets import QDialogButtonBox
+from pytestqt.qtbot import QtBot
 
 from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.engine.video import ReadOptions, ValueRange, open_video
 from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.video_reading import ReadingDialog, reading_of
 from vsreid_studio.gui.worker.worker import Bench
 
@@ -20,7 +24,7 @@ OK = QDialogButtonBox.StandardButton.Ok
 RESET = QDialogButtonBox.StandardButton.Reset
 
 
-def dark(folder, count=3):
+def dark(folder: Path, count: int = 3) -> Path:
     folder.mkdir()
     for index in range(count):
         grey = np.full((48, 80), 500 + index, np.uint16)
@@ -29,13 +33,13 @@ def dark(folder, count=3):
     return folder
 
 
-def opened(window, path):
+def opened(window: MainWindow, path):
     window.files.open(path)
     window.session.flush()
     return window.session
 
 
-def test_another_track_has_a_project_of_its_own(qtbot, window, tmp_path):
+def test_another_track_has_a_project_of_its_own(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     path = two_tracks(tmp_path / "two.mkv", 0)
     session = opened(window, path)
     assert "Of 2 video tracks, number 1 (48x32, h264) is shown." in window.bar.sentence.text()
@@ -57,7 +61,7 @@ def test_another_track_has_a_project_of_its_own(qtbot, window, tmp_path):
     assert session.annotation.mask(0, 1) is not None
 
 
-def test_another_range_of_values(qtbot, window, tmp_path):
+def test_another_range_of_values(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     session = opened(window, dark(tmp_path / "dark"))
     assert "samples of 0 to 4095" in window.bar.sentence.text()
     session.mask_edits.edit_mask(0, 1, SoftMask.from_dense(np.eye(48, 80, dtype=bool)), "Paint")
@@ -83,14 +87,14 @@ def test_another_range_of_values(qtbot, window, tmp_path):
     assert int(session.video.frame(0)[40, 40, 0]) == before
 
 
-def test_nothing_is_asked_where_there_is_no_choice(qtbot, window, pictures):
+def test_nothing_is_asked_where_there_is_no_choice(qtbot: QtBot, window: MainWindow, pictures: Path) -> None:
     session = opened(window, pictures)
     assert not window.actions_[Act.READING].isEnabled()
     assert not window.bar.isVisible()
     assert reading_of(session.video) == ""
 
 
-def test_an_unchanged_choice_changes_nothing(qtbot, window, tmp_path):
+def test_an_unchanged_choice_changes_nothing(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     taken: list[object] = []
     with open_video(dark(tmp_path / "dark")) as video:
         dialog = ReadingDialog(window, video, taken.append)
@@ -101,7 +105,9 @@ def test_an_unchanged_choice_changes_nothing(qtbot, window, tmp_path):
     assert taken == [ReadOptions(None, ValueRange(0, 2000))]
 
 
-def test_the_old_document_comes_back_when_a_reading_fails(qtbot, window, tmp_path):
+def test_the_old_document_comes_back_when_a_reading_fails(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
     path = two_tracks(tmp_path / "two.mkv", 0)
     session = opened(window, path)
     session.mask_edits.edit_mask(0, 1, SoftMask.from_dense(np.eye(32, 48, dtype=bool)), "Paint")
@@ -118,7 +124,9 @@ def test_the_old_document_comes_back_when_a_reading_fails(qtbot, window, tmp_pat
     assert session.video.track == 2
 
 
-def test_a_reading_fails_and_the_old_document_is_gone(qtbot, window, tmp_path):
+def test_a_reading_fails_and_the_old_document_is_gone(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
     path = two_tracks(tmp_path / "two.mkv", 0)
     session = opened(window, path)
     path.unlink()
@@ -128,7 +136,9 @@ def test_a_reading_fails_and_the_old_document_is_gone(qtbot, window, tmp_path):
     assert "two.mkv" in window.bar.sentence.text()
 
 
-def test_a_file_that_had_to_be_decoded_is_not_decoded_again(qtbot, window, tmp_path, caplog):
+def test_a_file_that_had_to_be_decoded_is_not_decoded_again(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Whether it is opened by its own name or by its project's, and for the engine."""
     caplog.set_level(logging.INFO)
     path = packed_avi(tmp_path)

@@ -7,10 +7,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from driving import drag, press, wait_idle
+from driving import drag, press, shows, wait_idle
 from PIL import Image
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QApplication
@@ -100,7 +101,7 @@ def tell_the_story(qtbot: QtBot, window: MainWindow, folder: Path) -> None:
     press(window, Qt.Key.Key_P)
     for frame in (*range(LENGTH), *range(LENGTH)[::-4]):
         session.go(frame)
-        qtbot.waitUntil(lambda frame=frame: canvas.index == frame, timeout=20000)
+        qtbot.waitUntil(partial(shows, canvas, frame), timeout=20000)
     qtbot.waitUntil(lambda: session.proposal is not None, timeout=30000)
     press(window, Qt.Key.Key_A)
     wait_idle(qtbot, window)

@@ -31,7 +31,9 @@ def run(qtbot: QtBot, conductor: Conductor, **how: Any) -> Outcome:
 def until_proposal(qtbot: QtBot, conductor: Conductor) -> Proposal:
     with qtbot.waitSignal(conductor.session.proposal_changed, timeout=5000):
         conductor.propagate()
-    return conductor.session.proposal
+    found = conductor.session.proposal
+    assert found is not None
+    return found
 
 
 def test_masks_are_carried_along_on_the_engines_thread(

@@ -33,7 +33,7 @@ def no_thread_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     started: list[QThread] = []
     start = QThread.start
 
-    def note(thread: QThread, *how: object) -> None:
+    def note(thread: QThread, *how: QThread.Priority) -> None:
         started.append(thread)
         start(thread, *how)
 
@@ -120,6 +120,10 @@ def make(qtbot: QtBot, tmp_path: Path, script: Script) -> Iterator[MakeWindow]:
     theme = Theme(application())
     windows: list[MainWindow] = []
 
+    def open_gate(_: object) -> None:
+        if script.gate is not None:
+            script.gate.release(1000)
+
     def window(clicker: Callable[[], Clicker] | None = None) -> MainWindow:
         made = MainWindow(
             theme,
@@ -130,7 +134,7 @@ def make(qtbot: QtBot, tmp_path: Path, script: Script) -> Iterator[MakeWindow]:
         )
         windows.append(made)
         # Closed before any fixture ends; a run that stands at the gate would never end.
-        qtbot.addWidget(made, before_close_func=lambda _: script.gate and script.gate.release(1000))
+        qtbot.addWidget(made, before_close_func=open_gate)
         made.resize(1200, 800)
         made.show()
         return made

@@ -159,9 +159,10 @@ def test_a_folder_of_something_else_is_not_overwritten(task: Task, engine: Video
 
 
 def test_a_named_project_stays(task: Task, engine: VideoEngine, tmp_path: Path, calls: Calls) -> None:
-    task = replace(task, project=tmp_path / "mine.vsreid")
+    mine = tmp_path / "mine.vsreid"
+    task = replace(task, project=mine)
     run_task(task, engine)
-    with Project.open(task.project) as project:
+    with Project.open(mine) as project:
         assert len(project.annotation) == 2 * LENGTH
         assert project.undo_label == "propagate"
         assert [one.colour for one in project.instances.values()] == ["#800000", "#808000"]
@@ -233,6 +234,7 @@ def test_a_kill_in_the_moment_of_creation(task: Task, engine: VideoEngine) -> No
 def test_later_masks_bring_new_instances(task: Task, engine: VideoEngine, tmp_path: Path) -> None:
     folder = tmp_path / "masks"
     folder.mkdir()
+    assert task.masks is not None
     labels = read_label_map(task.masks)
     write_label_map(folder / "00000.png", np.where(labels == 1, labels, 0))
     later = np.zeros_like(labels)

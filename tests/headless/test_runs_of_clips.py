@@ -78,7 +78,9 @@ def test_a_name_in_a_list_does_not_lead_out_of_the_output(name: str, tmp_path: P
         clip_tasks(listing, common)
 
 
-def test_what_is_no_clip_is_told_and_results_are_none(tmp_path: Path, caplog) -> None:
+def test_what_is_no_clip_is_told_and_results_are_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
     for name in ("a.mp4", "a.png", "b.MTS", "c.3gp", "d.xyz", "notes.txt"):

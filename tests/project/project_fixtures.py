@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def project(path: Path, video: VideoRef) -> Iterator[Project]:
 def make_cell() -> Callable[..., Cell]:
     rng = np.random.default_rng(7)
 
-    def make(origin: int = 0, height: int = 30, width: int = 20, **fields: object) -> Cell:
+    def make(origin: int = 0, height: int = 30, width: int = 20, **fields: Any) -> Cell:
         values = rng.integers(1, 256, (height, width), np.uint8)
         return Cell(SoftMask(Box(5, 6, 5 + width, 6 + height), values), origin, **fields)
 

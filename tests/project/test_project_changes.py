@@ -1,5 +1,6 @@
 import pickle
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -9,7 +10,7 @@ import pytest
 from vsreid_studio.engine.events import Change, Decision, Verdict
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
-from vsreid_studio.project import Instance, Project, StaleChange, document
+from vsreid_studio.project import Instance, Project, StaleChange, VideoRef, document
 from vsreid_studio.project.history import LOOSEN, TIDY
 
 A, B = CellKey(3, 1), CellKey(4, 1)
@@ -34,7 +35,7 @@ def reopened(project):
     return Project.open(project.path)
 
 
-def test_everything_survives(project, make_cell, video):
+def test_everything_survives(project: Project, make_cell: Callable[..., Cell], video: VideoRef) -> None:
     cells = {
         A: make_cell(3, pinned=True, made_by=Maker.PERSON),
         B: make_cell(3, confidence=0.8125, made_by=Maker.PROPAGATION),
@@ -70,7 +71,7 @@ def test_everything_survives(project, make_cell, video):
         assert pickle.loads(pickle.dumps(stored)).same(stored)
 
 
-def test_undo_and_redo_across_sessions(project, make_cell):
+def test_undo_and_redo_across_sessions(project: Project, make_cell: Callable[..., Cell]) -> None:
     states: list[dict[CellKey, Cell]] = [{}]
     for number, cells in enumerate(
         ({A: make_cell(3)}, {A: make_cell(3), B: make_cell(3)}, {A: None}, {B: make_cell(4, pinned=True)})
@@ -102,7 +103,9 @@ def test_undo_and_redo_across_sessions(project, make_cell):
     project.close()
 
 
-def test_decisions_and_instances_are_undone_with_their_step(project, make_cell):
+def test_decisions_and_instances_are_undone_with_their_step(
+    project: Project, make_cell: Callable[..., Cell]
+) -> None:
     cell = make_cell(3)
     change = project.annotation.set_cells("Accept", {A: cell})
     decision = Decision(Verdict.ACCEPTED, Box(0, 0, 9, 9), 0.9, Maker.PERSON)
@@ -126,7 +129,7 @@ def test_decisions_and_instances_are_undone_with_their_step(project, make_cell):
     project.close()
 
 
-def test_a_group_is_one_step(project, make_cell):
+def test_a_group_is_one_step(project: Project, make_cell: Callable[..., Cell]) -> None:
     first = make_cell(3, pinned=True)
     put(project, "Draw", {A: first})
     for frame in (4, 5, 4):
@@ -144,7 +147,9 @@ def test_a_group_is_one_step(project, make_cell):
     assert same(project.annotation.get(*A), first)
 
 
-def test_undo_keeps_what_changed_outside_the_history(project, make_cell):
+def test_undo_keeps_what_changed_outside_the_history(
+    project: Project, make_cell: Callable[..., Cell]
+) -> None:
     cells = [make_cell(3) for _ in range(3)]
     put(project, "one", {A: cells[0]})
     put(project, "two", {A: cells[1]})
@@ -155,7 +160,9 @@ def test_undo_keeps_what_changed_outside_the_history(project, make_cell):
     assert same(project.annotation.get(*A), cells[2])
 
 
-def test_old_steps_are_dropped(project, make_cell, monkeypatch):
+def test_old_steps_are_dropped(
+    project: Project, make_cell: Callable[..., Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(document, "MAX_STEPS", 5)
     project = reopened(project)
     for frame in range(8):
@@ -167,7 +174,9 @@ def test_old_steps_are_dropped(project, make_cell, monkeypatch):
     project.close()
 
 
-def test_a_change_cannot_overwrite_what_a_person_pinned_meanwhile(project, make_cell):
+def test_a_change_cannot_overwrite_what_a_person_pinned_meanwhile(
+    project: Project, make_cell: Callable[..., Cell]
+) -> None:
     late = project.annotation.copy().set_cells("Propagate", {A: make_cell(0)})
     drawn = make_cell(3, pinned=True, made_by=Maker.PERSON)
     put(project, "Draw", {A: drawn})
@@ -187,17 +196,19 @@ def test_a_change_cannot_overwrite_what_a_person_pinned_meanwhile(project, make_
         (CellKey(0, 1), Cell(SoftMask(Box(850, 0, 855, 1), np.ones((1, 5), np.uint8)), 0)),
     ],
 )
-def test_a_cell_outside_the_video_is_refused(project, key, cell):
+def test_a_cell_outside_the_video_is_refused(project: Project, key, cell) -> None:
     with pytest.raises(ValueError, match="outside the video"):
         put(project, "Draw", {key: cell})
     assert not len(project.annotation)
     assert project.undo_label is None
 
 
-def test_a_full_disk_leaves_annotation_and_file(project, make_cell):
+def test_a_full_disk_leaves_annotation_and_file(project: Project, make_cell: Callable[..., Cell]) -> None:
     first = make_cell(3)
     put(project, "Draw", {A: first})
-    pages = project._database.pragma("page_count")[0]
+    found = project._database.pragma("page_count")
+    assert found is not None
+    pages = found[0]
     project._database.pragma(f"max_page_count = {pages}")
     with pytest.raises(UserError, match="disk is full"):
         put(project, "Big", {A: make_cell(3, 400, 800), B: make_cell(4, 400, 800)}, instances={1: RIDER})
@@ -211,7 +222,7 @@ def test_a_full_disk_leaves_annotation_and_file(project, make_cell):
     project.close()
 
 
-def test_a_failed_undo_changes_nothing(project, make_cell):
+def test_a_failed_undo_changes_nothing(project: Project, make_cell: Callable[..., Cell]) -> None:
     put(project, "Draw", {A: make_cell(3)})
     put(project, "Redraw", {A: make_cell(3)})
     now = project.annotation.get(*A)
@@ -234,7 +245,7 @@ def candidates(count, dimensions=16):
     return Candidates(boxes, rng.random(count).astype(np.float32), rng.random(count) > 0.5, embeddings)
 
 
-def test_candidates_survive_and_stale_ones_do_not_show(project):
+def test_candidates_survive_and_stale_ones_do_not_show(project: Project) -> None:
     kept = {frame: candidates(frame) for frame in (0, 1, 20)}
     for frame, found in kept.items():
         project.candidates("new").put(frame, found)
@@ -262,8 +273,8 @@ def test_candidates_survive_and_stale_ones_do_not_show(project):
     project.close()
 
 
-def test_two_threads_write(project, make_cell):
-    def detect():
+def test_two_threads_write(project: Project, make_cell: Callable[..., Cell]) -> None:
+    def detect() -> None:
         for frame in range(60):
             project.candidates("w").put(frame, candidates(4))
 
@@ -277,7 +288,7 @@ def test_two_threads_write(project, make_cell):
     project.close()
 
 
-def test_instances_are_checked_and_shown_read_only(project):
+def test_instances_are_checked_and_shown_read_only(project: Project) -> None:
     with pytest.raises(ValueError, match="1 to 254"):
         Instance(0, "none", "#000000")
     with pytest.raises(ValueError, match="#rrggbb"):
@@ -287,7 +298,9 @@ def test_instances_are_checked_and_shown_read_only(project):
     assert isinstance(project.instances, MappingProxyType)
 
 
-def test_maps_that_nothing_refers_to_go_in_the_next_session(project, make_cell):
+def test_maps_that_nothing_refers_to_go_in_the_next_session(
+    project: Project, make_cell: Callable[..., Cell]
+) -> None:
     def maps():
         return project._database.rows("SELECT count(*) FROM maps")[0][0]
 
@@ -310,7 +323,7 @@ def test_maps_that_nothing_refers_to_go_in_the_next_session(project, make_cell):
     project.close()
 
 
-def test_values_leave_memory_and_undo_holds_none(project, make_cell):
+def test_values_leave_memory_and_undo_holds_none(project: Project, make_cell: Callable[..., Cell]) -> None:
     cells = [make_cell(3) for _ in range(4)]
     before = [cell.mask.values.copy() for cell in cells]
     for cell in cells:
@@ -324,7 +337,7 @@ def test_values_leave_memory_and_undo_holds_none(project, make_cell):
     assert change.after[A].mask.place is not None
 
 
-def test_classes_are_undone_and_kept(project):
+def test_classes_are_undone_and_kept(project: Project) -> None:
     rider = replace(RIDER, category=4)
     project.apply(Change("class"), instances={1: rider}, categories={4: "person", 9: "dog"})
     project.apply(Change("rename a class"), categories={4: "rider", 9: None})
@@ -340,13 +353,15 @@ def test_classes_are_undone_and_kept(project):
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 10_000])
-def test_a_class_without_a_proper_name_is_refused(project, name):
+def test_a_class_without_a_proper_name_is_refused(project: Project, name) -> None:
     with pytest.raises(ValueError, match="makes no sense"):
         project.apply(Change("class"), categories={1: name})
     assert project.categories == {}
 
 
-def test_a_large_change_is_stopped_until_it_is_committed(project, make_cell):
+def test_a_large_change_is_stopped_until_it_is_committed(
+    project: Project, make_cell: Callable[..., Cell]
+) -> None:
     put(project, "Draw", {A: make_cell(3, pinned=True)})
     before = dict(project.annotation.cells())
     cells = {CellKey(n, k): make_cell(n) for n in range(200) for k in (2, 3)}
@@ -358,7 +373,7 @@ def test_a_large_change_is_stopped_until_it_is_committed(project, make_cell):
     for number in range(1, len(calls) + 1):
         countdown = iter(range(number, 0, -1))
 
-        def stop(countdown=countdown):
+        def stop(countdown=countdown) -> None:
             if next(countdown) == 1:
                 raise InterruptedError
 
@@ -372,7 +387,7 @@ def test_a_large_change_is_stopped_until_it_is_committed(project, make_cell):
 
 
 @pytest.mark.parametrize(("sql", "values"), [(LOOSEN, (1, 1)), (TIDY, ())])
-def test_maps_without_a_use_are_found_by_an_index(project, sql, values):
+def test_maps_without_a_use_are_found_by_an_index(project: Project, sql, values) -> None:
     # Else undo of an import of n cells looks at n * n rows.
     plan = [row[3] for row in project._database.rows(f"EXPLAIN QUERY PLAN {sql}", *values)]
     assert any("SEARCH step_cells USING COVERING INDEX step_cells_map" in step for step in plan)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from older import make_older
 
-from vsreid_studio.engine.events import Decision, Event, Proposal, Queue, Reason, Retrieval, Verdict
+from vsreid_studio.engine.events import Decision, Proposal, Queue, Reason, Retrieval, Verdict
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, KeptProposal, Project
@@ -41,7 +41,7 @@ def drawn(project: Project, make_cell: Callable[..., Cell]) -> Project:
     return project
 
 
-def take(project: Project, *events: Event, **scope: Any) -> None:
+def take(project: Project, *events: Proposal | Queue, **scope: Any) -> None:
     for event in events:
         project.proposals.take(event, project.annotation, **scope)
 
@@ -53,7 +53,8 @@ def frames(project: Project) -> list[int]:
 def accept(project: Project, frame: int) -> None:
     """As an answer does it, with two frames propagated."""
     mask = project.proposals.all[CellKey(frame, 1)].recovered
-    cells = {CellKey(frame + n, 1): Cell(mask, frame, made_by=Maker.RECOVERY) for n in range(3)}  # type: ignore[arg-type]
+    assert mask is not None
+    cells = {CellKey(frame + n, 1): Cell(mask, frame, made_by=Maker.RECOVERY) for n in range(3)}
     change = project.annotation.set_cells("accept retrieval", cells)
     decision = Decision(Verdict.ACCEPTED, BOX, 0.9, Maker.PERSON)
     project.apply(project.annotation.decide(change, {CellKey(frame, 1): decision}))

@@ -26,7 +26,7 @@ def put(project: Project, **how) -> None:
     project.apply(project.annotation.set_cells("propagate", cells), instances=instances)
 
 
-def test_states(project):
+def test_states(project: Project) -> None:
     assert summary_of(project).state is ClipState.NOTHING
     first = {CellKey(0, 1): Cell(MASK, 0, pinned=True)}
     project.apply(project.annotation.set_cells("draw", first))
@@ -41,7 +41,7 @@ def test_states(project):
     assert summary_of(project).state is ClipState.APPROVED
 
 
-def test_doubtful_masks_are_listed_by_stretches(project):
+def test_doubtful_masks_are_listed_by_stretches(project: Project) -> None:
     small = SoftMask.from_dense(np.ones((4, 20), np.float32), (10, 10))
     put(
         project,
@@ -55,7 +55,7 @@ def test_doubtful_masks_are_listed_by_stretches(project):
     ]
 
 
-def test_proposals_wait_before_doubts(project):
+def test_proposals_wait_before_doubts(project: Project) -> None:
     put(project, cells={30: Cell(SoftMask.empty(), 0)})
     box = Box(40, 30, 60, 50)
     project.proposals.take(Queue((Retrieval(30, 1, box, 0.92, 0.0),)), project.annotation)
@@ -64,7 +64,7 @@ def test_proposals_wait_before_doubts(project):
     assert found.open[0].text == "Found again? Similarity 92 %."
 
 
-def test_looking_changes_nothing(project):
+def test_looking_changes_nothing(project: Project) -> None:
     put(project)
     project.close()
     before = project.path.read_bytes(), sorted(project.path.parent.iterdir())
@@ -72,7 +72,7 @@ def test_looking_changes_nothing(project):
     assert (project.path.read_bytes(), sorted(project.path.parent.iterdir())) == before
 
 
-def test_what_is_in_use_or_of_another_version_is_not_read(project):
+def test_what_is_in_use_or_of_another_version_is_not_read(project: Project) -> None:
     put(project)
     with pytest.raises(UserError, match="in use"):
         look(project.path)

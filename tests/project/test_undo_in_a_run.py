@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,7 +25,12 @@ def draw(project: Project, frame: int, value: int = 200, label: str = "Paint") -
 
 
 def carry(
-    project: Project, origin: int, frames, value: int = 150, group: str = RUN, kind=StepKind.RUN
+    project: Project,
+    origin: int,
+    frames: Iterable[int],
+    value: int = 150,
+    group: str = RUN,
+    kind: StepKind = StepKind.RUN,
 ) -> None:
     """As a run does it, frame by frame."""
     for frame in frames:
@@ -126,10 +134,10 @@ def test_a_range_that_was_cleared_during_the_run_comes_back(project: Project) ->
 def test_an_answer_is_undone_while_its_masks_are_computed(project: Project) -> None:
     draw(project, 0)
     carry(project, 0, range(1, 4))
-    answer = {"group": "run 1.1", "kind": StepKind.ANSWER}
+    answer: Any = {"group": "run 1.1", "kind": StepKind.ANSWER}
     accepted = project.annotation.set_cells("accept retrieval", {CellKey(20, 1): cell(20)})
     project.apply(accepted, **answer)
-    carry(project, 20, (21, 22), **answer)  # type: ignore[arg-type]
+    carry(project, 20, (21, 22), **answer)
     assert project.undo_label == "accept retrieval"
     project.undo()
     assert set(state(project)) == {0, 1, 2, 3}

@@ -1,6 +1,7 @@
 """Between two masks of a person both checkpoints have a say; elsewhere the paper's rule stays."""
 
 import random
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
 
@@ -150,7 +151,9 @@ def test_the_frames_of_a_gap_are_joined_and_smoothed_in_one_change() -> None:
     smoothed = patch(5, 5, 1)
 
     class Smooth(FakePropagation):
-        def smooth(self, maps, frames, step):
+        def smooth(
+            self, maps: Mapping[int, SoftMask], frames: Sequence[int], step: int
+        ) -> Generator[None, None, dict[int, SoftMask]]:
             assert (sorted(maps), list(frames)) == ([0, 1, 2, 3, 4], [1, 2, 3])
             yield
             return {2: smoothed, 1: maps[1], 3: maps[3]}
