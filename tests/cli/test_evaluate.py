@@ -71,7 +71,9 @@ def test_a_set_chooses_the_sequences(
         run("--truth", truth, "--results", results, "--set", listing)
 
 
-def test_sequences_that_are_not_scored_are_told(folders: tuple[Path, Path], tmp_path: Path, caplog) -> None:
+def test_sequences_that_are_not_scored_are_told(
+    folders: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     truth, results = folders
     (results / ".hidden").mkdir()
     assert run("--truth", truth, "--results", results) == 0

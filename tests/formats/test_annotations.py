@@ -260,7 +260,9 @@ def coco_of(*names: str) -> dict[str, Any]:
     return {"images": images, "annotations": marks, "categories": [{"id": 1, "name": "dog"}]}
 
 
-def test_pictures_that_are_no_frames_are_refused_or_told(tmp_path: Path, video: Video, caplog) -> None:
+def test_pictures_that_are_no_frames_are_refused_or_told(
+    tmp_path: Path, video: Video, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write(tmp_path / "a.json", coco_of("clip/00000.jpg", "clip/00004.jpg", "other/00001.jpg"))
     with pytest.raises(UserError, match=r"for the picture '00004\.jpg', which is none of .*00000 to 00003"):
         read_given_masks(path, video)

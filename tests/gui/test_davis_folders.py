@@ -8,10 +8,13 @@ import pytest
 from driving import press, wait_idle
 from PIL import Image
 from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, picture, true_mask
+from window_fixtures import MakeWindow
 
 from vsreid_studio.gui.davis_folders import home_of, masks_beside, sequences_under
 from vsreid_studio.gui.export_dialog import ExportDialog
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.start_page import StartPage
 
 
@@ -49,7 +52,7 @@ def test_a_sequence_and_an_ordinary_folder_have_none(root: Path, tmp_path: Path)
     assert masks_beside(tmp_path) is None
 
 
-def test_the_project_is_not_put_among_the_pictures(make, root, tmp_path):
+def test_the_project_is_not_put_among_the_pictures(make: MakeWindow, root: Path, tmp_path: Path) -> None:
     window = make()
     assert window.files.open(frames_of(root))
     window.session.flush()
@@ -62,12 +65,12 @@ def test_the_project_is_not_put_among_the_pictures(make, root, tmp_path):
     assert window.session.project.path == path
 
 
-def offered(window, word: str) -> None:
+def offered(window: MainWindow, word: str) -> None:
     menu = window.bar.offer.menu()
     next(action for action in menu.actions() if word in action.text()).trigger()
 
 
-def test_the_masks_of_the_data_set_are_offered(qtbot, make, root):
+def test_the_masks_of_the_data_set_are_offered(qtbot: QtBot, make: MakeWindow, root: Path) -> None:
     window = make()
     window.files.open(frames_of(root))
     window.session.flush()
@@ -84,7 +87,7 @@ def test_the_masks_of_the_data_set_are_offered(qtbot, make, root):
     assert not window.bar.isVisible()
 
 
-def test_as_ground_truth(qtbot, make, root):
+def test_as_ground_truth(qtbot: QtBot, make: MakeWindow, root: Path) -> None:
     window = make()
     window.files.open(frames_of(root))
     window.session.flush()
@@ -94,7 +97,7 @@ def test_as_ground_truth(qtbot, make, root):
     qtbot.waitUntil(lambda: window.comparison.complete, timeout=5000)
 
 
-def test_as_masks_that_a_correction_goes_over(qtbot, make, root):
+def test_as_masks_that_a_correction_goes_over(qtbot: QtBot, make: MakeWindow, root: Path) -> None:
     window = make()
     window.files.open(frames_of(root))
     window.session.flush()
@@ -116,7 +119,9 @@ def test_as_masks_that_a_correction_goes_over(qtbot, make, root):
     assert after[9].origin == 8
 
 
-def test_two_projects_of_one_name_show_where_they_are(qtbot, make, root, pictures):
+def test_two_projects_of_one_name_show_where_they_are(
+    qtbot: QtBot, make: MakeWindow, root: Path, pictures: Path
+) -> None:
     window = make()
     window.files.open(frames_of(root))
     window.session.flush()
@@ -129,7 +134,7 @@ def test_two_projects_of_one_name_show_where_they_are(qtbot, make, root, picture
     assert all(text.startswith("camel\n") for text in texts)
 
 
-def test_exports_go_where_a_person_finds_them(make, root, tmp_path):
+def test_exports_go_where_a_person_finds_them(make: MakeWindow, root: Path, tmp_path: Path) -> None:
     assert home_of(frames_of(root)) == tmp_path
     assert home_of(tmp_path / "films" / "goat.mp4") == Path.home()
     window = make()

@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.numbers import NumberBox
 
 
@@ -29,7 +30,7 @@ def test_a_number_out_of_the_range(qtbot: QtBot, typed: str, value: int) -> None
     assert told == ([] if value == 50 else [value])
 
 
-def test_a_frame_beyond_the_last_is_the_last(qtbot, window):
+def test_a_frame_beyond_the_last_is_the_last(qtbot: QtBot, window: MainWindow) -> None:
     window.parts.canvas.setFocus()
     QTest.keyClick(window.parts.canvas, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
     QTest.keyClicks(focused(), "999")

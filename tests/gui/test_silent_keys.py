@@ -6,9 +6,12 @@ import pytest
 from driving import draw_both, wait_idle
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDockWidget, QWidget
+from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
+from window_fixtures import MakeWindow
 
 from vsreid_studio.gui.keys import Keyed
+from vsreid_studio.gui.main_window import MainWindow
 
 QUIET = {
     # Begin again what is there already, or stand at an end that can be seen.
@@ -24,7 +27,7 @@ CLOSING = {"quit", "start_page", "open", "open_folder", "demo"}
 """Tested elsewhere, as they open or close everything."""
 
 
-def sight(window) -> tuple[object, ...]:
+def sight(window: MainWindow) -> tuple[object, ...]:
     """All that a person could notice."""
     session, parts = window.session, window.parts
     app = QApplication.instance()
@@ -49,7 +52,7 @@ def sight(window) -> tuple[object, ...]:
     )
 
 
-def tidy(qtbot, window) -> None:
+def tidy(qtbot: QtBot, window: MainWindow) -> None:
     """Close what a key opened."""
     for widget in QApplication.topLevelWidgets():
         if widget is not window and widget.isVisible():
@@ -66,7 +69,7 @@ def tidy(qtbot, window) -> None:
     qtbot.waitUntil(window.isActiveWindow)
 
 
-def silent(qtbot, window, home: QWidget) -> str:
+def silent(qtbot: QtBot, window: MainWindow, home: QWidget) -> str:
     """The actions whose keys did nothing that can be seen."""
     found: list[str] = []
     # A run of the tests' engine may have ended before one looks.
@@ -94,27 +97,27 @@ def silent(qtbot, window, home: QWidget) -> str:
     return ", ".join(found)
 
 
-def listed(window) -> list[Keyed]:
+def listed(window: MainWindow) -> list[Keyed]:
     skipped = CLOSING | QUIET
     return [one for one in window._keyed if one.name not in skipped and one.action.shortcuts()]
 
 
-def test_on_the_start_page(qtbot, make):
+def test_on_the_start_page(qtbot: QtBot, make: MakeWindow) -> None:
     window = make()
     assert silent(qtbot, window, window.start.open_button) == ""
 
 
 @pytest.mark.parametrize("part", ["canvas", "timeline"])
-def test_in_a_document_without_masks(qtbot, window, part):
+def test_in_a_document_without_masks(qtbot: QtBot, window: MainWindow, part: str) -> None:
     assert silent(qtbot, window, getattr(window.parts, part)) == ""
 
 
-def test_in_a_document_with_masks(qtbot, window):
+def test_in_a_document_with_masks(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     assert silent(qtbot, window, window.parts.canvas) == ""
 
 
-def test_without_an_instance(qtbot, window):
+def test_without_an_instance(qtbot: QtBot, window: MainWindow) -> None:
     window.session.instance_edits.delete(1)
     window.session.flush()
     assert window.session.selected is None

@@ -81,7 +81,7 @@ def test_no_title_of_a_table_is_cut(qtbot: QtBot, window: MainWindow, truth: Pat
             assert header.sectionSize(column) >= header.sectionSizeHint(column), column
 
 
-def test_a_document_makes_the_window_no_wider(qtbot, window):
+def test_a_document_makes_the_window_no_wider(qtbot: QtBot, window: MainWindow) -> None:
     assert window.minimumSizeHint().width() <= 0.9 * SCREEN.width()
     draw_both(qtbot, window)
     least = window.minimumSizeHint()
@@ -93,7 +93,7 @@ def test_a_document_makes_the_window_no_wider(qtbot, window):
     assert window.status.engine.toolTip() == window.status.engine.text()
 
 
-def test_a_window_that_grew_shows_whole(qtbot, window):
+def test_a_window_that_grew_shows_whole(qtbot: QtBot, window: MainWindow) -> None:
     room = window.screen().availableGeometry()
     window.resize(room.width() // 2, room.height() // 2)
     window.move(room.right() - window.width() // 2, room.top())
@@ -101,7 +101,7 @@ def test_a_window_that_grew_shows_whole(qtbot, window):
     assert window.frameGeometry().right() <= room.right()
 
 
-def test_a_question_is_in_sight(qtbot, window):
+def test_a_question_is_in_sight(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.resize(SCREEN)
     window.resizeDocks([window.parts.docks[0]], [120], Qt.Orientation.Vertical)
@@ -111,7 +111,7 @@ def test_a_question_is_in_sight(qtbot, window):
     assert question.visibleRegion().boundingRect() == question.rect()
 
 
-def test_all_answers_show_on_a_low_window(qtbot, window):
+def test_all_answers_show_on_a_low_window(qtbot: QtBot, window: MainWindow) -> None:
     window.resize(SCREEN)
     until_proposal(qtbot, window)
     qtbot.wait(50)
@@ -121,7 +121,7 @@ def test_all_answers_show_on_a_low_window(qtbot, window):
     wait_idle(qtbot, window)
 
 
-def test_the_sheet_of_keys_scrolls_down_only(qtbot, window):
+def test_the_sheet_of_keys_scrolls_down_only(qtbot: QtBot, window: MainWindow) -> None:
     sheet = window.show_keys()
     qtbot.wait(10)
     area = sheet.findChild(QScrollArea)

@@ -7,13 +7,16 @@ from itertools import combinations
 
 import pytest
 from driving import at, draw_both, focused, press, until_proposal, wait_idle
+from fake_engine import Script
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QMenu, QWidget
+from pytestqt.qtbot import QtBot
 
 from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.review.actions import Mode
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -28,7 +31,7 @@ def key(key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier)
     QTest.keyClick(focused(), key, held)
 
 
-def rename(window) -> QLineEdit:
+def rename(window: MainWindow) -> QLineEdit:
     window.parts.instances.view.setFocus()
     key(Qt.Key.Key_F2)
     editor = QApplication.focusWidget()
@@ -36,12 +39,12 @@ def rename(window) -> QLineEdit:
     return editor
 
 
-def checkpoints(window) -> list[tuple[int, int]]:
+def checkpoints(window: MainWindow) -> list[tuple[int, int]]:
     return sorted((k.frame, k.instance) for k, cell in window.session.annotation.cells() if cell.pinned)
 
 
 @pytest.fixture
-def running(qtbot, window, script) -> threading.Semaphore:
+def running(qtbot: QtBot, window: MainWindow, script: Script) -> threading.Semaphore:
     """A run stands in the middle of a step until the semaphore is released."""
     draw_both(qtbot, window)
     script.gate = threading.Semaphore(3)
@@ -50,7 +53,7 @@ def running(qtbot, window, script) -> threading.Semaphore:
     return script.gate
 
 
-def test_return_in_a_name_commits_it_and_pins_nothing(qtbot, window):
+def test_return_in_a_name_commits_it_and_pins_nothing(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.conductor.propagate(find=False)
     wait_idle(qtbot, window)
@@ -67,7 +70,7 @@ def test_return_in_a_name_commits_it_and_pins_nothing(qtbot, window):
     assert checkpoints(window) != before
 
 
-def test_escape_in_a_name_keeps_the_old_one(qtbot, window):
+def test_escape_in_a_name_keeps_the_old_one(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     rename(window)
     typed("goat")
@@ -76,7 +79,9 @@ def test_escape_in_a_name_keeps_the_old_one(qtbot, window):
     assert window.session.instances[2].name == "green"
 
 
-def test_typing_in_a_run_is_typing(qtbot, window, running, script):
+def test_typing_in_a_run_is_typing(
+    qtbot: QtBot, window: MainWindow, running: threading.Semaphore, script: Script
+) -> None:
     window.session.go(5)
     editor = rename(window)
     typed("go")
@@ -101,7 +106,7 @@ def test_typing_in_a_run_is_typing(qtbot, window, running, script):
     assert window.session.instances[2].name == "goat"
 
 
-def test_return_in_the_brush_size_leaves_it(qtbot, window):
+def test_return_in_the_brush_size_leaves_it(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     before = checkpoints(window)
     box = window.parts.options.size_box
@@ -116,7 +121,7 @@ def test_return_in_the_brush_size_leaves_it(qtbot, window):
     assert window.session.frame == 1
 
 
-def test_escape_in_the_brush_size_restores_it(qtbot, window):
+def test_escape_in_the_brush_size_restores_it(qtbot: QtBot, window: MainWindow) -> None:
     box = window.parts.options.size_box
     box.setFocus()
     size = box.value()
@@ -129,7 +134,7 @@ def test_escape_in_the_brush_size_restores_it(qtbot, window):
     assert window.parts.canvas.options.size == size
 
 
-def test_delete_in_the_list_asks_and_return_confirms(qtbot, window, qtlog):
+def test_delete_in_the_list_asks_and_return_confirms(qtbot: QtBot, window: MainWindow, qtlog) -> None:
     draw_both(qtbot, window)
     window.parts.instances.view.setFocus()
     key(Qt.Key.Key_Delete)
@@ -140,7 +145,7 @@ def test_delete_in_the_list_asks_and_return_confirms(qtbot, window, qtlog):
     assert window.parts.instances.view.hasFocus()
 
 
-def test_delete_on_the_canvas_clears_the_mask(qtbot, window):
+def test_delete_on_the_canvas_clears_the_mask(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     press(window, Qt.Key.Key_Delete)
     assert list(window.session.instances) == [1, 2]
@@ -162,7 +167,7 @@ def meet(a: QAction, b: QAction) -> bool:
     return any(x is y or x.isAncestorOf(y) or y.isAncestorOf(x) for x in a_in for y in b_in)
 
 
-def test_no_two_actions_share_a_key_in_one_place(window):
+def test_no_two_actions_share_a_key_in_one_place(window: MainWindow) -> None:
     actions = {one for one in window.findChildren(QAction) if not one.shortcut().isEmpty()}
     doubles = [
         (a.text(), b.text(), key.toString())
@@ -173,7 +178,7 @@ def test_no_two_actions_share_a_key_in_one_place(window):
     assert doubles == []
 
 
-def test_the_check_for_doubles_sees_one(window):
+def test_the_check_for_doubles_sees_one(window: MainWindow) -> None:
     spare = QAction("Spare", window)
     spare.setShortcut(QKeySequence("Del"))
     window.addAction(spare)
@@ -181,7 +186,7 @@ def test_the_check_for_doubles_sees_one(window):
     assert meet(spare, window.parts.instances.actions_.delete)
 
 
-def test_escape_leaves_the_redrawn_box_then_the_run(qtbot, window):
+def test_escape_leaves_the_redrawn_box_then_the_run(qtbot: QtBot, window: MainWindow) -> None:
     until_proposal(qtbot, window)
     press(window, Qt.Key.Key_D)
     assert window.parts.review.mode is Mode.REDRAWING
@@ -196,7 +201,9 @@ def test_escape_leaves_the_redrawn_box_then_the_run(qtbot, window):
     wait_idle(qtbot, window)
 
 
-def test_escape_answers_a_question_before_it_ends_a_run(qtbot, window, running):
+def test_escape_answers_a_question_before_it_ends_a_run(
+    qtbot: QtBot, window: MainWindow, running: threading.Semaphore
+) -> None:
     window.parts.instances.view.setFocus()
     key(Qt.Key.Key_Delete)
     assert window.parts.instances.question.isVisible()
@@ -206,7 +213,9 @@ def test_escape_answers_a_question_before_it_ends_a_run(qtbot, window, running):
     assert list(window.session.instances) == [1, 2]
 
 
-def test_escape_gives_up_a_gesture_from_anywhere(qtbot, window, running):
+def test_escape_gives_up_a_gesture_from_anywhere(
+    qtbot: QtBot, window: MainWindow, running: threading.Semaphore
+) -> None:
     canvas = window.parts.canvas
     press(window, Qt.Key.Key_Y)
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.in_view((5, 5)).toPoint())
@@ -220,7 +229,7 @@ def test_escape_gives_up_a_gesture_from_anywhere(qtbot, window, running):
     wait_idle(qtbot, window)
 
 
-def test_escape_then_drops_the_range_then_the_bar(qtbot, window):
+def test_escape_then_drops_the_range_then_the_bar(qtbot: QtBot, window: MainWindow) -> None:
     window.session.choose_range(1, 3)
     window.bar.fail("Something.")
     press(window, Qt.Key.Key_Escape)
@@ -230,7 +239,7 @@ def test_escape_then_drops_the_range_then_the_bar(qtbot, window):
     assert not window.bar.isVisible()
 
 
-def test_return_confirms_the_export(qtbot, window):
+def test_return_confirms_the_export(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.files.ask_export()
     dialog = window.findChild(QDialogButtonBox).window()
@@ -241,7 +250,7 @@ def test_return_confirms_the_export(qtbot, window):
     wait_idle(qtbot, window)
 
 
-def test_the_keys_of_an_instance_count_everywhere(qtbot, window):
+def test_the_keys_of_an_instance_count_everywhere(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.parts.clips_dock.show()
     window.parts.clips_dock.raise_()
@@ -261,7 +270,7 @@ def test_the_keys_of_an_instance_count_everywhere(qtbot, window):
     QApplication.activePopupWidget().close()
 
 
-def test_return_and_delete_count_on_the_timeline(qtbot, window):
+def test_return_and_delete_count_on_the_timeline(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.conductor.propagate(find=False)
     wait_idle(qtbot, window)
@@ -274,7 +283,7 @@ def test_return_and_delete_count_on_the_timeline(qtbot, window):
     assert window.session.annotation.get(5, 2) is None
 
 
-def test_return_on_the_timeline_closes_what_is_open_on_the_canvas(qtbot, window):
+def test_return_on_the_timeline_closes_what_is_open_on_the_canvas(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.session.go(3)
     qtbot.waitUntil(lambda: window.parts.canvas.index == 3)
@@ -286,7 +295,7 @@ def test_return_on_the_timeline_closes_what_is_open_on_the_canvas(qtbot, window)
     qtbot.waitUntil(lambda: window.session.annotation.get(3, 2) is not None)
 
 
-def test_a_key_that_cannot_be_done_says_why(qtbot, window):
+def test_a_key_that_cannot_be_done_says_why(qtbot: QtBot, window: MainWindow) -> None:
     told = window.bar.sentence.text
     press(window, Qt.Key.Key_A)
     assert told() == "No proposal waits for an answer."

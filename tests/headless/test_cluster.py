@@ -54,6 +54,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(it.relative_to(folder)): it.read_bytes() for it in sorted(folder.rglob("*")) if it.is_file()}
 
 
+def test_the_caller_does_not_load_torch() -> None:
+    code = "import sys, vsreid_studio.headless.cluster; print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT) == "False\n"
+
+
 def test_same_masks_as_one_after_another(
     clips: Path, calls: Calls, scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
