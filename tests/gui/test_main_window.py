@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from driving import LEFT, drag, draw_both, press, until_proposal, wait_idle
+from fake_engine import Script
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
+from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Verdict
 from vsreid_studio.engine.runtime.run import State
@@ -24,9 +27,12 @@ from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.export_dialog import ExportRequest  # type: ignore[attr-defined]
 from vsreid_studio.gui.instances.model import Role
+from vsreid_studio.gui.main_window import MainWindow
 
 
-def test_docks_are_laid_out_after_they_are_filled_and_painted_in_turn(qtbot, make, pictures):
+def test_docks_are_laid_out_after_they_are_filled_and_painted_in_turn(
+    qtbot: QtBot, make: MakeWindow, pictures: Path
+) -> None:
     window = make()
     docks = window.parts.docks
     seen: list[bool] = []
@@ -39,7 +45,9 @@ def test_docks_are_laid_out_after_they_are_filled_and_painted_in_turn(qtbot, mak
     qtbot.waitUntil(lambda: all(one.updatesEnabled() for one in parts))
 
 
-def test_a_window_that_is_closed_at_once_keeps_the_places_of_the_docks(qtbot, make, pictures):
+def test_a_window_that_is_closed_at_once_keeps_the_places_of_the_docks(
+    qtbot: QtBot, make: MakeWindow, pictures: Path
+) -> None:
     window = make()
     assert window.files.open(pictures)
     window.session.flush()
@@ -50,7 +58,9 @@ def test_a_window_that_is_closed_at_once_keeps_the_places_of_the_docks(qtbot, ma
     qtbot.waitUntil(again.parts.review_dock.isVisible)
 
 
-def test_the_whole_story(qtbot, make, window, pictures, tmp_path):
+def test_the_whole_story(
+    qtbot: QtBot, make: MakeWindow, window: MainWindow, pictures: Path, tmp_path: Path
+) -> None:
     session, canvas = window.session, window.parts.canvas
     draw_both(qtbot, window)
     assert session.annotation.get(0, 1).pinned
@@ -107,7 +117,7 @@ def test_the_whole_story(qtbot, make, window, pictures, tmp_path):
     assert again.session.annotation.origin(8, 2) != 10
 
 
-def test_reject_by_key(qtbot, window):
+def test_reject_by_key(qtbot: QtBot, window: MainWindow) -> None:
     first = until_proposal(qtbot, window)
     press(window, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: first.key in window.session.annotation.decisions)
@@ -116,7 +126,7 @@ def test_reject_by_key(qtbot, window):
     wait_idle(qtbot, window)
 
 
-def test_correct_with_the_brush_then_accept(qtbot, window):
+def test_correct_with_the_brush_then_accept(qtbot: QtBot, window: MainWindow) -> None:
     first = until_proposal(qtbot, window)
     press(window, Qt.Key.Key_C)
     drag(window, (50, 40), (70, 40))
@@ -134,7 +144,7 @@ def test_correct_with_the_brush_then_accept(qtbot, window):
     assert not hard[40, 8]
 
 
-def test_redraw_the_box(qtbot, window):
+def test_redraw_the_box(qtbot: QtBot, window: MainWindow) -> None:
     first = until_proposal(qtbot, window)
     press(window, Qt.Key.Key_D)
     assert window.actions_[Act.BOX].isChecked()
@@ -148,7 +158,7 @@ def test_redraw_the_box(qtbot, window):
     wait_idle(qtbot, window)
 
 
-def test_escape_and_space_in_a_run(qtbot, window, script):
+def test_escape_and_space_in_a_run(qtbot: QtBot, window: MainWindow, script: Script) -> None:
     draw_both(qtbot, window)
     script.delay = 0.1
     press(window, Qt.Key.Key_P)
@@ -166,7 +176,7 @@ def test_escape_and_space_in_a_run(qtbot, window, script):
     assert 2 < len(window.session.annotation.row(2)) < LENGTH
 
 
-def test_the_status_tells_where_and_how_fast(qtbot, window, script):
+def test_the_status_tells_where_and_how_fast(qtbot: QtBot, window: MainWindow, script: Script) -> None:
     draw_both(qtbot, window)
     window.session.flush()
     assert window.status.place.text().startswith("frame 0/11")
@@ -180,7 +190,7 @@ def test_the_status_tells_where_and_how_fast(qtbot, window, script):
     assert window.status.engine.text() == "engine: idle (cpu)"
 
 
-def test_scrubbing_shows_the_newest_frame(qtbot, window):
+def test_scrubbing_shows_the_newest_frame(qtbot: QtBot, window: MainWindow) -> None:
     for frame in range(LENGTH):
         window.parts.timeline.go_to(frame)
     qtbot.waitUntil(lambda: window.parts.canvas.index == LENGTH - 1)
@@ -190,14 +200,14 @@ def test_scrubbing_shows_the_newest_frame(qtbot, window):
     assert window.session.frame == 0
 
 
-def test_a_stroke_on_a_locked_instance_is_refused(qtbot, window):
+def test_a_stroke_on_a_locked_instance_is_refused(qtbot: QtBot, window: MainWindow) -> None:
     window.session.instance_edits.lock(1, True)
     drag(window, (6, 16), (18, 16))
     assert window.session.annotation.get(0, 1) is None
     assert "locked" in window.bar.sentence.text()
 
 
-def test_painting_while_a_run_goes_on(qtbot, window, script):
+def test_painting_while_a_run_goes_on(qtbot: QtBot, window: MainWindow, script: Script) -> None:
     draw_both(qtbot, window)
     window.session.go(9)
     window.session.select(2)
@@ -211,7 +221,7 @@ def test_painting_while_a_run_goes_on(qtbot, window, script):
     assert window.session.annotation.get(9, 2) is mine
 
 
-def test_enter_approves(qtbot, window):
+def test_enter_approves(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.conductor.propagate(find=False)
     wait_idle(qtbot, window)
@@ -223,7 +233,7 @@ def test_enter_approves(qtbot, window):
     assert window.session.annotation.get(3, 2) is None
 
 
-def test_a_range_is_chosen_with_keys(qtbot, window):
+def test_a_range_is_chosen_with_keys(qtbot: QtBot, window: MainWindow) -> None:
     for frame, key in ((2, Qt.Key.Key_I), (5, Qt.Key.Key_O)):
         window.session.go(frame)
         press(window, key)
@@ -233,7 +243,7 @@ def test_a_range_is_chosen_with_keys(qtbot, window):
     assert window.session.range is None
 
 
-def test_dropping_a_file_opens_it(qtbot, make, pictures):
+def test_dropping_a_file_opens_it(qtbot: QtBot, make: MakeWindow, pictures: Path) -> None:
     window = make()
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(pictures))])
@@ -244,7 +254,7 @@ def test_dropping_a_file_opens_it(qtbot, make, pictures):
     assert window.windowTitle().startswith("clip")
 
 
-def test_what_cannot_be_opened_is_told(qtbot, make, tmp_path):
+def test_what_cannot_be_opened_is_told(qtbot: QtBot, make: MakeWindow, tmp_path: Path) -> None:
     window = make()
     (tmp_path / "notes.txt").write_text("hello")
     assert window.files.open(tmp_path / "notes.txt")
@@ -253,7 +263,7 @@ def test_what_cannot_be_opened_is_told(qtbot, make, tmp_path):
     assert window.start.isVisible()
 
 
-def test_a_moved_video_can_be_found(qtbot, window, pictures, tmp_path):
+def test_a_moved_video_can_be_found(qtbot: QtBot, window: MainWindow, pictures: Path, tmp_path: Path) -> None:
     path = window.session.project.path
     window.session.close()
     moved = pictures.rename(tmp_path / "other")
@@ -264,7 +274,7 @@ def test_a_moved_video_can_be_found(qtbot, window, pictures, tmp_path):
     window.session.flush()
 
 
-def test_the_demo_opens_and_begins(qtbot, make):
+def test_the_demo_opens_and_begins(qtbot: QtBot, make: MakeWindow) -> None:
     window = make()
     assert window.files.open_demo()
     window.session.flush()
@@ -280,7 +290,9 @@ def test_the_demo_opens_and_begins(qtbot, make):
     assert list(window.session.instances) == [1, 2]
 
 
-def test_closing_in_a_run(qtbot, window, script, pictures, make):
+def test_closing_in_a_run(
+    qtbot: QtBot, window: MainWindow, script: Script, pictures: Path, make: MakeWindow
+) -> None:
     draw_both(qtbot, window)
     script.delay = 0.03
     window.conductor.propagate()
@@ -293,7 +305,7 @@ def test_closing_in_a_run(qtbot, window, script, pictures, make):
     assert len(again.session.annotation.row(2)) > 2
 
 
-def test_every_action_has_a_key_and_no_key_two(window):
+def test_every_action_has_a_key_and_no_key_two(window: MainWindow) -> None:
     listed = window._keyed
     keys: dict[str, str] = {}
     for one in listed:
@@ -306,7 +318,7 @@ def test_every_action_has_a_key_and_no_key_two(window):
     assert without == {"demo", "about", "recolour", "absent", "delete_range", "video_reading"}
 
 
-def test_keys_of_ones_own(make, tmp_path):
+def test_keys_of_ones_own(make: MakeWindow, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "keys.toml").write_text(
         '[window]\npropagate = "Ctrl+R"\nundo = ["Ctrl+Z", "U"]\n[review]\naccept = "Ctrl+A"\n'
@@ -328,7 +340,7 @@ def test_keys_of_ones_own(make, tmp_path):
         ("x = 1", "table"),
     ],
 )
-def test_bad_keys_are_told_and_change_nothing(make, tmp_path, text, word):
+def test_bad_keys_are_told_and_change_nothing(make: MakeWindow, tmp_path: Path, text: str, word: str) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "keys.toml").write_text(text)
     window = make()
@@ -336,21 +348,21 @@ def test_bad_keys_are_told_and_change_nothing(make, tmp_path, text, word):
     assert window.actions_[Act.PROPAGATE].shortcut().toString() == "P"
 
 
-def test_the_sheet_lists_the_keys(qtbot, window):
+def test_the_sheet_lists_the_keys(qtbot: QtBot, window: MainWindow) -> None:
     press(window, Qt.Key.Key_F1)
     sheet = window.show_keys()
     qtbot.addWidget(sheet)
     assert sheet.isVisible()
 
 
-def test_light_and_dark(window):
+def test_light_and_dark(window: MainWindow) -> None:
     for dark in (True, False):
         window._theme.set_dark(dark)
         assert (window.palette().window().color().lightness() < 128) is dark
         assert not window.actions_[Act.OPEN].icon().isNull()
 
 
-def test_views_and_switches_move_each_other(window):
+def test_views_and_switches_move_each_other(window: MainWindow) -> None:
     press(window, Qt.Key.Key_V)
     assert window.parts.options.outline.isChecked()
     assert window.parts.canvas.display.outline_only
@@ -359,7 +371,7 @@ def test_views_and_switches_move_each_other(window):
     assert window.parts.canvas.display.onion_skin
 
 
-def test_instances_by_panel(qtbot, window):
+def test_instances_by_panel(qtbot: QtBot, window: MainWindow) -> None:
     panel, session = window.parts.instances, window.session
     panel.actions_.add.trigger()
     assert list(session.instances) == [1, 2]
@@ -372,7 +384,7 @@ def test_instances_by_panel(qtbot, window):
     assert [row.name for row in window.parts.timeline.state.rows] == ["object 2", "rider"]
 
 
-def test_the_window_comes_without_torch(tmp_path: Path):
+def test_the_window_comes_without_torch(tmp_path: Path) -> None:
     code = """
 import json, sys
 from vsreid_studio.gui.application import application
@@ -395,12 +407,12 @@ window.close()
     assert not torch
 
 
-def test_an_empty_mask_says_absent(window):
+def test_an_empty_mask_says_absent(window: MainWindow) -> None:
     window.session.mask_edits.edit_mask(2, 1, SoftMask.empty(), "Erase")
     assert window.session.annotation.anchored(2, 1)
 
 
-def test_the_timelines_menu(qtbot, window):
+def test_the_timelines_menu(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.parts.timeline.menu_requested.emit(window.mapToGlobal(window.rect().center()), 1, 3)
     assert (window.session.selected, window.session.frame) == (1, 3)
@@ -409,7 +421,7 @@ def test_the_timelines_menu(qtbot, window):
     menu.close()
 
 
-def test_export_of_an_overlay_video(qtbot, window, tmp_path):
+def test_export_of_an_overlay_video(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     draw_both(qtbot, window)
     request = ExportRequest("overlay", tmp_path / "out", (), "shown", "", False)
     assert window.files.export(request)
@@ -421,7 +433,7 @@ def test_export_of_an_overlay_video(qtbot, window, tmp_path):
         assert video.frame(0)[16, 12, 1] > video.frame(1)[16, 12, 1] + 20
 
 
-def test_classes_are_imported_exported_and_shown(window, qtbot, tmp_path):
+def test_classes_are_imported_exported_and_shown(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     session = window.session
     listed = tmp_path / "classes.txt"
     listed.write_text("person\ndog\n")
