@@ -15,10 +15,11 @@ from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
 
-from vsreid_studio.engine.types import Box, SoftMask
+from vsreid_studio.engine.types import Box, Cell, CellKey, SoftMask
 from vsreid_studio.gui.canvas import CanvasView, Display, composition, overlay
 from vsreid_studio.gui.canvas.composition import halved
 from vsreid_studio.gui.canvas.types import Begin, End, Segment
+from vsreid_studio.gui.edits import new_instance
 from vsreid_studio.gui.main_window import MainWindow
 
 HEIGHT, WIDTH = 60, 80
@@ -127,6 +128,17 @@ def test_strokes_go_on_over_what_was_composed_beforehand(canvas: CanvasView) -> 
     assert np.array_equal(canvas.picture.pixels, pixels)
 
 
+def test_a_stroke_under_way_goes_on_over_what_comes_from_another_thread(canvas: CanvasView) -> None:
+    show(canvas, composed=True, masks=MASKS)
+    canvas.editor.apply(Begin("Paint", removes=False))
+    canvas.editor.apply(Segment((40.0, 30.0), (40.0, 30.0)))
+    canvas.grab()
+    expected = canvas.picture.pixels.copy()
+    canvas.take(canvas.composition(MASKS, COLOURS, NEIGHBOUR, 2, HEIGHT)(FRAME))
+    canvas.grab()
+    assert np.array_equal(canvas.picture.pixels, expected)
+
+
 def test_a_frame_is_halved_as_it_is_shown() -> None:
     assert halved(FRAME, 0) is FRAME
     assert halved(FRAME, 1).shape == (HEIGHT // 2, WIDTH // 2, 3)
@@ -158,3 +170,28 @@ def test_the_window_composes_nothing_while_one_scrubs(
     assert len(compose.threads) >= 2 and len(small.threads) == 4
     assert bool(neighbours.threads) is skin
     assert threading.main_thread() not in threads
+
+
+def test_many_masks_that_change_at_once_are_composed_elsewhere(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, canvas = window.session, window.parts.canvas
+    window.grab()
+    compose = Noted(monkeypatch, overlay, "compose")
+    before = canvas.picture.pixels.copy()
+    cells = {
+        CellKey(0, k): Cell(SoftMask.tight(np.full((6, 6), 255, np.uint8), (7 * k, 3 * k)), 0, pinned=True)
+        for k in range(1, 8)
+    }
+    instances = {k: new_instance({}, k) for k in range(2, 8)}
+    session.edits.apply(session.annotation.set_cells("import", cells), instances=instances)
+    window.grab()
+    assert np.array_equal(canvas.picture.pixels, before)
+    qtbot.waitUntil(lambda: len(canvas.picture.masks) == 7)
+    window.grab()
+    assert (canvas.picture.pixels[[7, 25], [12, 53]] != 0).all()
+    session.edits.undo()
+    qtbot.waitUntil(lambda: not canvas.picture.masks)
+    window.grab()
+    assert not canvas.picture.pixels.any()
+    assert compose.threads and threading.main_thread() not in compose.threads

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from ...engine.runtime.clicker import Clicker
 
 
+_AT_ONCE = 4
+"""Masks that come or go at once and are composed on the window's thread; more would hold it up."""
+
+
 class CanvasBinder(QObject):
     """Keeps the canvas at the present frame.
 
@@ -56,13 +60,14 @@ class CanvasBinder(QObject):
         self.correction: Correction | None = None
         self.redrawing = False
         self._wipe: Wipe | None = None
+        self._frame: Frame | None = None
         self._wiped: tuple[int, dict[int, SoftMask]] | None = None
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
         session = self._session
         session.frame_changed.connect(self._request)
         loader.loaded.connect(self._show_frame)
         session.changed.connect(self._follow)
-        session.instances_changed.connect(self._show_masks)
+        session.instances_changed.connect(self._refresh)
         session.selection_changed.connect(self._select)
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)
@@ -147,7 +152,11 @@ class CanvasBinder(QObject):
         return index - 1 if index > 0 else index + 1
 
     def _show_frame(self, index: int, frame: Frame, composed: Composed | None) -> None:
-        self.canvas.set_frame(index, frame, composed)
+        if composed is not None and index == self.canvas.index and frame is self._frame:
+            self.canvas.take(composed)
+        else:
+            self.canvas.set_frame(index, frame, composed)
+        self._frame = frame
         self._show_masks()
         self._show_candidate()
 
@@ -170,6 +179,17 @@ class CanvasBinder(QObject):
         index = self.canvas.index
         near = (index, index - 1, index + 1)
         if any(CellKey(frame, k) in change.after for k in change.touched for frame in near):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Show the masks as they are now: a few at once, many as soon as they are composed elsewhere."""
+        if self._session.document is None:
+            return
+        shown = self.canvas.picture.masks
+        visible = {k: mask for k, mask in self._masks(self.canvas.index).items() if k not in self._hidden}
+        if sum(visible.get(k) is not shown.get(k) for k in visible.keys() | shown.keys()) > _AT_ONCE:
+            self._request(self._session.frame)
+        else:
             self._show_masks()
 
     def _select(self, instance: int | None) -> None:

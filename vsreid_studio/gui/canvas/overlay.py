@@ -247,12 +247,14 @@ class MaskPicture:
         return True
 
     def take(self, composed: ComposedMasks) -> None:
-        """Take the pixels of a frame of this size, composed elsewhere; no stroke is under way.
+        """Take the pixels of a frame of this size, composed elsewhere without the stroke under way.
 
         Where `masks` and `style` become those of the pixels, nothing is composed here.
         """
         self.pixels, self.shown, self._dirty = composed.pixels, composed.box, []
         self._composed = composed.masks, composed.style
+        if self.stroke:
+            self.invalidate(self.stroke.touched)
 
     def set_masks(self, masks: Mapping[int, SoftMask]) -> Box:
         """Replace the masks; those that are the same objects as before cost nothing.

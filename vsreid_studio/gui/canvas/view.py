@@ -146,6 +146,13 @@ class CanvasView(QWidget):
             self._layers.take(composed)
         self._layers.restyle()
 
+    def take(self, composed: Composed) -> None:
+        """Take what another thread has made of the present frame and masks that are set afterwards.
+
+        Unlike `set_frame` it does not end a gesture.
+        """
+        self._layers.take(composed)
+
     def set_masks(
         self, masks: Mapping[int, SoftMask], colours: Mapping[int, QColor], hidden: Collection[int]
     ) -> None:
