@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QColorDialog, QInputDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.instances import InstancePanel
-from vsreid_studio.gui.instances.class_dialog import ClassDialog
-from vsreid_studio.gui.instances.delegate import RowPart
+from vsreid_studio.gui.instances.dialogs import ClassDialog
 from vsreid_studio.gui.instances.model import Role
+from vsreid_studio.gui.instances.view import RowPart
 from vsreid_studio.project import Instance
 
 LEFT = Qt.MouseButton.LeftButton

@@ -18,7 +18,7 @@ from vsreid_studio.engine.store.maps import InMemory, MapCache, encode_map
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.benchmark.timeline import crowd, fill, turn
 from vsreid_studio.gui.timeline import BoxState, TimelineBox, TimelineRow, TimelineView
-from vsreid_studio.gui.timeline.hover import describe
+from vsreid_studio.gui.timeline.input import describe
 from vsreid_studio.gui.timeline.strip import Curve
 
 LEFT = Qt.MouseButton.LeftButton

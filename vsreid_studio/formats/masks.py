@@ -21,6 +21,10 @@ from .mask_reading import MaskReader
 
 _JPEG_QUALITY = 95
 
+Rgb: TypeAlias = tuple[int, int, int]
+_LINES = 240
+"""Rows of a frame for each pixel of an outline's thickness."""
+
 
 def read_label_map(path: Path, *, keep_void: bool = False) -> LabelMap:
     """Read a mask picture on its own as instance numbers; see `MaskReader` for those of a sequence.
@@ -95,12 +99,6 @@ def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, form, **options)
     return buffer.getvalue()
-
-
-Rgb: TypeAlias = tuple[int, int, int]
-
-_LINES = 240
-"""Rows of a frame for each pixel of an outline's thickness."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,14 @@ _FINEST = Fraction(1, 1_000_000)
 _EXACT = Fraction(1, 500)
 """Times that are read back may differ by this much, in seconds."""
 
+log = logging.getLogger(__name__)
+_KEPT = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus", "libopus"})
+"""Decoders of what MP4 holds; their packets are copied as they are."""
+_ENCODER = "aac"
+_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
+_LAYOUTS = frozenset({"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"})
+"""What AAC has; other rates become 48 kHz, other layouts a usual one."""
+
 
 def write_overlay(
     path: Path,
@@ -225,16 +233,6 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except av.FFmpegError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-log = logging.getLogger(__name__)
-
-_KEPT = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus", "libopus"})
-"""Decoders of what MP4 holds; their packets are copied as they are."""
-_ENCODER = "aac"
-_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000})
-_LAYOUTS = frozenset({"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"})
-"""What AAC has; other rates become 48 kHz, other layouts a usual one."""
 
 
 class Sound:

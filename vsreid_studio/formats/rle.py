@@ -20,6 +20,13 @@ _BITS = 5
 _MOST_BITS = 60
 _MORE, _SIGN, _VALUE = 0x20, 0x10, 0x1F
 
+MAX_POINTS = 20_000
+"""Of a polygon: more than any frame's outline needs."""
+_FAR = 1e6
+"""Pixels beyond which a coordinate is a mistake."""
+_CROSSINGS = 4_000_000
+"""Crossings of edges and rows that are worked out at once, which bounds the memory."""
+
 
 def run_lengths(labels: LabelMap) -> dict[int, list[int]]:
     """The run lengths of every instance of a frame, in one pass over it.
@@ -129,15 +136,6 @@ def _differences(lengths: Sequence[int]) -> list[int]:
         *lengths[:3],
         *(later - earlier for earlier, later in zip(lengths[1:], lengths[3:], strict=False)),
     ]
-
-
-MAX_POINTS = 20_000
-"""Of a polygon: more than any frame's outline needs."""
-
-_FAR = 1e6
-"""Pixels beyond which a coordinate is a mistake."""
-_CROSSINGS = 4_000_000
-"""Crossings of edges and rows that are worked out at once, which bounds the memory."""
 
 
 def points_of(numbers: Sequence[float]) -> NDArray[np.float64]:

@@ -19,18 +19,17 @@ from ..formats.mask_reading import Reading
 from ..project.same_video import VideoChanged, Way
 from ..project.schema import classes_of
 from ..project.sources import points_of, sources_of
-from . import dialogs
-from .clips.catalogue import Catalogue
+from . import widgets
+from .clips.scanner import Catalogue
 from .conductor import Conductor
-from .davis_folders import holds_pictures, home_of, masks_beside
 from .edits import IMPORT_LABEL
 from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
-from .exporting import Export
-from .opening import VideoMissing, fresh_demo
+from .opening import VideoMissing, fresh_demo, holds_pictures, home_of, masks_beside
 from .session import Imported, Session
 from .video_reading import ReadingDialog, reading_of
 from .worker import Outcome
+from .worker.jobs import Export
 
 _READINGS = {
     Reading.PALETTE: "Palette indices or grey levels are instance numbers",
@@ -187,23 +186,23 @@ class Files(QObject):
 
     def ask_open(self) -> None:
         """Ask for a video or a project."""
-        dialogs.ask_file(self._window, "Open a video or a project", dialogs.OPENABLE, None, self.open)
+        widgets.ask_file(self._window, "Open a video or a project", widgets.OPENABLE, None, self.open)
 
     def ask_folder(self) -> None:
         """Ask for a folder of pictures."""
-        dialogs.ask_folder(
+        widgets.ask_folder(
             self._window, "Open a folder of pictures, a folder of clips or a data set", None, self.open
         )
 
     def ask_mask(self) -> None:
         """Ask for a picture of masks for the present frame."""
         take = self._session.mask_edits.import_masks
-        dialogs.ask_file(self._window, "Import a mask", dialogs.MASKS, self._place, take)
+        widgets.ask_file(self._window, "Import a mask", widgets.MASKS, self._place, take)
 
     def ask_masks(self) -> None:
         """Ask for a folder of masks."""
         take = self._session.mask_edits.import_masks
-        dialogs.ask_folder(self._window, "Import a folder of masks", self._place, take)
+        widgets.ask_folder(self._window, "Import a folder of masks", self._place, take)
 
     def ask_reading(self) -> None:
         """Ask which track of the open video is read, and which values are black and white."""
@@ -255,9 +254,9 @@ class Files(QObject):
         def ask() -> None:
             title, place = "Where is the video now?", missing.project.parent
             if missing.folder:
-                dialogs.ask_folder(self._window, title, place, take)
+                widgets.ask_folder(self._window, title, place, take)
             else:
-                dialogs.ask_file(self._window, title, "All files (*)", place, take)
+                widgets.ask_file(self._window, title, "All files (*)", place, take)
 
         def take(video: Path) -> bool:
             return self.open(missing.project, video)

@@ -15,12 +15,11 @@ from ..config import Config
 from ..engine.events import Progress, Proposal
 from .actions import Act, Actions, add_menus, add_toolbar
 from .bind.canvas_menu import CanvasMenu
-from .clips.catalogue import Catalogue
+from .clips.scanner import Catalogue
 from .commands import Commands
 from .compare import Comparison
 from .compare.comparison import LOW
 from .conductor import Conductor
-from .containers import Overlaid, Turns
 from .error_bar import ErrorBar
 from .files import Files
 from .frames import FrameLoader
@@ -34,6 +33,7 @@ from .status import Status
 from .theme import Theme
 from .transport import Transport
 from .unavailable import Unavailable
+from .widgets import Overlaid, Turns
 from .worker import Runner
 from .worker.jobs import EngineFactory, ModuleMaker
 from .worker.worker import shipped_engine

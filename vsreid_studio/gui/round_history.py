@@ -16,7 +16,7 @@ from ..engine.video import Video
 from ..evaluation.comparison import Truth
 from ..project.undo import RoundRecord
 from .bind import CanvasBinder, TimelineBinder
-from .bind.wipe import Wipe
+from .bind.canvas import Wipe
 from .compare import Comparison
 from .conductor import Conductor
 from .rounds_panel import RoundPanel

@@ -9,8 +9,8 @@ from ..engine.algorithm.propagate import corrected
 from ..engine.events import Progress
 from ..engine.runtime.run import State
 from .conductor import Conductor
-from .containers import Elided
 from .transport import USUAL_RATE
+from .widgets import Elided
 
 _DOING = {
     "loading": "loading the networks",

@@ -12,11 +12,9 @@ from PySide6.QtWidgets import QMainWindow
 from ..config import ReidConfig
 from .bind import CanvasBinder, ClipBinder, InstanceBinder, ReviewBinder, TimelineBinder
 from .canvas import CanvasView
-from .check_panel import CheckBinder, CheckPanel
-from .checker import Checker
+from .check import CheckBinder, Checker, CheckPanel
 from .clips import ClipPanel
 from .conductor import Conductor
-from .containers import Scrolled, dock
 from .frames import FrameLoader
 from .instances import InstancePanel
 from .review import ReviewPanel
@@ -24,6 +22,7 @@ from .rounds_panel import RoundPanel
 from .timeline import TimelineView
 from .tool_options import ToolOptionsPanel
 from .transport import Playback
+from .widgets import Scrolled, dock
 
 if TYPE_CHECKING:
     from ..engine.runtime.clicker import Clicker

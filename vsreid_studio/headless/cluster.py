@@ -56,6 +56,16 @@ _SETTINGS = {
     "distributed.worker.profile.enabled": False,
 }
 
+MakeEngine: TypeAlias = "Callable[[], VideoEngine]"
+"""Makes an engine on a worker: a partial of an importable function, of values that can be pickled."""
+HEAVY = "vsreid_studio.training.adaptation"
+"""The module that `make_engine` needs on a worker: importing it takes seconds."""
+_PLUGIN = "vsreid-studio"
+_TOLD_EVERY = 0.5
+"""Seconds between two reports of a task's progress."""
+_PATIENCE = 20.0
+"""Seconds that tasks get to end by themselves after Ctrl-C: they do so after the step under way."""
+
 
 @dataclass(frozen=True)
 class Workers:
@@ -199,18 +209,6 @@ class Cluster:
         finally:
             if names:
                 self.client.cancel(list(names), force=True)
-
-
-MakeEngine: TypeAlias = "Callable[[], VideoEngine]"
-"""Makes an engine on a worker: a partial of an importable function, of values that can be pickled."""
-
-HEAVY = "vsreid_studio.training.adaptation"
-"""The module that `make_engine` needs on a worker: importing it takes seconds."""
-_PLUGIN = "vsreid-studio"
-_TOLD_EVERY = 0.5
-"""Seconds between two reports of a task's progress."""
-_PATIENCE = 20.0
-"""Seconds that tasks get to end by themselves after Ctrl-C: they do so after the step under way."""
 
 
 def make_engine(config: Config, weights: Path | None) -> VideoEngine:

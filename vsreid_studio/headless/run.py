@@ -29,6 +29,9 @@ from .task import EngineOrMaker, Inputs, MadeFrom, Task, difference, inputs
 
 Emit = Callable[[Event], None]
 
+RECORD = "provenance.json"
+"""Lies beside the masks in their folder, so that they appear together."""
+
 
 @dataclass(frozen=True)
 class RunOutcome:
@@ -185,10 +188,6 @@ def _record(project: Project, given: Inputs) -> dict[str, Any]:
         "program": f"vsreid-studio {__version__}",
         "made_from": given.made_from,
     }
-
-
-RECORD = "provenance.json"
-"""Lies beside the masks in their folder, so that they appear together."""
 
 
 def finished(folder: Path, made_from: MadeFrom, names: Sequence[str]) -> bool:

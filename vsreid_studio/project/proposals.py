@@ -29,6 +29,21 @@ _FROM_MASKS = {Reason.CONSISTENT, Reason.PRESENT}
 _MOST = 100_000
 """Proposals in a file, beyond which it is hostile."""
 
+GAP = 8
+"""Frames between two retrievals of one find, at most: a detector misses an object now and then."""
+LEAST_IOU = 0.2
+"""Of the boxes of two retrievals next to one another, in the frame after; it falls with the gap."""
+_CARRIES = {
+    None,
+    Reason.SKIPPED,
+    Reason.UNSURE,
+    Reason.WORSE,
+    Reason.ELSEWHERE,
+    Reason.BELOW,
+    Reason.LOOKALIKE,
+}
+"""Reasons of retrievals that may be the same object as one that is offered."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptProposal:
@@ -308,22 +323,6 @@ def _read(row: Row, video: VideoRef) -> KeptProposal:
     why = None if reason is None else Reason[reason]
     retrieval = Retrieval(frame, instance, box, similarity, iou, why)
     return KeptProposal(retrieval, run, tuple(checkpoints), map_box, data, confidence)
-
-
-GAP = 8
-"""Frames between two retrievals of one find, at most: a detector misses an object now and then."""
-LEAST_IOU = 0.2
-"""Of the boxes of two retrievals next to one another, in the frame after; it falls with the gap."""
-_CARRIES = {
-    None,
-    Reason.SKIPPED,
-    Reason.UNSURE,
-    Reason.WORSE,
-    Reason.ELSEWHERE,
-    Reason.BELOW,
-    Reason.LOOKALIKE,
-}
-"""Reasons of retrievals that may be the same object as one that is offered."""
 
 
 def finds(retrievals: Iterable[Retrieval]) -> list[tuple[Retrieval, ...]]:

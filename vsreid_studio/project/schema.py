@@ -21,6 +21,17 @@ from ..formats.classes import Classes
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
+APPLICATION_ID = int.from_bytes(b"VSRe")
+"""Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
+SCHEMA_VERSION = 7
+Row: TypeAlias = tuple[Any, ...]
+"""Values of one row in SQLite's types, without its key."""
+Key: TypeAlias = tuple[int, ...]
+Rows: TypeAlias = Mapping[Key, Row | None]
+"""Rows by key; None where there is none."""
+_MANY = 100
+_PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class VideoRef:
@@ -104,17 +115,6 @@ class RunRecord:
 
     started: datetime
     weights: Mapping[str, str]
-
-
-APPLICATION_ID = int.from_bytes(b"VSRe")
-"""Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
-SCHEMA_VERSION = 7
-
-Row: TypeAlias = tuple[Any, ...]
-"""Values of one row in SQLite's types, without its key."""
-Key: TypeAlias = tuple[int, ...]
-Rows: TypeAlias = Mapping[Key, Row | None]
-"""Rows by key; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +268,6 @@ ADDED[6] = _ADDED_6
 CREATE = (*_OTHERS, *CREATE_CELLS, *_ADDED_6, *ADDED[7])
 CREATE_5 = (*_OTHERS, *CREATE_CELLS)
 CREATE_4 = (*_OTHERS, *CREATE_CELLS_OF_4)
-
-_MANY = 100
-_PLAIN_TABLE = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
 
 
 def only_tables(connection: sqlite3.Connection) -> bool:

@@ -24,6 +24,11 @@ _TRUTH = "truth"
 _BYTES = "bytes:"
 """Begins the place of a file whose name is not UTF-8."""
 
+PREFIX = "points/"
+"""Of the settings' keys."""
+_MOST = 20
+"""Masks of one cell that are remembered."""
+
 
 def sources_of(project: Project, video: Path | None = None) -> Sources:
     """The project's file, its video, the masks that were read into it and what they are compared with.
@@ -68,12 +73,6 @@ def _path(place: str) -> Path:
         with suppress(ValueError):
             return Path(os.fsdecode(bytes.fromhex(place.removeprefix(_BYTES))))
     return Path(place)
-
-
-PREFIX = "points/"
-"""Of the settings' keys."""
-_MOST = 20
-"""Masks of one cell that are remembered."""
 
 
 def setting_of(key: CellKey) -> str:

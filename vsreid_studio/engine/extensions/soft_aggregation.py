@@ -25,6 +25,11 @@ _PROBABILITY: Probability = (np.arange(256, dtype=np.float32) / 255).clip(_LEAST
 _LEFT = 1 - _PROBABILITY
 _ODDS = _PROBABILITY / _LEFT
 
+DOUBT = np.float32(2e-3)
+"""No map is surer of a pixel than this: half of the least that is stored."""
+SURE = float(np.log((1 - DOUBT) / DOUBT))
+"""The logit of what is as sure as can be."""
+
 
 @dataclass(frozen=True, slots=True)
 class SoftAggregation:
@@ -95,12 +100,6 @@ def _stored(
 
 _ALONE = _stored(np.arange(256, dtype=np.uint8), _ODDS.copy(), _ODDS.copy(), _LEFT.copy())
 """What becomes of each value where no rival is."""
-
-
-DOUBT = np.float32(2e-3)
-"""No map is surer of a pixel than this: half of the least that is stored."""
-SURE = float(np.log((1 - DOUBT) / DOUBT))
-"""The logit of what is as sure as can be."""
 
 
 def logits(maps: Probability) -> NDArray[np.float32]:

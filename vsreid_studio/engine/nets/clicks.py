@@ -30,6 +30,14 @@ RADIUS = 5
 MAPS = ("present", "added", "removed", "box")
 """The guiding maps, in order: the mask that is there, positive clicks, negative clicks, the box."""
 
+ENLARGE = 0.3
+"""How much the patch is larger than what it is about, on each side, as a share of its size."""
+LEAST_ENLARGE, MOST_ENLARGE = 0.1, 0.6
+"""Within these a patch is kept from one click to the next."""
+_HALF = 127
+FIRST_SHARE = 0.4
+"""Side of the patch as a share of the frame's, where nothing is known but clicks."""
+
 
 class Seen(NamedTuple):
     """What the network finds in the picture alone, so that it is computed once per patch.
@@ -158,15 +166,6 @@ def from_propagation(state: dict[str, Tensor]) -> dict[str, Tensor]:
     detail = "finish.detail.0.weight"
     found[detail] = torch.cat([found[detail][:, :4], torch.zeros_like(found[detail][:, 4:])], 1)
     return found
-
-
-ENLARGE = 0.3
-"""How much the patch is larger than what it is about, on each side, as a share of its size."""
-LEAST_ENLARGE, MOST_ENLARGE = 0.1, 0.6
-"""Within these a patch is kept from one click to the next."""
-_HALF = 127
-FIRST_SHARE = 0.4
-"""Side of the patch as a share of the frame's, where nothing is known but clicks."""
 
 
 def zoomed(

@@ -44,6 +44,9 @@ _BLOCK = 2**20
 ADAPT_STEPS = 30
 """For each instance: some 30 seconds on two cores."""
 
+AHEAD = 2
+"""Steps for which flow is there before it is asked for, so that there is always one to be computed."""
+
 
 class NetworkTrainer(Protocol):
     """Fine-tunes N_mp on one video, see `training.adaptation.adapt`."""
@@ -264,10 +267,6 @@ def _sha256(path: Path) -> str:
     except OSError as error:
         raise UserError(f"The weights {path} are missing or cannot be read.") from error
     return found.hexdigest()
-
-
-AHEAD = 2
-"""Steps for which flow is there before it is asked for, so that there is always one to be computed."""
 
 
 class ScheduledMotion:

@@ -41,6 +41,13 @@ MAKERS = tuple(Maker)
 _SETTLED = 64
 """Cells looked at in each change whether their maps have left memory."""
 
+K = TypeVar("K")
+V = TypeVar("V")
+Between: TypeAlias = Callable[[], object]
+"""Called now and then while work is under way; what it raises ends the work."""
+_PART = 1000
+"""Cells between two calls: some milliseconds."""
+
 
 class Identities:
     """Gives each cell a number of its own, its stamp, and finds the cell again while somebody holds it.
@@ -221,15 +228,6 @@ def cell_of(values: tuple[int | float, ...], maps: MapCache | None) -> Cell:
         second=None if second < 0 else int(second),
         smoothed=bool(flags & SMOOTHED),
     )
-
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-Between: TypeAlias = Callable[[], object]
-"""Called now and then while work is under way; what it raises ends the work."""
-_PART = 1000
-"""Cells between two calls: some milliseconds."""
 
 
 def now_and_then(items: Iterable[K], between: Between | None) -> Iterable[K]:

@@ -44,6 +44,22 @@ _WORDS = (
 _OTHER_AFFIX = re.compile(rf"[ ._-]({_WORDS})$|^({_WORDS})[ ._-]", re.IGNORECASE)
 """Words that names of masks bear beside the name of their picture."""
 
+log = logging.getLogger(__name__)
+_UNREAD = frozenset(
+    (
+        *(".arw", ".avif", ".cr2", ".cr3", ".dng", ".dpx", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2k"),
+        *(".jp2", ".jxl", ".nef", ".orf", ".pfm", ".raf", ".rw2", ".tga"),
+    )
+)
+"""Suffixes of pictures that are not read."""
+_SAMPLED = 8
+"""Pictures of a clip that are looked at to choose its range of values."""
+_BEHIND = 32
+"""A step back keeps as many frames on the way: an animation can only be decoded from its beginning."""
+_JPEG = frozenset({".jpg", ".jpeg"})
+_NO_TIME, _UNTIMED = 11, 100
+"""Milliseconds: frames of less than the first are shown for the second, as browsers do."""
+
 
 def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """Sorts names by the numbers in them: 'frame_2' before 'frame_10'."""
@@ -114,19 +130,6 @@ def twins(names: Sequence[str]) -> tuple[str, str] | None:
                     pairs.setdefault(added, []).append((stem, name))
     found = max(pairs.values(), key=len, default=[])
     return found[0] if len(found) > 1 and 2 * len(found) == len(stems) else None
-
-
-log = logging.getLogger(__name__)
-
-_UNREAD = frozenset(
-    (
-        *(".arw", ".avif", ".cr2", ".cr3", ".dng", ".dpx", ".exr", ".gif", ".hdr", ".heic", ".heif", ".j2k"),
-        *(".jp2", ".jxl", ".nef", ".orf", ".pfm", ".raf", ".rw2", ".tga"),
-    )
-)
-"""Suffixes of pictures that are not read."""
-_SAMPLED = 8
-"""Pictures of a clip that are looked at to choose its range of values."""
 
 
 class PictureFolder(Video):
@@ -252,13 +255,6 @@ def _samples(pictures: Iterable[tuple[Path, Header]]) -> Iterator[NDArray[Any]]:
         # A damaged one is told of when it is asked for.
         with suppress(UserError):
             yield read_samples(file, header)
-
-
-_BEHIND = 32
-"""A step back keeps as many frames on the way: an animation can only be decoded from its beginning."""
-_JPEG = frozenset({".jpg", ".jpeg"})
-_NO_TIME, _UNTIMED = 11, 100
-"""Milliseconds: frames of less than the first are shown for the second, as browsers do."""
 
 
 def is_picture_file(path: Path) -> bool:

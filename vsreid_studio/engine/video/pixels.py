@@ -21,6 +21,12 @@ _USUAL = 1 << 25
 _PIXELS_A_BYTE = 1 << 13
 """No kind of PNG holds more."""
 
+_DEPTHS = (8, 10, 12, 14, 15, 16)
+"""Bits that cameras and scanners deliver, whatever the file stores them in."""
+_OUTLIERS = (0.1, 99.9)
+"""Percentiles of floating-point samples that become black and white."""
+_FAINT = 1 / 16
+
 
 def most_pixels(size: int) -> int:
     """How many pixels a picture in a file of `size` bytes may have."""
@@ -50,13 +56,6 @@ def check_picture_size(path: Path, width: int, height: int, size: int) -> None:
             f"{path} announces {width} x {height} pixels in {size} bytes, which cannot hold them: it is"
             " damaged."
         )
-
-
-_DEPTHS = (8, 10, 12, 14, 15, 16)
-"""Bits that cameras and scanners deliver, whatever the file stores them in."""
-_OUTLIERS = (0.1, 99.9)
-"""Percentiles of floating-point samples that become black and white."""
-_FAINT = 1 / 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ _CLOCK = 90000
 _NEAR = Fraction(1, 200)
 """A rate that the container tells is believed when the times agree to this share of it."""
 
+_PER_PACKET = 4
+"""Frames that one packet may hold on the average; known streams have two."""
+
 
 @dataclass(frozen=True, eq=False)
 class Timing:
@@ -113,10 +116,6 @@ def _last(
         told = end - ticks[-1]
     # A packet that is one field, or the tick of a fine clock, tells less than a frame.
     return max(1, told if told and 2 * told > usual else usual)
-
-
-_PER_PACKET = 4
-"""Frames that one packet may hold on the average; known streams have two."""
 
 
 @dataclass(frozen=True, eq=False)

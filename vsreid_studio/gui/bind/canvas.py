@@ -18,11 +18,84 @@ from ..conductor import Conductor
 from ..edits import COMPARED
 from ..frames import FrameLoader
 from .clicks import ClickBinder
-from .correction import Correction
-from .wipe import Wipe
 
 if TYPE_CHECKING:
     from ...engine.runtime.clicker import Clicker
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...engine.store.annotation import Annotation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wipe:
+    """Two states in one picture.
+
+    Attributes:
+        before, after: nobody changes them.
+        share: of the width that shows `before`, from the left.
+    """
+
+    before: Annotation
+    after: Annotation
+    share: float
+
+    def masks(self, frame: int, width: int) -> dict[int, SoftMask]:
+        """The maps of a frame, by instance: of one state left of the wipe, of the other right of it."""
+        column = round(self.share * width)
+        left, right = self.before.frame_masks(frame), self.after.frame_masks(frame)
+        if column in (0, width):
+            return right if column == 0 else left
+        return {k: _joined(left.get(k), right.get(k), column) for k in sorted({*left, *right})}
+
+
+def _joined(left: SoftMask | None, right: SoftMask | None, column: int) -> SoftMask:
+    none = SoftMask.empty()
+    left, right = left or none, right or none
+    parts = [
+        (left, left.box.intersect(Box(0, left.box.y0, column, left.box.y1))),
+        (right, right.box.intersect(Box(column, right.box.y0, right.box.x1, right.box.y1))),
+    ]
+    parts = [(mask, box) for mask, box in parts if box.area]
+    if not parts:
+        return none
+    whole = parts[0][1]
+    for _, box in parts[1:]:
+        whole = whole.union(box)
+    values = np.zeros((whole.height, whole.width), np.uint8)
+    for mask, box in parts:
+        place = box.shifted(-whole.x0, -whole.y0)
+        values[place.slices] = mask.values[box.shifted(-mask.box.x0, -mask.box.y0).slices]
+    return SoftMask(whole, values)
+
+
+class Correction:
+    """Strokes on a proposal; they are in no document until it is accepted.
+
+    Attributes:
+        frame, instance: the cell that is proposed.
+    """
+
+    def __init__(self, proposal: Proposal) -> None:
+        self.frame, self.instance = proposal.frame, proposal.instance
+        self._masks = [proposal.recovered]
+
+    @property
+    def mask(self) -> SoftMask:
+        """As painted so far."""
+        return self._masks[-1]
+
+    def paint(self, mask: SoftMask) -> None:
+        """Take a stroke."""
+        self._masks.append(mask)
+
+    def undo(self) -> bool:
+        """Take the last stroke back; False where there is none."""
+        if len(self._masks) == 1:
+            return False
+        self._masks.pop()
+        return True
 
 
 _AT_ONCE = 4

@@ -11,9 +11,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from ...engine.types import CellKey
 from ...project.summary import Open, Summary, summary_of
 from ..clips import ClipPanel
-from ..clips.catalogue import Catalogue, ListedClip
 from ..clips.models import Place
-from ..clips.scanner import ClipFound, Scanner
+from ..clips.scanner import Catalogue, ClipFound, ListedClip, Scanner
 from ..conductor import Conductor
 from ..opening import project_places
 

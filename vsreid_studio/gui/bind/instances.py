@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from ..conductor import Conductor
 from ..instances import InstancePanel
-from ..instances.class_dialog import ClassDialog
+from ..instances.dialogs import ClassDialog
 
 _COUNT_EVERY = 300
 """Milliseconds between two counts while a run changes cells all the time."""

@@ -11,7 +11,7 @@ from PySide6.QtGui import QPainter, QRegion
 
 from .editor import Editor
 from .navigation import Navigation
-from .sketches import bounds, draw_line, draw_points, draw_ring, ring_bounds
+from .stage import bounds, draw_line, draw_points, draw_ring, ring_bounds
 from .stroke import Point
 from .tools import Points, make_tool
 from .types import Effects, Tool, ToolOptions

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from ...engine.types import Box
 from .navigation import Viewport
-from .sketches import pens
+from .stage import pens
 from .stroke import Point
 
 HANDLE = 9.0

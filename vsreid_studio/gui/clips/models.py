@@ -11,8 +11,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from PySide6.QtGui import QFont
 
 from ...project.summary import ClipState, Open, Summary
-from .catalogue import ListedClip
-from .scanner import ClipFound
+from .scanner import ClipFound, ListedClip
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -19,9 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from ..theme import quiet_label, tip
-from .catalogue import Catalogue, ListedClip
 from .models import ClipModel, ClipRole, Index, Place, PlaceModel
-from .scanner import ClipFound
+from .scanner import Catalogue, ClipFound, ListedClip
 
 _SETTLE = 200
 """Milliseconds between two fillings of the second list while many clips are looked at."""

@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from ...evaluation.comparison import Figures, overall
-from ..containers import least_width
 from ..theme import quiet_label, swatch_icon
+from ..widgets import least_width
 
 _COLUMNS = (
     ("Instance", "Those of the truth's first mask"),

@@ -20,12 +20,11 @@ from PySide6.QtWidgets import (
 )
 
 from ...project import Instance
-from ..containers import reveal
+from ..widgets import reveal
 from .actions import InstanceActions
-from .delegate import RowPart
+from .dialogs import QuestionStrip
 from .model import InstanceModel
-from .question import QuestionStrip
-from .view import InstanceView
+from .view import InstanceView, RowPart
 
 
 class InstancePanel(QWidget):

@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 from ...engine.events import Retrieval
 from ...engine.types import CellKey
 from ...project import Instance
-from ..containers import least_width
 from ..theme import smaller
+from ..widgets import least_width
 from .queue_model import CandidateRole, Column, Index, QueueModel
 
 MARGIN, GAP = 3, 8

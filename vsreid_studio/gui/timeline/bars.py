@@ -16,9 +16,8 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
 from .axis import Columns, TimeAxis, pixels
-from .look import TimelineLook, fade, mix
 from .spans import ABSENT, NONE, SPAN, SpanTrack, reaching
-from .state import TimelineRow
+from .state import TimelineLook, TimelineRow, fade, mix
 
 _FAINTEST = 0.3
 """Opacity of a column in which a single frame out of many is filled: it must not vanish."""

@@ -18,10 +18,9 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 
 from .axis import Columns, TimeAxis
 from .bars import Bars, Lane, paint_arcs, paint_hatch, rails, shade
-from .look import mix
 from .marks import Sprites, box_at, paint_boxes, paint_marks
 from .spans import SpanTrack
-from .state import TimelineBox, TimelineRow, TimelineState
+from .state import TimelineBox, TimelineRow, TimelineState, mix
 from .surface import Surface
 
 _ROUND = 3.0

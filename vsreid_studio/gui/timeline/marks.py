@@ -19,9 +19,8 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 
 from .axis import TimeAxis
 from .bars import Lane
-from .look import TimelineLook, fade, mix
 from .spans import ABSENT, PINNED, RECOVERED, SpanTrack
-from .state import LEVELS, Boxes, BoxState, TimelineBox
+from .state import LEVELS, Boxes, BoxState, TimelineBox, TimelineLook, fade, mix
 
 
 class Sprite(NamedTuple):

@@ -19,8 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from .axis import Columns
-from .look import TimelineLook, fade
-from .state import TimelineRow, TimelineState
+from .state import TimelineLook, TimelineRow, TimelineState, fade
 from .strip import Curve, draw_curve
 
 

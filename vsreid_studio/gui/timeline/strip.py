@@ -14,9 +14,8 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
 from .axis import Columns, TimeAxis
-from .look import TimelineLook, fade, mix
 from .spans import FILLED
-from .state import TimelineState
+from .state import TimelineLook, TimelineState, fade, mix
 from .surface import Surface
 
 _BUDGET = 0.004

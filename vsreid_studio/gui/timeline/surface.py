@@ -23,8 +23,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from .axis import PAD, Columns, TimeAxis
-from .look import fade, mix
-from .state import TimelineState
+from .state import TimelineState, fade, mix
 
 _NOTCH = 120
 """Units of a wheel's angle in one notch."""

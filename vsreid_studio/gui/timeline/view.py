@@ -14,13 +14,11 @@ from ...engine.events import Change
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from .axis import TimeAxis
-from .hover import HoverCard, describe
-from .keys import command
+from .input import HoverCard, command, describe
 from .lanes import LaneSurface
-from .look import TimelineLook
 from .names import Names, Switches
 from .spans import ranges
-from .state import TimelineBox, TimelineRow, TimelineState
+from .state import TimelineBox, TimelineLook, TimelineRow, TimelineState
 from .strip import Strip
 from .surface import Ruler, Surface
 
@@ -208,7 +206,7 @@ class TimelineView(QWidget):
     # --- events ---
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Obey the keys of `keys.command`; others go on to the window."""
+        """Obey the keys of `input.command`; others go on to the window."""
         action = command(self, event)
         if action is None:
             super().keyPressEvent(event)

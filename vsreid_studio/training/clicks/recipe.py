@@ -51,6 +51,10 @@ _LOCAL = 0.25
 _LEAST_LOCAL = 48
 """Side of these, in pixels of the frame."""
 
+logger = logging.getLogger(__name__)
+_FIXED_BLOCKS = {"none": 15, "late": 5}
+"""For each choice of what is trained of the trunk: how many of its first blocks are not."""
+
 
 class SessionLoss:
     """The loss for (model, samples): each is looked at several times, with one click more each time.
@@ -204,12 +208,6 @@ class _Session:
         if self._corrects and self.present is not None and self.present.area and self.clicks:
             found = changed_at(self.present, found, self.clicks[-1])
         self.present = found
-
-
-logger = logging.getLogger(__name__)
-
-_FIXED_BLOCKS = {"none": 15, "late": 5}
-"""For each choice of what is trained of the trunk: how many of its first blocks are not."""
 
 
 def initial(init: str | None) -> ClickNet:

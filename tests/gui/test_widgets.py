@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from vsreid_studio.gui.containers import Overlaid, Turns
 from vsreid_studio.gui.error_bar import ErrorBar
+from vsreid_studio.gui.widgets import Overlaid, Turns
 
 
 def test_the_bar_grows_with_its_details_and_the_picture_stays(qtbot: QtBot) -> None:

@@ -1,16 +1,18 @@
-"""Widgets that hold another one: under a bar, or in a dock that scrolls."""
+"""Widgets that hold another one (under a bar, in a dock that scrolls), and file dialogs that do not block."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
+    QFileDialog,
     QFrame,
     QHeaderView,
     QLabel,
@@ -21,10 +23,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ..engine.video.pictures import VIDEOS
+
 _LEAST_LINES = 5
 """Of text, that show of a dock that scrolls."""
 _TURN_MS = 10
 """Milliseconds from one turn to the next, in which Qt asks for a paint and does it."""
+
+
+_PATTERNS = " ".join(f"*{suffix}" for suffix in sorted(VIDEOS))
+OPENABLE = f"Videos and projects ({_PATTERNS} *.vsreid);;All files (*)"
+MASKS = "Masks (*.png *.tif *.tiff *.bmp *.gif *.webp *.json *.xml *.txt);;All files (*)"
 
 
 class Overlaid(QWidget):
@@ -223,3 +232,51 @@ def least_width(table: QTableView) -> int:
     columns = range(header.count())
     widths = [max(header.sectionSizeHint(c), table.sizeHintForColumn(c) if c else 0) for c in columns]
     return sum(widths) + table.verticalScrollBar().sizeHint().width() + 2 * table.frameWidth()
+
+
+def ask_file(
+    parent: QWidget, title: str, kinds: str, folder: Path | None, take: Callable[[Path], object]
+) -> QFileDialog:
+    """Ask for a file that exists.
+
+    Args:
+        kinds: as Qt writes filters.
+        folder: where to begin, None for where the last one ended.
+        take: receives what was chosen.
+    """
+    dialog = _dialog(parent, title, folder, take)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setNameFilters(kinds.split(";;"))
+    dialog.open()
+    return dialog
+
+
+def ask_folder(
+    parent: QWidget, title: str, folder: Path | None, take: Callable[[Path], object]
+) -> QFileDialog:
+    """Ask for a folder that exists; see `ask_file`."""
+    dialog = _dialog(parent, title, folder, take)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    dialog.open()
+    return dialog
+
+
+def ask_target(
+    parent: QWidget, title: str, kinds: str, folder: Path | None, take: Callable[[Path], object]
+) -> QFileDialog:
+    """Ask for a file to write, which may be new; see `ask_file`. One that is there is asked about."""
+    dialog = _dialog(parent, title, folder, take)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setNameFilters(kinds.split(";;"))
+    dialog.setDefaultSuffix("txt")
+    dialog.open()
+    return dialog
+
+
+def _dialog(parent: QWidget, title: str, folder: Path | None, take: Callable[[Path], object]) -> QFileDialog:
+    dialog = QFileDialog(parent, title, str(folder) if folder is not None else "")
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.fileSelected.connect(lambda name: take(Path(name)))
+    return dialog

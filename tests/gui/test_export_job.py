@@ -12,7 +12,7 @@ from vsreid_studio.engine.runtime.run import Control, drive
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey
 from vsreid_studio.formats.catalogue import ExportRequest
-from vsreid_studio.gui.exporting import Export
+from vsreid_studio.gui.worker.jobs import Export
 
 
 @pytest.mark.parametrize(("cancelled_at", "written"), [(3, False), (LENGTH - 1, True)])

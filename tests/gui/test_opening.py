@@ -12,9 +12,9 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, picture, true_mask
 from window_fixtures import MakeWindow
 
-from vsreid_studio.gui.davis_folders import home_of, masks_beside, sequences_under
 from vsreid_studio.gui.export_dialog import ExportDialog
 from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.gui.opening import home_of, masks_beside, sequences_under
 from vsreid_studio.gui.start_page import StartPage
 
 

@@ -1,16 +1,23 @@
-"""What a cell or a retrieved box says of itself when the mouse rests on it."""
+"""Keys that the timeline obeys while it has the focus, and tool tips of its cells and retrieved boxes."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from html import escape
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QImage, QPixmap
+from PySide6.QtGui import QGuiApplication, QImage, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QToolTip, QVBoxLayout, QWidget
 
 from ...engine.types import Cell, CellKey
 from .state import TimelineBox, TimelineRow
+
+if TYPE_CHECKING:
+    from .view import TimelineView
+
 
 _REST = 250
 """Milliseconds that the mouse rests before the card appears."""
@@ -19,6 +26,10 @@ _KEPT = 128
 _SIDE = 128
 """Longest side of a thumbnail, in pixels."""
 _OFFSET = QPoint(14, 20)
+
+
+_STRIDE = 10
+"""Frames of a step with Shift."""
 
 
 def describe(row: TimelineRow, frame: int, cell: Cell | None, box: TimelineBox | None) -> str:
@@ -133,3 +144,36 @@ class HoverCard(QFrame):
         if self._key is not None and known is None and self._key != self._asked:
             self._asked = self._key
             self.thumbnail_wanted.emit(self._key)
+
+
+def command(view: TimelineView, event: QKeyEvent) -> Callable[[], object] | None:
+    """What a key asks for, None for a key that means nothing here.
+
+    Left and Right go a frame, with Shift ten, with Ctrl to a checkpoint; Home and End to the ends; N and B to
+    the next and the previous retrieval that waits; Escape ends the choice of a range.
+    """
+    key = Qt.Key(event.key())
+    # Arrow keys of the number pad bear a modifier of their own.
+    held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+    if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+        way = 1 if key is Qt.Key.Key_Right else -1
+        moves: dict[Qt.KeyboardModifier, Callable[[], object]] = {
+            Qt.KeyboardModifier.NoModifier: partial(view.step, way),
+            Qt.KeyboardModifier.ShiftModifier: partial(view.step, way * _STRIDE),
+            Qt.KeyboardModifier.ControlModifier: view.next_checkpoint
+            if way > 0
+            else view.previous_checkpoint,
+        }
+        return moves.get(held)
+    if held != Qt.KeyboardModifier.NoModifier:
+        return None
+    if key is Qt.Key.Key_Escape:
+        # Without a range the key is for others: the window ends a run with it.
+        return view.clear_range if view.state.chosen is not None else None
+    others: dict[Qt.Key, Callable[[], object]] = {
+        Qt.Key.Key_Home: partial(view.go_to, 0),
+        Qt.Key.Key_End: partial(view.go_to, view.state.length - 1),
+        Qt.Key.Key_N: view.next_retrieval,
+        Qt.Key.Key_B: view.previous_retrieval,
+    }
+    return others.get(key)
