@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -74,7 +75,9 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     ("arguments", "path", "demo"),
     [([], None, False), (["."], Path(), False), (["--verbose"], None, False), (["demo"], None, True)],
 )
-def test_the_window_opens(arguments, path, demo: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_window_opens(
+    arguments: list[str], path: Path | None, demo: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from vsreid_studio.gui import application  # noqa: PLC0415  (Qt)
 
     opened = []
@@ -132,7 +135,11 @@ raise SystemExit(code)
     ],
 )
 def test_errors_are_one_sentence(
-    error, code: int, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception,
+    code: int,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def fail(_: object) -> int:
         raise error
@@ -160,7 +167,7 @@ def test_verbose_in_both_places(order: list[str]) -> None:
 
 @pytest.mark.parametrize(("module", "policy"), [(evaluate, "passive"), (train, None)])
 def test_idle_threads_sleep_except_in_training(
-    module, policy: str | None, monkeypatch: pytest.MonkeyPatch
+    module: ModuleType, policy: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     met = []

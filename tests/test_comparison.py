@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsreid_studio.engine.types import SoftMask
+from vsreid_studio.engine.types import Frame, LabelMap, SoftMask
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
 from vsreid_studio.evaluation import evaluate
@@ -18,7 +18,7 @@ from vsreid_studio.formats.masks import write_label_map
 HEIGHT, WIDTH, LENGTH = 40, 60, 6
 
 
-def labels(index: int, shift: int = 0):
+def labels(index: int, shift: int = 0) -> LabelMap:
     one = np.zeros((HEIGHT, WIDTH), np.uint8)
     one[5:20, 5 + index + shift : 25 + index + shift] = 1
     one[25:35, 30 - shift : 50 - shift] = 2
@@ -28,11 +28,11 @@ def labels(index: int, shift: int = 0):
 class Clip(Video):
     """A video file of black frames."""
 
-    def __init__(self, length=LENGTH, height=HEIGHT) -> None:
+    def __init__(self, length: int = LENGTH, height: int = HEIGHT) -> None:
         super().__init__(Path("clip.mp4"), "clip", 0)
         self.length, self.height, self.width = length, height, WIDTH
 
-    def _read(self, index):
+    def _read(self, index: int) -> Frame:
         return np.zeros((self.height, self.width, 3), np.uint8)
 
 
@@ -45,7 +45,7 @@ def truth_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def maps(index: int, shift: int):
+def maps(index: int, shift: int) -> dict[int, SoftMask]:
     one = labels(index, shift)
     return {number: SoftMask.from_dense(one == number) for number in (1, 2)}
 
@@ -85,7 +85,7 @@ def test_an_instance_that_is_missing_or_too_many(truth_folder: Path) -> None:
         (LENGTH, 41, "is 60 x 40 pixels, but the video is 60 x 41"),
     ],
 )
-def test_a_truth_of_another_video(truth_folder: Path, length, height, sentence: str) -> None:
+def test_a_truth_of_another_video(truth_folder: Path, length: int, height: int, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         Truth.read(truth_folder, Clip(length, height))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.benchmark.clicks import Series, click_through, figures
-from vsreid_studio.engine.types import Click, Prediction, SoftMask
+from vsreid_studio.engine.types import Box, Click, Frame, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.evaluation import (
     boundary_f,
@@ -29,7 +30,7 @@ H, W = 480, 854
 Mask = NDArray[np.bool_]
 
 
-def write_sequence(folder: Path, label_maps) -> None:
+def write_sequence(folder: Path, label_maps: Iterable[NDArray[np.uint8]]) -> None:
     """Masks named 00000.png on."""
     folder.mkdir(parents=True)
     for index, labels in enumerate(label_maps):
@@ -270,7 +271,7 @@ def test_void_is_judged_once_for_a_sequence(tmp_path: Path) -> None:
     assert scores[1].j_series == (32 / 96, 0.0)
 
 
-def mask(*boxes):
+def mask(*boxes: tuple[int, int, int, int]) -> Mask:
     found = np.zeros((60, 80), np.bool_)
     for x0, y0, x1, y1 in boxes:
         found[y0:y1, x0:x1] = True
@@ -318,7 +319,9 @@ def test_random_clicks_fall_into_the_error() -> None:
 class Squares:
     """Each click adds a square of 10 pixels."""
 
-    def segment(self, frame, clicks, box=None, present=None):
+    def segment(
+        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+    ) -> Prediction:
         found = np.zeros(frame.shape[:2], np.bool_)
         for click in clicks:
             x, y = int(click.x), int(click.y)

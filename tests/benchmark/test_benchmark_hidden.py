@@ -8,7 +8,7 @@ from vsreid_studio.benchmark.hidden import CONTEXT, Gap, UnfitError, hide
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_gap_is_as_long_as_asked_and_leaves_context(red: Sequence, seed) -> None:
+def test_gap_is_as_long_as_asked_and_leaves_context(red: Sequence, seed: int) -> None:
     clip = hide(*red, seed=seed)
     (gap,) = clip.gaps()
     assert gap.last - gap.first == 19
@@ -21,7 +21,7 @@ def test_gap_starts_where_wanted(red: Sequence) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_truth_is_the_mask_without_the_panel(red: Sequence, seed) -> None:
+def test_truth_is_the_mask_without_the_panel(red: Sequence, seed: int) -> None:
     clip = hide(*red, 15, seed=seed)
     for frame, label, source, mask in zip(clip.frames, clip.labels, *red, strict=True):
         assert not (label[~mask]).any()
@@ -41,7 +41,7 @@ def test_only_the_time_of_the_panel_is_touched(red: Sequence) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_panel_is_textured(red: Sequence, seed) -> None:
+def test_panel_is_textured(red: Sequence, seed: int) -> None:
     clip = hide(*red, 15, seed=seed)
     covered = clip.frames[25][red.masks[25]].astype(float)
     assert covered.std(axis=0).max() > 2

@@ -10,7 +10,7 @@ from vsreid_studio.engine.types import Box
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_distractor_panel_shows_the_other_object(red: Sequence, green: Sequence, seed) -> None:
+def test_a_distractor_panel_shows_the_other_object(red: Sequence, green: Sequence, seed: int) -> None:
     clip = distract(*red, *green, gap_length=12, seed=seed)
     (gap,) = clip.gaps()
     assert gap.last - gap.first == 11
@@ -20,7 +20,7 @@ def test_a_distractor_panel_shows_the_other_object(red: Sequence, green: Sequenc
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_an_object_leaves_and_comes_back_elsewhere(red: Sequence, seed) -> None:
+def test_an_object_leaves_and_comes_back_elsewhere(red: Sequence, seed: int) -> None:
     clip = leave(*red, gap_length=10, slide=4, seed=seed)
     (gap,) = clip.gaps()
     assert gap.last - gap.first + 1 >= 10
@@ -36,7 +36,7 @@ def test_an_object_leaves_and_comes_back_elsewhere(red: Sequence, seed) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_of_two_look_alikes_one_comes_back(red: Sequence, seed) -> None:
+def test_of_two_look_alikes_one_comes_back(red: Sequence, seed: int) -> None:
     clip = lookalike(*red, gap_length=10, slide=4, seed=seed)
     first, second = clip.gaps()
     assert first.last - first.first == 9

@@ -15,7 +15,7 @@ from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Box, Candidates, Prediction, SoftMask
+from vsreid_studio.engine.types import Box, Candidates, Click, Frame, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, LENGTH = 40, 90, 15
@@ -178,7 +178,9 @@ def _round(corrections: int, propagated: int, j: float, f: float) -> Round:
 class Squares:
     """Clicks select a square of 20 pixels around the first one that adds, or shift it to the last."""
 
-    def segment(self, frame, clicks, box=None, present=None):
+    def segment(
+        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+    ) -> Prediction:
         found = np.zeros((HEIGHT, WIDTH), np.bool_)
         adds = [click for click in clicks if click.adds]
         if adds:
@@ -221,7 +223,9 @@ def test_suggested_frames_are_looked_at_without_the_truth() -> None:
     class Unsure(Still):
         """Right in all frames but the later ones, of which it is unsure; sure of nothing wholly."""
 
-        def propagate(self, annotation, source, target, instances):
+        def propagate(
+            self, cells: Cells, source: int, target: int, instances: Sequence[int]
+        ) -> dict[int, Prediction]:
             off = 0 if target < 8 else 25
             sure = 0.85 if target < 8 else 0.4
             return {k: Prediction(SoftMask.from_dense(square(5 + off)), sure) for k in instances}
@@ -245,8 +249,10 @@ def test_a_session_of_before_time_was_counted_is_read() -> None:
 
 def test_where_nothing_is_suggested_a_person_searches() -> None:
     class Sure(Still):
-        def propagate(self, annotation, source, target, instances):
-            return {k: Prediction(annotation.mask(source, k), 1.0) for k in instances}
+        def propagate(
+            self, cells: Cells, source: int, target: int, instances: Sequence[int]
+        ) -> dict[int, Prediction]:
+            return {k: Prediction(cells.mask(source, k), 1.0) for k in instances}
 
     truth = [square(5).astype(np.uint8)] * LENGTH
     truth[7] = square(15).astype(np.uint8)

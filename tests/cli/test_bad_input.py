@@ -190,7 +190,7 @@ def test_a_project_that_is_open_elsewhere(
         ("[reid]\nrho_reid = true", "'rho_reid' should be a float"),
     ],
 )
-def test_wrong_settings(refused: Callable[..., None], tmp_path: Path, text, sentence: str) -> None:
+def test_wrong_settings(refused: Callable[..., None], tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "my.toml").write_text(text)
     refused(sentence, config=tmp_path / "my.toml")
 

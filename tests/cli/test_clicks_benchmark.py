@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.runtime import clicker
-from vsreid_studio.engine.types import Prediction, SoftMask
+from vsreid_studio.engine.types import Box, Click, Frame, Prediction, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 
 
@@ -21,7 +22,9 @@ class Red:
     def __init__(self, *_: object, **__: object) -> None:
         pass
 
-    def segment(self, frame, clicks, box=None, present=None):
+    def segment(
+        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+    ) -> Prediction:
         return Prediction(SoftMask.from_dense(frame[..., 0] > 200), 1.0)
 
 

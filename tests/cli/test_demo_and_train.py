@@ -10,7 +10,7 @@ from stand_ins import Calls
 
 from vsreid_studio import paths
 from vsreid_studio.app import main
-from vsreid_studio.engine.algorithm.protocols import MaskPropagation
+from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation
 from vsreid_studio.engine.types import Prediction
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.davis import mask_files
@@ -23,7 +23,9 @@ def test_demo_writes_and_scores(
     from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline  # noqa: PLC0415
 
     class Still(MaskPropagation):
-        def propagate(self, cells, source: int, target: int, instances: Sequence[int]):
+        def propagate(
+            self, cells: Cells, source: int, target: int, instances: Sequence[int]
+        ) -> dict[int, Prediction]:
             return {k: Prediction(cells.mask(source, k), 0.9) for k in instances}
 
     still = Modules(Pipeline.paper(), Still())  # type: ignore[abstract]

@@ -3,17 +3,19 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vsreid_studio.cli import evaluate
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import write_label_map
 
 
-def write_sequence(folder: Path, label_maps) -> None:
+def write_sequence(folder: Path, label_maps: Iterable[NDArray[np.uint8]]) -> None:
     """Masks named 00000.png on."""
     folder.mkdir(parents=True)
     for index, labels in enumerate(label_maps):

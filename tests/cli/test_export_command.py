@@ -119,9 +119,9 @@ READERS = {
 
 @pytest.mark.parametrize("form", READERS)
 def test_the_other_forms_hold_the_same_masks(
-    form, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    form: str, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--format", form, "--output", tmp_path / "set"]
+    options: list[str | Path] = ["--format", form, "--output", tmp_path / "set"]
     assert call("export", project, *options) == 0
     assert capsys.readouterr().out == f"10 frames of clip are in {tmp_path / 'set'}\n"
     expected = [read_label_map(tmp_path / f"out/clip/{index:05d}.png") for index in range(10)]

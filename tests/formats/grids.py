@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
-from vsreid_studio.engine.types import LabelMap
+from vsreid_studio.engine.types import Frame, LabelMap
 
 HEIGHT, WIDTH = 12, 17
 NAMES = {1: "Läuferin", 2: "自転車", 3: "rider", 4: "rider", 9: "never seen", 254: "  two\n words "}
 
 
-def awkward_maps() -> list[np.ndarray]:
+def awkward_maps() -> list[LabelMap]:
     """One mask a frame: several, none, one pixel, a full frame, corners, holes, the last number."""
     maps = [np.zeros((HEIGHT, WIDTH), np.uint8) for _ in range(7)]
     maps[0][2:6, 3:9] = 1
@@ -32,7 +32,7 @@ def awkward_maps() -> list[np.ndarray]:
     return maps
 
 
-def frames_like(maps: list[np.ndarray]) -> list[np.ndarray]:
+def frames_like(maps: Sequence[LabelMap]) -> list[Frame]:
     """A frame of noise for each mask, among its colours black."""
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 256, (*labels.shape, 3), np.uint8) for labels in maps]

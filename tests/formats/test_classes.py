@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vsreid_studio.engine.types import Frame, LabelMap
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.classes import Classes, joined, read_classes, write_classes
 from vsreid_studio.formats.coco import export_coco, export_coco_video
@@ -20,7 +21,7 @@ NAMES = {1: "Rex", 2: "Tom", 5: "ball"}
 CLASSES = Classes(LISTED, {1: 3, 2: 7})
 
 
-def clip():
+def clip() -> tuple[list[Frame], list[LabelMap]]:
     frame = np.zeros((8, 12, 3), np.uint8)
     labels = np.zeros((8, 12), np.uint8)
     labels[1:3, 1:4], labels[4:6, 1:4], labels[4:6, 6:9] = 1, 2, 5

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from vsreid_studio.formats.footage import Footage
 KINDS = ["Läuferin", "自転車", "rider", "never seen", "two words"]
 
 
-def load(path):
+def load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 

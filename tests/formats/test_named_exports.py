@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from grids import HEIGHT, NAMES, WIDTH, awkward_maps, everything_in, frames_like, same
 
+from vsreid_studio.engine.types import Frame, LabelMap
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats import catalogue
-from vsreid_studio.formats.catalogue import FORMATS, ExportRequest
+from vsreid_studio.formats.catalogue import FORMATS, ExportFormat, ExportRequest
 from vsreid_studio.formats.coco import read_coco_masks, read_coco_video
 from vsreid_studio.formats.cutouts import read_cutouts
 from vsreid_studio.formats.exports import Material, export
@@ -31,7 +33,14 @@ READERS = {
 EACH = pytest.mark.parametrize("form", READERS, ids=lambda form: form.key)
 
 
-def write(form, root: Path, maps=None, frames=None, overwrite: bool = False, name: str = "clip") -> int:
+def write(
+    form: ExportFormat,
+    root: Path,
+    maps: Sequence[LabelMap] | None = None,
+    frames: Sequence[Frame] | None = None,
+    overwrite: bool = False,
+    name: str = "clip",
+) -> int:
     maps = awkward_maps() if maps is None else maps
     frames = frames_like(maps) if frames is None else frames
     request = ExportRequest(form.key, root, (), name, "", overwrite)
@@ -39,14 +48,14 @@ def write(form, root: Path, maps=None, frames=None, overwrite: bool = False, nam
 
 
 @EACH
-def test_masks_read_back_to_the_pixel(form, tmp_path: Path) -> None:
+def test_masks_read_back_to_the_pixel(form: ExportFormat, tmp_path: Path) -> None:
     assert write(form, tmp_path / "new" / "set") == 7
     assert same(READERS[form](tmp_path / "new" / "set"), awkward_maps())
     assert all((tmp_path / "new" / "set" / part).exists() for part in form.parts("clip"))
 
 
 @EACH
-def test_what_is_there_stays_unless_told(form, tmp_path: Path) -> None:
+def test_what_is_there_stays_unless_told(form: ExportFormat, tmp_path: Path) -> None:
     write(form, tmp_path)
     before = everything_in(tmp_path)
     other = [np.flip(labels, 1) for labels in awkward_maps()]
@@ -64,7 +73,7 @@ def test_what_is_there_stays_unless_told(form, tmp_path: Path) -> None:
 
 
 @EACH
-def test_a_single_file_of_another_is_not_replaced(form, tmp_path: Path) -> None:
+def test_a_single_file_of_another_is_not_replaced(form: ExportFormat, tmp_path: Path) -> None:
     for part in form.parts("clip"):
         (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / part).touch()
@@ -84,7 +93,9 @@ def test_a_single_file_of_another_is_not_replaced(form, tmp_path: Path) -> None:
         (lambda maps: [*maps[:6], np.full_like(maps[0], 255)], "frame 6 of clip has a value above 254"),
     ],
 )
-def test_unfit_masks_leave_nothing(form, tmp_path: Path, change, sentence: str) -> None:
+def test_unfit_masks_leave_nothing(
+    form: ExportFormat, tmp_path: Path, change: Callable[[list[LabelMap]], list[LabelMap]], sentence: str
+) -> None:
     frames = frames_like(awkward_maps())
     with pytest.raises(UserError, match=sentence):
         write(form, tmp_path, change(awkward_maps()), frames)
@@ -92,7 +103,7 @@ def test_unfit_masks_leave_nothing(form, tmp_path: Path, change, sentence: str) 
 
 
 @EACH
-def test_unfit_frames_and_names(form, tmp_path: Path) -> None:
+def test_unfit_frames_and_names(form: ExportFormat, tmp_path: Path) -> None:
     maps = awkward_maps()
     maps[3] = maps[3][:, 2:]
     with pytest.raises(UserError, match="Frame 3 of clip has another size"):
@@ -105,7 +116,7 @@ def test_unfit_frames_and_names(form, tmp_path: Path) -> None:
 
 
 @EACH
-def test_a_video_without_any_instance(form, tmp_path: Path) -> None:
+def test_a_video_without_any_instance(form: ExportFormat, tmp_path: Path) -> None:
     empty = [np.zeros((HEIGHT, WIDTH), np.uint8)] * 7
     if form is catalogue.CUTOUTS:
         with pytest.raises(UserError, match="no mask in clip"):
@@ -118,11 +129,11 @@ def test_a_video_without_any_instance(form, tmp_path: Path) -> None:
 
 @EACH
 def test_what_reads_back_differently_is_not_delivered(
-    form, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    form: ExportFormat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = Footage.__iter__
 
-    def spoilt(self):
+    def spoilt(self: Footage) -> Iterator[tuple[int, Frame, LabelMap]]:
         for number, frame, labels in kept(self):
             changed = labels.copy()
             changed[0, 0] = 7 if number == 2 else labels[0, 0]
@@ -135,7 +146,7 @@ def test_what_reads_back_differently_is_not_delivered(
 
 
 @EACH
-def test_a_full_disk_leaves_nothing(form, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_nothing(form: ExportFormat, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40, hard))
     try:
@@ -147,7 +158,7 @@ def test_a_full_disk_leaves_nothing(form, tmp_path: Path) -> None:
 
 
 @EACH
-def test_a_folder_that_is_a_file(form, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file(form: ExportFormat, tmp_path: Path) -> None:
     (tmp_path / "set").touch()
     with pytest.raises(UserError, match="set is a file where a folder is needed"):
         write(form, tmp_path / "set")

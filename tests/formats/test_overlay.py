@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
+from vsreid_studio.engine.types import Frame, LabelMap
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import Paint, painted, rgb_of
@@ -18,11 +21,11 @@ PAINT = Paint({1: ORANGE, 2: BLUE}, opacity=0.5)
 GREY = 100
 
 
-def frames(count: int, height: int = 64, width: int = 96):
+def frames(count: int, height: int = 64, width: int = 96) -> list[Frame]:
     return [np.full((height, width, 3), GREY, np.uint8) for _ in range(count)]
 
 
-def labels(count: int, height: int = 64, width: int = 96):
+def labels(count: int, height: int = 64, width: int = 96) -> list[LabelMap]:
     """Instance 1 moves along the top, 2 stays at the bottom."""
     maps = []
     for index in range(count):
@@ -33,11 +36,11 @@ def labels(count: int, height: int = 64, width: int = 96):
     return maps
 
 
-def near(pixel, colour, tolerance: int = 12) -> bool:
+def near(pixel: ArrayLike, colour: ArrayLike, tolerance: int = 12) -> bool:
     return bool((np.abs(np.asarray(pixel, int) - np.asarray(colour, int)) <= tolerance).all())
 
 
-def tint(colour):
+def tint(colour: Iterable[int]) -> list[int]:
     return [(GREY + value) // 2 for value in colour]
 
 
@@ -86,7 +89,7 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is there already"):
         write_overlay(path, frames(2), labels(2), PAINT)
 
-    def broken():
+    def broken() -> Iterator[Frame]:
         yield frames(1)[0]
         raise UserError("Frame 1 cannot be read.")
 
@@ -107,7 +110,9 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
         (frames(1), labels(1), "out.avi", "suffix .mp4"),
     ],
 )
-def test_unfit_input(tmp_path: Path, pictures, masks, name: str, sentence: str) -> None:
+def test_unfit_input(
+    tmp_path: Path, pictures: list[Frame], masks: list[LabelMap], name: str, sentence: str
+) -> None:
     with pytest.raises(UserError, match=sentence):
         write_overlay(tmp_path / name, pictures, masks, PAINT)
     assert not list(tmp_path.iterdir())

@@ -9,12 +9,12 @@ import pytest
 
 from vsreid_studio.engine.types import Box, Click
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.points import read_points
+from vsreid_studio.formats.points import Prompt, read_points
 
 GOOD = {"frame": 2, "instance": 1, "points": [[10, 20.5, 1], [0, 0, 0]], "box": [1, 2.5, 30, 40]}
 
 
-def read(path: Path, value: object):
+def read(path: Path, value: object) -> tuple[Prompt, ...]:
     path.write_text(value if isinstance(value, str) else json.dumps(value))
     return read_points(path, 10, 48, 80)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from grids import awkward_maps
 
+from vsreid_studio.engine.types import LabelMap
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.coco import box_of
 from vsreid_studio.formats.rle import (
@@ -46,7 +47,7 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("labels", "text"), KNOWN)
-def test_strings_are_those_of_coco(labels, text) -> None:
+def test_strings_are_those_of_coco(labels: LabelMap, text: str) -> None:
     lengths = run_lengths(labels)[1]
     assert compressed(lengths) == text
     assert expanded(text) == lengths
@@ -55,7 +56,7 @@ def test_strings_are_those_of_coco(labels, text) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("labels", [labels for labels, _ in KNOWN] + awkward_maps())
-def test_agrees_with_pycocotools(labels) -> None:
+def test_agrees_with_pycocotools(labels: LabelMap) -> None:
     coco = pytest.importorskip("pycocotools.mask")
     for number, lengths in run_lengths(labels).items():
         theirs = coco.encode(np.asfortranarray(labels == number).astype(np.uint8, order="F"))
@@ -66,7 +67,7 @@ def test_agrees_with_pycocotools(labels) -> None:
 
 
 @pytest.mark.parametrize("text", ["o" * 1_000_000, "oooooooooooooo0"])
-def test_endless_lengths(text) -> None:
+def test_endless_lengths(text: str) -> None:
     with pytest.raises(UserError, match="longer than any frame"):
         expanded(text)
 
@@ -78,7 +79,7 @@ def test_a_mask_without_pixels() -> None:
 
 
 @pytest.mark.parametrize("labels", awkward_maps())
-def test_round_trips_and_boxes(labels) -> None:
+def test_round_trips_and_boxes(labels: LabelMap) -> None:
     found = run_lengths(labels)
     assert list(found) == [n for n in np.unique(labels) if n]
     again = [(number, expanded(compressed(lengths))) for number, lengths in found.items()]
@@ -104,7 +105,7 @@ def test_broken_strings(text: str, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("lengths", [[3], [2, -1, 11], [13], []])
-def test_lengths_that_fit_no_frame(lengths) -> None:
+def test_lengths_that_fit_no_frame(lengths: list[int]) -> None:
     with pytest.raises(UserError, match="do not fill a frame of 4 x 3"):
         mask_of(lengths, 3, 4)
 

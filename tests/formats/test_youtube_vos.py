@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from grids import NAMES, awkward_maps, frames_like
@@ -12,7 +13,7 @@ from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.youtube_vos import VosObject, export_youtube_vos, read_masks, read_objects
 
 
-def write(root, video="clip", **options):
+def write(root: Path, video: str = "clip", **options: Any) -> int:
     maps = awkward_maps()
     return export_youtube_vos(root, Footage(video, frames_like(maps), maps), NAMES, **options)
 

@@ -138,15 +138,14 @@ class Person:
         """Judge what waits."""
         if self.conductor.state is State.ASKING and self.session.proposal is not None:
             proposal = self.session.proposal
-            self.dice.choice(
-                [
-                    self.conductor.accept,
-                    self.conductor.accept_all,
-                    self.conductor.reject,
-                    self.conductor.skip,
-                    lambda: self.conductor.correct(true_mask(proposal.frame, 2)),
-                ]
-            )()
+            answers: list[Callable[[], object]] = [
+                self.conductor.accept,
+                self.conductor.accept_all,
+                self.conductor.reject,
+                self.conductor.skip,
+                lambda: self.conductor.correct(true_mask(proposal.frame, 2)),
+            ]
+            self.dice.choice(answers)()
 
     def add(self) -> None:
         if len(self.session.instances) < 5:

@@ -27,7 +27,7 @@ from vsreid_studio.project import Project
 
 
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch):
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Holds every change back until it is opened."""
     gate, apply = threading.Event(), Project.apply
 
@@ -40,7 +40,7 @@ def gate(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def masks(tmp_path: Path):
+def masks(tmp_path: Path) -> Path:
     """A folder of masks for every frame."""
     folder = tmp_path / "masks"
     folder.mkdir()
@@ -67,7 +67,9 @@ def test_opening_is_not_done_on_the_windows_thread(
     assert threads and threading.get_ident() not in threads
 
 
-def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(qtbot: QtBot, drawn: Session, gate) -> None:
+def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(
+    qtbot: QtBot, drawn: Session, gate: threading.Event
+) -> None:
     saved = []
     drawn.saved.connect(lambda: saved.append(gate.is_set()))
     for frame in (2, 3):
@@ -84,7 +86,7 @@ def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(qtbot: QtBot, dra
     assert cell.mask.place is not None, "its values have left memory"
 
 
-def test_edits_and_undo_keep_their_order(drawn: Session, gate) -> None:
+def test_edits_and_undo_keep_their_order(drawn: Session, gate: threading.Event) -> None:
     drawn.mask_edits.edit_mask(3, 1, true_mask(3, 1), "first")
     drawn.mask_edits.edit_mask(3, 1, SoftMask.empty(), "second")
     drawn.edits.undo()
@@ -142,7 +144,7 @@ def test_a_window_that_cannot_save_stays_once(qtbot: QtBot, window: MainWindow) 
 
 
 def test_a_folder_is_imported_as_one_step(
-    qtbot: QtBot, drawn: Session, masks, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, drawn: Session, masks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     seen = []
@@ -163,7 +165,7 @@ def test_a_folder_is_imported_as_one_step(
 
 
 def test_a_stroke_during_an_import_is_not_lost(
-    drawn: Session, masks, monkeypatch: pytest.MonkeyPatch
+    drawn: Session, masks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     drawn.mask_edits.import_masks(masks)
@@ -175,7 +177,7 @@ def test_a_stroke_during_an_import_is_not_lost(
 
 @pytest.mark.parametrize("how", ["cancelled", "unfit", "of another size"])
 def test_of_an_import_that_fails_nothing_is_kept(
-    qtbot: QtBot, drawn: Session, masks, how: str, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, drawn: Session, masks: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     if how == "unfit":
@@ -196,7 +198,7 @@ def test_of_an_import_that_fails_nothing_is_kept(
 
 
 def test_an_import_is_left_off_at_any_time_before_its_commit(
-    drawn: Session, masks, monkeypatch: pytest.MonkeyPatch
+    drawn: Session, masks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = dict(drawn.annotation.cells())
     asked = []
@@ -244,7 +246,7 @@ def test_replies_that_take_long_let_the_window_have_its_turn(qtbot: QtBot, drawn
 
 
 def test_closing_in_an_import_leaves_it_off(
-    drawn: Session, masks, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn: Session, masks: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 0.0)
     before = dict(drawn.annotation.cells())

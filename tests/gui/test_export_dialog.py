@@ -122,7 +122,7 @@ def test_the_overlay_video_asks_less(qtbot: QtBot, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.key)
-def test_every_format_is_offered(qtbot: QtBot, tmp_path: Path, form) -> None:
+def test_every_format_is_offered(qtbot: QtBot, tmp_path: Path, form: ExportFormat) -> None:
     dialog = ExportDialog(folder=tmp_path, sequence="clip")
     qtbot.addWidget(dialog)
     dialog.format_box.setCurrentIndex(FORMATS.index(form))

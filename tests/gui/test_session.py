@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -146,12 +147,13 @@ def test_absent_and_clear(drawn: Session) -> None:
 def test_a_locked_instance_is_not_changed(drawn: Session, qtbot: QtBot) -> None:
     drawn.instance_edits.lock(1, True)
     assert drawn.undo_label == "Paint"
-    for act in (
+    acts: list[Callable[[], bool]] = [
         lambda: drawn.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint"),
         lambda: drawn.instance_edits.delete(1),
         lambda: drawn.instance_edits.merge(2, 1),
         lambda: drawn.mask_edits.mark_absent(1, [3]),
-    ):
+    ]
+    for act in acts:
         with qtbot.waitSignal(drawn.failed) as told:
             assert not act()
         assert told.args[0] == "red is locked: unlock it to change its masks."

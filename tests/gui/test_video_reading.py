@@ -17,6 +17,7 @@ from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.engine.video import ReadOptions, ValueRange, open_video
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.gui.session import Session
 from vsreid_studio.gui.video_reading import ReadingDialog, reading_of
 from vsreid_studio.gui.worker.worker import Bench
 
@@ -33,7 +34,7 @@ def dark(folder: Path, count: int = 3) -> Path:
     return folder
 
 
-def opened(window: MainWindow, path):
+def opened(window: MainWindow, path: Path) -> Session:
     window.files.open(path)
     window.session.flush()
     return window.session

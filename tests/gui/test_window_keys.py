@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from itertools import combinations
+from typing import Any
 
 import pytest
 from driving import at, draw_both, focused, press, until_proposal, wait_idle
@@ -134,7 +135,7 @@ def test_escape_in_the_brush_size_restores_it(qtbot: QtBot, window: MainWindow) 
     assert window.parts.canvas.options.size == size
 
 
-def test_delete_in_the_list_asks_and_return_confirms(qtbot: QtBot, window: MainWindow, qtlog) -> None:
+def test_delete_in_the_list_asks_and_return_confirms(qtbot: QtBot, window: MainWindow, qtlog: Any) -> None:
     draw_both(qtbot, window)
     window.parts.instances.view.setFocus()
     key(Qt.Key.Key_Delete)

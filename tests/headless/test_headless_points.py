@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.runtime import clicker as clickers
 from vsreid_studio.engine.runtime import engine as engines
 from vsreid_studio.engine.runtime.models import entries
-from vsreid_studio.engine.types import Prediction, SoftMask
+from vsreid_studio.engine.types import Box, Click, Frame, Prediction, SoftMask
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 
 CENTRES = {1: (12, 16), 3: (60, 36)}
@@ -21,8 +23,8 @@ CENTRES = {1: (12, 16), 3: (60, 36)}
 COLOURS = {1: (230, 20, 20), 3: (20, 230, 20)}
 
 
-def coloured(frame, number):
-    return (np.abs(frame.astype(int) - COLOURS[number]) < 30).all(axis=2)
+def coloured(frame: Frame, number: int) -> NDArray[np.bool_]:
+    return np.all(np.abs(frame.astype(int) - COLOURS[number]) < 30, axis=2)
 
 
 class ByColour:
@@ -31,7 +33,9 @@ class ByColour:
     def __init__(self, *_: object, **__: object) -> None:
         pass
 
-    def segment(self, frame, clicks, box=None, present=None):
+    def segment(
+        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+    ) -> Prediction:
         found = np.zeros(frame.shape[:2], np.bool_) if present is None else present.hard(*frame.shape[:2])
         for click in clicks:
             for number in COLOURS:
@@ -92,7 +96,7 @@ def test_segment_keeps_out_of_the_clip(clip: Clip, points: Path, capsys: pytest.
     ],
 )
 def test_bad_points_write_nothing(
-    clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str], entry, words: str
+    clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str], entry: dict[str, object], words: str
 ) -> None:
     file, out = tmp_path / "bad.json", tmp_path / "out"
     good = {"frame": 0, "instance": 3, "points": [[60, 36, 1]]}

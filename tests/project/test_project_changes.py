@@ -1,8 +1,9 @@
 import pickle
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,20 +18,20 @@ A, B = CellKey(3, 1), CellKey(4, 1)
 RIDER = Instance(1, "rider", "#4477aa")
 
 
-def same(one, other):
+def same(one: Cell | None, other: Cell | None) -> bool:
     if one is None or other is None:
         return one is other
     fields = ("origin", "second", "pinned", "made_by", "confidence", "similarity")
     return all(getattr(one, f) == getattr(other, f) for f in fields) and one.mask.same(other.mask)
 
 
-def put(project, label, cells, **options):
+def put(project: Project, label: str, cells: Mapping[CellKey, Cell | None], **options: Any) -> Change:
     change = project.annotation.set_cells(label, cells)
     project.apply(change, **options)
     return change
 
 
-def reopened(project):
+def reopened(project: Project) -> Project:
     project.close()
     return Project.open(project.path)
 
@@ -73,13 +74,17 @@ def test_everything_survives(project: Project, make_cell: Callable[..., Cell], v
 
 def test_undo_and_redo_across_sessions(project: Project, make_cell: Callable[..., Cell]) -> None:
     states: list[dict[CellKey, Cell]] = [{}]
-    for number, cells in enumerate(
-        ({A: make_cell(3)}, {A: make_cell(3), B: make_cell(3)}, {A: None}, {B: make_cell(4, pinned=True)})
-    ):
+    changes: list[dict[CellKey, Cell | None]] = [
+        {A: make_cell(3)},
+        {A: make_cell(3), B: make_cell(3)},
+        {A: None},
+        {B: make_cell(4, pinned=True)},
+    ]
+    for number, cells in enumerate(changes):
         put(project, f"step {number}", cells)
         states.append(dict(project.annotation.cells()))
 
-    def at(state):
+    def at(state: int) -> bool:
         cells = dict(project.annotation.cells())
         return cells.keys() == states[state].keys() and all(same(cells[k], states[state][k]) for k in cells)
 
@@ -196,7 +201,7 @@ def test_a_change_cannot_overwrite_what_a_person_pinned_meanwhile(
         (CellKey(0, 1), Cell(SoftMask(Box(850, 0, 855, 1), np.ones((1, 5), np.uint8)), 0)),
     ],
 )
-def test_a_cell_outside_the_video_is_refused(project: Project, key, cell) -> None:
+def test_a_cell_outside_the_video_is_refused(project: Project, key: CellKey, cell: Cell) -> None:
     with pytest.raises(ValueError, match="outside the video"):
         put(project, "Draw", {key: cell})
     assert not len(project.annotation)
@@ -237,7 +242,7 @@ def test_a_failed_undo_changes_nothing(project: Project, make_cell: Callable[...
     project.close()
 
 
-def candidates(count, dimensions=16):
+def candidates(count: int, dimensions: int = 16) -> Candidates:
     rng = np.random.default_rng(count)
     embeddings = rng.standard_normal((count, dimensions)).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -301,7 +306,7 @@ def test_instances_are_checked_and_shown_read_only(project: Project) -> None:
 def test_maps_that_nothing_refers_to_go_in_the_next_session(
     project: Project, make_cell: Callable[..., Cell]
 ) -> None:
-    def maps():
+    def maps() -> int:
         return project._database.rows("SELECT count(*) FROM maps")[0][0]
 
     put(project, "Draw", {A: make_cell(3), B: make_cell(3)})
@@ -353,7 +358,7 @@ def test_classes_are_undone_and_kept(project: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 10_000])
-def test_a_class_without_a_proper_name_is_refused(project: Project, name) -> None:
+def test_a_class_without_a_proper_name_is_refused(project: Project, name: str) -> None:
     with pytest.raises(ValueError, match="makes no sense"):
         project.apply(Change("class"), categories={1: name})
     assert project.categories == {}
@@ -373,7 +378,7 @@ def test_a_large_change_is_stopped_until_it_is_committed(
     for number in range(1, len(calls) + 1):
         countdown = iter(range(number, 0, -1))
 
-        def stop(countdown=countdown) -> None:
+        def stop(countdown: Iterator[int] = countdown) -> None:
             if next(countdown) == 1:
                 raise InterruptedError
 
@@ -387,7 +392,9 @@ def test_a_large_change_is_stopped_until_it_is_committed(
 
 
 @pytest.mark.parametrize(("sql", "values"), [(LOOSEN, (1, 1)), (TIDY, ())])
-def test_maps_without_a_use_are_found_by_an_index(project: Project, sql, values) -> None:
+def test_maps_without_a_use_are_found_by_an_index(
+    project: Project, sql: str, values: tuple[int, ...]
+) -> None:
     # Else undo of an import of n cells looks at n * n rows.
     plan = [row[3] for row in project._database.rows(f"EXPLAIN QUERY PLAN {sql}", *values)]
     assert any("SEARCH step_cells USING COVERING INDEX step_cells_map" in step for step in plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -172,7 +172,9 @@ def test_a_project_without_them_gets_their_table(drawn: Project) -> None:
         assert again.undo_label == "draw"
 
 
-def moving(frames, instance: int = 1, x: int = 0, reason: Reason | None = None) -> list[Retrieval]:
+def moving(
+    frames: Iterable[int], instance: int = 1, x: int = 0, reason: Reason | None = None
+) -> list[Retrieval]:
     return [
         Retrieval(i, instance, Box(x + 2 * i, 10, x + 2 * i + 20, 30), 0.5 + i / 100, 0.0, reason)
         for i in frames

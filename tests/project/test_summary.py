@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from vsreid_studio.project.summary import ClipState, look, summary_of
 MASK = SoftMask.from_dense(np.ones((20, 20), np.float32), (10, 10))
 
 
-def put(project: Project, **how) -> None:
+def put(project: Project, **how: Any) -> None:
     cells = {CellKey(frame, 1): Cell(MASK, 0, confidence=0.95) for frame in range(project.video.length)}
     cells[CellKey(0, 1)] = Cell(MASK, 0, pinned=True)
     for frame, cell in how.get("cells", {}).items():

@@ -157,7 +157,7 @@ def test_a_run_takes_nothing_from_redo_but_a_person_does(project: Project) -> No
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_is_undone_and_redone_leads_back(project: Project, seed) -> None:
+def test_whatever_is_undone_and_redone_leads_back(project: Project, seed: int) -> None:
     """Edits, a run between them, undo and redo at random: nothing is left of a step that is undone."""
     rng = np.random.default_rng(seed)
     draw(project, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 from data_set import DATA
 from PIL import Image
 from safetensors.torch import load_file
+from torch import Tensor
 
 from vsreid_studio.engine.nets.detector import lite_detector, lite_network
 from vsreid_studio.errors import UserError
@@ -78,7 +79,7 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def arguments(*words: str):
+def arguments(*words: str) -> Namespace:
     parser = ArgumentParser()
     recipe.add_arguments(parser)
     return parser.parse_args(words)
@@ -105,7 +106,7 @@ def test_a_run_trains_resumes_and_writes_weights_that_load(
 
     whole = loop.Trainer._update
 
-    def breaks(self, loss) -> None:
+    def breaks(self: loop.Trainer, loss: Tensor) -> None:
         whole(self, loss)
         if self.step == 2:
             self.save()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from torch import Tensor
 from torch.nn import functional
 
 from vsreid_studio.engine.nets.embedding import Embedding, ResNetPool, embedder, lite_embedding
@@ -142,7 +143,7 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def arguments(*words: str):
+def arguments(*words: str) -> Namespace:
     parser = ArgumentParser()
     recipe.add_arguments(parser)
     return parser.parse_args(words)
@@ -160,7 +161,7 @@ def test_a_run_trains_resumes_to_the_same_state_and_loads(
     assert set(figures) == {"before", "after"} and figures["after"]["rank1"] == 1
     whole = loop.Trainer._update
 
-    def breaks(self, loss) -> None:
+    def breaks(self: loop.Trainer, loss: Tensor) -> None:
         whole(self, loss)
         if self.step == 2:
             self.save()
@@ -244,7 +245,7 @@ def test_measuring_a_perfect_embedding() -> None:
     class Colours(torch.nn.Module):
         dimensions = 3
 
-        def forward(self, crops):
+        def forward(self, crops: Tensor) -> Tensor:
             return functional.normalize(crops.float().mean((2, 3)) + 1e-3, dim=1)
 
     from vsreid_studio.training.embedding.recipe import Search  # noqa: PLC0415

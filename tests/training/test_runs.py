@@ -7,9 +7,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from vsreid_studio.engine.flow import warping_error
 from vsreid_studio.engine.nets import propagation as nets
+from vsreid_studio.engine.nets.stream import Segmented
 from vsreid_studio.training.clips import Clip, Still
 from vsreid_studio.training.propagation import sample
 from vsreid_studio.training.propagation.loss import segmentation_loss
@@ -103,7 +105,9 @@ def test_an_own_map_is_farther_from_its_checkpoint(clip: Clip, stills: list[Stil
     seen = []
 
     class Watched(nets.MaskPropagationNet):
-        def finished(self, rgb, logits, patch, maps, carried):
+        def finished(
+            self, rgb: Segmented, logits: Tensor, patch: Tensor, maps: Tensor, carried: Tensor
+        ) -> Tensor:
             seen.append(carried[:, 1].amax((1, 2)))
             return super().finished(rgb, logits, patch, maps, carried)
 

@@ -140,7 +140,7 @@ def _step(
         parameter.requires_grad_(True)
     loss, _ = loss_of(network, batch)  # type: ignore[arg-type]
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     nn.utils.clip_grad_norm_(parameters, 1.0)
     optimizer.step()
     for parameter in parameters:

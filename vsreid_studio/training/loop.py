@@ -192,7 +192,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate * factor * group.get("scale", 1.0)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         if not torch.isfinite(self.team.average(trained, loss)):
             raise RuntimeError(f"the loss is not finite at step {self.step}")

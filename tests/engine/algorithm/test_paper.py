@@ -7,6 +7,8 @@ given, so that a map that came another way is another map.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,12 +16,12 @@ from numpy.typing import NDArray
 from vsreid_studio.config import PAPER
 from vsreid_studio.engine.algorithm.merge import label_maps
 from vsreid_studio.engine.algorithm.propagate import PatchPropagation
-from vsreid_studio.engine.algorithm.protocols import Patch, PatchMap, Reidentification, Scene
+from vsreid_studio.engine.algorithm.protocols import Cells, Patch, PatchMap, Reidentification, Scene
 from vsreid_studio.engine.flow import FlowField
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.runtime.run import answer_all
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Frame, Maker, SoftMask
 
 H, W = 14, 18
 RHO_REID, RHO_OCC = 0.4, 0.3
@@ -201,13 +203,15 @@ class Moving:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def frame(self, index):
+    def frame(self, index: int) -> Frame:
         return self._world.frames[index]
 
-    def flow(self, source, target, cells=None, instances=()):
+    def flow(
+        self, source: int, target: int, cells: Cells | None = None, instances: Sequence[int] = ()
+    ) -> FlowField:
         return FlowField(self._world.flow(source, target), H, W)
 
-    def warp(self, maps, back):
+    def warp(self, maps: Mapping[int, SoftMask], back: FlowField) -> dict[int, SoftMask]:
         from vsreid_studio.engine.flow import warp_mask  # noqa: PLC0415
 
         return {k: warp_mask(mask, back) for k, mask in maps.items()}
@@ -237,17 +241,17 @@ class Reid(Reidentification):
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def cached(self, frame):
+    def cached(self, frame: int) -> bool:
         return True
 
-    def candidates(self, frame):
+    def candidates(self, frame: int) -> Candidates:
         boxes = self._world.boxes[frame]
         rows = np.array([self._world.n_reid(frame, box) for box in boxes], np.float32).reshape(-1, 4)
         n = len(boxes)
         given = np.array(boxes, np.int32).reshape(-1, 4)
         return Candidates(given, np.ones(n, np.float32), np.zeros(n, np.bool_), rows)
 
-    def appearance(self, frame, mask):
+    def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
         box = mask.hard_box
         return self._world.n_reid(frame, (box.x0, box.y0, box.x1, box.y1))
 

@@ -27,6 +27,7 @@ from fakes import (
     vsreid,
 )
 
+from vsreid_studio.engine.algorithm.protocols import Cells
 from vsreid_studio.engine.events import (
     Accept,
     Answer,
@@ -48,7 +49,7 @@ from vsreid_studio.engine.events import (
 )
 from vsreid_studio.engine.runtime.run import answer_all
 from vsreid_studio.engine.store.annotation import Annotation, edit
-from vsreid_studio.engine.types import Box, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Box, CellKey, Maker, Prediction, SoftMask
 
 BOTH = (direction(1, 0.7) + direction(2, 0.6)).astype(np.float32)
 
@@ -303,9 +304,9 @@ def test_redraw_recovers_in_the_new_box_and_asks_again() -> None:
 
 def test_redraw_where_nothing_is_found_asks_again_and_cannot_be_accepted() -> None:
     class Once(FakePropagation):
-        def recover(self, annotation: Annotation, frame: int, box: Box, instance: int):  # type: ignore[override]
+        def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
             self.hollow = {CellKey(frame, instance)} if self.recovered else ()
-            return super().recover(annotation, frame, box, instance)
+            return super().recover(cells, frame, box, instance)
 
     annotation = first_masks(6)
     events = run(steps(annotation, found(f5=0.9), Once()), Redraw(Box(0, 0, 2, 2)), Accept())

@@ -24,9 +24,10 @@ from fakes import (
 )
 
 from vsreid_studio.engine.algorithm.plan import Plan
+from vsreid_studio.engine.algorithm.protocols import Cells
 from vsreid_studio.engine.extensions.bidirectional_fusion import BidirectionalFusion, fuse, is_fused
 from vsreid_studio.engine.store.annotation import Annotation, edit
-from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Cell, CellKey, Maker, Prediction, SoftMask
 
 FUSING = replace(CONFIG, propagation=replace(CONFIG.propagation, bidirectional_fusion=True))
 SMOOTHING = replace(FUSING, propagation=replace(FUSING.propagation, temporal_smoothing=True))
@@ -193,10 +194,12 @@ def test_on_the_way_back_each_map_comes_from_the_later_checkpoint_alone() -> Non
     seen: list[tuple[int, int]] = []
 
     class Watched(FakePropagation):
-        def propagate(self, annotation, source, target, instances):
+        def propagate(
+            self, cells: Cells, source: int, target: int, instances: Sequence[int]
+        ) -> dict[int, Prediction]:
             if target < source:
-                seen.append((source, int(annotation.mask(source, 1).values[1, 1])))
-            return super().propagate(annotation, source, target, instances)
+                seen.append((source, int(cells.mask(source, 1).values[1, 1])))
+            return super().propagate(cells, source, target, instances)
 
     run(propagate_only(annotation, Watched(), FUSING))
     assert seen == [(4, 0), (3, 1), (2, 2)]

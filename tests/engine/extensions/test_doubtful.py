@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.extensions.doubtful import doubtful, gaps
+from vsreid_studio.engine.extensions.doubtful import Doubt, doubtful, gaps
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
@@ -27,7 +27,7 @@ def run(**exchanged: Cell) -> Annotation:
     return Annotation(LENGTH, cells)
 
 
-def first(annotation: Annotation):
+def first(annotation: Annotation) -> Doubt:
     return doubtful(annotation)[0]
 
 

@@ -1,6 +1,7 @@
 """What is seen beside the instance, in a frame where that is seen for certain, is something else."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fakes import (
@@ -37,9 +38,11 @@ def lost(last: int, confidence: float = 0.9, length: int = 10) -> Annotation:
     return grid(length, *cells)
 
 
-def asked(annotation: Annotation, mask: SoftMask, sure: float = 0.8, frame: int = 7, **chosen: object):
+def asked(
+    annotation: Annotation, mask: SoftMask, sure: float = 0.8, frame: int = 7, **chosen: Any
+) -> tuple[int | None, list[int]]:
     """The frame of the alibi, and the frames that the mask was carried to."""
-    propagation = FakePropagation(**chosen)  # type: ignore[arg-type]
+    propagation = FakePropagation(**chosen)
     step = Progress("retrieving", 0, 1, frame, 1)
     proposal = Proposal(frame, 1, mask.box, 0.9, 0.0, (frame,), mask, 0.85)
     steps = Verification(sure).seen_beside(Recovered(annotation, propagation, proposal, step))
