@@ -151,3 +151,10 @@ def test_missing_annotations(tmp_path: Path) -> None:
         root.annotation_files("bear")
     with pytest.raises(UserError, match="no such file"):
         root.annotation("bear", 0)
+
+
+def test_frames_that_are_too_wide_at_480p_are_refused(tmp_path: Path) -> None:
+    frame, labels = np.zeros((2, 300, 3), np.uint8), np.zeros((2, 300), np.uint8)
+    with pytest.raises(UserError, match="72000 pixels wide, more than a JPEG holds: export Full-Resolution"):
+        export_davis(tmp_path, Footage("a", [frame], [labels]))
+    assert export_davis(tmp_path, Footage("a", [frame], [labels]), ("Full-Resolution",)) == 1

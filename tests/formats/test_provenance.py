@@ -11,6 +11,7 @@ from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, CellKey, Click, Maker, SoftMask
 from vsreid_studio.formats.points import Clicked, Prompt, checksum
 from vsreid_studio.formats.provenance import provenance, write_provenance
+from vsreid_studio.reading import read_json
 
 
 def mask() -> SoftMask:
@@ -90,3 +91,8 @@ def test_points_are_told_of_the_mask_that_they_made() -> None:
         "weights": "ab12",
     }
     assert "clicked" not in second, "another mask than the one that was clicked"
+
+
+def test_a_name_that_is_not_utf8_can_be_read_again(tmp_path: Path) -> None:
+    write_provenance(tmp_path / "p.json", {"video": {"name": "lat\udce9n"}})
+    assert read_json(tmp_path / "p.json") == {"video": {"name": "lat\\udce9n"}}

@@ -25,6 +25,8 @@ Resolution: TypeAlias = Literal["480p", "Full-Resolution"]
 RESOLUTIONS: tuple[Resolution, ...] = ("480p", "Full-Resolution")
 
 _YEAR = "2017"
+_JPEG_SIDE = 65500
+"""Pixels of a side that libjpeg writes at most."""
 _LIST_SIZE = 16 * MEGABYTE
 
 
@@ -183,6 +185,12 @@ def _fill(stage: Path, footage: Footage, resolutions: Sequence[Resolution]) -> N
         target.frames_folder(sequence).mkdir(parents=True)
         target.annotations_folder(sequence).mkdir(parents=True)
     for number, frame, labels in footage:
+        width = size_480p(*labels.shape)[1]
+        if "480p" in resolutions and width > _JPEG_SIDE:
+            raise UserError(
+                f"At 480p a frame would be {width} pixels wide, more than a JPEG holds: export "
+                "Full-Resolution alone."
+            )
         for target in targets:
             size = size_480p(*labels.shape) if target.resolution == "480p" else labels.shape
             picture = target.frames_folder(sequence) / f"{footage.file(number)}.jpg"

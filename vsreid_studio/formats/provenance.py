@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from enum import Enum
@@ -97,7 +98,8 @@ def write_provenance(path: Path, record: Mapping[str, Any]) -> None:
         UserError: it cannot be written.
     """
     text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text(path, _text(text))
+    # A backslash of `_text` alone would make it an escape of JSON, and the lone surrogate come back.
+    write_text(path, re.sub("[\ud800-\udfff]", lambda found: "\\" + _text(found[0]), text))
 
 
 def _cell(frame: int, cell: Cell, points: Sequence[Clicked]) -> dict[str, Any]:
