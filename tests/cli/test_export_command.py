@@ -68,7 +68,7 @@ def test_a_video_that_has_moved(
     (tmp_path / "elsewhere").mkdir()
     moved = shutil.move(clip.source, tmp_path / "elsewhere" / "my clip")
     assert call("export", project, "--output", tmp_path / "set") == 2
-    assert "is not there any more" in capsys.readouterr().err
+    assert "is not there any more. Tell by --video where it is." in capsys.readouterr().err
     assert not (tmp_path / "set").exists()
     assert call("export", project, "--output", tmp_path / "set", "--video", moved) == 0
     assert (tmp_path / "set/Annotations/480p/my_clip").is_dir()

@@ -104,7 +104,9 @@ def reading_of(args: argparse.Namespace) -> Reading | None:
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
     """Add what tells how a video is read."""
-    parser.add_argument("--track", type=int, metavar="N", help="which video track of several, from 1 on")
+    parser.add_argument(
+        "--track", type=_positive, metavar="N", help="which video track of several, from 1 on"
+    )
     parser.add_argument(
         "--range",
         nargs=2,

@@ -75,7 +75,10 @@ def export_project(wanted: ProjectExport) -> str:
         options = ReadOptions(
             wanted.options.track or kept.track, wanted.options.value_range or kept.value_range
         )
-        place = wanted.video or project.locate_video()
+        try:
+            place = wanted.video or project.locate_video()
+        except UserError as error:
+            raise UserError(f"{error} Tell by --video where it is.") from error
         order = read_order(project.settings)
     opened = partial(open_video, place, options=options, known=lambda: order)
     if wanted.changed:

@@ -88,3 +88,10 @@ def test_an_adaptation_that_is_no_numbers_is_refused() -> None:
     adapted = save({"rgb.decoder.head.bias": torch.tensor([float("nan")])})
     with pytest.raises(UserError, match="adaptation"):
         models.load_propagation("lite", torch.device("cpu"), adapted=adapted)
+
+
+def test_whole_numbers_are_no_weights() -> None:
+    module = torch.nn.Linear(2, 1)
+    state = {key: value.to(torch.int32) for key, value in module.state_dict().items()}
+    with pytest.raises(UserError, match=r"my\.safetensors' do not fit"):
+        models.fill(module, state, "my.safetensors")

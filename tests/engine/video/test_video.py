@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsreid_studio.engine.video import Video, open_video
+from vsreid_studio.engine.video import ReadOptions, Video, open_video
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, COUNT = 64, 96, 40
@@ -364,3 +364,10 @@ def test_a_cut_picture_is_an_error_when_it_is_asked_for(tmp_path: Path, ending: 
         video.frame(0)
         with pytest.raises(UserError, match=rf"1\.{ending}"):
             video.frame(1)
+
+
+def test_pictures_have_no_tracks(tmp_path: Path) -> None:
+    Image.new("RGB", (12, 9)).save(tmp_path / "00000.png")
+    for path in (tmp_path, tmp_path / "00000.png"):
+        with open_video(path, options=ReadOptions(track=2)) as video:
+            assert video.notes == ("it has no video tracks: the number of one is not used",)

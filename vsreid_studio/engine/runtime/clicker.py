@@ -122,7 +122,7 @@ def load_network(device: str = "auto", weights: Path | None = None) -> Network:
         UserError: the weights are missing or do not fit, or there is no such device.
     """
     network = ClickNet()
-    fill(network, read_weights(weights) if weights else shipped(NAME), NAME)
+    fill(network, read_weights(weights) if weights else shipped(NAME), str(weights or NAME))
     return prepared(network, resolve_device(device))
 
 

@@ -112,12 +112,16 @@ def checksums(config: Config) -> dict[str, str]:
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
-    """Load strictly: no tensor may be missing, left over or of another shape.
+    """Load strictly: no tensor may be missing, left over, of another shape or kind of numbers.
 
     Raises:
         UserError: it does not fit.
     """
+    own = module.state_dict()
     try:
+        # It would convert whole numbers silently.
+        if other := [key for key, it in state.items() if key in own and it.dtype != own[key].dtype]:
+            raise RuntimeError(f"{other[0]} is of another type")
         module.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"The weights '{name}' do not fit the network of this version.") from error
@@ -174,7 +178,7 @@ def load_propagation(
     """
     network = propagations.SIZES[size].build()
     name = f"propagation-{size}"
-    fill(network, read_weights(weights) if weights else shipped(name), name)
+    fill(network, read_weights(weights) if weights else shipped(name), str(weights or name))
     network.eval().requires_grad_(False)
     fold_norms(network)
     if adapted is not None:

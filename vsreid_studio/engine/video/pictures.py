@@ -54,6 +54,7 @@ _UNREAD = frozenset(
 """Suffixes of pictures that are not read."""
 _SAMPLED = 8
 """Pictures of a clip that are looked at to choose its range of values."""
+_NO_TRACKS = "it has no video tracks: the number of one is not used"
 _BEHIND = 32
 """A step back keeps as many frames on the way: an animation can only be decoded from its beginning."""
 _JPEG = frozenset({".jpg", ".jpeg"})
@@ -144,6 +145,8 @@ class PictureFolder(Video):
     def __init__(self, path: Path, cache_bytes: int, options: ReadOptions) -> None:
         super().__init__(path, path.resolve().name, cache_bytes)
         self.options = options
+        if options.track is not None:
+            self._note(_NO_TRACKS)
         self.files = _pictures(path)
         headers = [read_headers(file) for file in self.files]
         self._headers = [pages[0] for pages in headers]
@@ -281,6 +284,8 @@ class PictureStack(Video):
     def __init__(self, path: Path, cache_bytes: int, options: ReadOptions) -> None:
         super().__init__(path, path.stem, cache_bytes)
         self.options = options
+        if options.track is not None:
+            self._note(_NO_TRACKS)
         self._headers = read_headers(path)
         self._durations = _durations(path)
         self._asked = 0
