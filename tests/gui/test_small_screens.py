@@ -128,3 +128,15 @@ def test_the_sheet_of_keys_scrolls_down_only(qtbot: QtBot, window: MainWindow) -
     assert sheet.width() < sheet.screen().availableGeometry().width()
     assert area.horizontalScrollBar().maximum() == 0
     sheet.close()
+
+
+def test_the_comparison_leaves_room_for_the_review(qtbot, window, truth):
+    window.resize(1600, 940)
+    compare(qtbot, window, truth)
+    until_proposal(qtbot, window)
+    qtbot.wait(100)
+    panel = window.comparison.panel
+    for widget in (*window.parts.review.buttons, panel.table, panel.choose, panel.end):
+        assert widget.visibleRegion().boundingRect() == widget.rect(), widget
+    window.conductor.cancel()
+    wait_idle(qtbot, window)

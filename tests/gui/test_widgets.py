@@ -1,13 +1,13 @@
-"""A bar over the picture leaves the picture in place, and widgets are painted in turn."""
+"""Widgets that hold others give them their room and their turn."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.error_bar import ErrorBar
-from vsreid_studio.gui.widgets import Overlaid, Turns
+from vsreid_studio.gui.widgets import Overlaid, Pages, Scrolled, Turns
 
 
 def test_the_bar_grows_with_its_details_and_the_picture_stays(qtbot: QtBot) -> None:
@@ -63,3 +63,34 @@ def test_widgets_are_painted_one_after_the_other(qtbot: QtBot) -> None:
     # A hidden widget takes no turn of its own.
     assert painted.waiting == {"left": 2, "right": 0}
     assert all(part.updatesEnabled() for part in parts)
+
+
+def test_a_list_gets_shorter_before_anything_is_scrolled(qtbot: QtBot) -> None:
+    held = QWidget()
+    layout = QVBoxLayout(held)
+    text = QLabel("Words that are wrapped where there is no room for all of them. " * 3)
+    text.setWordWrap(True)
+    layout.addWidget(text)
+    layout.addWidget(QListWidget())
+    button = QPushButton("Do it")
+    layout.addWidget(button)
+    area = Scrolled(held)
+    qtbot.addWidget(area)
+    area.resize(240, held.sizeHint().height() - 60)
+    with qtbot.waitExposed(area):
+        area.show()
+    assert area.verticalScrollBar().maximum() == 0
+    assert button.visibleRegion().boundingRect() == button.rect()
+    area.resize(240, 40)
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0)
+
+
+def test_only_the_page_that_shows_takes_room(qtbot: QtBot) -> None:
+    pages, small, large = Pages(), QLabel("small"), QLabel("a page that is much wider " * 9)
+    qtbot.addWidget(pages)
+    pages.addWidget(small)
+    pages.addWidget(large)
+    pages.setCurrentWidget(large)
+    assert pages.minimumSizeHint().width() >= large.minimumSizeHint().width()
+    pages.setCurrentWidget(small)
+    assert pages.minimumSizeHint().width() < large.minimumSizeHint().width() / 2

@@ -34,6 +34,8 @@ _MOST = 50
 
 _NO_DOUBTS = "No mask is doubtful. The list is updated whenever masks have changed and the engine is idle."
 _NO_GAPS = "No gaps: every object has a mask in each frame, or was marked as not in the frame."
+_NO_DOUBT = "No frame is doubtful."
+_LATER = "Doubtful frames are listed when the run has ended."
 _ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -310,7 +312,8 @@ class CheckBinder(QObject):
         """Go to the next doubtful frame, or to the one before, and say why it is one."""
         doubt = self.panel.step(by)
         if doubt is None:
-            self._conductor.told.emit("No frame looks doubtful.")
+            idle = self._conductor.state is State.IDLE
+            self._conductor.told.emit(_NO_DOUBT if idle else _LATER)
             return
         self._show(doubt)
         name = self._session.instances[doubt.instance].name

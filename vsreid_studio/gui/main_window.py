@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QSizePolicy, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from ..config import Config
 from ..engine.events import Progress, Proposal
@@ -33,7 +33,7 @@ from .status import Status
 from .theme import Theme
 from .transport import Transport
 from .unavailable import Unavailable
-from .widgets import Overlaid, Turns
+from .widgets import Overlaid, Pages, Turns
 from .worker import Runner
 from .worker.jobs import EngineFactory, ModuleMaker
 from .worker.worker import shipped_engine
@@ -230,7 +230,7 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def _lay_out(self) -> None:
-        self._pages = QStackedWidget()
+        self._pages = Pages()
         self._pages.addWidget(self.start)
         self._pages.addWidget(self.parts.canvas)
         self.setCentralWidget(Overlaid(self._pages, self.bar))
@@ -304,7 +304,7 @@ class MainWindow(QMainWindow):
         """Lay the docks out, to be painted in turn."""
         size = self.size()
         self._turns.hold([self._pages, *self.parts.docks, self.parts.clips_dock])
-        self._show_page(self.parts.canvas)
+        self._pages.setCurrentWidget(self.parts.canvas)
         if self._docked.isEmpty() or not self.restoreState(self._docked, _PLACES):
             self.parts.show_docks(True)
         self._toolbar.show()
@@ -323,13 +323,6 @@ class MainWindow(QMainWindow):
         top = max(room.top(), min(frame.top(), room.bottom() + 1 - frame.height()))
         self.move(left, top)
 
-    def _show_page(self, page: QWidget) -> None:
-        """Show the start page or the canvas; the other one takes no room."""
-        for one in (self.start, self.parts.canvas):
-            policy = QSizePolicy.Policy.Preferred if one is page else QSizePolicy.Policy.Ignored
-            one.setSizePolicy(policy, policy)
-        self._pages.setCurrentWidget(page)
-
     def _keep_docks(self) -> None:
         """Note where the docks are, if they are shown."""
         if self._pages.currentWidget() is self.parts.canvas:
@@ -338,7 +331,7 @@ class MainWindow(QMainWindow):
     def _show_start(self) -> None:
         self._docking.stop()
         self._keep_docks()
-        self._show_page(self.start)
+        self._pages.setCurrentWidget(self.start)
         self.parts.show_docks(False)
         self.comparison.dock.hide()
         self._toolbar.hide()

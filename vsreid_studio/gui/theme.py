@@ -54,7 +54,7 @@ _DARK: dict[Role, str] = {
     Role.Mid: "#3a3f44",
     Role.Dark: "#121416",
     Role.Shadow: "#7c848b",
-    Role.Highlight: "#2f8fdd",
+    Role.Highlight: "#1f76c2",
     Role.HighlightedText: "#ffffff",
     Role.Link: "#6db8f2",
     Role.LinkVisited: "#b69ae0",

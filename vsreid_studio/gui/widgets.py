@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -68,6 +70,18 @@ class Overlaid(QWidget):
         high = bar.heightForWidth(width) if bar.hasHeightForWidth() else bar.sizeHint().height()
         bar.setGeometry(0, 0, width, min(high, self.height()))
         bar.raise_()
+
+
+class Pages(QStackedWidget):
+    """Pages of which one shows, and only that one takes room; a plain stack is as large as the largest."""
+
+    def setCurrentWidget(self, page: QWidget) -> None:
+        """Show a page."""
+        for place in range(self.count()):
+            one = self.widget(place)
+            policy = QSizePolicy.Policy.Preferred if one is page else QSizePolicy.Policy.Ignored
+            one.setSizePolicy(policy, policy)
+        super().setCurrentWidget(page)
 
 
 class Elided(QLabel):
@@ -169,7 +183,7 @@ class Scrolled(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
-        self.setWidget(held)
+        self.setWidget(_Shrinking(held))
         held.installEventFilter(self)
 
     def sizeHint(self) -> QSize:
@@ -189,6 +203,40 @@ class Scrolled(QScrollArea):
         return super().eventFilter(watched, event)
 
 
+class _Shrinking(QWidget):
+    """Holds a widget that gets as low as it can be before it is scrolled.
+
+    A scroll area gives a widget with wrapped text the height that it would like, and scrolls although lists
+    in it could be shorter.
+    """
+
+    def __init__(self, held: QWidget) -> None:
+        super().__init__()
+        self._held = held
+        held.setParent(self)
+        policy = self.sizePolicy()
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def sizeHint(self) -> QSize:
+        """What the widget would like."""
+        return self._held.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """What the widget needs."""
+        return self._held.minimumSizeHint()
+
+    def heightForWidth(self, width: int) -> int:
+        """The least height at which nothing is cut."""
+        layout = self._held.layout()
+        return -1 if layout is None else layout.totalMinimumHeightForWidth(width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give all the room to the widget."""
+        super().resizeEvent(event)
+        self._held.setGeometry(self.rect())
+
+
 def reveal(widget: QWidget) -> None:
     """Bring a widget into view: its dock to the front, and its place in what scrolls."""
     areas = []
@@ -206,11 +254,7 @@ def reveal(widget: QWidget) -> None:
 
 
 def _scroll(area: QScrollArea, widget: QWidget) -> None:
-    held = area.widget()
-    layout = held.layout() if held is not None else None
-    if layout is not None:
-        layout.activate()
-    QApplication.sendPostedEvents(area, QEvent.Type.LayoutRequest)
+    QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
     area.ensureWidgetVisible(widget, 0, 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -199,9 +200,18 @@ class Comparison(QObject):
 
     def _reveal(self) -> None:
         lines = self._window.height() / self._window.fontMetrics().height()
-        if self._beside is not None and not self.dock.isVisible() and lines < LOW:
-            self._window.tabifyDockWidget(self._beside, self.dock)
+        if self._beside is not None and self.dock.isHidden():
+            if lines < LOW:
+                self._window.tabifyDockWidget(self._beside, self.dock)
+            else:
+                QTimer.singleShot(0, self, partial(self._share, self._beside))
         self.dock.show()
+
+    def _share(self, beside: QDockWidget) -> None:
+        """Take no more height than the figures need."""
+        need = self.panel.minimumSizeHint().height() + self.dock.height() - self.panel.height()
+        rest = beside.height() + self.dock.height() - need
+        self._window.resizeDocks([beside, self.dock], [rest, need], Qt.Orientation.Vertical)
 
     def ask(self) -> None:
         """Ask for the folder of the truth."""

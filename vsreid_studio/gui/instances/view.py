@@ -204,7 +204,8 @@ class InstanceDelegate(QStyledItemDelegate):
         column = option.fontMetrics.horizontalAdvance("00 ")
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         faint = QColor(ink)
-        faint.setAlphaF(0.65)
+        # On the ground of what is selected, small text needs all the contrast there is.
+        faint.setAlphaF(1 if option.state & QStyle.StateFlag.State_Selected else 0.65)
         painter.setFont(option.font)
         painter.setPen(faint)
         painter.drawText(QRect(place.x(), top, column, line), left, number)

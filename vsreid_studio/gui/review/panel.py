@@ -9,19 +9,22 @@ from types import MappingProxyType
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QGridLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QSplitter, QVBoxLayout, QWidget
 
 from ...config import ReidConfig
 from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Retrieval, Skip
 from ...engine.types import CellKey
 from ...project import Instance
 from ..theme import plain, quiet_label, swatch_icon
+from ..widgets import Pages
 from .actions import KeyButton, Mode, ReviewActions
 from .card import ProposalCard
 from .queue import CandidateList
 from .queue_model import Listed
 from .words import NOTHING, figure, nothing, unseen
 
+_LINES = 6
+"""Of the text without a proposal, where the panel is as narrow as it can be."""
 _NO_GAINS: Mapping[CellKey, int] = MappingProxyType({})
 
 
@@ -164,17 +167,21 @@ class ReviewPanel(QWidget):
         grid.setSpacing(4)
         for place, button in enumerate(self.buttons):
             grid.addWidget(button, place // 2, place % 2)
-        waiting = QWidget()
-        column = QVBoxLayout(waiting)
+        self._waiting = QWidget()
+        column = QVBoxLayout(self._waiting)
         column.setContentsMargins(0, 0, 0, 6)
         column.addWidget(self.card, 1)
         column.addLayout(grid)
         self.nothing = quiet_label(NOTHING)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.nothing.setMargin(16)
-        self._pages = QStackedWidget()
+        # A splitter does not ask for the height of wrapped text.
+        self.nothing.setMinimumHeight(
+            _LINES * self.nothing.fontMetrics().height() + 2 * self.nothing.margin()
+        )
+        self._pages = Pages()
         self._pages.addWidget(self.nothing)
-        self._pages.addWidget(waiting)
+        self._pages.addWidget(self._waiting)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(self._pages)
         parts.addWidget(self.queue)
@@ -212,7 +219,7 @@ class ReviewPanel(QWidget):
     def _enter(self, mode: Mode) -> None:
         self.mode = mode
         proposal = self._proposal
-        self._pages.setCurrentIndex(0 if proposal is None else 1)
+        self._pages.setCurrentWidget(self.nothing if proposal is None else self._waiting)
         recovered = proposal is not None and (proposal.recovered.area > 0 or unseen(proposal))
         self.actions_.follow(mode, recovered=recovered, others=bool(self._others()))
         self.card.set_mode(mode)

@@ -69,10 +69,10 @@ class CandidateDelegate(QStyledItemDelegate):
 
 
 def inks(palette: QPalette, *, selected: bool) -> tuple[QColor, QColor]:
-    """The colours of text, plain and faint, in a row."""
+    """The colours of text, plain and faint, in a row; both plain where it is selected, to be legible."""
     ink = palette.color(QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text)
     faint = QColor(ink)
-    faint.setAlphaF(0.65)
+    faint.setAlphaF(1 if selected else 0.65)
     return ink, faint
 
 
