@@ -78,9 +78,9 @@ class Pages(QStackedWidget):
     def setCurrentWidget(self, page: QWidget) -> None:
         """Show a page."""
         for place in range(self.count()):
-            one = self.widget(place)
-            policy = QSizePolicy.Policy.Preferred if one is page else QSizePolicy.Policy.Ignored
-            one.setSizePolicy(policy, policy)
+            if (one := self.widget(place)) is not None:
+                policy = QSizePolicy.Policy.Preferred if one is page else QSizePolicy.Policy.Ignored
+                one.setSizePolicy(policy, policy)
         super().setCurrentWidget(page)
 
 
