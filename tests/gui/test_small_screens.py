@@ -130,7 +130,7 @@ def test_the_sheet_of_keys_scrolls_down_only(qtbot: QtBot, window: MainWindow) -
     sheet.close()
 
 
-def test_the_comparison_leaves_room_for_the_review(qtbot, window, truth):
+def test_the_comparison_leaves_room_for_the_review(qtbot: QtBot, window: MainWindow, truth: Path) -> None:
     window.resize(1600, 940)
     compare(qtbot, window, truth)
     until_proposal(qtbot, window)
