@@ -139,11 +139,11 @@ class Person:
         if self.conductor.state is State.ASKING and self.session.proposal is not None:
             proposal = self.session.proposal
             answers: list[Callable[[], object]] = [
-                self.conductor.accept,
-                self.conductor.accept_all,
-                self.conductor.reject,
-                self.conductor.skip,
-                lambda: self.conductor.correct(true_mask(proposal.frame, 2)),
+                self.conductor.review.accept,
+                self.conductor.review.accept_all,
+                self.conductor.review.reject,
+                self.conductor.review.skip,
+                lambda: self.conductor.review.correct(true_mask(proposal.frame, 2)),
             ]
             self.dice.choice(answers)()
 

@@ -106,7 +106,9 @@ def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(
     qtbot: QtBot, window: MainWindow, left: Proposal
 ) -> None:
     session, panel = window.session, window.parts.review
-    other = next(one.key for one in window.conductor.waiting.waiting if one.key != left.key and not one.data)
+    other = next(
+        one.key for one in window.conductor.review.waiting.waiting if one.key != left.key and not one.data
+    )
     window.parts.on_timeline.show_retrieval(other)
     assert panel.proposal.key == other and panel.proposal.recovered.area == 0
     assert "when you accept" in panel.card.effect.text()
@@ -156,7 +158,7 @@ def test_find_again_for_one_object_leaves_and_hides_the_others(
 
 def test_one_of_the_list_is_answered_while_a_run_asks_about_another(qtbot: QtBot, window: MainWindow) -> None:
     first = until_proposal(qtbot, window)
-    other = next(one.key for one in window.conductor.waiting.waiting if one.key != first.key)
+    other = next(one.key for one in window.conductor.review.waiting.waiting if one.key != first.key)
     window.parts.on_timeline.show_retrieval(other)
     assert window.parts.review.proposal.key == other
     press(window, Qt.Key.Key_R, SHIFT)

@@ -82,7 +82,7 @@ def test_a_proposal_waits_and_is_accepted(qtbot: QtBot, conductor: Conductor, dr
     assert (drawn.frame, drawn.selected) == (proposal.frame, 1)
     assert any(one.key == proposal.key and one.reason is None for one in drawn.retrievals)
     with qtbot.waitSignal(conductor.finished, timeout=5000):
-        assert conductor.accept()
+        assert conductor.review.accept()
     assert drawn.proposal is None
     assert drawn.annotation.get(*proposal.key).made_by is Maker.RECOVERY
     assert drawn.annotation.origin(LENGTH - 1, 1) == proposal.frame
@@ -109,7 +109,7 @@ def test_a_rejected_one_is_never_proposed_again(qtbot: QtBot, conductor: Conduct
     lose_red(drawn)
     asked = []
     conductor.session.proposal_changed.connect(lambda one: one and asked.append(one.key))
-    conductor.session.proposal_changed.connect(lambda one: one and conductor.reject())
+    conductor.session.proposal_changed.connect(lambda one: one and conductor.review.reject())
     assert run(qtbot, conductor) is Outcome.DONE
     assert len(asked) == len(set(asked)) > 1
     decisions = drawn.annotation.decisions
@@ -127,7 +127,7 @@ def test_accept_all_takes_what_is_at_least_as_similar(
     drawn.mask_edits.edit_mask(HIDDEN[-1] + 2, 1, SoftMask.empty(), "Erase")
     until_proposal(qtbot, conductor)
     with qtbot.waitSignal(conductor.finished, timeout=5000):
-        conductor.accept_all()
+        conductor.review.accept_all()
     made = [key.frame for key, cell in drawn.annotation.cells() if cell.made_by is Maker.RECOVERY]
     assert len(made) == 2
 
@@ -136,7 +136,7 @@ def test_a_redrawn_box_is_proposed_anew(qtbot: QtBot, conductor: Conductor, draw
     lose_red(drawn)
     first = until_proposal(qtbot, conductor)
     with qtbot.waitSignal(drawn.proposal_changed, check_params_cb=bool, timeout=5000):
-        conductor.redraw(Box(0, 0, 80, 30))
+        conductor.review.redraw(Box(0, 0, 80, 30))
     assert drawn.proposal.key == first.key
     assert drawn.proposal.box == Box(0, 0, 80, 30)
     conductor.cancel()
@@ -146,7 +146,7 @@ def test_a_redrawn_box_is_proposed_anew(qtbot: QtBot, conductor: Conductor, draw
 def test_it_can_be_given_to_another(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
     lose_red(drawn)
     first = until_proposal(qtbot, conductor)
-    conductor.give_to(2)
+    conductor.review.give_to(2)
     qtbot.waitUntil(lambda: first.key in drawn.annotation.decisions, timeout=5000)
     assert drawn.annotation.decisions[first.key].given_to == 2
     conductor.cancel()
@@ -158,7 +158,7 @@ def test_a_corrected_mask_is_pinned(qtbot: QtBot, conductor: Conductor, drawn: S
     first = until_proposal(qtbot, conductor)
     mask = true_mask(first.frame, 1)
     with qtbot.waitSignal(conductor.finished, timeout=5000):
-        conductor.correct(mask)
+        conductor.review.correct(mask)
     assert drawn.annotation.get(*first.key).pinned
 
 
@@ -212,14 +212,14 @@ def test_pause_stands_still_and_goes_on(
 def test_pause_cancel_and_answer_race(qtbot: QtBot, conductor: Conductor, drawn: Session, order: str) -> None:
     lose_red(drawn)
     until_proposal(qtbot, conductor)
-    acts = {"pause": conductor.pause, "cancel": conductor.cancel, "answer": conductor.accept}
+    acts = {"pause": conductor.pause, "cancel": conductor.cancel, "answer": conductor.review.accept}
     for name in order.split():
         acts[name]()
     conductor.resume()
     qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)
     # What was not answered waits on in the document.
     assert (drawn.proposal is not None) == ("cancel" in order)
-    assert bool(conductor.waiting.waiting) == ("cancel" in order)
+    assert bool(conductor.review.waiting.waiting) == ("cancel" in order)
 
 
 def test_a_persons_mask_wins_over_a_run(
@@ -436,7 +436,7 @@ def test_an_answer_to_another_proposal_is_refused(
 ) -> None:
     lose_red(drawn)
     first = until_proposal(qtbot, conductor)
-    conductor.skip()
+    conductor.review.skip()
     assert not runner.answer(Accept(), first)
     conductor.cancel()
     qtbot.waitUntil(lambda: conductor.state is State.IDLE, timeout=5000)

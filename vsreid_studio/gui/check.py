@@ -323,7 +323,7 @@ class CheckBinder(QObject):
         self.panel.put(self._checker.doubts, self._checker.gaps, self._session.instances)
 
     def _show(self, entry: Doubt | MissingStretch) -> None:
-        self._conductor.following = False
+        self._conductor.review.following = False
         self._session.select(entry.instance)
         self._session.go(entry.frame if isinstance(entry, Doubt) else entry.first)
 

@@ -369,7 +369,7 @@ class Commands(QObject):
     # --- answers that are drawn
 
     def _correct(self) -> None:
-        self._conductor.following = False
+        self._conductor.review.following = False
         self._parts.on_canvas.begin_correction()
         self._parts.canvas.setFocus()
 
@@ -395,7 +395,7 @@ class Commands(QObject):
     def _take_correction(self) -> None:
         correction = self._parts.on_canvas.correction
         if correction is not None:
-            self._conductor.correct(correction.mask)
+            self._conductor.review.correct(correction.mask)
 
 
 def _lower(label: str) -> str:

@@ -9,24 +9,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..config import ReidConfig
 from ..engine.events import (
-    Accept,
-    Answer,
-    Change,
-    Correct,
-    Decision,
     Progress,
-    Proposal,
-    Reassign,
-    Redraw,
-    Reject,
-    Skip,
-    Verdict,
 )
 from ..engine.runtime.run import State
-from ..engine.types import Box, CellKey, Maker, SoftMask
+from ..engine.types import CellKey
 from ..project import Adaptation
-from ..project.history import StepKind
-from .answers import Answers, WaitingProposals
+from .proposal_review import ProposalReview
 from .session import Session
 from .session.shown import KeptMap, Snapshot
 from .worker import Adapt, Outcome, Propagate, Runner, Source
@@ -45,8 +33,7 @@ class Conductor(QObject):
     Attributes:
         session: the document.
         runner: the engine's thread.
-        following: whether the present frame shall go along with what waits: until the person moves on.
-        waiting: the proposals that wait in the document.
+        review: shows proposals and takes the answers.
 
     Signals:
         told(sentence): something worth knowing that is no failure.
@@ -76,18 +63,13 @@ class Conductor(QObject):
         super().__init__(parent)
         self.session = session
         self.runner = runner
-        self.following = False
-        self.waiting = WaitingProposals(session, thresholds or ReidConfig(), self)
-        self._answers = Answers(session, self.waiting, self)
-        self._live: Proposal | None = None
-        self._accepted_from: float | None = None
+        self.review = ProposalReview(session, runner, self._start, thresholds or ReidConfig(), self)
+        self.review.failed.connect(self.failed)
         self._next: Callable[[], object] | None = None
-        session.edited.connect(self._stop_following)
         session.importing.connect(self._follow_import)
         session.closing.connect(self.settle)
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
-        runner.proposal.connect(self._propose)
         runner.listed.connect(lambda _, snapshot: session.edits.take_proposals(snapshot))
         runner.adapted.connect(lambda _, adaptation: self._keep(adaptation))
         runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
@@ -95,7 +77,6 @@ class Conductor(QObject):
         runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
         runner.finished.connect(self._finish)
         runner.state_changed.connect(self.state_changed)
-        session.retrievals_changed.connect(self._look_again)
         session.loosened.connect(self._tell_loosened)
 
     @property
@@ -151,8 +132,7 @@ class Conductor(QObject):
             return False
         span = self.session.range
         frames = range(span[0], span[1] + 1) if span is not None else None
-        self._accepted_from = None
-        self.following = True
+        self.review.begin_run()
         if find:
             self.searched.emit(next(iter(chosen)) if instances is not None and len(chosen) == 1 else None)
         return self._start(Propagate(sorted(chosen), frames, find))
@@ -206,104 +186,17 @@ class Conductor(QObject):
     def cancel(self) -> None:
         """End the run before its next step; what is done stays. Of an import nothing is kept."""
         self._next = None
-        self._answers.drop()
+        self.review.drop_jobs()
         if not self.session.mask_edits.cancel_import():
             self.runner.cancel()
 
     def settle(self) -> None:
         """End whatever runs and let its results in; before the document closes."""
         self._next = None
-        self._answers.drop()
+        self.review.drop_jobs()
         self.runner.settle()
 
-    # --- answers
-
-    def show_proposal(self, key: CellKey) -> bool:
-        """Let the review show a proposal that waits, whether a run asks about it or not."""
-        shown = self._live if self._live is not None and self._live.key == key else self.waiting.shown(key)
-        if shown is not None:
-            self.session.set_proposal(shown)
-        return shown is not None
-
-    def accept(self) -> bool:
-        """Take what waits."""
-        return self._answer(Accept())
-
-    def accept_all(self) -> bool:
-        """Take what waits and, in this run, all that is at least as similar."""
-        proposal = self.session.proposal
-        if proposal is None:
-            return False
-        if proposal is not self._live:
-            count = self._answers.accept_from(proposal.similarity)
-            self._carry_on()
-            return count > 0
-        if not self._answer(Accept()):
-            return False
-        self._accepted_from = proposal.similarity
-        return True
-
-    def reject(self) -> bool:
-        """It is not this instance."""
-        return self._answer(Reject())
-
-    def reject_track(self) -> bool:
-        """It is not this instance, in none of the frames through which the find goes: one step of undo."""
-        proposal = self.session.proposal
-        if proposal is None:
-            return False
-        find = self.waiting.find(proposal.key)
-        if proposal is not self._live:
-            return self._after(proposal, lambda: self._answers.reject(find))
-        if self.state is not State.ASKING:
-            return False
-        rest = [it for it in find if it.key != proposal.key]
-        known = self.session.annotation.decisions
-        keys = [it.key for it in rest]
-        verdicts = {it.key: Decision(Verdict.REJECTED, it.box, it.similarity, Maker.PERSON) for it in rest}
-        change = Change("reject retrieval", {}, {}, {key: known.get(key) for key in keys}, verdicts)
-        # Before the answer, so that the run does not ask about the next frame of the same find.
-        group = self.runner.next_step
-        if keys and not self.session.edits.apply(change, group=group, kind=StepKind.ANSWER):
-            return False
-        self.session.catch_up()
-        return self._answer(Reject())
-
-    def take_back(self, keys: Collection[CellKey]) -> bool:
-        """Forget that cells were rejected: the next run may propose them again."""
-        known = self.session.annotation.decisions if self.session.document is not None else {}
-        before = {key: known[key] for key in keys if key in known}
-        if not before:
-            return False
-        change = Change("take rejection back", {}, {}, before, dict.fromkeys(before))
-        return self.session.edits.apply(change)
-
-    def skip(self) -> bool:
-        """Not now."""
-        proposal = self.session.proposal
-        if proposal is not None and proposal is not self._live:
-            return self._after(proposal, lambda: True)
-        return self._answer(Skip())
-
-    def give_to(self, instance: int) -> bool:
-        """It is that instance."""
-        proposal = self.session.proposal
-        if proposal is not None and instance == proposal.instance:
-            return self.accept()
-        if not self.session.annotation.checkpoints(instance):
-            self.failed.emit("It can be given to an instance only that has a mask somewhere.", "")
-            return False
-        return self._answer(Reassign(instance))
-
-    def redraw(self, box: Box) -> bool:
-        """It is this instance, but in that box; it will be proposed anew."""
-        video = self.session.video
-        clipped = box.clip(video.height, video.width)
-        return bool(clipped.area) and self._answer(Redraw(clipped))
-
-    def correct(self, mask: SoftMask) -> bool:
-        """It is this instance, with this mask."""
-        return self._answer(Correct(mask))
+    # --- undo
 
     def undo(self) -> None:
         """Take the last step back; while a run goes on, the person's own. A run is one when it has ended."""
@@ -355,49 +248,6 @@ class Conductor(QObject):
         )
         return self.runner.start(job, source) is not None
 
-    def _answer(self, answer: Answer) -> bool:
-        proposal = self.session.proposal
-        if proposal is None:
-            return False
-        if proposal is not self._live:
-            return self._after(proposal, lambda: self._answers.give(answer, proposal))
-        if not self.runner.answer(answer, proposal):
-            return False
-        self.following, self._live = True, None
-        self.session.set_proposal(None)
-        return True
-
-    def _after(self, proposal: Proposal, answer: Callable[[], bool]) -> bool:
-        """Answer a proposal that waits in the document, go on to the next one, and let the engine work."""
-        following = self.waiting.following(proposal.key)
-        if not answer():
-            return False
-        self.following = True
-        self.waiting.look()
-        self.session.set_proposal(None)
-        if self._live is not None:
-            self._show(self._live)
-        elif following is not None and (shown := self.waiting.shown(following)) is not None:
-            self._show(shown)
-        self._carry_on()
-        return True
-
-    def _carry_on(self) -> None:
-        """Start what the engine has to do for answers, if it is free; else that comes when it is."""
-        if self.runner.order is None and (job := self._answers.next()) is not None:
-            self._start(job)
-
-    def _look_again(self) -> None:
-        """What is shown of a proposal that no run asks about goes when it does not wait any more."""
-        proposal = self.session.proposal
-        if proposal is None or proposal is self._live:
-            return
-        kept = self.waiting.get(proposal.key)
-        if kept is None:
-            self.session.set_proposal(None)
-        elif kept.data and not proposal.recovered.area:
-            self.show_proposal(proposal.key)
-
     def _tell_loosened(self, cells: Collection[CellKey]) -> None:
         names = {
             self.session.instances[it.instance].name for it in cells if it.instance in self.session.instances
@@ -408,9 +258,6 @@ class Conductor(QObject):
             "propagate to compute what is missing."
         )
 
-    def _stop_following(self) -> None:
-        self.following = False
-
     def _follow_import(self, done: int, total: int) -> None:
         if total:
             self.progress.emit(Progress("importing", done, total), 0.0, None)
@@ -420,29 +267,11 @@ class Conductor(QObject):
         assert isinstance(let_in.snapshot, Snapshot)
         self.session.edits.keep(KeptMap(let_in.snapshot, let_in.change))
 
-    def _propose(self, number: int, proposal: Proposal) -> None:
-        if self._accepted_from is not None and proposal.similarity >= self._accepted_from:
-            self.runner.answer(Accept(), proposal)
-            return
-        self._accepted_from = None
-        self._live = proposal
-        self._show(proposal)
-
-    def _show(self, proposal: Proposal) -> None:
-        self.session.set_proposal(proposal)
-        if self.following:
-            self.session.select(proposal.instance)
-            self.session.go(proposal.frame)
-
     def _finish(self, number: int, outcome: Outcome) -> None:
-        live, self._live = self._live, None
-        if live is not None and self.session.proposal is live:
-            # It waits on, in the document.
-            self.waiting.look()
-            self.session.set_proposal(self.waiting.shown(live.key))
+        self.review.run_ended()
         self.finished.emit(outcome)
         run, self._next = self._next, None
-        job = self._answers.next() if outcome is not Outcome.CANCELLED else None
+        job = self.review.next_job() if outcome is not Outcome.CANCELLED else None
         if job is not None:
             self._next = run
             # Later: the job counts as ended once everybody has heard of it.

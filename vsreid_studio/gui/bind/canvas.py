@@ -316,7 +316,7 @@ class CanvasBinder(QObject):
 
     def _redraw(self, box: Box) -> None:
         self.redrawing = False
-        if self._conductor.redraw(box):
+        if self._conductor.review.redraw(box):
             self.redrawn.emit()
         else:
             self._show_candidate()

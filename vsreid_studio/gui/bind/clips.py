@@ -141,4 +141,4 @@ class ClipBinder(QObject):
         session.select(place.instance)
         session.go(place.frame)
         if place.waiting:
-            self._conductor.show_proposal(CellKey(place.frame, place.instance))
+            self._conductor.review.show_proposal(CellKey(place.frame, place.instance))

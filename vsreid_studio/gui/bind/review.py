@@ -63,9 +63,9 @@ class ReviewBinder(QObject):
         conductor.state_changed.connect(lambda: panel.set_running(conductor.state is not State.IDLE))
         panel.answered.connect(self._answer)
         panel.track_rejected.connect(self._reject_track)
-        panel.taken_back.connect(conductor.take_back)
+        panel.taken_back.connect(conductor.review.take_back)
         session.changed.connect(self._follow)
-        panel.accept_all_requested.connect(lambda _: conductor.accept_all())
+        panel.accept_all_requested.connect(lambda _: conductor.review.accept_all())
         panel.find_requested.connect(lambda _: conductor.find_again())
         panel.thumbnail_wanted.connect(self._want)
         loader.done.connect(self._deliver)
@@ -114,7 +114,7 @@ class ReviewBinder(QObject):
             self._list()
 
     def _reject_track(self) -> None:
-        if not self._conductor.reject_track():
+        if not self._conductor.review.reject_track():
             # It still waits: ask again.
             self._propose(self._session.proposal)
 
@@ -133,13 +133,13 @@ class ReviewBinder(QObject):
         conductor = self._conductor
         match answer:
             case Accept():
-                done = conductor.accept()
+                done = conductor.review.accept()
             case Reject():
-                done = conductor.reject()
+                done = conductor.review.reject()
             case Skip():
-                done = conductor.skip()
+                done = conductor.review.skip()
             case Reassign(instance=instance):
-                done = conductor.give_to(instance)
+                done = conductor.review.give_to(instance)
             case _:
                 done = False
         if not done:

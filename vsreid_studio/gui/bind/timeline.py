@@ -60,10 +60,10 @@ class TimelineBinder(QObject):
 
     def show_retrieval(self, key: CellKey) -> None:
         """Go to a retrieved instance."""
-        self._conductor.following = False
+        self._conductor.review.following = False
         self._session.select(key.instance)
         self._session.go(key.frame)
-        self._conductor.show_proposal(key)
+        self._conductor.review.show_proposal(key)
 
     def compare(self, annotation: Annotation | None) -> None:
         """Show another state of the cells instead of the document's, or with None that one again."""
@@ -101,7 +101,7 @@ class TimelineBinder(QObject):
         self._plot()
 
     def _scrub(self, frame: int) -> None:
-        self._conductor.following = False
+        self._conductor.review.following = False
         self._session.go(frame)
 
     def _show_range(self, chosen: tuple[int, int] | None) -> None:
