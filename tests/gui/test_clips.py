@@ -136,6 +136,22 @@ def test_the_states_are_seen_before_anything_is_open(qtbot: QtBot, listed: MainW
     assert "4 clips" in listed.bar.sentence.text()
 
 
+def test_the_list_stays_beside_the_instances(qtbot: QtBot, make: MakeWindow, root: Path) -> None:
+    """Also where the places of the docks are those of a document that was opened alone."""
+    window = make()
+    window.files.open(root / "goat")
+    opened(qtbot, window, "goat")
+    qtbot.waitUntil(window.parts.canvas.isVisible)
+    assert window.parts.clips_dock.isHidden()
+    window.session.close()
+    window.files.open(root)
+    qtbot.waitUntil(lambda: len(window.parts.clips.clips.clips) == 4, timeout=30_000)
+    window.files.open(root / "camel-9")
+    opened(qtbot, window, "camel-9")
+    qtbot.waitUntil(window.parts.canvas.isVisible)
+    assert not window.parts.clips_dock.isHidden()
+
+
 def test_clips_are_opened_by_keys(qtbot: QtBot, listed: MainWindow) -> None:
     panel = listed.parts.clips
     assert panel.table.hasFocus()

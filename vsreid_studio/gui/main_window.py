@@ -307,6 +307,8 @@ class MainWindow(QMainWindow):
         self._pages.setCurrentWidget(self.parts.canvas)
         if self._docked.isEmpty() or not self.restoreState(self._docked, _PLACES):
             self.parts.show_docks(True)
+        # The kept places may be of a document that was opened alone.
+        self.parts.keep_clips()
         self._toolbar.show()
         self.statusBar().show()
         self.comparison.recall()

@@ -106,7 +106,14 @@ class Workspace:
         """Show what was open, or hide everything behind the start page."""
         for one in self.docks:
             one.setVisible(shown)
+        self.keep_clips()
+
+    def keep_clips(self) -> None:
+        """Show the list of clips, if there are clips, and with a document where it was: in front or not."""
+        front = not self.docks[0].visibleRegion().isEmpty()
         self.clips_dock.setVisible(bool(self.clips.clips.clips))
+        if front:
+            self.docks[0].raise_()
 
     def show_clips(self) -> None:
         """Bring the clips to the front, with the keys in their list."""

@@ -211,7 +211,7 @@ class _Times:
         self.cpu.append((time.process_time() - worked) * 1000)
 
 
-BUDGET = 2000.0
+BUDGET = 1500.0
 _STARTS = 5
 
 # What `vsreid-studio` does, until the first picture is painted. The time is taken from outside, before the
