@@ -66,9 +66,9 @@ from .engine.types import LabelMap, SoftMask
 from .engine.video import Video, open_video
 from .errors import UserError
 from .evaluation import Report
+from .formats.annotations import first_cells
 from .formats.atomic import writable_folder
 from .formats.catalogue import DAVIS
-from .formats.cells import first_cells
 from .formats.davis import frame_name
 from .formats.given_masks import read_given_masks
 from .formats.masks import read_label_map as read_mask

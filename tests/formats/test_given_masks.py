@@ -10,7 +10,7 @@ from PIL import Image
 
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.cells import GivenMasks
+from vsreid_studio.formats.annotations import GivenMasks
 from vsreid_studio.formats.given_masks import read_given_masks
 from vsreid_studio.formats.mask_reading import Reading
 

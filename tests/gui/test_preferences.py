@@ -14,7 +14,8 @@ from window_fixtures import MakeWindow
 from vsreid_studio.config import Config
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
-from vsreid_studio.gui.preferences import FILE, PreferenceFile, Preferences, PreferencesDialog
+from vsreid_studio.gui.preferences import FILE, PreferenceFile, Preferences
+from vsreid_studio.gui.preferences_dialog import PreferencesDialog
 from vsreid_studio.gui.theme import DEFAULT_COLOURS, Scheme
 
 

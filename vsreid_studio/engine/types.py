@@ -299,9 +299,7 @@ class SoftMask:
 
     def same(self, other: SoftMask) -> bool:
         """Whether both hold the same map."""
-        if self is other:
-            return True
-        return self.box == other.box and bool(np.array_equal(self.values, other.values))
+        return self is other or (self.box == other.box and np.array_equal(self.values, other.values))
 
 
 class Click(NamedTuple):
@@ -399,5 +397,4 @@ class Candidates:
 
     def box(self, number: int) -> Box:
         """The box of one candidate."""
-        x0, y0, x1, y1 = (int(v) for v in self.boxes[number])
-        return Box(x0, y0, x1, y1)
+        return Box(*map(int, self.boxes[number]))

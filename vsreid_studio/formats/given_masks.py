@@ -11,13 +11,11 @@ from ..engine.types import MAX_INSTANCE, SoftMask
 from ..engine.video import Video
 from ..engine.video.pictures import natural_key
 from ..errors import UserError
-from .annotations import is_annotations, read_annotations
-from .cells import GivenMasks
+from .annotations import GivenMasks, is_annotations, read_annotations
 from .frame_names import first_mask_files, frame_of, mask_files_by_frame, mask_pictures, number_in
 from .mask_reading import MaskReader, Reading
 
 _OBJECT_FILE = re.compile(r"^(?P<frame>.+?)[ ._-](obj(ect)?[ ._-]?)?(?P<object>[0-9]{1,3})$", re.IGNORECASE)
-
 
 Each: TypeAlias = Callable[[int, int, Collection[SoftMask]], object]
 

@@ -17,7 +17,7 @@ from ..engine.store.annotation import Annotation, edit
 from ..engine.store.index import Between, now_and_then
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
-from ..formats.cells import GivenMasks, first_cells
+from ..formats.annotations import GivenMasks, first_cells
 from ..formats.classes import joined, number_of, plain
 from ..project import Instance
 from .theme import DEFAULT_COLOURS, default_colour

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow
 
 from ..config import Config
 from ..engine.events import Progress, Proposal
-from .actions import Act, Actions, add_menus, add_toolbar
+from .actions import Act, Actions
 from .bind.canvas_menu import CanvasMenu
 from .clips.scanner import Catalogue
 from .commands import Commands
@@ -24,7 +24,8 @@ from .error_bar import ErrorBar
 from .files import Files
 from .frames import FrameLoader
 from .keys import FILE, EditorKeys, KeySheet, edits, keyed, load_keys, with_usual
-from .preferences import PreferenceFile, Preferences, PreferencesDialog, apply_keys
+from .preferences import PreferenceFile, Preferences, apply_keys
+from .preferences_dialog import PreferencesDialog
 from .recent import config_folder, data_folder
 from .round_history import RoundHistory
 from .session import Session
@@ -37,7 +38,7 @@ from .widgets import Overlaid, Pages, Turns
 from .worker import Runner
 from .worker.jobs import EngineFactory, ModuleMaker
 from .worker.worker import shipped_engine
-from .workspace import Workspace
+from .workspace import Workspace, add_menus, add_toolbar
 
 if TYPE_CHECKING:
     from ..engine.runtime.clicker import Clicker

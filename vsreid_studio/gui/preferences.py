@@ -1,46 +1,25 @@
-"""What a person prefers: looks, keys, new instances, the engine. Kept in a file of settings."""
+"""What a person prefers: colours, keys, new instances, the engine. Kept in a file of settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtCore import QSettings
 from PySide6.QtGui import QColor, QKeySequence
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QColorDialog,
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFormLayout,
-    QHBoxLayout,
-    QHeaderView,
-    QKeySequenceEdit,
-    QLineEdit,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QTabWidget,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
 
 from ..config import Config
 from .actions import explain
-from .keys import Keyed, clash
-from .numbers import NumberBox
-from .theme import DEFAULT_COLOURS, Scheme, quiet_label, swatch_icon
+from .keys import Keyed
+from .theme import DEFAULT_COLOURS, Scheme
 
 FILE = "preferences.ini"
 _ENGINE = Config()
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
-_DEVICES: dict[Device, str] = {"auto": "GPU if there is one", "cpu": "CPU", "cuda": "GPU"}
-_MOST_THREADS = 256
+DEVICES: dict[Device, str] = {"auto": "GPU if there is one", "cpu": "CPU", "cuda": "GPU"}
+MOST_THREADS = 256
 _SEPARATOR = " "
 """Between the keys of an action; no key has a space in it, as the space bar is called Space."""
 
@@ -94,8 +73,8 @@ class PreferenceFile:
             scheme=Scheme(kept["scheme"]) if kept.get("scheme") in set(Scheme) else usual.scheme,
             opacity=_number(kept.get("opacity"), usual.opacity, 1),
             colours=colours if colours and all(map(_is_colour, colours)) else usual.colours,
-            device=next((it for it in _DEVICES if it == kept.get("device")), usual.device),
-            threads=round(_number(kept.get("threads"), 0, _MOST_THREADS)),
+            device=next((it for it in DEVICES if it == kept.get("device")), usual.device),
+            threads=round(_number(kept.get("threads"), 0, MOST_THREADS)),
             rho_reid=_number(kept.get("rho_reid"), usual.rho_reid, 1),
             least_confidence=_number(kept.get("least_confidence"), usual.least_confidence, 1),
             keys={name: tuple(text.split(_SEPARATOR)) if text else () for name, text in keys.items()},
@@ -116,269 +95,6 @@ class PreferenceFile:
         self._settings.sync()
 
 
-class PreferencesDialog(QDialog):
-    """Shows preferences; every change counts at once. It does not block the window.
-
-    Attributes:
-        tabs: the pages.
-        scheme, opacity, device, threads, rho_reid, least_confidence: fields.
-        swatches: a button for each colour of new instances.
-        table, filter: the actions with their keys, and what narrows them down.
-        recorder, record, clear: takes a key for the chosen action, sets it, or leaves it without.
-        reset: back to the defaults.
-
-    Signals:
-        changed (object): the new `Preferences`.
-    """
-
-    changed = Signal(object)
-
-    def __init__(
-        self, preferences: Preferences, listed: Iterable[Keyed], parent: QWidget | None = None
-    ) -> None:
-        """Show them.
-
-        Args:
-            listed: the actions whose keys can be recorded, with the keys that they have now.
-        """
-        super().__init__(parent)
-        self.setWindowTitle("Preferences")
-        self._held, self._listed = preferences, list(listed)
-        self._usual = {name_of(one): one.usual for one in self._listed}
-        self._quiet = False
-        self.tabs = QTabWidget()
-        self.tabs.setAccessibleName("Pages of preferences")
-        self.tabs.addTab(self._looks(), "Appearance")
-        self.tabs.addTab(self._keys(), "Keys")
-        self.tabs.addTab(self._engine(), "Engine")
-        self.reset = QPushButton("Reset to defaults")
-        self.reset.setAccessibleName("Reset all preferences to defaults")
-        self.reset.setAutoDefault(False)
-        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        close.rejected.connect(self.reject)
-        foot = QHBoxLayout()
-        foot.addWidget(self.reset)
-        foot.addStretch(1)
-        foot.addWidget(close)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.tabs, 1)
-        layout.addLayout(foot)
-        line = self.fontMetrics().height()
-        self.resize(36 * line, 28 * line)
-        self.reset.clicked.connect(self._reset)
-        self._show()
-
-    @property
-    def preferences(self) -> Preferences:
-        """As they are now."""
-        return self._held
-
-    # --- pages
-
-    def _looks(self) -> QWidget:
-        page = QWidget()
-        form = QFormLayout(page)
-        self.scheme = QComboBox()
-        for scheme in Scheme:
-            self.scheme.addItem(scheme.value.capitalize(), scheme)
-        self.opacity = NumberBox(0, 100, " %")
-        self.swatches: list[QToolButton] = []
-        row = QHBoxLayout()
-        for place in range(len(DEFAULT_COLOURS)):
-            button = QToolButton()
-            button.setAccessibleName(f"Colour {place + 1} of new instances")
-            button.setToolTip(f"Colour {place + 1} of new instances")
-            button.clicked.connect(partial(self._ask_colour, place))
-            self.swatches.append(button)
-            row.addWidget(button)
-        row.addStretch(1)
-        self._row(form, "Theme", self.scheme)
-        self._row(form, "Opacity of masks", self.opacity)
-        form.addRow("Colours of new instances", row)
-        self.scheme.currentIndexChanged.connect(lambda: self._take(scheme=Scheme(self.scheme.currentData())))
-        self.opacity.valueChanged.connect(lambda percent: self._take(opacity=percent / 100))
-        return page
-
-    def _keys(self) -> QWidget:
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Part of an action or a key")
-        self.filter.setAccessibleName("Part of an action or a key")
-        self.filter.setClearButtonEnabled(True)
-        self.table = QTableWidget(len(self._listed), 3)
-        self.table.setAccessibleName("Actions and their keys")
-        self.table.setHorizontalHeaderLabels(["Action", "Where", "Keys"])
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setTabKeyNavigation(False)
-        self.table.setShowGrid(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(self.table.fontMetrics().height() + 8)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for row, one in enumerate(self._listed):
-            for column, text in enumerate((one.text.replace(" …", ""), one.group, "")):
-                self.table.setItem(row, column, QTableWidgetItem(text))
-        self.recorder = QKeySequenceEdit()
-        self.recorder.setMaximumSequenceLength(1)
-        self.recorder.setAccessibleName("Press the new key")
-        self.record, self.clear = QPushButton("Set"), QPushButton("No key")
-        self.usual = QPushButton("Default")
-        for button, name in (
-            (self.record, "Set the recorded key"),
-            (self.clear, "Leave the action without a key"),
-            (self.usual, "Give the action its default keys"),
-        ):
-            button.setAccessibleName(name)
-            button.setToolTip(name)
-            button.setAutoDefault(False)
-        self.trouble = quiet_label("Choose an action, press its new key in the field, then Set.")
-        row_ = QHBoxLayout()
-        row_.addWidget(self.recorder, 1)
-        for button in (self.record, self.clear, self.usual):
-            row_.addWidget(button)
-        layout.addWidget(self.filter)
-        layout.addWidget(self.table, 1)
-        layout.addLayout(row_)
-        layout.addWidget(self.trouble)
-        self.filter.textChanged.connect(self._narrow)
-        self.recorder.keySequenceChanged.connect(self._tell_clash)
-        self.table.currentCellChanged.connect(lambda *_: self._choose())
-        self.record.clicked.connect(self._record)
-        self.clear.clicked.connect(lambda: self._give(()))
-        self.usual.clicked.connect(lambda: self._give(None))
-        return page
-
-    def _engine(self) -> QWidget:
-        page = QWidget()
-        form = QFormLayout(page)
-        self.device = QComboBox()
-        for name, text in _DEVICES.items():
-            self.device.addItem(text, name)
-        self.threads = NumberBox(0, _MOST_THREADS)
-        self.threads.setSpecialValueText("automatic")
-        self.rho_reid, self.least_confidence = NumberBox(0, 100, " %"), NumberBox(0, 100, " %")
-        self._row(form, "Compute on", self.device)
-        self._row(form, "Threads", self.threads)
-        self._row(form, "Least similarity of a proposal", self.rho_reid)
-        self._row(form, "Least confidence of a recovered mask", self.least_confidence)
-        form.addRow(
-            quiet_label(
-                "A higher similarity gives fewer proposals, and fewer wrong ones. Changes on this page take "
-                "effect at once if the engine has not run yet, and otherwise when the program starts again."
-            )
-        )
-        self.device.currentIndexChanged.connect(lambda: self._take(device=self.device.currentData()))
-        self.threads.valueChanged.connect(lambda count: self._take(threads=count))
-        self.rho_reid.valueChanged.connect(lambda percent: self._take(rho_reid=percent / 100))
-        self.least_confidence.valueChanged.connect(lambda percent: self._take(least_confidence=percent / 100))
-        return page
-
-    @staticmethod
-    def _row(form: QFormLayout, text: str, field: QWidget) -> None:
-        field.setAccessibleName(text)
-        form.addRow(text, field)
-
-    # --- what they do
-
-    def _take(self, **changes: Any) -> None:
-        if not self._quiet:
-            self._held = replace(self._held, **changes)
-            self.changed.emit(self._held)
-
-    def _reset(self) -> None:
-        self._held = Preferences()
-        self.changed.emit(self._held)
-        self._show()
-
-    def _show(self) -> None:
-        held, self._quiet = self._held, True
-        self.scheme.setCurrentIndex(self.scheme.findData(held.scheme))
-        self.opacity.setValue(round(100 * held.opacity))
-        self.device.setCurrentIndex(self.device.findData(held.device))
-        self.threads.setValue(held.threads)
-        self.rho_reid.setValue(round(100 * held.rho_reid))
-        self.least_confidence.setValue(round(100 * held.least_confidence))
-        for button, colour in zip(self.swatches, held.colours, strict=False):
-            button.setIcon(swatch_icon(self, QColor(colour)))
-        self._quiet = False
-        self._show_keys()
-
-    def _show_keys(self) -> None:
-        for row, one in enumerate(self._listed):
-            keys = [_native(key) for key in self._keys_of(one)]
-            self.table.setItem(row, 2, QTableWidgetItem(" or ".join(keys)))
-        self._choose()
-
-    def _keys_of(self, one: Keyed) -> tuple[str, ...]:
-        return self._held.keys.get(name_of(one), self._usual[name_of(one)])
-
-    def _chosen(self) -> Keyed | None:
-        row = self.table.currentRow()
-        return self._listed[row] if row >= 0 else None
-
-    def _choose(self) -> None:
-        there = self._chosen() is not None
-        self.recorder.clear()
-        for widget in (self.recorder, self.record, self.clear, self.usual):
-            widget.setEnabled(there)
-        self._tell_clash()
-
-    def _tell_clash(self) -> None:
-        """Say which action has the recorded key already."""
-        one, key = self._chosen(), self.recorder.keySequence().toString()
-        other = None
-        if one is not None and key:
-            keys = {name_of(it): self._keys_of(it) for it in self._listed}
-            other = clash(one, key, self._listed, keys)
-        self.record.setEnabled(bool(one is not None and key and other is None))
-        if other is not None:
-            self.trouble.setText(
-                f"{_native(key)} is the key of '{other.text.replace(' …', '')}' ({other.group}): "
-                "give that one another key first."
-            )
-        elif one is None or not key:
-            self.trouble.setText("Choose an action, press its new key in the field, then Set.")
-        else:
-            self.trouble.setText(f"{_native(key)} is free.")
-
-    def _record(self) -> None:
-        self._give((self.recorder.keySequence().toString(),))
-
-    def _give(self, keys: tuple[str, ...] | None) -> None:
-        """Give the chosen action keys; None for the default."""
-        one = self._chosen()
-        if one is None:
-            return
-        held = {name: it for name, it in self._held.keys.items() if name != name_of(one)}
-        if keys is not None:
-            held[name_of(one)] = keys
-        self._take(keys=held)
-        self._show_keys()
-
-    def _narrow(self, text: str) -> None:
-        for row in range(self.table.rowCount()):
-            items = (self.table.item(row, column) for column in range(3))
-            found = any(item is not None and text.lower() in item.text().lower() for item in items)
-            self.table.setRowHidden(row, not found)
-
-    def _ask_colour(self, place: int, _: bool = False) -> QColorDialog:
-        dialog = QColorDialog(QColor(self._held.colours[place]), self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.colorSelected.connect(partial(self._recolour, place))
-        dialog.open()
-        return dialog
-
-    def _recolour(self, place: int, colour: QColor) -> None:
-        colours = list(self._held.colours)
-        colours[place] = colour.name()
-        self._take(colours=tuple(colours))
-        self._show()
-
-
 def name_of(one: Keyed) -> str:
     """What the keys of an action are kept under."""
     return f"{one.table}/{one.name}"
@@ -390,10 +106,6 @@ def apply_keys(listed: Sequence[Keyed], keys: Mapping[str, tuple[str, ...]]) -> 
         found = keys.get(name_of(one), one.usual)
         one.action.setShortcuts([QKeySequence(key) for key in found])
         explain(one.action)
-
-
-def _native(key: str) -> str:
-    return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def _number(value: object, usual: float, most: float) -> float:

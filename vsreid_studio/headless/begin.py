@@ -10,7 +10,7 @@ from typing import Any
 
 from ..engine.types import Maker
 from ..errors import UserError
-from ..formats.cells import first_cells
+from ..formats.annotations import first_cells
 from ..formats.classes import joined, number_of
 from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options

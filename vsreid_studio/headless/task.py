@@ -18,8 +18,8 @@ from ..config import digest
 from ..engine.types import SoftMask
 from ..engine.video import AS_USUAL, PictureFolder, ReadOptions, Video, open_video
 from ..errors import UserError
+from ..formats.annotations import GivenMasks
 from ..formats.atomic import reason
-from ..formats.cells import GivenMasks
 from ..formats.davis import DavisRoot
 from ..formats.frame_names import LONGEST, shortened
 from ..formats.given_masks import read_given_masks

@@ -1,6 +1,7 @@
 """The project file: one SQLite file that holds everything a person made of one video."""
 
-from .document import Project, StaleChange
+from .contents import StaleChange
+from .document import Project
 from .notes import CandidateStore, Settings
 from .proposals import KeptProposal, finds
 from .schema import Adaptation, Instance, RunRecord, VideoRef

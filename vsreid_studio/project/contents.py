@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..engine.events import Change, Decision
 from ..engine.store.annotation import Annotation
+from ..engine.store.index import Between, now_and_then
 from ..engine.store.maps import MapCache, encode_map
 from ..engine.types import Cell, CellKey, SoftMask
 from ..errors import UserError
@@ -21,6 +22,8 @@ from .rows import (
     adaptation_row,
     category_row,
     cells_of,
+    check_cell,
+    check_key,
     decision_row,
     instance_row,
     read_adaptation,
@@ -38,6 +41,8 @@ from .schema import (
     REVIEWED,
     Adaptation,
     Instance,
+    Key,
+    Row,
     Rows,
     Table,
     VideoRef,
@@ -195,6 +200,55 @@ def still_reviewed(maps: Mapping[CellKey, int], annotation: Annotation) -> froze
 def plain(key: CellKey) -> tuple[int, int]:
     """Numbers that SQLite takes, whatever NumPy made of them."""
     return int(key.frame), int(key.instance)
+
+
+class StaleChange(UserError):  # noqa: N818
+    """A change would overwrite a mask that a person pinned after the change was worked out."""
+
+
+def check_change(
+    change: Change, instances: Mapping[int, Instance | None], video: VideoRef, between: Between | None
+) -> None:
+    """Check a change before it is committed.
+
+    Raises:
+        ValueError: something does not fit into the video.
+    """
+    if any(one is not None and one.number != number for number, one in instances.items()):
+        raise ValueError("an instance is named by its own number")
+    for key in now_and_then(change.after, between):
+        cell = change.after[key]
+        if cell is None:
+            check_key(key, video)
+        else:
+            check_cell(key, cell, video)
+
+
+def refuse_stale(change: Change, annotation: Annotation, between: Between | None) -> None:
+    """Check that a change overwrites no mask that was pinned after the change was worked out.
+
+    Raises:
+        StaleChange: it does.
+    """
+    for key in now_and_then(change.before, between):
+        before = change.before[key]
+        if annotation.pinned(*key) and not (before is not None and before.pinned):
+            raise StaleChange(
+                f"'{change.label}' was not applied: its mask in frame {key.frame} was pinned meanwhile."
+            )
+
+
+def reviewed_rows(database: Database, cells: Rows, keys: Iterable[CellKey]) -> dict[Key, Row | None]:
+    """The rows of cells that a person has looked at, with the maps that they have or are about to get."""
+    rows: dict[Key, Row | None] = {}
+    for key in map(plain, keys):
+        row = cells.get(key)
+        if key not in cells:
+            sql = "SELECT record, map FROM cells WHERE frame = ? AND instance = ?"
+            row = next(iter(database.rows(sql, *key)), None)
+        if row is not None:
+            rows[key] = (row[1] or 0,)
+    return rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,14 +15,22 @@ from ..engine.store.annotation import Annotation
 from ..engine.store.index import Between, let_go, now_and_then
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
-from ..errors import UserError
 from . import video
-from .contents import MapFile, ProjectState, plain, read_contents, rows_beside_cells
+from .contents import (
+    MapFile,
+    ProjectState,
+    check_change,
+    plain,
+    read_contents,
+    refuse_stale,
+    reviewed_rows,
+    rows_beside_cells,
+)
 from .database import Database, damage_told
 from .history import StepKind, read, write
-from .notes import CandidateStore, Settings, record_run, runs
+from .notes import CandidateStore, Settings, forget_candidates, record_run, runs
 from .proposals import KeptProposal, ProposalStore, waiting
-from .rows import cell_row, check_cell, check_key, distinct_masks, read_index
+from .rows import cell_row, distinct_masks, read_index
 from .schema import (
     CELLS,
     REVIEWED,
@@ -36,14 +44,10 @@ from .schema import (
     Table,
     VideoRef,
 )
-from .undo import RoundRecord, Undo, contents_after, rounds
+from .undo import RoundRecord, Undo
 from .upgrade import upgrade
 
 MAX_STEPS = 200
-
-
-class StaleChange(UserError):  # noqa: N818
-    """A change would overwrite a mask that a person pinned after the change was worked out."""
 
 
 class Project:
@@ -105,12 +109,7 @@ class Project:
         def newer(database: Database, connection: sqlite3.Connection, version: int) -> None:
             upgrade(connection, version, lambda: video.read_video(database))
 
-        database = Database.open(path.absolute(), newer)
-        try:
-            return cls(database)
-        except BaseException:
-            database.close()
-            raise
+        return cls._of(Database.open(path.absolute(), newer))
 
     @classmethod
     def look(cls, path: Path) -> Project:
@@ -119,7 +118,10 @@ class Project:
         Raises:
             UserError: as `Database.look`, or it is damaged.
         """
-        database = Database.look(path.absolute())
+        return cls._of(Database.look(path.absolute()))
+
+    @classmethod
+    def _of(cls, database: Database) -> Self:
         try:
             return cls(database)
         except BaseException:
@@ -182,7 +184,7 @@ class Project:
             UserError: the disk is full, fails or is read-only.
             ValueError: a cell does not fit into the video.
         """
-        self._check(change, instances or {}, between)
+        check_change(change, instances or {}, self._video, between)
         cells = change.after
         # Before the file is locked: it takes longest.
         masks = distinct_masks(cells[key] for key in now_and_then(cells, between))
@@ -191,7 +193,7 @@ class Project:
             change.decisions_after, instances or {}, adaptation or {}, categories or {}, self._video
         )
         with self._database.lock:
-            self._refuse_stale(change, between)
+            refuse_stale(change, self.annotation, between)
             with self._database.transaction() as connection:
                 self._undo.tidy(connection)
                 numbers = self._maps.write(connection, encoded)
@@ -200,7 +202,7 @@ class Project:
                     cell = cells[key]
                     number = 0 if cell is None else numbers.get(id(cell.mask), 0)
                     placed[plain(key)] = None if cell is None else cell_row(key, cell, number)
-                looked_at = self._reviewed_rows(placed, reviewed)
+                looked_at = reviewed_rows(self._database, placed, reviewed)
                 rows: dict[Table, Rows] = {CELLS: placed, **writes, REVIEWED: looked_at}
                 if undoable:
                     step = self._undo.keep(connection, rows, change.label, kind, group, between)
@@ -219,18 +221,6 @@ class Project:
             new = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
             self._state.place(instances or {}, categories or {}, adaptation or {}, new)
 
-    def _reviewed_rows(self, cells: Rows, keys: Iterable[CellKey]) -> dict[Key, Row | None]:
-        """The rows of cells that a person has looked at, with the maps that they have or are about to get."""
-        rows: dict[Key, Row | None] = {}
-        for key in map(plain, keys):
-            row = cells.get(key)
-            if key not in cells:
-                sql = "SELECT record, map FROM cells WHERE frame = ? AND instance = ?"
-                row = next(iter(self._database.rows(sql, *key)), None)
-            if row is not None:
-                rows[key] = (row[1] or 0,)
-        return rows
-
     def stage(self, masks: Sequence[SoftMask]) -> None:
         """Put maps into the file ahead of the change that uses them, so that they need not stay in memory.
 
@@ -246,27 +236,6 @@ class Project:
             loose = [(number,) for number in numbers.values()]
             connection.executemany("INSERT OR IGNORE INTO loose VALUES (?)", loose)
         self._maps.adopt(encoded, numbers, self.maps)
-
-    def _check(
-        self, change: Change, instances: Mapping[int, Instance | None], between: Between | None
-    ) -> None:
-        """Raise ValueError where something does not fit into the video."""
-        if any(one is not None and one.number != number for number, one in instances.items()):
-            raise ValueError("an instance is named by its own number")
-        for key in now_and_then(change.after, between):
-            cell = change.after[key]
-            if cell is None:
-                check_key(key, self._video)
-            else:
-                check_cell(key, cell, self._video)
-
-    def _refuse_stale(self, change: Change, between: Between | None) -> None:
-        for key in now_and_then(change.before, between):
-            before = change.before[key]
-            if self.annotation.pinned(*key) and not (before is not None and before.pinned):
-                raise StaleChange(
-                    f"'{change.label}' was not applied: its mask in frame {key.frame} was pinned meanwhile."
-                )
 
     def close_groups(self) -> None:
         """Let the steps of all groups be complete: the run that made them has ended."""
@@ -306,20 +275,15 @@ class Project:
         Raises:
             UserError: the project is damaged.
         """
-        with damage_told(self._database.path):
-            return rounds(self._database)
+        return self._undo.rounds()
 
     def annotation_after(self, number: int) -> Annotation:
-        """Cells and decisions as they were right after a round, or with 0 before the first one.
-
-        Returns:
-            A copy, whose maps are read when they are asked for.
+        """A copy of cells and decisions as they were right after a round, or with 0 before the first one.
 
         Raises:
             UserError: the project is damaged.
         """
-        with self._database.lock, damage_told(self._database.path):
-            held = read_contents(contents_after(self._database, number), self._video, self.maps)
+        held = self._undo.contents_after(number)
         twin = self.annotation.copy()
         twin.apply(twin.decide(twin.set_cells("", held.cells), held.decisions))
         return twin
@@ -338,14 +302,10 @@ class Project:
             UserError: the file cannot be written or is damaged; nothing changes.
         """
         with self._database.lock:
-            with damage_told(self._database.path):
-                held = read_contents(contents_after(self._database, number), self._video, self.maps)
+            held = self._undo.contents_after(number)
             change = self._state.change_to(held, label)
             self.apply(
-                change,
-                instances=held.instances,
-                categories=held.categories,
-                adaptation=held.adaptation,
+                change, instances=held.instances, categories=held.categories, adaptation=held.adaptation
             )
         return change
 
@@ -404,9 +364,7 @@ class Project:
         Raises:
             UserError: the file cannot be written.
         """
-        with self._database.transaction() as connection:
-            rows = [(frame,) for frame in frames]
-            connection.executemany("DELETE FROM candidates WHERE frame = ?", rows)
+        forget_candidates(self._database, frames)
 
     def candidates(self, weights: str) -> CandidateStore:
         """The store of the candidates that networks of this checksum found."""

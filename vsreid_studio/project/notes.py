@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -55,6 +55,13 @@ class CandidateStore:
         row = (frame, self._weights, len(candidates), size, data, crc32(data))
         with self._database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def forget_candidates(database: Database, frames: Iterable[int]) -> None:
+    """Let the candidates of some frames be looked for anew."""
+    with database.transaction() as connection:
+        rows = [(frame,) for frame in frames]
+        connection.executemany("DELETE FROM candidates WHERE frame = ?", rows)
 
 
 _MOST = 10_000

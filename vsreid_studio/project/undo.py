@@ -12,7 +12,7 @@ from ..engine.store.annotation import derived_from_changed
 from ..engine.store.index import Between, now_and_then
 from ..engine.store.maps import MapCache
 from ..engine.types import CellKey
-from .contents import ProjectState, plain, read_contents
+from .contents import Contents, ProjectState, plain, read_contents
 from .database import Database, damage_told
 from .history import Exchanged, History, StepKind, write
 from .rows import cells_of
@@ -170,6 +170,20 @@ class Undo:
             )
             kept[plain(key)] = found[plain(key)] if sound else None
         return kept
+
+    def rounds(self) -> list[RoundRecord]:
+        """See `Project.rounds`."""
+        with damage_told(self._database.path):
+            return rounds(self._database)
+
+    def contents_after(self, number: int) -> Contents:
+        """What was in the project right after a round, or with 0 before the first one.
+
+        Raises:
+            UserError: the project is damaged.
+        """
+        with self._database.lock, damage_told(self._database.path):
+            return read_contents(contents_after(self._database, number), self._video, self._maps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from ...engine.types import SoftMask
-from ...formats.cells import GivenMasks
+from ...formats.annotations import GivenMasks
 from ...formats.given_masks import read_given_masks
 from ...formats.mask_reading import Reading
 from .. import edits
