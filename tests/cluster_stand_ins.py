@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stand_ins import stand_ins
@@ -38,3 +39,18 @@ def noted(video: Video, target: int) -> None:
             return
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(float(os.environ.get("TEST_SLOW", "0")))
+
+
+class Threads:
+    """In an engine's place: how many threads torch had when it was made."""
+
+    def __init__(self) -> None:
+        import torch  # noqa: PLC0415
+
+        self.count = torch.get_num_threads()
+
+
+def threads_of(plugin: str, dask_worker: Any) -> int:
+    """What `Threads` of a worker's plugin has found."""
+    count: int = dask_worker.plugins[plugin].engine.count
+    return count

@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from cluster_stand_ins import KILLED_AT
+from cluster_stand_ins import KILLED_AT, Threads, threads_of
 from stand_ins import Calls, make_clip
 
 import vsreid_studio
@@ -188,6 +189,19 @@ def steps_of(log: Path) -> list[tuple[int, str, int]]:
     """(process, clip, frame) of each step."""
     rows = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
     return [(int(process), clip, int(frame)) for process, clip, frame in rows]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [None, 3])
+def test_a_worker_computes_with_its_share_of_the_cores(asked: int | None, environment: Path) -> None:
+    from dask.system import CPU_COUNT  # noqa: PLC0415
+
+    from vsreid_studio.headless import cluster  # noqa: PLC0415  (Dask)
+
+    with cluster.connected(cluster.Workers(count=1, threads=asked)) as one:
+        plugin = cluster.Networks("threads", cast(cluster.MakeEngine, Threads), one.workers)
+        one.client.register_plugin(plugin, name="threads")
+        assert list(one.client.run(threads_of, "threads").values()) == [asked or CPU_COUNT]
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
@@ -96,6 +96,9 @@ def connected(workers: Workers, preload: str | None = None) -> Iterator[Cluster]
     for name in ("distributed", "tornado"):
         # What becomes of a task is told once, by us.
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    if workers.count is not None:
+        # Told to torch by `Networks`: Dask starts workers with MKL_NUM_THREADS=1, which torch obeys.
+        workers = replace(workers, threads=workers.threads or max(1, CPU_COUNT // workers.count))
     with ExitStack() as stack:
         address: Any = workers.scheduler or stack.enter_context(_local(workers, preload))
         try:
@@ -110,7 +113,6 @@ def connected(workers: Workers, preload: str | None = None) -> Iterator[Cluster]
 def _local(workers: Workers, preload: str | None) -> Iterator[Any]:
     """A scheduler and processes on this machine, reached through the loopback alone."""
     assert workers.count is not None
-    threads = workers.threads or max(1, CPU_COUNT // workers.count)
     with (
         dask.config.set(_SETTINGS),
         TemporaryDirectory(prefix="vsreid-dask-", ignore_cleanup_errors=True) as folder,
@@ -124,7 +126,7 @@ def _local(workers: Workers, preload: str | None) -> Iterator[Any]:
             "host": "127.0.0.1",
         }
         options["preload"] = [*dask.config.get("distributed.worker.preload"), *([preload] if preload else [])]
-        options["env"] = {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(threads)}
+        options["env"] = {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(workers.threads)}
         places = {number: {"cls": Nanny, "options": options} for number in range(workers.count)}
         # Its HTTP server would take port 8787, which another cluster may have.
         own = {"dashboard": False, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
