@@ -175,3 +175,26 @@ def test_idle_threads_sleep_except_in_training(
     options = {evaluate: ["--truth", "x", "--results", "y"], train: ["detector"]}[module]
     assert app.main([module.__name__.rpartition(".")[2], *options]) == 0
     assert met == [policy]
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_closed_streams_do_no_harm(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, stream, None)
+    assert app.main(["completion", "bash"]) == 0
+    monkeypatch.setattr(sys, stream, None)
+    assert app.main(["nowhere.mp4"]) == 2
+
+
+def test_ctrl_c_while_modules_are_loaded() -> None:
+    code = """
+import sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "vsreid_studio.app":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+from vsreid_studio.__main__ import main
+raise SystemExit(main())
+"""
+    done = started("-c", code)
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")

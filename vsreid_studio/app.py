@@ -32,7 +32,7 @@ from .cli import (
     thresholds,
     train,
 )
-from .errors import UserError, sentence
+from .errors import Terminated, UserError, sentence, stopped
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,6 @@ COMMANDS = (
     installation,
 )
 BAD_INPUT = 2
-INTERRUPTED = 130
-"""As shells report a program that Ctrl-C ended: 128 + SIGINT."""
-TERMINATED = 143
-"""128 + SIGTERM."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         the exit code: 0, 2 after one sentence about bad input on stderr, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    # Closed ones (`>&-`) are None.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     arguments = sys.argv[1:] if argv is None else list(argv)
     args = parse(arguments)
     if args.handler is not train.run:
@@ -86,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.debug("Where it arose:", exc_info=True)
         return _say(str(error), BAD_INPUT)
     except KeyboardInterrupt as error:
-        return _say("Stopped.", TERMINATED if isinstance(error, _Terminated) else INTERRUPTED)
+        return _say("Stopped.", stopped(error))
     except BrokenPipeError:
         # The reader of our output has left, as `head` does; nobody is there to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -124,10 +123,6 @@ def whole_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
     return parser, frozenset(subparsers.choices)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: by default Python would end without leaving anything in order."""
-
-
 @contextmanager
 def _stoppable() -> Iterator[None]:
     """Let SIGTERM, by which a system or a cluster ends a program, do what Ctrl-C does."""
@@ -136,7 +131,7 @@ def _stoppable() -> Iterator[None]:
         return
 
     def stop(*_: object) -> None:
-        raise _Terminated
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

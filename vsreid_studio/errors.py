@@ -1,4 +1,4 @@
-"""The one exception that a person is meant to read, and one sentence for the system's own."""
+"""The one exception that a person is meant to read, one sentence for the system's own, and being stopped."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,21 @@ class UserError(Exception):
     The command line prints the sentence and exits with code 2; the window shows it in a bar.
     Whoever raises it leaves nothing half-written behind.
     """
+
+
+INTERRUPTED = 130
+"""As shells report a program that Ctrl-C ended: 128 + SIGINT."""
+TERMINATED = 143
+"""128 + SIGTERM."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which does what Ctrl-C does: by default Python would end without leaving anything in order."""
+
+
+def stopped(error: KeyboardInterrupt) -> int:
+    """The exit code of a program that was asked to stop."""
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from vsreid_studio.app import main, parse
 from vsreid_studio.cli.options import config_of
 from vsreid_studio.cli.progress import Bar
 from vsreid_studio.engine.events import Progress
+from vsreid_studio.errors import Terminated
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 
 
@@ -75,21 +76,24 @@ def test_a_set_is_looked_at_before_it_is_begun(
     assert not (tmp_path / "out").exists()
 
 
-def test_ctrl_c_says_how_to_go_on(
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_ctrl_c_and_sigterm_say_how_to_go_on(
     clip: Clip,
     calls: Calls,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    stop: type[KeyboardInterrupt],
+    code: int,
 ) -> None:
     def interrupt(self: Bar, event: object) -> None:
         if isinstance(event, Progress) and event.done == 5:
-            raise KeyboardInterrupt
+            raise stop
 
     options: list[str | Path] = ["run", clip.source, "--masks", clip.masks, "--output", tmp_path / "out"]
     with monkeypatch.context() as patch:
         patch.setattr(Bar, "__call__", interrupt)
-        assert call(*options) == 130
+        assert call(*options) == code
     assert re.fullmatch(r"Stopped\. What is done .*clip\.vsreid: the same .*\n", capsys.readouterr().err)
     assert call(*options) == 0
     assert calls.propagated[:9] == list(range(1, 10))

@@ -11,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import TaskFailure, UserError, sentence
+from ..errors import TaskFailure, UserError, sentence, stopped
 from .options import (
     add_changed_option,
     add_engine_options,
@@ -115,7 +115,7 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
             anything is written, and the first that fails ends it.
 
     Returns:
-        0, 2 after reported failures, or 130 after Ctrl-C.
+        0, 2 after reported failures, or 130 after Ctrl-C, 143 after SIGTERM.
 
     Raises:
         UserError: something is wrong with input or output.
@@ -148,12 +148,12 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
         try:
             with Bar(task.name) as bar:
                 outcome = run_task(task, engine, overwrite=args.overwrite, emit=bar)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             kept = f"What is done is kept in {task.project_file}: " if task.project_file.exists() else ""
             sys.stderr.write(
                 f"Stopped. {kept}the same command goes on from there.\n" if kept else "Stopped.\n"
             )
-            return 130
+            return stopped(error)
         except (UserError, OSError, MemoryError) as error:
             if not go_on:
                 raise
@@ -181,12 +181,12 @@ def _run_on(workers: Workers, args: argparse.Namespace) -> int:
                     task.refuse_targets()
                 refuse_each_other((task.folder, task.sources) for task in tasks)
                 run_in_parallel(cluster, tasks, make, failures, overwrite=args.overwrite)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         _reported(failures, len(tasks))
         sys.stderr.write(
             f"Stopped. What is done is kept in {args.output}: the same command goes on from there.\n"
         )
-        return 130
+        return stopped(error)
     return _reported(failures, len(tasks))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import Config
-from ..errors import UserError
+from ..errors import UserError, stopped
 from ..formats.owned import refuse_report
 from ..formats.targets import Sources
 from .options import add_davis_options, add_page_options, base_config, refuse_page
@@ -107,9 +107,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         for name, config in configs.items():
             sessions.work(f"{name}{told}", config, args.weights, _tell, manner)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         sys.stderr.write("Stopped: the same command goes on from there.\n")
-        return 130
+        return stopped(error)
     sys.stdout.write(f"{args.output}\n")
     return 0
 

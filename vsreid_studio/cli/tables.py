@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import TaskFailure, UserError
+from ..errors import TaskFailure, UserError, stopped
 from ..formats.targets import Sources
 from .options import (
     add_davis_options,
@@ -97,15 +97,15 @@ def run(args: argparse.Namespace) -> int:
     found = variants(base, args.weights, args.work, rows(args.adapt))
     chosen = [variant for variant in found if variant.row.name in args.rows]
     data = _data(args)
-    stopped = False
+    code = 0
     try:
         _compute(args, chosen, data)
-    except KeyboardInterrupt:
-        stopped = True
+    except KeyboardInterrupt as error:
+        code = stopped(error)
         sys.stderr.write("Stopped: the same command goes on from there.\n")
     write_page(args.output, Path(args.image_set).stem, found, data, args.published)
     sys.stdout.write(f"{args.output}\n")
-    return 130 if stopped else 0
+    return code
 
 
 def _data(args: argparse.Namespace) -> list[DataSet]:

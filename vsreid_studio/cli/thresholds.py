@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import Config
-from ..errors import UserError
+from ..errors import UserError, stopped
 from ..formats.targets import Sources
 from .options import add_page_options, base_config, refuse_page, share
 
@@ -71,9 +71,9 @@ def run(args: argparse.Namespace) -> int:
             for value in getattr(args, threshold.name):
                 _try(args, base, replace(one, **{threshold.name: value}), tried)
             one = best(tried)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         sys.stderr.write("Stopped: the same command goes on from there.\n")
-        return 130
+        return stopped(error)
     _write(args, tried, chosen=True)
     sys.stdout.write(f"{args.output}\n")
     return 0
