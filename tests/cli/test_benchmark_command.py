@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,3 +24,20 @@ def test_every_part_is_timed(
 def test_video_without_masks_is_refused(clip: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["benchmark", "--source", str(clip.source)]) == 2
     assert "--masks" in capsys.readouterr().err
+
+
+def test_a_seed_below_zero_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clips = [
+        "make-clips",
+        "hidden",
+        "--davis",
+        str(tmp_path),
+        "--set",
+        "val",
+        "--output",
+        str(tmp_path / "o"),
+    ]
+    training = ["train", "detector", "--data", str(tmp_path), "--output", str(tmp_path / "o")]
+    for command in (clips, training):
+        assert main([*command, "--seed", "-1"]) == 2
+        assert capsys.readouterr().err == "--seed is a number from 0 on.\n"

@@ -194,6 +194,8 @@ def run_clips(args: argparse.Namespace) -> int:
     from ..benchmark.clips import write_benchmark  # noqa: PLC0415  (OpenCV: `--help` need not wait for it)
     from ..formats.targets import Sources  # noqa: PLC0415
 
+    if args.seed < 0:
+        raise UserError("--seed is a number from 0 on.")
     Sources.of_data_set(args.davis).refuse(args.output)
     report = write_benchmark(
         args.davis,

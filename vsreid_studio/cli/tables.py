@@ -69,7 +69,9 @@ def add_parser(subparsers: Subparsers) -> None:
         default="missing",
         help="take the time a frame where it is missing, of every row again, or not at all (missing)",
     )
-    parser.add_argument("--as-is", action="store_true", help="run nothing, write the page of what is there")
+    parser.add_argument(
+        "--as-is", action="store_true", help="compute no masks, write the page of what is there"
+    )
     add_page_options(parser, config="settings that no row touches")
     add_worker_options(parser, "a clip")
     parser.set_defaults(handler=run)

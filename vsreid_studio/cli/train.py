@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     parser = argparse.ArgumentParser(prog=f"vsreid-studio train {args.network}", description=what)
     recipe.add_arguments(parser)
     options = parser.parse_args(args.options)
+    if getattr(options, "seed", 0) < 0:
+        raise UserError("--seed is a number from 0 on.")
     _refuse_output(options)
     code: int = recipe.run(options)
     return code
