@@ -27,17 +27,8 @@ def test_video_without_masks_is_refused(clip: Any, capsys: pytest.CaptureFixture
 
 
 def test_a_seed_below_zero_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clips = [
-        "make-clips",
-        "hidden",
-        "--davis",
-        str(tmp_path),
-        "--set",
-        "val",
-        "--output",
-        str(tmp_path / "o"),
-    ]
-    training = ["train", "detector", "--data", str(tmp_path), "--output", str(tmp_path / "o")]
-    for command in (clips, training):
-        assert main([*command, "--seed", "-1"]) == 2
+    output = ["--output", str(tmp_path / "o"), "--seed", "-1"]
+    clips = ["make-clips", "hidden", "--davis", str(tmp_path), "--set", "val"]
+    for command in (clips, ["train", "detector", "--data", str(tmp_path)]):
+        assert app.main([*command, *output]) == 2
         assert capsys.readouterr().err == "--seed is a number from 0 on.\n"
