@@ -55,8 +55,8 @@ class PropagationConfig:
         soft_aggregation: let the maps of a frame share each pixel before they are propagated on, see
             `engine.extensions.soft_aggregation`; without, only the label map tells whose a pixel is
             (Sec. 3.3).
-        recovery_rounds: how often N_mp looks at a recovered instance, each time guided by what it found
-            before (authors' program: 5; here a second look believes the first, right or wrong).
+        recovery_rounds: number of passes of N_mp on a recovered instance, each guided by the previous
+            result (authors' program: 5; here a second pass mostly repeats the first, right or wrong).
         component_gap: a small connected component of a map farther than this from the largest one is
             dropped, see `engine.extensions.connected_components` (0 keeps all).
         lost_area: an instance whose area falls below this share of its first one counts as lost and is
@@ -90,7 +90,7 @@ class ReidConfig:
     """Of Algorithm 2.
 
     Attributes:
-        enabled: whether to look for lost instances at all.
+        enabled: whether to search for lost instances.
         rho_reid: a candidate must be more similar than this to the gallery (cosine).
         rho_occ: and overlap the present mask's box by less than this (IoU).
         only_missing: retrieve only where the instance's present map is empty (authors' program).

@@ -353,7 +353,7 @@ class Cell:
 
     @property
     def judged(self) -> bool:
-        """Whether the map was carried on and its look compared with the gallery, see `trust`."""
+        """Whether the map was propagated and its appearance compared with the gallery, see `trust`."""
         return self.made_by is Maker.PROPAGATION and self.similarity is not None
 
 

@@ -88,7 +88,7 @@ class WaitingProposals(QObject):
         return find_of(key, self._session.retrievals)
 
     def following(self, key: CellKey, answered: Sequence[CellKey] = ()) -> CellKey | None:
-        """The best waiting proposal of another find, None where nothing else waits."""
+        """The best waiting proposal of another track, None where nothing else waits."""
         own = {one.key for one in self.find(key)} | {key, *answered}
         return next((one.key for one in self.waiting if one.key not in own), None)
 

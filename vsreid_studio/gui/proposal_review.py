@@ -102,7 +102,7 @@ class ProposalReview(QObject):
         return self._answer(Reject())
 
     def reject_track(self) -> bool:
-        """It is not this instance, in none of the frames through which the find goes: one step of undo."""
+        """It is not this instance, in none of the frames that its track covers: one step of undo."""
         proposal = self._session.proposal
         if proposal is None:
             return False
@@ -116,7 +116,7 @@ class ProposalReview(QObject):
         keys = [it.key for it in rest]
         verdicts = {it.key: Decision(Verdict.REJECTED, it.box, it.similarity, Maker.PERSON) for it in rest}
         change = Change("reject retrieval", {}, {}, {key: known.get(key) for key in keys}, verdicts)
-        # Before the answer, so that the run does not ask about the next frame of the same find.
+        # Before the answer, so that the run does not ask about the next frame of the same track.
         group = self._runner.next_step
         if keys and not self._session.edits.apply(change, group=group, kind=StepKind.ANSWER):
             return False

@@ -43,7 +43,7 @@ class RunOutcome:
         frames: how many.
         skipped: whether they were there already, made from the same input.
         recovered: retrievals that were accepted.
-        waiting: finds that wait in the project for a person.
+        waiting: tracks of proposals that wait in the project for a person.
         seconds: spent on it.
     """
 
@@ -103,7 +103,7 @@ def run_task(
 
 
 def _waiting(task: Task) -> int:
-    """How many finds wait in the project that an earlier run has left."""
+    """How many tracks of proposals wait in the project that an earlier run has left."""
     if not task.keep_proposals or not task.project_file.is_file():
         return 0
     with Project.open(task.project_file) as project:
@@ -115,7 +115,7 @@ def _finds(project: Project) -> int:
 
 
 def _write(project: Project, task: Task, given: Inputs) -> tuple[int, int]:
-    """Write masks and record; the numbers of retrievals accepted and of finds that wait."""
+    """Write masks and record; the numbers of retrievals accepted and of tracks that wait."""
     record = _record(project, given)
     maps = label_maps(project.annotation, given.video.height, given.video.width)
     _write_masks(task.folder, given.video.names, maps, record)

@@ -315,7 +315,7 @@ class Project:
         return self._state.reviewed
 
     def waiting(self, rho_occ: float = ReidConfig.rho_occ) -> list[KeptProposal]:
-        """The proposals that a person has to answer, by falling similarity; see `finds` for how many finds.
+        """The proposals that a person has to answer, by falling similarity; `finds` gives their tracks.
 
         Args:
             rho_occ: what overlaps the present mask by this or more does not wait.

@@ -30,7 +30,7 @@ _MOST = 100_000
 """Proposals in a file, beyond which it is hostile."""
 
 GAP = 8
-"""Frames between two retrievals of one find, at most: a detector misses an object now and then."""
+"""Frames between two retrievals of one track, at most: a detector misses an object now and then."""
 LEAST_IOU = 0.2
 """Of the boxes of two retrievals next to one another, in the frame after; it falls with the gap."""
 _CARRIES = {
@@ -341,7 +341,7 @@ def finds(retrievals: Iterable[Retrieval]) -> list[tuple[Retrieval, ...]]:
 
 
 def find_of(key: CellKey, retrievals: Sequence[Retrieval]) -> tuple[Retrieval, ...]:
-    """What belongs to the find of a cell: those that wait and those that are too weak to be offered.
+    """The track that a cell belongs to: those that wait and those that are too weak to be offered.
 
     Returns:
         in the order of frames, with the cell itself where it is listed.
@@ -353,7 +353,7 @@ def find_of(key: CellKey, retrievals: Sequence[Retrieval]) -> tuple[Retrieval, .
 
 
 def best(find: Sequence[Retrieval]) -> Retrieval:
-    """The one that stands for a find."""
+    """The retrieval of a track that is shown for all of it."""
     return max(find, key=lambda it: it.similarity)
 
 

@@ -66,7 +66,7 @@ class Summary:
 
     @property
     def waiting(self) -> int:
-        """Finds that wait for an answer."""
+        """Tracks of proposals that wait for an answer."""
         return sum(one.waiting for one in self.open)
 
     @property

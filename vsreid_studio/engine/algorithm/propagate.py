@@ -11,19 +11,19 @@ from ..types import Box, Maker, Prediction, SoftMask
 from .protocols import Cells, Motion, Patch, PatchMap, PropagationNetwork, Scene
 
 Each: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
-"""Does something to each of many instances, in whatever order; as `map` does."""
+"""Applies a function to each of many instances, in any order, like `map`."""
 
 
 class AfterPatch(Protocol):
-    """Looks at what N_mp has made of one patch."""
+    """An extension that changes the map of one patch."""
 
     def after_patch(self, scene: Scene, patch: Patch, found: PatchMap) -> PatchMap:
-        """The map to be gone on with."""
+        """The map to continue with."""
         ...
 
 
 class AfterPrediction(Protocol):
-    """Looks at all maps that were carried to a frame."""
+    """An extension that changes the maps propagated to a frame."""
 
     def after_prediction(
         self, scene: Scene, patches: Sequence[Patch], found: Mapping[int, Prediction]

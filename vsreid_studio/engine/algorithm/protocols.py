@@ -59,7 +59,7 @@ class Motion(Protocol):
         """F(I_source, I_target), on the pixels of `source`.
 
         Args:
-            cells, instances: what is to be carried by it; for some of it a module may look more closely.
+            cells, instances: the maps that it will propagate; a module may refine the flow for some of them.
         """
         ...
 
@@ -70,16 +70,16 @@ class Motion(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What lies around the patches of one call of N_mp, for a network or an extension that looks at more.
+    """The context of the patches of one call of N_mp, for networks and extensions that use more.
 
     Attributes:
         cells: P and c, without the maps that are being computed.
         frame: j, the frame of the patches.
-        source: i, where the guiding maps come from; None where nothing was carried.
+        source: i, the frame of the guiding maps; None where nothing was propagated.
         picture: I_j.
-        back: the flow from j to i, by which the guiding maps were warped; None where nothing was carried.
+        back: the flow from j to i, by which the guiding maps were warped; None where nothing was propagated.
         flow: what moves in I_j, as N_mp sees it.
-        guides: P[i→j, k] of all instances that are carried, also of those that are lost on the way.
+        guides: P[i→j, k] of all instances that are propagated, also of those that are then lost.
     """
 
     cells: Cells
@@ -93,7 +93,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """What N_mp is to look at: I_j, f and P[i→j, k] inside b, at whatever size it works on.
+    """The input of N_mp: I_j, f and P[i→j, k] inside b, at the size it works on.
 
     Attributes:
         instance: k.
@@ -108,7 +108,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchMap:
-    """What N_mp says of one patch.
+    """The output of N_mp for one patch.
 
     Attributes:
         probability: (h, w) float32 that fills the patch's box, at the box's size or less.

@@ -1,12 +1,13 @@
 """Templates of an instance: the gallery, and the appearance track of what confident masks show of it.
 
-N_reid compares with a template (Sec. 3.2), which cannot tell the instance from a look-alike. A look-alike
-that stood beside it earlier can be told: the candidate is nearer to what was beside than to the instance.
-Without what unreviewed recoveries show 9 instead of 4 wrong ones were accepted (docs/experiments.md).
+N_reid compares with a template (Sec. 3.2), which cannot distinguish the instance from a similar object
+(distractor). A distractor that was beside the instance in an earlier frame is recognized: the candidate is
+more similar to it than to the instance. Without what unreviewed recoveries show, 9 instead of 4 wrong ones
+were accepted (docs/experiments.md).
 
-The paper's template t_k is the appearance in the first frame. Here every checkpoint is an entry: the first
-mask, the masks a person drew later, and the recoveries that were accepted. So an instance that has turned
-around since is still found; similarity is the best over the entries.
+The paper's template t_k is the appearance in the first frame. Here every checkpoint is an entry of the
+gallery: the first mask, masks drawn later, and accepted recoveries. So an instance that has turned since is
+still found; the similarity is the maximum over the entries.
 """
 
 from __future__ import annotations

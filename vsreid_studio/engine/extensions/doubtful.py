@@ -1,10 +1,9 @@
-"""Where to look next: the frames in which a mask is likely wrong, by what a correction there would gain.
+"""Doubtful frames: those in which a mask is likely wrong, by the expected gain of a correction.
 
-The paper leaves it to the person to find what is wrong. Without any truth, four things tell of it: the
-network's own confidence, a mask that does not follow from the one beside it, an area that changes suddenly,
-and two checkpoints whose maps do not meet where their spans do. Together they estimate how much of a mask is
-wrong. A corrected frame mends the frames around it, too, so the gain of looking at a frame is the error
-expected there and around, as far as its checkpoint would reach.
+In the paper a person searches for wrong masks. Without a ground truth, four cues estimate which share of a
+mask is wrong: the network's confidence, a low overlap with the mask of the next frame, a sudden change of
+area, and two checkpoints whose maps disagree where their spans meet. A correction also improves the frames
+around it, so the gain of a frame is the expected error there and around, as far as its checkpoint reaches.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from ..store.index import FILLED, PINNED, THERE
 from ..types import Cell, CellKey
 
 REACH = 12.0
-"""Frames after which a correction mends 1/e of what it mends beside it."""
+"""Frames after which the effect of a correction falls to 1/e."""
 LEAST_GAIN = 0.15
-"""In wholly wrong frames: below this a stretch is not listed."""
+"""Least gain of a stretch that is listed, in wholly wrong frames."""
 _JUMP, _AREA, _DRIFT = 0.8, 0.5, 0.004
-"""How much of a mask is taken to be wrong for each unit of these."""
+"""Share of a mask that is assumed wrong for each unit of these cues."""
 SUSPECT = 0.35
 """Share of a mask that may be wrong before `suspects` lists it."""
 _WINDOW = 4
@@ -40,7 +39,7 @@ class Doubt:
         instance: its number.
         frame: where a correction gains most.
         first, last: of the stretch.
-        gain: how many wholly wrong frames a correction is expected to mend.
+        gain: expected gain of a correction, in wholly wrong frames.
         reason: in plain words, one sentence.
     """
 
@@ -54,7 +53,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class _Signs:
-    """What speaks against the masks of an instance, by frame; each in [0, 1], 0 for pinned ones.
+    """The cues against the masks of an instance, by frame; each in [0, 1], 0 for pinned ones.
 
     Attributes:
         unsure: the share that the network itself expects to be wrong.
@@ -98,10 +97,10 @@ class MissingStretch:
 
 
 def suspects(annotation: Annotation) -> list[Doubt]:
-    """The stretches that look wrong by the index alone: no map is decoded, so it suits many videos at once.
+    """The likely wrong stretches by the index alone: no map is decoded, which suits many videos at once.
 
     A frame counts where the network expects an overlap below `1 - SUSPECT`, or where the area differs by that
-    much from the frames around. The `gain` is the sum of what is doubted in the stretch.
+    much from the frames around. The `gain` is the sum of the doubted shares in the stretch.
 
     Returns:
         The most doubtful first.
@@ -133,7 +132,7 @@ def _suspects_of(annotation: Annotation, instance: int) -> Iterator[Doubt]:
 
 
 class DoubtfulFrames:
-    """Follows an annotation: of what did not change since the last look no map is read again."""
+    """Follows an annotation: only maps that changed since the last call are read again."""
 
     def __init__(self) -> None:
         self._known: dict[int, _Measures] = {}
@@ -145,12 +144,12 @@ class DoubtfulFrames:
         most: int = 20,
         reviewed: Collection[CellKey] = (),
     ) -> list[Doubt]:
-        """The stretches to look at, the most rewarding one first.
+        """The stretches to be checked, by falling gain.
 
         Args:
             annotation: after a run.
             instances: whose masks; None for all.
-            most: no more than this.
+            most: maximum number of stretches.
             reviewed: cells whose masks a person has looked at and left.
         """
         chosen = annotation.instances if instances is None else instances
@@ -212,7 +211,7 @@ class _Measures:
         self._stamps = np.zeros(length, np.int64)
 
     def follow(self, annotation: Annotation, instance: int) -> None:
-        """Measure what is another map than at the last look."""
+        """Measure the maps that changed since the last call."""
         stamps = annotation.stamps(instance)
         changed = stamps != self._stamps
         for frame in np.flatnonzero(changed).tolist():
@@ -236,7 +235,7 @@ def _of_instance(
     open_to[list(seen)] = False
     for _ in range(most):
         gains = np.where(open_to, _gains(wrong), 0.0)
-        # A frame that looks right itself would be a waste of a look.
+        # Prefer frames that are likely wrong themselves.
         frame = int((gains * (0.2 + wrong)).argmax())
         if gains[frame] < LEAST_GAIN:
             return

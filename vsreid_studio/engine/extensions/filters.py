@@ -1,8 +1,8 @@
-"""Filters: reasons for which a candidate, or what was recovered from it, is not offered to a person.
+"""Filters: reasons not to offer a candidate, or the mask recovered from it, to a person.
 
-The paper takes whatever exceeds ρ_reid. Filters of candidates are asked before a recovery is computed; of
-these `Lookalike`, see `appearance_track`, and `Competing` are on. The others are the authors' released
-program's: with `Rival` parkour is not found again on the clips with hidden objects, and `OnlyMissing` costs
+The paper takes whatever exceeds ρ_reid. Filters of candidates run before a recovery is computed; of these
+`Lookalike`, see `appearance_track`, and `Competing` are on. The others are those of the authors' released
+program: with `Rival` parkour is not found again on the clips with hidden objects, and `OnlyMissing` costs
 .02 of J&F on crossing pairs (docs/experiments.md).
 
 Filters of recoveries compare the predicted IoU of the recovered map. With all filters 1 of 51 accepted
@@ -127,14 +127,14 @@ class Recovered:
 
 
 Withheld: TypeAlias = Generator[Progress | Plan, None, Reason | None]
-"""Progress now and then, and plans; returns why it is not offered, None if nothing speaks against it."""
+"""Yields progress and plans; returns the reason not to offer it, or None."""
 
 
 class OfferFilter(Protocol):
-    """One reason."""
+    """A filter of recoveries."""
 
     def withholds(self, recovered: Recovered) -> Withheld:
-        """Look at it."""
+        """The reason to withhold a recovery, or None."""
         ...
 
 

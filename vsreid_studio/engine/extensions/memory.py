@@ -1,7 +1,7 @@
 """Memory: N_mp reads patches of an instance, and of those beside it, whose masks are trusted.
 
 The paper's N_mp knows of an instance what the guiding map tells. By attention over a memory (as in STM; Oh et
-al., 2019) a correction helps all frames after it, and what looks like a neighbour is not taken for the
+al., 2019) a correction helps all frames after it, and a similar neighbour is not taken for the
 instance. J&F on val-visible is .875 instead of .795 (docs/accuracy.md).
 """
 

@@ -1,9 +1,10 @@
-"""Temporal smoothing: maps that were propagated, drawn towards those of the frames beside them.
+"""Temporal smoothing of propagated maps towards those of the neighbouring frames.
 
-Each map came from the one before alone. But what the flow shows to be the same point is on the instance in
-both frames or in neither. So each pixel's logit becomes the average of its own and of those it comes from in
-the frames beside, as far as these look alike there. That is one sweep forward and one back of Gauss-Seidel on
-the least squares of it all: what is exact at a checkpoint spreads, and what flickers is evened out.
+Each map was computed from the previous one alone. But two pixels that the flow maps to one another show the
+same point, which lies on the instance in both frames or in neither. So the logit of each pixel is averaged
+with those of its matches in the neighbouring frames, weighted by how well the frames match there. This is one
+forward and one backward Gauss-Seidel sweep of a least-squares problem: exact masks at checkpoints spread, and
+flicker is reduced.
 
 Without it J&F on val-visible is .875 instead of .894; it takes some 5 ms a frame (docs/experiments.md).
 
@@ -47,7 +48,7 @@ from .soft_aggregation import SURE, logits, probability
 ALIKE = 0.1
 """Warping error at which a neighbour's weight has fallen to a third."""
 BLUR = 2.0
-"""Of the warping error, in pixels of a frame at 480p: a single one may look right by chance."""
+"""Of the warping error, in pixels of a frame at 480p: a single pixel may match by chance."""
 AROUND = 8
 """Pixels of a frame at 480p around a map and those beside it in which it may change."""
 BLOCK = 16
@@ -67,7 +68,7 @@ class Strength(NamedTuple):
 
     Attributes:
         shrink: pixels of a frame at 480p to one at which it is done, each way.
-        pull: weight of a frame beside this one where it looks the same; its own map has 1.
+        pull: weight of a neighbouring frame where it is equal; the own map has 1.
     """
 
     shrink: int

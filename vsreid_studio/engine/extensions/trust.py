@@ -1,17 +1,17 @@
-"""Trust: how likely a propagated map is right, by what it shows as well as by its predicted IoU.
+"""Trust: the probability that a propagated map is right, from its appearance and its predicted IoU.
 
-The paper trusts every map that was carried on. N_mp predicts the IoU of each, but a map that has gone over to
-what hides its instance is a good map of something else, and its predicted IoU stays high. N_reid tells: the
-box of the map no longer looks like the instance. These cues are joined to the probability that J is at least
-.5:
+The paper accepts every propagated map. N_mp predicts the IoU of each, but a map that has drifted to an
+occluder is an accurate map of another object, and its predicted IoU stays high. Its embedding by N_reid then
+differs from that of the instance. A logistic regression turns these cues into the probability that J is at
+least .5:
 
-- the predicted IoU, and the least one since the map was last confirmed: identity is lost in a step;
-- the similarity of the map's box to the gallery;
-- the similarity to what confirmed maps on the way from the checkpoint have shown. An instance that turns soon
-  looks unlike its template, but hardly ever unlike itself a few frames before.
+- the predicted IoU, and the lowest one since the map was last confirmed: identity is lost in one step;
+- the cosine similarity of the map's box to the gallery;
+- the similarity to the embeddings of confirmed maps since the checkpoint. An instance that turns soon differs
+  from its template, but hardly from its own appearance a few frames before.
 
-Stretches of maps that are almost certainly wrong are emptied. Then the search finds a free cell and offers
-the instance where it is seen again. The coefficients are made by `vsreid-studio train trust`.
+Runs of maps that are almost certainly wrong are emptied, so that re-identification searches these frames.
+`vsreid-studio train trust` fits the coefficients.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from .appearance_track import Gallery
 from .temporal_smoothing import finished_block
 
 EVERY = 2
-"""Frames from one look at what a map shows to the next; in between similarities are interpolated."""
+"""Frames from one embedding of a chain to the next; similarities in between are interpolated."""
 AT_ONCE = 20
-"""Maps that are looked at together: N_reid takes some milliseconds for them."""
+"""Maps embedded in one batch, which takes N_reid some milliseconds."""
 NEAR = 12
-"""Confirmed looks that a map is compared with, the last ones."""
+"""Number of the latest confirmed embeddings that a map is compared with."""
 JOIN = 0.7
-"""From this similarity on a look is confirmed, if the predicted IoU is at least `LEAST`."""
+"""Similarity from which an embedding is confirmed, if the predicted IoU is at least `LEAST`."""
 LEAST = 0.5
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
 LOST, LASTING = 0.2, 5
-"""Maps are emptied where at least so many in a row are below this probability: a single look errs easily."""
+"""Maps are emptied where `LASTING` in a row are below the probability `LOST`: a single one is unreliable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TrustModel:
 
     Attributes:
         weights: of logit of quality, gallery, way and logit of least, see `Cues`. The first may be negative:
-            a map that was lost for a moment and is sure again is often sure of something else.
+            a map that is confident again after a moment of low confidence often shows another object.
         bias: of the logit.
         good: (a, b): J is expected to be a + b * q where it is at least .5.
         bad: and this where it is not.
@@ -87,13 +87,13 @@ class TrustModel:
 
 
 class Cues(NamedTuple):
-    """What tells of the maps of one chain, (n,) float64 each, in the order in which they were carried.
+    """The cues for the maps of one chain, (n,) float64 each, in the order of propagation.
 
     Attributes:
         quality: the predicted IoU.
         gallery: similarity of the map's box to the gallery.
-        way: to the gallery and to the last confirmed looks before.
-        least: the least predicted IoU since the last confirmed look.
+        way: the greater similarity to the gallery and to the latest confirmed embeddings.
+        least: the lowest predicted IoU since the last confirmed embedding.
     """
 
     quality: NDArray[np.float64]
@@ -113,8 +113,8 @@ def cues_of(
     """The cues of a chain.
 
     Args:
-        quality: predicted IoU of each map, in the order in which they were carried.
-        looks: (d,) float32 of length 1, N_reid of the map's box, by place in that order; at least one.
+        quality: predicted IoU of each map, in the order of propagation.
+        looks: (d,) float32 of unit length, N_reid of the map's box, by index in that order; at least one.
         gallery: (d,) float32 of length 1 each; at least one.
     """
     known, confirmed = np.stack(gallery), list(gallery)
@@ -160,10 +160,10 @@ def lost_maps(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 class Trust:
-    """Judges the maps that a plan has carried on, and empties those that are almost certainly wrong.
+    """Judges the maps that a plan has propagated, and empties those that are almost certainly wrong.
 
-    A judged map has `Cell.similarity`, that of its box to the gallery, and as confidence the J that is to be
-    expected. Looks are taken behind the walk, while its frames are still at hand.
+    A judged map has the similarity of its box to the gallery (`Cell.similarity`) and the expected J as its
+    confidence. Embeddings are computed during propagation, while the decoded frames are still cached.
     """
 
     def __init__(self, reid: Reidentification, gallery: Gallery, model: TrustModel | None = None) -> None:
@@ -174,14 +174,14 @@ class Trust:
         self._looks: dict[CellKey, tuple[Cell, NDArray[np.float32]]] = {}
 
     def after_step(self, annotation: Annotation, plan: Plan, step: Step) -> Work:
-        """Look at the block that the step has completed, but not at what is kept apart."""
+        """Embed the maps of the block that the step has completed, without those kept aside."""
         for instance, origin in step.origins.items():
             if instance not in step.aside:
                 block = finished_block(origin, step.target)
                 yield from self._look(annotation, instance, [n for n in block if (n - origin) % EVERY == 0])
 
     def after_span(self, annotation: Annotation, plan: Plan, aside: Mapping[CellKey, Cell]) -> Work:
-        """Judge every chain that has maps which are not judged yet."""
+        """Judge every chain with maps that are not judged yet."""
         for instance in plan.instances:
             for chain in chains(annotation, instance, plan.frames):
                 yield from self._judge(annotation, instance, chain)
@@ -223,7 +223,7 @@ class Trust:
         yield change
 
     def _cues(self, annotation: Annotation, instance: int, chain: Sequence[int]) -> Cues | None:
-        """Of what was looked at; None without looks or a gallery, or where a person has changed a map."""
+        """Cues from the embeddings; None without embeddings or gallery, or if a person changed a map."""
         entries = list(self._gallery.entries(annotation, instance).values())
         cells = [annotation.get(frame, instance) for frame in chain]
         seen = ((n, self._known(annotation, CellKey(frame, instance))) for n, frame in enumerate(chain))

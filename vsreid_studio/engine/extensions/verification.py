@@ -1,14 +1,14 @@
-"""Before a recovery is offered: it may be repeated, and it is verified by tracking.
+"""Repetition of a recovery, and its verification by tracking, before it is offered.
 
-Verification by tracking: what is recovered must not be seen beside the instance in another frame. N_reid
-compares appearances (Sec. 3.2), and a look-alike looks alike. But it is somewhere, too, in the frames in
-which the instance is seen for certain. What is recovered is carried towards these as a checkpoint would
-be: if it arrives there well and apart from the instance, it is something else. It keeps a wrong dancer
-of dance-jump out, at 4 to 40 more steps of propagation for each proposal; half of bus, visible on both
-sides of a panel, is refused by mistake (docs/experiments.md).
+Verification by tracking: a recovered object must not be visible beside the instance in another frame. N_reid
+compares appearances (Sec. 3.2) and cannot reject a similar object. But in frames in which the instance is
+visible with confidence, that other object is visible, too. So the recovered mask is propagated towards these
+frames like a checkpoint: if it reaches one with high confidence and apart from the instance, it is another
+object. This rejects a wrong dancer of dance-jump, at 4 to 40 more steps of propagation for each proposal;
+half of bus, visible on both sides of a panel, is rejected by mistake (docs/experiments.md).
 
-Repeated recovery: N_mp is applied to a recovered instance again, guided by what it found before, as the
-authors' released program does five times. Here a second pass believes the first, right or wrong: J&F on
+Repeated recovery: N_mp is applied to a recovered instance again, guided by its previous result, as the
+authors' released program does five times. Here a second pass mostly repeats the first, right or wrong: J&F on
 crossing pairs is .804 with two passes and .833 with one (docs/experiments.md), so it is off by default.
 """
 
@@ -28,11 +28,11 @@ from .filters import Recovered
 
 @dataclass(frozen=True, slots=True)
 class RepeatedRecovery:
-    """M_mp whose recovery looks several times.
+    """M_mp with a repeated recovery.
 
     Attributes:
         module: M_mp.
-        rounds: how often.
+        rounds: number of passes.
     """
 
     module: PatchPropagation
@@ -56,16 +56,16 @@ class RepeatedRecovery:
 
 
 REACH = 40
-"""Frames it is carried each way."""
+"""Maximum number of frames that it is propagated each way."""
 TRACKED = 0.6
-"""From this confidence on it is still the same thing."""
+"""Confidence from which the propagated mask still shows the same object."""
 APART = 0.1
-"""Two masks show different things when they share less than this of the smaller one."""
+"""Two masks show different objects when they share less than this part of the smaller one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Carries what was recovered both ways until it meets a certain mask of its instance, or is lost.
+    """Propagates a recovered mask both ways until a confident mask of its instance is met, or it is lost.
 
     Attributes:
         sure: a mask is certain from this confidence on.
@@ -74,16 +74,16 @@ class Verification:
     sure: float
 
     def withholds(self, recovered: Recovered) -> Generator[Progress | Plan, None, Reason | None]:
-        """Where it is seen beside the instance."""
+        """`ELSEWHERE` if it is visible beside the instance in some frame."""
         return None if (yield from self.seen_beside(recovered)) is None else Reason.ELSEWHERE
 
     def seen_beside(self, recovered: Recovered) -> Generator[Progress | Plan, None, int | None]:
-        """The frame in which both are seen apart from one another, None if there is none."""
+        """The frame in which both are visible apart from one another, None if there is none."""
         annotation, proposal = recovered.annotation, recovered.proposal
         frame, k = proposal.key
         first = Cell(proposal.recovered, frame, False, Maker.RECOVERY, proposal.confidence)
         for step in (-1, 1):
-            # Of the instance only these: its other masks would draw a look-alike over to it.
+            # Other masks of the instance would pull the mask of a similar object towards it.
             chain = {CellKey(frame, k): first}
             reach = range(frame + step, frame + step * (REACH + 1), step)
             targets = [target for target in reach if 0 <= target < annotation.length]

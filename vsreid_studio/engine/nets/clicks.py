@@ -176,7 +176,7 @@ def zoomed(
     width: int,
     enlarge: float = ENLARGE,
 ) -> Box:
-    """The part of the frame to look at: around the mask that is there, the clicks and the box.
+    """The crop for the network: around the present mask, the clicks and the box.
 
     Args:
         present: the mask that is there, or None.
@@ -186,7 +186,7 @@ def zoomed(
         enlarge: growth on each side, as a share of the size.
 
     Returns:
-        A box inside the frame; the whole frame where there is nothing to look at.
+        A box inside the frame; the whole frame without any of these.
     """
     around = [Box(int(c.x), int(c.y), int(c.x) + 1, int(c.y) + 1) for c in clicks]
     if box is not None:

@@ -92,7 +92,7 @@ class Found(NamedTuple):
 
 
 class MaskPropagationNet(nn.Module):
-    """N_mp: the RGB stream and the flow stream, their predictions averaged, and what they are worth.
+    """N_mp: the RGB stream and the flow stream, their predictions averaged, and their predicted IoU.
 
     Attributes:
         finish: draws the outline of what the streams found; None where these decide alone, as in the paper.
@@ -113,7 +113,7 @@ class MaskPropagationNet(nn.Module):
         carried: Tensor,
         memories: Sequence[Sequence[MemoryEntry]] | None = None,
     ) -> Found:
-        """Look for the instance in each patch.
+        """Segment the instance in each patch.
 
         Args:
             patch: (N, 3, H, W) RGB.

@@ -54,7 +54,7 @@ class ClickThread:
         return self._put(lambda clicker: clicker.segment(frame, clicks, box, present))
 
     def prepare(self, frame: Frame) -> None:
-        """Look at a frame ahead, where nothing else is asked for."""
+        """Encode a frame ahead, when nothing else is requested."""
 
         def look(clicker: Clicker) -> None:
             clicker.prepare(frame)

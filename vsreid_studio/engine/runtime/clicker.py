@@ -97,7 +97,7 @@ class CompiledNetwork:
     @torch.inference_mode()
     def look(self, patch: Tensor) -> Seen:
         """See `Network`."""
-        # Copied: the next look is written to the same place.
+        # Copied: the next result is written to the same memory.
         coarse, keys, *skips = (part.clone() for part in self._look(patch))
         return Seen(coarse, keys, dict(zip(self._strides, skips, strict=True)))
 
@@ -185,7 +185,7 @@ class Clicker:
         self._lock = Lock()
 
     def prepare(self, frame: Frame) -> None:
-        """Look at a whole frame before anyone clicks: the first click then takes half the time.
+        """Encode a whole frame before the first click, which then takes half the time.
 
         Args:
             frame: (H, W, 3) uint8 RGB.

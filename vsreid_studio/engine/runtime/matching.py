@@ -27,7 +27,7 @@ LISTED = 300
 class Matcher:
     """Keeps the similarity of every candidate to every instance, and follows an annotation.
 
-    So each round looks at the cells that changed, multiplies the stacked embeddings by new gallery entries
+    So each round reads only the cells that changed, multiplies the stacked embeddings by new gallery entries
     only, and compares arrays, see `algorithm.retrieve`.
     """
 
@@ -47,7 +47,7 @@ class Matcher:
 
         Args:
             found: candidates of the frames to be searched.
-            gallery: what the instances look like.
+            gallery: embeddings of the instances.
             filters: why a candidate is not offered; the first that applies is told.
             instances: all of the video, ascending: their boxes count even when they are not searched for.
             chosen: those to be found again, None for all.
@@ -175,7 +175,7 @@ class Matcher:
     def follow(self, annotation: Annotation) -> Iterator[int]:
         """Take in the cells that are not those of the last round.
 
-        `best` and `queue` do it themselves. But the first round of a long video looks at every map, so a run
+        `best` and `queue` do it themselves. But the first round of a long video reads every map, so a run
         does it part by part beforehand.
 
         Yields:
@@ -238,7 +238,7 @@ class Matcher:
             np.maximum(column, cosines(self._embeddings, fresh), out=column)
 
     def _choose(self, k: int) -> None:
-        """The best candidate of each frame; a look-alike only where there is nothing else."""
+        """The best candidate of each frame; a distractor only where there is no other."""
         values = self._similarity[self._rows, k]
         beaten = self._beside[self._rows, k] > values
         first = best(values - 4 * beaten)

@@ -42,10 +42,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The extensions that are in, in the order in which each has its say.
+    """The active extensions, in the order in which they run.
 
-    What N_mp looks at beside the paper's patch (memory, test-time augmentation) is the network's own
-    business, see `runtime.propagation.PatchNetwork`.
+    Further input of N_mp beside the paper's patch (memory, test-time augmentation) is the network's own
+    concern, see `runtime.propagation.PatchNetwork`.
 
     Attributes:
         after_patch: after N_mp, on the map of one patch.

@@ -1,4 +1,4 @@
-"""N_mp with all that it looks at beside the patch of Algorithm 1, line 6."""
+"""N_mp with all its input beside the patch of Algorithm 1, line 6."""
 
 from __future__ import annotations
 

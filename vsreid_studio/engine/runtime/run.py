@@ -21,9 +21,9 @@ class State(StrEnum):
 
 
 class Control:
-    """The levers of one run; every method may be called from any thread and returns at once.
+    """Controls one run; every method may be called from any thread and returns at once.
 
-    A run looks at them between its steps. So what is under way is finished and handed out first.
+    A run reads them between its steps: the step under way is finished and its event yielded first.
     """
 
     def __init__(self) -> None:

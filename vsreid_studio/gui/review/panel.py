@@ -42,7 +42,7 @@ class ReviewPanel(QWidget):
 
     Signals:
         answered (object): an `Answer` to the proposal. Box and mask that are drawn come from the canvas.
-        track_rejected (): none of the find that the proposal belongs to is this instance.
+        track_rejected (): no candidate of the track that the proposal belongs to is this instance.
         taken_back (object): the CellKeys whose rejection is to be lifted.
         accept_all_requested (float): accept this proposal and all that are at least as similar.
         redraw_requested (), correct_requested (): the person wants to draw the box, or the mask, on the

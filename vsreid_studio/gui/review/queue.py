@@ -27,7 +27,7 @@ class CandidateList(QWidget):
         model, view: the table.
         choice: which are listed.
         whose: the instance whose candidates are listed, or all.
-        take_back: lifts the rejection of the chosen find.
+        take_back: takes the rejection of the chosen track back.
         find_button: starts the search.
 
     Signals:
@@ -169,7 +169,7 @@ class CandidateList(QWidget):
         self.take_back.setEnabled(self.model.rejected(self.view.currentIndex().row()))
 
     def _take_back(self) -> None:
-        """A row that stands for a find takes all of it back, an unfolded one its own frame."""
+        """The row of a track takes back all of it, an unfolded row its own frame."""
         row = self.view.currentIndex().row()
         retrieval = self.model.retrieval(row)
         if retrieval is not None and self.model.rejected(row):

@@ -61,7 +61,7 @@ _TITLES = {
 
 
 class QueueModel(QAbstractTableModel):
-    """One row a find: its best candidate stands for all of it, and unfolds to one row a frame.
+    """One row for each track: its best candidate, which unfolds to one row for each frame.
 
     Attributes:
         thresholds: the figures that the reasons name.
@@ -155,7 +155,7 @@ class QueueModel(QAbstractTableModel):
         return len({it.instance for it in self._all}) > 1
 
     def count(self, listed: Listed) -> int:
-        """How many finds a choice lists."""
+        """How many tracks a choice lists."""
         return len(finds(self._chosen(listed)))
 
     def waiting(self, similarity: float = -1) -> int:
@@ -163,7 +163,7 @@ class QueueModel(QAbstractTableModel):
         return sum(it.reason is None and it.similarity >= similarity for it in self._all)
 
     def find(self, row: int) -> tuple[Retrieval, ...]:
-        """The candidates of the find that a row belongs to."""
+        """The candidates of the track that a row belongs to."""
         retrieval = self.retrieval(row)
         return () if retrieval is None else self._finds[retrieval.key]
 
@@ -178,12 +178,12 @@ class QueueModel(QAbstractTableModel):
         return retrieval is not None and retrieval.key in self._heads and len(self.find(row)) > 1
 
     def unfolded(self, row: int) -> bool:
-        """Whether the candidates of a find have rows of their own."""
+        """Whether the candidates of a track have rows of their own."""
         retrieval = self.retrieval(row)
         return retrieval is not None and retrieval.key in self._unfolded
 
     def unfold(self, row: int, on: bool) -> None:
-        """Give each candidate of a find a row of its own, or take those rows away."""
+        """Give each candidate of a track a row of its own, or take those rows away."""
         retrieval = self.retrieval(row)
         if retrieval is None or not self.heads(row) or on == self.unfolded(row):
             return

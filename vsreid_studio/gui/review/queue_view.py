@@ -141,14 +141,14 @@ class QueueView(QTableView):
         self._quiet = False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Right unfolds a find, Left folds it."""
+        """Right unfolds a track, Left folds it."""
         if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and not event.modifiers():
             self._unfold(event.key() == Qt.Key.Key_Right)
         else:
             super().keyPressEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Unfold a find, or fold it."""
+        """Unfold a track, or fold it."""
         self._unfold(not self._queue.unfolded(self.indexAt(event.position().toPoint()).row()))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
