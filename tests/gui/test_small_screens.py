@@ -138,5 +138,6 @@ def test_the_comparison_leaves_room_for_the_review(qtbot: QtBot, window: MainWin
     panel = window.comparison.panel
     for widget in (*window.parts.review.buttons, panel.table, panel.choose, panel.end):
         assert widget.visibleRegion().boundingRect() == widget.rect(), widget
+    assert panel.table.verticalScrollBar().maximum() == 0
     window.conductor.cancel()
     wait_idle(qtbot, window)

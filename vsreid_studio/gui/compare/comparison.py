@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QThread, QTimer, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QDockWidget, QMainWindow
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow
 
 from ...engine.events import Change, Verdict
 from ...engine.store.annotation import Annotation
@@ -209,7 +209,11 @@ class Comparison(QObject):
 
     def _share(self, beside: QDockWidget) -> None:
         """Take no more height than the figures need."""
-        need = self.panel.minimumSizeHint().height() + self.dock.height() - self.panel.height()
+        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+        layout, held = self.panel.layout(), self.dock.widget()
+        if layout is None or held is None:
+            return
+        need = held.y() + layout.totalMinimumHeightForWidth(self.panel.width())
         rest = beside.height() + self.dock.height() - need
         self._window.resizeDocks([beside, self.dock], [rest, need], Qt.Orientation.Vertical)
 

@@ -25,6 +25,8 @@ from .words import NOTHING, figure, nothing, unseen
 
 _LINES = 6
 """Of the text without a proposal, where the panel is as narrow as it can be."""
+_SHARE = 0.7
+"""Of the height for a proposal: its pictures are what one judges by, and the list scrolls."""
 _NO_GAINS: Mapping[CellKey, int] = MappingProxyType({})
 
 
@@ -72,7 +74,7 @@ class ReviewPanel(QWidget):
         self._proposal: Proposal | None = None
         self._instances: Mapping[int, Instance] = {}
         self._receivers: Collection[int] = ()
-        self._running = False
+        self._running = self._moved = False
         self.actions_ = ReviewActions(self)
         self.card = ProposalCard()
         self.queue = CandidateList()
@@ -182,16 +184,13 @@ class ReviewPanel(QWidget):
         self._pages = Pages()
         self._pages.addWidget(self.nothing)
         self._pages.addWidget(self._waiting)
-        parts = QSplitter(Qt.Orientation.Vertical)
-        parts.addWidget(self._pages)
-        parts.addWidget(self.queue)
-        # The pictures are what one judges by; the list scrolls.
-        parts.setStretchFactor(0, 3)
-        parts.setStretchFactor(1, 2)
-        parts.setCollapsible(0, False)
+        self._split = QSplitter(Qt.Orientation.Vertical)
+        self._split.addWidget(self._pages)
+        self._split.addWidget(self.queue)
+        self._split.setCollapsible(0, False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
-        layout.addWidget(parts)
+        layout.addWidget(self._split)
         queue = self.queue
         order = [self.card.go, *self.buttons, queue.choice, queue.view, queue.find_button, queue.take_back]
         for before, after in pairwise(order):
@@ -207,19 +206,27 @@ class ReviewPanel(QWidget):
         actions.redraw.triggered.connect(partial(self._edit, Mode.REDRAWING))
         actions.correct.triggered.connect(partial(self._edit, Mode.CORRECTING))
         actions.accept_all.triggered.connect(self._accept_all)
+        self._split.splitterMoved.connect(self._keep_split)
         self.card.show_clicked.connect(self._show_proposal)
         self.queue.shown.connect(self.shown)
         self.queue.taken_back.connect(self.taken_back)
         self.queue.find_requested.connect(self.find_requested)
         self.queue.thumbnail_wanted.connect(self.thumbnail_wanted)
 
+    def _keep_split(self) -> None:
+        """The person chose the heights."""
+        self._moved = True
+
     def _tell_nothing(self) -> None:
         self.nothing.setText(nothing(self.queue.model.count(Listed.WAITING), running=self._running))
 
     def _enter(self, mode: Mode) -> None:
-        self.mode = mode
+        before, self.mode = self.mode, mode
         proposal = self._proposal
         self._pages.setCurrentWidget(self.nothing if proposal is None else self._waiting)
+        if before is Mode.NOTHING and mode is Mode.ASKING and not self._moved:
+            whole = self._split.height()
+            self._split.setSizes([round(_SHARE * whole), round((1 - _SHARE) * whole)])
         recovered = proposal is not None and (proposal.recovered.area > 0 or unseen(proposal))
         self.actions_.follow(mode, recovered=recovered, others=bool(self._others()))
         self.card.set_mode(mode)
