@@ -1,4 +1,4 @@
-"""Draws the figures of docs/method.md and the animation of the README.
+"""Draws the pictures of the guide, the tutorial and docs/method.md, and the animation of the README.
 
 `python docs/reference/figures.py SHOTS` takes the pictures of `python -m vsreid_studio.gui.screenshots SHOTS
 --scale 1 --theme light` and the demo clip; no network is needed.
@@ -26,6 +26,20 @@ STEP = (6, 8)
 SCENES = (("running", 1200), ("proposal", 2600), ("accepted", 2200))
 """Pictures of the animation, and how long each is shown in milliseconds."""
 WIDTH = 880
+WHOLE = ("opened", "drawn", "running", "proposal", "accepted", "comparison")
+"""States that are shown with the whole window."""
+PARTS: dict[str, tuple[str, tuple[int, int, int, int] | None]] = {
+    "start.webp": ("start-empty", (270, 40, 1170, 380)),
+    "clips.webp": ("clips", (0, 66, 700, 502)),
+    "waiting.webp": ("proposal", (1078, 66, 1440, 660)),
+    "doubtful.webp": ("doubtful", (800, 66, 1440, 660)),
+    "gaps.webp": ("gaps", (1078, 66, 1440, 660)),
+    "rounds.webp": ("wipe", (680, 66, 1440, 840)),
+    "classes.webp": ("classes", None),
+    "preferences.webp": ("preferences-keys", None),
+    "export.png": ("export", None),
+}
+"""State and place of what the guide shows of a window, None for a dialog as it is."""
 
 
 def tinted(frame: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -71,18 +85,25 @@ def step() -> None:
     Image.fromarray(np.vstack(rows)).save(IMAGES / "method-step.jpg", quality=85)
 
 
+def taken(shots: Path, name: str) -> Image.Image:
+    """The picture of a state, light and at the scale 1."""
+    return Image.open(shots / f"{name}-light-1x.png").convert("RGB")
+
+
 def of_window(shots: Path) -> None:
-    """The tutorial's pictures, the timeline after a retrieval, and the animation."""
-    for name in ("opened", "accepted"):
-        Image.open(shots / f"{name}-light-1x.png").convert("RGB").save(IMAGES / f"{name}.jpg", quality=82)
-    accepted = Image.open(shots / "accepted-light-1x.png").convert("RGB")
+    """The pictures of the guide and the tutorial, the timeline after a retrieval, and the animation."""
+    for name in WHOLE:
+        taken(shots, name).save(IMAGES / f"{name}.jpg", quality=82)
+    for file, (name, place) in PARTS.items():
+        taken(shots, name).crop(place).save(IMAGES / file, quality=85, method=6)
+    accepted = taken(shots, "accepted")
     timeline = accepted.crop((0, 660, 1440, 868))
     timeline.resize((960, 139), Image.Resampling.LANCZOS).quantize(96).save(
         IMAGES / "method-timeline.png", optimize=True
     )
     frames = []
     for name, _ in SCENES:
-        picture = Image.open(shots / f"{name}-light-1x.png").convert("RGB")
+        picture = taken(shots, name)
         frames.append(picture.resize((WIDTH, WIDTH * 900 // 1440), Image.Resampling.LANCZOS))
     frames[0].save(
         IMAGES / "review.webp",
