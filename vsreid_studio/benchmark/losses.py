@@ -1,4 +1,4 @@
-"""Other ways to lose an object: behind a picture of another one, at the frame's edge, with a look-alike."""
+"""Other ways to lose an object: behind a distractor panel, at the frame's edge, beside its copy."""
 
 from __future__ import annotations
 

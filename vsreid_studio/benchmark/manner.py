@@ -23,7 +23,7 @@ class Seconds:
     Attributes:
         painting: a mask, with brush, lasso or polygon.
         click: finding the place and clicking.
-        look: at a frame that is suggested.
+        look: checking a suggested frame.
         answer: to a proposal.
         search: for a frame that needs a correction, without a suggestion.
     """
@@ -72,7 +72,7 @@ class Clock:
 
     Attributes:
         seconds: spent.
-        interactions: masks painted, clicks, looks, answers and searches.
+        interactions: masks painted, clicks, checks of frames, answers and searches.
     """
 
     rates: Seconds

@@ -122,7 +122,7 @@ class _Person:
 
     Attributes:
         scores: (frames, instances, 2) float64, J and F.
-        stale: frames to be scored anew.
+        stale: frames to be scored again.
         propagated: cells computed since the first correction.
     """
 

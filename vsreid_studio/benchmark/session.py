@@ -23,7 +23,7 @@ class Round(Figures):
         corrections: masks drawn after those of the first frame.
         propagated: cells computed by propagation since the first correction.
         seconds: a person has spent, see `manner.Seconds`; 0 where that was not counted.
-        interactions: masks painted, clicks, looks, answers and searches.
+        interactions: masks painted, clicks, checks of frames, answers and searches.
     """
 
     corrections: int

@@ -139,7 +139,7 @@ class Sessions:
                     self._made_with[variant], self._weights[variant] = one["made_with"], dict(one["weights"])
                     self._variants[variant] = sessions
         except UserError:
-            # Not there, or of another version: done anew.
+            # Not there, or of another version: done again.
             self._variants, self._made_with, self._weights = {}, {}, {}
 
     def _write(self) -> None:

@@ -62,7 +62,7 @@ def score(truth_root: Path, results: Path, name: str) -> Scored:
             if kept["made_from"] == made_from:
                 return _read(kept)
     except UserError:
-        pass  # not there, or of another version: scored anew
+        pass  # not there, or of another version: scored again
     scores = evaluate(truth_root, results, [name]).sequences[name]
     found = Scored(scores, judge_accepted(truth_root / name, results / name))
     write_text(file, json.dumps(_plain(found, made_from)) + "\n")
@@ -151,7 +151,7 @@ class Variant:
         return davis_tasks(davis, data.image_set, self.results(data).absolute())
 
     def compute(self, data: DataSet, bar: Bar) -> None:
-        """Make what masks are missing; those of other settings or weights are made anew.
+        """Make what masks are missing; those of other settings or weights are made again.
 
         Args:
             bar: shows the progress of a run, by its title.

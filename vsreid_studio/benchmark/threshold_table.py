@@ -31,14 +31,14 @@ def worth(summary: GapSummary) -> float:
     """What is to be as great as possible: J in and after the gap, less the share of wrong acceptances.
 
     A wrong acceptance costs J already where it puts a mask into a gap or in the place of the right one. It
-    counts once more, as it is what a person has to look for and undo.
+    counts once more, as a person has to find and undo it.
     """
     wrong = summary.accepted.share if summary.accepted is not None else None
     return (summary.inside + summary.after) / 2 - (wrong or 0.0)
 
 
 def best(tried: Mapping[Thresholds, GapSummary]) -> Thresholds:
-    """Those of most `worth`; of equal ones the strictest, which ask a person least."""
+    """Those of the greatest `worth`; of equal ones the strictest, which ask a person least."""
     return max(
         tried,
         key=lambda one: (round(worth(tried[one]), 4), one.rho_reid, -one.rho_occ, one.least_confidence),

@@ -255,7 +255,7 @@ class Reassign:
 
 @dataclass(frozen=True, slots=True)
 class Redraw:
-    """It is this instance, but in that box, which is not empty: recover anew and propose again."""
+    """It is this instance, but in that box, which is not empty: recover it there and propose again."""
 
     box: Box
 

@@ -99,7 +99,7 @@ def frame_scores(
 
     Args:
         truth: (H, W) uint8.
-        masks: the frame's maps by instance number; all of them compete for pixels.
+        masks: the frame's maps by instance number; they are merged, so that each pixel has one instance.
 
     Returns:
         (instances, 2) float64 in [0, 1].

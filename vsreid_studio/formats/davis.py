@@ -162,7 +162,7 @@ def export_davis(
     with staging(root, root / parts[0]) as stage:
         _fill(stage, footage, resolutions)
         moves = [(stage / part, root / part) for part in parts]
-        # A list may hold more than names, so that it is added to and not written anew.
+        # A list may hold more than names, so that it is added to and not written again.
         listed = list_path.read_bytes() if list_path.is_file() else b""
         if not listed.strip() or sequence not in read_sequence_list(list_path):
             staged_list = stage / list_path.name

@@ -59,7 +59,7 @@ def write_overlay(
     rate: Fraction | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Write an H.264 video in MP4, and count its frames anew in the file.
+    """Write an H.264 video in MP4, and count its frames again in the file.
 
     A side of odd length gets its last row or column twice, as the format needs even ones.
 
@@ -317,7 +317,7 @@ class _Copied:
 
 
 class _Encoded:
-    """A track that is decoded and encoded anew."""
+    """A track that is decoded and encoded again."""
 
     def __init__(self, stream: AudioStream, target: OutputContainer) -> None:
         self._source, self._target = stream, target

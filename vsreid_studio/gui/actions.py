@@ -312,7 +312,7 @@ class Actions:
             self._made[act].setEnabled(on)
 
     def dress(self, palette: QPalette) -> None:
-        """Take the icons anew, in the colours of a palette."""
+        """Take the icons again, in the colours of a palette."""
         for act, spec in SPECS.items():
             name = self._space if act is Act.PAUSE else spec.icon
             if name:

@@ -31,7 +31,7 @@ from .session import Session
 from .worker import Carry, Settle
 
 _PERIOD = 100
-"""Milliseconds between two looks while a run changes masks."""
+"""Milliseconds between two updates while a run changes masks."""
 
 
 class WaitingProposals(QObject):

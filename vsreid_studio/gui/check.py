@@ -110,7 +110,7 @@ class Checker(QObject):
         session.closing.connect(self._forget)
 
     def look(self) -> None:
-        """Look at the document as it is now."""
+        """Update from the document as it is now."""
         session = self._session
         if session.document is None or self._conductor.state in {State.RUNNING, State.PAUSED}:
             return

@@ -36,7 +36,7 @@ class Conductor(QObject):
         review: shows proposals and takes the answers.
 
     Signals:
-        told(sentence): something worth knowing that is no failure.
+        told(sentence): information that is no failure.
         failed(sentence, details): a run could not go on, or what was asked cannot be done now.
         progress(progress, rate, seconds_left): of the run under way; seconds_left may be None.
         finished(outcome): of a run; its last change is in the document.
@@ -107,14 +107,14 @@ class Conductor(QObject):
     # --- runs
 
     def propagate(self, instances: Collection[int] | None = None, *, find: bool = True) -> bool:
-        """Carry masks along and find lost instances again; in the chosen range, if there is one.
+        """Propagate masks and find lost instances again; in the chosen range, if there is one.
 
         Pressing it again goes on after a pause. In a run it only tells so; after a box-select,
         an adaptation or an export it begins when that is done.
 
         Args:
             instances: None for all that are not locked.
-            find: whether to look for lost ones.
+            find: whether to search for lost ones.
         """
         if self.state is State.PAUSED:
             self.resume()
@@ -138,14 +138,14 @@ class Conductor(QObject):
         return self._start(Propagate(sorted(chosen), frames, find))
 
     def find_again(self) -> bool:
-        """Look for the selected instance, in the chosen range or everywhere."""
+        """Search for the selected instance, in the chosen range or everywhere."""
         if self.session.selected is None:
             self.failed.emit("Select the instance to look for first.", "")
             return False
         return self.propagate({self.session.selected})
 
     def adapt(self) -> bool:
-        """Learn how the objects of this video look, from the masks that were drawn or approved."""
+        """Adapt N_mp to this video, by the masks that were drawn or approved."""
         if self.session.document is None or self.runner.busy:
             return False
         annotation = self.session.annotation

@@ -68,7 +68,7 @@ class Edit:
         return bool(self.instances or self.categories)
 
     def upon(self, annotation: Annotation) -> Change:
-        """The change, worked out anew from what is there now."""
+        """The change, worked out again from what is there now."""
         if self.asked is not None:
             whole = edit(annotation, self.change.label, self.asked)
             return annotation.decide(whole, self.change.decisions_after)

@@ -1,4 +1,4 @@
-"""The bar that tells what went wrong, or what is worth knowing, without standing in the way."""
+"""The bar for errors and notices, which does not block the window."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ErrorBar(QFrame):
         self._show(sentence, details, failure=True)
 
     def tell(self, sentence: str) -> None:
-        """Tell something worth knowing; it goes by itself. A failure that is shown is not covered."""
+        """Show a notice, which disappears by itself. It does not replace an error."""
         if not (self.isVisible() and self._failure):
             self._show(sentence, "", failure=False)
             self._timer.start(NOTICE_SECONDS * 1000)

@@ -209,7 +209,7 @@ class Files(QObject):
         ReadingDialog(self._window, self._session.video, self.read_as).open()
 
     def read_as(self, options: ReadOptions) -> bool:
-        """Open the video anew and read it so; another track is another video, with a project of its own."""
+        """Open the video again and read it so; another track is another video, with a project of its own."""
         session = self._session
         same_track = options.track == session.video.options.track
         before = session.project.path

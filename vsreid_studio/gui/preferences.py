@@ -55,7 +55,7 @@ class Preferences:
 
 
 class PreferenceFile:
-    """Keeps preferences; Qt writes the file anew under another name and renames it."""
+    """Keeps preferences; Qt writes the file under another name and renames it."""
 
     def __init__(self, folder: Path) -> None:
         self._settings = QSettings(str(folder / FILE), QSettings.Format.IniFormat)

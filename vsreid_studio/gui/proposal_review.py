@@ -150,7 +150,7 @@ class ProposalReview(QObject):
         return self._answer(Reassign(instance))
 
     def redraw(self, box: Box) -> bool:
-        """It is this instance, but in that box; it will be proposed anew."""
+        """It is this instance, but in that box; it will be proposed again."""
         video = self._session.video
         clipped = box.clip(video.height, video.width)
         return bool(clipped.area) and self._answer(Redraw(clipped))

@@ -249,7 +249,7 @@ class Scenes:
 
 
 def take_all(folder: Path, scratch: Path, *, dark: bool, scale: int, size: tuple[int, int] = SIZE) -> None:
-    """Take every picture in one look.
+    """Take every picture in one colour scheme.
 
     Args:
         folder: gets `<state>-<light or dark>-<scale>x.png`.

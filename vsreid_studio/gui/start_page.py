@@ -179,7 +179,7 @@ class StartPage(QWidget):
         self._logo.setPixmap(drawing("vsreid-studio", 72, text, self.devicePixelRatioF()))
 
     def _place(self, project: RecentProject) -> str:
-        """Where its video is, as two of one name look alike otherwise."""
+        """Path of its video, which distinguishes two of the same name."""
         folder, home = project.video.parent, Path.home()
         text = f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
         return self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideLeft, _THUMBNAIL.width())

@@ -80,7 +80,7 @@ class Theme(QObject):
         dark: which of the two it is now.
 
     Signals:
-        changed: icons have to be asked for anew.
+        changed: icons have to be asked for again.
     """
 
     changed = Signal()

@@ -63,7 +63,7 @@ USUAL_RATE = 24.0
 """Frames per second of a folder of pictures, which tells none."""
 FASTEST = 8
 _TICK = 8
-"""Milliseconds between two looks at the clock."""
+"""Milliseconds between two readings of the clock."""
 
 
 class Playback(QObject):

@@ -107,7 +107,7 @@ class Elided(QLabel):
         self._explain()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Cut the text anew."""
+        """Cut the text again."""
         super().resizeEvent(event)
         self._explain()
 
@@ -249,7 +249,7 @@ def reveal(widget: QWidget) -> None:
             areas.append(above)
         above = above.parentWidget()
     for area in areas:
-        # Its place is known only when what holds it has been laid out anew.
+        # Its place is known only when what holds it has been laid out again.
         QTimer.singleShot(0, widget, partial(_scroll, area, widget))
 
 

@@ -38,7 +38,7 @@ class Workspace:
         canvas, timeline, instances, options, review, check, rounds, clips: the widgets.
         checker: finds doubtful frames and gaps.
         playback: plays the video.
-        review_dock, check_dock, rounds_dock: hold the review, the lists of where to look, and the rounds.
+        review_dock, check_dock, rounds_dock: hold the review, the doubtful frames and gaps, and the rounds.
         clips_dock: holds the clips of a folder; hidden until one is open.
         docks: those that can be moved and hidden, in the order of the View menu.
         on_canvas, on_timeline, on_instances, on_review, on_check, on_clips: bind them to the document.

@@ -1,4 +1,4 @@
-"""The project that keeps a headless run's work, begun anew or taken up again."""
+"""The project that keeps a headless run's work, created or continued."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def project_of(task: Task, given: Inputs, *, overwrite: bool = False) -> Iterato
     One that nobody asked for is removed again when the block fails before anything was computed.
 
     Args:
-        overwrite: begin anew where the task's own project is of other input. A project that a person named
+        overwrite: start again where the task's own project is of other input. A project that a person named
             is never overwritten.
 
     Raises:

@@ -206,7 +206,7 @@ class Cluster:
             for future in as_completed(list(names), loop=self.client.loop):
                 name = names.pop(future)
                 yield name, _result(name, future)
-                # Else it would be made anew if a worker that holds its result dies later.
+                # Else it would be made again if a worker that holds its result dies later.
                 future.release()
         finally:
             if names:

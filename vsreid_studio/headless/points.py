@@ -31,7 +31,7 @@ def masks_of_points(
     Args:
         prompts: see `formats.points.read_points`; frame by frame.
         masks: by frame and instance number, or None: where an instance is in one, its points correct that
-            mask, and else they select it anew.
+            mask, and else they select it again.
 
     Returns:
         Masks by frame, ascending, and by instance number: those of `masks`, and those of the frames with

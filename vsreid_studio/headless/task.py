@@ -237,7 +237,7 @@ def _content(video: Video, chosen: list[dict[str, Any]]) -> str:
 
     Of a folder these are the bytes of each picture, of a file both parts of the fingerprint.
 
-    A folder whose pictures were saved anew may have changed in one of those that are not decoded.
+    A folder whose pictures were saved again may have changed in one of those that are not decoded.
     """
     parts = video.fingerprint.split()
     if isinstance(video, PictureFolder):

@@ -359,7 +359,7 @@ class Project:
         self._video = video.adopt(self._database, reference, self._video)
 
     def forget_candidates(self, frames: Iterable[int]) -> None:
-        """Let the candidates of some frames be looked for anew.
+        """Let the candidates of some frames be looked for again.
 
         Raises:
             UserError: the file cannot be written.

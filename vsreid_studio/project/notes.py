@@ -58,7 +58,7 @@ class CandidateStore:
 
 
 def forget_candidates(database: Database, frames: Iterable[int]) -> None:
-    """Let the candidates of some frames be looked for anew."""
+    """Let the candidates of some frames be looked for again."""
     with database.transaction() as connection:
         rows = [(frame,) for frame in frames]
         connection.executemany("DELETE FROM candidates WHERE frame = ?", rows)

@@ -25,7 +25,7 @@ _COLUMNS = (
     "map_x0, map_y0, map_x1, map_y1, confidence, data, checkpoints, run, checksum"
 )
 _FROM_MASKS = {Reason.CONSISTENT, Reason.PRESENT}
-"""Reasons that follow from the masks that are there: `KeptProposal.waits` looks itself."""
+"""Reasons that follow from the present masks: `KeptProposal.waits` checks them itself."""
 _MOST = 100_000
 """Proposals in a file, beyond which it is hostile."""
 

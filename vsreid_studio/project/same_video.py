@@ -196,7 +196,7 @@ def _is_same(known: str, kept: Mapping[str, Any], video: Video) -> bool:
     if before == now or len(before) != len(now) or len(now) < 2:
         return True
     changed = {index for index, (old, new) in enumerate(zip(before, now, strict=True)) if old != new}
-    # Only the sampled frames were decoded: of others that were saved anew alone, nothing is known.
+    # Only the sampled frames were decoded: of others that were saved again alone, nothing is known.
     return changed <= set(samples(video.length)) or len(changed) == len(now)
 
 

@@ -26,7 +26,7 @@ class ClipState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A place of a clip that a person has to look at.
+    """A place of a clip that a person has to check.
 
     Attributes:
         frame, instance: where.

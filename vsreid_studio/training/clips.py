@@ -30,7 +30,7 @@ class Still:
     Attributes:
         frame: (H, W, 3) uint8 RGB.
         labels: (H, W) uint8 instance numbers, 0 for background.
-        instances: the numbers worth training on.
+        instances: the numbers of those fit for training.
     """
 
     frame: Frame

@@ -161,7 +161,7 @@ class Stills(Lazy[Still]):
     """Annotated pictures as stills for N_mp; one without an instance of some size gives way to the next."""
 
     def __init__(self, pictures: Sequence[Annotated], least_area: float = 0.01) -> None:
-        """Look at the pictures, without decoding any.
+        """List the pictures, without decoding any.
 
         Args:
             least_area: instances below this share of a picture are not trained on.
@@ -173,7 +173,7 @@ class Stills(Lazy[Still]):
         return len(self._pictures)
 
     def item(self, index: int) -> Still:
-        """A still with at least one instance worth training on.
+        """A still with at least one instance fit for training.
 
         Raises:
             UserError: no picture has one.

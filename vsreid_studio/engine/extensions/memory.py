@@ -32,7 +32,7 @@ APART = 3
 MOST_RIVALS = 12
 """Other instances read for one: those whose boxes share most with its patch. More are seldom near."""
 KEPT = 192 * 2**20
-"""Bytes of entries: those not read for longest go, and are computed anew when they are read again."""
+"""Bytes of entries: those not read for longest go, and are computed again when they are read again."""
 
 
 class _EntryKey(NamedTuple):

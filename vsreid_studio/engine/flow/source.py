@@ -77,7 +77,7 @@ class FlowSource:
         self._asked_for(source, target)
 
     def compute(self, source: int, target: int) -> FlowField:
-        """As `between`, but anew, whether it is remembered or not."""
+        """As `between`, but computed again, whether it is remembered or not."""
         with self._lock:
             self._fields.pop((source, target), None)
             self._halves.pop((source, target), None)

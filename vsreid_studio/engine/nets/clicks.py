@@ -232,7 +232,7 @@ def laid_over(present: SoftMask | None, part: Box, probability: NDArray[np.float
 
 
 def changed_at(before: SoftMask, after: SoftMask, click: Click) -> SoftMask:
-    """Only what a click has changed where it was made: a mask that is there is not drawn anew elsewhere.
+    """Only what a click has changed where it was made: a mask that is there is not drawn again elsewhere.
 
     Args:
         before: the mask before the click.

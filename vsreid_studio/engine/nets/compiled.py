@@ -220,7 +220,7 @@ def _rebuilt(traced: fx.GraphModule) -> Any:
 class CompiledTrunk(nn.Module):
     """Gives some of what a `Lite0` gives.
 
-    Of a size of its own for each batch it would have to be compiled anew, so batches are cut and filled up.
+    Of a size of its own for each batch it would have to be compiled again, so batches are cut and filled up.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ from .stream import (
 
 
 class Finish(nn.Module):
-    """Draws the outline anew at the patch's full size, where both streams have agreed on the map.
+    """Draws the outline again at the patch's full size, where both streams have agreed on the map.
 
     The streams decide at half the size, from features that are coarser still. Here each pixel is looked at
     together with the picture's own edges and those of the guiding map, which are exact near a checkpoint:

@@ -26,7 +26,7 @@ _LARGE = 64
 class Apart:
     """Large maps whose channels torch joins, left side by side.
 
-    OpenVINO would write all of them anew, in another order than that in which it convolves. A convolution of
+    OpenVINO would write all of them again, in another order than that in which it convolves. A convolution of
     each channel by itself can be taken part by part, and a pointwise one is the sum of those of the parts.
     """
 

@@ -211,7 +211,7 @@ class VideoEngine:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """As `settings`, under names that stay: what its checksum tells apart is computed anew."""
+        """As `settings`, under names that stay: what its checksum tells apart is computed again."""
         known = plain(self.config)
         if not self.config.adapt.steps:
             known["adapt"] = {"steps": 0}

@@ -1,7 +1,7 @@
 """What tells a video from others: what its frames show, and the bytes of its files; neither name nor place.
 
 A fingerprint has two parts. One is of the pixels of some frames, spread over the clip: it stays when the same
-pictures are saved anew. The other is of the bytes of the files: it stays when another version of a decoder
+pictures are saved again. The other is of the bytes of the files: it stays when another version of a decoder
 rounds otherwise. Videos whose fingerprints agree in one of the two are the same.
 """
 

@@ -278,7 +278,7 @@ class PictureStack(Video):
     """The pictures of one file, which must be of one size.
 
     Animated WebP has times; the pages of a TIFF have none. One that OpenCV cannot page through is decoded in
-    order: a step back begins anew, and keeps some of the frames on the way.
+    order: a step back starts again, and keeps some of the frames on the way.
     """
 
     def __init__(self, path: Path, cache_bytes: int, options: ReadOptions) -> None:

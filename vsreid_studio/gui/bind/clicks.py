@@ -118,7 +118,7 @@ class ClickBinder(QObject):
         return ready.result() if ready is not None and ready.done() and ready.exception() is None else ""
 
     def prepare(self) -> None:
-        """Load the network now, and look at the frame that is shown: the first click is then fast."""
+        """Load the network now, and encode the frame shown: the first click is then fast."""
         thread = self._started()
         if thread is not None and self._shown is not None:
             thread.prepare(self._shown[1])

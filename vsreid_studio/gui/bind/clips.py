@@ -1,4 +1,4 @@
-"""The clips of a folder in their panel: what is open, and what the last look at each project brought."""
+"""The clips of a folder in their panel: what is open, and the last scan of each project."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class ClipBinder(QObject):
 
     Attributes:
         panel: the widget.
-        scanner: looks into folders and projects.
+        scanner: reads folders and projects.
 
     Signals:
         listed(Catalogue): the clips of a folder that was asked for; the panel shows several.
-        told(sentence): something worth knowing.
+        told(sentence): information for the person.
         failed(sentence, details): a folder cannot be read.
     """
 
@@ -74,7 +74,7 @@ class ClipBinder(QObject):
             self.told.emit("This is the last clip." if by > 0 else "This is the first clip.")
 
     def next_place(self, by: int) -> None:
-        """Go to the next or previous place to look at, in whichever clip it is."""
+        """Go to the next or previous doubtful frame, in any clip."""
         if not self.panel.clips.clips:
             self.told.emit("Open a folder of clips first (File menu).")
         elif not self.panel.next_place(self._session.frame, by):

@@ -22,7 +22,7 @@ class InstanceBinder(QObject):
         panel: the widget.
 
     Signals:
-        told(sentence): something worth knowing.
+        told(sentence): information for the person.
     """
 
     told = Signal(str)

@@ -35,7 +35,7 @@ class ActiveTool:
         """Take the brush.
 
         Args:
-            update: draws a part of the widget anew.
+            update: draws a part of the widget again.
         """
         self._editor, self._navigation, self._update = editor, navigation, update
         self.kind = Tool.BRUSH
@@ -89,7 +89,7 @@ class ActiveTool:
             self.apply(self.gesture.back() if key == Qt.Key.Key_Backspace else self.gesture.confirm())
 
     def sketch(self) -> None:
-        """Draw the open line and the ring anew where they were and where they are."""
+        """Draw the open line and the ring again where they were and where they are."""
         ring = QRegion()
         if self._ringed() and self.mouse is not None:
             ring = QRegion(ring_bounds(self.mouse, self._radius()).toAlignedRect())

@@ -35,7 +35,7 @@ class Grip:
 
     @property
     def cursor(self) -> Qt.CursorShape:
-        """How the mouse looks over it."""
+        """The shape of the mouse cursor over it."""
         if self.x and self.y:
             rising = self.x != self.y
             return Qt.CursorShape.SizeBDiagCursor if rising else Qt.CursorShape.SizeFDiagCursor

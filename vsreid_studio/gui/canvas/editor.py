@@ -41,7 +41,7 @@ class Editor(QObject):
         points_changed(instance, points, box): what is asked for by points; answer with `set_draft`.
         points_taken(instance): keep what the points have made.
         refused(reason): why nothing was done, a sentence.
-        changed(Box): the part of the frame that has to be drawn anew.
+        changed(Box): the part of the frame that has to be drawn again.
     """
 
     edited = Signal(int, object, str)

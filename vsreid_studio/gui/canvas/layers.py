@@ -107,7 +107,7 @@ class Layers:
             self._preview(mask, self._colour(self._selected() or 0))
 
     def restyle(self) -> None:
-        """Compose the masks anew if they would look different."""
+        """Compose the masks again if the picture would change."""
         numbers = self._masks.keys() | self._neighbour.keys()
         style = self._style(numbers, self._colours, self._selected(), self._picture.bounds.height)
         if style != self._picture.style:

@@ -118,7 +118,7 @@ def compose(masks: Mapping[int, SoftMask], box: Box, bounds: Box, style: Style) 
     Returns:
         (box.height, box.width) premultiplied ARGB.
     """
-    # Outlines depend on neighbours, so look a little further than is drawn.
+    # Outlines depend on neighbours, so read a little more than is drawn.
     reach = style.reach
     around = Box(box.x0 - reach, box.y0 - reach, box.x1 + reach, box.y1 + reach).intersect(bounds)
     inner = box.shifted(-around.x0, -around.y0).slices
@@ -238,7 +238,7 @@ class MaskPicture:
         return self.bounds.x1, self.bounds.y1
 
     def resize(self, width: int, height: int) -> bool:
-        """Take the size of a frame; returns whether it is another one, for which all is composed anew."""
+        """Take the size of a frame; returns whether it is another one, for which all is composed again."""
         bounds = Box(0, 0, width, height)
         if bounds == self.bounds:
             return False
@@ -281,7 +281,7 @@ class MaskPicture:
         """Note that the stroke has changed in a box.
 
         Returns:
-            The part of the frame that has to be drawn anew.
+            The part of the frame that has to be drawn again.
         """
         box = self._around(box)
         if box.area:

@@ -86,7 +86,7 @@ def draw_ring(painter: QPainter, centre: QPointF, radius: float) -> None:
 
 
 class MaskItem(pg.ImageItem):
-    """Premultiplied pixels at their place in the frame, of which a part can be drawn anew.
+    """Premultiplied pixels at their place in the frame, of which a part can be drawn again.
 
     Attributes:
         shown: outside of this part of the frame all is transparent.
@@ -104,7 +104,7 @@ class MaskItem(pg.ImageItem):
         self.setImage(np.ascontiguousarray(pixels), autoLevels=False)
 
     def render(self) -> None:
-        """Let Qt look at the pixels where they are; pyqtgraph would take them as not premultiplied."""
+        """Wrap the pixels for Qt without a copy; pyqtgraph would take them as not premultiplied."""
         pixels = self.image
         height, width = pixels.shape
         form = QImage.Format.Format_ARGB32_Premultiplied
@@ -191,7 +191,7 @@ class CanvasStage(pg.GraphicsView):
         self._show_level()
 
     def refresh(self, box: Box) -> None:
-        """Draw a part of the frame anew."""
+        """Draw a part of the frame again."""
         if not box.area:
             return
         # Smooth scaling mixes neighbours in.

@@ -145,7 +145,7 @@ class Stroke:
         """Paint a disc along a segment.
 
         Returns:
-            What has to be shown anew, empty when nothing of it lies in the frame.
+            What has to be shown again, empty when nothing of it lies in the frame.
         """
         if diameter < _THIN:
             # A thin brush between pixel centres would miss all of them.
@@ -153,7 +153,7 @@ class Stroke:
         return self._add(capsule(start, end, max(diameter, 1.0) / 2, self._bounds))
 
     def area(self, points: Sequence[Point]) -> Box:
-        """Paint what a closed line encloses; returns what has to be shown anew."""
+        """Paint what a closed line encloses; returns what has to be shown again."""
         return self._add(polygon(points, self._bounds) if len(points) >= 3 else None)
 
     def part(self, box: Box) -> NDArray[np.uint8]:

@@ -271,7 +271,7 @@ class Points(Gesture):
         return ()
 
     def release(self, pointer: Pointer) -> Effects:
-        """Let go of it, and ask anew."""
+        """Release the point, and request the mask again."""
         if self._moved is None:
             return ()
         self.move(pointer)
@@ -279,7 +279,7 @@ class Points(Gesture):
         return self._ask()
 
     def confirm(self) -> Effects:
-        """Keep the mask; the next point begins anew."""
+        """Keep the mask; the next point starts a new one."""
         return self._end(TakePoints())
 
     def back(self) -> Effects:

@@ -39,7 +39,7 @@ class CanvasView(QWidget):
     """Shows one frame with its masks and lets a person draw the selected instance.
 
     The wheel zooms at the mouse; the middle button, Space or the grab tool pan; F fits. What is drawn is kept
-    until the owner delivers the frame's masks anew, so that it shows at once. A stroke ends on the frame,
+    until the owner delivers the frame's masks again, so that it shows at once. A stroke ends on the frame,
     instance and tool that it was begun with: `set_frame` and the like end it first, and `edited` is then
     emitted before they take effect.
 

@@ -115,7 +115,7 @@ def _lists(root: Path) -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class ClipFound:
-    """What a look at the project of a clip has brought.
+    """The result of reading the project of a clip.
 
     Attributes:
         clip: the clip.
@@ -136,7 +136,7 @@ class _Task:
 
 
 class Scanner(Server[_Task]):
-    """Lists a folder, and looks at the projects of clips, one after the other.
+    """Lists a folder, and reads the projects of its clips, one after the other.
 
     Signals:
         listed (object): the `Catalogue` of a folder that was asked for.
@@ -163,7 +163,7 @@ class Scanner(Server[_Task]):
         self._ask(_Task(root))
 
     def look(self, clips: Sequence[ListedClip]) -> None:
-        """Look at the projects of clips."""
+        """Read the projects of clips."""
         self._ask(_Task(None, tuple(clips), self._number))
 
     def _ask(self, task: _Task) -> None:

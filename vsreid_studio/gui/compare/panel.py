@@ -148,7 +148,7 @@ class ComparePanel(QWidget):
 
     def _item(self, row: int, column: int) -> QTableWidgetItem:
         item = self.table.item(row, column)
-        # The first column's is made anew, as it may bear the swatch of another row.
+        # The first column's is made again, as it may bear the swatch of another row.
         if item is None or column == 0:
             item = QTableWidgetItem()
             if column:

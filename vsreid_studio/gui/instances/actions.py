@@ -16,7 +16,7 @@ KEYED = range(1, 10)
 
 
 class InstanceActions:
-    """The actions of an `InstancePanel`; keys may be set anew by whoever reads the key file.
+    """The actions of an `InstancePanel`; keys may be replaced by those of the key file.
 
     `delete` and what is without a key act while the focus is in the panel. All others act everywhere in the
     window; add those of `everywhere` to the window too, as the panel may be hidden, or float.

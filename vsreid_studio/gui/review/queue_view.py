@@ -1,4 +1,4 @@
-"""The table of candidates, and how one candidate looks in it."""
+"""The table of candidates, and the drawing of a row."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class ProjectWriter:
         group: str | None = None,
         kind: StepKind = StepKind.EDIT,
     ) -> KeptMap:
-        """Put a person's edit on disk; worked out anew, as a run may have changed something before it."""
+        """Put a person's edit on disk; worked out again, as a run may have changed something before it."""
         change = edit.upon(self.project.annotation)
         self.apply(change, edit, undoable=undoable, group=group, kind=kind)
         return self.kept(change, edit.lists)

@@ -165,7 +165,7 @@ class Lane:
         row: the instance.
         top: of the row, in logical pixels.
         left, width: the part of it that is painted.
-        look: colours and sizes.
+        look: the style, colours and sizes.
     """
 
     row: TimelineRow

@@ -136,7 +136,7 @@ class LaneSurface(Surface):
         return len(self.state.rows) * self.state.look.row
 
     def restyle(self) -> None:
-        """Paint anew in another look."""
+        """Repaint in another style."""
         self._sprites = Sprites(self.devicePixelRatioF())
         self.refresh()
 
@@ -147,7 +147,7 @@ class LaneSurface(Surface):
             self.refresh()
 
     def refresh_rows(self, instances: Collection[int]) -> None:
-        """Paint some rows anew."""
+        """Paint some rows again."""
         for lane in self._lanes(0, self.width()):
             if lane.row.number in instances:
                 self._dirty.add(lane.row.number)
@@ -193,7 +193,7 @@ class LaneSurface(Surface):
         self.update()
 
     def refresh(self) -> None:
-        """Paint all of it anew."""
+        """Paint all of it again."""
         self._bare = QRect()
         super().refresh()
 

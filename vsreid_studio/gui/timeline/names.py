@@ -120,7 +120,7 @@ class Switches(QWidget):
         self.restyle()
 
     def restyle(self) -> None:
-        """Draw the icons anew, for another palette, font or instance."""
+        """Draw the icons again, for another palette, font or instance."""
         look = self.state.look
         for curve, button in self.buttons.items():
             button.setFont(look.small)

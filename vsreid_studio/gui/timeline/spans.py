@@ -69,7 +69,7 @@ class SpanTrack:
         return len(self.origin)
 
     def update(self, frames: Iterable[int], row: Mapping[int, Cell]) -> None:
-        """Read some frames anew; only spans that touch them are found again."""
+        """Read some frames again; only spans that touch them are found again."""
         touched = [frame for frame in frames if 0 <= frame < len(self)]
         if not touched:
             return

@@ -54,7 +54,7 @@ class TimelineLook:
 
     @classmethod
     def of(cls, palette: QPalette, font: QFont) -> TimelineLook:
-        """The look for a palette, light or dark, and a font of any size."""
+        """The style for a palette, light or dark, and a font of any size."""
         base, text = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
         small = QFont(font)
         # A font set in pixels, as style sheets do, has no size in points.
@@ -202,7 +202,7 @@ class TimelineState:
     """All that is shown, apart from zoom and scroll position.
 
     Attributes:
-        look: colours and sizes.
+        look: the style, colours and sizes.
         annotation: read only; whoever owns it applies a change and then tells of it.
         length: frames of the video.
         frame: where the playhead is.
@@ -235,7 +235,7 @@ class TimelineState:
         self.tracks = {k: SpanTrack.of(annotation.records(k)) for k in annotation.instances}
 
     def follow(self, change: Change) -> dict[int, Sequence[int]]:
-        """Read the cells of a change anew; the frames touched, by instance."""
+        """Read the cells of a change again; the frames touched, by instance."""
         touched = dict(change.touched)
         for instance, frames in touched.items():
             if instance in self.tracks and len(frames) <= _FEW:

@@ -55,7 +55,7 @@ class Strip(Surface):
         self._timer.timeout.connect(self._count_some)
 
     def sizeHint(self) -> QSize:
-        """As high as the look says."""
+        """The height is that of the style."""
         return QSize(200, self.state.look.strip)
 
     def show_curve(self, curve: Curve, on: bool) -> None:
@@ -64,7 +64,7 @@ class Strip(Surface):
         self.refresh()
 
     def reload(self) -> None:
-        """Plot the selected instance anew."""
+        """Plot the selected instance again."""
         self._area, self._todo = np.full(self.state.length, np.nan), []
         track = self.state.tracks.get(self.state.selected or 0)
         if track is not None and self.state.selected is not None:

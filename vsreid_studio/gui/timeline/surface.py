@@ -84,7 +84,7 @@ class Surface(QWidget):
         return self.axis.frame_at(place.x())
 
     def refresh(self) -> None:
-        """Paint the content anew."""
+        """Paint the content again."""
         # Fresh memory for a picture takes the system as long as a copy of it.
         self._spare, self._picture = self._picture or self._spare, None
         self.update()
@@ -152,7 +152,7 @@ class Surface(QWidget):
         painter.drawLine(round(x), 0, round(x), self.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Paint anew at the new size."""
+        """Paint again at the new size."""
         self._picture = self._spare = None
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -223,7 +223,7 @@ class Ruler(Surface):
         self._labels: list[QRectF] = []
 
     def sizeHint(self) -> QSize:
-        """As high as the look says."""
+        """The height is that of the style."""
         return QSize(200, self.state.look.ruler)
 
     def paint_content(self, painter: QPainter) -> None:

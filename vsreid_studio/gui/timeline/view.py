@@ -101,7 +101,7 @@ class TimelineView(QWidget):
         self._show_all(areas=False)
 
     def cells_changed(self, change: Change) -> None:
-        """Follow a change that the annotation has taken in already; its cells alone are read anew."""
+        """Follow a change that the annotation has taken in already; its cells alone are read again."""
         touched = self.state.follow(change)
         self.lanes.refresh_rows(touched.keys())
         if self.state.selected in touched:

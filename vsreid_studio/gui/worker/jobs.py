@@ -149,12 +149,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Propagate:
-    """Carry masks along, then find lost instances again (Algorithm 3).
+    """Propagate masks, then find lost instances again (Algorithm 3).
 
     Attributes:
         instances: those to be propagated and found again, None for all.
         frames: those to be propagated to and searched, None for all.
-        find: whether to look for lost instances at all.
+        find: whether to search for lost instances.
     """
 
     instances: Collection[int] | None = None
@@ -192,7 +192,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapt:
-    """Learn how the instances of this video look, from what the person pinned."""
+    """Adapt N_mp to this video, by the masks that the person pinned."""
 
 
 class OtherWork(Protocol):
@@ -202,7 +202,7 @@ class OtherWork(Protocol):
         """Work that yields `Progress` and can be left off between two of them.
 
         Args:
-            control: the job's, for work that looks at `cancelled` within a step.
+            control: the job's, for work that checks `cancelled` within a step.
             tell: receives progress within a step.
         """
         ...

@@ -97,7 +97,7 @@ class Runner(QObject):
         listed(job, snapshot): proposals that the run has found are on disk, in a `session.writer.Snapshot`.
         cut(job, cut): what a box-select found.
         adapted(job, adaptation): what the network has learnt of the video.
-        notice(job, sentence): worth knowing, but no failure.
+        notice(job, sentence): information that is no failure.
         device(job, name): what the engine computes on.
         failed(job, sentence, details): the run could not go on; `finished` follows.
         finished(job, outcome): always the last.

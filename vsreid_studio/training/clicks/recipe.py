@@ -47,7 +47,7 @@ _CLICKED = 0.3
 """Weight of the loss at the clicked pixels."""
 _QUALITY = 0.2
 _LOCAL = 0.25
-"""Share of the looks that are only at the surroundings of the last click."""
+"""Share of the passes that see the surroundings of the last click only."""
 _LEAST_LOCAL = 48
 """Side of these, in pixels of the frame."""
 
@@ -59,18 +59,18 @@ _FIXED_BLOCKS = {"none": 15, "late": 5}
 class SessionLoss:
     """The loss for (model, samples): each is looked at several times, with one click more each time.
 
-    The first look from nothing is at the whole frame; the next ones zoom in, see `zoomed`.
+    The first pass without a mask sees the whole frame; the next ones zoom in, see `zoomed`.
     """
 
     def __init__(self, size: int, looks: int, seed: int, start: int) -> None:
-        """Looks at patches of `size` pixels; `start` is the number of the first step."""
+        """Patches have `size` pixels; `start` is the number of the first step."""
         self.size = size
         self.looks = looks
         self.seed = seed
         self.step = start
 
     def __call__(self, model: nn.Module, batch: Sequence[Sample]) -> tuple[Tensor, dict[str, float]]:
-        """The loss, and the IoU of the first and the last look within their patches."""
+        """The loss, and the IoU of the first and the last pass within their patches."""
         assert isinstance(model, ClickNet)
         random = np.random.default_rng([self.seed, 78, self.step])
         self.step += 1
@@ -119,7 +119,7 @@ class _Session:
     """One sample's session.
 
     Attributes:
-        part: of the frame, which the network looks at next.
+        part: of the frame, the next crop for the network.
     """
 
     def __init__(self, sample: Sample, random: Generator) -> None:
@@ -135,7 +135,7 @@ class _Session:
         self._near = random if random.random() < 0.5 else None
 
     def go_on(self) -> None:
-        """Click, and choose where to look."""
+        """Click, and choose the crop."""
         height, width = self.sample.truth.shape
         whole = Box(0, 0, width, height)
         if self._fresh and not self._looked:
@@ -143,7 +143,7 @@ class _Session:
             self.part = whole
             self._looked = True
             return
-        # After the first look at the whole frame the same click is looked at once more, closer.
+        # After the first pass on the whole frame, the same click is seen once more in a smaller crop.
         close_up = self._fresh and self._looked
         self._fresh = False
         if not close_up and (self._looked or self.sample.box is None):

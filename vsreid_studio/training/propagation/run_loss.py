@@ -102,7 +102,7 @@ class _Unrolled:
             probability = final.detach().sigmoid()
             right = jaccard(final.detach(), truth)
             quality = self.model.worth(found.context, found.logits, final.detach(), maps)
-            # A decoy teaches what a map is worth only: else whatever is unlike the template is let go.
+            # A decoy trains the predicted IoU only: else all that is unlike the template is dropped.
             everywhere = 1 - self.batch.views.decoy[rows].float()
             total = total + segmentation_loss(final, truth, everywhere, outline=_OUTLINE)
             total = total + 0.5 * segmentation_loss(mean, truth, everywhere)

@@ -23,7 +23,7 @@ from .sample import Cutout, Passage, View, mirror, pass_by
 
 T = TypeVar("T")
 TWINS = 0.3
-"""Share of the strangers that look like the instance itself."""
+"""Share of the strangers that resemble the instance."""
 
 
 class ViewMaker:
@@ -86,7 +86,7 @@ class ViewMaker:
     def scene(
         self, rng: Generator, still: Still, instance: int, ground: Still | None
     ) -> tuple[Frame, Probability, Probability]:
-        """The still warped anew: frame, the instance's mask, the others' masks."""
+        """The still warped again: frame, the instance's mask, the others' masks."""
         mask = still.labels == instance
         box = Box.around(mask) or Box(0, 0, mask.shape[1], mask.shape[0])
         side = float(np.sqrt(box.area))
