@@ -99,14 +99,14 @@ class ReidConfig:
         exclusive: reject a box on which another instance scores higher (authors' program).
         appearance_track: compare also with what confident masks show of the instance and of what is beside
             it, see `engine.extensions.appearance_track`.
-        rho_track: of what such masks show, that counts as the instance which is more similar than this to the
+        rho_track: what such a mask shows counts as the instance if it is more similar than this to the
             gallery.
         sure: a mask is confident from this predicted IoU on.
         least_confidence: a recovered mask whose predicted IoU is below this is not offered (0: all are).
         only_better: nor is one whose predicted IoU does not exceed that of the map in its cell.
-        verification: nor is what, carried on, is seen beside the instance, see
+        verification: nor is one that, when it is propagated, is visible beside the instance, see
             `engine.extensions.verification`.
-        trust: judge what was propagated by what it shows, too, and empty what is probably wrong, see
+        trust: judge propagated masks by their appearance, too, and empty those that are probably wrong, see
             `engine.extensions.trust`.
         competition: do not offer what is more likely another tracked instance, see
             `engine.extensions.filters`.

@@ -333,11 +333,11 @@ class Cell:
         origin: the checkpoint c[i, k], the frame from which this mask was derived.
         pinned: made or approved by a person: nothing but a person may change it, and origin == frame.
         made_by: who or what made the mask.
-        confidence: the IoU with the truth that is expected of the mask, in [0, 1]; 1 for a person's. Of a
-            mask that was carried on it is the predicted IoU until it is judged, see `trust`; of one that
-            was emptied then, how likely it was wrong.
-        similarity: cosine to the gallery: of the retrieval that this mask was recovered from, or of the
-            box of a mask that was carried on and judged; None for others.
+        confidence: the expected IoU of the mask with the truth, in [0, 1]; 1 for a person's. For a
+            propagated mask it is the predicted IoU until it is judged, see `trust`; for one that was then
+            emptied, the probability that it was wrong.
+        similarity: cosine similarity to the gallery: of the retrieval that this mask was recovered from,
+            or of the box of a judged propagated mask; None for others.
         second: the checkpoint on the other side, where both were fused, see `bidirectional_fusion`.
         smoothed: whether `temporal_smoothing` has drawn the mask towards those beside it.
     """

@@ -196,7 +196,7 @@ class Answers(QObject):
         return job
 
     def _put(self, label: str, to: Proposal, cell: Cell) -> bool:
-        """Make a cell a checkpoint, and let the engine carry it on."""
+        """Make a cell a checkpoint, and let the engine propagate it."""
         annotation, group = self._session.annotation, self._group()
         verdict = Verdict.ACCEPTED if cell.mask.box.area else Verdict.REJECTED
         decision = Decision(verdict, to.box, to.similarity, Maker.PERSON)

@@ -22,7 +22,7 @@ from .worker.jobs import Job, OtherWork
 from .worker.mail import LetIn
 
 CAREFUL = "careful"
-"""Where a project keeps whether corrected instances are carried more carefully; they are where nothing is."""
+"""Setting of a project: whether corrected instances are propagated more carefully (the default)."""
 
 
 class Conductor(QObject):
@@ -88,7 +88,7 @@ class Conductor(QObject):
 
     @property
     def careful(self) -> bool:
-        """Whether corrected objects are carried more carefully, and slower; a preference of the project."""
+        """Whether corrected objects are propagated more carefully, and slower; a setting of the project."""
         return self.session.setting(CAREFUL) is not False
 
     def set_careful(self, careful: bool) -> None:

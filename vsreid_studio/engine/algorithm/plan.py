@@ -1,6 +1,6 @@
 """Which maps are to be computed, from where and in which order (Algorithm 3, lines 6 to 9, 23 to 30).
 
-A *checkpoint* is a cell with c = i and a map; masks are carried on from it. A cell with c = i and an empty
+A *checkpoint* is a cell with c = i and a map; masks are propagated from it. A cell with c = i and an empty
 map ('not in this frame') is a *barrier*: nothing starts there and nothing passes it. Both are *anchors*, and
 no propagation overwrites an anchor. A cell not yet computed is infinitely far from its origin.
 """
@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
     Attributes:
         source, target: i and j, neighbours.
-        origins: the checkpoint of each instance that is carried.
+        origins: the checkpoint of each instance that is propagated.
         aside: instances whose map is kept apart until the plan is done, see `BothWays`.
     """
 

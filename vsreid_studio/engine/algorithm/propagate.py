@@ -78,7 +78,7 @@ class PatchPropagation:
         return self.predict_at(cells, i, SoftMask.from_dense(guide, (x.x0, x.y0)), x, k)  # 22
 
     def predict_at(self, cells: Cells, i: int, guide: SoftMask, tight: Box, k: int) -> Prediction:
-        """N_mp around one box of a frame to which nothing was carried."""
+        """N_mp around one box of a frame to which nothing was propagated."""
         last = i + 1 == cells.length
         # Algorithm 3, line 20; the last frame's is what led to it.
         flow = -self.motion.flow(i, max(i - 1, 0)) if last else self.motion.flow(i, i + 1)

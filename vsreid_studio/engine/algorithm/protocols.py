@@ -64,7 +64,7 @@ class Motion(Protocol):
         ...
 
     def warp(self, maps: Mapping[int, SoftMask], back: FlowField) -> dict[int, SoftMask]:
-        """W: maps of frame i carried to frame j by the flow from j to i, which is what a warp samples."""
+        """W: maps of frame i warped to frame j by the flow from j to i, which is what a warp samples."""
         ...
 
 

@@ -74,7 +74,7 @@ class AfterStep(Protocol):
 
 
 class AfterSpan(Protocol):
-    """Comes in when a plan has been carried out."""
+    """Called when a plan is done."""
 
     def after_span(self, annotation: Annotation, plan: Plan, aside: dict[CellKey, Cell]) -> Work:
         """What is to be done now.
@@ -166,7 +166,7 @@ class Algorithm:
             yield Progress("propagating", self.done, self.total)
 
     def _carried(self, step: Step, aside: dict[CellKey, Cell]) -> tuple[dict[int, Cell], Cells]:
-        """The maps to be carried on, and P and c with these in their places."""
+        """The maps to be propagated, and P and c with these in their places."""
         i, j, origins, _ = step
         found: dict[int, Cell] = {}
         for k, origin in origins.items():

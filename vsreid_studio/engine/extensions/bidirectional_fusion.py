@@ -1,10 +1,10 @@
-"""Bidirectional fusion: between two masks that a person drew or approved, both checkpoints have a say.
+"""Bidirectional fusion of the maps of both checkpoints between two masks that a person drew or approved.
 
-The paper carries every frame from its nearest checkpoint alone (Algorithm 3). Where both ends are exact, the
-map that comes from the other one errs elsewhere: beside a corrected frame the mean of both has a J&F that is
-.006 to .01 higher, and in gaps of six frames .9524 instead of .9512 (docs/experiments.md). Each is carried
-all the way by itself, so that neither takes over the other's mistakes, and their logits are averaged: one
-that is sure outweighs one that is not.
+The paper propagates to every frame from its nearest checkpoint alone (Algorithm 3). Where both ends are
+exact, the errors of the two maps differ: beside a corrected frame the mean of both has a J&F that is .006 to
+.01 higher, and in gaps of six frames .9524 instead of .9512 (docs/experiments.md). Each is propagated all the
+way independently, so that neither inherits the errors of the other, and their logits are averaged: a
+confident map outweighs an uncertain one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Connected components: small ones apart from the instance are dropped after each patch.
+"""Connected components: small ones away from the instance are dropped after each patch.
 
-They are what propagation caught by mistake, and it would carry them on and let them grow. The paper keeps
-them. What it brings was not measured alone.
+They are false positives of propagation, which would grow with every further step. The paper keeps them. The
+gain was not measured separately.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Lost area: an instance of which hardly anything is left counts as lost and is not propagated on.
+"""Lost area: an instance with a very small area counts as lost and is not propagated any further.
 
-As in the authors' released program; the paper has no such rule. What is left when something passes behind an
-object is a speck on the wrong thing, and would grow over it. With it the map is empty while the object is
-hidden, and re-identification finds a free cell.
+As in the authors' released program; the paper has no such rule. What is left of a mask when its object is
+hidden is a speck on the occluder, and would grow over it. With this rule the map is empty while the object is
+hidden, so that re-identification searches the frame.
 """
 
 from __future__ import annotations

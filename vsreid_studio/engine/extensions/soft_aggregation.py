@@ -1,7 +1,7 @@
-"""Soft aggregation: the maps of a frame share each pixel before they are propagated on.
+"""Soft aggregation of the maps of a frame before the next step of propagation.
 
-The paper lets instances meet in the last merge only (Sec. 3.3). A map that has leaked over its neighbour
-would be carried on like that, and the leak would grow. What it brings was not measured alone.
+The paper merges instances at the end only (Sec. 3.3). A map that has leaked into its neighbour would be
+propagated as it is, and the leak would grow. The gain was not measured separately.
 """
 
 from __future__ import annotations
@@ -61,9 +61,8 @@ class SoftAggregation:
 def aggregated(masks: Mapping[int, SoftMask], instance: int) -> SoftMask:
     """An instance's map, less where other instances are more probable.
 
-    The odds of all instances and of the background (that nobody is there) share each pixel (soft
-    aggregation; Oh et al., 2018). Merging alone would leave a map that has leaked over its neighbour as it
-    is, and the leak would be carried on and grow.
+    At each pixel the odds of all instances and of the background are normalized (soft aggregation; Oh et
+    al., 2018). Merging alone would keep a map that has leaked into its neighbour, and the leak would grow.
 
     Args:
         masks: P of the frame's instances, independent of one another.

@@ -85,7 +85,7 @@ Logits = NDArray[np.float32]
 def unsmoothed_blocks(
     annotation: Annotation, instance: int, frames: Collection[int] | None = None
 ) -> list[range]:
-    """Blocks of maps of an instance that were carried on and are not smoothed yet, ascending.
+    """Blocks of maps of an instance that were propagated and are not smoothed yet, ascending.
 
     Args:
         frames: only blocks that hold one of these, None for all.
@@ -141,7 +141,7 @@ class MapSmoother(Protocol):
 
 
 class TemporalSmoothing:
-    """Smooths the blocks behind a walk, and what is left when a plan has been carried out."""
+    """Smooths the blocks behind a walk, and what is left when a plan is done."""
 
     def __init__(self, usual: MapSmoother, careful: MapSmoother | None = None) -> None:
         """`careful`: for instances that a person has corrected, the usual one if None."""
@@ -239,7 +239,7 @@ class Smoother:
         Args:
             maps: those of `frames`, and any beside them that are to have a say.
             frames: ascending, each the neighbour of the one before.
-            step: 1 where the maps were carried forward, -1 where back: of that flow there is some already.
+            step: 1 where the maps were propagated forward, -1 where back: of that flow there is some already.
 
         Yields:
             now and then, so that one may stop.

@@ -1,8 +1,8 @@
 """Test-time augmentation: N_mp on patches at several scales and mirrored, averaged.
 
 The paper averages over scales, too (Sec. 3.1, 'multi-scale testing'). On whole runs that is an option
-(`--multi-scale`, `--flip`): J&F .900 instead of .894 in twice the time. What is recovered, cut out of a box,
-or was corrected by a person is always seen on two larger scales and mirrored: between exact masks J&F is .945
+(`--multi-scale`, `--flip`): J&F .900 instead of .894 in twice the time. Recoveries, cut-outs of a box and
+corrected instances always use two larger scales and mirrored patches: between exact masks J&F is .945
 instead of .940 (docs/experiments.md).
 """
 
@@ -38,7 +38,7 @@ class PatchRequest:
         box: of the patch, in the frame.
         guide: (h, w) float32, the guiding map in the box, at the box's size or less, see `patches.reduced`.
         others: likewise, the greatest of the other instances' maps.
-        before: (h, w, 3) uint8, the frame where the guiding map comes from, carried along;
+        before: (h, w, 3) uint8, the frame of the guiding map, warped by the flow;
             None where no flow has carried it.
         near: how near the checkpoint is, see `nearness`.
         careful: see it on larger scales and mirrored.

@@ -150,7 +150,7 @@ def lost_maps(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which maps of a chain are to be emptied: (n,) bool.
 
     Args:
-        probability: of J >= .5, (n,), in the order in which they were carried.
+        probability: of J >= .5, (n,), in the order of propagation.
     """
     found: NDArray[np.bool_] = probability < LOST
     ends = np.flatnonzero(np.diff(found, prepend=False, append=False))
@@ -261,9 +261,9 @@ class Trust:
 def chains(
     annotation: Annotation, instance: int, frames: Collection[int] | None = None
 ) -> Iterator[list[int]]:
-    """The frames of maps carried from one checkpoint one way, nearest first, where some are not judged yet.
+    """The frames propagated from one checkpoint in one direction, nearest first, if some are not judged yet.
 
-    What was fused of two checkpoints is left out: these vouch for it.
+    Maps fused from two checkpoints are left out, as both confirm them.
 
     Args:
         frames: only chains with a map in one of these that is not judged; None for all.

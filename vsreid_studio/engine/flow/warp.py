@@ -1,4 +1,4 @@
-"""W of the paper: images and maps carried along by a flow."""
+"""W of the paper: images and maps warped by a flow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .field import FlowField
 _MOST_ERROR = 0.25
 """Of the brightness' range: a pixel that is off by more is wrong all the same."""
 _MASK_SIDE = 256
-"""Pixels: a mask whose box is at least twice as large each way is carried along at a reduced size."""
+"""Pixels: a mask whose box is at least twice as large each way is warped at a reduced size."""
 _ROUNDS = 3
 """How often the region is narrowed: outliers far off are gone after one, those near by after two."""
 
@@ -90,7 +90,7 @@ def warping_error(frame: Frame, warped: Frame) -> Probability:
 
 
 def warp_mask(mask: SoftMask, flow: FlowField) -> SoftMask:
-    """W(P_i, f): the map of frame i carried to frame j.
+    """W(P_i, f): the map of frame i warped to frame j.
 
     Each pixel of j samples P_i where it comes from, so the flow must be defined on j's pixels and point
     into i: `FlowSource.between(j, i)`, not between(i, j). The result is that of `warp` on the whole

@@ -123,7 +123,7 @@ def carried_patch(patch: Frame, before: Frame | None, near: float) -> NDArray[np
 
     Args:
         patch: (size, size, 3) uint8.
-        before: likewise, the frame where the guiding map comes from, carried along by the flow; None where no
+        before: likewise, the frame where the guiding map comes from, warped by the flow; None where no
             flow has carried it.
         near: see `nets.propagation.nearness`.
 

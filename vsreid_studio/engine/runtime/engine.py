@@ -304,7 +304,7 @@ class ScheduledMotion:
         finer = self._careful
         if finer is not None and cells is not None and any(corrected(cells, k) for k in instances):
             self._last = finer
-        # A map is carried from i to j by the flow from j to i.
+        # A map is warped from i to j by the flow from j to i.
         self._next = self._places.get((target, source), len(self._steps)) + 1
         return self._last.between(source, target)
 

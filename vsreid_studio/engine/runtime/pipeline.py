@@ -49,13 +49,13 @@ class Pipeline:
 
     Attributes:
         after_patch: after N_mp, on the map of one patch.
-        after_prediction: on all maps that were carried to a frame.
+        after_prediction: on all maps propagated to a frame.
         planner: which maps are computed from where.
-        after_step, after_span: when a step, and when a plan has been carried out.
-        filters: why a candidate is not offered (Algorithm 2, line 7), in order.
-        before_offer: why what was recovered is not offered, in order.
+        after_step, after_span: after each step, and after each plan.
+        filters: reasons not to offer a candidate (Algorithm 2, line 7), in order.
+        before_offer: reasons not to offer a recovery, in order.
         track: what else a candidate is compared with; None for the templates alone.
-        trust: whether what was carried on is judged by what it shows; for that N_reid has to be there.
+        trust: whether propagated maps are judged by their appearance, which needs N_reid.
         search_every: of the frames in which each instance has a map to rely on, every n-th is searched.
         sure: a judged map is one to rely on from this confidence on.
     """

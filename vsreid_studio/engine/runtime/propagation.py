@@ -101,7 +101,7 @@ class PatchNetwork:
         return [placed[n] for n in range(len(requests))]
 
     def _maps(self, scene: Scene) -> Mapping[int, SoftMask]:
-        """Where all instances are: those that are carried, and the others as far as it is known."""
+        """Where all instances are: those that are propagated, and the others as far as it is known."""
         there = scene.cells.frame_masks(scene.frame)
         if scene.source is None or scene.back is None:
             # A propagated map is not to be trusted: one that has drifted over this instance would keep it

@@ -66,7 +66,7 @@ class ModuleMaker(Protocol):
         """All that a run on a video needs but for M_reid, with what was learnt of it.
 
         Args:
-            careful: whether corrected instances are carried more carefully, and slower.
+            careful: whether corrected instances are propagated more carefully, and slower.
         """
         ...
 
@@ -96,7 +96,7 @@ class Source:
         settle: waits until what was told is done; of an order that was abandoned nothing more is taken.
         adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
         options: how the video is read.
-        careful: whether corrected instances are carried more carefully, and slower.
+        careful: whether corrected instances are propagated more carefully, and slower.
         order: of the video's frames, see `Video.order`.
     """
 

@@ -209,7 +209,7 @@ def _adapt(order: Order, bench: Bench, tell: Tell) -> Steps:
 
 
 def _reid(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Reidentification | None:
-    """M_reid; where it cannot be had, masks are still carried along, and the person is told."""
+    """M_reid; where it cannot be had, masks are still propagated, and the person is told."""
     if not job.find:
         return None
     try:
