@@ -335,3 +335,29 @@ def test_a_frame_of_a_kind_that_is_not_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "IMG_0002.HEIC").touch()
     with pytest.raises(UserError, match=r"IMG_0002\.HEIC is named like a frame, but \.HEIC is not read"):
         open_video(tmp_path)
+
+
+def test_colours_of_64_bits(tmp_path: Path) -> None:
+    picture = numbered(3)
+    cv2.imwrite(str(tmp_path / "0.tif"), picture[..., ::-1] / 255)
+    with open_video(tmp_path) as video:
+        np.testing.assert_array_equal(video.frame(0), picture)
+
+
+def test_pnm_whose_white_is_below_255_and_that_ends_with_a_number(tmp_path: Path) -> None:
+    samples = numbered(3) // 64
+    text = " ".join(map(str, samples.ravel()))
+    size = f"# mine\n{samples.shape[1]} {samples.shape[0]}\n3\n"
+    (tmp_path / "0.ppm").write_text(f"P3\n{size}{text}")
+    (tmp_path / "1.ppm").write_bytes(f"P6\n{size}".encode() + samples.tobytes())
+    with open_video(tmp_path) as video:
+        for index in range(2):
+            np.testing.assert_array_equal(video.frame(index), samples * 85)
+
+
+@pytest.mark.parametrize("ending", ["png", "webp"])
+def test_animations_in_a_folder_are_told(tmp_path: Path, ending: str) -> None:
+    pictures = [Image.fromarray(numbered(index)) for index in range(3)]
+    pictures[0].save(tmp_path / f"0.{ending}", save_all=True, append_images=pictures[1:], lossless=True)
+    with open_video(tmp_path) as video:
+        assert video.notes == ("of pictures that are animations only the first frame is used",)

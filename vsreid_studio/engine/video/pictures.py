@@ -161,6 +161,8 @@ class PictureFolder(Video):
                 )
         if odd := unlike_most([file.stem for file in self.files]):
             self._note(f"pictures named unlike the others ({odd[0]} ...) count as frames: {len(odd)}")
+        if _is_animated(self.files[0]):
+            self._note("of pictures that are animations only the first frame is used")
         if several := [file for file, pages in zip(self.files, headers, strict=True) if len(pages) > 1]:
             self._note(
                 f"of {len(several)} files of several pages ({several[0].name} ...) only the first is used"
@@ -265,13 +267,19 @@ def is_picture_file(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix not in PICTURES:
         return False
-    with path.open("rb") as file:
-        start = file.read(2**16)
+    start = _start(path)
     if start.startswith(b"\xff\xd8"):
         return suffix in _JPEG  # A bare stream of JPEG pictures begins the same.
-    return not (start.startswith(b"\x89PNG") and b"acTL" in start.split(b"IDAT")[0]) and (
-        not start.startswith(b"GIF8")
-    )
+    return not _is_apng(start) and not start.startswith(b"GIF8")
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(2**16)
+
+
+def _is_apng(start: bytes) -> bool:
+    return start.startswith(b"\x89PNG") and b"acTL" in start.split(b"IDAT")[0]
 
 
 class PictureStack(Video):
@@ -334,6 +342,10 @@ class PictureStack(Video):
     def _release(self) -> None:
         if self._animation is not None:
             self._animation.close()
+
+
+def _is_animated(path: Path) -> bool:
+    return len(_durations(path)) > 1 or _is_apng(_start(path))
 
 
 def _durations(path: Path) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from .pixels import ValueRange, check_picture_size
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".pgm", ".ppm"})
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"P5", b"P6", b"P2", b"P3")
+_PNM = re.compile(rb"P[56](?:(?:\s+|#[^\n]*\n)+\d+){2}(?:\s+|#[^\n]*\n)+(\d+)\s")
+_PNM_HEAD = 4096
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _KINDS = "JPEG, PNG, WebP, TIFF, BMP or PNM"
 _ORIENTATION = 0x0112
@@ -167,12 +170,24 @@ def read_samples(file: Path, header: Header) -> NDArray[Any]:
         if header.alpha:
             samples = np.asarray(iio.imread(file, plugin="pillow", index=header.page))
         else:
-            samples = np.asarray(iio.imread(file, plugin="opencv", index=header.page, flags=flags))
+            samples = _by_opencv(file, header.page, flags)
     except (OSError, ValueError, cv2.error) as error:
         raise UserError(_undecodable(file)) from error
     if samples.ndim == 3:
         samples = samples[..., 0] if samples.shape[2] < 3 else samples[..., :3]
     return upright(samples, header.orientation)
+
+
+def _by_opencv(file: Path, page: int, flags: int) -> NDArray[Any]:
+    try:
+        return np.asarray(iio.imread(file, plugin="opencv", index=page, flags=flags))
+    except cv2.error:
+        # It orders colours by a function of OpenCV that does not know 64 bits.
+        _, pages = cv2.imdecodemulti(np.fromfile(file, np.uint8), flags, range=(page, page + 1))
+        if not pages:
+            raise
+        stored = np.asarray(pages[0])
+        return stored[..., 2::-1] if stored.ndim == 3 and stored.shape[2] >= 3 else stored
 
 
 def read_picture(file: Path, header: Header, shown: ValueRange | None = None) -> Frame:
@@ -198,10 +213,22 @@ def read_picture(file: Path, header: Header, shown: ValueRange | None = None) ->
     except OSError as error:
         raise UserError(f"The picture {file} cannot be read: {error.strerror}.") from error
     # The flag makes versions of OpenCV agree: which formats they turn has changed over time.
+    if data[:1].tobytes() == b"P":
+        # Numbers as text may end with the file, which OpenCV takes for a missing end.
+        data = np.append(data, np.uint8(ord("\n")))
     bgr = None if not data.size else cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if bgr is None or _cut_short(data):
         raise UserError(_undecodable(file))
+    if white := _white_of_pnm(data):
+        bgr = np.minimum(np.rint(bgr * (255 / white)), 255).astype(np.uint8)
     return upright(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), header.orientation)
+
+
+def _white_of_pnm(data: NDArray[np.uint8]) -> int:
+    """The sample that is white in a PNM of fewer than 8 bits, which OpenCV does not look at; 0 for others."""
+    found = _PNM.match(data[:_PNM_HEAD].tobytes())
+    white = int(found[1]) if found else 0
+    return white if white < 255 else 0
 
 
 def _undecodable(file: Path) -> str:
