@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +69,16 @@ def test_parts_need_material(tmp_path: Path) -> None:
         measure(["headless"], 4, 2, tmp_path / "new", print)
 
 
-def test_the_pulse_notices_a_stall(qtbot: QtBot) -> None:
+def test_the_pulse_tells_waiting_from_work(qtbot: QtBot) -> None:
     pulse = Pulse()
     qtbot.wait(20)
     pulse.longest()
-    np.linalg.svd(np.ones((300, 300)))
-    stall = pulse.longest()
-    assert stall > 0
+    time.sleep(0.1)
+    stall, work = pulse.longest()
+    assert stall >= 100 > work
+    end = time.thread_time() + 0.05
+    while time.thread_time() < end:
+        pass
+    stall, work = pulse.longest()
+    assert work >= 50
     pulse.stop()
