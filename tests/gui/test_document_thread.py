@@ -65,6 +65,7 @@ def test_opening_is_not_done_on_the_windows_thread(
         assert session.open(pictures)
         assert session.document is None
     assert threads and threading.get_ident() not in threads
+    assert "names" in vars(session.video)
 
 
 def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(

@@ -101,6 +101,8 @@ class Opener:
             writer = ProjectWriter(document, self._thread)
             opened = Opened(writer, writer.snapshot(), open_settings(document.project), then)
             video = document.video
+            # Made here, as the window asks for it: a long video has many.
+            _ = video.names
             self._recent.note(document.project.path, video.path.absolute(), video.frame(opened.frame))
         except BaseException:
             document.close()
