@@ -271,6 +271,10 @@ def test_a_class_is_given_by_keys(qtbot: QtBot, panel: InstancePanel) -> None:
     with qtbot.waitSignal(panel.class_requested) as asked:
         qtbot.keyClick(menu, Qt.Key.Key_2)
     assert asked.args == [7, "dog"]
+    panel.set_instances({1: RIDER, 2: BIKE, 7: replace(DOG, category=9)})
+    with qtbot.assertNotEmitted(panel.class_requested):
+        qtbot.keyClick(panel.view, Qt.Key.Key_F3)
+        qtbot.keyClick(menu, Qt.Key.Key_2)
     qtbot.keyClick(panel.view, Qt.Key.Key_F3)
     with qtbot.waitSignal(panel.class_requested) as asked:
         qtbot.keyClick(menu, Qt.Key.Key_N)

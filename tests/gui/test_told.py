@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from driving import LEFT, drag, draw_both, focused, press, until_proposal, wait_idle
+from driving import LEFT, at, drag, draw_both, focused, press, until_proposal, wait_idle
 from fake_engine import Script
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
@@ -145,3 +145,29 @@ def test_the_drop_of_a_folder_that_is_none(make: MakeWindow, tmp_path: Path) -> 
     drop(window, QUrl.fromLocalFile(str(tmp_path / "missing")))
     assert window.bar.isVisible()
     assert window.session.document is None
+
+
+def test_a_gesture_that_came_to_nothing_says_what_to_do(qtbot: QtBot, window: MainWindow) -> None:
+    told = window.bar.sentence.text
+    for tool, words in (
+        (Qt.Key.Key_E, "there is nothing to erase"),
+        (Qt.Key.Key_Q, "Drag a box"),
+    ):
+        press(window, tool)
+        QTest.mouseClick(window.parts.canvas, LEFT, pos=at(window, 8, 8))
+        assert words in told()
+    press(window, Qt.Key.Key_L, Qt.KeyboardModifier.ShiftModifier)
+    QTest.mouseClick(window.parts.canvas, LEFT, pos=at(window, 8, 8))
+    assert "Drag around" in told()
+    press(window, Qt.Key.Key_Y)
+    QTest.mouseClick(window.parts.canvas, LEFT, pos=at(window, 8, 8))
+    press(window, Qt.Key.Key_Return)
+    assert "three corners" in told()
+
+
+def test_propagate_with_all_locked_says_so(qtbot: QtBot, window: MainWindow) -> None:
+    draw_both(qtbot, window)
+    for number in (1, 2):
+        window.session.instance_edits.lock(number, True)
+    press(window, Qt.Key.Key_P)
+    assert window.bar.sentence.text() == "What is drawn is locked: unlock it first."

@@ -4,7 +4,7 @@ import pytest
 
 from vsreid_studio.engine.types import Box, Click
 from vsreid_studio.gui.canvas.stroke import Point
-from vsreid_studio.gui.canvas.tools import Gesture, make_tool
+from vsreid_studio.gui.canvas.tools import FEW_CORNERS, NO_AREA, NO_BOX, Gesture, make_tool
 from vsreid_studio.gui.canvas.types import (
     LARGEST_BRUSH,
     Abort,
@@ -16,6 +16,7 @@ from vsreid_studio.gui.canvas.types import (
     End,
     PaintMode,
     Pointer,
+    Refuse,
     Segment,
     TakePoints,
     Tool,
@@ -86,7 +87,7 @@ def test_a_lasso_closes_when_let_go() -> None:
     lasso = tool(Tool.LASSO)
     assert drag(lasso, TRIANGLE) == (Begin("Paint lasso", False), Area(tuple(TRIANGLE)), End())
     assert drag(lasso, TRIANGLE, right=True)[0] == Begin("Remove lasso", True)
-    assert drag(lasso, TRIANGLE[:2]) == ()
+    assert drag(lasso, TRIANGLE[:2]) == (Refuse(NO_AREA),)
     assert lasso.sketch == ()
 
 
@@ -117,7 +118,7 @@ def test_a_polygon_takes_corners_back() -> None:
     polygon.back()
     assert polygon.confirm() == (Begin("Remove polygon", True), Area(tuple(TRIANGLE)), End())
     click(polygon, (1, 1))
-    assert polygon.confirm() == ()
+    assert polygon.confirm() == (Refuse(FEW_CORNERS),)
     assert polygon.busy
     polygon.back()
     polygon.back()
@@ -138,7 +139,7 @@ def test_a_polygon_leads_its_open_side_along() -> None:
 def test_a_box_is_dragged_in_any_direction() -> None:
     box = tool(Tool.BOX)
     assert drag(box, [(20.6, 30.2), (10.4, 9.9)]) == (DrawBox(Box(10, 9, 21, 31)),)
-    assert drag(box, [(5, 5), (6, 40)]) == ()
+    assert drag(box, [(5, 5), (6, 40)]) == (Refuse(NO_BOX),)
     assert drag(box, [(5, 5), (50, 40)], right=True) == ()
 
 

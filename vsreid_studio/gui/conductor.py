@@ -128,7 +128,13 @@ class Conductor(QObject):
         chosen = {k for k in known if not known[k].locked and (instances is None or k in instances)}
         annotation = self.session.annotation
         if not any(annotation.checkpoints(k) for k in chosen):
-            self.failed.emit("Draw an object in some frame first; then its mask can be carried along.", "")
+            locked = [k for k in known if known[k].locked and (instances is None or k in instances)]
+            self.failed.emit(
+                "What is drawn is locked: unlock it first."
+                if any(annotation.checkpoints(k) for k in locked)
+                else "Draw an object in some frame first; then its mask can be carried along.",
+                "",
+            )
             return False
         span = self.session.range
         frames = range(span[0], span[1] + 1) if span is not None else None

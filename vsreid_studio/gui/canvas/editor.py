@@ -17,6 +17,7 @@ from .types import (
     DrawBox,
     Effect,
     End,
+    Refuse,
     Segment,
     TakePoints,
     ToolOptions,
@@ -25,6 +26,7 @@ from .types import (
 NO_PICTURE = "There is no picture to draw on yet."
 NOTHING_SELECTED = "Choose an instance to draw first, or add one."
 LOCKED = "This instance is locked: unlock it to change it."
+NOTHING_TO_ERASE = "The instance has no mask in this frame: there is nothing to erase."
 HIDDEN = "This instance is hidden: show it to change it."
 
 
@@ -135,6 +137,8 @@ class Editor(QObject):
                     self.box_drawn.emit(self._selected, inside)
             case AskPoints(points, box) if self._selected is not None:
                 self.points_changed.emit(self._selected, points, box)
+            case Refuse(reason):
+                self.refused.emit(reason)
             case TakePoints() if self._selected is not None:
                 self.points_taken.emit(self._selected)
 
@@ -178,6 +182,8 @@ class Editor(QObject):
             return
         if not stroke.changes:
             self.picture.stroke = None
+            if stroke.removes and not stroke.base.area:
+                self.refused.emit(NOTHING_TO_ERASE)
             return
         mask = stroke.result()
         self._masks[stroke.instance] = mask

@@ -122,6 +122,7 @@ class Stroke:
         label: names the step in the undo menu.
         base: the map without the stroke.
         touched: encloses the pixels painted so far, empty at first.
+        removes: whether it sets the probability to 0 and not to 1.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class Stroke:
         self.label = label
         self.base = base
         self.touched = NOWHERE
+        self.removes = removes
         self._value = np.uint8(0 if removes else 255)
         self._bounds = Box(0, 0, *size)
         self._painted = np.zeros((size[1], size[0]), np.bool_)

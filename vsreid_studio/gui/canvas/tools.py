@@ -18,6 +18,7 @@ from .types import (
     End,
     PaintMode,
     Pointer,
+    Refuse,
     Segment,
     TakePoints,
     Tool,
@@ -26,6 +27,9 @@ from .types import (
 
 _LEAST_BOX = 3.0
 _LEAST_STEP = 0.5
+NO_AREA = "Drag around the area that is to be filled."
+NO_BOX = "Drag a box around the object."
+FEW_CORNERS = "A polygon needs three corners: click more, or press Esc."
 
 
 class Gesture:
@@ -181,7 +185,7 @@ class Polygon(Gesture):
     def confirm(self) -> Effects:
         """Close the polygon; fewer than three corners enclose nothing and stay open."""
         if len(self._corners) < 3:
-            return ()
+            return (Refuse(FEW_CORNERS),)
         points = self._corners
         self.cancel()
         return _shape(points, "polygon", self.options.mode is PaintMode.REMOVE)
@@ -223,7 +227,7 @@ class BoxTool(Gesture):
         (ax, ay), (bx, by) = self.sketch[0], pointer.at
         self.cancel()
         if min(abs(ax - bx), abs(ay - by)) < _LEAST_BOX:
-            return ()
+            return (Refuse(NO_BOX),)
         low, high = (min(ax, bx), min(ay, by)), (max(ax, bx), max(ay, by))
         return (DrawBox(Box(*map(math.floor, low), *map(math.ceil, high))),)
 
@@ -328,7 +332,7 @@ def make_tool(tool: Tool, options: ToolOptions) -> Gesture:
 
 def _shape(points: tuple[Point, ...], name: str, removes: bool) -> Effects:
     if len(points) < 3:
-        return ()
+        return (Refuse(NO_AREA),)
     return Begin(f"Remove {name}" if removes else f"Paint {name}", removes), Area(points), End()
 
 

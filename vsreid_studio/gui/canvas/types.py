@@ -140,5 +140,16 @@ class TakePoints:
     """Keep what the points have made."""
 
 
-Effect: TypeAlias = Begin | Segment | Area | End | Abort | DrawBox | AskPoints | TakePoints
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The gesture came to nothing.
+
+    Attributes:
+        reason: a sentence that says what to do.
+    """
+
+    reason: str
+
+
+Effect: TypeAlias = Begin | Segment | Area | End | Abort | DrawBox | AskPoints | TakePoints | Refuse
 Effects: TypeAlias = tuple[Effect, ...]

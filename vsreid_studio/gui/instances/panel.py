@@ -301,7 +301,10 @@ class InstancePanel(QWidget):
         )
 
     def _give_class(self, number: int, name: str | None, _: bool = False) -> None:
-        self.class_requested.emit(number, name)
+        category = self._instances[number].category
+        # A step that changes nothing would only be in the way of undo.
+        if name != (None if category is None else self._classes.get(category)):
+            self.class_requested.emit(number, name)
 
     def _ask_class(self, number: int, _: bool = False) -> None:
         """Ask for the name of a new class, beside everything else."""
