@@ -41,7 +41,7 @@ _ROLE = Qt.ItemDataRole.UserRole
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CheckTask:
-    """What is to be looked at: a copy of the annotation that nobody changes.
+    """The input of a check: a copy of the annotation that is never changed.
 
     Attributes:
         finder: knows what was measured before on this document.

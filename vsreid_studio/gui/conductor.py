@@ -197,7 +197,7 @@ class Conductor(QObject):
             self.runner.cancel()
 
     def settle(self) -> None:
-        """End whatever runs and let its results in; before the document closes."""
+        """Stop the running job and apply its results, before the document closes."""
         self._next = None
         self.review.drop_jobs()
         self.runner.settle()

@@ -163,7 +163,7 @@ def approve(held: Held, frame: int, instances: Iterable[int]) -> Edit:
 
 
 def clear(held: Held, instances: Iterable[int], first: int, last: int) -> Edit:
-    """Remove masks from a range of frames, whoever made them; what was derived from them goes too."""
+    """Remove all masks of a range of frames, and those derived from them."""
     cells: dict[CellKey, Cell | None] = {
         CellKey(frame, k): None
         for k in instances
@@ -288,7 +288,7 @@ def import_masks(
     """Given masks as pinned ones, and an instance for each number that is new.
 
     Args:
-        machine: as masks that nobody has checked: not pinned, derived from the first one of each instance,
+        machine: as unreviewed masks: not pinned, derived from the first one of each instance,
             so that a correction propagates over them. What a person pinned stays.
         between: see `index.now_and_then`.
 

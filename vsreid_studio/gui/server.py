@@ -1,4 +1,4 @@
-"""A thread that serves requests until it is told to stop, whatever a request raises."""
+"""A thread that serves requests until it is stopped; an exception of one does not end it."""
 
 from __future__ import annotations
 

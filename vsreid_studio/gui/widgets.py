@@ -168,7 +168,7 @@ class Turns(QObject):
 class Scrolled(QScrollArea):
     """Shows a widget as large as there is room, and scrolls it down where there is less than it needs.
 
-    It is never narrower than the widget needs: nobody scrolls a panel sideways.
+    It is never narrower than the widget needs, so that it scrolls vertically only.
     """
 
     def __init__(self, held: QWidget, lines: int = _LEAST_LINES, parent: QWidget | None = None) -> None:

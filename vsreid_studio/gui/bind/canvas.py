@@ -33,7 +33,7 @@ class Wipe:
     """Two states in one picture.
 
     Attributes:
-        before, after: nobody changes them.
+        before, after: never changed.
         share: of the width that shows `before`, from the left.
     """
 

@@ -136,12 +136,12 @@ class CandidateItem(pg.ROI):
         self.movePoint(self.getHandles()[HANDLES.index(self._grip)], pg.Point(x, y))
 
     def release(self) -> bool:
-        """Let go; returns whether the box has changed."""
+        """End the drag; returns whether the box has changed."""
         self._grip = None
         return self.box != self._start
 
     def cancel(self) -> None:
-        """Let go and put the box back."""
+        """Cancel the drag and restore the box."""
         self._grip = None
         self.setPos((self._start.x0, self._start.y0), update=False)
         self.setSize((self._start.width, self._start.height))

@@ -166,7 +166,7 @@ class Interaction(QObject):
         return True
 
     def release_key(self, event: QKeyEvent) -> bool:
-        """Let go of Space; returns whether that is the key."""
+        """Release Space; returns whether that is the key."""
         if event.key() != Qt.Key.Key_Space or event.isAutoRepeat():
             return False
         tapped = self._navigation.space and not self._space_used

@@ -62,7 +62,7 @@ class CanvasView(QWidget):
         menu_requested(place, numbers): of the screen; and the instances under the mouse.
         brush_resized(size): the brush's new diameter, in pixels of the frame.
         zoomed(scale): pixels of the screen in one of the frame.
-        space_tapped: Space was pressed and let go, and nothing was panned meanwhile.
+        space_tapped: Space was pressed and released without panning.
     """
 
     edited = Signal(int, object, str)
@@ -369,12 +369,12 @@ class CanvasView(QWidget):
         event.accept()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """Let go of Space."""
+        """Release Space."""
         if not self._input.release_key(event):
             super().keyReleaseEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Keys let go elsewhere are not told of."""
+        """Reset the keys: their release elsewhere sends no event."""
         self._input.hold_space(False)
         super().focusOutEvent(event)
 

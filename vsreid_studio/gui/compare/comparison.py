@@ -97,7 +97,7 @@ class Scorer(Server[_Task]):
         """Have frames scored; one that waits already is scored as it is now.
 
         Args:
-            annotation: a copy that nobody changes. Its maps are read here, not on the window's thread.
+            annotation: a copy that is never changed. Its maps are read here, not on the GUI thread.
         """
         with self._condition:
             if self._truth is not None:

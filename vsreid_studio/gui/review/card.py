@@ -47,7 +47,7 @@ class CropView(QWidget):
         return QSize(8 * line, 8 * line)
 
     def minimumSizeHint(self) -> QSize:
-        """Enough to judge by: the list below gives way first."""
+        """Least size at which a proposal can be judged: the list below shrinks first."""
         line = self.fontMetrics().height()
         return QSize(4 * line, 6 * line)
 

@@ -26,7 +26,7 @@ from .words import NOTHING, figure, nothing, unseen
 _LINES = 6
 """Of the text without a proposal, where the panel is as narrow as it can be."""
 _SHARE = 0.7
-"""Of the height for a proposal: its pictures are what one judges by, and the list scrolls."""
+"""Share of the height for a proposal, whose pictures matter more than the list, which scrolls."""
 _NO_GAINS: Mapping[CellKey, int] = MappingProxyType({})
 
 

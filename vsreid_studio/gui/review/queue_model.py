@@ -173,7 +173,7 @@ class QueueModel(QAbstractTableModel):
         return retrieval is not None and retrieval.key in self._rejected
 
     def heads(self, row: int) -> bool:
-        """Whether a row stands for several candidates."""
+        """Whether a row represents several candidates."""
         retrieval = self.retrieval(row)
         return retrieval is not None and retrieval.key in self._heads and len(self.find(row)) > 1
 

@@ -36,7 +36,7 @@ class Position(QObject):
         self.begin(0, 0, None)
 
     def begin(self, length: int, frame: int, selected: int | None) -> None:
-        """Be in another document, or in none; whoever shows it is told otherwise."""
+        """Switch to another document, or to none, without signals."""
         self.length = length
         self.frame = min(max(frame, 0), max(length - 1, 0))
         self.selected = selected

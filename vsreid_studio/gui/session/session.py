@@ -50,7 +50,7 @@ class Session(QObject):
         opening(path): something is being opened; `opened`, `failed`, `video_changed` or `video_missing`
             follows.
         opened, closed: another document is there, or none.
-        closing: the document is about to close; let go of it before the signal returns.
+        closing: the document is about to close; drop references to it before the signal returns.
         video_changed(error): a project's video is not as it was, and a person has to tell what becomes of the
             masks; a `VideoChanged`.
         video_missing(error): a project's video has to be looked for; a `VideoMissing`.

@@ -16,7 +16,7 @@ from ..edits import Edit
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """A document as it is on disk; nobody changes it.
+    """A document as it is on disk; never changed.
 
     Attributes:
         number: counts up.
@@ -114,7 +114,7 @@ class Shown:
         return self._last
 
     def keep(self, kept: KeptMap, number: int | None = None) -> bool:
-        """Take over what is on disk now.
+        """Update to what is on disk now.
 
         Args:
             number: of the edit that has come there, None for what others did.
@@ -129,7 +129,7 @@ class Shown:
         return edit is None or not _same_keys(edit.change, kept.change)
 
     def follow(self, snapshot: Snapshot) -> None:
-        """Take over proposals that are on disk now; of cells nothing is otherwise than told."""
+        """Update the proposals to those on disk; cells are as reported before."""
         if snapshot.number > self._base.number:
             self._base = snapshot
 

@@ -33,7 +33,7 @@ Reporter = Callable[[Exception, str], object]
 
 
 class ProjectWriter:
-    """Changes one document; whatever it does happens on the document's thread, in the order of asking.
+    """Changes one document, on the document's thread and in the order of the requests.
 
     A run works on a copy. Its changes are let in where the person has not been meanwhile, and the person's
     changes are handed to the run, so that neither loses anything.

@@ -29,7 +29,7 @@ _SEAMS_FROM = 9.0
 """Logical pixels a frame from which they are."""
 _WIDE, _ROUND = 5.0, 12.0
 """Logical pixels from which a bar has a slit beside it and a span a line of its own, and from which a bar
-has round corners: on narrower ones nobody sees them, and there are thousands."""
+has round corners: on narrower ones they are invisible, and there are thousands."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -168,7 +168,7 @@ class Boxes:
 
     @staticmethod
     def kind(kind: int) -> tuple[BoxState, int]:
-        """The state, and the similarity in steps of 1 / `LEVELS`, that a kind stands for."""
+        """The state, and the similarity in steps of 1 / `LEVELS`, that a kind encodes."""
         return _STATES[kind // (LEVELS + 1)], kind % (LEVELS + 1)
 
     def shown(self, first: int, stop: int, slots: float) -> NDArray[np.intp]:
@@ -203,7 +203,7 @@ class TimelineState:
 
     Attributes:
         look: the style, colours and sizes.
-        annotation: read only; whoever owns it applies a change and then tells of it.
+        annotation: read only; its owner applies a change and then reports it.
         length: frames of the video.
         frame: where the playhead is.
         selected: the instance that is plotted, None for none.

@@ -135,7 +135,7 @@ class Device:
 
 
 Told: TypeAlias = Event | Notice | Device | Adaptation
-"""Whatever a job may tell."""
+"""The messages of a job."""
 Tell: TypeAlias = Callable[[Told], None]
 
 

@@ -146,8 +146,8 @@ class Order:
         control: pauses, cancels and answers it.
         inbox: takes the person's changes.
         mailbox: brings what it tells.
-        ended: set once the engine's thread has let go of it.
-        abandoned: set when nobody listens to it any more.
+        ended: set once the engine's thread has finished with it.
+        abandoned: set when its messages are no longer read.
         answers: how many proposals were answered; the changes between two answers are one step of undo.
     """
 

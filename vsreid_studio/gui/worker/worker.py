@@ -1,4 +1,4 @@
-"""The engine's thread: its networks, the modules for the video at hand, and jobs as steps that are pulled."""
+"""The engine's thread: its networks, the modules for the current video, and jobs as generators of steps."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Bench:
         return self.engine.reid(self.video(source), store)
 
     def clear(self) -> None:
-        """Let go of the video."""
+        """Close the video."""
         if self._video is not None:
             self._video.close()
         self._video = self._path = self._modules = None
@@ -220,7 +220,7 @@ def _reid(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Reidentific
 
 
 class Worker(QObject):
-    """Carries out one order after another."""
+    """Executes one order after another."""
 
     def __init__(self, factory: EngineFactory) -> None:
         super().__init__()
@@ -228,7 +228,7 @@ class Worker(QObject):
 
     @Slot(object)
     def run(self, order: Order) -> None:
-        """Carry out an order; the last letter tells how it ended, whatever happened."""
+        """Execute an order; the last message always gives the outcome."""
         outcome = Outcome.FAILED
         try:
             steps = steps_of(order, self._bench, order.tell)
@@ -245,7 +245,7 @@ class Worker(QObject):
 
     @Slot()
     def release(self) -> None:
-        """Let go of the video; the networks stay."""
+        """Close the video; the networks stay."""
         self._bench.clear()
 
 
