@@ -21,7 +21,6 @@ from pathlib import Path
 from . import __version__
 from .cli import (
     benchmark,
-    benchmark_clicks,
     demo,
     evaluate,
     export,
@@ -29,7 +28,6 @@ from .cli import (
     run,
     simulate,
     tables,
-    thresholds,
     train,
 )
 from .errors import Terminated, UserError, sentence, stopped
@@ -42,10 +40,8 @@ COMMANDS = (
     export,
     evaluate,
     benchmark,
-    benchmark_clicks,
     tables,
     simulate,
-    thresholds,
     train,
     installation,
 )

@@ -1,7 +1,7 @@
 import dataclasses
 from itertools import pairwise
 
-from vsreid_studio.benchmark.rows import bare, row_config, rows
+from vsreid_studio.benchmark.table_runs import bare, row_config, rows
 from vsreid_studio.config import Config
 
 LISTED = rows(adaptation=40)

@@ -11,15 +11,8 @@ import pytest
 from PIL import Image
 
 from vsreid_studio import app
-from vsreid_studio.benchmark import click_latency
-from vsreid_studio.benchmark.click_latency import (
-    CLICKS,
-    Latency,
-    Waits,
-    enlarged,
-    latency_table,
-    measure_clicks,
-)
+from vsreid_studio.benchmark import clicks as clicks_module
+from vsreid_studio.benchmark.clicks import CLICKS, Latency, Waits, enlarged, latency_table, measure_clicks
 from vsreid_studio.engine.runtime.click_thread import ClickThread
 from vsreid_studio.engine.types import Click, Prediction, SoftMask
 from vsreid_studio.engine.video import open_video
@@ -55,8 +48,8 @@ class Endless:
 
 
 def test_as_many_clicks_are_timed_during_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(click_latency, "_SHOWN", 0.01)
-    monkeypatch.setattr(click_latency, "_BETWEEN", 0.001)
+    monkeypatch.setattr(clicks_module, "_SHOWN", 0.01)
+    monkeypatch.setattr(clicks_module, "_BETWEEN", 0.001)
     asked, modules = Asked(), Endless()
     thread = ClickThread(lambda: asked)  # type: ignore[arg-type,return-value]
     thread.ready.result()

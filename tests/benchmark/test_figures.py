@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vsreid_studio.benchmark.figures import WIDTH, draw, extremes
-from vsreid_studio.benchmark.page import BEGIN, END, kept_text, read_published
+from vsreid_studio.benchmark.report import BEGIN, END, kept_text, read_published
+from vsreid_studio.benchmark.table_report import WIDTH, draw, extremes
 from vsreid_studio.evaluation import InstanceScore
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from vsreid_studio import app
+from vsreid_studio.benchmark.candidates import Thresholds, best, render
 from vsreid_studio.benchmark.gaps import Accepted, GapSummary
-from vsreid_studio.benchmark.threshold_table import Thresholds, best, render
 
 
 def thresholds(clips: Path, folder: Path, *options: str) -> int:

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from vsreid_studio import config
-from vsreid_studio.benchmark.candidate_files import CandidateFiles
+from vsreid_studio.benchmark.candidates import CandidateFiles
 from vsreid_studio.benchmark.gaps import read_gaps
-from vsreid_studio.benchmark.page import read_published
+from vsreid_studio.benchmark.report import read_published
 from vsreid_studio.engine.flow.source import read_flo
 from vsreid_studio.engine.types import Candidates
 from vsreid_studio.engine.video import open_video

@@ -15,7 +15,7 @@ from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Queue, Retrieval
 from vsreid_studio.engine.types import Box, Cell, CellKey
-from vsreid_studio.gui.clips.scanner import Catalogue, catalogue
+from vsreid_studio.gui.clip_scanner import Catalogue, catalogue
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.opening import open_document, project_places
 from vsreid_studio.project import Instance

@@ -13,9 +13,9 @@ from PIL import Image
 from vsreid_studio.engine.nets.clicks import ClickNet, Drawn
 from vsreid_studio.engine.runtime.clicker import Clicker, load_network
 from vsreid_studio.engine.types import Click, SoftMask
-from vsreid_studio.training.clicks import recipe
-from vsreid_studio.training.clicks.recipe import SessionLoss
-from vsreid_studio.training.clicks.samples import Sample, SampleMaker, read_own
+from vsreid_studio.training import clicks
+from vsreid_studio.training.click_samples import Sample, SampleMaker, read_own
+from vsreid_studio.training.clicks import SessionLoss
 from vsreid_studio.training.clips import Clip, Still
 
 
@@ -53,8 +53,8 @@ def test_samples_follow_from_their_generator(maker: SampleMaker) -> None:
 
 def test_every_part_learns_from_a_session(maker: SampleMaker) -> None:
     torch.manual_seed(0)
-    model = recipe.initial(None)
-    recipe.parameter_groups(model, "late")
+    model = clicks.initial(None)
+    clicks.parameter_groups(model, "late")
     batch = [maker.sample(np.random.default_rng(seed), False) for seed in range(2)]
     loss, told = SessionLoss(64, 3, 0, 0)(model, batch)
     loss.backward()
@@ -103,10 +103,10 @@ def test_command_writes_weights_that_a_clicker_loads(tmp_path: Path) -> None:
     Image.fromarray(frame).save(tmp_path / "stills/ecssd/images/a.jpg")
     Image.fromarray(disk.astype(np.uint8)).save(tmp_path / "stills/ecssd/masks/a.png")
     parser = ArgumentParser()
-    recipe.add_arguments(parser)
+    clicks.add_arguments(parser)
     options = ["--data", str(tmp_path), "--output", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
     options += ["--steps", "2", "--batch", "1", "--looks", "2", "--patch", "64", "--trunk", "none"]
-    weights = recipe.train(parser.parse_args(options))
+    weights = clicks.train(parser.parse_args(options))
     clicker = Clicker(load_network("cpu", weights), size=64)
     found = clicker.segment(frame, [Click(52, 48, True)])
     assert isinstance(found.mask, SoftMask) and 0 <= found.confidence <= 1

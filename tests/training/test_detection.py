@@ -18,9 +18,9 @@ from torch import Tensor
 
 from vsreid_studio.engine.nets.detector import lite_detector, lite_network
 from vsreid_studio.errors import UserError
-from vsreid_studio.training import loop
-from vsreid_studio.training.detection import recipe
-from vsreid_studio.training.detection.data import (
+from vsreid_studio.training import detection, loop
+from vsreid_studio.training.detection import PartialHeads, PartialProposals, train_partially
+from vsreid_studio.training.detection_data import (
     DetectionSampleMaker,
     boxes_of,
     components,
@@ -28,7 +28,6 @@ from vsreid_studio.training.detection.data import (
     training_groups,
     visible_boxes,
 )
-from vsreid_studio.training.detection.recipe import PartialHeads, PartialProposals, train_partially
 from vsreid_studio.training.public import Annotated
 
 
@@ -81,7 +80,7 @@ def data(tmp_path: Path) -> Path:
 
 def arguments(*words: str) -> Namespace:
     parser = ArgumentParser()
-    recipe.add_arguments(parser)
+    detection.add_arguments(parser)
     return parser.parse_args(words)
 
 
@@ -89,7 +88,7 @@ def arguments(*words: str) -> Namespace:
 def blank_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     state = lite_network().backbone.net.state_dict()
-    monkeypatch.setattr(recipe, "imagenet_lite0", lambda: state)
+    monkeypatch.setattr(detection, "imagenet_lite0", lambda: state)
 
 
 def test_a_run_trains_resumes_and_writes_weights_that_load(
@@ -97,7 +96,7 @@ def test_a_run_trains_resumes_and_writes_weights_that_load(
 ) -> None:
     words = ["--data", str(data), "--batch", "2", "--canvas", "64", "96"]
     straight, broken = tmp_path / "straight", tmp_path / "broken"
-    assert recipe.run(arguments(*words, "--steps", "3", "--output", str(straight))) == 0
+    assert detection.run(arguments(*words, "--steps", "3", "--output", str(straight))) == 0
     figures = json.loads((straight / "recall.json").read_text())
     assert set(figures) == {"davis2017-first-frames", "davis2016-val-visible"}
     assert all(0 <= part["recall@20"] <= part["recall@100"] <= 1 for part in figures.values())
@@ -114,9 +113,9 @@ def test_a_run_trains_resumes_and_writes_weights_that_load(
 
     monkeypatch.setattr(loop.Trainer, "_update", breaks)
     with pytest.raises(KeyboardInterrupt):
-        recipe.train(arguments(*words, "--steps", "3", "--output", str(broken)))
+        detection.train(arguments(*words, "--steps", "3", "--output", str(broken)))
     monkeypatch.setattr(loop.Trainer, "_update", whole)
-    recipe.train(arguments(*words, "--steps", "3", "--output", str(broken)))
+    detection.train(arguments(*words, "--steps", "3", "--output", str(broken)))
     first, second = (load_file(folder / "detector.safetensors") for folder in (straight, broken))
     assert first.keys() == second.keys() == lite_network().state_dict().keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -198,7 +197,7 @@ def test_scenes_of_public_sets_are_shrunk() -> None:
 
 def test_a_canvas_that_does_not_fit_the_strides_is_refused(data: Path) -> None:
     with pytest.raises(UserError, match="32"):
-        recipe.run(arguments("--data", str(data), "--output", "x", "--canvas", "60", "96"))
+        detection.run(arguments("--data", str(data), "--output", "x", "--canvas", "60", "96"))
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the shared data")

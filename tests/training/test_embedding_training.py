@@ -19,11 +19,10 @@ from torch.nn import functional
 from vsreid_studio.engine.nets.embedding import Embedding, ResNetPool, embedder, lite_embedding
 from vsreid_studio.engine.types import Box
 from vsreid_studio.errors import UserError
-from vsreid_studio.training import loop
-from vsreid_studio.training.embedding import recipe
-from vsreid_studio.training.embedding.data import CropMaker, davis_identities, draw, strange_boxes
-from vsreid_studio.training.embedding.oim import UNKNOWN, OnlineInstanceMatching
-from vsreid_studio.training.embedding.recipe import measure
+from vsreid_studio.training import embedding, loop
+from vsreid_studio.training.embedding import measure
+from vsreid_studio.training.embedding_data import CropMaker, davis_identities, draw, strange_boxes
+from vsreid_studio.training.oim import UNKNOWN, OnlineInstanceMatching
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +144,7 @@ def data(tmp_path: Path) -> Path:
 
 def arguments(*words: str) -> Namespace:
     parser = ArgumentParser()
-    recipe.add_arguments(parser)
+    embedding.add_arguments(parser)
     return parser.parse_args(words)
 
 
@@ -153,10 +152,10 @@ def test_a_run_trains_resumes_to_the_same_state_and_loads(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = {name: value.clone() for name, value in lite_embedding().pool.net.state_dict().items()}
-    monkeypatch.setattr(recipe, "imagenet_lite0", lambda: state)
+    monkeypatch.setattr(embedding, "imagenet_lite0", lambda: state)
     words = ["--data", str(data), "--identities", "4", "--strangers", "8", "--held", "1", "--steps", "3"]
     straight, broken = tmp_path / "straight", tmp_path / "broken"
-    assert recipe.run(arguments(*words, "--output", str(straight))) == 0
+    assert embedding.run(arguments(*words, "--output", str(straight))) == 0
     figures = json.loads((straight / "measured.json").read_text())
     assert set(figures) == {"before", "after"} and figures["after"]["rank1"] == 1
     whole = loop.Trainer._update
@@ -169,9 +168,9 @@ def test_a_run_trains_resumes_to_the_same_state_and_loads(
 
     monkeypatch.setattr(loop.Trainer, "_update", breaks)
     with pytest.raises(KeyboardInterrupt):
-        recipe.train(arguments(*words, "--output", str(broken)))
+        embedding.train(arguments(*words, "--output", str(broken)))
     monkeypatch.setattr(loop.Trainer, "_update", whole)
-    recipe.train(arguments(*words, "--output", str(broken)))
+    embedding.train(arguments(*words, "--output", str(broken)))
     first, second = (load_file(folder / "embedding.safetensors") for folder in (straight, broken))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -185,10 +184,10 @@ def test_the_paper_size_trains_by_the_same_command(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Smaller crops than it is used with: the weights are the same, and the test takes seconds.
-    monkeypatch.setitem(recipe.SIZES, "paper", lambda: Embedding(ResNetPool(), 256, 64))  # type: ignore[attr-defined]
-    monkeypatch.setattr(recipe, "resnet50_weights", lambda: None)
+    monkeypatch.setitem(embedding.SIZES, "paper", lambda: Embedding(ResNetPool(), 256, 64))  # type: ignore[attr-defined]
+    monkeypatch.setattr(embedding, "resnet50_weights", lambda: None)
     words = ["--data", str(data), "--identities", "4", "--strangers", "8", "--held", "1", "--steps", "2"]
-    assert recipe.run(arguments(*words, "--size", "paper", "--output", str(tmp_path))) == 0
+    assert embedding.run(arguments(*words, "--size", "paper", "--output", str(tmp_path))) == 0
     box = np.array([[0, 0, 20, 20]], np.int32)
     rows = embedder("paper", load_file(tmp_path / "embedding.safetensors")).embed(
         np.zeros((40, 40, 3), np.uint8), box
@@ -201,7 +200,7 @@ def test_the_projection_starts_at_damped_principal_components() -> None:
     network.low_precision = False
     crops = np.random.default_rng(0).integers(0, 256, (12, 128, 128, 3), dtype=np.uint8)
     crops[:, 40:90, 40:90] = np.arange(12, dtype=np.uint8)[:, None, None, None] * 20
-    recipe.start_projection(network, crops, power=1.0)
+    embedding.start_projection(network, crops, power=1.0)
     with torch.no_grad():
         features = network.pooled(torch.from_numpy(crops).permute(0, 3, 1, 2))
         projected = network.projection(features)
@@ -229,11 +228,11 @@ def test_strangers_keep_away_from_the_object() -> None:
 
 
 def test_some_sequences_are_held_out() -> None:
-    kept, held = recipe.held_out(list("abcdefghij"), 3)
+    kept, held = embedding.held_out(list("abcdefghij"), 3)
     assert len(held) == 3 and sorted(kept + held) == list("abcdefghij")
-    assert recipe.held_out(["a", "b"], 0) == (["a", "b"], [])
+    assert embedding.held_out(["a", "b"], 0) == (["a", "b"], [])
     with pytest.raises(UserError, match="held out"):
-        recipe.held_out(["a"], 1)
+        embedding.held_out(["a"], 1)
 
 
 def test_nothing_to_draw_from_is_told() -> None:
@@ -248,7 +247,7 @@ def test_measuring_a_perfect_embedding() -> None:
         def forward(self, crops: Tensor) -> Tensor:
             return functional.normalize(crops.float().mean((2, 3)) + 1e-3, dim=1)
 
-    from vsreid_studio.training.embedding.recipe import Search  # noqa: PLC0415
+    from vsreid_studio.training.embedding import Search  # noqa: PLC0415
 
     red, green = (np.eye(3, dtype=np.uint8)[n] * np.ones((4, 4, 1), np.uint8) for n in (0, 1))
     wrong = np.stack([np.stack([green] * 12), np.stack([red] * 12)])

@@ -14,8 +14,7 @@ from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets.stream import Segmented
 from vsreid_studio.training.clips import Clip, Still
 from vsreid_studio.training.propagation import sample
-from vsreid_studio.training.propagation.loss import segmentation_loss
-from vsreid_studio.training.propagation.run_loss import RunLoss, collate_runs
+from vsreid_studio.training.propagation.loss import RunLoss, collate_runs, segmentation_loss
 from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker
 from vsreid_studio.training.propagation.sample import mixed_up
 from vsreid_studio.training.propagation.sample import worn as wear

@@ -1,4 +1,4 @@
-"""The runs behind the tables: which there are, where masks and scores are kept, and what they come to."""
+"""The rows of the first table, of which each adds one thing, and the runs behind all tables."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ..config import Config, digest
+from ..config import MULTI_SCALE, Config, digest
 from ..engine.runtime.reid import MemoryStore
 from ..engine.types import SoftMask
 from ..engine.video import Video
@@ -22,11 +22,111 @@ from ..formats.davis import DavisRoot
 from ..headless.run import Emit, finished, run_task
 from ..headless.task import Task, davis_tasks, inputs
 from ..reading import expecting, read_json
-from .candidate_files import SharingEngine
+from .candidates import SharingEngine
 from .clips import write_benchmark
 from .gaps import Accepted, judge_accepted
-from .rows import TableRow, row_config
 from .speed import begun, pace
+
+Addition: TypeAlias = Callable[[Config], Config]
+
+Kind: TypeAlias = Literal["frames", "hidden", "pairs"]
+Bar: TypeAlias = Callable[[str], AbstractContextManager[Emit]]
+"""Shows how far a run has come."""
+_TIMED = 13
+"""Frames over which time is taken."""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One variant of the method.
+
+    Attributes:
+        name: of its folder, and on the command line.
+        title: in the table.
+        add: what it has beyond the row before.
+    """
+
+    name: str
+    title: str
+    add: Addition
+
+
+def rows(adaptation: int) -> tuple[TableRow, ...]:
+    """All rows, in order.
+
+    Args:
+        adaptation: of the last one, in steps for each instance.
+    """
+    return (
+        TableRow("full-image", "full image", lambda config: config),
+        TableRow("box", "→ box", _box),
+        TableRow("flow-stream", "+ flow stream", _flow_stream),
+        TableRow("memory", "+ memory", _memory),
+        TableRow("smoothing", "+ smoothing", _smoothing),
+        TableRow("reid", "+ re-identification", _reid),
+        TableRow("multi-scale", "+ multi-scale and flip", _multi_scale),
+        TableRow(
+            "adaptation",
+            f"+ adaptation ({adaptation} steps)",
+            lambda config: replace(config, adapt=replace(config.adapt, steps=adaptation)),
+        ),
+    )
+
+
+def row_config(base: Config, listed: Sequence[TableRow], row: TableRow) -> Config:
+    """The settings of a row.
+
+    Args:
+        base: gives all that no row touches.
+        listed: all rows in order, `row` among them.
+    """
+    config = bare(base)
+    for one in listed[: listed.index(row) + 1]:
+        config = one.add(config)
+    return config
+
+
+def bare(config: Config) -> Config:
+    """The RGB stream alone on the whole frame, and nothing around it."""
+    propagation = replace(
+        config.propagation,
+        crop="frame",
+        flow_stream=False,
+        read_memory=False,
+        temporal_smoothing=False,
+        scales=(1.0,),
+        flip=False,
+    )
+    return replace(
+        config,
+        propagation=propagation,
+        reid=replace(config.reid, enabled=False),
+        adapt=replace(config.adapt, steps=0),
+    )
+
+
+def _box(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, crop="box"))
+
+
+def _flow_stream(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, flow_stream=True))
+
+
+def _memory(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, read_memory=True))
+
+
+def _smoothing(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, temporal_smoothing=True))
+
+
+def _reid(config: Config) -> Config:
+    return replace(config, reid=replace(config.reid, enabled=True))
+
+
+def _multi_scale(config: Config) -> Config:
+    return replace(config, propagation=replace(config.propagation, scales=MULTI_SCALE, flip=True))
 
 
 @dataclass(frozen=True)
@@ -91,15 +191,6 @@ def _read(kept: Mapping[str, Any]) -> Scored:
         for number, one in kept["instances"].items()
     }
     return Scored(instances, None if kept["accepted"] is None else Accepted(*kept["accepted"]))
-
-
-Kind: TypeAlias = Literal["frames", "hidden", "pairs"]
-
-Bar: TypeAlias = Callable[[str], AbstractContextManager[Emit]]
-"""Shows how far a run has come."""
-
-_TIMED = 13
-"""Frames over which time is taken."""
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,14 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from ..config import Preset, preset
 from ..errors import UserError
+from .options import Subparsers, add_command
 
 PARTS = ("index", "fill", "headless", "run", "window", "import", "cancel-import", "cancel-run", "4k")
 """Of the benchmark of scale; named here, too, as the parser is built at every start."""
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -24,10 +22,12 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_clips(subparsers)
 
 
-def _add_benchmark(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_benchmark(subparsers: Subparsers) -> None:
     """Register the command."""
     text = "time flow, propagation, detection, embedding and matching, and give each one's share"
-    parser = subparsers.add_parser("benchmark", help=text, description=text.capitalize() + ".")
+    parser = add_command(
+        subparsers, "benchmark", run_benchmark, help=text, description=text.capitalize() + "."
+    )
     parser.add_argument("--source", type=Path, metavar="VIDEO", help="video or folder (the bundled demo)")
     parser.add_argument("--masks", type=Path, metavar="FIRST.png", help="its first masks")
     parser.add_argument("--instances", type=int, metavar="K", help="propagate only the first K of them")
@@ -62,7 +62,6 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[argparse.ArgumentParse
         help="instead measure how long clicks wait for their masks, with and without a run, on N frames (20) "
         "enlarged to a height of 1080 pixels",
     )
-    parser.set_defaults(handler=run_benchmark)
 
 
 def run_benchmark(args: argparse.Namespace) -> int:
@@ -124,7 +123,7 @@ def _scale(args: argparse.Namespace) -> int:
 
 def _clicks(args: argparse.Namespace) -> int:
     from .. import paths  # noqa: PLC0415
-    from ..benchmark.click_latency import HEIGHT, enlarged, latency_table, measure_clicks  # noqa: PLC0415
+    from ..benchmark.clicks import HEIGHT, enlarged, latency_table, measure_clicks  # noqa: PLC0415
     from ..config import Config, PropagationConfig  # noqa: PLC0415
     from ..engine.runtime.click_thread import ClickThread  # noqa: PLC0415
     from ..engine.runtime.engine import VideoEngine  # noqa: PLC0415
@@ -156,8 +155,10 @@ def _clicks(args: argparse.Namespace) -> int:
 
 def _add_clips(subparsers: Subparsers) -> None:
     """Add the command to those of `vsreid-studio`."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "make-clips",
+        run_clips,
         help="make clips in which objects vanish and return, with exact truth",
         description="Make re-identification clips of the sequences of a DAVIS folder.",
     )
@@ -182,7 +183,6 @@ def _add_clips(subparsers: Subparsers) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder to be made")
     parser.add_argument("--gap", type=_frames, default=20, metavar="N", help="frames wholly hidden (20)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other clips (0)")
-    parser.set_defaults(handler=run_clips)
 
 
 def run_clips(args: argparse.Namespace) -> int:

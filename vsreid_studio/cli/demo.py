@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 from .. import paths
 from ..formats.targets import Sources
-from .options import add_engine_options
+from .options import Subparsers, add_command, add_engine_options
 from .run import run_tasks
 
 if TYPE_CHECKING:
     from ..evaluation import Report
-
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 NAME = "demo"
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command to those of `vsreid-studio`."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "demo",
+        run,
         help="run the method on a bundled clip",
         description=(
             "Cut an astronaut, who is out of sight for a while, and her coffee out of the bundled clip, "
@@ -36,7 +36,6 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace masks of other settings")
     add_engine_options(parser)
-    parser.set_defaults(handler=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import TaskFailure, UserError
-from .options import add_worker_options, workers_of
+from .options import Subparsers, add_command, add_worker_options, workers_of
 
 if TYPE_CHECKING:
     from ..evaluation import InstanceScore, Report
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from ..headless.cluster import Workers
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register the commands."""
     _add_evaluate(subparsers)
     _add_reliability(subparsers)
     _add_gaps(subparsers)
 
 
-def _add_evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_evaluate(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "evaluate",
+        run,
         help="score masks against a ground truth (J and F of DAVIS)",
         description=(
             "Score folders of masks by the official semi-supervised DAVIS 2017 rules: region similarity J "
@@ -62,7 +64,6 @@ def _add_evaluate(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the figures as CSV")
     add_worker_options(parser, "a sequence", threads=False)
-    parser.set_defaults(handler=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -169,10 +170,12 @@ _SIGNED = "Software\0vsreid-studio reliability"
 """How a plot of an earlier call is known."""
 
 
-def _add_reliability(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_reliability(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "reliability",
+        run_reliability,
         help="compare the confidence of masks with how right they are",
         description=(
             "The confidence of a mask is its expected IoU with the truth. Compare it, for every mask that a "
@@ -182,7 +185,6 @@ def _add_reliability(subparsers: argparse._SubParsersAction[argparse.ArgumentPar
     parser.add_argument("--truth", type=Path, required=True, metavar="DIR", help="a folder for each sequence")
     parser.add_argument("--results", type=Path, required=True, metavar="DIR", help="what a run wrote")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="also draw it")
-    parser.set_defaults(handler=run_reliability)
 
 
 def run_reliability(args: argparse.Namespace) -> int:
@@ -232,10 +234,12 @@ def _reliability_table(reliability: Reliability) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _add_gaps(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_gaps(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "score-gaps",
+        run_gaps,
         help="score masks of clips with hidden objects: J before, inside and after the gap",
         description=(
             "Score masks of the clips that make-clips hidden has made. Inside the gap the truth is empty, so "
@@ -247,7 +251,6 @@ def _add_gaps(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--clips", type=Path, required=True, metavar="DIR", help="what make-clips wrote")
     parser.add_argument("--results", type=Path, required=True, metavar="DIR", help="the masks to score")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
-    parser.set_defaults(handler=run_gaps)
 
 
 def run_gaps(args: argparse.Namespace) -> int:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from ..formats.catalogue import DAVIS, FORMATS
-from .options import add_changed_option, add_video_options, share, video_options_of
+from .options import Subparsers, add_changed_option, add_video_options, share, video_options_of
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Add the command to those of `vsreid-studio`."""
     parser = subparsers.add_parser(
         "export",

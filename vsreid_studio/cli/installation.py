@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .. import paths
 from ..errors import UserError
+from .options import Subparsers, add_command
 
 MIME = "application/x-vsreid-project"
 _ENTRY = """[Desktop Entry]
@@ -35,17 +36,19 @@ _TYPE = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register the commands."""
     _add_doctor(subparsers)
     _add_completion(subparsers)
     _add_desktop(subparsers)
 
 
-def _add_desktop(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_desktop(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "install-desktop",
+        run_desktop,
         help="add the program and the type of .vsreid files to a Linux desktop",
         description=(
             "Write a menu entry, an icon and the MIME type of .vsreid files for the current user, below "
@@ -53,7 +56,6 @@ def _add_desktop(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
         ),
     )
     parser.add_argument("--remove", action="store_true", help="take them away again")
-    parser.set_defaults(handler=run_desktop)
 
 
 def run_desktop(args: argparse.Namespace) -> int:
@@ -112,10 +114,12 @@ def _refresh(program: str, folder: Path) -> None:
 SHELLS = ("bash", "zsh", "tcsh")
 
 
-def _add_completion(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_completion(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "completion",
+        run_completion,
         help="print a script that completes commands and options in a shell",
         description=(
             "Print a completion script. For bash: vsreid-studio completion bash > "
@@ -123,7 +127,6 @@ def _add_completion(subparsers: argparse._SubParsersAction[argparse.ArgumentPars
         ),
     )
     parser.add_argument("shell", choices=SHELLS)
-    parser.set_defaults(handler=run_completion)
 
 
 def run_completion(args: argparse.Namespace) -> int:
@@ -138,10 +141,12 @@ def run_completion(args: argparse.Namespace) -> int:
     return 0
 
 
-def _add_doctor(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_doctor(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser(
+    add_command(
+        subparsers,
         "doctor",
+        run_doctor,
         help="check the installation: versions, device, weights, window, a short self-test",
         description=(
             "Print the versions of the program and its dependencies, the processor and the device, the "
@@ -149,7 +154,6 @@ def _add_doctor(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
             "frames. Attach the output to bug reports."
         ),
     )
-    parser.set_defaults(handler=run_doctor)
 
 
 def run_doctor(_: argparse.Namespace) -> int:

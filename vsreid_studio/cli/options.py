@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..config import MULTI_SCALE, Config, load, preset
 from ..errors import UserError
@@ -15,6 +16,28 @@ if TYPE_CHECKING:
     from ..engine.video import ReadOptions
     from ..formats.mask_reading import Reading
     from ..headless.cluster import Workers
+
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_command(
+    subparsers: Subparsers,
+    name: str,
+    handler: Callable[[argparse.Namespace], int],
+    *,
+    help: str,  # noqa: A002  (argparse's name)
+    description: str,
+) -> argparse.ArgumentParser:
+    """Add a command to those of `vsreid-studio`.
+
+    Args:
+        handler: carries it out, and returns the exit code.
+        help, description: see argparse.
+    """
+    parser = subparsers.add_parser(name, help=help, description=description)
+    parser.set_defaults(handler=handler)
+    return parser
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:

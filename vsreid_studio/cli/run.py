@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import TaskFailure, UserError, sentence, stopped
 from .options import (
+    Subparsers,
     add_changed_option,
+    add_command,
     add_engine_options,
     add_reading_option,
     add_video_options,
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from ..headless.cluster import Cluster, MakeEngine, Workers
     from ..headless.run import RunOutcome
     from ..headless.task import Task
-
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -318,8 +318,10 @@ POINTS_HELP = "points per frame and instance"
 
 def _add_segment(subparsers: Subparsers) -> None:
     """Add the command to those of `vsreid-studio`."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "segment",
+        run_segment,
         help="make masks of points that were clicked on frames",
         description=(
             "Write the mask of each frame that has points: DIR/FRAME.png, a palette PNG. The file of points "
@@ -333,7 +335,6 @@ def _add_segment(subparsers: Subparsers) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace masks that are there")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where (auto)")
     add_video_options(parser)
-    parser.set_defaults(handler=run_segment)
 
 
 def run_segment(args: argparse.Namespace) -> int:

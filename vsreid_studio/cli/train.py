@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..formats.targets import Sources
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+from .options import Subparsers
 
 RECIPES = {
     "propagation": ("propagation", "N_mp: stills, video, flow stream, both jointly"),

@@ -20,7 +20,7 @@ from ..project.same_video import VideoChanged, Way
 from ..project.schema import classes_of
 from ..project.sources import points_of, sources_of
 from . import widgets
-from .clips.scanner import Catalogue
+from .clip_scanner import Catalogue
 from .conductor import Conductor
 from .edits import IMPORT_LABEL
 from .error_bar import ErrorBar

@@ -15,10 +15,9 @@ from ..config import Config
 from ..engine.events import Progress, Proposal
 from .actions import Act, Actions
 from .bind.canvas_menu import CanvasMenu
-from .clips.scanner import Catalogue
+from .clip_scanner import Catalogue
 from .commands import Commands
-from .compare import Comparison
-from .compare.comparison import LOW
+from .compare import LOW, Comparison
 from .conductor import Conductor
 from .error_bar import ErrorBar
 from .files import Files

@@ -30,7 +30,7 @@ from ..engine.types import CellKey
 from ..engine.video import Video
 from .clips import Still
 from .loop import Schedule
-from .propagation.run_loss import RunLoss, collate_runs
+from .propagation.loss import RunLoss, collate_runs
 from .propagation.runs import RunMaker
 
 AROUND = 0.6

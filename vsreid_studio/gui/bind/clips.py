@@ -10,9 +10,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ...engine.types import CellKey
 from ...project.summary import Open, Summary, summary_of
+from ..clip_models import Place
+from ..clip_scanner import Catalogue, ClipFound, ListedClip, Scanner
 from ..clips import ClipPanel
-from ..clips.models import Place
-from ..clips.scanner import Catalogue, ClipFound, ListedClip, Scanner
 from ..conductor import Conductor
 from ..opening import project_places
 

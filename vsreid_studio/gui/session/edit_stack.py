@@ -22,8 +22,7 @@ from ...project.undo import RoundRecord
 from .. import edits
 from ..edits import Edit
 from .mask_import import MaskImport
-from .position import Position
-from .shown import KeptMap, Shown, Snapshot
+from .shown import KeptMap, Position, Shown, Snapshot
 from .thread import DocumentThread
 from .writer import ProjectWriter, sentence_of
 

@@ -11,7 +11,7 @@ from ...formats.classes import read_classes, write_classes
 from .. import edits
 from ..theme import DEFAULT_COLOURS
 from .edit_stack import EditStack
-from .position import Position
+from .shown import Position
 
 
 class InstanceEdits:

@@ -17,8 +17,7 @@ from .. import edits
 from ..edits import Edit
 from .edit_stack import EditStack
 from .mask_import import ImportListener
-from .position import Position
-from .shown import KeptMap
+from .shown import KeptMap, Position
 
 
 @dataclass(frozen=True, slots=True)

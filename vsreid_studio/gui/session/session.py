@@ -24,7 +24,7 @@ from .edit_stack import EditStack
 from .instance_edits import InstanceEdits
 from .mask_edits import MaskEdits
 from .opener import Opened, Opener
-from .position import Position
+from .shown import Position
 from .thread import DocumentThread
 from .writer import ProjectWriter
 

@@ -24,8 +24,7 @@ from ..backbone import float_depthwise, imagenet_lite0, resnet101_weights
 from ..clips import Clip, Still, read_clips, read_stills, split
 from ..loop import Schedule, Trainer, batches, write_weights
 from ..public import Chained, Stills, add_public_arguments, public_pictures
-from .loss import Batch, PropagationLoss, collate
-from .run_loss import RunBatch, RunLoss, collate_runs
+from .loss import Batch, PropagationLoss, RunBatch, RunLoss, collate, collate_runs
 from .runs import RunMaker
 from .sample import View
 from .views import ViewMaker

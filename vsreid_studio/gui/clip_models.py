@@ -10,8 +10,8 @@ from typing import Any, ClassVar, TypeAlias
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QFont
 
-from ...project.summary import ClipState, Open, Summary
-from .scanner import ClipFound, ListedClip
+from ..project.summary import ClipState, Open, Summary
+from .clip_scanner import ClipFound, ListedClip
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -1,4 +1,4 @@
-"""How a simulated person works, and how long each thing takes them."""
+"""How a simulated user works, how long each action takes, and what came of it on one sequence."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import Frame, SoftMask
+from ..evaluation.comparison import Figures
 from .clicks import Segments, click_through
 
 ENOUGH, MOST_CLICKS = 0.90, 5
 """A person stops clicking at this IoU, or after so many clicks."""
+
+
+_WHO = {"oracle": "oracle", "suggested": "suggestion"}
+GOALS = (0.85, 0.90, 0.95)
+"""J&F at which a result may be good enough, ascending."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Seconds:
 
 
 @dataclass(frozen=True)
-class Manner:
+class UserModel:
     """How the person works.
 
     Attributes:
@@ -63,9 +69,6 @@ class Manner:
         return "clicked" in (self.first, self.corrections)
 
 
-_WHO = {"oracle": "oracle", "suggested": "suggestion"}
-
-
 @dataclass
 class Clock:
     """A person's time so far.
@@ -86,7 +89,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Hand:
+class Annotator:
     """Makes masks as a person does: paints the truth, or clicks.
 
     Attributes:
@@ -131,3 +134,53 @@ class Hand:
         if best == 0:
             return present or SoftMask.empty()
         return self.clicker.segment(self.frame_of(frame), clicks[:best], None, present).mask
+
+
+def goals_to(last: float) -> tuple[float, ...]:
+    """Those of `GOALS` that a person who stops at a J&F of `last` works for."""
+    return tuple(goal for goal in GOALS if goal <= last)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round(Figures):
+    """How things stand after so many corrections, on the mean over instances.
+
+    Attributes:
+        corrections: masks drawn after those of the first frame.
+        propagated: cells computed by propagation since the first correction.
+        seconds: a person has spent, see `Seconds`; 0 where that was not counted.
+        interactions: masks painted, clicks, checks of frames, answers and searches.
+    """
+
+    corrections: int
+    propagated: int
+    seconds: float = 0.0
+    interactions: int = 0
+
+
+@dataclass(frozen=True)
+class UserSession:
+    """The work on one sequence.
+
+    Attributes:
+        rounds: one before the first correction and one after each.
+        proposals: how many the person answered.
+        wrong: how many of them were wrong, and hence rejected.
+        lost: gaps after which an instance is to be seen again.
+        found: how many of these instances were found again (J after the gap above `gaps.FOUND`), before the
+            first correction.
+    """
+
+    rounds: tuple[Round, ...]
+    proposals: int
+    wrong: int
+    lost: int
+    found: int
+
+    def reached(self, goal: float) -> Round | None:
+        """The first round at or above a J&F; None if there was none."""
+        return next((one for one in self.rounds if one.both >= goal), None)
+
+    def within(self, seconds: float) -> Round | None:
+        """The last round for which a person needed no longer; None if there was none."""
+        return next((one for one in reversed(self.rounds) if one.seconds <= seconds), None)

@@ -1,4 +1,4 @@
-"""The page of tables, in Markdown, and the published figures it compares with."""
+"""The report of accuracy, in Markdown, and the published figures it compares with."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from statistics import fmean
 from typing import Any
 
 from ..evaluation import Report
+from ..evaluation.comparison import Figures
 from ..reading import expecting, read_json
-from .figures import Example
 from .gaps import Accepted, GapSummary
 
 
@@ -270,3 +270,15 @@ def _share(accepted: Accepted | None) -> str:
     if accepted is None or accepted.share is None:
         return "–"
     return f"{number(accepted.share)} ({accepted.wrong} of {accepted.all})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example(Figures):
+    """One frame of a result; the figures are means over the instances.
+
+    Attributes:
+        sequence, frame: where, the frame by its name, e.g. '00012'.
+    """
+
+    sequence: str
+    frame: str

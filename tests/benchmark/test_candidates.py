@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vsreid_studio.benchmark.candidate_files import Backed, CandidateFiles
+from vsreid_studio.benchmark.candidates import Backed, CandidateFiles
 from vsreid_studio.engine.runtime.reid import MemoryStore
 from vsreid_studio.engine.types import Candidates
 

@@ -1,4 +1,4 @@
-"""A simulated person at the studio: how much work is a sequence, until it is good enough?
+"""A simulated user at the studio: how much work is a sequence, until it is good enough?
 
 The person draws every instance in the first frame, lets the engine propagate and find again, and answers each
 proposal by the truth: yes where the recovered mask is right (`proposals.matches`), else no. Then, time after
@@ -6,7 +6,7 @@ time, they take the cell (frame and instance) with the lowest J&F that they have
 mask, and let the engine go on: it computes the frames that the new checkpoint has a say in, and retrieves
 again. All goes through the calls that the window uses.
 
-A `Manner` says how they work otherwise: they click instead of painting, or look at the frames that the studio
+A `UserModel` changes this: the user clicks instead of painting, or looks at the frames that the studio
 suggests instead of knowing the worst one. A suggested frame that is right they approve, which makes it a
 checkpoint as it is.
 """
@@ -32,8 +32,7 @@ from ..evaluation.comparison import frame_scores
 from .clicks import Segments
 from .gaps import FOUND, frames_of, matches
 from .hidden import BenchmarkClip
-from .manner import ENOUGH, Clock, Hand, Manner
-from .session import GOALS, PersonSession, Round
+from .user_model import ENOUGH, GOALS, Annotator, Clock, Round, UserModel, UserSession
 
 
 class Remembering(Reidentification):
@@ -79,10 +78,10 @@ def simulate(
     goal: float = GOALS[-1],
     adapt: Callable[[Annotation], Modules] | None = None,
     tell: Callable[[Round], None] | None = None,
-    manner: Manner | None = None,
+    user: UserModel | None = None,
     clicker: Segments | None = None,
     frame_of: Callable[[int], Frame] | None = None,
-) -> PersonSession:
+) -> UserSession:
     """Work on a sequence until J&F reaches a goal or nothing is left to correct.
 
     Args:
@@ -92,16 +91,16 @@ def simulate(
         adapt: makes modules, to be used instead, that are fitted to the pinned masks; called before each run
             of the engine.
         tell: told of each round.
-        manner: how the person works; None for painting, and knowing the worst frame.
+        user: how the person works; None for painting, and knowing the worst frame.
         clicker: answers clicks, where the person clicks.
         frame_of: gives the pictures, where the person clicks.
 
     Raises:
         UserError: there are fewer than 3 frames, or no object in the first.
     """
-    manner = manner or Manner()
-    hand = Hand(Clock(manner.seconds), clicker, frame_of)
-    person = _Person(truth, modules, reid and Remembering(reid), adapt, manner, hand)
+    user = user or UserModel()
+    hand = Annotator(Clock(user.seconds), clicker, frame_of)
+    person = _SimulatedUser(truth, modules, reid and Remembering(reid), adapt, user, hand)
     person.draw_first()
     rounds: list[Round] = []
     while True:
@@ -113,11 +112,11 @@ def simulate(
             lost = person.after_gaps()
         if len(rounds) > limit or rounds[-1].both >= goal or not person.correct():
             found = sum(j > FOUND for j in lost)
-            return PersonSession(tuple(rounds), person.proposals, person.wrong, len(lost), found)
+            return UserSession(tuple(rounds), person.proposals, person.wrong, len(lost), found)
 
 
 @dataclass
-class _Person:
+class _SimulatedUser:
     """Knows the truth, and what came of the work so far.
 
     Attributes:
@@ -130,8 +129,8 @@ class _Person:
     modules: Modules
     reid: Reidentification | None
     adapt: Callable[[Annotation], Modules] | None
-    manner: Manner
-    hand: Hand
+    user: UserModel
+    hand: Annotator
     proposals: int = 0
     wrong: int = 0
     propagated: int = 0
@@ -159,18 +158,16 @@ class _Person:
 
     def draw_first(self) -> None:
         """The masks of frame 0."""
-        self._put(
-            "draw", {CellKey(0, k): self._made(CellKey(0, k), self.manner.first) for k in self.instances}
-        )
+        self._put("draw", {CellKey(0, k): self._made(CellKey(0, k), self.user.first) for k in self.instances})
 
     def correct(self) -> bool:
         """Mend a mask; False when there is none that a person has not made or approved."""
-        key = self._suggested() if self.manner.frames == "suggested" else None
+        key = self._suggested() if self.user.frames == "suggested" else None
         # Where nothing is suggested any more they search, as anyone would.
         key = key or self._worst()
         if key is None:
             return False
-        self._put("correct", {key: self._made(key, self.manner.corrections)})
+        self._put("correct", {key: self._made(key, self.user.corrections)})
         self.corrected = True
         return True
 
@@ -184,7 +181,7 @@ class _Person:
         frame, place = (int(n) for n in np.unravel_index(both.argmin(), both.shape))
         if not both[frame, place] < 1:
             return None
-        self.hand.clock.spend(self.manner.seconds.search)
+        self.hand.clock.spend(self.user.seconds.search)
         return CellKey(frame, self.instances[place])
 
     def _suggested(self) -> CellKey | None:
@@ -196,7 +193,7 @@ class _Person:
             key = CellKey(doubt.frame, doubt.instance)
             if not self._open(key):
                 continue
-            self.hand.clock.spend(self.manner.seconds.look)
+            self.hand.clock.spend(self.user.seconds.look)
             cell = self.annotation.get(*key)
             assert cell is not None
             if cell.mask.iou(SoftMask.from_dense(self._true(key))) < ENOUGH:
@@ -269,7 +266,7 @@ class _Person:
         truth = self.truth[proposal.frame]
         right = matches(truth == proposal.instance, proposal.recovered.hard(*truth.shape))
         self.proposals += 1
-        self.hand.clock.spend(self.manner.seconds.answer)
+        self.hand.clock.spend(self.user.seconds.answer)
         self.wrong += not right
         return Accept() if right else Reject()
 

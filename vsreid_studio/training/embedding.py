@@ -1,4 +1,4 @@
-"""`vsreid-studio train embedding`: N_reid by online instance matching."""
+"""Training of N_reid, the embedding network."""
 
 from __future__ import annotations
 
@@ -17,19 +17,29 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...engine.nets.embedding import SIZES, Embedding, LitePool, crop_box
-from ...engine.nets.lite0 import Lite0, freeze_norms
-from ...engine.types import Box
-from ...errors import UserError
-from ..backbone import float_depthwise, imagenet_lite0, resnet50_weights
-from ..clips import read_frame, read_labels, split
-from ..loop import Schedule, Trainer, batches, write_weights
-from ..processes import join
-from .data import CropMaker, Crops, ObjectView, davis_identities, still_identities, strange_boxes
+from ..engine.nets.embedding import SIZES, Embedding, LitePool, crop_box
+from ..engine.nets.lite0 import Lite0, freeze_norms
+from ..engine.types import Box
+from ..errors import UserError
+from .backbone import float_depthwise, imagenet_lite0, resnet50_weights
+from .clips import read_frame, read_labels, split
+from .embedding_data import CropMaker, Crops, ObjectView, davis_identities, still_identities, strange_boxes
+from .loop import Schedule, Trainer, batches, write_weights
 from .oim import OnlineInstanceMatching
+from .processes import join
+
+__all__ = ["add_arguments", "run"]
+
 
 WRONG = 12
 """Wrong boxes a frame."""
+
+
+logger = logging.getLogger(__name__)
+FROZEN_BLOCKS = 5
+"""Blocks of the lite trunk that keep their ImageNet weights, to stride 8."""
+WHITENING = 0.5
+"""How far principal components are evened out at the start: 0 not at all, 1 wholly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,14 +132,6 @@ def measure(network: Embedding, search: Search) -> dict[str, float]:
         "other": scores.max(1).mean(),
     }
     return {name: round(float(value), 4) for name, value in figures.items()}
-
-
-logger = logging.getLogger(__name__)
-
-FROZEN_BLOCKS = 5
-"""Blocks of the lite trunk that keep their ImageNet weights, to stride 8."""
-WHITENING = 0.5
-"""How far principal components are evened out at the start: 0 not at all, 1 wholly."""
 
 
 class Matching(nn.Module):

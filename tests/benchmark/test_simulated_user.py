@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vsreid_studio.benchmark.manner import Manner
-from vsreid_studio.benchmark.person import simulate
-from vsreid_studio.benchmark.person_table import as_plain, from_plain, needed, render
-from vsreid_studio.benchmark.session import PersonSession, Round
+from vsreid_studio.benchmark.sessions import as_plain, from_plain, needed, render
+from vsreid_studio.benchmark.simulated_user import simulate
+from vsreid_studio.benchmark.user_model import Round, UserModel, UserSession
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
@@ -161,8 +160,8 @@ def test_there_must_be_something_to_do(truth: list[NDArray[np.uint8]]) -> None:
 
 
 def test_page_counts_what_is_not_reached_as_the_limit() -> None:
-    good = PersonSession((_round(0, 0, 0.8, 0.8), _round(1, 7, 0.96, 0.96)), 3, 1, 1, 1)
-    poor = PersonSession((_round(0, 0, 0.8, 0.8), _round(1, 9, 0.94, 0.90)), 0, 0, 0, 0)
+    good = UserSession((_round(0, 0, 0.8, 0.8), _round(1, 7, 0.96, 0.96)), 3, 1, 1, 1)
+    poor = UserSession((_round(0, 0, 0.8, 0.8), _round(1, 9, 0.94, 0.90)), 0, 0, 0, 0)
     assert from_plain(as_plain(good)) == good
     assert (needed(good, 0.95, 20), needed(poor, 0.9, 20), needed(poor, 0.95, 20)) == (1, 1, 20)
     page = render({"all parts": {"a": good, "b": poor}}, "val", 20)
@@ -206,9 +205,9 @@ def test_time_of_answers() -> None:
 
 
 def test_clicks_are_counted_and_cost_less() -> None:
-    manner = Manner("clicked", "clicked")
+    user = UserModel("clicked", "clicked")
     session = simulate(
-        moving(), modules(Still()), None, limit=1, manner=manner, clicker=Squares(), frame_of=pictures
+        moving(), modules(Still()), None, limit=1, user=user, clicker=Squares(), frame_of=pictures
     )
     first, second = session.rounds
     assert first.seconds == 2.5 * first.interactions
@@ -216,7 +215,7 @@ def test_clicks_are_counted_and_cost_less() -> None:
     assert 8 + 2.5 <= second.seconds - first.seconds <= 8 + 5 * 2.5
     assert second.both > first.both
     with pytest.raises(ValueError, match="answers clicks"):
-        simulate(moving(), modules(Still()), None, limit=0, manner=manner)
+        simulate(moving(), modules(Still()), None, limit=0, user=user)
 
 
 def test_suggested_frames_are_looked_at_without_the_truth() -> None:
@@ -231,7 +230,7 @@ def test_suggested_frames_are_looked_at_without_the_truth() -> None:
             return {k: Prediction(SoftMask.from_dense(square(5 + off)), sure) for k in instances}
 
     truth = [square(5).astype(np.uint8)] * LENGTH
-    session = simulate(truth, modules(Unsure()), None, limit=1, manner=Manner(frames="suggested"))
+    session = simulate(truth, modules(Unsure()), None, limit=1, user=UserModel(frames="suggested"))
     first, second = session.rounds
     assert second.both > first.both
     looks = (second.seconds - first.seconds - 25) / 2
@@ -256,7 +255,7 @@ def test_where_nothing_is_suggested_a_person_searches() -> None:
 
     truth = [square(5).astype(np.uint8)] * LENGTH
     truth[7] = square(15).astype(np.uint8)
-    session = simulate(truth, modules(Sure()), None, limit=1, manner=Manner(frames="suggested"))
+    session = simulate(truth, modules(Sure()), None, limit=1, user=UserModel(frames="suggested"))
     first, second = session.rounds
     assert second.corrections == 1
     assert second.seconds - first.seconds >= 8 + 25

@@ -1,4 +1,4 @@
-"""Compares the document with a ground truth; frames are scored on a thread of its own."""
+"""The comparison with a ground truth, kept up to date while a person works."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from PySide6.QtCore import QEvent, QObject, Qt, QThread, QTimer, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow
 
-from ...engine.events import Change, Verdict
-from ...engine.store.annotation import Annotation
-from ...engine.video import Video
-from ...evaluation.comparison import Figures, Tally, Truth
-from .. import widgets
-from ..error_bar import ErrorBar
-from ..opening import masks_beside
-from ..server import Server
-from ..session import Session
-from ..theme import default_colour
-from ..widgets import Scrolled, dock
-from .panel import ComparedInstance, ComparePanel
+from ..engine.events import Change, Verdict
+from ..engine.store.annotation import Annotation
+from ..engine.video import Video
+from ..evaluation.comparison import Figures, Tally, Truth
+from . import widgets
+from .compare_panel import ComparedInstance, ComparePanel
+from .error_bar import ErrorBar
+from .opening import masks_beside
+from .server import Server
+from .session import Session
+from .theme import default_colour
+from .widgets import Scrolled, dock
+
+__all__ = ["Comparison"]
+
 
 _SETTING = "truth"
 """The project remembers the folder by this key."""

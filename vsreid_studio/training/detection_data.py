@@ -11,11 +11,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ...engine.nets.detector import SHORT_SIDE
-from ...engine.types import MAX_INSTANCE, Box, Frame, LabelMap
-from ...errors import UserError
-from ..clips import degrade, read_frame, read_labels, read_stills, relight, split
-from ..public import Annotated, Mapped
+from ..engine.nets.detector import SHORT_SIDE
+from ..engine.types import MAX_INSTANCE, Box, Frame, LabelMap
+from ..errors import UserError
+from .clips import degrade, read_frame, read_labels, read_stills, relight, split
+from .public import Annotated, Mapped
 
 COMPLETE = frozenset({"coco"})
 """Folders of stills where nearly all objects are labelled; elsewhere one kind or a single one is."""

@@ -1,4 +1,4 @@
-"""`vsreid-studio train detector`: N_det of size 'lite', on DAVIS train, the stills, and COCO or VOC.
+"""Training of N_det, the detector.
 
 Some of these pictures have labels for a part of their objects only. A proposal that lies apart from every
 labelled box may well be an object that nobody labelled. As negatives such proposals would teach the detector
@@ -26,19 +26,29 @@ from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import box_iou
 
-from ...engine.nets.detector import Detector, lite_detector, lite_network
-from ...engine.nets.lite0 import freeze_norms
-from ...engine.types import Box
-from ...errors import UserError
-from ..backbone import float_depthwise, imagenet_lite0
-from ..clips import split
-from ..loop import Schedule, Trainer, batches, write_weights
-from ..processes import join
-from ..public import Annotated, add_public_arguments, public_pictures
-from .data import DetectionSampleMaker, boxes_of, read_sequences, scenes_of, training_groups
+from ..engine.nets.detector import Detector, lite_detector, lite_network
+from ..engine.nets.lite0 import freeze_norms
+from ..engine.types import Box
+from ..errors import UserError
+from .backbone import float_depthwise, imagenet_lite0
+from .clips import split
+from .detection_data import DetectionSampleMaker, boxes_of, read_sequences, scenes_of, training_groups
+from .loop import Schedule, Trainer, batches, write_weights
+from .processes import join
+from .public import Annotated, add_public_arguments, public_pictures
+
+__all__ = ["add_arguments", "run"]
+
 
 APART = 0.05
 """Boxes of a smaller IoU lie apart."""
+
+
+logger = logging.getLogger(__name__)
+FROZEN_BLOCKS = 3
+"""Blocks of the trunk that keep their ImageNet weights: edges and colours, whose gradients cost most."""
+COUNTS = (20, 100)
+"""Recall is measured at so many boxes a picture."""
 
 
 def _doubtful(boxes: Tensor, target: dict[str, Tensor], trust: float) -> Tensor:
@@ -132,14 +142,6 @@ def train_partially(network: FasterRCNN, trust: float = 0.3) -> FasterRCNN:
     partial.trust = trust
     network.roi_heads = partial
     return network
-
-
-logger = logging.getLogger(__name__)
-
-FROZEN_BLOCKS = 3
-"""Blocks of the trunk that keep their ImageNet weights: edges and colours, whose gradients cost most."""
-COUNTS = (20, 100)
-"""Recall is measured at so many boxes a picture."""
 
 
 class DetectionBatch(NamedTuple):

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from ...engine.video.pictures import VIDEOS, natural_key
-from ...errors import UserError
-from ...formats.davis import read_sequence_list
-from ...project.summary import Summary, look
-from ..opening import FRAMES, SUFFIX, holds_pictures, project_places, sequences_under
-from ..server import Server
+from ..engine.video.pictures import VIDEOS, natural_key
+from ..errors import UserError
+from ..formats.davis import read_sequence_list
+from ..project.summary import Summary, look
+from .opening import FRAMES, SUFFIX, holds_pictures, project_places, sequences_under
+from .server import Server
 
 MOST = 20_000
 """Clips that are listed."""

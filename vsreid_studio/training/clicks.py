@@ -1,4 +1,4 @@
-"""Training of the click network from N_mp's weights, on simulated sessions of clicks."""
+"""Training of the click network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...engine.nets.clicks import (
+from ..engine.nets.clicks import (
     PATCH,
     ClickNet,
     changed_at,
@@ -26,18 +26,21 @@ from ...engine.nets.clicks import (
     local,
     zoomed,
 )
-from ...engine.nets.layers import map_tensor, mixed_precision, picture_tensor
-from ...engine.nets.lite0 import Lite0, freeze_norms
-from ...engine.nets.patches import crop, paste
-from ...engine.runtime.models import shipped
-from ...engine.types import Box
-from ...evaluation.measures import next_click
-from ..backbone import float_depthwise
-from ..clips import read_clips, read_stills, split
-from ..loop import Schedule, Trainer, batches, write_weights
-from ..propagation.loss import jaccard, segmentation_loss
-from ..propagation.recipe import STILLS
-from .samples import Sample, SampleMaker, read_own
+from ..engine.nets.layers import map_tensor, mixed_precision, picture_tensor
+from ..engine.nets.lite0 import Lite0, freeze_norms
+from ..engine.nets.patches import crop, paste
+from ..engine.runtime.models import shipped
+from ..engine.types import Box
+from ..evaluation.measures import next_click
+from .backbone import float_depthwise
+from .click_samples import Sample, SampleMaker, read_own
+from .clips import read_clips, read_stills, split
+from .loop import Schedule, Trainer, batches, write_weights
+from .propagation.loss import jaccard, segmentation_loss
+from .propagation.recipe import STILLS
+
+__all__ = ["add_arguments", "run"]
+
 
 _OUTLINE = 3.0
 """How much more a pixel near the outline counts."""

@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ...evaluation.comparison import Figures, overall
-from ..theme import quiet_label, swatch_icon
-from ..widgets import least_width
+from ..evaluation.comparison import Figures, overall
+from .theme import quiet_label, swatch_icon
+from .widgets import least_width
 
 _COLUMNS = (
     ("Instance", "Those of the truth's first mask"),

@@ -1,4 +1,4 @@
-"""The panel of clips: the list with its filter, and what is to be looked at in all of them."""
+"""Many clips at once: a folder or data set, how far each clip is, and what is to be looked at in all."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ..theme import quiet_label, tip
-from .models import ClipModel, ClipRole, Index, Place, PlaceModel
-from .scanner import Catalogue, ClipFound, ListedClip
+from .clip_models import ClipModel, ClipRole, Index, Place, PlaceModel
+from .clip_scanner import Catalogue, ClipFound, ListedClip
+from .theme import quiet_label, tip
+
+__all__ = ["ClipPanel"]
+
 
 _SETTLE = 200
 """Milliseconds between two fillings of the second list while many clips are looked at."""

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ...engine.types import Box, Frame, LabelMap
-from ...errors import UserError
-from ..clips import degrade, read_frame, read_labels, read_stills, relight
-from ..detection.data import boxes_of, components
+from ..engine.types import Box, Frame, LabelMap
+from ..errors import UserError
+from .clips import degrade, read_frame, read_labels, read_stills, relight
+from .detection_data import boxes_of, components
 
 
 class CropMaker:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ...engine.types import Box, Click, Frame, Probability, SoftMask
-from ..clips import Clip, Still, degrade, read_labels, relight
-from ..propagation import sample
-from ..propagation.views import ViewMaker
+from ..engine.types import Box, Click, Frame, Probability, SoftMask
+from .clips import Clip, Still, degrade, read_labels, relight
+from .propagation import sample
+from .propagation.views import ViewMaker
 
 LEAST_AREA = 60
 """Of a truth, in pixels."""
