@@ -1,4 +1,4 @@
-"""What the engine tells while it runs, what it asks, and what it is answered: frozen, as `types` are."""
+"""Events of a run, its questions and their answers: frozen, as `types` are."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Change:
 
     @classmethod
     def of_many(cls, change: Change) -> Change:
-        """A change of very many cells without the cells: it tells only which ones are touched.
+        """A change of very many cells without the cells: only the keys of those it changes.
 
         Who follows it reads the annotation. It takes no time to make, to copy or to let go.
         """
@@ -216,7 +216,7 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queue:
-    """The best candidates now: those that wait, and those that are not offered. Told before each proposal.
+    """The best candidates now: those that wait, and those that are not offered. Yielded before each proposal.
 
     Attributes:
         retrievals: by falling similarity.

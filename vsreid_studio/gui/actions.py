@@ -111,7 +111,7 @@ class Spec:
         text: in the menu; a tail of ' …' says that it asks first.
         keys: as Qt writes them; several are alternatives.
         icon: in `resources/icons`, none if empty.
-        tip: what it does, where the text does not tell.
+        tip: what it does, where the text does not say it.
         checkable: whether it is on or off.
         canvas: whether its keys count only while canvas or timeline have the focus, as lists need them, too.
     """
@@ -295,7 +295,7 @@ class Actions:
         return iter(self._made)
 
     def connect(self, act: Act, do: Callable[[], object]) -> None:
-        """Let an action do something; of the check mark that Qt tells it learns nothing."""
+        """Connect an action to a function without the check state that Qt passes."""
         self._made[act].triggered.connect(lambda _=False: do())
 
     def of(self, group: Group) -> list[QAction]:
@@ -331,7 +331,7 @@ class Actions:
 
 
 def explain(action: QAction) -> None:
-    """Let the tool tip tell the key, too."""
+    """Add the key to the tool tip."""
     said = action.property("tip") or action.text().replace(" …", "").replace("&", "")
     key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
     action.setToolTip(f"{said} ({key})" if key else said)

@@ -35,7 +35,7 @@ _PERIOD = 100
 
 
 class WaitingProposals(QObject):
-    """Tells the session which proposals wait, and makes what is shown of one of them.
+    """Gives the session the waiting proposals, and computes what is shown of one.
 
     Attributes:
         waiting: by falling similarity.

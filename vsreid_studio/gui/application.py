@@ -79,7 +79,7 @@ def application() -> QApplication:
 
 
 def _refuse_blindness() -> None:
-    """Qt ends the process where it finds no screen; this tells first."""
+    """Qt ends the process where it finds no screen; this reports it first."""
     told = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"} & os.environ.keys()
     if sys.platform == "linux" and not told:
         raise UserError(

@@ -46,7 +46,7 @@ class _TitledTable(QAbstractTableModel):
     TITLES: ClassVar[tuple[str, ...]]
 
     def columnCount(self, parent: Index = _ROOT) -> int:
-        """How many things are told of each."""
+        """Number of facts shown of each."""
         return 0 if parent.isValid() else len(self.TITLES)
 
     def headerData(

@@ -94,7 +94,7 @@ def _is_clip(path: Path) -> bool:
 
 
 def _named(paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """Each by its name without suffix, or with it where that tells two apart."""
+    """Each by its name without suffix, or with it where that distinguishes two."""
     listed = list(paths)
     stems = [path.name if path.is_dir() else path.stem for path in listed]
     count = Counter(stems)
@@ -194,7 +194,7 @@ class Scanner(Server[_Task]):
             except (UserError, OSError) as error:
                 trouble = str(error)
                 continue
-            # Two videos may differ in their suffix alone; a project tells of which it is.
+            # Two videos may differ in their suffix alone; a project knows its video.
             if summary is not None and (place == clip.path or summary.video.name == clip.path.name):
                 return ClipFound(clip, summary)
         return ClipFound(clip, None, trouble)

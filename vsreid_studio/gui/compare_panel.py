@@ -61,7 +61,7 @@ class ComparePanel(QWidget):
 
     Attributes:
         table: of the figures.
-        state: tells what is compared, and how far it is.
+        state: shows what is compared, and the progress.
         choose, end: buttons.
 
     Signals:
@@ -120,7 +120,7 @@ class ComparePanel(QWidget):
         self.end.hide()
 
     def show_state(self, truth: str, scored: int, frames: int) -> None:
-        """Tell what is compared and how far it is."""
+        """Show what is compared and how far it is."""
         done = f"{frames} frames" if scored == frames else f"{scored} of {frames} frames"
         self.state.setText(f"{truth}: {done} (the first and the last do not count)")
         self.table.show()

@@ -109,7 +109,7 @@ class Conductor(QObject):
     def propagate(self, instances: Collection[int] | None = None, *, find: bool = True) -> bool:
         """Propagate masks and find lost instances again; in the chosen range, if there is one.
 
-        Pressing it again goes on after a pause. In a run it only tells so; after a box-select,
+        Pressing it again goes on after a pause. In a run it only shows a notice; after a box-select,
         an adaptation or an export it begins when that is done.
 
         Args:
@@ -220,7 +220,7 @@ class Conductor(QObject):
     # --- how it is done
 
     def _begin_later(self, job: Job, run: Callable[[], object]) -> None:
-        """Start a run when the job under way has ended, or tell why it cannot be started."""
+        """Start a run when the job under way has ended, or report why it cannot be started."""
         if isinstance(job, Propagate):
             waits = self.state is State.ASKING
             self.told.emit(

@@ -76,7 +76,7 @@ class ErrorBar(QFrame):
         self.hide()
 
     def fail(self, sentence: str, details: str = "") -> None:
-        """Tell that something could not be done; it stays until it is dismissed."""
+        """Show that something could not be done; it stays until it is dismissed."""
         self._show(sentence, details, failure=True)
 
     def tell(self, sentence: str) -> None:
@@ -86,7 +86,7 @@ class ErrorBar(QFrame):
             self._timer.start(NOTICE_SECONDS * 1000)
 
     def suggest(self, sentence: str, button: str, act: Callable[[], object]) -> None:
-        """Tell what went wrong, with a button that does something about it."""
+        """Show an error with a button for an action against it."""
         self._show(sentence, "", failure=True)
         self._act = act
         self.offer.setText(button)
@@ -95,7 +95,7 @@ class ErrorBar(QFrame):
     def offer_choice(
         self, sentence: str, button: str, acts: Mapping[str, Callable[[], object]], *, stays: bool = False
     ) -> None:
-        """Tell of something that can be made use of in several ways; it goes by itself, though later.
+        """Show a notice with several possible actions; it disappears by itself, though later.
 
         Args:
             stays: until it is dismissed, as nothing goes on before it is answered.

@@ -238,7 +238,7 @@ class Files(QObject):
         dialog.open()
 
     def about(self) -> None:
-        """Tell what this is."""
+        """Show what this program is."""
         box = QMessageBox(self._window)
         box.setWindowTitle("About")
         box.setTextFormat(Qt.TextFormat.RichText)

@@ -36,7 +36,7 @@ class _Errand:
     """Work on a frame that can wait.
 
     Attributes:
-        key: tells whose it is.
+        key: identifies the requester, which can drop it.
         index: of the frame.
         work: what is to be done with it.
     """
@@ -51,7 +51,7 @@ class _FrameTask:
     """One frame to be decoded.
 
     Attributes:
-        epoch: tells the video that is open now from those before.
+        epoch: identifies the video that is open now.
         errand: what is to be done with it, None for a frame to be shown.
         prepare: makes of a frame to be shown what the window draws, None for nothing.
     """

@@ -60,7 +60,7 @@ class MainWindow(QMainWindow):
         comparison: with a ground truth.
         rounds: what runs and answers changed.
         parts: what shows the document.
-        bar: tells what went wrong.
+        bar: shows errors and notices.
         start: the page without a document.
         transport: goes through the frames.
         status: the texts of the status bar.
@@ -313,7 +313,7 @@ class MainWindow(QMainWindow):
         self.statusBar().show()
         self.comparison.recall()
         self.parts.canvas.setFocus()
-        # The docks may have made it larger, which it is told of only later.
+        # The docks may have made it larger, which it learns only later.
         QTimer.singleShot(0, self, partial(self._keep_on_screen, size))
 
     def _keep_on_screen(self, before: QSize) -> None:

@@ -13,7 +13,7 @@ class NumberBox(QSpinBox):
     """A spin box that takes a number out of its range for the nearest one in it.
 
     A plain spin box refuses the digit that leads out of the range: 150 typed into a field that ends at 100
-    would be 15. It tells of a new value when the edit is done, not with each digit.
+    would be 15. It emits a new value when the edit is done, not with each digit.
     """
 
     def __init__(self, least: int, most: int, unit: str = "", parent: QWidget | None = None) -> None:

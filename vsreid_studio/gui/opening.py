@@ -96,8 +96,8 @@ class VideoMissing(UserError):  # noqa: N818
     """A project's video is not where it was.
 
     Attributes:
-        project: the project's file, to be opened again once a person has told where the video is.
-        folder: whether the video is a folder of pictures, as far as its name tells.
+        project: the project's file, to be opened again once a person has chosen the video.
+        folder: whether the video is a folder of pictures, as far as its name shows.
     """
 
     def __init__(self, sentence: str, project: Path, *, folder: bool = False) -> None:
@@ -141,7 +141,7 @@ def open_document(
             differ, or open a 'new' project beside the old one; None to be asked.
 
     Raises:
-        VideoChanged: the video is not as it was, and nothing tells what to do.
+        VideoChanged: the video is not as it was, and it is not chosen what to do.
         VideoMissing: the project's video is not there any more.
         UserError: something cannot be read, or the project nowhere be written; nothing is left behind.
     """
@@ -286,7 +286,7 @@ def _bound(path: Path, video: Video, changed: Way | Literal["new"] | None) -> Pr
 
 
 def _mark(path: Path) -> str:
-    """Tells the folders of videos of the same name apart."""
+    """Distinguishes the folders of videos of the same name."""
     return hashlib.sha256(os.fsencode(path.parent)).hexdigest()[:12]
 
 

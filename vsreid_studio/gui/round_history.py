@@ -151,7 +151,7 @@ class RoundHistory(QObject):
         self.panel.put_scores({})
 
     def _look_soon(self, *_: object) -> None:
-        # A run makes one round; it is told when it has ended.
+        # A run makes one round; it is listed when it has ended.
         if self._conductor.state is not State.RUNNING and not self._soon.isActive():
             self._soon.start()
 

@@ -254,7 +254,7 @@ def take_all(folder: Path, scratch: Path, *, dark: bool, scale: int, size: tuple
     Args:
         folder: gets `<state>-<light or dark>-<scale>x.png`.
         scratch: for settings and the clip's copy; empty.
-        scale: tells the pictures apart; Qt has been told already.
+        scale: distinguishes the pictures; Qt is set up already.
         size: of the window, before it is scaled.
     """
     theme = Theme(application())

@@ -79,17 +79,17 @@ class Status(QObject):
         self._state()
 
     def show_pixel(self, x: int, y: int) -> None:
-        """Tell what is under the mouse; negative figures for nothing."""
+        """Show what is under the mouse; negative figures for nothing."""
         self._pixel = f" · {x}, {y}" if x >= 0 else ""
         self._place()
 
     def show_clicks(self, state: str) -> None:
-        """Tell that the click network does not answer yet, or that there is none; empty for nothing."""
+        """Show that the click network does not answer yet, or that there is none; empty for nothing."""
         self.clicks.setText(state)
         self.clicks.setVisible(bool(state))
 
     def show_zoom(self, scale: float) -> None:
-        """Tell how many pixels of the screen are one of the frame."""
+        """Show how many pixels of the screen are one of the frame."""
         self._zoom = f" · {100 * scale:.0f} %"
         self._place()
 

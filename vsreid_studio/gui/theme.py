@@ -229,8 +229,8 @@ def plain(text: str) -> str:
 
 
 DEFAULT_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
-"""Of Okabe and Ito, which most people tell apart."""
-# Further rounds keep the hues, which are what can be told apart, and change the lightness in percent.
+"""Of Okabe and Ito, which most people can distinguish."""
+# Further rounds keep the hues, which can be distinguished, and change the lightness in percent.
 _LIGHTNESS = (100, 145, 65)
 
 

@@ -60,7 +60,7 @@ class Transport(QWidget):
 
 
 USUAL_RATE = 24.0
-"""Frames per second of a folder of pictures, which tells none."""
+"""Frames per second of a folder of pictures, which has none."""
 FASTEST = 8
 _TICK = 8
 """Milliseconds between two readings of the clock."""

@@ -37,7 +37,7 @@ class Unavailable:
         held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         pressed = QKeySequence(QKeyCombination(held, Qt.Key(event.key())))
         found = [one for one in self._listed if pressed in one.action.shortcuts()]
-        # Canvas and list have a key in common: one that cannot be done now tells more.
+        # Canvas and list have a key in common: the one that cannot be done now is more informative.
         found.sort(key=lambda one: one.action.isEnabled())
         return self._reason(found[0]) if found else ""
 

@@ -49,7 +49,7 @@ class CandidateFilter(Protocol):
 
     @property
     def reason(self) -> Reason:
-        """Is told to the person."""
+        """Is shown to the person."""
         ...
 
     def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:

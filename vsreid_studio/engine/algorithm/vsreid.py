@@ -15,7 +15,7 @@ from .plan import PaperPlanner, Plan, Planner, Step
 from .protocols import Cells, MaskPropagation
 
 PlannedSteps: TypeAlias = Generator[Event | Plan, Answer | None, None]
-"""A run that tells its plans, too; for the scheduler."""
+"""A run that yields its plans, too; for the scheduler."""
 Work: TypeAlias = Generator[Progress | Change | Plan, None, None]
 """Steps that ask nothing."""
 
@@ -60,7 +60,7 @@ class Offer(Protocol):
         """Ask until it is settled, and put what was accepted into its cell.
 
         Args:
-            queue: tells what waits, this retrieval included.
+            queue: what waits, this retrieval included.
         """
         ...
 

@@ -193,5 +193,5 @@ class Gallery:
 
     def _lookup(self, annotation: Annotation, frame: int, instance: int) -> NDArray[np.float32] | None:
         known = self._known.get(CellKey(frame, instance))
-        # Masks are immutable, so identity tells whether this one has been seen.
+        # Masks are immutable, so identity shows whether this one is known.
         return known[1] if known is not None and known[0] is annotation.mask(frame, instance) else None

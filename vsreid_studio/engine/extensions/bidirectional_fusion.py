@@ -125,7 +125,7 @@ def fuse(frame: int, first: Cell, second: Cell) -> Cell:
 def _in_doubt(near: Cell, far: Cell, overlap: float) -> float:
     """The confidence of the nearer map where the other one does not agree."""
     if not far.mask.area:
-        return near.confidence  # It was lost on its way here, and tells nothing of this frame.
+        return near.confidence  # It was lost on its way here, and says nothing about this frame.
     if not near.mask.area:
         return min(near.confidence, 1 - far.confidence)
     return min(near.confidence, overlap)

@@ -181,7 +181,7 @@ def gaps(annotation: Annotation, instance: int) -> list[MissingStretch]:
 
 
 def _filled(annotation: Annotation, instance: int) -> NDArray[np.bool_]:
-    """(length,) where an instance has a map that is not empty, as far as the index tells."""
+    """(length,) where an instance has a map that is not empty, by the index."""
     records = annotation.records(instance)
     found: NDArray[np.bool_] = ((records["flags"] & FILLED) > 0) & (records["area"] != 0)
     return found

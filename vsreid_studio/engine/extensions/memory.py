@@ -1,6 +1,6 @@
 """Memory: N_mp reads patches of an instance, and of those beside it, whose masks are trusted.
 
-The paper's N_mp knows of an instance what the guiding map tells. By attention over a memory (as in STM; Oh et
+The paper's N_mp knows an instance by the guiding map alone. By attention over a memory (as in STM; Oh et
 al., 2019) a correction helps all frames after it, and a similar neighbour is not taken for the
 instance. J&F on val-visible is .875 instead of .795 (docs/accuracy.md).
 """
@@ -92,7 +92,7 @@ class Memory:
         return self._bytes
 
     def saw(self, key: CellKey, box: Box, others: Probability, coarse: Tensor) -> None:
-        """Take note of what N_mp saw in a patch; `after_prediction` tells what mask came of it.
+        """Take note of what N_mp saw in a patch; `after_prediction` gives the resulting mask.
 
         Args:
             box: of the patch.

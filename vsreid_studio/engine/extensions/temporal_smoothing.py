@@ -15,7 +15,7 @@ and more are brought down to some 480 rows for it: the flow and the maps have no
 
 Maps are smoothed in blocks, counted from their checkpoint, each when the one after it has been reached. So
 within a run the chain of masks never leads through a smoothed one, and a run that was cut short smooths as
-one that was not. `Cell.smoothed` tells which were, or every further run would smooth them again.
+one that was not. `Cell.smoothed` marks these, or every further run would smooth them again.
 """
 
 from __future__ import annotations

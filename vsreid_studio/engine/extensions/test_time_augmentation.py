@@ -42,7 +42,7 @@ class PatchRequest:
             None where no flow has carried it.
         near: how near the checkpoint is, see `nearness`.
         careful: see it on larger scales and mirrored.
-        saw: is told the patch's (1, C, h, w) features, for the memory.
+        saw: receives the patch's (1, C, h, w) features, for the memory.
     """
 
     instance: int

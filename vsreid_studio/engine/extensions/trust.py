@@ -254,7 +254,7 @@ class Trust:
 
     def _known(self, annotation: Annotation, key: CellKey) -> NDArray[np.float32] | None:
         known = self._looks.get(key)
-        # Cells are immutable, so identity tells whether this one has been looked at.
+        # Cells are immutable, so identity shows whether this one is known.
         return known[1] if known is not None and known[0] is annotation.get(*key) else None
 
 

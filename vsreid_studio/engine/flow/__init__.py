@@ -1,6 +1,6 @@
 """Optical flow F(I_i, I_j) and the warp W that it guides.
 
-A flow is a (H, W, 2) float32 array of pixels (dx, dy): flow[y, x] tells how far the source frame's pixel
+A flow is a (H, W, 2) float32 array of pixels (dx, dy): flow[y, x] is how far the source frame's pixel
 (x, y) moves to in the target frame. `FlowField` holds that of a pair of frames in less space.
 """
 

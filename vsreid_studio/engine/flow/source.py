@@ -73,7 +73,7 @@ class FlowSource:
         return found if isinstance(found, FlowField) else found.result()
 
     def prepare(self, source: int, target: int) -> None:
-        """Compute in the background what `between` will soon be asked for; what goes wrong is told then."""
+        """Compute in the background what `between` will soon be asked for; errors are raised then."""
         self._asked_for(source, target)
 
     def compute(self, source: int, target: int) -> FlowField:

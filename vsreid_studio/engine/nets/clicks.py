@@ -193,7 +193,7 @@ def zoomed(
         around.append(box)
     found = None if present is None else present.hard_box
     if found is None and box is None:
-        # Clicks alone do not tell how large the object is.
+        # Clicks alone do not show how large the object is.
         wide, high = round(width * FIRST_SHARE / 2), round(height * FIRST_SHARE / 2)
         around = [Box(one.x0 - wide, one.y0 - high, one.x1 + wide, one.y1 + high) for one in around]
         enlarge = 0.0

@@ -119,7 +119,7 @@ def _aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def carried_patch(patch: Frame, before: Frame | None, near: float) -> NDArray[np.float32]:
-    """What N_mp is told of how its guiding map came here, see `MaskPropagationNet.forward`.
+    """Input of N_mp about the warp of its guiding map, see `MaskPropagationNet.forward`.
 
     Args:
         patch: (size, size, 3) uint8.

@@ -48,7 +48,7 @@ class Matcher:
         Args:
             found: candidates of the frames to be searched.
             gallery: embeddings of the instances.
-            filters: why a candidate is not offered; the first that applies is told.
+            filters: why a candidate is not offered; the first that applies is reported.
             instances: all of the video, ascending: their boxes count even when they are not searched for.
             chosen: those to be found again, None for all.
             track: compare also with what confident masks show; None does not.

@@ -88,7 +88,7 @@ class Pipeline:
 
         Args:
             smoothing: of the video; None smooths nothing.
-            memory: is told what was predicted; None where there is none.
+            memory: receives the predictions; None where there is none.
         """
         propagation, reid = config.propagation, config.reid
         fusion, smooth = propagation.bidirectional_fusion, propagation.temporal_smoothing
@@ -147,7 +147,7 @@ class Modules:
     Attributes:
         pipeline: what is in.
         propagation: M_mp.
-        scheduler: is told each plan, so that it can compute ahead; None without one.
+        scheduler: receives each plan, so that it can compute ahead; None without one.
     """
 
     pipeline: Pipeline

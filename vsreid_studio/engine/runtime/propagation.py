@@ -41,8 +41,8 @@ class _Part(NamedTuple):
 class PatchNetwork:
     """`protocols.PropagationNetwork` for one video.
 
-    It is told where the other instances are, how near the checkpoint is and where the flow errs, and reads a
-    memory: see `nets.propagation.MaskPropagationNet`.
+    Beside the patch, the network gets the places of the other instances, the nearness of the checkpoint and
+    the error of the flow, and reads a memory: see `nets.propagation.MaskPropagationNet`.
     """
 
     def __init__(

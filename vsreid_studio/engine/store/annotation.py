@@ -324,7 +324,7 @@ def edit(
 ) -> Change:
     """Put cells in place (None removes) and drop, in the same step, what is stale after it.
 
-    c alone does not tell that a checkpoint has been drawn again. So every edit by a person goes through here:
+    c alone does not show that a checkpoint has been drawn again. So every edit by a person goes through here:
     the next sweep finds the dropped cells missing and computes them from what is there then.
 
     Args:

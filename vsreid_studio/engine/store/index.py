@@ -2,7 +2,7 @@
 
 A record has `RECORD.itemsize` + 8 = 84 bytes and no map: a cell is made of it when somebody asks, with a map
 whose values come from a `MapCache`. A cell that somebody still holds is handed out again, so that identity
-tells whether a cell is another one.
+shows whether a cell has changed.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def open_video(
     Args:
         cache_bytes: of decoded frames that may be kept in memory.
         options: what a person has chosen of how it is read.
-        known: tells the order of a file's frames as `Video.order` told it earlier, if that is known; asked
+        known: gives the order of a file's frames as `Video.order` was earlier, if that is known; asked
             only where the whole file would be decoded for it. An order that does not fit is not used.
 
     Raises:

@@ -80,8 +80,8 @@ class Video(ABC):
         length: number of frames, at least 1.
         height, width: of every frame, in pixels, after rotation.
         options: how it is read.
-        rate: frames per second on the average, None where nothing tells.
-        timing: when each frame is shown, None where nothing tells (pictures).
+        rate: frames per second on the average, None if unknown.
+        timing: when each frame is shown, None if unknown (pictures).
         pixel_aspect: width by height of a pixel, after rotation.
         tracks: the video tracks of a file; empty where there can be none.
         track: the number of the one that is read, None where there are none.
@@ -175,7 +175,7 @@ class Video(ABC):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells the video from others, wherever it lies: compare it with `identity.agree`."""
+        """Identifies the video, independent of its path: compare it with `identity.agree`."""
         marks = [str(self.length)]
         for index in self._sampled():
             try:
@@ -196,7 +196,7 @@ class Video(ABC):
 
     @cached_property
     def earlier_fingerprint(self) -> str:
-        """What earlier versions told a video by: of a file, its size and both ends."""
+        """What earlier versions identified a video by: of a file, its size and both ends."""
         if not self.path.is_file():
             return ""
         with self.path.open("rb") as file:

@@ -57,7 +57,7 @@ _HEAD = 2**16
 
 
 def announced_size(path: Path) -> int:
-    """The bytes that a Matroska, AVI or ASF file tells that it has, at least; 0 where it does not tell.
+    """The bytes that a Matroska, AVI or ASF file states as its least size; 0 if it states none.
 
     Raises:
         OSError: it cannot be read.

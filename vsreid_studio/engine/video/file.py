@@ -52,14 +52,14 @@ _UNKNOWN = 32
 _REORDERING = 64
 """A frame has not come out of the decoder this many packets after its own: it never will."""
 _RATE = Fraction(25)
-"""Of a bare stream that tells none: what FFmpeg takes."""
+"""Of a bare stream, which states none: what FFmpeg takes."""
 
 
 class VideoFile(Video):
     """Frames of a file that FFmpeg can read.
 
     The packets are read once on opening. Nothing is decoded then but the first frame, and the rest only where
-    the order of frames cannot be told from the packets, see `packets.read_index`, and is not known from an
+    the order of frames cannot be read from the packets, see `packets.read_index`, and is not known from an
     earlier time (`order`). A frame is reached by
     seeking to the key frame before it and decoding up to it, or by decoding on from the last one when that is
     nearer. A jump is checked: packets must be those of the index, a key frame must be one, and where the file
@@ -93,7 +93,7 @@ class VideoFile(Video):
             if first is None:
                 raise UserError(f"The video {path} cannot be decoded: it is damaged.")
             if not first.key_frame and self._index.checks is None:
-                # Where the decoder does not tell key frames, nothing but the pictures proves a jump right.
+                # If the decoder does not mark key frames, nothing but the pictures proves a jump right.
                 self._index = self._by_decoding(self._index.entries, "its decoder tells no key frames")
                 first = self._begin(again=True) or first
             self._tells_keys = bool(first.key_frame)
@@ -209,7 +209,7 @@ class VideoFile(Video):
         return self._shown(index, picture)
 
     def _shown(self, index: int, frame: VideoFrame) -> Frame:
-        """The picture of a frame; the first one that is damaged is told."""
+        """The picture of a frame; the first damaged one is reported."""
         if frame.is_corrupt and not self._damage_told:
             self._damage_told = True
             log.warning("%s: frame %d is damaged, and shown as far as it can be decoded", self.path, index)
@@ -237,7 +237,7 @@ class VideoFile(Video):
         return self._decode_to(index, keep)
 
     def _proven(self, index: int, frame: VideoFrame) -> bool:
-        """Whether this is the picture that decoding from the beginning gives, as far as can be told."""
+        """Whether this is the picture that decoding from the beginning gives, as far as it is known."""
         if self._index.checks is not None:
             return checksum(frame) == self._index.checks[index]
         return self._start_is_key is not False

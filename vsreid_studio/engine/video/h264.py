@@ -6,7 +6,7 @@ import re
 
 _SPS = 7
 _HIGH = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-"""Profiles whose parameter sets tell the chroma format."""
+"""Profiles whose parameter sets give the chroma format."""
 
 
 def may_hold_fields(extradata: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What tells a video from others: what its frames show, and the bytes of its files; neither name nor place.
+"""The identity of a video: what its frames show, and the bytes of its files; neither name nor place.
 
 A fingerprint has two parts. One is of the pixels of some frames, spread over the clip: it stays when the same
 pictures are saved again. The other is of the bytes of the files: it stays when another version of a decoder

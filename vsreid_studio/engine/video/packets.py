@@ -28,7 +28,7 @@ _DELTAS = frozenset({"gif", "apng"})
 _EMPTY = 100_000
 """Packets without a byte that a file may have beside others."""
 _TOLD = 3
-"""Packets that cannot be decoded, each of which is told."""
+"""Packets that cannot be decoded, each of which is reported."""
 _VOP = b"\x00\x00\x01\xb6"
 """Begins a picture of MPEG-4 Part 2."""
 
@@ -37,10 +37,10 @@ class PacketEntry(NamedTuple):
     """One packet of the video track, in the order of the file.
 
     Attributes:
-        pts, dts: time stamps in the track's time base, where the container tells.
-        pos: byte offset in the file, where the container tells.
+        pts, dts: time stamps in the track's time base, if the container gives it.
+        pos: byte offset in the file, if the container gives it.
         size: in bytes.
-        duration: in the track's time base, where the container tells.
+        duration: in the track's time base, if the container gives it.
         key: whether decoding may start here.
         shown: whether a frame comes out of it.
         corrupt: whether a part of it is missing.
@@ -67,9 +67,9 @@ class PacketIndex:
         entries: all packets by number.
         packets: the number of the packet that frame i is decoded from, by i.
         checks: a checksum of each frame, by i, where the index was made by decoding, else None.
-        by_count: whether frames can only be told by counting from the beginning, as one packet holds
+        by_count: whether frames can only be identified by counting from the beginning, as one packet holds
             several.
-        seekable: whether a packet can be told after a seek.
+        seekable: whether a packet can be identified after a seek.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class PacketIndex:
 
     @property
     def seekable(self) -> bool:
-        """Whether a packet can be told after a seek."""
+        """Whether a packet can be identified after a seek."""
         return self._names is not None
 
     def frame(self, number: int | None) -> int | None:
@@ -103,7 +103,7 @@ class PacketIndex:
         return [key for key in reversed(earlier) if self._frames.get(key, frame + 1) <= frame]
 
     def number(self, packet: av.Packet[VideoStream]) -> int | None:
-        """Which packet this is, found again after a seek; None when that cannot be told."""
+        """Which packet this is, found again after a seek; None when that is unknown."""
         if self._names is None:
             return None
         by_time, numbers = self._names
@@ -117,7 +117,7 @@ class PacketIndex:
 
 
 def _names(entries: Sequence[PacketEntry]) -> tuple[bool, dict[Hashable, int]] | None:
-    """What tells packets apart after a seek: their place in the file, or that and their time.
+    """What identifies packets after a seek: their place in the file, or that and their time.
 
     Time alone may be recomputed by seeks. Where several packets share a block of the container only the first
     has a place; the others are counted from it.
@@ -153,7 +153,7 @@ def picture_packets(container: InputContainer, stream: VideoStream) -> Iterator[
 def decode_numbered(
     stream: VideoStream, packets: Iterator[av.Packet[VideoStream]], first: int
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Decode packets, and tell of each frame which packet it came from.
+    """Decode packets, and give the packet of each frame.
 
     The number travels through the decoder in place of the time stamp: unlike time stamps it is never
     missing, doubled or wrong. Packets that cannot be decoded are passed over.
@@ -190,7 +190,7 @@ def decode_numbered(
 
 
 def checksum(frame: VideoFrame) -> int:
-    """Tells whether two ways of decoding led to the same picture."""
+    """Whether two ways of decoding led to the same picture."""
     return zlib.crc32(frame.to_ndarray(format="gray").tobytes())
 
 
@@ -200,12 +200,12 @@ def read_index(
     """Read the packets of a file, and find their order of presentation.
 
     That is the order of time stamps, without decoding. Where it cannot be believed the file is decoded once
-    from the beginning instead, and the index gets checksums that tell whether a jump led to the same picture:
+    from the beginning instead, and the index gets checksums that show whether a jump led to the same picture:
 
     - time stamps are missing or doubled, step back, or are really the order of decoding (H.264 in AVI);
     - one packet may hold two pictures (packed B-frames of MPEG-4) or half of one (fields of H.264);
     - containers without an index of their own (MPEG program and transport streams, bare streams) whose
-      beginning decodes to other frames than their packets tell;
+      beginning decodes to other frames than their packets state;
     - pictures that build on others though all are called key frames (GIF).
 
     Args:
@@ -284,7 +284,7 @@ def index_by_decoding(reopen: Callable[[], Track], entries: Sequence[PacketEntry
 def _entries(container: InputContainer, stream: VideoStream) -> tuple[list[PacketEntry], bool]:
     """All packets, and whether some hold several pictures of MPEG-4, or none."""
     codec = stream.codec_context.name
-    # VP8 alone keeps pictures that are never shown in packets of their own; a bit of its header tells.
+    # VP8 alone keeps pictures that are never shown in packets of their own; a bit of its header marks them.
     vp8 = codec in {"vp8", "libvpx"}
     entries, packed = [], False
     for packet in picture_packets(container, stream):

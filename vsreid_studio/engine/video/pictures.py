@@ -257,7 +257,7 @@ def range_of(pictures: Sequence[tuple[Path, Header]], options: ReadOptions) -> t
 
 def _samples(pictures: Iterable[tuple[Path, Header]]) -> Iterator[NDArray[Any]]:
     for file, header in pictures:
-        # A damaged one is told of when it is asked for.
+        # A damaged one is reported when it is read.
         with suppress(UserError):
             yield read_samples(file, header)
 

@@ -1,4 +1,4 @@
-"""One picture of a file: what its header tells, and its pixels."""
+"""One picture of a file: its header, and its pixels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _MOST_PAGES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file tells of a picture in it without being decoded.
+    """What is known of a picture without decoding it.
 
     Attributes:
         height, width: upright, in pixels.

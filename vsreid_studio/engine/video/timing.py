@@ -20,9 +20,9 @@ from . import identity
 from .packets import PacketEntry, PacketIndex
 
 _CLOCK = 90000
-"""Rates that are measured are rounded to what this many ticks a second can tell."""
+"""Rates that are measured are rounded to what this many ticks a second can resolve."""
 _NEAR = Fraction(1, 200)
-"""A rate that the container tells is believed when the times agree to this share of it."""
+"""The rate of the container is used if the times agree to this share of it."""
 
 _PER_PACKET = 4
 """Frames that one packet may hold on the average; known streams have two."""
@@ -34,7 +34,7 @@ class Timing:
 
     Attributes:
         ticks: when each frame is shown, strictly increasing, in units of `time_base`. The first is not always
-            0: sound is told on the same clock.
+            0: sound uses the same clock.
         time_base: seconds a tick.
         end: when the last frame goes, in ticks.
     """
@@ -67,7 +67,7 @@ class Timing:
         """Frames per second on the average.
 
         Args:
-            told: what the container says, which is taken when it fits: clocks of milliseconds round.
+            told: the rate of the container, which is used if it fits: clocks of milliseconds round.
         """
         span = (self.end if len(self.ticks) == 1 else self.ticks[-1]) - self.ticks[0]
         measured = max(1, len(self.ticks) - 1) / (span * self.time_base)
@@ -90,7 +90,7 @@ def timing_of(
         pts, dts, durations: of the packets of the frames, in the order of presentation. Containers without
             presentation times (AVI), for which FFmpeg guesses, get None for `pts`.
         rate: frames per second where there are no time stamps.
-        end: when the last frame goes, where the container tells it of the whole track.
+        end: when the last frame goes, if the container gives it for the whole track.
 
     Returns:
         The times, and whether they are the file's own: those of presentation, else those of decoding, sorted.
@@ -108,19 +108,19 @@ def timing_of(
 def _last(
     ticks: Sequence[int], told: int | None, time_base: Fraction, rate: Fraction, end: int | None
 ) -> int:
-    """How long the last frame is shown: as told, else as long as most are."""
+    """How long the last frame is shown: as given, else as long as most are."""
     steps = [b - a for a, b in pairwise(ticks)]
     usual = int(np.median(steps)) if steps else round(1 / (rate * time_base))
-    # With B-frames MP4 tells the time to the next packet, which is not that of the next frame.
+    # With B-frames MP4 gives the time to the next packet, which is not that of the next frame.
     if told and told > 2 * usual and end is not None and end > ticks[-1]:
         told = end - ticks[-1]
-    # A packet that is one field, or the tick of a fine clock, tells less than a frame.
+    # A packet that is one field, or the tick of a fine clock, lasts less than a frame.
     return max(1, told if told and 2 * told > usual else usual)
 
 
 @dataclass(frozen=True, eq=False)
 class FrameOrder:
-    """Which packet becomes which frame of a file whose packets do not tell it.
+    """Which packet becomes which frame of a file whose packets do not give it.
 
     Attributes:
         mark: of the file's content, its packets, the track and the decoder, see `mark_of`.
@@ -176,11 +176,11 @@ class FrameOrder:
 
 
 KnownOrder = Callable[[], FrameOrder | None]
-"""Looks for an order that was kept; asked only where the packets do not tell it."""
+"""Looks for an order that was kept; asked only where the packets do not give it."""
 
 
 def mark_of(path: Path, stream: int, entries: Sequence[PacketEntry]) -> str:
-    """Tells what an order is of: another file, track or version of the decoder has another one.
+    """Identifies what an order belongs to: another file, track or version of the decoder has another one.
 
     Raises:
         OSError: the file cannot be read.

@@ -42,7 +42,7 @@ T = TypeVar("T")
 STALL, CANCELLED = 50.0, 200.0
 """Milliseconds of the longest stall, and until a cancelled run has ended."""
 _TICK = 2
-"""Milliseconds between two beats that tell whether the window is free."""
+"""Milliseconds between two beats that measure whether the window is free."""
 _PATIENCE = 1800.0
 
 
@@ -172,7 +172,7 @@ PARTS = {
 
 
 class Pulse(QObject):
-    """Beats in the window's event loop, and tells how long it was held up.
+    """Beats in the window's event loop, and measures stalls.
 
     On a machine with other work to do, the processor time of the window's own thread is what counts.
     """
@@ -198,7 +198,7 @@ class Pulse(QObject):
         return found
 
     def tell(self, part: str, what: str) -> None:
-        """Tell the longest stall since the last one was told."""
+        """The longest stall since the last call."""
         stall, work = self.longest()
         tell(ScaleFigure(part, f"longest stall while {what}", stall, "ms", STALL))
         tell(ScaleFigure(part, f"most work at a time while {what} (CPU)", work, "ms"))

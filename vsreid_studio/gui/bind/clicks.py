@@ -124,7 +124,7 @@ class ClickBinder(QObject):
             thread.prepare(self._shown[1])
 
     def begin(self, box: Box) -> None:
-        """Ask for what is in a box, which points then refine; without a network tell so."""
+        """Ask for what is in a box, which points then refine; without a network, say so."""
         if not self.usable:
             self.told.emit(NO_NETWORK)
             return

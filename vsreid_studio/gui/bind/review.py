@@ -26,7 +26,7 @@ from ..frames import FrameLoader, to_image
 from ..review.panel import ReviewPanel
 
 _GAINS = 60
-"""Waiting candidates whose consequence is told; the list is sorted by similarity."""
+"""Waiting candidates whose consequence is shown; the list is sorted by similarity."""
 _MARGIN = 0.15
 
 

@@ -107,7 +107,7 @@ class TimelineBinder(QObject):
     def _show_range(self, chosen: tuple[int, int] | None) -> None:
         if chosen == self.view.state.chosen:
             return
-        # The view tells of it too, and the session has it already.
+        # The view emits it, too, and the session has it already.
         if chosen is None:
             self.view.clear_range()
         else:

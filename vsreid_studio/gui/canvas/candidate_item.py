@@ -63,7 +63,7 @@ class _GripItem(Handle):
 class CandidateItem(pg.ROI):
     """A box that can be dragged by eight handles, and moved by its sides; whole pixels, inside the frame.
 
-    The widget tells it of the mouse, as it has to decide between box, tool and panning.
+    The widget forwards mouse events, as it has to decide between box, tool and panning.
     """
 
     def __init__(self, box: Box, colour: QColor, bounds: Box) -> None:

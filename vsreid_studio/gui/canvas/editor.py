@@ -31,7 +31,7 @@ HIDDEN = "This instance is hidden: show it to change it."
 
 
 class Editor(QObject):
-    """Changes one frame's masks, and tells of each change once it is whole.
+    """Changes one frame's masks, and reports each change when it is complete.
 
     Attributes:
         picture: shows the masks, with the stroke under way.

@@ -32,7 +32,7 @@ class Layers:
 
         Args:
             picture: the frame's masks, composed in the style that is kept up to date here.
-            selected: tells the instance that is drawn.
+            selected: the instance that is drawn.
         """
         self.display = Display()
         self.candidate: CandidateItem | None = None

@@ -152,7 +152,7 @@ def compose_neighbour(masks: Mapping[int, SoftMask], box: Box, style: Style) -> 
 
 
 def compose_preview(mask: SoftMask, colour: Rgb, style: Style) -> Argb:
-    """A recovered mask that is not accepted yet, striped to tell it from one that is there.
+    """A recovered mask that is not accepted yet, striped to distinguish it from a present one.
 
     Returns:
         (h, w) premultiplied ARGB, in the mask's box.
@@ -304,7 +304,7 @@ class MaskPicture:
             self.shown = self._occupied()
 
     def _differing(self, before: Mapping[int, SoftMask], after: Mapping[int, SoftMask]) -> list[Box]:
-        """Where the pictures of masks differ, as far as other objects tell."""
+        """Where the pictures of masks differ, as far as object identity shows."""
         if before is after:
             return []
         pairs = [(before.get(number), after.get(number)) for number in before.keys() | after.keys()]

@@ -33,7 +33,7 @@ FEW_CORNERS = "A polygon needs three corners: click more, or press Esc."
 
 
 class Gesture:
-    """What all tools can be told; this one does nothing, as the grab tool, with which the view pans.
+    """The interface of all tools; this one does nothing, like the grab tool, with which the view pans.
 
     Attributes:
         options: how it draws.

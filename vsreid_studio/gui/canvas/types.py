@@ -1,4 +1,4 @@
-"""Plain values of the canvas: what a person chooses, and what tools are told and ask for, in frame pixels."""
+"""Plain values of the canvas: what a person chooses, and the input and output of tools, in frame pixels."""
 
 from __future__ import annotations
 

@@ -65,12 +65,12 @@ class InstanceModel(QAbstractListModel):
         return False
 
     def set_counts(self, counts: Mapping[int, str]) -> None:
-        """Tell what each instance has, e.g. '120 masks, 3 checkpoints'."""
+        """Set what is shown for each instance, e.g. '120 masks, 3 checkpoints'."""
         old, self._counts = self._counts, dict(counts)
         self._tell([row for row, n in enumerate(self.numbers) if old.get(n) != self._counts.get(n)])
 
     def set_classes(self, classes: Mapping[int, str]) -> None:
-        """Tell the names of the classes by number."""
+        """Set the names of the classes by number."""
         old, self._classes = self._classes, dict(classes)
         if old != self._classes:
             self._tell(range(len(self._instances)))

@@ -119,15 +119,15 @@ class InstancePanel(QWidget):
         self._refresh()
 
     def set_frames(self, length: int, frames: tuple[int, int]) -> None:
-        """Tell how long the video is, and which frames are likely meant by a range, first and last."""
+        """Set the length of the video, and the default range of frames, first and last."""
         self._length, self._frames = length, frames
 
     def set_counts(self, counts: Mapping[int, str]) -> None:
-        """Tell beneath each name what the instance has, e.g. '120 masks, 3 checkpoints'."""
+        """Show beneath each name what the instance has, e.g. '120 masks, 3 checkpoints'."""
         self._model.set_counts(counts)
 
     def set_classes(self, classes: Mapping[int, str]) -> None:
-        """Tell the names of the classes by number."""
+        """Set the names of the classes by number."""
         self._classes = dict(classes)
         self._model.set_classes(classes)
 

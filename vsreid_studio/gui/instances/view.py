@@ -170,7 +170,7 @@ class InstanceDelegate(QStyledItemDelegate):
     def helpEvent(
         self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index
     ) -> bool:
-        """Tell what a click on this part does."""
+        """Show what a click on this part does."""
         instance = index.data(Role.INSTANCE)
         if event.type() != QEvent.Type.ToolTip or not isinstance(instance, Instance):
             return super().helpEvent(event, view, option, index)
@@ -292,7 +292,7 @@ class InstanceView(QListView):
         super().mouseDoubleClickEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Tell where the row went; the list changes when the document does."""
+        """Emit where the row went; the list changes when the document does."""
         dragged = bytes(event.mimeData().data(MIME).data())
         number = int(dragged) if dragged else 0
         start = self._list.row_of(number)

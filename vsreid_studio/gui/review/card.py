@@ -42,7 +42,7 @@ class CropView(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """Enough to tell an object, growing with the font."""
+        """Enough to recognize an object, growing with the font."""
         line = self.fontMetrics().height()
         return QSize(8 * line, 8 * line)
 
@@ -291,7 +291,7 @@ class ProposalCard(QWidget):
         )
 
     def set_mode(self, mode: Mode) -> None:
-        """Tell what to do, or what accepting it changes."""
+        """Show what to do, or what accepting it changes."""
         self.effect.setText(_HINTS.get(mode, self._consequence))
 
     def _lay_out(self) -> None:

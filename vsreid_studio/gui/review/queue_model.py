@@ -111,7 +111,7 @@ class QueueModel(QAbstractTableModel):
         """Show these candidates.
 
         Args:
-            gains: frames that accepting one would overwrite; those without are not told.
+            gains: frames that accepting one would overwrite; others are left out.
             rejected: cells among them that a person rejected.
         """
         self._all, self._gains, self._rejected = list(retrievals), dict(gains), frozenset(rejected)

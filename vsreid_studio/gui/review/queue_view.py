@@ -152,12 +152,12 @@ class QueueView(QTableView):
         self._unfold(not self._queue.unfolded(self.indexAt(event.position().toPoint()).row()))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A click tells even when the row was current before."""
+        """Emit a click even when the row was current before."""
         self._told = False
         super().mousePressEvent(event)
 
     def currentChanged(self, current: QModelIndex | Index, previous: QModelIndex | Index) -> None:
-        """Tell which row the mouse or a key went to."""
+        """Emit the row that the mouse or a key chose."""
         super().currentChanged(current, previous)
         if not self._quiet and current.isValid() and current.row() != previous.row():
             self._tell(current)

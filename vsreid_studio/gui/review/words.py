@@ -69,7 +69,7 @@ def frame_count(count: int) -> str:
 
 
 def unseen(proposal: Proposal) -> bool:
-    """Whether no run has recovered its mask yet; where one found nothing, its similarity tells so."""
+    """Whether no run has recovered its mask yet; where one found nothing, the similarity shows it."""
     return not proposal.recovered.area and proposal.similarity > FAILED
 
 

@@ -310,7 +310,7 @@ class EditStack(QObject):
 
     @contextmanager
     def reporting(self) -> Iterator[list[Exception]]:
-        """Tell of what fails for a reason that a person can read; the block yields a list of it."""
+        """Report failures that a person can read; the block yields a list of them."""
         failure: list[Exception] = []
         try:
             yield failure

@@ -87,10 +87,10 @@ class MaskEdits(QObject):
     ) -> bool:
         """Take masks from a picture, for the present frame, or from a folder, by the frames' names.
 
-        `importing` tells how far it is.
+        `importing` reports the progress.
 
         Args:
-            reading: how pictures are taken, None to guess; `imported` tells what was guessed.
+            reading: how pictures are taken, None to guess; `imported` reports the guess.
             machine: they were made by some program and are not pinned: corrections propagate over them.
             otherwise: called where nothing was imported.
         """

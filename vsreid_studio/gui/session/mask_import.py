@@ -27,7 +27,7 @@ _PERIOD = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImportListener:
-    """Who is told of an import, on the window's thread.
+    """The receiver of the progress of an import, on the window's thread.
 
     Attributes:
         stop: set to leave it off.

@@ -51,9 +51,9 @@ class Session(QObject):
             follows.
         opened, closed: another document is there, or none.
         closing: the document is about to close; drop references to it before the signal returns.
-        video_changed(error): a project's video is not as it was, and a person has to tell what becomes of the
-            masks; a `VideoChanged`.
-        video_missing(error): a project's video has to be looked for; a `VideoMissing`.
+        video_changed(error): a project's video has changed, and a person decides what becomes of the masks; a
+            `VideoChanged`.
+        video_missing(error): a project's video was not found; a `VideoMissing`.
         frame_changed, selection_changed, range_changed, proposal_changed, retrievals_changed: see `Position`.
         changed, edited, instances_changed, undo_changed, saved, loosened, proposals_changed, failed: see
             `EditStack`.
@@ -79,8 +79,8 @@ class Session(QObject):
 
         Args:
             config, data: folders for the person's settings and data, None for the system's places.
-            waits: each method returns when what it began is done and on disk, and tells whether it succeeded,
-                as scripts expect it, which have no event loop. The window does not wait.
+            waits: each method returns when its work is done and on disk, with whether it succeeded, for
+                scripts, which have no event loop. The window does not wait.
         """
         super().__init__(parent)
         self._waits = waits

@@ -82,7 +82,7 @@ class ProjectWriter:
         self.post(run, failed)
 
     def settle(self, order: Order) -> None:
-        """Wait until what an order told is on disk; of an abandoned one, what must not stay goes."""
+        """Wait until the changes of an order are on disk; those of an abandoned one are undone."""
         if order.abandoned.is_set():
             self._thread.post(lambda: self.end(order), lambda error, text: None)
         self._thread.settle()
@@ -166,7 +166,7 @@ class ProjectWriter:
         self.document.close()
 
     def kept(self, change: Change, instances: bool) -> KeptMap:
-        """What the window is handed of a change that is on disk; the present run is told of it, too."""
+        """The message to the window of a change that is on disk; the present run gets it, too."""
         if self._inbox is not None:
             self._inbox.post(change)
         if len(change.after) > _MANY:
@@ -191,7 +191,7 @@ class ProjectWriter:
         return answer.result()
 
     def tell(self, order: Order, content: Told | Failure | Outcome) -> None:
-        """Pass on what a job tells, after what it told before; its changes once they are on disk."""
+        """Pass on the messages of a job in order; its changes once they are on disk."""
         if isinstance(content, Change):
             while not self._room.acquire(timeout=0.1):
                 if self._closed.is_set():

@@ -24,7 +24,7 @@ _FAINTEST = 0.3
 _LEAST_TONE = 0.22
 """Opacity of a cell of confidence 0."""
 _SEAM = 0.55
-"""Opacity of the column between two cells that are wide enough to be told apart, relative to theirs."""
+"""Opacity of the column between two cells that are wide enough to be distinguished, relative to theirs."""
 _SEAMS_FROM = 9.0
 """Logical pixels a frame from which they are."""
 _WIDE, _ROUND = 5.0, 12.0

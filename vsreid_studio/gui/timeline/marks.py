@@ -55,7 +55,7 @@ class Sprites:
         """Draw a picture and keep it.
 
         Args:
-            name: tells pictures apart.
+            name: distinguishes pictures.
             size: width and height, in logical pixels.
             draw: draws it around the origin.
         """

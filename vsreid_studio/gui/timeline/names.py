@@ -58,7 +58,7 @@ class Names(QWidget):
         painter.end()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Tell which name was clicked."""
+        """Emit which name was clicked."""
         number = int((event.position().y() + self.offset) // self.state.look.row)
         if event.button() is Qt.MouseButton.LeftButton and 0 <= number < len(self.state.rows):
             self.clicked.emit(self.state.rows[number].number)

@@ -45,7 +45,7 @@ class Surface(QWidget):
     The picture of the content is kept, so that a moving playhead costs one copy of a strip of it.
 
     Signals:
-        pressed(QPoint): the left button went down without Shift, before anything else is told.
+        pressed(QPoint): the left button went down without Shift, before any other signal.
         scrubbed(int): the playhead is dragged to a frame.
         range_dragged(int, int): frames between the press with Shift and the mouse, both included.
         range_dropped(bool): it is over; whether the mouse had moved.
@@ -156,7 +156,7 @@ class Surface(QWidget):
         self._picture = self._spare = None
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Tell that the mouse is gone."""
+        """Emit that the mouse has left."""
         self.left.emit()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

@@ -24,7 +24,7 @@ from .surface import Ruler, Surface
 
 
 class TimelineView(QWidget):
-    """Shows an annotation over time. It changes nothing of it: it tells what the person asks for.
+    """Shows an annotation over time. It never changes it, but emits what the person requests.
 
     Click or drag scrubs, Shift-drag chooses a range, the wheel zooms, the middle button moves.
 
@@ -339,7 +339,7 @@ class TimelineView(QWidget):
 
     def _follow_axis(self) -> None:
         axis, bar = self.axis, self._across
-        # Told to the bar only: its answer would come back rounded.
+        # Passed to the bar only: its answer would come back rounded.
         bar.blockSignals(True)
         bar.setRange(0, round((axis.length - axis.seen) * axis.scale))
         bar.setPageStep(max(1, round(axis.seen * axis.scale)))

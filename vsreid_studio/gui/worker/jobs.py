@@ -92,8 +92,8 @@ class Source:
         candidates: the project's store for networks of this checksum; from any thread.
         record: notes in the project that a run starts, and with which weights; from any thread.
         begin: a copy of the annotation for a run, to whose inbox the person's changes go from then on; waits.
-        tell: passes on what an order tells: changes once they are on disk, all else after what came before.
-        settle: waits until what was told is done; of an order that was abandoned nothing more is taken.
+        tell: passes on the messages of an order: changes once they are on disk, all in their order.
+        settle: waits until the messages sent are handled; those of an abandoned order are dropped.
         adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
         options: how the video is read.
         careful: whether corrected instances are propagated more carefully, and slower.
@@ -117,7 +117,7 @@ class Notice:
     """Something a person should know that does not stop the run.
 
     Attributes:
-        sentence: tells it.
+        sentence: the message.
     """
 
     sentence: str
@@ -125,7 +125,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What the engine computes on, told when it is made.
+    """What the engine computes on, given at its construction.
 
     Attributes:
         name: 'cpu' or 'cuda', say.

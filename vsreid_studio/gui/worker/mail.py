@@ -1,6 +1,6 @@
 """What goes between the window's thread and the engine's while a job runs.
 
-What a person cannot see apart is told at once, see `condensed`.
+Messages that a person cannot perceive separately are joined, see `condensed`.
 """
 
 from __future__ import annotations
@@ -140,12 +140,12 @@ class Order:
     """One job on its way.
 
     Attributes:
-        number: tells it from those before.
+        number: identifies it.
         job: what is to be done.
         source: the document it is for.
         control: pauses, cancels and answers it.
         inbox: takes the person's changes.
-        mailbox: brings what it tells.
+        mailbox: receives its messages.
         ended: set once the engine's thread has finished with it.
         abandoned: set when its messages are no longer read.
         answers: how many proposals were answered; the changes between two answers are one step of undo.
@@ -181,7 +181,7 @@ class Order:
         return StepKind.RUN if isinstance(self.job, Propagate) else StepKind.EDIT
 
     def tell(self, content: Told | Failure | Outcome) -> None:
-        """Tell something, by way of the document's thread; on the engine's thread."""
+        """Send a message, by way of the document's thread; on the engine's thread."""
         self.source.tell(self, content)
 
 

@@ -19,7 +19,7 @@ from .worker import Worker, shipped_engine
 WINDOW = 3.0
 """Seconds over which the rate is averaged: frames differ, and the person watches the figure."""
 FIRST_ESTIMATE = 1.5
-"""Seconds that are watched before the time left is told: the first steps also load and compile."""
+"""Seconds before the time left is shown: the first steps also load and compile."""
 CALM = 4.0
 """Time constant, in seconds, with which the expected end follows the rate of the moment."""
 
@@ -85,7 +85,7 @@ PATIENCE = 1.0
 
 
 class Runner(QObject):
-    """Starts jobs on the engine's thread and brings back what they tell, one job at a time.
+    """Starts jobs on the engine's thread and delivers their messages, one job at a time.
 
     Nothing of a job arrives after its `finished`, and nothing at all of a job that was abandoned.
 
@@ -226,7 +226,7 @@ class Runner(QObject):
         return True
 
     def settle(self) -> None:
-        """End the job now and deliver what it still tells, or abandon it when its step takes too long.
+        """End the job now and deliver its last messages, or abandon it when its step takes too long.
 
         Afterwards nothing more of it arrives. What an abandoned one still asks of a closed project fails on
         the engine's thread, where nobody listens.
@@ -264,7 +264,7 @@ class Runner(QObject):
             return
         self._delivered = monotonic()
         self._letters.extend(condensed(order.mailbox.take()))
-        # Whoever is told may settle the job, which delivers the rest from here: the order stays.
+        # The receiver may settle the job, which delivers the rest from here: the order stays.
         while self._letters:
             self._tell(order, self._letters.popleft())
 

@@ -122,7 +122,7 @@ def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
     """The steps of an order's job; nothing happens before they are pulled.
 
     Args:
-        tell: receives what is no event of the engine's own.
+        tell: receives messages that are no event of the engine's own.
     """
     match order.job:
         case Propagate() as job:
@@ -200,7 +200,7 @@ def _told(run: Steps, scene: Annotation, order: Order, tell: Tell) -> Steps:
 
 
 def _adapt(order: Order, bench: Bench, tell: Tell) -> Steps:
-    """Training on the pinned masks; nothing of it is told before it is through."""
+    """Training on the pinned masks; no progress is reported before it is complete."""
     yield Progress("loading", 0, 1)
     engine = bench.engine
     tell(Device(str(engine.device)))
@@ -209,7 +209,7 @@ def _adapt(order: Order, bench: Bench, tell: Tell) -> Steps:
 
 
 def _reid(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Reidentification | None:
-    """M_reid; where it cannot be had, masks are still propagated, and the person is told."""
+    """M_reid; where it cannot be had, masks are still propagated, with a notice."""
     if not job.find:
         return None
     try:
