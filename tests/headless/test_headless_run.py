@@ -319,3 +319,8 @@ def test_a_file_that_had_to_be_decoded_is_not_decoded_again(
     caplog.clear()
     assert main(["export", str(project), "--output", str(tmp_path / "davis")]) == 0
     assert "decoding it once" not in caplog.text
+    # Without a project the masks keep it.
+    for decoded in (True, False):
+        caplog.clear()
+        assert main(["run", *options[:3], "--output", str(tmp_path / "three")]) == 0
+        assert ("decoding it once" in caplog.text) == decoded

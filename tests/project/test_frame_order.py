@@ -13,6 +13,7 @@ import pytest
 from clips import encode, packed_avi, straight
 
 from vsreid_studio.engine.video import FrameOrder, open_video
+from vsreid_studio.errors import UserError
 from vsreid_studio.project import Project, read_order
 from vsreid_studio.project.same_video import bind_video, order_in, reference_of
 
@@ -88,6 +89,29 @@ def test_an_order_that_does_not_fit_is_not_used(clip: Path, told: pytest.LogCapt
         told.clear()
         assert_exact(clip, one)
         assert DECODING in told.text
+
+
+def test_an_order_whose_later_frames_are_wrong_is_found_out_by_reading_on(
+    clip: Path, told: pytest.LogCaptureFixture
+) -> None:
+    order = found(clip)
+    swapped = list(range(len(order.packets)))
+    swapped[3:5] = [4, 3]
+    wrong = changed(order, packets=order.packets[swapped], checks=order.checks[swapped])
+    fewer = changed(order, packets=order.packets[[0, *swapped[2:]]], checks=order.checks[[0, *swapped[2:]]])
+    told.clear()
+    with open_video(clip, known=lambda: wrong) as video:
+        assert DECODING not in told.text
+        frames = [video.frame(index) for index in range(video.length)]
+        assert video.order is not None
+        assert np.array_equal(video.order.packets, order.packets)
+    assert all(np.array_equal(one, other) for one, other in zip(frames, straight(clip), strict=True))
+    assert DECODING in told.text
+    with (
+        open_video(clip, known=lambda: fewer) as video,
+        pytest.raises(UserError, match="has another number of frames"),
+    ):
+        video.frame(1)
 
 
 def test_another_file_is_decoded(clip: Path, tmp_path: Path) -> None:

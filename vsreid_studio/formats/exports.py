@@ -18,6 +18,7 @@ from .coco import export_coco, export_coco_video
 from .cutouts import export_cutouts
 from .davis import Resolution, export_davis
 from .footage import Footage
+from .frame_names import check_name
 from .masks import Paint
 from .mots import export_mots
 from .overlay import SUFFIX, write_overlay
@@ -74,7 +75,7 @@ def export(request: ExportRequest, material: Material, sources: Sources = _NONE)
             is then there still.
         ValueError: the request names a format that does not exist.
     """
-    folder, sequence = request.folder, request.sequence
+    folder, sequence = request.folder, check_name(request.sequence)
     if request.format_key == catalogue.OVERLAY.key:
         return export_overlay(folder / f"{sequence}{SUFFIX}", material, sources, overwrite=request.overwrite)
     sources.refuse(*catalogue.targets(request))

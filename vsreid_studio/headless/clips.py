@@ -12,8 +12,7 @@ from ..formats.frame_names import folder_of
 from ..formats.owned import MARKER
 from ..formats.targets import is_same_place
 from ..reading import MEGABYTE, quoted, read_text
-from .run import RECORD
-from .task import Task
+from .task import RECORD, Task
 
 log = logging.getLogger(__name__)
 

@@ -25,12 +25,9 @@ from ..project.proposals import finds
 from ..project.sources import points_of
 from ..reading import read_json
 from .begin import finish, project_of
-from .task import EngineOrMaker, Inputs, MadeFrom, Task, difference, inputs
+from .task import RECORD, EngineOrMaker, Inputs, MadeFrom, Task, difference, inputs
 
 Emit = Callable[[Event], None]
-
-RECORD = "provenance.json"
-"""Lies beside the masks in their folder, so that they appear together."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +170,8 @@ def _record(project: Project, given: Inputs) -> dict[str, Any]:
     engine = given.engine
     names = {number: one.name for number, one in project.instances.items()}
     video = {"name": given.video.name, "height": given.video.height, "width": given.video.width}
+    # Found by decoding the whole file, which the next call need not do again.
+    order = {"order": given.video.order.to_json()} if given.video.order is not None else {}
     settings = {**engine.settings, "device": str(engine.device)}
     settings.pop("weights")
     return {
@@ -184,7 +183,7 @@ def _record(project: Project, given: Inputs) -> dict[str, Any]:
             given.video.names,
             points_of(project.settings),
         ),
-        "video": {**video, "fingerprint": given.video.fingerprint},
+        "video": {**video, "fingerprint": given.video.fingerprint, **order},
         "program": f"vsreid-studio {__version__}",
         "made_from": given.made_from,
     }

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..config import digest
 from ..engine.types import SoftMask
-from ..engine.video import AS_USUAL, PictureFolder, ReadOptions, Video, open_video
+from ..engine.video import AS_USUAL, FrameOrder, PictureFolder, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.annotations import GivenMasks
 from ..formats.atomic import reason
@@ -27,6 +27,7 @@ from ..formats.mask_reading import Reading
 from ..formats.points import Clicked, Prompt, checksum, read_points
 from ..formats.targets import Sources
 from ..project.same_video import Way, order_in
+from ..reading import read_json
 from .points import masks_of_points
 
 if TYPE_CHECKING:  # torch, which takes seconds
@@ -41,6 +42,8 @@ MadeFrom: TypeAlias = dict[str, str]
 EngineOrMaker: TypeAlias = "VideoEngine | Callable[[], VideoEngine]"
 """An engine, or what makes it when all that needs no engine was read and found fit."""
 
+RECORD = "provenance.json"
+"""Lies beside the masks in their folder, so that they appear together."""
 _SUFFIXES = len(".vsreid-journal")
 _WORDS = {"video": "another video", "masks": "other first masks", "settings": "other settings or weights"}
 
@@ -180,7 +183,7 @@ def inputs(task: Task, engine: EngineOrMaker) -> Iterator[Inputs]:
             f"There are no masks and no points beside {task.source}: expected NAME.png, NAME.masks, "
             "NAME.masks.json or NAME.points.json."
         )
-    known = partial(order_in, task.project_file)
+    known = partial(_known_order, task)
     with open_video(task.source, options=task.video_options, known=known) as video:
         given = _given_masks(task, video)
         masks = given.masks
@@ -203,6 +206,15 @@ def inputs(task: Task, engine: EngineOrMaker) -> Iterator[Inputs]:
             "settings": digest([engine.identity, flo, *(["keep proposals"] * task.keep_proposals)]),
         }
         yield Inputs(engine, video, masks, made_from, given.names, given.classes, clicked)
+
+
+def _known_order(task: Task) -> FrameOrder | None:
+    """The order of the video's frames that the task's project or its masks keep; None where neither does."""
+    if (order := order_in(task.project_file)) is not None:
+        return order
+    with suppress(UserError, LookupError, TypeError):
+        return FrameOrder.from_json(read_json(task.folder / RECORD)["video"]["order"])
+    return None
 
 
 def _clicked(

@@ -87,6 +87,7 @@ class VideoFile(Video):
         try:
             self._asked = 0
             self._damage_told = False
+            self._opening = True
             self._false_keys: set[int] = set()
             self._index = self._complete_index()
             first = self._begin()
@@ -96,6 +97,7 @@ class VideoFile(Video):
                 # If the decoder does not mark key frames, nothing but the pictures proves a jump right.
                 self._index = self._by_decoding(self._index.entries, "its decoder tells no key frames")
                 first = self._begin(again=True) or first
+            self._opening = False
             self._tells_keys = bool(first.key_frame)
             self.orientation: Orientation = orientation_of(first)
             self.height, self.width = self._picture(first).shape[:2]
@@ -300,6 +302,8 @@ class VideoFile(Video):
     def _decode_from(self, number: int, packets: Iterator[av.Packet[VideoStream]]) -> None:
         self._last, self._next = -1, number
         self._count = 0
+        # What comes out from the first packet on comes out in order.
+        self._sequential = not number
         self._astray = False
         # The beginning needs no proof; elsewhere the frame of the first packet gives it.
         self._from = self._index.frame(number) if number else 0
@@ -324,9 +328,12 @@ class VideoFile(Video):
             self._next = max(self._next, number + 1)
             if self._index.by_count:
                 position: int | None = self._count
-                self._count += 1
             else:
                 position = self._index.frame(number)
+            if self._is_known and self._sequential and not self._opening and position != self._count:
+                self._find_order()
+                return self._decode_to(index, keep)
+            self._count += 1
             if position is not None and self._from is not None and position >= self._from:
                 if self._start_is_key is None:
                     self._start_is_key = position == self._from and bool(frame.key_frame)
@@ -338,6 +345,22 @@ class VideoFile(Video):
             if number > wanted + _REORDERING:
                 break
         return None
+
+    def _find_order(self) -> None:
+        """Decode the file for its order, as the one that was known is wrong, and stand at the first packet.
+
+        Raises:
+            UserError: it has another number of frames.
+        """
+        self._known = lambda: None
+        self._index = self._by_decoding(self._index.entries, "what was kept of it is wrong")
+        if len(self._index.packets) != self.length:
+            raise UserError(f"What was kept of {self.path} is wrong: it has another number of frames.")
+        with self._cache_lock:
+            self._cache.clear()
+        self._false_keys.clear()
+        self._time()
+        self._restart()
 
     def _picture(self, frame: VideoFrame) -> Frame:
         picture = self.orientation.apply(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
