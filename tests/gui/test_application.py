@@ -64,3 +64,15 @@ def test_what_another_thread_raises_is_told_on_the_thread_of_the_window(qtbot: Q
     ((sentence, where),) = told
     assert "KeyError" in sentence
     assert where == threading.get_ident()
+
+
+def test_opencv_leaves_the_window_its_core() -> None:
+    lines = (
+        "import sys, cv2",
+        "from vsreid_studio.gui.application import application",
+        "app = application()",
+        "print(cv2.getNumThreads(), 'torch' in sys.modules)",
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]

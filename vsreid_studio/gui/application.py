@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
+from ..engine.parallel import prepare_process
 from ..errors import UserError
 from .main_window import MainWindow
 from .theme import Theme, program_icon
@@ -69,6 +70,9 @@ def application() -> QApplication:
     known = QApplication.instance()
     if isinstance(known, QApplication):
         return known
+    # Frames and composed masks would otherwise leave gaps in a heap of each thread, and OpenCV's threads
+    # would take the window's core.
+    prepare_process()
     # The window waits for Python's lock after each call of Qt, of which a repaint has many.
     sys.setswitchinterval(_SWITCH)
     app = QApplication(["vsreid-studio"])
