@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from driving import focused
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QDialog,
+    QFileDialog,
     QHeaderView,
     QLineEdit,
     QMenu,
@@ -135,3 +137,35 @@ def test_the_way_through_is_open_without_a_document(make: MakeWindow) -> None:
     window = make()
     for act in (Act.OPEN, Act.OPEN_FOLDER, Act.DEMO, Act.PREFERENCES, Act.KEYS, Act.QUIT):
         assert window.actions_[act].isEnabled()
+
+
+def test_return_presses_a_button_of_the_start_page(qtbot: QtBot, make: MakeWindow) -> None:
+    window = make()
+    with qtbot.waitActive(window):
+        window.activateWindow()
+    assert focused() is window.start.open_button
+    QTest.keyClick(focused(), Qt.Key.Key_Tab)
+    with qtbot.waitSignal(window.start.folder_requested):
+        QTest.keyClick(focused(), Qt.Key.Key_Return)
+    for dialog in window.findChildren(QFileDialog):
+        dialog.close()
+
+
+def test_a_click_on_a_button_leaves_the_keys_to_the_canvas(qtbot: QtBot, window: MainWindow) -> None:
+    window.parts.canvas.setFocus()
+    outline = window.parts.options.outline
+    QTest.mouseClick(outline, Qt.MouseButton.LeftButton, pos=QPoint(8, outline.height() // 2))
+    assert outline.isChecked() and window.parts.canvas.hasFocus()
+
+
+def test_tab_brings_docks_to_the_front(qtbot: QtBot, window: MainWindow) -> None:
+    window.parts.canvas.setFocus()
+    window.parts.review_dock.raise_()
+    front = set()
+    for _ in range(60):
+        QTest.keyClick(focused(), Qt.Key.Key_Tab)
+        for name, part in (("check", window.parts.check), ("rounds", window.parts.rounds)):
+            if part.isAncestorOf(focused()):
+                qtbot.waitUntil(lambda part=part: not part.visibleRegion().isEmpty())  # type: ignore[misc]
+                front.add(name)
+    assert front == {"check", "rounds"}

@@ -95,6 +95,16 @@ def test_before_and_after_are_shown_side_by_side(qtbot: QtBot, rounds: MainWindo
     assert session.undo_label != label
 
 
+def test_a_run_ends_the_comparison(qtbot: QtBot, rounds: MainWindow) -> None:
+    window, panel = rounds, rounds.parts.rounds
+    panel.entries.setCurrentRow(0)
+    panel.compare.click()
+    qtbot.waitUntil(lambda: window.rounds.states is not None)
+    press(window, Qt.Key.Key_P)
+    assert window.rounds.states is None and not panel.compare.isChecked()
+    wait_idle(qtbot, window)
+
+
 def test_one_goes_back_to_a_round_and_undoes_that(qtbot: QtBot, rounds: MainWindow) -> None:
     window, panel, session = rounds, rounds.parts.rounds, rounds.session
     whole = {key: cell.origin for key, cell in session.annotation.cells()}

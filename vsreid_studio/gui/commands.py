@@ -85,7 +85,7 @@ class Commands(QObject):
             Act.CLEAR_RANGE: self._clear_range,
             Act.PROPAGATE: self._propagate,
             Act.PROPAGATE_ONE: self._propagate_one,
-            Act.FIND_AGAIN: conductor.find_again,
+            Act.FIND_AGAIN: self._find_again,
             Act.ADAPT: conductor.adapt,
             Act.FORGET: conductor.forget_adaptation,
             Act.PAUSE: self._space,
@@ -323,13 +323,22 @@ class Commands(QObject):
             session.mask_edits.clear_range(chosen, *session.range)
 
     def _propagate(self) -> None:
-        self._parts.canvas.finish()
+        self._make_ready()
         self._conductor.propagate()
 
     def _propagate_one(self) -> None:
-        self._parts.canvas.finish()
+        self._make_ready()
         if self._session.selected is not None:
             self._conductor.propagate({self._session.selected})
+
+    def _find_again(self) -> None:
+        self._make_ready()
+        self._conductor.find_again()
+
+    def _make_ready(self) -> None:
+        """Keep what is drawn, and show the masks that a run makes instead of compared ones."""
+        self._parts.canvas.finish()
+        self._parts.rounds.compare.setChecked(False)
 
     def _choose(self, *, start: bool) -> None:
         session, frame = self._session, self._session.frame

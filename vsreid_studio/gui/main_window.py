@@ -33,7 +33,7 @@ from .status import Status
 from .theme import Theme
 from .transport import Transport
 from .unavailable import Unavailable
-from .widgets import Overlaid, Pages, Turns
+from .widgets import Overlaid, Pages, Turns, reveal
 from .worker import Runner
 from .worker.jobs import EngineFactory, ModuleMaker
 from .worker.worker import shipped_engine
@@ -208,6 +208,14 @@ class MainWindow(QMainWindow):
         if self.corner(Qt.Corner.BottomRightCorner) is not area:
             self.setCorner(Qt.Corner.BottomRightCorner, area)
 
+    def focusNextPrevChild(self, forwards: bool) -> bool:
+        """Tab may lead into a dock that is a tab behind another one: show it."""
+        moved = super().focusNextPrevChild(forwards)
+        focused = self.focusWidget()
+        if moved and focused is not None:
+            reveal(focused)
+        return moved
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Put on disk what is on its way there, end the threads and go; stay once where that fails."""
         self.session.mask_edits.cancel_import()
@@ -339,6 +347,7 @@ class MainWindow(QMainWindow):
         self._toolbar.hide()
         self.statusBar().hide()
         self.start.set_recent(self.session.recent.projects())
+        self.start.open_button.setFocus()
         self.setWindowTitle("vsreid-studio")
 
     def _take_catalogue(self, catalogue: Catalogue) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
 from ..engine.runtime.run import State
-from .actions import NEED_SELECTION, SPECS, Act
+from .actions import NEED_SELECTION, SPECS, Act, Group
 from .conductor import Conductor
 from .keys import Keyed
 from .review import ReviewPanel
@@ -45,6 +45,9 @@ class Unavailable:
         name = one.action.text().replace("&", "").removesuffix(" …")
         if one.action.isEnabled():
             local = one.table == "window" and SPECS[Act(one.name)].canvas
+            if local and SPECS[Act(one.name)].group is Group.FRAMES:
+                # A list or a button that is at its end, not a key that went astray.
+                return ""
             place = "the picture or the timeline" if local else "the list of instances"
             return f"{name} works on {place}: click there first."
         session = self._conductor.session

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QApplication,
     QDockWidget,
     QFileDialog,
@@ -259,11 +260,13 @@ def _scroll(area: QScrollArea, widget: QWidget) -> None:
 
 
 def dock(window: QMainWindow, name: str, title: str, widget: QWidget) -> QDockWidget:
-    """A dock for a widget.
+    """A dock for a widget. A click on a button in it leaves the focus, and so the keys, where they are.
 
     Args:
         name: Qt saves the dock's place by it.
     """
+    for button in widget.findChildren(QAbstractButton):
+        button.setFocusPolicy(button.focusPolicy() & Qt.FocusPolicy.TabFocus)
     made = QDockWidget(title, window)
     made.setObjectName(name)
     made.setWidget(widget)
