@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.handler is not train.run:
         # torch does little beside what runs compiled, and its threads must not spin meanwhile.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # The root stays quiet: libraries tell more than anyone asked for.
+    # The root logger stays quiet: libraries are verbose.
     logging.basicConfig(format="%(message)s")
     logging.getLogger("vsreid_studio").setLevel(logging.DEBUG if args.verbose else logging.INFO)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         return _say("Stopped.", stopped(error))
     except BrokenPipeError:
-        # The reader of our output has left, as `head` does; nobody is there to be told.
+        # The reader of our output has left, as `head` does; no message would be read.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (OSError, MemoryError) as error:

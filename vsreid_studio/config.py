@@ -51,9 +51,9 @@ class PropagationConfig:
         read_memory: let N_mp read the memory of checkpoints, see `engine.extensions.memory`.
         memory: most entries an instance's memory holds; the first checkpoint is always one of them.
         recent: how many recent confident frames may be among them (0: trusted masks only).
-        rivals: remember other instances that are near, so that they are told apart.
+        rivals: remember other instances that are near, so that they are distinguished.
         soft_aggregation: let the maps of a frame share each pixel before they are propagated on, see
-            `engine.extensions.soft_aggregation`; without, only the label map tells whose a pixel is
+            `engine.extensions.soft_aggregation`; without, only the label map assigns pixels to instances
             (Sec. 3.3).
         recovery_rounds: number of passes of N_mp on a recovered instance, each guided by the previous
             result (authors' program: 5; here a second pass mostly repeats the first, right or wrong).
@@ -196,7 +196,7 @@ def preset(name: Preset) -> Config:
 def plain(config: Config) -> dict[str, dict[str, Any]]:
     """The sections of settings as plain data under the names of the first version.
 
-    What was computed by earlier versions is told by a checksum of this, so it must not change with a name.
+    A checksum of this identifies results of earlier versions, so it must not change with a name.
     """
     former = {new: old for old, new in FORMER_NAMES.items()}
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 class UserError(Exception):
-    """Bad input or a bad surrounding, told in one clear sentence.
+    """Bad input or a bad environment, described in one clear sentence.
 
     The command line prints the sentence and exits with code 2; the window shows it in a bar.
     Whoever raises it leaves nothing half-written behind.
@@ -40,7 +40,7 @@ class TaskFailure:
 
 
 def sentence(error: Exception) -> str:
-    """What to tell a person of an error: a `UserError`'s own words, or the system's in a sentence."""
+    """The message to a person about an error: a `UserError`'s own words, or the system's in a sentence."""
     if isinstance(error, MemoryError):
         return "There is not enough memory for this."
     if isinstance(error, OSError):

@@ -186,7 +186,7 @@ def _add_clips(subparsers: Subparsers) -> None:
 
 
 def run_clips(args: argparse.Namespace) -> int:
-    """Make the clips and tell what was skipped and why.
+    """Make the clips and print what was skipped and why.
 
     Raises:
         UserError: nothing was written.

@@ -39,7 +39,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Open the window on the demo, or write its masks and tell where they are and how good.
+    """Open the window on the demo, or write its masks and print their folder and scores.
 
     Raises:
         UserError: there is no screen, the clip or the weights are missing, or something cannot be written.

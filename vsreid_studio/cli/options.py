@@ -63,7 +63,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_worker_options(parser: argparse.ArgumentParser, what: str, *, threads: bool = True) -> None:
-    """Add what tells how many processes carry out the work.
+    """Add the options for several processes.
 
     Args:
         what: what each of them does at a time, such as 'a clip'.
@@ -109,7 +109,7 @@ def workers_of(args: argparse.Namespace) -> Workers | None:
 
 
 def add_reading_option(parser: argparse.ArgumentParser) -> None:
-    """Add --masks-as, which tells how pictures of masks are taken."""
+    """Add --masks-as, which sets how pictures of masks are read."""
     parser.add_argument(
         "--masks-as",
         choices=("auto", "palette", "colours", "binary", "soft", "alpha", "objects"),
@@ -126,7 +126,7 @@ def reading_of(args: argparse.Namespace) -> Reading | None:
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
-    """Add what tells how a video is read."""
+    """Add the options for reading a video."""
     parser.add_argument(
         "--track", type=_positive, metavar="N", help="which video track of several, from 1 on"
     )
@@ -154,7 +154,7 @@ def video_options_of(args: argparse.Namespace) -> ReadOptions:
 
 
 def add_changed_option(parser: argparse.ArgumentParser) -> None:
-    """Add the one that tells what becomes of masks where a project's video has changed."""
+    """Add the option for masks of a project whose video has changed."""
     parser.add_argument(
         "--changed",
         choices=("keep", "clear"),

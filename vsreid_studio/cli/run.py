@@ -215,7 +215,7 @@ def run_in_parallel(
 
 
 def _reported(failures: list[TaskFailure], tasks: int) -> int:
-    """Tell of what failed; the exit code."""
+    """Print what failed; returns the exit code."""
     for failure in failures:
         sys.stderr.write(f"{failure.name}: {failure.sentence}\n")
     if failures:

@@ -37,7 +37,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Follow a recipe; what it tells goes to stderr.
+    """Follow a recipe; its messages go to stderr.
 
     Raises:
         UserError: data or the extra 'train' are missing, or something cannot be written.

@@ -44,7 +44,7 @@ class Truth:
         folder: where they are.
         files: by frame, those that count: by the official rules all but the first and the last.
         instances: the highest number in the first mask; what appears later does not count.
-        reader: of all its masks; `text` tells what they were taken for. One thread may use it.
+        reader: of all its masks; `text` says how they were read. One thread may use it.
     """
 
     folder: Path
@@ -56,7 +56,7 @@ class Truth:
     def read(cls, folder: Path, video: Video) -> Self:
         """The truth of a video, see `frame_names.mask_files_by_frame`.
 
-        Looks at every mask, as `evaluate` does: whether 255 is void or an object, one picture cannot tell.
+        Reads every mask, as `evaluate` does: one picture does not show whether 255 is void or an object.
 
         Raises:
             UserError: it cannot be read, has fewer than 3 masks, does not fit the video, or its first mask

@@ -34,7 +34,7 @@ class FoundAnnotations:
 
     Attributes:
         frame: of the video.
-        identity: tells the object in all frames; None where the file does not.
+        identity: the same in all frames of an object; None if the file has none.
         label: its class; may be empty.
         mask: P.
         name: its own; may be empty.
@@ -63,7 +63,7 @@ class Frames:
         return self._frame(_path(name).stem)
 
     def expected(self, name: str) -> int:
-        """The frame whose picture has this path or name; of a video file, the first where none is told.
+        """The frame whose picture has this path or name; of a video file, the first if none is given.
 
         Raises:
             UserError: the folder of pictures has none of this name.
@@ -84,7 +84,7 @@ class Frames:
         return index
 
     def check(self, height: object, width: object) -> None:
-        """Compare a size with the video's; None and 0 are not told.
+        """Compare a size with the video's; None and 0 mean unknown.
 
         Raises:
             UserError: it is another one.

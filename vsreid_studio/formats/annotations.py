@@ -36,8 +36,8 @@ class GivenMasks:
             shows no object is there without instances.
         reading: how pictures were taken; None for files of annotations, which leave no choice.
         text: what was taken for what, such as 'one soft-edged object'.
-        names: of instances, by number, where the files tell any.
-        classes: names of their classes, by instance number, where the files tell any.
+        names: of instances, by number, if the files have any.
+        classes: names of their classes, by instance number, if the files have any.
     """
 
     masks: Mapping[int, Mapping[int, SoftMask]]
@@ -87,7 +87,7 @@ def read_annotations(path: Path, video: Video, frame: int | None = None) -> Give
     Args:
         path: JSON of COCO (images, or videos as in YouTube-VIS) or labelme, XML of CVAT (1.1, for images or
             video), text of YOLO; or a folder of labelme or YOLO files named by their frames.
-        frame: that of a file that is for one picture; None for the frame that its name tells, else the first.
+        frame: that of a file that is for one picture; None for the frame that its name gives, else the first.
 
     Returns:
         Masks as they are, so that they may overlap.
@@ -104,7 +104,7 @@ def read_annotations(path: Path, video: Video, frame: int | None = None) -> Give
             if len(listed) > _MOST:
                 raise UserError(f"{path} holds more than {_MOST} masks.")
     except UserError as error:
-        # What is wrong with a polygon or with run lengths does not tell where they stand.
+        # What is wrong with a polygon or with run lengths does not name the place in the file.
         raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
     if not listed:
         raise UserError(f"{path} ({form}) shows no object in a frame of {video.path}.")

@@ -255,7 +255,7 @@ def _stage_in(folder: Path) -> Iterator[Path]:
     stage.mkdir()
     lock = FileLock(stage / _LOCK)
     try:
-        # Some network drives have no locks; the name still tells whose the stage is.
+        # Some network drives have no locks; the name still gives the owner of the stage.
         with suppress(OSError, NotImplementedError, Timeout):
             lock.acquire(blocking=False)
         yield stage

@@ -25,7 +25,7 @@ from .rle import compressed, expanded, label_map, run_lengths
 
 
 class Mark(NamedTuple):
-    """What COCO tells of a mask, small enough to keep for every frame of a long video.
+    """The COCO record of a mask, small enough to keep for every frame of a long video.
 
     Attributes:
         counts: compressed run lengths.
@@ -326,7 +326,7 @@ def _video_document(
 
 
 def _track(masks: list[Mark | None], height: int, width: int) -> dict[str, list[Any]]:
-    """A list over the frames for each thing that COCO tells of a mask."""
+    """A list over the frames for each field of the COCO record of a mask."""
     return {
         "segmentations": [None if it is None else segmentation(it.counts, height, width) for it in masks],
         "bboxes": [None if it is None else it.box for it in masks],

@@ -57,7 +57,7 @@ def folder_of(name: str) -> str:
 
 
 def shortened(name: str, room: int) -> str:
-    """The name, or, where it has more bytes than `room`, its beginning and what tells it from others."""
+    """The name, or, where it has more bytes than `room`, its beginning and a suffix that keeps it unique."""
     if len(os.fsencode(name)) <= room:
         return name
     mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
@@ -194,7 +194,7 @@ def mask_files_by_frame(folder: Path, video: Video) -> dict[int, Path]:
 
 
 def frame_of(video: Video) -> Callable[[str], int | None]:
-    """Tells which frame of a video a file is named after (its name without suffix); None where none is."""
+    """The frame of a video after which a file is named (its name without suffix), or None."""
     return _Finder(video.names).frame
 
 
@@ -244,6 +244,6 @@ def misfit(file: Path, video: Video) -> UserError:
 
 
 def lossy(folder: Path) -> str:
-    """Tells of pictures that are no masks for being JPEGs, as the end of a sentence; empty without any."""
+    """The end of a sentence on pictures ignored as JPEGs; empty without any."""
     there = any(file.suffix.lower() in {".jpg", ".jpeg"} for file in folder.iterdir())
     return "; it holds JPEGs, whose compression blurs instance numbers" if there else ""

@@ -36,10 +36,10 @@ def read_given_masks(
             object; a folder of files such as `00000_1.png`, one for each object; or what `read_annotations`
             reads.
         reading: how to take the pictures, None to guess once for all of them.
-        frame: the frame of a single picture; None for the one that its name tells, else the first.
+        frame: the frame of a single picture; None for the one that its name gives, else the first.
         void: take 255 for void, that is background, as in a data set's annotation, and not for a mistake.
-        each: told after each file how many of how many are read, and the masks of that one; before, while
-            all files are looked at to tell how to take them, that none is. What it raises ends the reading.
+        each: called after each file with the number read, their total, and the masks of that file; and with
+            0 while all files are examined to choose the reading. What it raises ends the reading.
 
     Returns:
         At least one object.

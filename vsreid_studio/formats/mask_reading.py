@@ -1,7 +1,7 @@
 """The pictures of one sequence of masks, all read in the same way: guessed once, or as a person says.
 
-A grey 255 is an object in one data set and void in another; soft edges, colours and alpha are told apart by
-what all pictures of the sequence hold together, never picture by picture.
+A grey 255 is an object in one data set and void in another. Soft edges, colours and alpha are
+distinguished by all pictures of the sequence together, never picture by picture.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Reading(StrEnum):
 
     `PALETTE`: palette indices or grey levels are instance numbers. `COLOURS`: each colour is an instance.
     `BINARY`: what is not background is one object. `SOFT`: grey levels are the probability of one object.
-    `ALPHA`: alpha is. `OBJECTS`: each file shows one object, its number or folder tells which.
+    `ALPHA`: alpha is. `OBJECTS`: each file shows one object, given by its number or folder.
     """
 
     PALETTE = "palette"
@@ -64,7 +64,7 @@ class _Plan:
         text: names it for a person.
         numbers: instance by colour (`COLOURS`), or by level of 16 bits (`PALETTE`); empty where the values
             are the numbers.
-        background: for `BINARY`, the colour that is no object; None where `least` tells.
+        background: for `BINARY`, the colour that is no object; None if `least` decides.
         least: for `BINARY`, the lowest level of the object.
         top: for `SOFT`, the level that is certain.
         void: whether 255 is void.

@@ -77,7 +77,7 @@ def read_mots(path: Path, height: int, width: int, frames: int | Sequence[int]) 
 
     Args:
         height, width: of the video.
-        frames: its frames' numbers, or how many there are from 0 on, as the text tells nothing of frames
+        frames: its frames' numbers, or how many there are from 0 on, as the text has no lines for frames
             without masks.
 
     Raises:

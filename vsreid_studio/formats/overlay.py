@@ -157,7 +157,7 @@ class _Encoder:
                     self._sound.write_until(None)
                 self._container.close()
                 return
-            # The first failure is the one to tell; closing a broken file raises another.
+            # The first failure is the one to report; closing a broken file raises another.
             with suppress(av.FFmpegError, OSError):
                 self._container.close()
         finally:
@@ -172,7 +172,7 @@ class _Encoder:
         if even.shape[:2] != (stream.height, stream.width):
             raise UserError("All frames of a video have one size, and these have not.")
         rgb = VideoFrame.from_ndarray(even, format="rgb24")
-        # Unless told, FFmpeg converts by the matrix of old television, while players take HD for granted.
+        # By default FFmpeg converts by the matrix of old television, while players take HD for granted.
         picture = rgb.reformat(format="yuv420p", dst_colorspace="ITU709")
         tick = self._schedule.tick(self._count)
         picture.pts, picture.time_base = tick, self._schedule.clock
@@ -186,7 +186,7 @@ class _Encoder:
     def _mux(self, packets: Iterable[av.Packet[VideoStream]]) -> None:
         for packet in packets:
             if packet.pts is not None:
-                # The last one's tells how long the whole lasts.
+                # That of the last one gives the total duration.
                 packet.duration = self._durations.pop(packet.pts, packet.duration)
             self._container.mux(packet)
 
@@ -228,7 +228,7 @@ def _times_in(path: Path) -> list[Fraction]:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Tell of FFmpeg's failures that are no OSError and thus pass `replacing`."""
+    """Report failures of FFmpeg that are no OSError and thus pass `replacing`."""
     try:
         yield
     except av.FFmpegError as error:

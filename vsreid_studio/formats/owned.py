@@ -1,4 +1,4 @@
-"""What this program wrote, and may therefore replace: a list with checksums beside it tells.
+"""What this program wrote, and may therefore replace, by a list with checksums beside it.
 
 The list is the hidden file `.vsreid.json` of the folder that was written to (for a data set its root). What
 is not on it, or differs from its checksum, is a person's: it is never replaced, and refused by name.
@@ -68,7 +68,7 @@ def refuse_existing(
 
 
 def is_known(root: Path, place: Path, record: Path) -> bool:
-    """Whether this program has written a place, as far as can be told without reading its files.
+    """Whether this program has written a place, as far as it is known without reading its files.
 
     Args:
         root, record: see `refuse_existing`.

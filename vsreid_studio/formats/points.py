@@ -69,7 +69,7 @@ class Clicked:
 
 
 def checksum(mask: SoftMask) -> str:
-    """Tells a mask from others by its box and its values."""
+    """Identifies a mask by its box and its values."""
     box = mask.box
     found = hashlib.sha256(f"{box.x0} {box.y0} {box.x1} {box.y1}\n".encode())
     found.update(mask.values.tobytes())

@@ -38,7 +38,7 @@ def provenance(
         settings: what the masks depend on; dataclasses, paths, enums and NumPy numbers are made plain.
         weights: checksum of each file of weights, by its name.
         frame_names: of all frames, see `Video.names`; None for 00000 on.
-        points: how masks came of points, by cell; those that tell of another mask than the cell's are
+        points: how masks came of points, by cell; those of another mask than the cell's are
             left out.
 
     Returns:

@@ -69,7 +69,7 @@ def mask_of(lengths: Sequence[int], height: int, width: int) -> NDArray[np.bool_
 def compressed(lengths: Sequence[int]) -> str:
     """Run lengths as COCO's string: each, from the fourth on less the one two before, in digits of five bits.
 
-    The lowest digit comes first; a sixth bit tells that another one follows, and '0' is added to make text.
+    The lowest digit comes first; a sixth bit marks that another one follows, and '0' is added to make text.
     """
     text = bytearray()
     for value in _differences(lengths):

@@ -141,7 +141,7 @@ def is_same_place(one: Path, other: Path) -> bool:
     one, other = _resolved(one), _resolved(other)
     if one == other:
         return True
-    # Neither samefile nor plain text tells where one of the two is not there yet.
+    # Neither samefile nor plain text decides if one of the two does not exist yet.
     return _folded(one) == _folded(other) and (_folds(one.parent) or _folds(other.parent))
 
 

@@ -28,7 +28,7 @@ META = "meta.json"
 
 @dataclass(frozen=True)
 class VosObject:
-    """An object of a video, as `meta.json` tells.
+    """An object of a video, as `meta.json` has it.
 
     Attributes:
         number: its value in the masks, 1 to 254.
@@ -52,7 +52,7 @@ def export_youtube_vos(
     """Add a video to a data set in YouTube-VOS layout, new or old, and read it back.
 
     Args:
-        root: of the data set; created when missing. What its `meta.json` tells of other videos is kept.
+        root: of the data set; created when missing. Entries of other videos in its `meta.json` are kept.
         footage: its name has no spaces.
         names: of instances, by number.
         classes: the categories; an instance without a class has one of its own name.

@@ -19,7 +19,7 @@ from ..project.sources import note_points, note_source
 from .task import Inputs, MadeFrom, Task, difference
 
 _KEY = "headless"
-"""The setting of a project that tells which run it belongs to."""
+"""The setting of a project for the run that it belongs to."""
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 

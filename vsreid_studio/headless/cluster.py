@@ -94,10 +94,10 @@ def connected(workers: Workers, preload: str | None = None) -> Iterator[Cluster]
         UserError: nobody answers, or the workers have another version of the package.
     """
     for name in ("distributed", "tornado"):
-        # What becomes of a task is told once, by us.
+        # Each task is reported once, by this program.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if workers.count is not None:
-        # Told to torch by `Networks`: Dask starts workers with MKL_NUM_THREADS=1, which torch obeys.
+        # Set in torch by `Networks`: Dask starts workers with MKL_NUM_THREADS=1, which torch obeys.
         workers = replace(workers, threads=workers.threads or max(1, CPU_COUNT // workers.count))
     with ExitStack() as stack:
         address: Any = workers.scheduler or stack.enter_context(_local(workers, preload))

@@ -251,7 +251,7 @@ def _write_masks(
 
 
 def _recorded(folder: Path) -> object:
-    """What the masks in a folder were made from; None where nothing tells."""
+    """What the masks in a folder were made from; None if unknown."""
     try:
         record = read_json(folder / RECORD)
     except UserError:

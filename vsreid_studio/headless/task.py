@@ -1,4 +1,4 @@
-"""What is given to one headless run, and how to tell it from other input."""
+"""What is given to one headless run, and the identity of this input."""
 
 from __future__ import annotations
 
@@ -124,8 +124,8 @@ class Inputs:
         engine: the engine.
         video: open.
         masks: P[i, k] by frame and instance number.
-        made_from: tells this input from other.
-        names: of instances, by number, where the masks tell any.
+        made_from: identifies the input.
+        names: of instances, by number, if the masks give any.
         classes: names of their classes, likewise.
         clicked: how masks came of points.
     """
@@ -245,7 +245,7 @@ def difference(made_from: MadeFrom, other: object) -> str:
 
 
 def _content(video: Video, chosen: list[dict[str, Any]]) -> str:
-    """What a record tells a video by: size, how it is read, and marks of its content.
+    """What identifies a video in a record: size, how it is read, and marks of its content.
 
     Of a folder these are the bytes of each picture, of a file both parts of the fingerprint.
 

@@ -56,7 +56,7 @@ def damaged(path: Path) -> UserError:
 
 @contextmanager
 def damage_told(path: Path) -> Iterator[None]:
-    """Tell that a file is damaged where what was read of it makes no sense."""
+    """Report a file as damaged if the values read from it are not valid."""
     try:
         yield
     except (ValueError, TypeError, OverflowError, sqlite3.IntegrityError) as error:
@@ -205,7 +205,7 @@ class Database:
         if not only_tables(self._connection):
             raise damaged(self.path)
         self._check_pages()
-        # Begun even where there is nothing to add: it tells a read-only file now, not at the first stroke.
+        # Begun even with nothing to add: a read-only file is reported now, not at the first stroke.
         with self.transaction() as connection:
             if version < SCHEMA_VERSION:
                 upgrade(self, connection, version)
@@ -303,7 +303,7 @@ def _size(path: Path) -> int:
 
 
 def _place(path: Path) -> tuple[int, int] | None:
-    """Tells a file from others, also from one of its name."""
+    """Identifies a file, also against another one of the same name."""
     try:
         found = path.stat()
     except OSError:

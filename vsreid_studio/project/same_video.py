@@ -91,7 +91,7 @@ def bind_video(project: Project, video: Video) -> None:
 
 
 def note_frames(project: Project, video: Video) -> None:
-    """Note names and marks of a new project's frames, so that a change can be told frame by frame.
+    """Note names and marks of a new project's frames, so that changes can be found frame by frame.
 
     Raises:
         UserError: the video cannot be read, or the project not be written.
@@ -102,7 +102,7 @@ def note_frames(project: Project, video: Video) -> None:
 def order_in(path: Path) -> FrameOrder | None:
     """The order of frames that a closed project keeps, see `Video.order`.
 
-    None where there is no project or it cannot be opened: whoever needs its masks will tell.
+    None where there is no project or it cannot be opened: the error is reported when its masks are needed.
     """
     if path.is_file():
         with suppress(UserError), Project.open(path) as project:

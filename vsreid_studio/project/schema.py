@@ -22,7 +22,7 @@ from ..formats.classes import Classes
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 APPLICATION_ID = int.from_bytes(b"VSRe")
-"""Stands in the file's header, so that `file` and we tell a project from other SQLite files."""
+"""Application id in the file's header, which distinguishes a project from other SQLite files."""
 SCHEMA_VERSION = 7
 Row: TypeAlias = tuple[Any, ...]
 """Values of one row in SQLite's types, without its key."""
@@ -39,7 +39,7 @@ class VideoRef:
 
     Attributes:
         path: where it was last seen, absolute: a file or a folder of pictures.
-        fingerprint: tells the video from others, wherever it lies.
+        fingerprint: identifies the video, independent of its path.
         length: frames.
         height, width: of a frame, in pixels.
     """

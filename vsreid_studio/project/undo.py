@@ -188,7 +188,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
-    """A step of undo, as the list of rounds tells it.
+    """A step of undo, as the list of rounds shows it.
 
     Attributes:
         number: of the step, ascending in time.

@@ -58,7 +58,7 @@ def _check_tables(connection: sqlite3.Connection, statements: tuple[str, ...]) -
 
 
 def _tell_kinds(connection: sqlite3.Connection) -> None:
-    """Steps of before version 6 do not tell who made them; their labels do."""
+    """Steps of before version 6 do not record who made them; their labels do."""
     connection.execute("UPDATE steps SET kind = 'run' WHERE label = 'propagate'")
     connection.execute("UPDATE steps SET kind = 'answer' WHERE label LIKE '% retrieval'")
 

@@ -13,7 +13,7 @@ from .notes import Settings
 from .schema import Row, VideoRef
 
 _OPTIONS = "video_options"
-"""The setting that tells which track of the video is used, and which range of values."""
+"""The setting for the track of the video and its range of values."""
 _ORDER = "frame_order"
 """The setting that keeps the order of frames of a file that had to be decoded for it."""
 MOST_FRAMES = 10_000_000
@@ -64,7 +64,7 @@ def _is_place(path: object) -> bool:
 def locate(database: Database) -> Path:
     """The place of the video: where it was, else beside the project as it was, else in the project's folder.
 
-    Whether it is the same video, its fingerprint must tell.
+    The fingerprint must show whether it is the same video.
 
     Raises:
         UserError: it is in none of these.
@@ -102,7 +102,7 @@ def keep_options(settings: Settings, options: ReadOptions) -> None:
 
 
 def read_order(settings: Settings) -> FrameOrder | None:
-    """The order of the video's frames as far as it was kept; whether it fits the file, its mark tells."""
+    """The order of the video's frames as far as it was kept; its mark shows whether it fits the file."""
     return FrameOrder.from_json(settings.get(_ORDER))
 
 
