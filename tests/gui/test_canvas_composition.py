@@ -190,6 +190,13 @@ def test_many_masks_that_change_at_once_are_composed_elsewhere(
     qtbot.waitUntil(lambda: len(canvas.picture.masks) == 7)
     window.grab()
     assert (canvas.picture.pixels[[7, 25], [12, 53]] != 0).all()
+    before = canvas.picture.pixels.copy()
+    session.select(6)
+    assert canvas.editor.selected == 6
+    window.grab()
+    qtbot.waitUntil(lambda: canvas.picture.style.selected == 6)
+    window.grab()
+    assert not np.array_equal(canvas.picture.pixels, before)
     session.edits.undo()
     qtbot.waitUntil(lambda: not canvas.picture.masks)
     window.grab()

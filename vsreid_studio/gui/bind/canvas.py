@@ -266,7 +266,10 @@ class CanvasBinder(QObject):
             self._show_masks()
 
     def _select(self, instance: int | None) -> None:
-        self.canvas.set_selected(instance)
+        many = len(self.canvas.picture.masks) > _AT_ONCE
+        self.canvas.set_selected(instance, composed_later=many)
+        if many:
+            self._request(self._session.frame)
 
     def _propose(self, proposal: Proposal | None) -> None:
         self.correction, self.redrawing = None, False

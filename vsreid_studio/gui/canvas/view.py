@@ -168,12 +168,17 @@ class CanvasView(QWidget):
         self.editor.set_masks(masks, hidden)
         self._layers.set_masks(masks, colours)
 
-    def set_selected(self, instance: int | None) -> None:
-        """Choose which instance is drawn."""
+    def set_selected(self, instance: int | None, *, composed_later: bool = False) -> None:
+        """Choose which instance is drawn.
+
+        Args:
+            composed_later: the masks look as before until `take` or `set_masks`.
+        """
         if instance != self.editor.selected:
             self.finish()
             self.editor.set_selected(instance)
-            self._layers.restyle()
+            if not composed_later:
+                self._layers.restyle()
 
     def set_locked(self, locked: Collection[int]) -> None:
         """Choose which instances may not be changed."""
