@@ -198,3 +198,17 @@ raise SystemExit(main())
 """
     done = started("-c", code)
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
+def test_a_misspelt_command_is_told_and_not_what_follows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["exprot", "p.vsreid", "--output", "x"]) == 2
+    told = "'exprot' is neither a command nor a file: see vsreid-studio --help.\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("output", [["--output", ""], ["--output="]])
+def test_an_empty_argument_is_no_path(output: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        app.main(["run", "clip", "--masks", "first.png", *output])
+    assert stop.value.code == 2
+    assert "one of the arguments is empty" in capsys.readouterr().err

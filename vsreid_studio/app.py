@@ -10,6 +10,7 @@ import argparse
 import io
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -99,10 +100,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     parser, names = whole_parser()
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if any(argument == "" or re.fullmatch("--[a-z-]+=", argument) for argument in arguments):
+        # As of a variable that is not set; a path would be the folder that one is in.
+        parser.error("one of the arguments is empty")
     if first is not None and first not in names:
         # argparse would take the path of a video for a misspelt command.
         parser = _parser()
         parser.add_argument("path", type=Path, metavar="PATH")
+        if not Path(first).exists():
+            # What follows a misspelt command is not what is wrong.
+            return parser.parse_known_args(arguments)[0]
     return parser.parse_args(arguments)
 
 
