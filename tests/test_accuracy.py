@@ -8,7 +8,7 @@ import pytest
 from data_set import DAVIS
 
 from vsreid_studio.benchmark.clips import read_sequence
-from vsreid_studio.benchmark.hidden import hide
+from vsreid_studio.benchmark.hidden import GapPlan, hide
 from vsreid_studio.config import Config
 from vsreid_studio.engine.runtime.engine import VideoEngine
 from vsreid_studio.engine.runtime.reid import MemoryStore
@@ -63,7 +63,7 @@ def test_propagation_holds_on(engine: VideoEngine, name: str, least: float) -> N
 
 def test_hidden_object_is_found_again(engine: VideoEngine) -> None:
     frames, masks = read_sequence(DAVIS, "blackswan")
-    clip = hide(frames[:46], masks[:46], 12, gap_length=20, seed=3)
+    clip = hide(frames[:46], masks[:46], 12, plan=GapPlan(20, seed=3))
     (gap,) = clip.gaps()
     video = _Clip(clip.frames)
     after = range(gap.last + 1, len(clip.frames) - 1)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sequence_fixtures import Sequence
 
-from vsreid_studio.benchmark.hidden import CONTEXT, Gap, UnfitError, hide
+from vsreid_studio.benchmark.hidden import CONTEXT, Gap, GapPlan, UnfitError, hide
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_gap_is_as_long_as_asked_and_leaves_context(red: Sequence, seed: int) -> None:
-    clip = hide(*red, seed=seed)
+    clip = hide(*red, plan=GapPlan(seed=seed))
     (gap,) = clip.gaps()
     assert gap.last - gap.first == 19
     assert gap.first >= CONTEXT
@@ -17,12 +17,12 @@ def test_gap_is_as_long_as_asked_and_leaves_context(red: Sequence, seed: int) ->
 
 
 def test_gap_starts_where_wanted(red: Sequence) -> None:
-    assert hide(*red, 14, gap_length=6).gaps() == [Gap(1, 14, 19)]
+    assert hide(*red, 14, plan=GapPlan(6)).gaps() == [Gap(1, 14, 19)]
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_truth_is_the_mask_without_the_panel(red: Sequence, seed: int) -> None:
-    clip = hide(*red, 15, seed=seed)
+    clip = hide(*red, 15, plan=GapPlan(seed=seed))
     for frame, label, source, mask in zip(clip.frames, clip.labels, *red, strict=True):
         assert not (label[~mask]).any()
         # What the truth keeps still has the object's colour (a little darker in the panel's shadow).
@@ -34,7 +34,7 @@ def test_truth_is_the_mask_without_the_panel(red: Sequence, seed: int) -> None:
 
 
 def test_only_the_time_of_the_panel_is_touched(red: Sequence) -> None:
-    clip = hide(*red, 15, slide=4)
+    clip = hide(*red, 15, plan=GapPlan(slide=4))
     touched = [i for i, frame in enumerate(clip.frames) if not np.array_equal(frame, red.frames[i])]
     assert touched[0] >= 11
     assert touched[-1] <= 15 + 19 + 4
@@ -42,13 +42,17 @@ def test_only_the_time_of_the_panel_is_touched(red: Sequence) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_panel_is_textured(red: Sequence, seed: int) -> None:
-    clip = hide(*red, 15, seed=seed)
+    clip = hide(*red, 15, plan=GapPlan(seed=seed))
     covered = clip.frames[25][red.masks[25]].astype(float)
     assert covered.std(axis=0).max() > 2
 
 
 def test_same_seed_same_clip(red: Sequence) -> None:
-    first, again, other = hide(*red, seed=3), hide(*red, seed=3), hide(*red, seed=4)
+    first, again, other = (
+        hide(*red, plan=GapPlan(seed=3)),
+        hide(*red, plan=GapPlan(seed=3)),
+        hide(*red, plan=GapPlan(seed=4)),
+    )
     assert all(np.array_equal(a, b) for a, b in zip(first.frames, again.frames, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first.frames, other.frames, strict=True))
 
@@ -80,4 +84,4 @@ def test_unfit_sequences_say_why(red: Sequence) -> None:
 
 def test_impossible_lengths_are_refused(red: Sequence) -> None:
     with pytest.raises(ValueError, match="at least one frame"):
-        hide(*red, gap_length=0)
+        hide(*red, plan=GapPlan(0))

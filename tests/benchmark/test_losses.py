@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from sequence_fixtures import Sequence
 
-from vsreid_studio.benchmark.hidden import Gap, UnfitError
+from vsreid_studio.benchmark.hidden import Gap, GapPlan, UnfitError
 from vsreid_studio.benchmark.losses import distract, leave, lookalike
 from vsreid_studio.engine.types import Box
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_distractor_panel_shows_the_other_object(red: Sequence, green: Sequence, seed: int) -> None:
-    clip = distract(*red, *green, gap_length=12, seed=seed)
+    clip = distract(*red, *green, plan=GapPlan(12, seed=seed))
     (gap,) = clip.gaps()
     assert gap.last - gap.first == 11
     greens = [np.abs(frame.astype(int) - (20, 230, 20)).max(axis=2) < 40 for frame in clip.frames]
@@ -21,7 +21,7 @@ def test_a_distractor_panel_shows_the_other_object(red: Sequence, green: Sequenc
 
 @pytest.mark.parametrize("seed", range(6))
 def test_an_object_leaves_and_comes_back_elsewhere(red: Sequence, seed: int) -> None:
-    clip = leave(*red, gap_length=10, slide=4, seed=seed)
+    clip = leave(*red, plan=GapPlan(10, slide=4, seed=seed))
     (gap,) = clip.gaps()
     assert gap.last - gap.first + 1 >= 10
     assert all(frame.shape == red.frames[0].shape for frame in clip.frames)
@@ -37,7 +37,7 @@ def test_an_object_leaves_and_comes_back_elsewhere(red: Sequence, seed: int) -> 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_of_two_look_alikes_one_comes_back(red: Sequence, seed: int) -> None:
-    clip = lookalike(*red, gap_length=10, slide=4, seed=seed)
+    clip = lookalike(*red, plan=GapPlan(10, slide=4, seed=seed))
     first, second = clip.gaps()
     assert first.last - first.first == 9
     assert second == Gap(2, second.first, len(clip.labels) - 1)

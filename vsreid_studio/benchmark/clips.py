@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..formats.atomic import publish, staging
 from ..formats.davis import DavisRoot, frame_name
 from ..formats.masks import read_label_map, write_label_map
-from .hidden import CONTEXT, BenchmarkClip, UnfitError, hide
+from .hidden import CONTEXT, BenchmarkClip, GapPlan, UnfitError, hide
 from .losses import distract, leave, lookalike
 from .pairs import pair
 
@@ -141,19 +141,16 @@ def _makers(
         return
     for number, name in enumerate(names):
         for loss in LOSSES if kind == "varied" else (kind,):
-            length, slide = gap_length, 5
+            plan = GapPlan(gap_length, seed=seed + number)
             if kind == "varied":
                 rng = np.random.default_rng([seed, number, LOSSES.index(loss)])
-                length = int(rng.choice(VARIED_GAPS))
-                slide = int(rng.integers(2, 13))
+                plan = GapPlan(int(rng.choice(VARIED_GAPS)), int(rng.integers(2, 13)), seed + number)
             cut = kind == "varied"
-            make = partial(_lost, root, loss, name, following[name], length, slide, seed + number, cut)
+            make = partial(_lost, root, loss, name, following[name], plan, cut)
             yield f"{name}-{loss}", loss, make
 
 
-def _lost(
-    root: Path, loss: Kind, name: str, other: str, length: int, slide: int, seed: int, cut: bool
-) -> BenchmarkClip:
+def _lost(root: Path, loss: Kind, name: str, other: str, plan: GapPlan, cut: bool) -> BenchmarkClip:
     """One clip.
 
     Args:
@@ -162,14 +159,14 @@ def _lost(
     """
     frames, masks = read_sequence(root, name)
     if cut:
-        length = max(1, min(length, len(frames) - 2 * (CONTEXT + slide)))
+        plan = replace(plan, length=max(1, min(plan.length, len(frames) - 2 * (CONTEXT + plan.slide))))
     if loss == "hidden":
-        return hide(frames, masks, gap_length=length, slide=slide, seed=seed)
+        return hide(frames, masks, plan=plan)
     if loss == "distractor":
         shown = read_sequence(root, other)
-        return distract(frames, masks, *shown, gap_length=length, slide=slide, seed=seed)
+        return distract(frames, masks, *shown, plan)
     maker = {"leaving": leave, "lookalike": lookalike}[loss]
-    return maker(frames, masks, gap_length=length, slide=slide, seed=seed)
+    return maker(frames, masks, plan)
 
 
 def _pair(root: Path, host: str, guest: str, seed: int) -> BenchmarkClip:

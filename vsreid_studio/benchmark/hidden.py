@@ -167,27 +167,45 @@ def _box(centre: NDArray[np.float64], width: int, height: int) -> Box:
     return Box(x0, y0, x0 + width, y0 + height)
 
 
+@dataclass(frozen=True)
+class GapPlan:
+    """How an object gets lost in a clip.
+
+    Attributes:
+        length: frames in which it is wholly out of sight.
+        slide: frames that it takes to go, and to come back.
+        seed: fixes all that is drawn at random.
+    """
+
+    length: int = 20
+    slide: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.slide < 1 or self.length < 1:
+            raise ValueError("the gap and the slide take at least one frame each")
+
+
+USUAL_GAP = GapPlan()
+
+
 def hide(
     frames: Sequence[Frame],
     masks: Sequence[NDArray[np.bool_]],
     gap_start: int | None = None,
     *,
-    gap_length: int = 20,
-    slide: int = 5,
-    seed: int = 0,
+    plan: GapPlan = USUAL_GAP,
     shown: Sequence[Frame] = (),
     labels: Sequence[LabelMap] | None = None,
 ) -> BenchmarkClip:
-    """Hide the object of a sequence for `gap_length` frames behind a panel that follows it.
+    """Hide the object of a sequence for a while behind a panel that follows it.
 
     Args:
         frames: (H, W, 3) uint8 RGB each.
         masks: (H, W) bool each, the object's visible pixels.
         gap_start: first frame in which the object is wholly hidden; None draws it from the frames that
             leave ten on either side.
-        gap_length: frames in which it is wholly hidden.
-        slide: frames the panel takes to arrive, and to leave.
-        seed: fixes texture, course and gap.
+        plan: of the gap; its seed fixes texture, course and gap.
         shown: what the panel shows instead of a texture, (h, w, 3) uint8 RGB, one after another in turn.
         labels: (H, W) uint8 each, the clip's instances where nothing is hidden; None for the object alone.
 
@@ -197,11 +215,9 @@ def hide(
     Raises:
         UnfitError: the sequence is too short, or the object fills it or is not there around the gap.
     """
-    if slide < 1 or gap_length < 1:
-        raise ValueError("the gap and the slide take at least one frame each")
-    rng = np.random.default_rng(seed)
-    start = gap_begin(masks, gap_start, gap_length, slide, rng)
-    course = _course(masks, start, gap_length, slide, rng)
+    rng = np.random.default_rng(plan.seed)
+    start = gap_begin(masks, gap_start, plan, rng)
+    course = _course(masks, start, plan.length, plan.slide, rng)
     size = course.width, course.height
     panels = [np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) for picture in shown]
     panels = panels or [paint(frames[start], masks[start], course.height, course.width, rng)]
@@ -224,21 +240,19 @@ def hide(
 def gap_begin(
     masks: Sequence[NDArray[np.bool_]],
     wanted: int | None,
-    length: int,
-    slide: int,
+    plan: GapPlan,
     rng: np.random.Generator,
 ) -> int:
     """The gap's first frame: as wanted, else drawn where the object is seen right before and after.
 
     Args:
         masks: (H, W) bool each.
-        length: frames of the gap.
-        slide: frames that the object takes to go and to come.
+        plan: of the gap.
 
     Raises:
         UnfitError: there is no such frame.
     """
-    context = max(CONTEXT, slide + 1)
+    length, context = plan.length, max(CONTEXT, plan.slide + 1)
     seen = np.array([mask.any() for mask in masks])
     last = len(masks) - length - context
     starts = range(context, last + 1) if wanted is None else [wanted] if context <= wanted <= last else []

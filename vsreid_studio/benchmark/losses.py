@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.types import Box, Frame
-from .hidden import CONTEXT, BenchmarkClip, UnfitError, box_centres, gap_begin, hide
+from .hidden import CONTEXT, USUAL_GAP, BenchmarkClip, GapPlan, UnfitError, box_centres, gap_begin, hide
 from .pairs import place_object
 
 ROOM = 0.25
@@ -27,10 +27,7 @@ def distract(
     masks: Sequence[NDArray[np.bool_]],
     other_frames: Sequence[Frame],
     other_masks: Sequence[NDArray[np.bool_]],
-    *,
-    gap_length: int = 20,
-    slide: int = 5,
-    seed: int = 0,
+    plan: GapPlan = USUAL_GAP,
 ) -> BenchmarkClip:
     """Hide the object behind a panel that shows the object of another sequence, still or moving.
 
@@ -38,12 +35,12 @@ def distract(
         frames: (H, W, 3) uint8 RGB each.
         masks: (H, W) bool each.
         other_frames, other_masks: of the sequence that the panel shows.
-        gap_length, slide, seed: see `hidden.hide`.
+        plan: of the gap.
 
     Raises:
         UnfitError: see `hidden.hide`; or the other sequence does not show its object.
     """
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([plan.seed, 1])
     seen = [number for number, mask in enumerate(other_masks) if mask.any()]
     if not seen:
         raise UnfitError("the object of the other sequence is never seen")
@@ -57,16 +54,13 @@ def distract(
         if moving
         else [other_frames[first][part.slices]]
     )
-    return hide(frames, masks, gap_length=gap_length, slide=slide, seed=seed, shown=shown)
+    return hide(frames, masks, plan=plan, shown=shown)
 
 
 def leave(
     frames: Sequence[Frame],
     masks: Sequence[NDArray[np.bool_]],
-    *,
-    gap_length: int = 20,
-    slide: int = 5,
-    seed: int = 0,
+    plan: GapPlan = USUAL_GAP,
 ) -> BenchmarkClip:
     """Let the object leave at the frame's edge and come back elsewhere in the frame.
 
@@ -75,14 +69,13 @@ def leave(
     Args:
         frames: (H, W, 3) uint8 RGB each.
         masks: (H, W) bool each.
-        gap_length: frames in which the object is wholly outside the window.
-        slide: frames that each pan takes.
-        seed: fixes the gap, the side and the places.
+        plan: of the gap; each pan takes `plan.slide` frames.
 
     Raises:
         UnfitError: the sequence is too short, or no window passes the object.
     """
-    rng = np.random.default_rng([seed, 2])
+    rng = np.random.default_rng([plan.seed, 2])
+    gap_length, slide = plan.length, plan.slide
     height, width = masks[0].shape
     total = len(frames)
     if total < gap_length + 2 * (CONTEXT + slide):
@@ -123,17 +116,14 @@ def leave(
 def lookalike(
     frames: Sequence[Frame],
     masks: Sequence[NDArray[np.bool_]],
-    *,
-    gap_length: int = 20,
-    slide: int = 5,
-    seed: int = 0,
+    plan: GapPlan = USUAL_GAP,
 ) -> BenchmarkClip:
     """Put a mirrored copy of the object beside it, hide both, and let only the object (instance 1) come back.
 
     Args:
         frames: (H, W, 3) uint8 RGB each.
         masks: (H, W) bool each.
-        gap_length, slide, seed: see `hidden.hide`.
+        plan: of the gap.
 
     Returns:
         A clip of instances 1, the object, and 2, its copy, which is not seen any more from the gap on.
@@ -141,8 +131,8 @@ def lookalike(
     Raises:
         UnfitError: see `hidden.hide`; or there is no room beside the object.
     """
-    rng = np.random.default_rng([seed, 3])
-    start = gap_begin(masks, None, gap_length, slide, rng)
+    rng = np.random.default_rng([plan.seed, 3])
+    start = gap_begin(masks, None, plan, rng)
     height, width = masks[0].shape
     centres = box_centres(masks)
     boxes = [box for mask in masks if (box := Box.around(mask)) is not None]
@@ -155,7 +145,7 @@ def lookalike(
     behind = int(rng.integers(4, 9))
     tint = rng.uniform(0.92, 1.08, 3).astype(np.float32)
     pictures, hidden, labels = list(frames), list(masks), [mask.astype(np.uint8) for mask in masks]
-    for number in range(start + gap_length):
+    for number in range(start + plan.length):
         source = max(0, number - behind)
         frame, mask = (
             np.ascontiguousarray(frames[source][:, ::-1]),
@@ -169,7 +159,7 @@ def lookalike(
         labels[number][copy.mask & free] = 2
     if (labels[0] == 2).sum() < LEAST_COPY * masks[0].sum():
         raise UnfitError("there is no room for a look-alike beside the object")
-    return hide(pictures, hidden, start, gap_length=gap_length, slide=slide, seed=seed, labels=labels)
+    return hide(pictures, hidden, start, plan=plan, labels=labels)
 
 
 def _beside(

@@ -6,12 +6,14 @@ import logging
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 import torch
+from numpy.random import Generator
 from safetensors.torch import load_file
 from torch import nn
 
@@ -30,6 +32,7 @@ from .sample import View
 from .views import ViewMaker
 
 logger = logging.getLogger(__name__)
+B = TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -164,16 +167,14 @@ def _views(
     """Makes the batch of a step out of groups of views."""
     maker = ViewMaker(stills, clips, args.patch)
 
-    def make(step: int) -> Batch:
-        cv2.setNumThreads(1)
-        random = np.random.default_rng([args.seed, step])
+    def draw(random: Generator) -> Batch:
         views: list[View] = []
         for _ in range(args.groups):
             still = random.random() < stage.stills
             views += maker.still_group(random) if still else maker.clip_group(random)
         return collate(views, maker.views)
 
-    return make
+    return partial(_drawn, draw, args.seed)
 
 
 def _runs(
@@ -182,13 +183,17 @@ def _runs(
     """Makes the batch of a step out of runs."""
     maker = RunMaker(stills, clips, args.patch)
 
-    def make(step: int) -> RunBatch:
-        cv2.setNumThreads(1)
-        random = np.random.default_rng([args.seed, step])
+    def draw(random: Generator) -> RunBatch:
         kinds = random.random(args.groups) < stage.stills
         return collate_runs([maker.still_run(random) if still else maker.clip_run(random) for still in kinds])
 
-    return make
+    return partial(_drawn, draw, args.seed)
+
+
+def _drawn(draw: Callable[[Generator], B], seed: int, step: int) -> B:
+    """The batch of a step, the same in whichever process it is made."""
+    cv2.setNumThreads(1)
+    return draw(np.random.default_rng([seed, step]))
 
 
 def add_arguments(parser: ArgumentParser) -> None:

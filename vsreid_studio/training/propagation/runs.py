@@ -231,7 +231,8 @@ class RunMaker(ViewMaker):
             else:
                 guide = sample.guide(rng, truth, scenes[0][1])
             hint = sample.deform(rng, others) if others.any() else others
-            made.append(self._view(rng, frame, truth, others, guide, hint, None))
+            box = self._box(rng, guide, truth)
+            made.append(self._cropped(frame, truth, others, guide, hint, None, box))
         return made
 
     def _decoy(self, rng: Generator, template: Probability) -> View:
@@ -240,7 +241,8 @@ class RunMaker(ViewMaker):
         frame, other, _ = self.scene(rng, still, int(rng.choice(still.instances)), None)
         nothing = np.zeros_like(other)
         guide = sample.guide(rng, other, template)
-        return replace(self._view(rng, frame, nothing, nothing, guide, nothing, None), decoy=True)
+        box = self._box(rng, guide, nothing)
+        return replace(self._cropped(frame, nothing, nothing, guide, nothing, None, box), decoy=True)
 
 
 def _frames(rng: Generator, length: int, steps: int) -> list[int]:

@@ -51,7 +51,8 @@ class ViewMaker:
             template = scenes[number - 1][1]
             guide = sample.guide(rng, truth, template)
             hint = sample.deform(rng, others) if others.any() else others
-            made.append(self._view(rng, frame, truth, others, guide, hint, None))
+            box = self._box(rng, guide, truth)
+            made.append(self._cropped(frame, truth, others, guide, hint, None, box))
         return self._finish(rng, made)
 
     def clip_group(self, rng: Generator) -> list[View]:
@@ -81,7 +82,8 @@ class ViewMaker:
             small = sample.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
             guide = cv2.resize(warp(small, flow), truth.shape[::-1], interpolation=cv2.INTER_LINEAR)
         nothing = np.zeros_like(truth)
-        return self._view(rng, np.asarray(clip.frames[target]), truth, nothing, guide, nothing, -flow)
+        box = self._box(rng, guide, truth)
+        return self._cropped(np.asarray(clip.frames[target]), truth, nothing, guide, nothing, -flow, box)
 
     def scene(
         self, rng: Generator, still: Still, instance: int, ground: Still | None
@@ -111,23 +113,12 @@ class ViewMaker:
             others = np.zeros_like(truth)
         return frame.astype(np.uint8, copy=False), truth, others
 
-    def _view(
-        self,
-        rng: Generator,
-        frame: Frame,
-        truth: Probability,
-        others: Probability,
-        guide: Probability,
-        hint: Probability,
-        flow: NDArray[np.float32] | None,
-    ) -> View:
-        """Crop everything by the guide's box, as propagation does."""
+    def _box(self, rng: Generator, guide: Probability, truth: Probability) -> Box:
+        """A patch around the guide's box, as propagation takes it."""
         height, width = truth.shape
         box = Box.around(guide > 0.5) or Box.around(truth > 0.5) or _anywhere(rng, height, width)
         box = patch_box(box, height, width, float(rng.uniform(0.12, 0.4)))
-        if box.width < 8 or box.height < 8:
-            box = Box(0, 0, width, height)
-        return self._cropped(frame, truth, others, guide, hint, flow, box)
+        return Box(0, 0, width, height) if box.width < 8 or box.height < 8 else box
 
     def _cropped(
         self,
