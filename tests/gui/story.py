@@ -22,6 +22,8 @@ _STATE = "window.conductor.state.name"
 _IDLE = f"{_STATE} == 'IDLE'"
 _ASKING = "window.session.proposal is not None"
 _STILL = f"{_IDLE} or {_ASKING}"
+_HELD = {"r": "shift+r", "s": "shift+s"}
+"""Answers to one frame of what was tracked: it is rejected here only, or skipped."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,14 @@ class Scene:
 
     Attributes:
         clip: a folder of pictures.
-        box: around the first object in frame 0.
+        first: around the first object in frame 0, two corners of a box; more places are a stroke along it,
+            for an app without the click network.
         stroke: along the second one.
         absent: frame in which the first one is told to be out of sight, if any.
     """
 
     clip: Path
-    box: tuple[int, int, int, int]
+    first: Sequence[tuple[int, int]]
     stroke: Sequence[tuple[int, int]]
     absent: int | None = None
 
@@ -76,9 +79,14 @@ class Story:
 
     def draw(self) -> None:
         """One object with box-select, one with the brush."""
-        x0, y0, x1, y1 = self.scene.box
-        self.desk.key("q")
-        self._drag((x0, y0), ((x0 + x1) // 2, (y0 + y1) // 2), (x1, y1))
+        first = self.scene.first
+        if len(first) == 2:
+            (x0, y0), (x1, y1) = first
+            self.desk.key("q")
+            self._drag((x0, y0), ((x0 + x1) // 2, (y0 + y1) // 2), (x1, y1))
+        else:
+            self.desk.key("b")
+            self._drag(*first)
         self.desk.until(f"{_IDLE} and window.session.annotation.get(0, 1) is not None", 90)
         self.desk.click("button('Add')")
         self.desk.key("b")
@@ -133,7 +141,7 @@ class Story:
             # By its handle, without a key.
             self._drag((x1, y1), (x1 - 1, y1 - 1), (x1 - 2, y1 - 2))
             return
-        desk.key(key)
+        desk.key(_HELD.get(key, key))
         if key == "g":
             desk.until("window.parts.review.actions_.give_menu.isVisible()")
             self._shoot("give-to")
@@ -246,7 +254,8 @@ def main() -> int:
     size = round(1600 * args.scale), round(1000 * args.scale)
     options = ("--dark",) if args.dark else ()
     with Desk(args.output / "home", size, args.scale, options) as desk:
-        story = Story(desk, Scene(args.clip, tuple(args.box), stroke), args.output)
+        x0, y0, x1, y1 = args.box
+        story = Story(desk, Scene(args.clip, ((x0, y0), (x1, y1)), stroke), args.output)
         story.tell()
     sys.stdout.write(f"answered with {' '.join(story.answered)}; see {args.output}\n")
     return 0
