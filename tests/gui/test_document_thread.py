@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import threading
 from functools import partial
@@ -282,3 +283,20 @@ def test_a_mistake_of_ours_is_told_in_a_sentence(
         drawn.edits.apply(Change("x"))
     assert "KeyError" in told.args[0]
     assert "Traceback" in told.args[1]
+
+
+def test_no_search_for_cycles_stops_the_window_in_an_undo(
+    drawn: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    undo = Project.undo
+
+    def noted(project: Project) -> Change | None:
+        seen.append(gc.isenabled())
+        return undo(project)
+
+    monkeypatch.setattr(Project, "undo", noted)
+    assert drawn.edits.undo()
+    drawn.flush()
+    assert seen == [False]
+    assert gc.isenabled()

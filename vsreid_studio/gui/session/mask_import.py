@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from ...formats.given_masks import read_given_masks
 from ...formats.mask_reading import Reading
 from .. import edits
 from .shown import KeptMap
-from .thread import DocumentThread
+from .thread import DocumentThread, no_collection
 from .writer import ProjectWriter, Reporter
 
 _PERIOD = 0.05
@@ -151,13 +150,3 @@ class _Stopped(Exception):  # noqa: N818
 def _refuse_stopped(listener: ImportListener) -> None:
     if listener.stop.is_set():
         raise _Stopped
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Put Python's search for cycles off: among hundreds of thousands of cells it would stop all threads."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

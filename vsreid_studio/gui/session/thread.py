@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
@@ -96,3 +98,13 @@ class DocumentThread(Server[Work]):
 
     def _fail(self, task: Work, error: Exception, details: str) -> None:
         task.failed(error, details)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Put Python's search for cycles off: among hundreds of thousands of cells it would stop all threads."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -21,7 +21,7 @@ from ..opening import Document
 from ..worker.jobs import Outcome, Propagate, Told
 from ..worker.mail import Failure, Inbox, KeptList, LetIn, Order
 from .shown import KeptMap, Snapshot
-from .thread import DocumentThread
+from .thread import DocumentThread, no_collection
 
 AHEAD = 16
 """Changes of a run that wait for the disk before the run waits."""
@@ -120,9 +120,10 @@ class ProjectWriter:
 
     def make(self, make: Callable[[Project], Edit]) -> KeptMap:
         """Work an edit out and put it on disk."""
-        edit = make(self.project)
-        self.apply(edit.change, edit)
-        return self.kept(edit.change, edit.lists)
+        with no_collection():
+            edit = make(self.project)
+            self.apply(edit.change, edit)
+            return self.kept(edit.change, edit.lists)
 
     def apply(
         self,
@@ -148,12 +149,16 @@ class ProjectWriter:
 
     def exchange(self, way: Callable[[Project], Change | None]) -> KeptMap | None:
         """Undo or redo; None where there is no such step."""
-        change = way(self.project)
-        return None if change is None else replace(self.kept(change, True), loosened=self.project.loosened)
+        with no_collection():
+            change = way(self.project)
+            if change is None:
+                return None
+            return replace(self.kept(change, True), loosened=self.project.loosened)
 
     def go_back(self, number: int, label: str) -> KeptMap:
         """Make everything as it was after a round."""
-        return self.kept(self.project.go_back(number, label), True)
+        with no_collection():
+            return self.kept(self.project.go_back(number, label), True)
 
     def set_adaptation(self, adaptation: Adaptation | None) -> KeptMap:
         """Keep what the network has learnt of the video, or forget it."""
