@@ -100,7 +100,7 @@ class ReidConfig:
         appearance_track: compare also with what confident masks show of the instance and of what is beside
             it, see `engine.extensions.appearance_track`.
         rho_track: what such a mask shows counts as the instance if it is more similar than this to the
-            gallery.
+            gallery. One that trust has judged counts by its expected J instead.
         sure: a mask is confident from this predicted IoU on.
         least_confidence: a recovered mask whose predicted IoU is below this is not offered (0: all are).
         only_better: nor is one whose predicted IoU does not exceed that of the map in its cell.

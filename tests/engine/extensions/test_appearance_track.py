@@ -1,17 +1,32 @@
 """Look-alikes are told by what stood beside the instance."""
 
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TypeVar
+
 import numpy as np
 import pytest
 
 from vsreid_studio.engine.algorithm.retrieve import UNKNOWN
-from vsreid_studio.engine.extensions.appearance_track import MOST, AppearanceTrack, TrackSettings
+from vsreid_studio.engine.extensions.appearance_track import (
+    MOST,
+    RELIED,
+    AppearanceTrack,
+    Looks,
+    TrackSettings,
+    nearest_look,
+)
 from vsreid_studio.engine.types import Cell, SoftMask
 
+T = TypeVar("T")
 SETTINGS = TrackSettings(rho_track=0.5, sure=0.8)
 
 
 def similarities(track: AppearanceTrack, *given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    steps = track.similarities(*given)
+    return _ended(track.similarities(*given))
+
+
+def _ended(steps: Generator[None, None, T]) -> T:
     while True:
         try:
             next(steps)
@@ -60,6 +75,23 @@ def test_only_what_is_sure_and_like_the_gallery_counts() -> None:
     unlike = np.array([0.4, 0.4], np.float32)
     assert similarities(track, _unit(0, 0), unlike)[0][1] == UNKNOWN
     assert similarities(track, _unit(0, 0), np.ones(2, np.float32))[0][1] == pytest.approx(1)
+
+
+def test_a_judged_mask_need_not_be_like_the_gallery() -> None:
+    track = AppearanceTrack(SETTINGS)
+    unlike = np.array([0.4, 0.4], np.float32)
+    for confidence, known in ((RELIED - 0.01, UNKNOWN), (RELIED, 1)):
+        judged = replace(_cell(0, confidence), similarity=0.4)
+        track.follow(0, judged, np.array([0]), _boxes(0))
+        assert similarities(track, _unit(0, 0), unlike)[0][1] == pytest.approx(known)
+
+
+def test_looks_are_not_compared_with_candidates_of_their_own_frame() -> None:
+    looks = Looks(np.array([3, 7]), _unit(0, 60))
+    found = _ended(nearest_look(_unit(0, 0, 60), np.array([3, 4, 7]), looks))
+    assert found == pytest.approx([0.5, 1, 0.5], abs=1e-6)
+    nothing = Looks(np.zeros(0, np.intp), np.zeros((0, 1), np.float32))
+    assert (_ended(nearest_look(_unit(0), np.array([3]), nothing)) == UNKNOWN).all()
 
 
 def test_it_follows_the_annotation() -> None:

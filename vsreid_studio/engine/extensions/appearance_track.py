@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ SAME = 0.6
 """A candidate shows the instance from this IoU with the box of its mask on."""
 BESIDE = 0.15
 """And something else when it shares less than this with that box, as a part of the smaller of the two."""
+RELIED = 0.65
+"""A map that trust has judged is one to rely on from this expected J on."""
 MOST = 400
 """Candidates of either kind that are compared with, spread evenly: a long video has no end of them."""
 
@@ -43,10 +46,25 @@ class TrackSettings:
     Attributes:
         sure: a mask is confident from this predicted IoU on.
         rho_track: what it shows counts as the instance when it is more similar than this to the gallery.
+        judged: a mask that trust has judged is confident from this expected J on. That is also what tells
+            whether it looks like the instance on its way, so that the track follows an instance that turns.
     """
 
     sure: float = 0.8
     rho_track: float = 0.65
+    judged: float = RELIED
+
+
+class Looks(NamedTuple):
+    """What maps to rely on have shown of one instance.
+
+    Attributes:
+        frames: (m,) intp.
+        rows: (m, d) float32 of length 1, N_reid of each map's box.
+    """
+
+    frames: NDArray[np.intp]
+    rows: NDArray[np.float32]
 
 
 class AppearanceTrack:
@@ -72,7 +90,7 @@ class AppearanceTrack:
         """
         old = self._known.pop(frame, None)
         tight = cell.mask.hard_box if cell is not None else None
-        if cell is not None and tight is not None and cell.confidence >= self._settings.sure and len(rows):
+        if cell is not None and tight is not None and self._is_confident(cell) and len(rows):
             box = np.array([tight.x0, tight.y0, tight.x1, tight.y1], np.int32)
             same, beside = _sorted_by_overlap(boxes, box)
             self._known[frame] = cell, rows[same], rows[beside]
@@ -101,12 +119,46 @@ class AppearanceTrack:
             (M,) float32 each; `UNKNOWN` where there is nothing to compare with.
         """
         self._changed = False
-        own = [rows for _, rows, _ in self._known.values()]
+        own = [self._alike(cell, rows, template) for cell, rows, _ in self._known.values()]
         same = np.concatenate(own) if own else np.zeros(0, np.intp)
-        same = same[template[same] > self._settings.rho_track]
         others = [rows for _, _, rows in self._known.values()]
         beside = np.concatenate(others) if others else np.zeros(0, np.intp)
         return (yield from _nearest(embeddings, same)), (yield from _nearest(embeddings, beside))
+
+    def _is_confident(self, cell: Cell) -> bool:
+        return cell.confidence >= (self._settings.judged if cell.judged else self._settings.sure)
+
+    def _alike(self, cell: Cell, rows: NDArray[np.intp], template: NDArray[np.float32]) -> NDArray[np.intp]:
+        return rows if cell.judged else rows[template[rows] > self._settings.rho_track]
+
+
+def nearest_look(
+    embeddings: NDArray[np.float32], frames: NDArray[np.intp], looks: Looks
+) -> Generator[None, None, NDArray[np.float32]]:
+    """How similar each candidate is to what trusted maps of other frames show.
+
+    Args:
+        embeddings: (M, d) float32, of all candidates, rows of length 1.
+        frames: (M,) of each.
+
+    Yields:
+        now and then, so that one may stop.
+
+    Returns:
+        (M,) float32; `UNKNOWN` where there is nothing to compare with.
+    """
+    every = -(-len(looks.rows) // MOST) or 1
+    rows, there = looks.rows[::every], looks.frames[::every]
+    found = np.full(len(embeddings), UNKNOWN, np.float32)
+    if not len(rows):
+        return found
+    for start in range(0, len(embeddings), _PART):
+        product = embeddings[start : start + _PART] @ rows.T
+        # A part of the instance, or what is around it, resembles it in its own frame.
+        product[frames[start : start + _PART, None] == there] = UNKNOWN
+        found[start : start + len(product)] = product.max(axis=1)
+        yield
+    return found
 
 
 def _nearest(

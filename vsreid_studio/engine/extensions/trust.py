@@ -30,7 +30,7 @@ from ..events import Progress
 from ..store.annotation import Annotation
 from ..store.index import FILLED, MAKERS, THERE
 from ..types import Cell, CellKey, Maker, SoftMask
-from .appearance_track import Gallery
+from .appearance_track import RELIED, Gallery, Looks
 from .temporal_smoothing import finished_block
 
 EVERY = 2
@@ -42,6 +42,8 @@ NEAR = 12
 JOIN = 0.7
 """Similarity from which an embedding is confirmed, if the predicted IoU is at least `LEAST`."""
 LEAST = 0.5
+THINNED = 4
+"""What maps to rely on show is kept in every fourth frame, to be compared with candidates."""
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
 LOST, LASTING = 0.2, 5
@@ -172,6 +174,7 @@ class Trust:
         self._gallery = gallery
         self._model = model or LITE
         self._looks: dict[CellKey, tuple[Cell, NDArray[np.float32]]] = {}
+        self._relied: dict[int, dict[int, tuple[Cell, NDArray[np.float32]]]] = {}
 
     def after_step(self, annotation: Annotation, plan: Plan, step: Step) -> Work:
         """Embed the maps of the block that the step has completed, without those kept aside."""
@@ -186,6 +189,13 @@ class Trust:
             for chain in chains(annotation, instance, plan.frames):
                 yield from self._judge(annotation, instance, chain)
             self._looks = {key: one for key, one in self._looks.items() if key.instance != instance}
+
+    def relied_on(self, annotation: Annotation, instance: int) -> Looks:
+        """What the maps of an instance show that are there now and were judged right."""
+        known = self._relied.get(instance, {})
+        there = [n for n, (cell, _) in sorted(known.items()) if cell is annotation.get(n, instance)]
+        rows = [known[n][1] for n in there]
+        return Looks(np.array(there, np.intp), np.stack(rows) if rows else np.zeros((0, 1), np.float32))
 
     def cues(self, annotation: Annotation, instance: int) -> Iterator[tuple[list[int], Cues]]:
         """The frames of each chain that is to be judged, and its cues; nothing is changed."""
@@ -210,6 +220,7 @@ class Trust:
         expected = self._model.expected(probability, cues.quality)
         lost = lost_maps(probability)
         after = {}
+        relied = self._relied.setdefault(instance, {})
         for n, frame in enumerate(chain):
             cell = annotation.get(frame, instance)
             if cell is None or cell.judged:
@@ -217,6 +228,10 @@ class Trust:
             judged = replace(cell, similarity=float(cues.gallery[n]), confidence=float(expected[n]))
             if lost[n]:
                 judged = replace(judged, mask=SoftMask.empty(), confidence=float(1 - probability[n]))
+            elif expected[n] >= RELIED:
+                look = self._known(annotation, CellKey(frame, instance))
+                if look is not None and (frame - cell.origin) % THINNED == 0:
+                    relied[frame] = judged, look
             after[CellKey(frame, instance)] = judged
         change = annotation.set_cells("propagate", after)
         annotation.apply(change)

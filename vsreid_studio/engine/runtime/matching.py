@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..algorithm.retrieve import UNKNOWN, CandidateFilter, Matches, best, cosines, overlaps
 from ..events import Queue, Reason, Retrieval, Verdict
-from ..extensions.appearance_track import AppearanceTrack, Gallery, TrackSettings
+from ..extensions.appearance_track import AppearanceTrack, Gallery, Looks, TrackSettings, nearest_look
 from ..store.annotation import Annotation
 from ..types import NOWHERE, Box, Candidates, Cell, CellKey, Maker
 
@@ -22,6 +23,9 @@ _PART = 1000
 """Cells taken in at a time: some ten milliseconds."""
 LISTED = 300
 """Candidates in a queue; nobody reads on."""
+
+
+LooksOf: TypeAlias = Callable[[Annotation, int], Looks]
 
 
 class Matcher:
@@ -42,6 +46,7 @@ class Matcher:
         track: TrackSettings | None = None,
         compare_all: bool = False,
         sure: float = 1.0,
+        looks: LooksOf | None = None,
     ) -> None:
         """Stack the candidates.
 
@@ -54,9 +59,10 @@ class Matcher:
             track: compare also with what confident masks show; None does not.
             compare_all: the filters ask for the similarity to instances that are not chosen, too.
             sure: a judged map is one to rely on from this confidence on.
+            looks: what maps to rely on show of an instance; None compares with candidates only.
         """
         self._gallery, self._filters, self._tracked = gallery, tuple(filters), track is not None
-        self._compare_all, self._sure = compare_all, sure
+        self._compare_all, self._sure, self._looks = compare_all, sure, looks
         self._frames = sorted(found)
         self._place = {frame: n for n, frame in enumerate(self._frames)}
         self._instances = tuple(instances)
@@ -69,6 +75,7 @@ class Matcher:
         self._embeddings = np.vstack(filled) if filled else np.zeros((0, 1), np.float32)
         column = np.arange(int(counts.max(initial=0)) or 1)
         starts = np.cumsum(counts) - counts
+        self._row_frames = np.repeat(np.array(self._frames, np.intp), counts)
         self._rows = np.where(column < counts[:, None], starts[:, None] + column, -1)
         grid = len(self._frames), len(self._instances)
         self._similarity = np.full((len(self._boxes), grid[1]), UNKNOWN, np.float32, order="F")
@@ -203,6 +210,8 @@ class Matcher:
         if anchor or frame in anchors:
             self._outdated.add(k)
         (anchors.add if anchor else anchors.discard)(frame)
+        if self._looks is not None and cell is not None and cell.judged:
+            self._outdated.add(k)
         if (n := self._place.get(frame)) is not None:
             box = (cell.mask.hard_box if cell is not None else None) or NOWHERE
             self._present[n, k] = box.x0, box.y0, box.x1, box.y1
@@ -223,6 +232,10 @@ class Matcher:
         if self._tracked and len(template):
             same, self._beside[:-1, k] = yield from self._tracks[k].similarities(self._embeddings, template)
             np.maximum(self._similarity[:-1, k], same, out=self._similarity[:-1, k])
+        if self._looks is not None and len(template):
+            looks = self._looks(annotation, self._instances[k])
+            near = yield from nearest_look(self._embeddings, self._row_frames, looks)
+            np.maximum(self._similarity[:-1, k], near, out=self._similarity[:-1, k])
         if self._chosen[k]:
             self._choose(k)
 

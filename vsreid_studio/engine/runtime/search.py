@@ -16,7 +16,7 @@ from ..extensions.appearance_track import Gallery, TrackSettings
 from ..store.annotation import Annotation
 from ..store.index import FILLED, THERE
 from ..types import Candidates, CellKey
-from .matching import Matcher
+from .matching import LooksOf, Matcher
 
 AT_ONCE = 4
 """Frames in which candidates are looked for together; in between one may stop."""
@@ -60,6 +60,7 @@ class CandidateSearch:
         compare_all: bool = False,
         sure: float = 1.0,
         every: int = 1,
+        looks: LooksOf | None = None,
     ) -> None:
         """Take the parts, see `Matcher`.
 
@@ -76,6 +77,7 @@ class CandidateSearch:
         self._compare_all = compare_all
         self._sure = sure
         self._every = every
+        self._looks = looks
         self._found: dict[int, Candidates] = {}
         self._matcher: Matcher | None = None
 
@@ -94,6 +96,7 @@ class CandidateSearch:
                 track=self._track,
                 compare_all=self._compare_all,
                 sure=self._sure,
+                looks=self._looks,
             )
         yield from self._describe()
         for done in self._matcher.follow(self._annotation):
