@@ -22,7 +22,6 @@ from pathlib import Path
 from . import __version__
 from .cli import (
     benchmark,
-    demo,
     evaluate,
     export,
     installation,
@@ -37,7 +36,6 @@ log = logging.getLogger(__name__)
 
 COMMANDS = (
     run,
-    demo,
     export,
     evaluate,
     benchmark,

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 
 from vsreid_studio.gui.main_window import MainWindow
-from vsreid_studio.gui.numbers import NumberBox
+from vsreid_studio.gui.widgets import NumberBox
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,8 @@ from vsreid_studio.config import ReidConfig
 from vsreid_studio.engine.events import Accept, Proposal, Reason, Reassign, Reject, Retrieval, Skip
 from vsreid_studio.engine.types import Box, CellKey, SoftMask
 from vsreid_studio.gui.review import ReviewPanel
-from vsreid_studio.gui.review.actions import Mode
+from vsreid_studio.gui.review.actions import Mode, figure, frame_ranges, why_not
 from vsreid_studio.gui.review.queue_model import Column, Listed
-from vsreid_studio.gui.review.words import figure, frame_ranges, why_not
 from vsreid_studio.gui.widgets import Scrolled, dock
 from vsreid_studio.project import Instance
 

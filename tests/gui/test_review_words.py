@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vsreid_studio.gui.review.words import empty, nothing
+from vsreid_studio.gui.review.actions import empty, nothing
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,14 @@ from vsreid_studio.engine.types import Box
 from vsreid_studio.errors import UserError
 from vsreid_studio.training import embedding, loop
 from vsreid_studio.training.embedding import measure
-from vsreid_studio.training.embedding_data import CropMaker, davis_identities, draw, strange_boxes
-from vsreid_studio.training.oim import UNKNOWN, OnlineInstanceMatching
+from vsreid_studio.training.embedding_data import (
+    UNKNOWN,
+    CropMaker,
+    OnlineInstanceMatching,
+    davis_identities,
+    draw,
+    strange_boxes,
+)
 
 
 @pytest.fixture(autouse=True)

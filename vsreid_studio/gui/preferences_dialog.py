@@ -30,9 +30,9 @@ from PySide6.QtWidgets import (
 )
 
 from .keys import Keyed, clash
-from .numbers import NumberBox
 from .preferences import DEVICES, MOST_THREADS, Preferences, name_of
 from .theme import DEFAULT_COLOURS, Scheme, quiet_label, swatch_icon
+from .widgets import NumberBox
 
 
 class PreferencesDialog(QDialog):

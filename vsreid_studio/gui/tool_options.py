@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from .numbers import NumberBox
+from .widgets import NumberBox
 
 BRUSH = range(1, 301)
 """Diameters of the brush, in pixels of the frame."""

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from .actions import Act, Actions
 from .frames import FrameLoader
-from .numbers import NumberBox
 from .session import Session
+from .widgets import NumberBox
 
 _BUTTONS = (Act.FIRST, Act.PREVIOUS, Act.PAUSE, Act.NEXT, Act.LAST)
 

@@ -32,15 +32,13 @@ from ..engine.nets.patches import crop, paste
 from ..engine.runtime.models import shipped
 from ..engine.types import Box
 from ..evaluation.measures import next_click
-from .backbone import float_depthwise
 from .click_samples import Sample, SampleMaker, read_own
 from .clips import read_clips, read_stills, split
-from .loop import Schedule, Trainer, batches, write_weights
+from .loop import Schedule, Trainer, batches, float_depthwise, write_weights
 from .propagation.loss import jaccard, segmentation_loss
 from .propagation.recipe import STILLS
 
 __all__ = ["add_arguments", "run"]
-
 
 _OUTLINE = 3.0
 """How much more a pixel near the outline counts."""

@@ -30,19 +30,16 @@ from ..engine.nets.detector import Detector, lite_detector, lite_network
 from ..engine.nets.lite0 import freeze_norms
 from ..engine.types import Box
 from ..errors import UserError
-from .backbone import float_depthwise, imagenet_lite0
 from .clips import split
 from .detection_data import DetectionSampleMaker, boxes_of, read_sequences, scenes_of, training_groups
-from .loop import Schedule, Trainer, batches, write_weights
+from .loop import Schedule, Trainer, batches, float_depthwise, imagenet_lite0, write_weights
 from .processes import join
 from .public import Annotated, add_public_arguments, public_pictures
 
 __all__ = ["add_arguments", "run"]
 
-
 APART = 0.05
 """Boxes of a smaller IoU lie apart."""
-
 
 logger = logging.getLogger(__name__)
 FROZEN_BLOCKS = 3

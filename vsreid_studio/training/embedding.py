@@ -21,19 +21,23 @@ from ..engine.nets.embedding import SIZES, Embedding, LitePool, crop_box
 from ..engine.nets.lite0 import Lite0, freeze_norms
 from ..engine.types import Box
 from ..errors import UserError
-from .backbone import float_depthwise, imagenet_lite0, resnet50_weights
 from .clips import read_frame, read_labels, split
-from .embedding_data import CropMaker, Crops, ObjectView, davis_identities, still_identities, strange_boxes
-from .loop import Schedule, Trainer, batches, write_weights
-from .oim import OnlineInstanceMatching
+from .embedding_data import (
+    CropMaker,
+    Crops,
+    ObjectView,
+    OnlineInstanceMatching,
+    davis_identities,
+    still_identities,
+    strange_boxes,
+)
+from .loop import Schedule, Trainer, batches, float_depthwise, imagenet_lite0, resnet50_weights, write_weights
 from .processes import join
 
 __all__ = ["add_arguments", "run"]
 
-
 WRONG = 12
 """Wrong boxes a frame."""
-
 
 logger = logging.getLogger(__name__)
 FROZEN_BLOCKS = 5

@@ -9,10 +9,9 @@ from typing import Protocol, TypeAlias
 
 from ..events import Answer, Change, Event, Progress, Queue, Reason, Retrieval
 from ..store.annotation import Annotation
-from ..store.overlay import Overlay
 from ..types import Cell, CellKey, Prediction, SoftMask
 from .plan import PaperPlanner, Plan, Planner, Step
-from .protocols import Cells, MaskPropagation
+from .protocols import Cells, MaskPropagation, Overlay
 
 PlannedSteps: TypeAlias = Generator[Event | Plan, Answer | None, None]
 """A run that yields its plans, too; for the scheduler."""

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 
 from ..algorithm.plan import Plan, Step
 from ..algorithm.propagate import PatchPropagation
-from ..algorithm.protocols import Cells
+from ..algorithm.protocols import Cells, Overlay
 from ..events import Progress, Reason
-from ..store.overlay import Overlay
 from ..types import Box, Cell, CellKey, Maker, Prediction, SoftMask
 from .filters import Recovered
 

@@ -27,11 +27,10 @@ from ..extensions.filters import (
     OnlyMissing,
     Rival,
 )
-from ..extensions.lost_area import LostArea
 from ..extensions.proposals import ProposalHandling
 from ..extensions.soft_aggregation import SoftAggregation
 from ..extensions.temporal_smoothing import TemporalSmoothing
-from ..extensions.trust import Trust
+from ..extensions.trust import LostArea, Trust
 from ..extensions.verification import Verification
 from ..parallel import side_by_side
 from ..store.annotation import Annotation

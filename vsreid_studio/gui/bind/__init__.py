@@ -1,8 +1,7 @@
 """Between the document and each widget: the widgets know no session, the session knows no widget."""
 
 from .canvas import CanvasBinder
-from .clips import ClipBinder
-from .instances import InstanceBinder
+from .panels import ClipBinder, InstanceBinder
 from .review import ReviewBinder
 from .timeline import TimelineBinder
 

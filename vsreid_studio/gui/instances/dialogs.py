@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
 )
 
 from .. import widgets
-from ..numbers import NumberBox
 from ..theme import quiet_label
+from ..widgets import NumberBox
 
 FILTER = "Lists of classes (*.txt *.json);;All files (*)"
 _NUMBER = Qt.ItemDataRole.UserRole + 1

@@ -12,8 +12,7 @@ from ...config import ReidConfig
 from ...engine.events import Proposal
 from ...project import Instance
 from ..theme import swatch
-from .actions import Mode
-from .words import UNSEEN, consequence, figure, unseen
+from .actions import UNSEEN, Mode, consequence, figure, unseen
 
 
 class CropView(QWidget):

@@ -17,11 +17,10 @@ from ...engine.types import CellKey
 from ...project import Instance
 from ..theme import plain, quiet_label, swatch_icon
 from ..widgets import Pages
-from .actions import KeyButton, Mode, ReviewActions
+from .actions import NOTHING, KeyButton, Mode, ReviewActions, figure, nothing, unseen
 from .card import ProposalCard
 from .queue import CandidateList
 from .queue_model import Listed
-from .words import NOTHING, figure, nothing, unseen
 
 _LINES = 6
 """Of the text without a proposal, where the panel is as narrow as it can be."""

@@ -13,9 +13,9 @@ from ...engine.events import Retrieval
 from ...engine.types import CellKey
 from ...project import Instance
 from ..theme import quiet_label
+from .actions import empty, frame_ranges
 from .queue_model import Listed, QueueModel
 from .queue_view import QueueView
-from .words import empty, frame_ranges
 
 _ALL = "All objects"
 

@@ -23,7 +23,7 @@ from ...engine.types import Box, CellKey
 from ...project import Instance
 from ...project.proposals import best, finds
 from ..theme import tip as as_tip
-from .words import figure, frame_ranges, why_not
+from .actions import figure, frame_ranges, why_not
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 

@@ -22,9 +22,16 @@ from ...engine.nets.lite0 import Lite0, freeze_norms
 from ...engine.nets.propagation import SIZES
 from ...engine.nets.stream import LiteTrunk, ResNetTrunk, Stream
 from ...errors import UserError
-from ..backbone import float_depthwise, imagenet_lite0, resnet101_weights
 from ..clips import Clip, Still, read_clips, read_stills, split
-from ..loop import Schedule, Trainer, batches, write_weights
+from ..loop import (
+    Schedule,
+    Trainer,
+    batches,
+    float_depthwise,
+    imagenet_lite0,
+    resnet101_weights,
+    write_weights,
+)
 from ..public import Chained, Stills, add_public_arguments, public_pictures
 from .loss import Batch, PropagationLoss, RunBatch, RunLoss, collate, collate_runs
 from .runs import RunMaker
