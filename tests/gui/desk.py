@@ -1,6 +1,6 @@
 """A screen in memory with the app on it, worked with real mouse and key events.
 
-Needs Xvfb, xdotool and, for pictures, ImageMagick.
+Needs Xvfb, xdotool, openbox and, for pictures, ffmpeg.
 """
 
 from __future__ import annotations
@@ -162,7 +162,9 @@ class Desk:
 
     def picture(self, path: Path) -> None:
         """Keep what the screen shows."""
-        subprocess.run(["import", "-window", "root", str(path)], env=self._environment, check=True)
+        size = f"{self._size[0]}x{self._size[1]}"
+        grab = ["-f", "x11grab", "-video_size", size, "-i", self.screen, "-frames:v", "1"]
+        subprocess.run(["ffmpeg", "-loglevel", "error", "-y", *grab, str(path)], check=True)
 
     @property
     def _environment(self) -> dict[str, str]:

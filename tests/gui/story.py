@@ -84,6 +84,8 @@ class Story:
             (x0, y0), (x1, y1) = first
             self.desk.key("q")
             self._drag((x0, y0), ((x0 + x1) // 2, (y0 + y1) // 2), (x1, y1))
+            self.desk.until("1 in window.parts.canvas.picture.masks", 90)
+            self.desk.key("Return")
         else:
             self.desk.key("b")
             self._drag(*first)
@@ -246,12 +248,13 @@ def main() -> int:
     parser.add_argument("--box", type=int, nargs=4, required=True, metavar=("X0", "Y0", "X1", "Y1"))
     parser.add_argument("--stroke", nargs="+", required=True, metavar="X,Y")
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--size", type=int, nargs=2, default=(1600, 1000), metavar=("W", "H"))
     parser.add_argument("--scale", type=float, default=1)
     parser.add_argument("--dark", action="store_true")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     stroke = [(int(x), int(y)) for x, y in (place.split(",") for place in args.stroke)]
-    size = round(1600 * args.scale), round(1000 * args.scale)
+    size = round(args.size[0] * args.scale), round(args.size[1] * args.scale)
     options = ("--dark",) if args.dark else ()
     with Desk(args.output / "home", size, args.scale, options) as desk:
         x0, y0, x1, y1 = args.box
