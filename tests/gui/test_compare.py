@@ -173,7 +173,8 @@ def test_in_the_window(qtbot: QtBot, pictures: Path, truth: Path, tmp_path: Path
     dialog.fileSelected.emit(str(truth))
     dialog.close()
     qtbot.waitUntil(lambda: "10 frames" in first.comparison.panel.state.text(), timeout=5000)
-    assert first.comparison.dock.isVisible()
+    # As a tab it is shown by the next layout.
+    qtbot.waitUntil(first.comparison.dock.isVisible, timeout=5000)
     first.session.close()
     assert not first.comparison.dock.isVisible()
     first.close()
