@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.error_bar import ErrorBar
-from vsreid_studio.gui.recent import KEPT, Recent
+from vsreid_studio.gui.session.opener import KEPT, Recent
 from vsreid_studio.gui.start_page import StartPage
 
 

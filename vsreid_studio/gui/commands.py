@@ -15,7 +15,7 @@ from .actions import NEED_SELECTION, RANGED, SPECS, TOOLS, Act, Actions
 from .canvas import Tool
 from .conductor import Conductor
 from .review.actions import Mode
-from .workspace import Workspace
+from .workspace import DrawnAnswers, Workspace
 
 _TOOLS = {
     Act.CLICK: Tool.CLICK,
@@ -154,15 +154,9 @@ class Commands(QObject):
             actions[act].toggled.connect(lambda on, name=shown: self._display(**{name: on}))
 
     def _connect_review(self) -> None:
-        panel, on_canvas = self._parts.review, self._parts.on_canvas
-        panel.correct_requested.connect(self._correct)
-        panel.redraw_requested.connect(self._redraw)
-        panel.edit_left.connect(self._leave_edit)
-        panel.correction_done.connect(self._take_correction)
-        panel.shown.connect(self._parts.on_timeline.show_retrieval)
-        on_canvas.redrawn.connect(self._restore_tool)
+        self._parts.review.shown.connect(self._parts.on_timeline.show_retrieval)
         self._parts.timeline.menu_requested.connect(self._offer_menu)
-        self._tool_before = Act.BRUSH
+        self._drawn = DrawnAnswers(self._actions, self._parts, self._conductor, self)
 
     def _place_keys(self) -> None:
         """Some keys count on canvas and timeline only: lists and fields need them for themselves."""
@@ -374,37 +368,6 @@ class Commands(QObject):
             menu.addActions([self._actions[act] for act in acts])
             menu.addSeparator()
         menu.popup(place)
-
-    # --- answers that are drawn
-
-    def _correct(self) -> None:
-        self._conductor.review.following = False
-        self._parts.on_canvas.begin_correction()
-        self._parts.canvas.setFocus()
-
-    def _redraw(self) -> None:
-        self._tool_before = next((act for act in TOOLS if self._actions[act].isChecked()), Act.BRUSH)
-        proposal = self._session.proposal
-        if proposal is not None:
-            self._session.go(proposal.frame)
-            self._session.select(proposal.instance)
-            self._parts.on_canvas.redrawing = True
-            self._actions[Act.BOX].trigger()
-            self._parts.canvas.setFocus()
-
-    def _leave_edit(self) -> None:
-        if self._parts.on_canvas.redrawing:
-            self._parts.on_canvas.redrawing = False
-            self._restore_tool()
-        self._parts.on_canvas.end_correction()
-
-    def _restore_tool(self) -> None:
-        self._actions[self._tool_before].trigger()
-
-    def _take_correction(self) -> None:
-        correction = self._parts.on_canvas.correction
-        if correction is not None:
-            self._conductor.review.correct(correction.mask)
 
 
 def _lower(label: str) -> str:

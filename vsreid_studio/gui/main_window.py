@@ -25,9 +25,9 @@ from .frames import FrameLoader
 from .keys import FILE, EditorKeys, KeySheet, edits, keyed, load_keys, with_usual
 from .preferences import PreferenceFile, Preferences, apply_keys
 from .preferences_dialog import PreferencesDialog
-from .recent import config_folder, data_folder
 from .round_history import RoundHistory
 from .session import Session
+from .session.opener import config_folder, data_folder
 from .start_page import StartPage
 from .status import Status
 from .theme import Theme

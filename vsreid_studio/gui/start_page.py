@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from .recent import RecentProject
+from .session.opener import RecentProject
 from .theme import drawing, quiet_label, tip
 
 _PATH = Qt.ItemDataRole.UserRole

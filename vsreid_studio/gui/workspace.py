@@ -1,4 +1,4 @@
-"""The parts of the window: menus, the toolbar, and the panels of an open document with their docks."""
+"""The parts of the window: menus, toolbar, panels with their docks, and answers that are drawn on the canvas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar, QToolButton
 
 from ..config import ReidConfig
@@ -182,3 +182,48 @@ def add_toolbar(window: QMainWindow, actions: Actions) -> QToolBar:
         main.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     window.addToolBar(bar)
     return bar
+
+
+class DrawnAnswers(QObject):
+    """Answers to a proposal that a person draws on the canvas: a corrected mask, or another box."""
+
+    def __init__(self, actions: Actions, workspace: Workspace, conductor: Conductor, parent: QObject) -> None:
+        super().__init__(parent)
+        self._actions, self._parts, self._conductor = actions, workspace, conductor
+        self._session = conductor.session
+        self._tool_before = Act.BRUSH
+        panel = workspace.review
+        panel.correct_requested.connect(self._correct)
+        panel.redraw_requested.connect(self._redraw)
+        panel.edit_left.connect(self._leave_edit)
+        panel.correction_done.connect(self._take_correction)
+        workspace.on_canvas.redrawn.connect(self._restore_tool)
+
+    def _correct(self) -> None:
+        self._conductor.review.following = False
+        self._parts.on_canvas.begin_correction()
+        self._parts.canvas.setFocus()
+
+    def _redraw(self) -> None:
+        self._tool_before = next((act for act in TOOLS if self._actions[act].isChecked()), Act.BRUSH)
+        proposal = self._session.proposal
+        if proposal is not None:
+            self._session.go(proposal.frame)
+            self._session.select(proposal.instance)
+            self._parts.on_canvas.redrawing = True
+            self._actions[Act.BOX].trigger()
+            self._parts.canvas.setFocus()
+
+    def _leave_edit(self) -> None:
+        if self._parts.on_canvas.redrawing:
+            self._parts.on_canvas.redrawing = False
+            self._restore_tool()
+        self._parts.on_canvas.end_correction()
+
+    def _restore_tool(self) -> None:
+        self._actions[self._tool_before].trigger()
+
+    def _take_correction(self) -> None:
+        correction = self._parts.on_canvas.correction
+        if correction is not None:
+            self._conductor.review.correct(correction.mask)

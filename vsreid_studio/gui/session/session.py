@@ -19,11 +19,10 @@ from ...project.undo import RoundRecord
 from .. import edits
 from ..edits import Edit
 from ..opening import Document, VideoMissing
-from ..recent import Recent, config_folder, data_folder
 from .edit_stack import EditStack
 from .instance_edits import InstanceEdits
 from .mask_edits import MaskEdits
-from .opener import Opened, Opener
+from .opener import Opened, Opener, Recent, config_folder, data_folder
 from .shown import Position
 from .thread import DocumentThread
 from .writer import ProjectWriter
