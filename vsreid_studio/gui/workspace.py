@@ -1,4 +1,4 @@
-"""The parts of the window: menus, toolbar, panels with their docks, and answers that are drawn on the canvas."""
+"""The parts of the window: menus, toolbar, panels with their docks, and answers drawn on the canvas."""
 
 from __future__ import annotations
 
