@@ -15,6 +15,8 @@ from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Queue, Retrieval
 from vsreid_studio.engine.types import Box, Cell, CellKey
+from vsreid_studio.formats.clip_folders import RECORD
+from vsreid_studio.formats.owned import MARKER
 from vsreid_studio.gui.clip_scanner import Catalogue, catalogue
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.opening import open_document, project_places
@@ -85,6 +87,48 @@ def test_videos_and_projects_of_a_run(root: Path, data: Path, tmp_path: Path) ->
     found = catalogue(root, data)
     assert names(found) == ["bear", "camel-9", "camel-10", "goat", "goat.mp4", "street"]
     assert found.clips[-1].path == root / "street.vsreid"
+
+
+def test_masks_that_lie_beside_clips_are_neither_frames_nor_clips(
+    qtbot: QtBot, make: MakeWindow, root: Path, data: Path
+) -> None:
+    """The folder is as `run --clips` reads it."""
+    (root / "film.mp4").write_bytes(b"not looked at")
+    for name in ("bear", "goat", "film"):
+        Image.fromarray(picture(0)).save(root / f"{name}.png")
+    frames(root / "camel-9.masks")
+    frames(root / "camel-10_masks")
+    window = make()
+    window.files.open(root)
+    qtbot.waitUntil(lambda: "5 clips" in window.bar.sentence.text(), timeout=30_000)
+    listed = [clip.name for clip in window.parts.clips.clips.clips]
+    assert listed == ["bear", "camel-9", "camel-10", "film", "goat"]
+    # Beside pictures of their own, a folder is still one clip.
+    Image.fromarray(picture(0)).save(root / "00000.png")
+    assert names(catalogue(root, data)) == []
+
+
+def test_proposals_of_a_run_are_found_where_it_wrote_its_masks(
+    qtbot: QtBot, make: MakeWindow, root: Path, data: Path, tmp_path: Path
+) -> None:
+    """Its masks lie beside the project in a folder of the clip's name, which is no clip."""
+    output = tmp_path / "output"
+    for name in ("bear", "goat"):
+        fill(root / name, data, waiting=(6, 7))
+        masks = frames(output / name)
+        (masks / MARKER).write_text("{}")
+        (masks / RECORD).write_text("{}")
+        (root / f"{name}.vsreid").rename(output / f"{name}.vsreid")
+    window = make()
+    window.files.open(output)
+    panel = window.parts.clips
+    qtbot.waitUntil(lambda: len(panel.clips.clips) == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: all(map(panel.clips.state, panel.clips.clips)), timeout=30_000)
+    QTest.keyClick(window, Qt.Key.Key_F8)
+    qtbot.waitUntil(lambda: window.session.document is not None, timeout=30_000)
+    assert window.session.video.path.parent == root
+    assert len(window.session.proposals) == 2
+    assert sorted(it.name for it in output.glob("*.vsreid")) == ["bear.vsreid", "goat.vsreid"]
 
 
 def test_the_lists_of_a_data_set(tmp_path: Path, data: Path) -> None:

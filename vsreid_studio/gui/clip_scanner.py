@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from ..engine.video.pictures import VIDEOS, natural_key
 from ..errors import UserError
+from ..formats.clip_folders import companions, is_result
 from ..formats.davis import read_sequence_list
 from ..project.summary import Summary, look
 from .opening import FRAMES, SUFFIX, holds_pictures, project_places, sequences_under
@@ -55,6 +56,7 @@ def catalogue(root: Path, data: Path) -> Catalogue:
     """The clips of a folder: the sequences of a DAVIS data set, else videos and folders of pictures.
 
     Projects in it are clips, too, where they are of no clip that is listed: `run` leaves them so.
+    Masks beside a clip are none, and neither are those that `run` has written.
 
     Args:
         data: the person's data, where the projects of read-only folders and data sets lie.
@@ -69,9 +71,11 @@ def catalogue(root: Path, data: Path) -> Catalogue:
     if holds_pictures(root):
         return Catalogue(root, ())
     sequences = sequences_under(root)
-    paths = sequences or [path for path in _visible(root) if _is_clip(path)]
+    entries = _visible(root)
+    given = companions(entries)
+    paths = sequences or [it for it in entries if it not in given and _is_clip(it) and not is_result(it)]
     projects = {place for path in paths for place in project_places(path, data)}
-    extra = [] if sequences else [it for it in _visible(root) if it.suffix == SUFFIX and it not in projects]
+    extra = [] if sequences else [it for it in entries if it.suffix == SUFFIX and it not in projects]
     clips = [ListedClip(name, path) for name, path in _named([*paths, *extra])]
     clips.sort(key=lambda clip: natural_key(clip.name))
     lists = _lists(root) if sequences else {}

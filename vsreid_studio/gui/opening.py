@@ -15,6 +15,7 @@ from .. import paths
 from ..engine.video import AS_USUAL, FrameOrder, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason, writable_folder
+from ..formats.clip_folders import companions
 from ..formats.frame_names import LONGEST, shortened
 from ..project import Project, keep_options, keep_order, read_options, read_order
 from ..project.same_video import (
@@ -84,12 +85,14 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def holds_pictures(folder: Path) -> bool:
-    """Whether a folder has a picture right in it.
+    """Whether a folder has a picture right in it. The first mask beside a clip does not count.
 
     Raises:
         OSError: it cannot be read.
     """
-    return any(one.suffix.lower() in _PICTURES and not one.name.startswith(".") for one in folder.iterdir())
+    entries = [one for one in folder.iterdir() if not one.name.startswith(".")]
+    pictures = {one for one in entries if one.suffix.lower() in _PICTURES}
+    return bool(pictures) and bool(pictures - companions(entries))
 
 
 class VideoMissing(UserError):  # noqa: N818

@@ -8,16 +8,14 @@ from pathlib import Path
 
 from ..engine.video.pictures import VIDEOS
 from ..errors import UserError
+from ..formats.clip_folders import companions, given_with, is_result
 from ..formats.frame_names import folder_of
-from ..formats.owned import MARKER
 from ..formats.targets import is_same_place
 from ..reading import MEGABYTE, quoted, read_text
-from .task import RECORD, Task
+from .task import Task
 
 log = logging.getLogger(__name__)
 
-BESIDE = ("{}.png", "{}.masks", "{}_masks", "{}.masks.json", "{}.points.json")
-"""What may lie beside a clip, by its name: a mask of the first frame, a folder of masks, COCO, or points."""
 _NO_CLIPS = frozenset((".csv", ".json", ".log", ".md", ".srt", ".toml", ".txt", ".vsreid", ".xml"))
 """Suffixes of what often lies beside clips and is plainly none."""
 _LIST_SIZE = 64 * MEGABYTE
@@ -28,7 +26,7 @@ def clip_tasks(clips: Path, common: Task) -> list[Task]:
     """A task for each clip.
 
     Args:
-        clips: a folder of videos and of folders of pictures, each with something of `BESIDE` it; or a text
+        clips: a folder of videos and of folders of pictures, each with masks or points beside it; or a text
             file with a clip a line: `CLIP`, `CLIP<tab>MASKS` or `CLIP<tab>MASKS<tab>NAME`, paths relative to
             the file's folder. Empty lines, and lines that begin with #, are skipped.
         common: what all tasks share: output, flow (a folder for each clip's name) and how videos and masks
@@ -41,7 +39,7 @@ def clip_tasks(clips: Path, common: Task) -> list[Task]:
         UserError: there is no clip, two have the same name, or a line is wrong.
     """
     if clips.is_dir():
-        found = [(clip, _beside(clip), "") for clip in _clips_in(clips) if not _is_result(clip, common)]
+        found = [(clip, given_with(clip), "") for clip in _clips_in(clips) if not _is_result(clip, common)]
     elif clips.is_file():
         found = _listed(clips)
     else:
@@ -75,8 +73,8 @@ def _task(common: Task, name: str, source: Path, given: Path | None) -> Task:
 def _clips_in(folder: Path) -> list[Path]:
     """Videos, and folders that are no masks of a clip beside them."""
     entries = sorted(it for it in folder.iterdir() if not it.name.startswith("."))
-    companions = {it.parent / form.format(_stem(it)) for it in entries for form in BESIDE}
-    rest = [it for it in entries if it not in companions]
+    given = companions(entries)
+    rest = [it for it in entries if it not in given]
     found = [it for it in rest if it.is_dir() or it.suffix.lower() in VIDEOS]
     strange = [it for it in rest if it not in found and it.suffix.lower() not in _NO_CLIPS]
     if strange:
@@ -87,17 +85,7 @@ def _clips_in(folder: Path) -> list[Path]:
 
 def _is_result(folder: Path, common: Task) -> bool:
     """Whether this is where masks go, or what an earlier call has written."""
-    return is_same_place(folder, common.output) or all((folder / it).is_file() for it in (MARKER, RECORD))
-
-
-def _beside(clip: Path) -> Path | None:
-    """The masks or points of a clip."""
-    places = [clip.parent / form.format(_stem(clip)) for form in BESIDE]
-    return next((place for place in places if place.exists()), None)
-
-
-def _stem(clip: Path) -> str:
-    return clip.name if clip.is_dir() else clip.stem
+    return is_same_place(folder, common.output) or is_result(folder)
 
 
 def _listed(file: Path) -> list[tuple[Path, Path | None, str]]:
@@ -115,7 +103,7 @@ def _listed(file: Path) -> list[tuple[Path, Path | None, str]]:
         if Path(name).name != name or name in {".", ".."} or not name.isprintable():
             raise UserError(f"{file}, line {number}: {quoted(name)} cannot be the name of a folder.")
         source = file.parent / clip
-        found.append((source, file.parent / masks if masks else _beside(source), name))
+        found.append((source, file.parent / masks if masks else given_with(source), name))
     return found
 
 

@@ -17,6 +17,7 @@ from ..engine.runtime.run import answer_all
 from ..engine.types import LabelMap, Maker
 from ..errors import UserError
 from ..formats.atomic import publish, staging, sweep, writable_folder
+from ..formats.clip_folders import RECORD
 from ..formats.masks import write_mask
 from ..formats.owned import mark_all, refuse_existing
 from ..formats.provenance import provenance, write_provenance
@@ -25,7 +26,7 @@ from ..project.proposals import finds
 from ..project.sources import points_of
 from ..reading import read_json
 from .begin import finish, project_of
-from .task import RECORD, EngineOrMaker, Inputs, MadeFrom, Task, difference, inputs
+from .task import EngineOrMaker, Inputs, MadeFrom, Task, difference, inputs
 
 Emit = Callable[[Event], None]
 

@@ -20,6 +20,7 @@ from ..engine.video import AS_USUAL, FrameOrder, PictureFolder, ReadOptions, Vid
 from ..errors import UserError
 from ..formats.annotations import GivenMasks
 from ..formats.atomic import reason
+from ..formats.clip_folders import RECORD
 from ..formats.davis import DavisRoot
 from ..formats.frame_names import LONGEST, shortened
 from ..formats.given_masks import read_given_masks
@@ -42,8 +43,6 @@ MadeFrom: TypeAlias = dict[str, str]
 EngineOrMaker: TypeAlias = "VideoEngine | Callable[[], VideoEngine]"
 """An engine, or what makes it when all that needs no engine was read and found fit."""
 
-RECORD = "provenance.json"
-"""Lies beside the masks in their folder, so that they appear together."""
 _SUFFIXES = len(".vsreid-journal")
 _WORDS = {"video": "another video", "masks": "other first masks", "settings": "other settings or weights"}
 
