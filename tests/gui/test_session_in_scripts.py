@@ -24,15 +24,15 @@ def test_all_is_done_when_a_method_returns(script: Session, pictures: Path, tmp_
     labels[true_mask(0, 1).hard(*labels.shape)] = 1  # type: ignore[call-arg]
     write_label_map(tmp_path / "mask.png", labels)
     assert script.open(pictures)
-    assert script.mask_edits.import_masks(tmp_path / "mask.png")
+    assert script.import_masks(tmp_path / "mask.png")
     area = script.annotation.mask(0, 1).area
     assert area > 0
-    assert script.instance_edits.lock(1, True)
-    assert not script.mask_edits.import_masks(tmp_path / "mask.png")
-    assert script.instance_edits.lock(1, False)
-    assert script.instance_edits.delete(1)
+    assert script.lock(1, True)
+    assert not script.import_masks(tmp_path / "mask.png")
+    assert script.lock(1, False)
+    assert script.delete(1)
     assert 1 not in script.instances
-    assert script.edits.undo()
+    assert script.undo()
     assert script.annotation.mask(0, 1).area == area
     project = script.project.path
     script.close()

@@ -34,7 +34,8 @@ T = TypeVar("T")
 class Session(QObject):
     """One document or none; everything that shows it listens here.
 
-    Edits are methods of the parts `edits`, `mask_edits` and `instance_edits`. An edit is shown at once and
+    Edits are methods of the parts `edits`, `mask_edits` and `instance_edits`; those that a script needs are
+    here, too. An edit is shown at once and
     put on disk by the document's thread, in the order of asking. If that fails, it is taken back and `failed`
     says why; `saved` comes when all is on disk.
 
@@ -107,6 +108,16 @@ class Session(QObject):
         self.importing = self.mask_edits.importing
         self.imported = self.mask_edits.imported
         self.instance_edits = InstanceEdits(self.edits, self.position)
+        # Scripts work with one object.
+        self.undo, self.redo, self.apply = self.edits.undo, self.edits.redo, self.edits.apply
+        self.edit_mask, self.import_masks = self.mask_edits.edit_mask, self.mask_edits.import_masks
+        self.mark_absent, self.approve = self.mask_edits.mark_absent, self.mask_edits.approve
+        self.clear_range = self.mask_edits.clear_range
+        self.add_instance, self.rename = self.instance_edits.add_instance, self.instance_edits.rename
+        self.recolour, self.set_class = self.instance_edits.recolour, self.instance_edits.set_class
+        self.hide, self.lock = self.instance_edits.hide, self.instance_edits.lock
+        self.delete, self.merge = self.instance_edits.delete, self.instance_edits.merge
+        self.reorder = self.instance_edits.reorder
 
     # --- what is open
 
