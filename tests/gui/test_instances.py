@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QDropEvent
-from PySide6.QtWidgets import QColorDialog, QInputDialog, QLineEdit
+from PySide6.QtWidgets import QColorDialog, QComboBox, QInputDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.instances import InstancePanel
@@ -262,34 +262,41 @@ def test_the_class_stands_beneath_the_name_and_is_spoken(panel: InstancePanel) -
     assert spoken == "rider, instance 1, class person, 3 masks"
 
 
-def test_a_class_is_given_by_keys(qtbot: QtBot, panel: InstancePanel) -> None:
+def test_a_class_is_given_by_the_menu(qtbot: QtBot, panel: InstancePanel) -> None:
     panel.set_classes({4: "person", 9: "dog"})
     click(qtbot, panel, 7)
-    qtbot.keyClick(panel.view, Qt.Key.Key_F3)
     menu = panel.actions_.class_menu
-    assert menu.isVisible()
+    menu.popup(panel.mapToGlobal(panel.rect().center()))
     with qtbot.waitSignal(panel.class_requested) as asked:
         qtbot.keyClick(menu, Qt.Key.Key_2)
     assert asked.args == [7, "dog"]
     panel.set_instances({1: RIDER, 2: BIKE, 7: replace(DOG, category=9)})
     with qtbot.assertNotEmitted(panel.class_requested):
-        qtbot.keyClick(panel.view, Qt.Key.Key_F3)
+        menu.popup(panel.mapToGlobal(panel.rect().center()))
         qtbot.keyClick(menu, Qt.Key.Key_2)
-    qtbot.keyClick(panel.view, Qt.Key.Key_F3)
+    menu.popup(panel.mapToGlobal(panel.rect().center()))
     with qtbot.waitSignal(panel.class_requested) as asked:
         qtbot.keyClick(menu, Qt.Key.Key_N)
     assert asked.args == [7, None]
 
 
 def test_a_new_class_is_typed(qtbot: QtBot, panel: InstancePanel) -> None:
-    click(qtbot, panel, 1)
-    qtbot.keyClick(panel.view, Qt.Key.Key_F3)
-    qtbot.keyClick(panel.actions_.class_menu, Qt.Key.Key_C)
-    dialog = panel.findChild(QInputDialog)
-    qtbot.keyClicks(dialog.findChild(QLineEdit), "person")
-    with qtbot.waitSignal(panel.class_requested) as asked:
-        qtbot.keyClick(dialog.findChild(QLineEdit), Qt.Key.Key_Return)
-    assert asked.args == [1, "person"]
+    """After F3 every letter is of the name, and a shorter name than one of the list stays as it is."""
+    panel.set_classes({4: "cartoon", 9: "dog"})
+    panel.set_instances({1: RIDER, 2: BIKE, 7: replace(DOG, category=9)})
+    for number, keys, name in ((1, "car", "car"), (1, "cartoon", "cartoon"), (7, "", None)):
+        panel.set_selected(number)
+        panel.actions_.category.trigger()
+        (dialog,) = panel.findChildren(QInputDialog)
+        line = dialog.findChild(QComboBox).lineEdit()
+        assert line.text() == ("dog" if number == 7 else "")
+        qtbot.waitUntil(lambda line=line: line.selectedText() == line.text())
+        qtbot.keyClick(line, Qt.Key.Key_Delete)
+        qtbot.keyClicks(line, keys)
+        with qtbot.waitSignal(panel.class_requested) as asked:
+            qtbot.keyClick(line, Qt.Key.Key_Return)
+        assert asked.args == [number, name]
+        qtbot.waitUntil(lambda: not panel.findChildren(QInputDialog))
 
 
 def test_the_list_of_classes(qtbot: QtBot) -> None:

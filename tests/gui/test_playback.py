@@ -83,10 +83,13 @@ def test_j_k_l(qtbot: QtBot, window: MainWindow) -> None:
     assert playback.speed == 1
     press(window, Qt.Key.Key_L)
     assert playback.speed == 2
+    assert "/s × 2" in window.status.place.text().replace(" assumed", "")
     press(window, Qt.Key.Key_J)
     assert playback.speed == -1
+    assert "× −1" in window.status.place.text()
     press(window, Qt.Key.Key_K)
     assert playback.speed == 0
+    assert "×" not in window.status.place.text()
     press(window, Qt.Key.Key_J)
     qtbot.waitUntil(lambda: not playback.playing, timeout=5000)
     assert window.session.frame == 0

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from driving import until_proposal, wait_idle
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QColor, QKeySequence
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 from window_fixtures import MakeWindow
 
 from vsreid_studio.config import Config
@@ -131,3 +133,27 @@ def test_the_engine_follows(window: MainWindow, dialog: PreferencesDialog) -> No
     dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
     assert window.preferences.config.reid.rho_reid == 0.8
     assert window.preferences.config.device == "cpu"
+
+
+def test_the_default_key_of_an_action_is_refused_while_another_has_it(
+    window: MainWindow, dialog: PreferencesDialog
+) -> None:
+    for name, key in (("Propagate", Qt.Key.Key_F9), ("Brush", Qt.Key.Key_P)):
+        dialog.table.selectRow(row_of(dialog, name))
+        QTest.keyClick(dialog.recorder, key)
+        QTest.mouseClick(dialog.record, Qt.MouseButton.LeftButton)
+    dialog.table.selectRow(row_of(dialog, "Propagate"))
+    QTest.mouseClick(dialog.usual, Qt.MouseButton.LeftButton)
+    assert "P is the key of 'Brush'" in dialog.trouble.text()
+    keys = [window.actions_[act].shortcut().toString() for act in (Act.PROPAGATE, Act.BRUSH)]
+    assert keys == ["F9", "P"]
+
+
+def test_the_review_names_the_chosen_thresholds(
+    qtbot: QtBot, window: MainWindow, dialog: PreferencesDialog
+) -> None:
+    dialog.rho_reid.setValue(70)
+    until_proposal(qtbot, window)
+    assert window.parts.review.card.similarity.words[1] == "needs 70 %"
+    window.conductor.cancel()
+    wait_idle(qtbot, window)

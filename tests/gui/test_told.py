@@ -74,6 +74,17 @@ def test_propagate_in_a_run_tells_that_there_is_one(qtbot: QtBot, window: MainWi
     wait_idle(qtbot, window)
 
 
+def test_a_run_that_asks_nothing_says_where_to_look(qtbot: QtBot, window: MainWindow, script: Script) -> None:
+    draw_both(qtbot, window)
+    window.session.select(2)
+    press(window, Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: "Where to look" in window.bar.sentence.text(), timeout=5000)
+    window.bar.hide()
+    with qtbot.waitSignal(window.conductor.finished, timeout=5000):
+        window.conductor.propagate(find=False)
+    assert not window.bar.isVisible()
+
+
 def test_a_bad_line_among_the_keys_costs_only_itself(
     make: MakeWindow, tmp_path: Path, pictures: Path
 ) -> None:

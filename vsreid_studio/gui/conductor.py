@@ -66,13 +66,15 @@ class Conductor(QObject):
         self.review = ProposalReview(session, runner, self._start, thresholds or ReidConfig(), self)
         self.review.failed.connect(self.failed)
         self._next: Callable[[], object] | None = None
+        self._found_nothing = False
         session.importing.connect(self._follow_import)
         session.closing.connect(self.settle)
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
         runner.listed.connect(lambda _, snapshot: session.edits.take_proposals(snapshot))
         runner.adapted.connect(lambda _, adaptation: self._keep(adaptation))
-        runner.notice.connect(lambda _, sentence: self.told.emit(sentence))
+        runner.notice.connect(self._tell_notice)
+        runner.proposal.connect(self._note_proposal)
         runner.device.connect(lambda _, name: self.device_known.emit(name))
         runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
         runner.finished.connect(self._finish)
@@ -141,6 +143,7 @@ class Conductor(QObject):
         self.review.begin_run()
         if find:
             self.searched.emit(next(iter(chosen)) if instances is not None and len(chosen) == 1 else None)
+        self._found_nothing = find
         return self._start(Propagate(sorted(chosen), frames, find))
 
     def find_again(self) -> bool:
@@ -273,9 +276,31 @@ class Conductor(QObject):
         assert isinstance(let_in.snapshot, Snapshot)
         self.session.edits.keep(KeptMap(let_in.snapshot, let_in.change))
 
+    def _tell_notice(self, _: int, sentence: str) -> None:
+        # What explains a run is not to be replaced by its end.
+        self._found_nothing = False
+        self.told.emit(sentence)
+
+    def _note_proposal(self, *_: object) -> None:
+        self._found_nothing = False
+
+    def _tell_end(self, outcome: Outcome) -> None:
+        """A run that asks nothing would end unseen."""
+        nothing, self._found_nothing = self._found_nothing, False
+        if nothing and outcome is Outcome.DONE and not self._waits():
+            self.told.emit(
+                "The run is done. Nothing was found again that needs an answer; doubtful frames and gaps are "
+                "listed in 'Where to look'."
+            )
+
+    def _waits(self) -> bool:
+        self.review.waiting.look()
+        return bool(self.review.waiting.waiting)
+
     def _finish(self, number: int, outcome: Outcome) -> None:
         self.review.run_ended()
         self.finished.emit(outcome)
+        self._tell_end(outcome)
         run, self._next = self._next, None
         job = self.review.next_job() if outcome is not Outcome.CANCELLED else None
         if job is not None:

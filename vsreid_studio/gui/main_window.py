@@ -11,7 +11,6 @@ from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from ..config import Config
 from ..engine.events import Progress, Proposal
 from .actions import Act, Actions
 from .bind.canvas_menu import CanvasMenu
@@ -92,13 +91,13 @@ class MainWindow(QMainWindow):
         self._preference_file = PreferenceFile(self._config)
         self.preferences = self._preference_file.read()
         runner = Runner(engine or self._make_engine, self)
-        self.conductor = Conductor(self.session, runner, self, Config().reid)
+        self.conductor = Conductor(self.session, runner, self, self.preferences.config.reid)
         self.loader = FrameLoader(self)
         self.loader.start()
         self.actions_ = Actions(self)
         self.bar = ErrorBar()
         self.start = StartPage()
-        self.parts = Workspace(self, self.conductor, self.loader, Config().reid, data, clicker)
+        self.parts = Workspace(self, self.conductor, self.loader, self.preferences.config.reid, data, clicker)
         self.transport = Transport(self.actions_, self.session)
         self.statusBar().addWidget(self.transport)
         self.status = Status(self.statusBar(), self.conductor)
@@ -112,6 +111,7 @@ class MainWindow(QMainWindow):
             self.parts.on_timeline,
             self,
         )
+        self._engine_known = False
         self._turns = Turns(self)
         self._docking = QTimer(self)
         self._docking.setSingleShot(True)
@@ -160,6 +160,9 @@ class MainWindow(QMainWindow):
         if preferences.opacity != before.opacity or before is preferences:
             self.parts.options.opacity.setValue(round(100 * preferences.opacity))
         apply_keys(self._keyed, preferences.keys)
+        if not self._engine_known:
+            # Later ones count when the program starts again: the engine keeps those that it began with.
+            self.parts.on_review.set_thresholds(preferences.config.reid)
 
     def _make_engine(self) -> ModuleMaker:
         """On the engine's thread."""
@@ -257,6 +260,7 @@ class MainWindow(QMainWindow):
         for source in (session, conductor, self.loader):
             source.failed.connect(bar.fail)
         conductor.told.connect(bar.tell)
+        conductor.device_known.connect(lambda _: setattr(self, "_engine_known", True))
         conductor.progress.connect(self._follow_run)
         self.parts.on_canvas.told.connect(bar.tell)
         self.parts.on_instances.told.connect(bar.tell)
@@ -265,6 +269,8 @@ class MainWindow(QMainWindow):
         self.comparison.dock.visibilityChanged.connect(self._share_corner)
         self.parts.canvas.cursor_moved.connect(self.status.show_pixel)
         self.parts.canvas.zoomed.connect(self.status.show_zoom)
+        playback = self.parts.playback
+        playback.changed.connect(lambda: self.status.show_speed(playback.speed))
         self.parts.on_canvas.clicks.state_changed.connect(self.status.show_clicks)
         clips = self.parts.on_clips
         clips.opener = lambda path, then: files.open(path, then=then)

@@ -249,20 +249,22 @@ class PreferencesDialog(QDialog):
     def _tell_clash(self) -> None:
         """Say which action has the recorded key already."""
         one, key = self._chosen(), self.recorder.keySequence().toString()
-        other = None
-        if one is not None and key:
-            keys = {name_of(it): self._keys_of(it) for it in self._listed}
-            other = clash(one, key, self._listed, keys)
-        self.record.setEnabled(bool(one is not None and key and other is None))
-        if other is not None:
-            self.trouble.setText(
-                f"{_native(key)} is the key of '{other.text.replace(' …', '')}' ({other.group}): "
-                "give that one another key first."
-            )
+        taken = self._taken(one, key) if one is not None and key else ""
+        self.record.setEnabled(bool(one is not None and key and not taken))
+        if taken:
+            self.trouble.setText(taken)
         elif one is None or not key:
             self.trouble.setText("Choose an action, press its new key in the field, then Set.")
         else:
             self.trouble.setText(f"{_native(key)} is free.")
+
+    def _taken(self, one: Keyed, key: str) -> str:
+        """A sentence if another action has a key that one is to get, else empty."""
+        other = clash(one, key, self._listed, {name_of(it): self._keys_of(it) for it in self._listed})
+        if other is None:
+            return ""
+        name = other.text.replace(" …", "")
+        return f"{_native(key)} is the key of '{name}' ({other.group}): give that one another key first."
 
     def _record(self) -> None:
         self._give((self.recorder.keySequence().toString(),))
@@ -271,6 +273,12 @@ class PreferencesDialog(QDialog):
         """Give the chosen action keys; None for the default."""
         one = self._chosen()
         if one is None:
+            return
+        taken = [
+            sentence for key in (one.usual if keys is None else keys) if (sentence := self._taken(one, key))
+        ]
+        if taken:
+            self.trouble.setText(taken[0])
             return
         held = {name: it for name, it in self._held.keys.items() if name != name_of(one)}
         if keys is not None:

@@ -54,7 +54,7 @@ class Status(QObject):
         self._device = ""
         self._careful = conductor.careful
         self._doing = ""
-        self._pixel = self._zoom = ""
+        self._pixel = self._zoom = self._speed = ""
         status.setSizeGripEnabled(False)
         self.place.setTextFormat(Qt.TextFormat.PlainText)
         for label in (self.place, self.engine):
@@ -94,6 +94,11 @@ class Status(QObject):
         self._zoom = f" · {100 * scale:.0f} %"
         self._place()
 
+    def show_speed(self, speed: int) -> None:
+        """Show at how many times its own rate the video plays, if that is another one; 0 if it does not."""
+        self._speed = f" × {speed}".replace("-", "−") if speed not in (0, 1) else ""
+        self._place()
+
     def _place(self) -> None:
         session = self._session
         if session.document is None:
@@ -110,7 +115,7 @@ class Status(QObject):
         rate = float(session.video.rate or USUAL_RATE)
         minutes, seconds = divmod(session.frame / rate, 60)
         assumed = "" if session.video.rate else " assumed"
-        text += f" · {int(minutes)}:{seconds:05.2f} · {rate:g}/s{assumed}"
+        text += f" · {int(minutes)}:{seconds:05.2f} · {rate:g}/s{assumed}{self._speed}"
         self.place.setText(text + self._zoom + self._pixel)
         # It only grows, so that the text beside it does not move with the mouse.
         self.place.setMinimumWidth(max(self.place.minimumWidth(), self.place.sizeHint().width()))

@@ -48,7 +48,7 @@ class ReviewBinder(QObject):
         super().__init__(parent)
         self.panel = panel
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
-        self._thresholds = thresholds
+        self.set_thresholds(thresholds)
         self._crops: dict[str, QImage] = {}
         session = self._session
         session.proposal_changed.connect(self._propose)
@@ -70,6 +70,11 @@ class ReviewBinder(QObject):
         panel.thumbnail_wanted.connect(self._want)
         loader.done.connect(self._deliver)
         self._open()
+
+    def set_thresholds(self, thresholds: ReidConfig) -> None:
+        """Show these from the next proposal on."""
+        self._thresholds = thresholds
+        self.panel.queue.set_thresholds(thresholds)
 
     def _open(self) -> None:
         self._name()

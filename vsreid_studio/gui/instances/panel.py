@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
 
-from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QColor
 from PySide6.QtWidgets import (
     QColorDialog,
+    QComboBox,
     QHBoxLayout,
     QInputDialog,
     QMenu,
@@ -203,7 +204,7 @@ class InstancePanel(QWidget):
             action.triggered.connect(partial(self._select_by_key, number))
         actions.merge_menu.aboutToShow.connect(self._offer_merges)
         actions.class_menu.aboutToShow.connect(self._offer_classes)
-        self._on(actions.category, self._show_classes)
+        self._on(actions.category, self._ask_class)
 
     def _on(self, action: QAction, act: Callable[[int], object]) -> None:
         """Call with the chosen instance's number."""
@@ -282,12 +283,6 @@ class InstancePanel(QWidget):
         for action, source, target in self.actions_.offer_merges(self._merges()):
             action.triggered.connect(partial(self._ask_merge, source, target))
 
-    def _show_classes(self, number: int) -> None:
-        """The menu of classes at the row of the instance."""
-        reveal(self.view)
-        place = self.view.place_of(number, RowPart.TEXT).bottomLeft()
-        self.actions_.class_menu.popup(self.view.viewport().mapToGlobal(place))
-
     def _offer_classes(self) -> None:
         number, actions = self._chosen, self.actions_
         if number is None:
@@ -301,21 +296,30 @@ class InstancePanel(QWidget):
         )
 
     def _give_class(self, number: int, name: str | None, _: bool = False) -> None:
+        if number not in self._instances:
+            return
         category = self._instances[number].category
         # A step that changes nothing would only be in the way of undo.
         if name != (None if category is None else self._classes.get(category)):
             self.class_requested.emit(number, name)
 
     def _ask_class(self, number: int, _: bool = False) -> None:
-        """Ask for the name of a new class, beside everything else."""
+        """Ask for the name of a class, new or of the list."""
         dialog = QInputDialog(self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setWindowTitle("New class")
-        dialog.setLabelText(f"Class of {self._instances[number].name}:")
-        dialog.textValueSelected.connect(
-            lambda name: self.class_requested.emit(number, name) if name.strip() else None
-        )
+        dialog.setWindowTitle("Class")
+        dialog.setLabelText(f"Class of {self._instances[number].name}: type a name, or choose one (Down).")
+        dialog.setComboBoxEditable(True)
+        # The first entry takes the class away.
+        dialog.setComboBoxItems(["", *self._classes.values()])
+        dialog.setTextValue(self._classes.get(self._instances[number].category or -1, ""))
+        box = dialog.findChild(QComboBox)
+        # It would turn a new name into a longer one of the list.
+        box.setCompleter(None)  # type: ignore[arg-type]  # Qt takes none, its stubs do not say so
+        dialog.textValueSelected.connect(lambda name: self._give_class(number, name.strip() or None))
         dialog.open()
+        # Later: to get the focus unselects it.
+        QTimer.singleShot(0, box, box.lineEdit().selectAll)
 
     def _merges(self) -> list[tuple[Instance, Instance]]:
         """Both ways when two are selected, else the chosen one into each other."""
