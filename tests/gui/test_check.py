@@ -158,6 +158,7 @@ def test_the_speed_of_corrected_objects_is_chosen_and_told(
     texts.clear()
     window.conductor.propagate({2}, find=False)
     wait_idle(qtbot, window)
+    assert any("corrected: fast" in text for text in texts)
     assert texts and not any("careful" in text for text in texts)
     assert script.careful == [True, False]
     window.close()

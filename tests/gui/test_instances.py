@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -280,6 +281,10 @@ def test_a_class_is_given_by_the_menu(qtbot: QtBot, panel: InstancePanel) -> Non
     assert asked.args == [7, None]
 
 
+def all_selected(line: QLineEdit) -> bool:
+    return line.selectedText() == line.text()
+
+
 def test_a_new_class_is_typed(qtbot: QtBot, panel: InstancePanel) -> None:
     """After F3 every letter is of the name, and a shorter name than one of the list stays as it is."""
     panel.set_classes({4: "cartoon", 9: "dog"})
@@ -289,8 +294,9 @@ def test_a_new_class_is_typed(qtbot: QtBot, panel: InstancePanel) -> None:
         panel.actions_.category.trigger()
         (dialog,) = panel.findChildren(QInputDialog)
         line = dialog.findChild(QComboBox).lineEdit()
+        assert line is not None
         assert line.text() == ("dog" if number == 7 else "")
-        qtbot.waitUntil(lambda line=line: line.selectedText() == line.text())
+        qtbot.waitUntil(partial(all_selected, line))
         qtbot.keyClick(line, Qt.Key.Key_Delete)
         qtbot.keyClicks(line, keys)
         with qtbot.waitSignal(panel.class_requested) as asked:

@@ -165,8 +165,8 @@ class Status(QObject):
         name = one.name[:_WIDEST] if one is not None else "all"
         # The last of a stage names no frame.
         text = f"propagating {name}" + (f" → {progress.frame}" if progress.frame is not None else "")
-        if one is not None and self._careful and corrected(self._session.annotation, one.number):
-            text += " (corrected: careful, slower)"
+        if one is not None and corrected(self._session.annotation, one.number):
+            text += " (corrected: careful, slower)" if self._careful else " (corrected: fast)"
         return text
 
 

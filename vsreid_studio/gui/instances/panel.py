@@ -314,12 +314,15 @@ class InstancePanel(QWidget):
         dialog.setComboBoxItems(["", *self._classes.values()])
         dialog.setTextValue(self._classes.get(self._instances[number].category or -1, ""))
         box = dialog.findChild(QComboBox)
+        assert box is not None
+        line = box.lineEdit()
+        assert line is not None
         # It would turn a new name into a longer one of the list.
         box.setCompleter(None)  # type: ignore[arg-type]  # Qt takes none, its stubs do not say so
         dialog.textValueSelected.connect(lambda name: self._give_class(number, name.strip() or None))
         dialog.open()
         # Later: to get the focus unselects it.
-        QTimer.singleShot(0, box, box.lineEdit().selectAll)
+        QTimer.singleShot(0, line, line.selectAll)
 
     def _merges(self) -> list[tuple[Instance, Instance]]:
         """Both ways when two are selected, else the chosen one into each other."""
