@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from driving import press, wait_idle
 from PIL import Image
@@ -12,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, picture, true_mask
 from window_fixtures import MakeWindow
 
+from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.export_dialog import ExportDialog
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.opening import home_of, masks_beside, sequences_under
@@ -50,6 +52,25 @@ def test_a_sequence_and_an_ordinary_folder_have_none(root: Path, tmp_path: Path)
     assert masks_beside(frames_of(root)) == root / "Annotations" / "480p" / "camel"
     assert masks_beside(root / "JPEGImages" / "Full-Resolution" / "camel") is None
     assert masks_beside(tmp_path) is None
+
+
+def test_a_mask_beside_a_clip_is_offered(
+    make: MakeWindow, qtbot: QtBot, pictures: Path, tmp_path: Path
+) -> None:
+    write_label_map(tmp_path / "clip.png", true_mask(0, 2).hard(48, 80).astype(np.uint8))
+    window = make()
+    assert window.files.open(pictures)
+    window.session.flush()
+    assert "clip.png lies beside this clip." in window.bar.sentence.text()
+    menu = window.bar.offer.menu()
+    assert menu is not None
+    menu.actions()[0].trigger()
+    qtbot.waitUntil(lambda: window.session.annotation.mask(0, 1).area > 0)
+    project = window.session.project.path
+    window.session.close()
+    assert window.files.open(project)
+    window.session.flush()
+    assert not window.bar.isVisible()
 
 
 def test_the_project_is_not_put_among_the_pictures(make: MakeWindow, root: Path, tmp_path: Path) -> None:

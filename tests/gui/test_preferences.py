@@ -117,6 +117,16 @@ def test_recorded_keys_count_in_the_next_window(make: MakeWindow, tmp_path: Path
     assert window.actions_[Act.PROPAGATE].shortcut() == QKeySequence("F9")
 
 
+def test_a_recorded_key_that_the_key_file_gives_away_later_is_told(make: MakeWindow, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    PreferenceFile(config).write(Preferences(keys={"window/propagate": ("F9", "P")}))
+    (config / "keys.toml").write_text('[window]\nbrush = "F9"\n')
+    window = make()
+    assert window.actions_[Act.BRUSH].shortcut() == QKeySequence("F9")
+    assert window.actions_[Act.PROPAGATE].shortcuts() == [QKeySequence("P")]
+    assert "The key F9 was recorded for 'Propagate'" in window.bar.sentence.text()
+
+
 def test_actions_are_found_by_a_part_of_name_or_key(window: MainWindow, dialog: PreferencesDialog) -> None:
     dialog.tabs.setCurrentIndex(1)
     QTest.keyClicks(dialog.filter, "ctrl+j")

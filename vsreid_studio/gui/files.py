@@ -14,6 +14,7 @@ from .. import __version__
 from ..engine.video import ReadOptions
 from ..errors import UserError
 from ..formats.catalogue import ExportRequest
+from ..formats.clip_folders import given_with
 from ..formats.frame_names import fit_name, mask_files_by_frame
 from ..formats.mask_reading import Reading
 from ..project.same_video import VideoChanged, Way
@@ -114,10 +115,13 @@ class Files(QObject):
         return self._session.open(path, video, opened)
 
     def _offer_masks(self) -> None:
-        """A data set brings masks of its own: offer them for a document that has none yet."""
+        """Offer a document without masks those of its data set, or what lies beside its clip."""
         session = self._session
+        if any(True for _ in session.annotation.cells()):
+            return
         folder = masks_beside(session.video.path)
-        if folder is None or any(True for _ in session.annotation.cells()):
+        if folder is None:
+            self._offer_given(given_with(session.video.path))
             return
         kept = self._bar.sentence.text() if self._bar.isVisible() else ""
         if not kept:
@@ -132,6 +136,15 @@ class Files(QObject):
                     ),
                 },
             )
+
+    def _offer_given(self, given: Path | None) -> None:
+        # Points are for `run`, which answers them by the network; here a person clicks.
+        if given is None or given.name.endswith(".points.json") or self._bar.isVisible():
+            return
+        take = partial(self._session.mask_edits.import_masks, given)
+        self._bar.offer_choice(
+            f"{given.name} lies beside this clip.", "Use it", {"Masks to propagate from": take}
+        )
 
     def _take_first(self, folder: Path) -> bool:
         """The mask of the earliest frame."""

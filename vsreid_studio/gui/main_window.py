@@ -159,7 +159,9 @@ class MainWindow(QMainWindow):
         self.session.instance_edits.colours = preferences.colours
         if preferences.opacity != before.opacity or before is preferences:
             self.parts.options.opacity.setValue(round(100 * preferences.opacity))
-        apply_keys(self._keyed, preferences.keys)
+        faults = apply_keys(self._keyed, preferences.keys)
+        if before is preferences:
+            self._key_faults += faults
         if not self._engine_known:
             # Later ones count when the program starts again: the engine keeps those that it began with.
             self.parts.on_review.set_thresholds(preferences.config.reid)

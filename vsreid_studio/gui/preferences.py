@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QKeySequence
 
 from ..config import Config
 from .actions import explain
-from .keys import Keyed
+from .keys import Keyed, clash
 from .theme import DEFAULT_COLOURS, Scheme
 
 FILE = "preferences.ini"
@@ -100,12 +100,27 @@ def name_of(one: Keyed) -> str:
     return f"{one.table}/{one.name}"
 
 
-def apply_keys(listed: Sequence[Keyed], keys: Mapping[str, tuple[str, ...]]) -> None:
-    """Give actions their recorded keys, and all others those of the program and of the key file."""
+def apply_keys(listed: Sequence[Keyed], keys: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Give actions their recorded keys, and all others those of the program and of the key file.
+
+    Returns:
+        a sentence for each recorded key that another action has by now: its action goes without it.
+    """
+    wanted = {name_of(one): keys.get(name_of(one), one.usual) for one in listed}
+    faults = []
     for one in listed:
-        found = keys.get(name_of(one), one.usual)
-        one.action.setShortcuts([QKeySequence(key) for key in found])
+        recorded = keys.get(name_of(one), ())
+        taken = ((key, clash(one, key, listed, wanted)) for key in recorded)
+        for key, other in ((key, other) for key, other in taken if other is not None):
+            faults.append(
+                f"The key {key} was recorded for '{one.text}', but '{other.text}' has it:"
+                " record another one in the preferences."
+            )
+            wanted[name_of(one)] = tuple(own for own in wanted[name_of(one)] if own != key)
+    for one in listed:
+        one.action.setShortcuts([QKeySequence(key) for key in wanted[name_of(one)]])
         explain(one.action)
+    return faults
 
 
 def _number(value: object, usual: float, most: float) -> float:
