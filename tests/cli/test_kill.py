@@ -79,7 +79,7 @@ def wait_for_growth(log: Path, process: subprocess.Popen[bytes]) -> None:
     """Until the project's log has grown twice after it began: some frames are done, others are not."""
     sizes: set[int] = set()
     end = time.monotonic() + PATIENCE
-    while len(sizes) < 5:
+    while len(sizes) < 7:
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < end
         if log.is_file():

@@ -230,8 +230,7 @@ def test_the_task_of_a_killed_worker_goes_on_in_another(
 def test_ctrl_c_and_a_second_call(
     clips: Path, environment: Path, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # On a busy machine the signal comes late, and the clips must not be done by then.
-    monkeypatch.setenv("TEST_SLOW", "2")
+    monkeypatch.setenv("TEST_SLOW", "0.3")
     with start(clips, tmp_path / "many") as process:
         end = time.monotonic() + PATIENCE
         while len(steps_of(environment)) < 6:
