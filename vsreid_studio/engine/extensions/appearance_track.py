@@ -123,7 +123,10 @@ class AppearanceTrack:
         same = np.concatenate(own) if own else np.zeros(0, np.intp)
         others = [rows for _, _, rows in self._known.values()]
         beside = np.concatenate(others) if others else np.zeros(0, np.intp)
-        return (yield from _nearest(embeddings, same)), (yield from _nearest(embeddings, beside))
+        rows = np.arange(len(embeddings))
+        same, beside = same[_spread(len(same))], beside[_spread(len(beside))]
+        near_same = yield from _nearest(embeddings, rows, embeddings[same], same)
+        return near_same, (yield from _nearest(embeddings, rows, embeddings[beside], beside))
 
     def _is_confident(self, cell: Cell) -> bool:
         return cell.confidence >= (self._settings.judged if cell.judged else self._settings.sure)
@@ -135,7 +138,9 @@ class AppearanceTrack:
 def nearest_look(
     embeddings: NDArray[np.float32], frames: NDArray[np.intp], looks: Looks
 ) -> Generator[None, None, NDArray[np.float32]]:
-    """How similar each candidate is to what trusted maps of other frames show.
+    """How similar each candidate is to what trusted maps show; not to what those of its own frame show.
+
+    In its own frame a part of the instance, or what is around it, resembles it.
 
     Args:
         embeddings: (M, d) float32, of all candidates, rows of length 1.
@@ -147,32 +152,35 @@ def nearest_look(
     Returns:
         (M,) float32; `UNKNOWN` where there is nothing to compare with.
     """
-    every = -(-len(looks.rows) // MOST) or 1
-    rows, there = looks.rows[::every], looks.frames[::every]
-    found = np.full(len(embeddings), UNKNOWN, np.float32)
-    if not len(rows):
-        return found
-    for start in range(0, len(embeddings), _PART):
-        product = embeddings[start : start + _PART] @ rows.T
-        # A part of the instance, or what is around it, resembles it in its own frame.
-        product[frames[start : start + _PART, None] == there] = UNKNOWN
-        found[start : start + len(product)] = product.max(axis=1)
-        yield
-    return found
+    every = _spread(len(looks.frames))
+    return (yield from _nearest(embeddings, frames, looks.rows[every], looks.frames[every]))
+
+
+def _spread(count: int) -> slice:
+    """At most `MOST` of so many, evenly."""
+    return slice(None, None, -(-count // MOST) or 1)
 
 
 def _nearest(
-    embeddings: NDArray[np.float32], chosen: NDArray[np.intp]
+    embeddings: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    known: NDArray[np.float32],
+    own: NDArray[np.intp],
 ) -> Generator[None, None, NDArray[np.float32]]:
-    chosen = chosen[:: -(-len(chosen) // MOST) or 1]
-    if not len(chosen):
-        return np.full(len(embeddings), UNKNOWN, np.float32)
-    known, found = embeddings[chosen].T, np.empty(len(embeddings), np.float32)
+    """The greatest cosine of each embedding with the known ones that have another label: (M,) float32.
+
+    Args:
+        embeddings: (M, d) float32; `labels`: (M,), of each.
+        known: (m, d) float32; `own`: (m,), their labels.
+    """
+    found = np.full(len(embeddings), UNKNOWN, np.float32)
+    if not len(known):
+        return found
     for start in range(0, len(embeddings), _PART):
-        product = embeddings[start : start + _PART] @ known
-        inside = (chosen >= start) & (chosen < start + len(product))
-        product[chosen[inside] - start, np.flatnonzero(inside)] = UNKNOWN
-        found[start : start + len(product)] = product.max(axis=1)
+        part = slice(start, start + _PART)
+        product = embeddings[part] @ known.T
+        product[labels[part, None] == own] = UNKNOWN
+        found[part] = product.max(axis=1)
         yield
     return found
 
