@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 
 from ...engine.events import Change, Proposal
+from ...engine.store.annotation import Annotation
 from ...engine.types import Box, CellKey, Frame, SoftMask
 from ...formats.points import Clicked, Prompt, checksum
 from ...project.sources import noted, setting_of
@@ -21,11 +24,10 @@ from .clicks import ClickBinder
 
 if TYPE_CHECKING:
     from ...engine.runtime.clicker import Clicker
-from dataclasses import dataclass
 
-import numpy as np
 
-from ...engine.store.annotation import Annotation
+_AT_ONCE = 4
+"""Masks that come or go at once and are composed on the window's thread; more would hold it up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +98,6 @@ class Correction:
             return False
         self._masks.pop()
         return True
-
-
-_AT_ONCE = 4
-"""Masks that come or go at once and are composed on the window's thread; more would hold it up."""
 
 
 class CanvasBinder(QObject):
@@ -194,7 +192,7 @@ class CanvasBinder(QObject):
     def _request(self, index: int) -> None:
         """Ask for a frame with what is to be shown over it, composed on the thread that decodes."""
         session = self._session
-        masks = {k: mask for k, mask in self._masks(index).items() if k not in self._hidden}
+        masks = self._visible(index)
         near = session.annotation.frame_masks(self._near(index)) if self.canvas.display.onion_skin else {}
         height = session.video.height
         prepare = self.canvas.composition(masks, self._colours, near, session.selected, height)
@@ -211,6 +209,10 @@ class CanvasBinder(QObject):
         if self.correction is not None and self.correction.frame == index:
             masks[self.correction.instance] = self.correction.mask
         return masks
+
+    def _visible(self, index: int) -> dict[int, SoftMask]:
+        hidden = self._hidden
+        return {k: mask for k, mask in self._masks(index).items() if k not in hidden}
 
     @property
     def _colours(self) -> dict[int, QColor]:
@@ -259,7 +261,7 @@ class CanvasBinder(QObject):
         if self._session.document is None:
             return
         shown = self.canvas.picture.masks
-        visible = {k: mask for k, mask in self._masks(self.canvas.index).items() if k not in self._hidden}
+        visible = self._visible(self.canvas.index)
         if sum(visible.get(k) is not shown.get(k) for k in visible.keys() | shown.keys()) > _AT_ONCE:
             self._request(self._session.frame)
         else:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QWidget
 from ...engine.types import Box, Frame, SoftMask
 from .active_tool import ActiveTool
 from .candidate_item import CandidateItem
-from .composition import Composed, Composition
+from .composition import Composed
 from .editor import Editor
 from .interaction import Interaction
 from .layers import Layers
@@ -90,6 +90,8 @@ class CanvasView(QWidget):
         self.editor = Editor(self.picture, self)
         self._stage = CanvasStage(self.picture, self._draw_last, self)
         self._layers = Layers(self._stage, self.picture, lambda: self.editor.selected)
+        # What another thread can compose of a frame, for `set_frame`.
+        self.composition = self._layers.composition
         self._navigation = Navigation(self)
         self._active = ActiveTool(self.editor, self._navigation, self._update_part)
         self._input = Interaction(self, self._layers, self.editor, self._navigation, self._active)
@@ -110,17 +112,6 @@ class CanvasView(QWidget):
         self._dress()
 
     # --- what is shown
-
-    def composition(
-        self,
-        masks: Mapping[int, SoftMask],
-        colours: Mapping[int, QColor],
-        neighbour: Mapping[int, SoftMask],
-        selected: int | None,
-        height: int,
-    ) -> Composition:
-        """What another thread can compose of a frame, for `set_frame`; see `Layers.composition`."""
-        return self._layers.composition(masks, colours, neighbour, selected, height)
 
     def set_frame(self, index: int, frame: Frame, composed: Composed | None = None) -> None:
         """Show a frame, so before what belongs to it: another index drops masks, neighbour and candidate.
