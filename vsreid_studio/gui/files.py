@@ -117,29 +117,28 @@ class Files(QObject):
     def _offer_masks(self) -> None:
         """Offer a document without masks those of its data set, or what lies beside its clip."""
         session = self._session
-        if any(True for _ in session.annotation.cells()):
+        # What the bar says already comes first.
+        if self._bar.isVisible() or any(True for _ in session.annotation.cells()):
             return
         folder = masks_beside(session.video.path)
         if folder is None:
             self._offer_given(given_with(session.video.path))
             return
-        kept = self._bar.sentence.text() if self._bar.isVisible() else ""
-        if not kept:
-            self._bar.offer_choice(
-                f"The data set has masks of this sequence, in {folder}.",
-                "Use them",
-                {
-                    "First mask, to propagate from": partial(self._take_first, folder),
-                    "Ground truth, to compare with": partial(self.truth_offered.emit, folder),
-                    "Masks of all frames, not pinned": partial(
-                        session.mask_edits.import_masks, folder, machine=True
-                    ),
-                },
-            )
+        self._bar.offer_choice(
+            f"The data set has masks of this sequence, in {folder}.",
+            "Use them",
+            {
+                "First mask, to propagate from": partial(self._take_first, folder),
+                "Ground truth, to compare with": partial(self.truth_offered.emit, folder),
+                "Masks of all frames, not pinned": partial(
+                    session.mask_edits.import_masks, folder, machine=True
+                ),
+            },
+        )
 
     def _offer_given(self, given: Path | None) -> None:
         # Points are for `run`, which answers them by the network; here a person clicks.
-        if given is None or given.name.endswith(".points.json") or self._bar.isVisible():
+        if given is None or given.name.endswith(".points.json"):
             return
         take = partial(self._session.mask_edits.import_masks, given)
         self._bar.offer_choice(

@@ -109,9 +109,10 @@ def apply_keys(listed: Sequence[Keyed], keys: Mapping[str, tuple[str, ...]]) -> 
     wanted = {name_of(one): keys.get(name_of(one), one.usual) for one in listed}
     faults = []
     for one in listed:
-        recorded = keys.get(name_of(one), ())
-        taken = ((key, clash(one, key, listed, wanted)) for key in recorded)
-        for key, other in ((key, other) for key, other in taken if other is not None):
+        for key in keys.get(name_of(one), ()):
+            other = clash(one, key, listed, wanted)
+            if other is None:
+                continue
             faults.append(
                 f"The key {key} was recorded for '{one.text}', but '{other.text}' has it:"
                 " record another one in the preferences."
