@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..config import Config
 from ..errors import TaskFailure, UserError, stopped
 from ..formats.targets import Sources
 from .options import (
@@ -17,19 +19,14 @@ from .options import (
     add_worker_options,
     base_config,
     refuse_page,
+    share,
     workers_of,
 )
 
 if TYPE_CHECKING:
-    from ..benchmark.table_runs import DataSet, Variant
-from dataclasses import asdict, astuple, fields, replace
-
-from ..config import Config
-from .options import share
-
-if TYPE_CHECKING:
     from ..benchmark.candidates import Thresholds
     from ..benchmark.gaps import GapSummary
+    from ..benchmark.table_runs import DataSet, Variant
 
 
 _KINDS = ("frames", "hidden", "pairs")

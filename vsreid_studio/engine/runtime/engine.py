@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...config import AdaptConfig, Config, digest, plain
 from ...errors import UserError
+from ..algorithm.plan import Plan
+from ..algorithm.propagate import corrected
+from ..algorithm.protocols import Cells
 from ..events import Progress
 from ..extensions.memory import Memory
 from ..extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
 from ..extensions.verification import RepeatedRecovery
-from ..flow import FlowSource, careful_estimator, default_estimator
+from ..flow import FlowField, FlowSource, careful_estimator, default_estimator, warp_mask
 from ..nets.embedding import Embedder
 from ..nets.inference import Inference
 from ..nets.propagation import MaskPropagationNet
-from ..parallel import prepare_process
+from ..parallel import prepare_process, side_by_side
 from ..store.annotation import Annotation
+from ..types import Frame, SoftMask
 from ..video import Video
 from . import models
 from .clicker import NAME as CLICKS
@@ -31,14 +35,7 @@ from .reid import CandidateCache, ReidModule
 
 if TYPE_CHECKING:
     from ..nets.detector import Detector
-from collections.abc import Mapping, Sequence
 
-from ..algorithm.plan import Plan
-from ..algorithm.propagate import corrected
-from ..algorithm.protocols import Cells
-from ..flow import FlowField, warp_mask
-from ..parallel import side_by_side
-from ..types import Frame, SoftMask
 
 _BLOCK = 2**20
 ADAPT_STEPS = 30

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ...config import Config
+from ...engine.algorithm.merge import label_maps
 from ...engine.algorithm.protocols import Reidentification
 from ...engine.events import Answer, Event, Progress, Retrieval, Steps
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation
-from ...engine.types import CellKey
-from ...engine.video import AS_USUAL, FrameOrder, ReadOptions, Video
-from ...project import Adaptation, CandidateStore
-
-if TYPE_CHECKING:
-    from ...engine.runtime.pipeline import Modules
-from collections.abc import Iterator, Sequence
-from dataclasses import field
-
-from ...engine.algorithm.merge import label_maps
-from ...engine.types import Frame
-from ...engine.video import open_video
+from ...engine.types import CellKey, Frame
+from ...engine.video import AS_USUAL, FrameOrder, ReadOptions, Video, open_video
 from ...formats.catalogue import ExportRequest
 from ...formats.classes import NO_CLASSES, Classes
 from ...formats.exports import Material, export
@@ -32,6 +23,10 @@ from ...formats.masks import Paint, rgb_of
 from ...formats.points import Clicked
 from ...formats.provenance import provenance
 from ...formats.targets import Sources
+from ...project import Adaptation, CandidateStore
+
+if TYPE_CHECKING:
+    from ...engine.runtime.pipeline import Modules
 
 
 class ModuleMaker(Protocol):
