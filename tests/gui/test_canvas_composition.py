@@ -205,3 +205,42 @@ def test_many_masks_that_change_at_once_are_composed_elsewhere(
     areas = [(box.area, thread is main) for box, thread in zip(compose.boxes, compose.threads, strict=True)]
     # What changes again before it is drawn is composed where it is drawn.
     assert sum(area for area, here in areas if not here) > sum(area for area, here in areas if here)
+
+
+def test_many_masks_in_another_style_are_composed_elsewhere(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, canvas, binder = window.session, window.parts.canvas, window.parts.on_canvas
+    cells = {
+        CellKey(index, k): Cell(SoftMask.tight(np.full((6, 6), 255, np.uint8), (7 * k, 3 * k)), index)
+        for k in range(1, 8)
+        for index in (0, 1)
+    }
+    instances = {k: new_instance({}, k) for k in range(2, 8)}
+    session.edits.apply(session.annotation.set_cells("import", cells), instances=instances)
+    qtbot.waitUntil(lambda: len(canvas.picture.masks) == 7)
+    window.grab()
+    compose = Noted(monkeypatch, overlay, "compose")
+    neighbours = Noted(monkeypatch, composition, "compose_neighbour")
+    plain, display = canvas.grab().toImage(), canvas.display
+
+    def changed() -> bool:
+        return canvas.grab().toImage() != shown
+
+    for other in (
+        Display(opacity=0.9),
+        Display(outline_only=True),
+        Display(probability=True),
+        Display(onion_skin=True),
+    ):
+        shown = canvas.grab().toImage()
+        binder.set_display(other)
+        qtbot.waitUntil(changed)
+    assert neighbours.threads
+    binder.set_display(display)
+    qtbot.waitUntil(lambda: canvas.grab().toImage() == plain)
+    shown = plain
+    session.instance_edits.recolour(3, "#123456")
+    qtbot.waitUntil(changed)
+    threads = [*compose.threads, *neighbours.threads]
+    assert len(compose.threads) >= 6 and threading.main_thread() not in threads

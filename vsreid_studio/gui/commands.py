@@ -342,10 +342,8 @@ class Commands(QObject):
         )
 
     def _display(self, **changes: float | bool) -> None:
-        canvas = self._parts.canvas
-        canvas.set_display(replace(canvas.display, **changes))  # type: ignore[arg-type]
-        if canvas.display.onion_skin and self._session.document is not None:
-            self._parts.on_canvas.show_neighbour()
+        display = replace(self._parts.canvas.display, **changes)  # type: ignore[arg-type]
+        self._parts.on_canvas.set_display(display)
 
     def _fill_holes(self) -> None:
         if self._session.selected is not None:

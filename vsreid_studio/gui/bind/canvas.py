@@ -17,6 +17,7 @@ from ...formats.points import Clicked, Prompt, checksum
 from ...project.sources import noted, setting_of
 from ..canvas import CanvasView
 from ..canvas.composition import Composed
+from ..canvas.types import Display
 from ..conductor import Conductor
 from ..edits import COMPARED
 from ..frames import FrameLoader
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 4
-"""Masks that come or go at once and are composed on the window's thread; more would hold it up."""
+"""Masks that change at once and are composed on the window's thread; more would hold it up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +133,7 @@ class CanvasBinder(QObject):
         self.redrawing = False
         self._wipe: Wipe | None = None
         self._frame: Frame | None = None
+        self._shown_colours: dict[int, QColor] = {}
         self._wiped: tuple[int, dict[int, SoftMask]] | None = None
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
         session = self._session
@@ -176,6 +178,16 @@ class CanvasBinder(QObject):
         self.canvas.editor.set_closed("" if wipe is None else COMPARED)
         self.canvas.set_wipe(None if wipe is None else wipe.share)
         self._show_masks()
+
+    def set_display(self, display: Display) -> None:
+        """Choose what lies over the picture; many masks change when they are composed elsewhere."""
+        opened = self._session.document is not None
+        later = opened and self._shows_many
+        self.canvas.set_display(display, composed_later=later)
+        if later:
+            self._request(self._session.frame)
+        elif opened and display.onion_skin:
+            self._show_neighbour()
 
     def undo_stroke(self) -> bool:
         """Take back a stroke of the correction; False where there is none to take back."""
@@ -222,6 +234,11 @@ class CanvasBinder(QObject):
     def _hidden(self) -> set[int]:
         return {k for k, one in self._session.instances.items() if one.hidden}
 
+    @property
+    def _shows_many(self) -> bool:
+        """Whether a change of all masks would hold up the window."""
+        return len(self.canvas.picture.masks) > _AT_ONCE
+
     @staticmethod
     def _near(index: int) -> int:
         return index - 1 if index > 0 else index + 1
@@ -241,11 +258,12 @@ class CanvasBinder(QObject):
             return
         self.canvas.set_locked([k for k, one in session.instances.items() if one.locked])
         self.canvas.set_selected(session.selected)
-        self.canvas.set_masks(self._masks(index), self._colours, self._hidden)
+        self._shown_colours = self._colours
+        self.canvas.set_masks(self._masks(index), self._shown_colours, self._hidden)
         if self.canvas.display.onion_skin:
-            self.show_neighbour()
+            self._show_neighbour()
 
-    def show_neighbour(self) -> None:
+    def _show_neighbour(self) -> None:
         """Give the onion skin the frame before, or for the first one the frame after."""
         near = self._near(self.canvas.index)
         self.canvas.set_neighbour(self._session.annotation.frame_masks(near))
@@ -262,15 +280,15 @@ class CanvasBinder(QObject):
             return
         shown = self.canvas.picture.masks
         visible = self._visible(self.canvas.index)
-        if sum(visible.get(k) is not shown.get(k) for k in visible.keys() | shown.keys()) > _AT_ONCE:
+        changed = sum(visible.get(k) is not shown.get(k) for k in visible.keys() | shown.keys())
+        if changed > _AT_ONCE or (self._shows_many and self._colours != self._shown_colours):
             self._request(self._session.frame)
         else:
             self._show_masks()
 
     def _select(self, instance: int | None) -> None:
-        many = len(self.canvas.picture.masks) > _AT_ONCE
-        self.canvas.set_selected(instance, composed_later=many)
-        if many:
+        self.canvas.set_selected(instance, composed_later=self._shows_many)
+        if self._shows_many:
             self._request(self._session.frame)
 
     def _propose(self, proposal: Proposal | None) -> None:

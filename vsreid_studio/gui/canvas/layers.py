@@ -73,6 +73,8 @@ class Layers:
         self._picture.take(composed.masks)
         self._stage.show_masks()
         self._ready = composed.skin
+        if composed.skin is None:
+            self._stage.skin.clear()
 
     def set_masks(self, masks: Mapping[int, SoftMask], colours: Mapping[int, QColor]) -> None:
         """Note which instances have masks, and their colours; those not named get their default colour."""
@@ -85,11 +87,16 @@ class Layers:
         self.restyle()
         self._skin()
 
-    def set_display(self, display: Display) -> None:
-        """Choose what lies over the picture."""
+    def set_display(self, display: Display, *, composed_later: bool = False) -> None:
+        """Choose what lies over the picture.
+
+        Args:
+            composed_later: all looks as before until `take` or `set_masks`.
+        """
         self.display = display
-        self.restyle()
-        self._skin()
+        if not composed_later:
+            self.restyle()
+            self._skin()
 
     def set_candidate(self, box: Box | None, mask: SoftMask | None, colour: QColor | None = None) -> None:
         """Show a retrieved box with handles, and in stripes the mask that was recovered in it."""

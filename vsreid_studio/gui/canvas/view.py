@@ -212,9 +212,13 @@ class CanvasView(QWidget):
         """Give the neighbour frame's masks, which the onion skin shows."""
         self._layers.set_neighbour(masks)
 
-    def set_display(self, display: Display) -> None:
-        """Choose what lies over the picture."""
-        self._layers.set_display(display)
+    def set_display(self, display: Display, *, composed_later: bool = False) -> None:
+        """Choose what lies over the picture.
+
+        Args:
+            composed_later: see `set_selected`.
+        """
+        self._layers.set_display(display, composed_later=composed_later)
 
     @property
     def display(self) -> Display:
