@@ -3,14 +3,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from older import make_older
 
 from vsreid_studio.engine.events import Change
+from vsreid_studio.engine.store.maps import MapCache
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project, VideoRef
@@ -37,6 +40,40 @@ def refused(path: Path, message: str) -> None:
 
 def test_closing_leaves_one_file(closed: Path) -> None:
     assert [p.name for p in closed.parent.iterdir() if p.is_file()] == [closed.name]
+
+
+def test_closing_waits_for_maps_that_other_threads_read(
+    project: Project, make_cell: Callable[..., Cell]
+) -> None:
+    cells = {CellKey(frame, 1): make_cell(frame, pinned=True) for frame in range(50)}
+    project.apply(project.annotation.set_cells("Import", cells))
+    path = project.path
+    project.close()
+    for _ in range(10):
+        with Project.open(path) as reopened:
+            told: list[str] = []
+            reading = [Thread(target=read_until_closed, args=(reopened, told)) for _ in range(2)]
+            for thread in reading:
+                thread.start()
+            while not told:
+                time.sleep(0.001)
+        for thread in reading:
+            thread.join()
+        assert told[-1] == f"The project {path} is closed."
+
+
+def read_until_closed(project: Project, told: list[str]) -> None:
+    """Read maps past the cache and tell of each; then why no more can be read."""
+    masks = [project.annotation.mask(frame, 1) for frame in range(50)]
+    try:
+        while True:
+            for mask in masks:
+                number = project.maps.number(mask)
+                assert number is not None
+                MapCache(project._maps).values(number, mask.box)
+                told.append("read")
+    except UserError as error:
+        told.append(str(error))
 
 
 def test_nothing_is_overwritten(closed: Path, video: VideoRef) -> None:

@@ -59,11 +59,11 @@ class CheckerThread(NewestServer[_CheckTask]):
 
     Signals:
         found(finder, doubts, gaps): lists of `Doubt` and `MissingStretch`.
-        failed(sentence): a map cannot be read.
+        failed(finder, sentence): a map cannot be read.
     """
 
     found = Signal(object, object, object)
-    failed = Signal(str)
+    failed = Signal(object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("checker", parent)
@@ -74,7 +74,7 @@ class CheckerThread(NewestServer[_CheckTask]):
         self.found.emit(task.finder, doubts, missing)
 
     def _fail(self, task: _CheckTask, error: Exception, details: str) -> None:
-        self.failed.emit(f"Doubtful frames cannot be listed: {error}")
+        self.failed.emit(task.finder, f"Doubtful frames cannot be listed: {error}")
 
 
 class Checker(QObject):
@@ -100,7 +100,7 @@ class Checker(QObject):
         self._finder = DoubtfulFrames()
         self._thread = CheckerThread(self)
         self._thread.found.connect(self._take)
-        self._thread.failed.connect(self.failed)
+        self._thread.failed.connect(self._report)
         self._soon = QTimer(self, interval=_SOON, singleShot=True)
         self._soon.timeout.connect(self.look)
         session = self._session
@@ -139,6 +139,11 @@ class Checker(QObject):
     def _take(self, finder: DoubtfulFrames, doubts: list[Doubt], missing: list[MissingStretch]) -> None:
         if finder is self._finder and self._session.document is not None:
             self._put(doubts, missing)
+
+    def _report(self, finder: DoubtfulFrames, sentence: str) -> None:
+        # Of a project that was closed meanwhile no map can be read any more.
+        if finder is self._finder and self._session.document is not None:
+            self.failed.emit(sentence)
 
     def _put(self, doubts: list[Doubt], missing: list[MissingStretch]) -> None:
         self.doubts, self.gaps = doubts, missing

@@ -48,11 +48,11 @@ class RoundScorer(NewestServer[_ScoreTask]):
 
     Signals:
         scored(task, scores): J&F by number of the round.
-        failed(sentence): the truth, or a mask, cannot be read.
+        failed(task, sentence): the truth, or a mask, cannot be read.
     """
 
     scored = Signal(object, object)
-    failed = Signal(str)
+    failed = Signal(object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("rounds", parent)
@@ -80,7 +80,7 @@ class RoundScorer(NewestServer[_ScoreTask]):
         return task.known[name]
 
     def _fail(self, task: _ScoreTask, error: Exception, details: str) -> None:
-        self.failed.emit(f"Rounds cannot be scored: {error}")
+        self.failed.emit(task, f"Rounds cannot be scored: {error}")
 
 
 class RoundHistory(QObject):
@@ -109,7 +109,7 @@ class RoundHistory(QObject):
         self._scores: dict[tuple[int, ...], NDArray[np.float64]] = {}
         self._scorer = RoundScorer(self)
         self._scorer.scored.connect(self._take_scores)
-        self._scorer.failed.connect(conductor.told)
+        self._scorer.failed.connect(self._report)
         self._soon = QTimer(self, interval=_SOON, singleShot=True)
         self._soon.timeout.connect(self.look)
         session = self._session
@@ -171,6 +171,11 @@ class RoundHistory(QObject):
     def _take_scores(self, task: _ScoreTask, scores: Mapping[int, float]) -> None:
         if task is self._task:
             self.panel.put_scores(scores)
+
+    def _report(self, task: _ScoreTask, sentence: str) -> None:
+        # Of a project that was closed meanwhile nothing can be scored any more.
+        if task is self._task:
+            self._conductor.told.emit(sentence)
 
     def _compare(self, before: int, after: int) -> None:
         def show(states: Mapping[int, Annotation]) -> None:

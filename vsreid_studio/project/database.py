@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 from ..errors import UserError
@@ -79,6 +79,8 @@ class Database:
         """Connect; with `look` to a file that nobody writes, for reading."""
         self.path = path
         self.lock = RLock()
+        # Closing a connection on which another thread reads crashes the process.
+        self._reading = Lock()
         # Another holder keeps its lock until it is closed, so waiting long is no use.
         place = f"{path.as_uri()}?mode=ro&immutable=1" if look else path
         self._connection = sqlite3.connect(
@@ -246,13 +248,13 @@ class Database:
     def read(self, sql: str, *parameters: Any) -> list[Row]:
         """As `rows`, of what never changes once it is written: without waiting for a transaction under way.
 
-        SQLite takes calls from several threads one by one.
+        Reads of several threads are made one by one, as SQLite would make them anyway.
 
         Raises:
             UserError: the file cannot be read, or is closed.
         """
         try:
-            with reporting(self.path):
+            with self._reading, reporting(self.path):
                 return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.ProgrammingError as error:
             raise UserError(f"The project {self.path} is closed.") from error
@@ -293,7 +295,7 @@ class Database:
 
     def close(self) -> None:
         """Release the file; may be called twice."""
-        with self.lock:
+        with self.lock, self._reading:
             self._connection.close()
 
 
