@@ -11,9 +11,10 @@ from vsreid_studio.benchmark.sessions import as_plain, from_plain, needed, rende
 from vsreid_studio.benchmark.simulated_user import simulate
 from vsreid_studio.benchmark.user_model import Round, UserModel, UserSession
 from vsreid_studio.config import Config, ReidConfig
-from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
+from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.store.cells import Cells
 from vsreid_studio.engine.types import Box, Candidates, Click, Frame, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 

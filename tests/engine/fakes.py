@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsreid_studio.config import Config, PropagationConfig, ReidConfig
-from vsreid_studio.engine.algorithm.protocols import Cells, MaskPropagation, Reidentification
+from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
 from vsreid_studio.engine.algorithm.vsreid import Algorithm
 from vsreid_studio.engine.events import Answer, Change, Decision, Event, Proposal, Steps
 from vsreid_studio.engine.extensions.temporal_smoothing import TemporalSmoothing
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.store.cells import Cells
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, Prediction, SoftMask
 
 SIZE = 8

@@ -25,7 +25,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.algorithm.protocols import Cells, MaskPropagation
+from ..engine.algorithm.protocols import MaskPropagation
+from ..engine.store.cells import Cells
 from ..engine.store.index import FILLED, MAKERS, RECORD, THERE
 from ..engine.types import Box, Cell, CellKey, Frame, Maker, Prediction, SoftMask
 from ..errors import UserError

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..engine.algorithm.merge import merge
 from ..engine.algorithm.plan import Plan, Step
 from ..engine.algorithm.protocols import Reidentification
-from ..engine.extensions.appearance_track import Gallery
+from ..engine.extensions.gallery import Gallery
 from ..engine.flow import FlowSource
 from ..engine.nets.detector import Detections
 from ..engine.parallel import side_by_side

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..config import Config
 from ..engine.algorithm.merge import split
-from ..engine.extensions.appearance_track import Gallery
+from ..engine.extensions.gallery import Gallery
 from ..engine.extensions.trust import Trust, TrustModel
 from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.reid import MemoryStore

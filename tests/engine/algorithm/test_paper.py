@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from vsreid_studio.config import PAPER
 from vsreid_studio.engine.algorithm.merge import label_maps
 from vsreid_studio.engine.algorithm.propagate import PatchPropagation
-from vsreid_studio.engine.algorithm.protocols import Cells, Patch, PatchMap, Reidentification, Scene
+from vsreid_studio.engine.algorithm.protocols import Patch, PatchMap, Reidentification, Scene
 from vsreid_studio.engine.flow import FlowField
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.runtime.run import answer_all
 from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.store.cells import Cells
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Frame, Maker, SoftMask
 
 H, W = 14, 18

@@ -7,8 +7,8 @@ from fakes import CONFIG, FakeReid, absent, direction, drawn, first_masks, found
 from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.algorithm.retrieve import UNKNOWN
 from vsreid_studio.engine.events import Decision, Reason, Verdict
-from vsreid_studio.engine.extensions.appearance_track import Gallery
 from vsreid_studio.engine.extensions.filters import Competing
+from vsreid_studio.engine.extensions.gallery import Gallery
 from vsreid_studio.engine.runtime.matching import Matcher
 from vsreid_studio.engine.runtime.pipeline import Pipeline
 from vsreid_studio.engine.store.annotation import Annotation

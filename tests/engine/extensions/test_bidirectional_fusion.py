@@ -24,9 +24,9 @@ from fakes import (
 )
 
 from vsreid_studio.engine.algorithm.plan import Plan
-from vsreid_studio.engine.algorithm.protocols import Cells
 from vsreid_studio.engine.extensions.bidirectional_fusion import BidirectionalFusion, fuse, is_fused
 from vsreid_studio.engine.store.annotation import Annotation, edit
+from vsreid_studio.engine.store.cells import Cells
 from vsreid_studio.engine.types import Cell, CellKey, Maker, Prediction, SoftMask
 
 FUSING = replace(CONFIG, propagation=replace(CONFIG.propagation, bidirectional_fusion=True))

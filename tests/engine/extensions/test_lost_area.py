@@ -5,7 +5,7 @@ import pytest
 from fakes import grid, patch
 
 from vsreid_studio.engine.algorithm.protocols import Scene
-from vsreid_studio.engine.extensions.trust import LostArea
+from vsreid_studio.engine.extensions.lost_area import LostArea
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box, Cell, Maker, Prediction, SoftMask
 

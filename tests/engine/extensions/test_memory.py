@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from vsreid_studio.config import PropagationConfig
-from vsreid_studio.engine.algorithm.protocols import Overlay
 from vsreid_studio.engine.extensions import memory as memories
 from vsreid_studio.engine.extensions.memory import MOST_RIVALS, Memory
 from vsreid_studio.engine.nets.stream import MemoryEntry
 from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.store.cells import AnnotationView
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 
 HEIGHT, WIDTH = 60, 400
@@ -89,7 +89,7 @@ def test_a_hypothesis_leaves_the_entries_as_they_are() -> None:
     annotation = crowd(2)
     known = memory.entries(annotation, 1, 2, rivals=[2])
     found = Cell(mask(200), 4, made_by=Maker.RECOVERY)
-    seen = Overlay(annotation, {CellKey(4, 1): found}, without=1)
+    seen = AnnotationView(annotation, {CellKey(4, 1): found}, without=1)
     memory.entries(seen, 1, 3, rivals=[2])
     assert stream.computed == 4, "what was recovered, and the rival without the instance beside it"
     again = memory.entries(annotation, 1, 2, rivals=[2])

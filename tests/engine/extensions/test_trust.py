@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from vsreid_studio.engine.algorithm.plan import Plan, Step
 from vsreid_studio.engine.events import Change, Progress
-from vsreid_studio.engine.extensions.appearance_track import Gallery, Looks
+from vsreid_studio.engine.extensions.appearance_track import Looks
+from vsreid_studio.engine.extensions.gallery import Gallery
 from vsreid_studio.engine.extensions.trust import (
     LITE,
     Cues,

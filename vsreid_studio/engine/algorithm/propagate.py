@@ -7,8 +7,9 @@ from typing import Any, Protocol, TypeAlias
 
 import cv2
 
+from ..store.cells import Cells
 from ..types import Box, Maker, Prediction, SoftMask
-from .protocols import Cells, Motion, Patch, PatchMap, PropagationNetwork, Scene
+from .protocols import Motion, Patch, PatchMap, PropagationNetwork, Scene
 
 Each: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 """Applies a function to each of many instances, in any order, like `map`."""

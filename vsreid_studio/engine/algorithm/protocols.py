@@ -1,4 +1,4 @@
-"""What the three algorithms need: flow and warp (F, W), N_mp, N_det with N_reid, and cells to read."""
+"""What the three algorithms need: flow and warp (F, W), N_mp, and N_det with N_reid."""
 
 from __future__ import annotations
 
@@ -10,41 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..flow import FlowField
-from ..store.annotation import Annotation
-from ..types import Box, Candidates, Cell, CellKey, Frame, Prediction, Probability, SoftMask
-
-
-class Cells(Protocol):
-    """P and c as they can be read: an `Annotation`, or one with some cells laid over it."""
-
-    @property
-    def length(self) -> int:
-        """N, the number of frames."""
-        ...
-
-    def get(self, frame: int, instance: int) -> Cell | None:
-        """The cell, None where there is none."""
-        ...
-
-    def mask(self, frame: int, instance: int) -> SoftMask:
-        """P[i, k]; empty where there is no cell."""
-        ...
-
-    def origin(self, frame: int, instance: int) -> int | None:
-        """c[i, k]; None where there is no cell."""
-        ...
-
-    def anchored(self, frame: int, instance: int) -> bool:
-        """Whether c = i."""
-        ...
-
-    def frame_masks(self, frame: int) -> dict[int, SoftMask]:
-        """The maps of one frame by instance, empty ones left out."""
-        ...
-
-    def checkpoints(self, instance: int) -> tuple[int, ...]:
-        """Frames with c = i whose map is not empty, ascending."""
-        ...
+from ..store.cells import Cells
+from ..types import Box, Candidates, Frame, Prediction, Probability, SoftMask
 
 
 class Motion(Protocol):
@@ -171,64 +138,3 @@ class Reidentification(Protocol):
         A module whose network takes several boxes at a time overrides it.
         """
         return np.stack([self.appearance(frame, mask) for frame, mask in masks])
-
-
-class Overlay:
-    """Lays cells over an annotation, which stays as it is; neither may change meanwhile.
-
-    Attributes:
-        length: number of frames of the video.
-    """
-
-    def __init__(
-        self, annotation: Annotation, cells: Mapping[CellKey, Cell], without: int | None = None
-    ) -> None:
-        """Take what is laid over.
-
-        Args:
-            cells: in the place of the annotation's.
-            without: of this instance there is nothing but what `cells` has.
-        """
-        self.length = annotation.length
-        self._annotation = annotation
-        self._cells = cells
-        self._without = without
-
-    def get(self, frame: int, instance: int) -> Cell | None:
-        """The cell, None where there is none."""
-        laid = self._cells.get(CellKey(frame, instance))
-        if laid is not None or instance == self._without:
-            return laid
-        return self._annotation.get(frame, instance)
-
-    def mask(self, frame: int, instance: int) -> SoftMask:
-        """P[i, k]; empty where there is no cell."""
-        cell = self.get(frame, instance)
-        return cell.mask if cell is not None else SoftMask.empty()
-
-    def origin(self, frame: int, instance: int) -> int | None:
-        """c[i, k]; None where there is no cell."""
-        laid = self._cells.get(CellKey(frame, instance))
-        if laid is not None or instance == self._without:
-            return laid.origin if laid is not None else None
-        return self._annotation.origin(frame, instance)
-
-    def anchored(self, frame: int, instance: int) -> bool:
-        """Whether c = i."""
-        return self.origin(frame, instance) == frame
-
-    def frame_masks(self, frame: int) -> dict[int, SoftMask]:
-        """The maps of one frame by instance, empty ones left out."""
-        found = self._annotation.frame_masks(frame)
-        if self._without is not None:
-            found.pop(self._without, None)
-        laid = {key.instance: cell.mask for key, cell in self._cells.items() if key.frame == frame}
-        found = {k: mask for k, mask in (found | laid).items() if mask.box.area}
-        return dict(sorted(found.items()))
-
-    def checkpoints(self, instance: int) -> tuple[int, ...]:
-        """Frames with c = i whose map is not empty, ascending."""
-        own = {key.frame: cell for key, cell in self._cells.items() if key.instance == instance}
-        kept = () if instance == self._without else self._annotation.checkpoints(instance)
-        laid = {frame for frame, cell in own.items() if cell.origin == frame and cell.mask.box.area}
-        return tuple(sorted(laid.union(frame for frame in kept if frame not in own)))

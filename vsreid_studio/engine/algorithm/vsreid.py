@@ -9,9 +9,10 @@ from typing import Protocol, TypeAlias
 
 from ..events import Answer, Change, Event, Progress, Queue, Reason, Retrieval
 from ..store.annotation import Annotation
+from ..store.cells import AnnotationView, Cells
 from ..types import Cell, CellKey, Prediction, SoftMask
 from .plan import PaperPlanner, Plan, Planner, Step
-from .protocols import Cells, MaskPropagation, Overlay
+from .protocols import MaskPropagation
 
 PlannedSteps: TypeAlias = Generator[Event | Plan, Answer | None, None]
 """A run that yields its plans, too; for the scheduler."""
@@ -178,7 +179,7 @@ class Algorithm:
                 continue
             found[k] = cell
         laid = {CellKey(i, k): cell for k, cell in found.items() if CellKey(i, k) in aside}
-        return found, Overlay(self.annotation, laid) if laid else self.annotation
+        return found, AnnotationView(self.annotation, laid) if laid else self.annotation
 
     def _change(
         self,

@@ -17,11 +17,12 @@ from torch import Tensor
 
 from ...config import PropagationConfig
 from ..algorithm.propagate import template_frame
-from ..algorithm.protocols import Cells, Patch, Scene
+from ..algorithm.protocols import Patch, Scene
 from ..nets.layers import map_tensor, picture_tensor
 from ..nets.patches import crop, fit, inside, others_inside, patch_box, reduced
 from ..nets.propagation import SIZES, MaskPropagationNet
 from ..nets.stream import Features, MemoryEntry
+from ..store.cells import Cells
 from ..types import Box, CellKey, Prediction, Probability, SoftMask
 from ..video import Video
 

@@ -33,8 +33,8 @@ from ..events import (
 )
 from ..store.annotation import Annotation, edit, overwritten
 from ..types import NOWHERE, Box, Cell, CellKey, Maker, Prediction, SoftMask
-from .appearance_track import Gallery
 from .filters import NothingRecovered, OfferFilter, Recovered, Withheld
+from .gallery import Gallery
 
 FAILED = -1.0
 """Similarity where nothing was recovered (Algorithm 2, line 10)."""

@@ -1,4 +1,4 @@
-"""Trust and lost area: which propagated maps are kept, by their probability to be right and by their size.
+"""Trust: which propagated maps are kept, by the probability that they are right.
 
 The paper accepts every propagated map. N_mp predicts the IoU of each, but a map that has drifted to an
 occluder is an accurate map of another object, and its predicted IoU stays high. Its embedding by N_reid then
@@ -12,10 +12,6 @@ least .5:
 
 Runs of maps that are almost certainly wrong are emptied, so that re-identification searches these frames.
 `vsreid-studio train trust` fits the coefficients.
-
-`LostArea` empties the map of an instance with a very small area, as the authors' released program does; the
-paper has no such rule. What is left of a mask when its object is hidden is a speck on the occluder, and would
-grow over it. With this rule the map is empty, so that re-identification searches the frame.
 """
 
 from __future__ import annotations
@@ -28,13 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..algorithm.plan import Plan, Step
-from ..algorithm.protocols import Cells, Patch, Reidentification, Scene
+from ..algorithm.protocols import Reidentification
 from ..algorithm.vsreid import Work
 from ..events import Progress
 from ..store.annotation import Annotation
 from ..store.index import FILLED, MAKERS, THERE
-from ..types import Cell, CellKey, Maker, Prediction, SoftMask
-from .appearance_track import RELIED, Gallery, Looks
+from ..types import Cell, CellKey, Maker, SoftMask
+from .appearance_track import RELIED, Looks
+from .gallery import Gallery
 from .temporal_smoothing import finished_block
 
 EVERY = 2
@@ -52,33 +49,6 @@ WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
 LOST, LASTING = 0.2, 5
 """Maps are emptied where `LASTING` in a row are below the probability `LOST`: a single one is unreliable."""
-
-
-@dataclass(frozen=True, slots=True)
-class LostArea:
-    """Empties maps.
-
-    Attributes:
-        share: of the area of the first mask that a person drew or approved (authors' program: 0.1).
-    """
-
-    share: float
-
-    def after_prediction(
-        self, scene: Scene, patches: Sequence[Patch], found: Mapping[int, Prediction]
-    ) -> dict[int, Prediction]:
-        """The predictions; the confidence of one that is emptied stays."""
-        return {
-            k: replace(one, mask=SoftMask.empty()) if self._lost(scene.cells, k, one.mask) else one
-            for k, one in found.items()
-        }
-
-    def _lost(self, cells: Cells, instance: int, mask: SoftMask) -> bool:
-        for frame in cells.checkpoints(instance):
-            cell = cells.get(frame, instance)
-            if cell is not None and cell.pinned:
-                return mask.area < self.share * cell.mask.area
-        return False
 
 
 @dataclass(frozen=True, slots=True)

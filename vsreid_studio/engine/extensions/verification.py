@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 from ..algorithm.plan import Plan, Step
 from ..algorithm.propagate import PatchPropagation
-from ..algorithm.protocols import Cells, Overlay
 from ..events import Progress, Reason
+from ..store.cells import AnnotationView, Cells
 from ..types import Box, Cell, CellKey, Maker, Prediction, SoftMask
 from .filters import Recovered
 
@@ -89,7 +89,7 @@ class Verification:
             yield Plan(tuple(Step(target - step, target, {k: frame}) for target in targets), (k,))
             for target in targets:
                 yield recovered.progress
-                seen = Overlay(annotation, chain, without=k)
+                seen = AnnotationView(annotation, chain, without=k)
                 found = recovered.propagation.propagate(seen, target - step, target, [k])[k]
                 own = annotation.get(target, k)
                 if own is not None and _certain(own, target, self.sure):

@@ -13,7 +13,6 @@ from ...config import AdaptConfig, Config, digest, plain
 from ...errors import UserError
 from ..algorithm.plan import Plan
 from ..algorithm.propagate import corrected
-from ..algorithm.protocols import Cells
 from ..events import Progress
 from ..extensions.memory import Memory
 from ..extensions.temporal_smoothing import FULL_SIZE, Smoother, TemporalSmoothing
@@ -24,6 +23,7 @@ from ..nets.inference import Inference
 from ..nets.propagation import MaskPropagationNet
 from ..parallel import prepare_process, side_by_side
 from ..store.annotation import Annotation
+from ..store.cells import Cells
 from ..types import Frame, SoftMask
 from ..video import Video
 from . import models

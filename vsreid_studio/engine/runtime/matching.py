@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..algorithm.retrieve import UNKNOWN, CandidateFilter, Matches, best, cosines, overlaps
 from ..events import Queue, Reason, Retrieval, Verdict
-from ..extensions.appearance_track import AppearanceTrack, Gallery, Looks, TrackSettings, nearest_look
+from ..extensions.appearance_track import AppearanceTrack, Looks, TrackSettings, nearest_look
+from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
 from ..types import NOWHERE, Box, Candidates, Cell, CellKey, Maker
 

@@ -13,7 +13,7 @@ from ..algorithm.protocols import MaskPropagation, Motion, PropagationNetwork, R
 from ..algorithm.retrieve import CandidateFilter, Consistent, Dissimilar
 from ..algorithm.vsreid import AfterSpan, AfterStep, Algorithm, PlannedSteps
 from ..events import Answer, Proposal, Retrieval, Steps
-from ..extensions.appearance_track import Gallery, TrackSettings
+from ..extensions.appearance_track import TrackSettings
 from ..extensions.bidirectional_fusion import BidirectionalFusion
 from ..extensions.connected_components import ConnectedComponents
 from ..extensions.filters import (
@@ -27,10 +27,12 @@ from ..extensions.filters import (
     OnlyMissing,
     Rival,
 )
+from ..extensions.gallery import Gallery
+from ..extensions.lost_area import LostArea
 from ..extensions.proposals import ProposalHandling
 from ..extensions.soft_aggregation import SoftAggregation
 from ..extensions.temporal_smoothing import TemporalSmoothing
-from ..extensions.trust import LostArea, Trust
+from ..extensions.trust import Trust
 from ..extensions.verification import Verification
 from ..parallel import side_by_side
 from ..store.annotation import Annotation

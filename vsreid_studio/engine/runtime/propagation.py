@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...config import PropagationConfig
 from ..algorithm.propagate import corrected
-from ..algorithm.protocols import Cells, Motion, Patch, PatchMap, Scene
+from ..algorithm.protocols import Motion, Patch, PatchMap, Scene
 from ..extensions.memory import Memory
 from ..extensions.test_time_augmentation import (
     CAREFUL,
@@ -22,6 +22,7 @@ from ..nets.patches import inside, others_inside, patch_box, reduced
 from ..nets.propagation import SIZES, nearness
 from ..nets.stream import MemoryEntry
 from ..parallel import side_by_side
+from ..store.cells import Cells
 from ..types import Box, CellKey, Maker, SoftMask
 
 FAR = 0.02

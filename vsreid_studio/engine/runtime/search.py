@@ -12,7 +12,8 @@ from ..algorithm.protocols import Reidentification
 from ..algorithm.retrieve import CandidateFilter
 from ..algorithm.vsreid import PlannedSteps
 from ..events import Answer, Event, Progress, Queue, Reason, Retrieval
-from ..extensions.appearance_track import Gallery, TrackSettings
+from ..extensions.appearance_track import TrackSettings
+from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
 from ..store.index import FILLED, THERE
 from ..types import Candidates, CellKey
