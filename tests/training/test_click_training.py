@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vsreid_studio.engine.nets.clicks import ClickNet, Drawn
+from vsreid_studio.engine.nets.clicks import ClickNet, ClickPrediction
 from vsreid_studio.engine.runtime.clicker import Clicker, load_network
 from vsreid_studio.engine.types import Click, SoftMask
 from vsreid_studio.training import clicks
@@ -68,7 +68,7 @@ def test_sessions_begin_with_the_whole_frame(maker: SampleMaker) -> None:
     seen: list[torch.Tensor] = []
 
     class Spy(ClickNet):
-        def forward(self, patch: torch.Tensor, maps: torch.Tensor) -> Drawn:
+        def forward(self, patch: torch.Tensor, maps: torch.Tensor) -> ClickPrediction:
             seen.append(maps)
             return super().forward(patch, maps)
 

@@ -22,8 +22,8 @@ from ..engine.nets.clicks import (
     changed_at,
     from_propagation,
     guiding_maps,
-    laid_over,
     local,
+    paste_into,
     zoomed,
 )
 from ..engine.nets.layers import map_tensor, mixed_precision, picture_tensor
@@ -205,7 +205,7 @@ class _Session:
 
     def take(self, probability: np.ndarray) -> None:
         """What the network found becomes the mask that is there; a correction changes it at the click."""
-        found = laid_over(self.present, self.part, paste(probability, self.part))
+        found = paste_into(self.present, self.part, paste(probability, self.part))
         if self._corrects and self.present is not None and self.present.area and self.clicks:
             found = changed_at(self.present, found, self.clicks[-1])
         self.present = found

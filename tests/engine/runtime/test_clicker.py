@@ -12,13 +12,13 @@ from torch import Tensor
 from vsreid_studio.engine.nets.clicks import (
     MAPS,
     ClickNet,
-    Seen,
+    ImageFeatures,
     changed_at,
     from_propagation,
     guiding_maps,
-    laid_over,
     local,
-    still_good,
+    paste_into,
+    patch_still_fits,
     zoomed,
 )
 from vsreid_studio.engine.nets.propagation import lite
@@ -32,14 +32,14 @@ class Spots:
     """Marks the clicks themselves, and keeps what is there: what it is given can be read off the mask."""
 
     def __init__(self) -> None:
-        self.looks = 0
+        self.encoded = 0
         self.answers = 0
 
-    def look(self, patch: Tensor) -> Seen:
-        self.looks += 1
-        return Seen(patch, patch, {})
+    def encode(self, patch: Tensor) -> ImageFeatures:
+        self.encoded += 1
+        return ImageFeatures(patch, patch, {})
 
-    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
         self.answers += 1
         present, added, removed, _ = maps[0]
         return torch.maximum(present, added) * (1 - removed), 0.5
@@ -80,9 +80,9 @@ def test_a_frame_can_be_looked_at_ahead() -> None:
     network = Spots()
     clicker = Clicker(network, size=64)
     clicker.prepare(FRAME)
-    before = network.looks
+    before = network.encoded
     clicker.segment(FRAME, [Click(50, 60, True)])
-    assert network.looks == before + 1, "only the close-up is new"
+    assert network.encoded == before + 1, "only the close-up is new"
 
 
 def test_present_mask_is_where_clicks_begin() -> None:
@@ -103,9 +103,9 @@ def test_a_patch_is_kept_while_it_fits() -> None:
     part = Box(20, 20, 120, 120)
     near = [Click(60, 60, True), Click(80, 80, True)]
     box = Box(40, 40, 100, 100)
-    assert still_good(part, None, near, box, 200, 200)
-    assert not still_good(part, None, [Click(150, 60, True)], box, 200, 200)
-    assert not still_good(Box(0, 0, 200, 200), None, [], Box(90, 90, 110, 110), 200, 200)
+    assert patch_still_fits(part, None, near, box, 200, 200)
+    assert not patch_still_fits(part, None, [Click(150, 60, True)], box, 200, 200)
+    assert not patch_still_fits(Box(0, 0, 200, 200), None, [], Box(90, 90, 110, 110), 200, 200)
 
 
 def test_zoom_holds_mask_clicks_and_box() -> None:
@@ -142,7 +142,7 @@ def test_compiled_network_says_what_torch_says(network: ClickNet) -> None:
     maps[:, 0, 10:30, 10:30] = 1
     maps[:, 1, 18:24, 18:24] = 1
     maps[:, 2, 40:46, 40:46] = 1
-    found, quality = compiled.answer(compiled.look(patch), patch, maps)
+    found, quality = compiled.answer(compiled.encode(patch), patch, maps)
     with torch.no_grad():
         wanted = network(patch, maps)
     assert (found - wanted.logits[0, 0].sigmoid()).abs().max() < 0.1
@@ -174,11 +174,11 @@ def test_thread_answers_the_newest_question() -> None:
     armed, going, started = Event(), Event(), Event()
 
     class Slow(Spots):
-        def look(self, patch: Tensor) -> Seen:
+        def encode(self, patch: Tensor) -> ImageFeatures:
             if armed.is_set():
                 started.set()
                 going.wait(10)
-            return super().look(patch)
+            return super().encode(patch)
 
     network = Slow()
     thread = ClickThread(lambda: Clicker(network, size=64))
@@ -242,7 +242,7 @@ def test_a_correction_may_lie_outside_or_remove_all() -> None:
 
 def test_corrected_masks_keep_what_is_far() -> None:
     class Forgetful(Spots):
-        def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+        def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
             return maps[0, 1], 0.5
 
     present = area((20, 20, 80, 60))
@@ -255,11 +255,11 @@ def test_corrected_masks_keep_what_is_far() -> None:
 
 def test_a_part_is_laid_over_the_whole() -> None:
     present = area((20, 20, 60, 60))
-    whole = laid_over(present, Box(50, 50, 70, 70), np.ones((20, 20), np.float32)).hard(120, 200)
+    whole = paste_into(present, Box(50, 50, 70, 70), np.ones((20, 20), np.float32)).hard(120, 200)
     assert whole[30, 30] and whole[65, 65] and not whole[65, 30]
-    none = laid_over(None, Box(50, 50, 70, 70), np.ones((20, 20), np.float32))
+    none = paste_into(None, Box(50, 50, 70, 70), np.ones((20, 20), np.float32))
     assert none.box == Box(50, 50, 70, 70)
-    covered = laid_over(present, Box(0, 0, 200, 120), np.zeros((120, 200), np.float32))
+    covered = paste_into(present, Box(0, 0, 200, 120), np.zeros((120, 200), np.float32))
     assert covered.area == 0
 
 

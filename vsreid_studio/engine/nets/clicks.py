@@ -39,8 +39,8 @@ FIRST_SHARE = 0.4
 """Side of the patch as a share of the frame's, where nothing is known but clicks."""
 
 
-class Seen(NamedTuple):
-    """What the network finds in the picture alone, so that it is computed once per patch.
+class ImageFeatures(NamedTuple):
+    """Features of the picture alone, computed once per patch.
 
     Attributes:
         coarse: (N, C, h, w), the trunk's deepest features.
@@ -53,8 +53,8 @@ class Seen(NamedTuple):
     skips: dict[int, Tensor]
 
 
-class Drawn(NamedTuple):
-    """What the network makes of a patch.
+class ClickPrediction(NamedTuple):
+    """Output of the network for patches.
 
     Attributes:
         logits: of the instance, (N, 1, H, W).
@@ -77,43 +77,43 @@ class ClickNet(nn.Module):
         self.finish = Finish(self.stream.decoder.channels)
         self.quality = QualityHead(LITE.width)
 
-    def forward(self, patch: Tensor, maps: Tensor) -> Drawn:
+    def forward(self, patch: Tensor, maps: Tensor) -> ClickPrediction:
         """Segment patches.
 
         Args:
             patch: (N, 3, H, W) RGB of about -1 to 1, H and W multiples of 32.
             maps: (N, 4, H, W) in [0, 1], see `MAPS`.
         """
-        return self.answer(self.look(patch), patch, maps)
+        return self.answer(self.encode(patch), patch, maps)
 
-    def look(self, patch: Tensor) -> Seen:
-        """What depends on the picture alone."""
-        features: Features = self.stream.encode(patch)
-        return Seen(features.coarse, self.stream.key(features.coarse), features.skips)
+    def encode(self, patch: Tensor) -> ImageFeatures:
+        """The part of `forward` that depends on the picture alone."""
+        found: Features = self.stream.encode(patch)
+        return ImageFeatures(found.coarse, self.stream.key(found.coarse), found.skips)
 
-    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> Drawn:
-        """What depends on the clicks, see `forward`."""
+    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> ClickPrediction:
+        """The part of `forward` that depends on the clicks."""
         stream = self.stream
         levels = stream.maps(maps)
-        value = stream.value_of(Features(seen.coarse, seen.skips), levels)
-        read = self.compare(seen.keys, value, maps)
-        return self.draw(seen, value, read, levels, patch, maps)
+        value = stream.value_of(Features(features.coarse, features.skips), levels)
+        read = self.compare(features.keys, value, maps)
+        return self.draw(features, value, read, levels, patch, maps)
 
     def draw(
         self,
-        seen: Seen,
+        features: ImageFeatures,
         value: Tensor,
         read: Tensor,
         levels: dict[int, Tensor],
         patch: Tensor,
         maps: Tensor,
-    ) -> Drawn:
+    ) -> ClickPrediction:
         """The last part of `answer`; `levels` is what the stream's map encoder makes of the maps."""
-        found = self.stream.decode(value, read, seen.skips, levels)
+        found = self.stream.decode(value, read, features.skips, levels)
         logits = self.finish(found.fine, patch, maps[:, :2], found.logits, maps[:, 2:])
         # The present mask stands where a guiding map would.
         quality = self.quality(found.context, averaged(logits.sigmoid(), found.logits), maps[:, :1])
-        return Drawn(logits, found.logits, quality)
+        return ClickPrediction(logits, found.logits, quality)
 
     def compare(self, keys: Tensor, value: Tensor, maps: Tensor) -> Tensor:
         """What each place has in common with the clicked ones: (N, width + 3, h, w), as `Stream.read` gives.
@@ -216,8 +216,8 @@ def local(click: Click, side: float, height: int, width: int) -> Box:
     return Box(x0, y0, x0 + wide, y0 + high)
 
 
-def laid_over(present: SoftMask | None, part: Box, probability: NDArray[np.float32]) -> SoftMask:
-    """The mask that is there, with what was found in a part of the frame in its place.
+def paste_into(present: SoftMask | None, part: Box, probability: NDArray[np.float32]) -> SoftMask:
+    """Replace the part of a mask that lies inside a box.
 
     Args:
         part: of the frame.
@@ -254,12 +254,12 @@ def changed_at(before: SoftMask, after: SoftMask, click: Click) -> SoftMask:
     return SoftMask.tight(values, (region.x0, region.y0))
 
 
-def still_good(
+def patch_still_fits(
     part: Box, present: SoftMask | None, clicks: Sequence[Click], box: Box | None, height: int, width: int
 ) -> bool:
-    """Whether a part that was looked at serves once more: all lies inside, and not too small.
+    """Whether the patch of the last click also serves this one: it encloses all of it, and is not too large.
 
-    What the network has seen of it is known already, and the outline does not jump with it.
+    Its features are cached, and the outline does not jump as it would with another patch.
     """
     least = zoomed(present, clicks, box, height, width, LEAST_ENLARGE)
     most = zoomed(present, clicks, box, height, width, MOST_ENLARGE)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..nets.clicks import PATCH, ClickNet, Seen, changed_at, guiding_maps, still_good, zoomed
+from ..nets.clicks import PATCH, ClickNet, ImageFeatures, changed_at, guiding_maps, patch_still_fits, zoomed
 from ..nets.compiled import Compiled
 from ..nets.layers import map_tensor, picture_tensor
 from ..nets.lite0 import fold_norms
@@ -24,18 +24,18 @@ from .models import entries, fill, read_weights, resolve_device, shipped
 
 NAME = "clicks-lite"
 """Of the weights in `models.toml`."""
-KEPT_LOOKS, KEPT_ANSWERS = 8, 64
+KEPT_FEATURES, KEPT_ANSWERS = 8, 64
 """How many patches' features (6 MB each), and how many answers, are remembered."""
 
 
 class Network(Protocol):
     """Runs the click network on one patch."""
 
-    def look(self, patch: Tensor) -> Seen:
-        """What the picture alone shows; it stays valid."""
+    def encode(self, patch: Tensor) -> ImageFeatures:
+        """Features of the picture alone; they stay valid."""
         ...
 
-    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
         """Probabilities (H, W) of the instance, and the IoU that the network expects of them."""
         ...
 
@@ -48,14 +48,14 @@ class TorchNetwork:
         self._device = device
 
     @torch.inference_mode()
-    def look(self, patch: Tensor) -> Seen:
+    def encode(self, patch: Tensor) -> ImageFeatures:
         """See `Network`."""
-        return self._network.look(patch.to(self._device))
+        return self._network.encode(patch.to(self._device))
 
     @torch.inference_mode()
-    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
         """See `Network`."""
-        drawn = self._network.answer(seen, patch.to(self._device), maps.to(self._device))
+        drawn = self._network.answer(features, patch.to(self._device), maps.to(self._device))
         return drawn.logits[0, 0].float().sigmoid().cpu(), float(drawn.quality.float().sigmoid())
 
 
@@ -67,9 +67,9 @@ class CompiledNetwork:
         stream = network.stream
         strides = stream.decoder.strides
 
-        def look(patch: Tensor) -> tuple[Tensor, ...]:
-            seen = network.look(patch)
-            return (seen.coarse, seen.keys, *(seen.skips[stride] for stride in strides))
+        def encode(patch: Tensor) -> tuple[Tensor, ...]:
+            features = network.encode(patch)
+            return (features.coarse, features.keys, *(features.skips[stride] for stride in strides))
 
         def read_maps(coarse: Tensor, maps: Tensor) -> tuple[Tensor, ...]:
             levels = stream.maps(maps)
@@ -85,28 +85,28 @@ class CompiledNetwork:
             skips, levels = (
                 dict(zip(strides, part, strict=True)) for part in (fine[: len(strides)], fine[len(strides) :])
             )
-            drawn = network.draw(Seen(value, value, skips), value, read, levels, patch, maps)
+            drawn = network.draw(ImageFeatures(value, value, skips), value, read, levels, patch, maps)
             return drawn.logits.sigmoid(), drawn.quality.sigmoid()
 
         self._strides = strides
-        self._look = Compiled(look)
+        self._encode = Compiled(encode)
         self._maps = Compiled(read_maps)
         self._compare = Compiled(compare, exact=True)
         self._draw = Compiled(draw)
 
     @torch.inference_mode()
-    def look(self, patch: Tensor) -> Seen:
+    def encode(self, patch: Tensor) -> ImageFeatures:
         """See `Network`."""
         # Copied: the next result is written to the same memory.
-        coarse, keys, *skips = (part.clone() for part in self._look(patch))
-        return Seen(coarse, keys, dict(zip(self._strides, skips, strict=True)))
+        coarse, keys, *skips = (part.clone() for part in self._encode(patch))
+        return ImageFeatures(coarse, keys, dict(zip(self._strides, skips, strict=True)))
 
     @torch.inference_mode()
-    def answer(self, seen: Seen, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
         """See `Network`."""
-        value, *levels = self._maps(seen.coarse, maps)
-        (read,) = self._compare(seen.keys, value, maps)
-        skips = [seen.skips[stride] for stride in self._strides]
+        value, *levels = self._maps(features.coarse, maps)
+        (read,) = self._compare(features.keys, value, maps)
+        skips = [features.skips[stride] for stride in self._strides]
         probability, quality = self._draw(patch, maps, value, read, *skips, *levels)
         return probability[0, 0].clone(), float(quality)
 
@@ -136,11 +136,11 @@ def prepared(network: ClickNet, device: torch.device) -> Network:
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """A part of a frame as the network has seen it; it holds the frame, so that its id stays taken."""
+    """A part of a frame with its features; it holds the frame, so that its id stays taken."""
 
     frame: Frame
     picture: Tensor
-    seen: Seen
+    features: ImageFeatures
 
 
 class _Step(NamedTuple):
@@ -156,7 +156,7 @@ class Clicker:
 
     Clicks are taken one after the other, each with the mask that the ones before have made, as in training.
     So the same clicks always make the same mask, whether they come one by one or all at once. What the
-    clicks before have made is remembered, and so is what the network has seen of a frame: one more click, or
+    clicks before have made is remembered, and so are the features of a frame: one more click, or
     the preview of one, costs a fraction of the first.
 
     It may be used by any thread; calls wait for one another. It does not wait for a run of the engine.
@@ -191,7 +191,7 @@ class Clicker:
             frame: (H, W, 3) uint8 RGB.
         """
         with self._lock:
-            self._seen(frame, _whole(frame))
+            self._encoded(frame, _whole(frame))
 
     def segment(
         self,
@@ -254,13 +254,13 @@ class Clicker:
         """One click more, or the box: looked at whole first where nothing is known, then closer."""
         height, width = frame.shape[:2]
         if present is None and box is None:
-            present = self._look(frame, _whole(frame), clicks, box, None).mask
+            present = self._segment(frame, _whole(frame), clicks, box, None).mask
         part = zoomed(present, clicks, box, height, width)
-        if last is not None and still_good(last, present, clicks, box, height, width):
+        if last is not None and patch_still_fits(last, present, clicks, box, height, width):
             part = last
-        return self._look(frame, part, clicks, box, present)
+        return self._segment(frame, part, clicks, box, present)
 
-    def _look(
+    def _segment(
         self,
         frame: Frame,
         part: Box,
@@ -268,22 +268,22 @@ class Clicker:
         box: Box | None,
         present: SoftMask | None,
     ) -> _Step:
-        patch = self._seen(frame, part)
+        patch = self._encoded(frame, part)
         maps = map_tensor(guiding_maps(present, clicks, box, part, self._size)[None], torch.zeros(()))
-        probability, quality = self._network.answer(patch.seen, patch.picture, maps)
+        probability, quality = self._network.answer(patch.features, patch.picture, maps)
         mask = SoftMask.from_dense(paste(probability.numpy(), part), (part.x0, part.y0))
         return _Step(mask, quality, part)
 
-    def _seen(self, frame: Frame, part: Box) -> _Patch:
+    def _encoded(self, frame: Frame, part: Box) -> _Patch:
         key = (id(frame), part)
         if key in self._patches:
             self._patches.move_to_end(key)
             return self._patches[key]
         cut = crop(frame, part, self._size).astype(np.uint8, copy=False)
         picture = picture_tensor(cut[None], torch.zeros(()))
-        found = _Patch(frame, picture, self._network.look(picture))
+        found = _Patch(frame, picture, self._network.encode(picture))
         self._patches[key] = found
-        if len(self._patches) > KEPT_LOOKS:
+        if len(self._patches) > KEPT_FEATURES:
             self._patches.popitem(last=False)
         return found
 
