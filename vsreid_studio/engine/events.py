@@ -42,7 +42,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A settled proposal, remembered so that it is never made again.
+    """A decided proposal, remembered so that it is never made again.
 
     Attributes:
         verdict: what was decided.

@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from ..engine.events import Proposal, Queue, Reason, Retrieval
-from ..engine.runtime.matching import LISTED, settled
+from ..engine.runtime.matching import LISTED, decided
 from ..engine.store.annotation import Annotation, overwritten
 from ..engine.store.maps import decode_map, encode_map
 from ..engine.types import MAX_INSTANCE, NOWHERE, Box, CellKey, SoftMask
@@ -256,11 +256,11 @@ def waiting(
         instances: numbers of the instances that are there.
         rho_occ: see `ReidConfig`.
     """
-    decided = set(settled(annotation))
+    answered = set(decided(annotation))
     found = (
         one
         for key, one in proposals.items()
-        if key.instance in instances and key not in decided and one.waits(annotation, rho_occ)
+        if key.instance in instances and key not in answered and one.waits(annotation, rho_occ)
     )
     return sorted(found, key=lambda one: (-one.retrieval.similarity, one.key))
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from vsreid_studio.engine.algorithm.plan import Plan, Step
 from vsreid_studio.engine.events import Change, Progress
-from vsreid_studio.engine.extensions.appearance_track import Looks
+from vsreid_studio.engine.extensions.appearance_track import TrustedEmbeddings
 from vsreid_studio.engine.extensions.gallery import Gallery
 from vsreid_studio.engine.extensions.trust import (
     LITE,
@@ -101,16 +101,16 @@ def test_a_right_map_keeps_its_mask_and_gets_confidence_and_similarity() -> None
 def test_what_right_maps_show_is_known_until_they_change() -> None:
     annotation, reid = carried(), Looking(wrong=range(4, 9))
     trust = Trust(reid, Gallery(reid))
-    assert not len(trust.relied_on(annotation, 1).frames)
+    assert not len(trust.trusted(annotation, 1).frames)
     judged(annotation, reid, trust)
-    assert not len(trust.relied_on(annotation, 1).frames), "the fourth frame shows something else"
+    assert not len(trust.trusted(annotation, 1).frames), "the fourth frame shows something else"
     annotation, reid = carried(), Looking()
     trust = Trust(reid, Gallery(reid))
     judged(annotation, reid, trust)
-    looks = trust.relied_on(annotation, 1)
+    looks = trust.trusted(annotation, 1)
     assert looks.frames.tolist() == [4, 8] and looks.rows.shape[0] == 2
     annotation.apply(annotation.set_cells("clear", {CellKey(4, 1): None}))
-    assert trust.relied_on(annotation, 1).frames.tolist() == [8]
+    assert trust.trusted(annotation, 1).frames.tolist() == [8]
 
 
 def test_the_end_can_be_undone() -> None:
@@ -247,13 +247,13 @@ def test_candidates_are_compared_with_what_right_maps_show() -> None:
     reid = FakeReid({frame: [(5, 5, OTHER)] for frame in (9, 10)})
     shown = dict.fromkeys((4, 9), OTHER)
 
-    def looks(_: Annotation, instance: int) -> Looks:
+    def looks(_: Annotation, instance: int) -> TrustedEmbeddings:
         assert instance == 1
-        return Looks(np.array(list(shown)), np.stack(list(shown.values())))
+        return TrustedEmbeddings(np.array(list(shown)), np.stack(list(shown.values())))
 
     lost = {CellKey(n, 1): Cell(SoftMask.empty(), 0, similarity=0.1) for n in (9, 10)}
     annotation.apply(annotation.set_cells("lost", lost))
-    search = CandidateSearch(annotation, reid, Gallery(reid), (), (1,), None, looks=looks)
+    search = CandidateSearch(annotation, reid, Gallery(reid), (), (1,), None, trusted=looks)
     list(search.prepare())
     best = {found.frame: found.similarity for found in search.queue({}).retrievals}
     assert best[9] == best[10] == pytest.approx(1)

@@ -37,16 +37,16 @@ class RetrievalSearch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of a retrieval.
+class OfferResult:
+    """The result of offering a retrieval.
 
     Attributes:
-        made: the new checkpoint to be propagated from, if there is one.
+        checkpoint: the new one, to be propagated from; None where there is none.
         reason: why it was not offered; None where it was.
         stop: end the run.
     """
 
-    made: CellKey | None = None
+    checkpoint: CellKey | None = None
     reason: Reason | None = None
     stop: bool = False
 
@@ -56,8 +56,8 @@ class Offer(Protocol):
 
     def __call__(
         self, retrieval: Retrieval, found: Prediction, queue: Callable[[], Queue]
-    ) -> Generator[Event | Plan, Answer | None, Settlement]:
-        """Ask until it is settled, and put what was accepted into its cell.
+    ) -> Generator[Event | Plan, Answer | None, OfferResult]:
+        """Ask until it is decided, and put what was accepted into its cell.
 
         Args:
             queue: what waits, this retrieval included.
@@ -120,22 +120,22 @@ class Algorithm:
         yield from self.propagate(self.planner.initial(self.annotation, instances, frames))  # 4 to 9
         if search is None or offer is None:
             return
-        settled: dict[CellKey, Reason] = {}
+        withheld: dict[CellKey, Reason] = {}
         while True:  # 10
             yield from search.prepare()
-            best = search.best(settled)  # 11 to 16
+            best = search.best(withheld)  # 11 to 16
             if best is None:  # 17
                 break  # 18
-            yield Progress("retrieving", len(settled), len(settled) + 1, *best.key)
+            yield Progress("retrieving", len(withheld), len(withheld) + 1, *best.key)
             found = self.propagation.recover(self.annotation, best.frame, best.box, best.instance)  # 20 to 22
-            settlement = yield from offer(best, found, partial(search.queue, settled))
-            if settlement.stop:
+            result = yield from offer(best, found, partial(search.queue, withheld))
+            if result.stop:
                 break
-            settled[best.key] = settlement.reason or Reason.SKIPPED
-            if (made := settlement.made) is not None:
+            withheld[best.key] = result.reason or Reason.SKIPPED
+            if (made := result.checkpoint) is not None:
                 plan = self.planner.outward(self.annotation, made.instance, made.frame)
                 yield from self.propagate(plan)  # 23 to 30
-        yield search.queue(settled)  # 31
+        yield search.queue(withheld)  # 31
 
     def propagate(self, plan: Plan) -> Work:
         """Take the steps of a plan.

@@ -23,8 +23,8 @@ SAME = 0.6
 """A candidate shows the instance from this IoU with the box of its mask on."""
 BESIDE = 0.15
 """And something else when it shares less than this with that box, as a part of the smaller of the two."""
-RELIED = 0.65
-"""A map that trust has judged is one to rely on from this expected J on."""
+TRUSTED = 0.65
+"""A map that was judged is trusted from this expected J on."""
 MOST = 400
 """Candidates of either kind that are compared with, spread evenly: a long video has no end of them."""
 
@@ -46,11 +46,11 @@ class TrackSettings:
 
     sure: float = 0.8
     rho_track: float = 0.65
-    judged: float = RELIED
+    judged: float = TRUSTED
 
 
-class Looks(NamedTuple):
-    """What maps to rely on have shown of one instance.
+class TrustedEmbeddings(NamedTuple):
+    """Embeddings of the maps of one instance that are probably right.
 
     Attributes:
         frames: (m,) intp.
@@ -69,7 +69,7 @@ class AppearanceTrack:
         self._known: dict[int, tuple[Cell, NDArray[np.intp], NDArray[np.intp]]] = {}
         self._changed = False
 
-    def follow(
+    def update(
         self,
         frame: int,
         cell: Cell | None,
@@ -90,7 +90,7 @@ class AppearanceTrack:
             self._known[frame] = cell, rows[same], rows[beside]
         self._changed |= old is not None or frame in self._known
 
-    def settled(self) -> bool:
+    def up_to_date(self) -> bool:
         """Whether nothing has changed since the last `similarities`."""
         return not self._changed
 
@@ -129,10 +129,10 @@ class AppearanceTrack:
         return rows if cell.judged else rows[template[rows] > self._settings.rho_track]
 
 
-def nearest_look(
-    embeddings: NDArray[np.float32], frames: NDArray[np.intp], looks: Looks
+def nearest_trusted(
+    embeddings: NDArray[np.float32], frames: NDArray[np.intp], trusted: TrustedEmbeddings
 ) -> Generator[None, None, NDArray[np.float32]]:
-    """How similar each candidate is to what trusted maps show; not to what those of its own frame show.
+    """The similarity of each candidate to trusted maps of other frames.
 
     In its own frame a part of the instance, or what is around it, resembles it.
 
@@ -146,8 +146,8 @@ def nearest_look(
     Returns:
         (M,) float32; `UNKNOWN` where there is nothing to compare with.
     """
-    every = _spread(len(looks.frames))
-    return (yield from _nearest(embeddings, frames, looks.rows[every], looks.frames[every]))
+    every = _spread(len(trusted.frames))
+    return (yield from _nearest(embeddings, frames, trusted.rows[every], trusted.frames[every]))
 
 
 def _spread(count: int) -> slice:

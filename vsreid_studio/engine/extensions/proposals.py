@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..algorithm.plan import Plan
 from ..algorithm.protocols import MaskPropagation
-from ..algorithm.vsreid import Settlement
+from ..algorithm.vsreid import OfferResult
 from ..events import (
     Accept,
     Answer,
@@ -40,12 +40,12 @@ FAILED = -1.0
 """Similarity where nothing was recovered (Algorithm 2, line 10)."""
 
 
-Settled = Generator[Change, None, Settlement]
+Deciding = Generator[Change, None, OfferResult]
 
 
 @dataclass
 class ProposalHandling:
-    """Settles retrievals one by one.
+    """Offers retrievals one by one, and carries the answers out.
 
     Attributes:
         annotation: to be changed; every Change is applied before it is yielded.
@@ -63,8 +63,8 @@ class ProposalHandling:
 
     def __call__(
         self, retrieval: Retrieval, found: Prediction, queue: Callable[[], Queue]
-    ) -> Generator[Event | Plan, Answer | None, Settlement]:
-        """Ask until the retrieval is settled.
+    ) -> Generator[Event | Plan, Answer | None, OfferResult]:
+        """Ask until the retrieval is decided.
 
         Raises:
             ValueError: the answer does not fit the proposal.
@@ -74,28 +74,28 @@ class ProposalHandling:
         reason = yield from self._withheld(proposal)
         if reason is not None:
             yield Passed(*proposal.key, reason)
-            return Settlement(reason=reason)
+            return OfferResult(reason=reason)
         yield queue()
         while isinstance(answer := (yield proposal), Redraw):
             yield self._progress(retrieval.key)
             proposal = self._redraw(proposal, answer.box)
-        settlement = Settlement()
+        result = OfferResult()
         match answer:
             case Stop():
-                settlement = Settlement(stop=True)
+                result = OfferResult(stop=True)
             case Skip():
                 pass  # The run remembers what it has asked; the next run may ask again.
             case Reject():
-                settlement = yield from self._reject(proposal)
+                result = yield from self._reject(proposal)
             case Accept(by=by):
-                settlement = yield from self._accept(proposal, by)
+                result = yield from self._accept(proposal, by)
             case Correct(mask=mask):
-                settlement = yield from self._correct(proposal, mask)
+                result = yield from self._correct(proposal, mask)
             case Reassign(instance=instance):
-                settlement = yield from self._reassign(proposal, instance)
+                result = yield from self._reassign(proposal, instance)
             case _:
                 raise ValueError(f"{answer} does not answer a proposal")
-        return settlement
+        return result
 
     def _withheld(self, proposal: Proposal) -> Withheld:
         recovered = Recovered(self.annotation, self.propagation, proposal, self._progress(proposal.key))
@@ -133,27 +133,27 @@ class ProposalHandling:
         similarity = self.gallery.similarity(self.annotation, instance, frame, drawn.recovered)
         return replace(drawn, similarity=similarity)
 
-    def _accept(self, proposal: Proposal, by: Maker) -> Settled:
+    def _accept(self, proposal: Proposal, by: Maker) -> Deciding:
         if not proposal.recovered.area:
             return (yield from self._reject(proposal))  # Of a box that a person drew: nothing is in it.
         if self.annotation.anchored(*proposal.key):
-            return Settlement()  # A person drew here while it waited.
+            return OfferResult()  # A person drew here while it waited.
         cell = _recovered(proposal)
         decisions = {proposal.key: _decision(proposal, Verdict.ACCEPTED, by)}
         return (yield from self._put("accept retrieval", proposal.key, cell, decisions))
 
-    def _reject(self, proposal: Proposal) -> Settled:
+    def _reject(self, proposal: Proposal) -> Deciding:
         decisions = {proposal.key: _decision(proposal, Verdict.REJECTED, Maker.PERSON)}
         return (yield from self._decide("reject retrieval", decisions))
 
-    def _correct(self, proposal: Proposal, mask: SoftMask) -> Settled:
+    def _correct(self, proposal: Proposal, mask: SoftMask) -> Deciding:
         """A person's mask; an empty one says that the instance is not in this frame."""
         cell = Cell(mask, proposal.frame, pinned=True, made_by=Maker.PERSON)
         verdict = Verdict.ACCEPTED if mask.box.area else Verdict.REJECTED
         decisions = {proposal.key: _decision(proposal, verdict, Maker.PERSON)}
         return (yield from self._put("correct retrieval", proposal.key, cell, decisions))
 
-    def _reassign(self, proposal: Proposal, other: int) -> Settled:
+    def _reassign(self, proposal: Proposal, other: int) -> Deciding:
         """Recover for the instance that it is and accept that, unless a person drew it there already."""
         key = CellKey(proposal.frame, other)
         if other == proposal.instance or not self.annotation.checkpoints(other):
@@ -168,18 +168,18 @@ class ProposalHandling:
         cell = _checkpoint(proposal.frame, found.mask, found.confidence, similarity)
         return (yield from self._put("reassign retrieval", key, cell, {proposal.key: given, key: taken}))
 
-    def _decide(self, label: str, decisions: Mapping[CellKey, Decision]) -> Settled:
+    def _decide(self, label: str, decisions: Mapping[CellKey, Decision]) -> Deciding:
         change = self.annotation.decide(self.annotation.set_cells(label, {}), decisions)
         self.annotation.apply(change)
         yield change
-        return Settlement()
+        return OfferResult()
 
-    def _put(self, label: str, key: CellKey, cell: Cell, decisions: Mapping[CellKey, Decision]) -> Settled:
+    def _put(self, label: str, key: CellKey, cell: Cell, decisions: Mapping[CellKey, Decision]) -> Deciding:
         """Make the cell a checkpoint, together with its decisions in one Change."""
         change = self.annotation.decide(edit(self.annotation, label, {key: cell}), decisions)
         self.annotation.apply(change)
         yield change
-        return Settlement(made=key if cell.mask.box.area else None)
+        return OfferResult(checkpoint=key if cell.mask.box.area else None)
 
 
 def _recovered(proposal: Proposal) -> Cell:

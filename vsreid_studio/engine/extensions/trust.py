@@ -30,7 +30,7 @@ from ..events import Progress
 from ..store.annotation import Annotation
 from ..store.index import FILLED, MAKERS, THERE
 from ..types import Cell, CellKey, Maker, SoftMask
-from .appearance_track import RELIED, Looks
+from .appearance_track import TRUSTED, TrustedEmbeddings
 from .gallery import Gallery
 from .temporal_smoothing import finished_block
 
@@ -111,28 +111,28 @@ class Cues(NamedTuple):
 
 
 def cues_of(
-    quality: Sequence[float], looks: Mapping[int, NDArray[np.float32]], gallery: Sequence[NDArray[np.float32]]
+    quality: Sequence[float], embeddings: Mapping[int, NDArray[np.float32]], gallery: Sequence[NDArray[np.float32]]
 ) -> Cues:
     """The cues of a chain.
 
     Args:
         quality: predicted IoU of each map, in the order of propagation.
-        looks: (d,) float32 of unit length, N_reid of the map's box, by index in that order; at least one.
+        embeddings: (d,) float32 of unit length, N_reid of the map's box, by index in that order; at least one.
         gallery: (d,) float32 of length 1 each; at least one.
     """
     known, confirmed = np.stack(gallery), list(gallery)
     least, low = [], 1.0
-    places, template, way = sorted(looks), [], []
+    places, template, way = sorted(embeddings), [], []
     for place, q in enumerate(quality):
         low = min(low, q)
         least.append(low)
-        if (look := looks.get(place)) is None:
+        if (embedding := embeddings.get(place)) is None:
             continue
-        template.append(float((known @ look).max()))
-        near = float((np.stack(confirmed[-NEAR:]) @ look).max())
+        template.append(float((known @ embedding).max()))
+        near = float((np.stack(confirmed[-NEAR:]) @ embedding).max())
         way.append(max(near, template[-1]))
         if way[-1] >= JOIN and q >= LEAST:
-            confirmed.append(look)
+            confirmed.append(embedding)
             low = 1.0
     everywhere = np.arange(len(quality))
     return Cues(
@@ -174,46 +174,46 @@ class Trust:
         self._reid = reid
         self._gallery = gallery
         self._model = model or LITE
-        self._looks: dict[CellKey, tuple[Cell, NDArray[np.float32]]] = {}
-        self._relied: dict[int, dict[int, tuple[Cell, NDArray[np.float32]]]] = {}
+        self._embedded: dict[CellKey, tuple[Cell, NDArray[np.float32]]] = {}
+        self._trusted: dict[int, dict[int, tuple[Cell, NDArray[np.float32]]]] = {}
 
     def after_step(self, annotation: Annotation, plan: Plan, step: Step) -> Work:
         """Embed the maps of the block that the step has completed, without those kept aside."""
         for instance, origin in step.origins.items():
             if instance not in step.aside:
                 block = finished_block(origin, step.target)
-                yield from self._look(annotation, instance, [n for n in block if (n - origin) % EVERY == 0])
+                yield from self._embed(annotation, instance, [n for n in block if (n - origin) % EVERY == 0])
 
     def after_span(self, annotation: Annotation, plan: Plan, aside: Mapping[CellKey, Cell]) -> Work:
         """Judge every chain with maps that are not judged yet."""
         for instance in plan.instances:
             for chain in chains(annotation, instance, plan.frames):
                 yield from self._judge(annotation, instance, chain)
-            self._looks = {key: one for key, one in self._looks.items() if key.instance != instance}
+            self._embedded = {key: one for key, one in self._embedded.items() if key.instance != instance}
 
-    def relied_on(self, annotation: Annotation, instance: int) -> Looks:
-        """What the maps of an instance show that are there now and were judged right."""
-        known = self._relied.get(instance, {})
+    def trusted(self, annotation: Annotation, instance: int) -> TrustedEmbeddings:
+        """The embeddings of the present maps of an instance that were judged right."""
+        known = self._trusted.get(instance, {})
         there = [n for n, (cell, _) in sorted(known.items()) if cell is annotation.get(n, instance)]
         rows = [known[n][1] for n in there]
-        return Looks(np.array(there, np.intp), np.stack(rows) if rows else np.zeros((0, 1), np.float32))
+        return TrustedEmbeddings(np.array(there, np.intp), np.stack(rows) if rows else np.zeros((0, 1), np.float32))
 
     def cues(self, annotation: Annotation, instance: int) -> Iterator[tuple[list[int], Cues]]:
         """The frames of each chain that is to be judged, and its cues; nothing is changed."""
         for chain in chains(annotation, instance):
-            for _ in self._look(annotation, instance, _looked_at(annotation, instance, chain)):
+            for _ in self._embed(annotation, instance, _sampled_frames(annotation, instance, chain)):
                 pass
             if (found := self._cues(annotation, instance, chain)) is not None:
                 yield chain, found
 
     def _judge(self, annotation: Annotation, instance: int, chain: Sequence[int]) -> Work:
-        yield from self._look(annotation, instance, _looked_at(annotation, instance, chain))
+        yield from self._embed(annotation, instance, _sampled_frames(annotation, instance, chain))
         cues = self._cues(annotation, instance, chain)
         if cues is not None:
             # Where right and wrong meet no frame is passed over.
             wrong = self._model.probability(cues) < WRONG
             ends = np.flatnonzero(wrong[1:] != wrong[:-1])
-            yield from self._look(annotation, instance, [chain[n] for n in {*ends, *(ends + 1)}])
+            yield from self._embed(annotation, instance, [chain[n] for n in {*ends, *(ends + 1)}])
             cues = self._cues(annotation, instance, chain)
         if cues is None:
             return
@@ -221,7 +221,7 @@ class Trust:
         expected = self._model.expected(probability, cues.quality)
         lost = lost_maps(probability)
         after = {}
-        relied = self._relied.setdefault(instance, {})
+        trusted = self._trusted.setdefault(instance, {})
         for n, frame in enumerate(chain):
             cell = annotation.get(frame, instance)
             if cell is None or cell.judged:
@@ -229,10 +229,10 @@ class Trust:
             judged = replace(cell, similarity=float(cues.gallery[n]), confidence=float(expected[n]))
             if lost[n]:
                 judged = replace(judged, mask=SoftMask.empty(), confidence=float(1 - probability[n]))
-            elif expected[n] >= RELIED:
-                look = self._known(annotation, CellKey(frame, instance))
-                if look is not None and (frame - cell.origin) % THINNED == 0:
-                    relied[frame] = judged, look
+            elif expected[n] >= TRUSTED:
+                embedding = self._known(annotation, CellKey(frame, instance))
+                if embedding is not None and (frame - cell.origin) % THINNED == 0:
+                    trusted[frame] = judged, embedding
             after[CellKey(frame, instance)] = judged
         change = annotation.set_cells("propagate", after)
         annotation.apply(change)
@@ -243,17 +243,17 @@ class Trust:
         entries = list(self._gallery.entries(annotation, instance).values())
         cells = [annotation.get(frame, instance) for frame in chain]
         seen = ((n, self._known(annotation, CellKey(frame, instance))) for n, frame in enumerate(chain))
-        looks = {n: look for n, look in seen if look is not None}
+        embeddings = {n: embedding for n, embedding in seen if embedding is not None}
         there = [
             cell
             for frame, cell in zip(chain, cells, strict=True)
             if cell is not None and cell.made_by is Maker.PROPAGATION and cell.origin != frame
         ]
-        if not entries or not looks or len(there) < len(chain):
+        if not entries or not embeddings or len(there) < len(chain):
             return None
-        return cues_of([cell.confidence for cell in there], looks, entries)
+        return cues_of([cell.confidence for cell in there], embeddings, entries)
 
-    def _look(self, annotation: Annotation, instance: int, frames: Sequence[int]) -> Work:
+    def _embed(self, annotation: Annotation, instance: int, frames: Sequence[int]) -> Work:
         """Compute what is not known yet of the maps in some frames."""
         lacking = [
             key for frame in frames if self._known(annotation, key := CellKey(frame, instance)) is None
@@ -266,10 +266,10 @@ class Trust:
             if cells:
                 rows = self._reid.appearances([(key.frame, cell.mask) for key, cell in cells.items()])
                 for (key, cell), row in zip(cells.items(), rows, strict=True):
-                    self._looks[key] = cell, row
+                    self._embedded[key] = cell, row
 
     def _known(self, annotation: Annotation, key: CellKey) -> NDArray[np.float32] | None:
-        known = self._looks.get(key)
+        known = self._embedded.get(key)
         # Cells are immutable, so identity shows whether this one is known.
         return known[1] if known is not None and known[0] is annotation.get(*key) else None
 
@@ -302,7 +302,7 @@ def chains(
                     yield chain
 
 
-def _looked_at(annotation: Annotation, instance: int, chain: Sequence[int]) -> list[int]:
+def _sampled_frames(annotation: Annotation, instance: int, chain: Sequence[int]) -> list[int]:
     """Every `EVERY`th frame counted from the checkpoint, and the first and the last one of a chain."""
     origin = annotation.origin(chain[0], instance) or 0
     return [frame for frame in chain if frame in (chain[0], chain[-1]) or (frame - origin) % EVERY == 0]

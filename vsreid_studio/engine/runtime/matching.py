@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..algorithm.retrieve import UNKNOWN, CandidateFilter, Matches, best, cosines, overlaps
 from ..events import Queue, Reason, Retrieval, Verdict
-from ..extensions.appearance_track import AppearanceTrack, Looks, TrackSettings, nearest_look
+from ..extensions.appearance_track import AppearanceTrack, TrustedEmbeddings, TrackSettings, nearest_trusted
 from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
 from ..types import NOWHERE, Box, Candidates, Cell, CellKey, Maker
@@ -26,7 +26,7 @@ LISTED = 300
 """Candidates in a queue; nobody reads on."""
 
 
-LooksOf: TypeAlias = Callable[[Annotation, int], Looks]
+TrustedOf: TypeAlias = Callable[[Annotation, int], TrustedEmbeddings]
 
 
 class Matcher:
@@ -47,7 +47,7 @@ class Matcher:
         track: TrackSettings | None = None,
         compare_all: bool = False,
         sure: float = 1.0,
-        looks: LooksOf | None = None,
+        trusted: TrustedOf | None = None,
     ) -> None:
         """Stack the candidates.
 
@@ -60,10 +60,10 @@ class Matcher:
             track: compare also with what confident masks show; None does not.
             compare_all: the filters ask for the similarity to instances that are not chosen, too.
             sure: a judged map is one to rely on from this confidence on.
-            looks: what maps to rely on show of an instance; None compares with candidates only.
+            trusted: the embeddings of an instance's trusted maps; None compares with candidates only.
         """
         self._gallery, self._filters, self._tracked = gallery, tuple(filters), track is not None
-        self._compare_all, self._sure, self._looks = compare_all, sure, looks
+        self._compare_all, self._sure, self._trusted = compare_all, sure, trusted
         self._frames = sorted(found)
         self._place = {frame: n for n, frame in enumerate(self._frames)}
         self._instances = tuple(instances)
@@ -154,7 +154,7 @@ class Matcher:
         def mark(reason: Reason, where: NDArray[np.bool_]) -> None:
             codes[where & (codes == _OFFERED)] = _REASONS.index(reason)
 
-        mark(Reason.SETTLED, self._grid(settled(annotation)))
+        mark(Reason.SETTLED, self._grid(decided(annotation)))
         for reason in set(withheld.values()):
             mark(reason, self._grid([key for key, why in withheld.items() if why is reason]))
         matches = Matches(
@@ -199,7 +199,7 @@ class Matcher:
                 done += 1
                 if done % _PART == 0:
                     yield done
-            if k in self._outdated or not self._tracks[k].settled():
+            if k in self._outdated or not self._tracks[k].up_to_date():
                 for _ in self._match(annotation, k):
                     yield done
                 self._outdated.discard(k)
@@ -211,7 +211,7 @@ class Matcher:
         if anchor or frame in anchors:
             self._outdated.add(k)
         (anchors.add if anchor else anchors.discard)(frame)
-        if self._looks is not None and cell is not None and cell.judged:
+        if self._trusted is not None and cell is not None and cell.judged:
             self._outdated.add(k)
         if (n := self._place.get(frame)) is not None:
             box = (cell.mask.hard_box if cell is not None else None) or NOWHERE
@@ -221,7 +221,7 @@ class Matcher:
             self._certain[n, k] = box is not NOWHERE and (anchor or sure)
             if self._tracked:
                 rows = self._rows[n][self._rows[n] >= 0]
-                self._tracks[k].follow(frame, cell, rows, self._boxes[rows])
+                self._tracks[k].update(frame, cell, rows, self._boxes[rows])
 
     def _match(self, annotation: Annotation, k: int) -> Iterator[None]:
         """Update the similarities to one instance after its gallery changed; yields now and then."""
@@ -233,9 +233,9 @@ class Matcher:
         if self._tracked and len(template):
             same, self._beside[:-1, k] = yield from self._tracks[k].similarities(self._embeddings, template)
             np.maximum(self._similarity[:-1, k], same, out=self._similarity[:-1, k])
-        if self._looks is not None and len(template):
-            looks = self._looks(annotation, self._instances[k])
-            near = yield from nearest_look(self._embeddings, self._row_frames, looks)
+        if self._trusted is not None and len(template):
+            trusted = self._trusted(annotation, self._instances[k])
+            near = yield from nearest_trusted(self._embeddings, self._row_frames, trusted)
             np.maximum(self._similarity[:-1, k], near, out=self._similarity[:-1, k])
         if self._chosen[k]:
             self._choose(k)
@@ -262,7 +262,7 @@ class Matcher:
         self._choice[:, k] = self._rows[here, first]
 
 
-def settled(annotation: Annotation) -> list[CellKey]:
+def decided(annotation: Annotation) -> list[CellKey]:
     """Cells that somebody has decided on.
 
     What nobody was asked about is tried again: earlier versions kept empty recoveries as rejected.

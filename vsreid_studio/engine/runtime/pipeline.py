@@ -255,10 +255,10 @@ class Modules:
         if reid is None:
             return algorithm.run(chosen, frames)
         gallery = Gallery(reid, grow)
-        looks = None
+        trusted = None
         if pipeline.trust:
             trust = Trust(reid, gallery)
-            looks = trust.relied_on
+            trusted = trust.trusted
             algorithm.after_step = (*algorithm.after_step, trust)
             algorithm.after_span = (*algorithm.after_span, trust)
         search = CandidateSearch(
@@ -272,7 +272,7 @@ class Modules:
             compare_all=any(isinstance(one, Rival | Competing) for one in pipeline.filters),
             every=pipeline.search_every,
             sure=pipeline.sure,
-            looks=looks if pipeline.track else None,
+            trusted=trusted if pipeline.track else None,
         )
         offer = ProposalHandling(annotation, self.propagation, gallery, pipeline.before_offer)
         return algorithm.run(chosen, frames, search, offer)

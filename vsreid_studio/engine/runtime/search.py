@@ -17,7 +17,7 @@ from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
 from ..store.index import FILLED, THERE
 from ..types import Candidates, CellKey
-from .matching import LooksOf, Matcher
+from .matching import TrustedOf, Matcher
 
 AT_ONCE = 4
 """Frames in which candidates are looked for together; in between one may stop."""
@@ -36,7 +36,7 @@ class OneRetrieval:
         yield from ()
 
     def best(self, withheld: Mapping[CellKey, Reason]) -> Retrieval | None:
-        """The retrieval, until it is settled."""
+        """The retrieval, until it has been offered."""
         return None if self.retrieval.key in withheld else self.retrieval
 
     def queue(self, withheld: Mapping[CellKey, Reason]) -> Queue:
@@ -46,7 +46,7 @@ class OneRetrieval:
 
 
 class CandidateSearch:
-    """`algorithm.vsreid.Search` on one annotation."""
+    """`algorithm.vsreid.RetrievalSearch` on one annotation."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class CandidateSearch:
         compare_all: bool = False,
         sure: float = 1.0,
         every: int = 1,
-        looks: LooksOf | None = None,
+        trusted: TrustedOf | None = None,
     ) -> None:
         """Take the parts, see `Matcher`.
 
@@ -78,7 +78,7 @@ class CandidateSearch:
         self._compare_all = compare_all
         self._sure = sure
         self._every = every
-        self._looks = looks
+        self._trusted = trusted
         self._found: dict[int, Candidates] = {}
         self._matcher: Matcher | None = None
 
@@ -97,7 +97,7 @@ class CandidateSearch:
                 track=self._track,
                 compare_all=self._compare_all,
                 sure=self._sure,
-                looks=self._looks,
+                trusted=self._trusted,
             )
         yield from self._describe()
         for done in self._matcher.follow(self._annotation):

@@ -75,7 +75,7 @@ class Annotation:
 
     @property
     def decisions(self) -> Mapping[CellKey, Decision]:
-        """Settled proposals; do not change."""
+        """Decided proposals, by cell; do not change."""
         return self._decisions
 
     def get(self, frame: int, instance: int) -> Cell | None:
