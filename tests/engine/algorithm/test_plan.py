@@ -20,7 +20,7 @@ from fakes import (
     story,
 )
 
-from vsreid_studio.engine.algorithm.plan import due
+from vsreid_studio.engine.algorithm.plan import pending_frames
 from vsreid_studio.engine.events import Event, Progress
 from vsreid_studio.engine.store.annotation import Annotation, edit
 from vsreid_studio.engine.types import Cell, CellKey, Maker
@@ -141,7 +141,7 @@ def test_a_cleared_gap_alone_is_filled() -> None:
 def test_an_unknown_origin_counts_as_not_computed() -> None:
     annotation = first_masks(4)
     annotation.apply(annotation.set_cells("import", {CellKey(2, 1): Cell(patch(0, 0, 1), 3)}))
-    assert due(annotation, 1).forward == {1: 0, 2: 0, 3: 0}
+    assert pending_frames(annotation, 1).forward == {1: 0, 2: 0, 3: 0}
 
 
 def test_drawing_a_checkpoint_anew_drops_what_came_from_it() -> None:

@@ -210,7 +210,7 @@ def test_a_correction_of_a_retrieval_has_its_say_as_far_as_the_next_anchors() ->
     propagate(annotation)
     annotation.apply(edit(annotation, "correct", {CellKey(6, 1): drawn(6, 1)}))
     steps = algorithm(annotation, FakePropagation(), FUSING)
-    events = list(steps.propagate(steps.planner.outward(annotation, 1, 6)))
+    events = list(steps.propagate(steps.planner.from_checkpoint(annotation, 1, 6)))
     assert [len(change.after) for change in changes([e for e in events if not isinstance(e, Plan)])] == [
         1,
         1,

@@ -21,13 +21,13 @@ class Step(NamedTuple):
     Attributes:
         source, target: i and j, neighbours.
         origins: the checkpoint of each instance that is propagated.
-        aside: instances whose map is kept apart until the plan is done, see `BothWays`.
+        deferred: instances whose map stays out of the annotation until the plan is done, see `BothWays`.
     """
 
     source: int
     target: int
     origins: Mapping[int, int]
-    aside: frozenset[int] = frozenset()
+    deferred: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Planner(Protocol):
         """What initial propagation has yet to compute (lines 6 to 9)."""
         ...
 
-    def outward(self, annotation: Annotation, instance: int, origin: int) -> Plan:
+    def from_checkpoint(self, annotation: Annotation, instance: int, origin: int) -> Plan:
         """From a new checkpoint as far as it is closer (lines 23 to 30)."""
         ...
 
@@ -73,9 +73,9 @@ class PaperPlanner:
         Backward goes to frames before an instance's first checkpoint or nearer to a later one; with every
         first mask in frame 0 there is none, and this is the paper's initialisation.
         """
-        return joined(annotation, instances, frames, lambda instance: due(annotation, instance, frames))
+        return lockstep(annotation, instances, frames, lambda instance: pending_frames(annotation, instance, frames))
 
-    def outward(self, annotation: Annotation, instance: int, origin: int) -> Plan:
+    def from_checkpoint(self, annotation: Annotation, instance: int, origin: int) -> Plan:
         """Forward, then backward, while |c[i, k] - i| > |origin - i|."""
         ahead = closer(annotation, instance, origin, range(origin + 1, annotation.length))  # 23, 24
         behind = closer(annotation, instance, origin, range(origin - 1, -1, -1))  # 27, 28
@@ -85,7 +85,7 @@ class PaperPlanner:
         return Plan((*forward, *backward), (instance,))
 
 
-class Due(NamedTuple):
+class PendingFrames(NamedTuple):
     """Cells of one instance that are still to be computed: frame → checkpoint.
 
     Attributes:
@@ -100,16 +100,16 @@ class Due(NamedTuple):
 
 
 BothWays: TypeAlias = Callable[[int, int], tuple[range, range] | None]
-"""Takes two anchors and says which frames between them to fill forward, and then backward: those maps are
-kept apart. None where each frame comes from one checkpoint."""
+"""Takes two anchors and says which frames between them to fill forward, and then backward: those maps
+are deferred. None where each frame comes from one checkpoint."""
 
 
-def due(
+def pending_frames(
     annotation: Annotation,
     instance: int,
     frames: Collection[int] | None = None,
     both_ways: BothWays = lambda left, right: None,
-) -> Due:
+) -> PendingFrames:
     """What initial propagation has yet to compute of one instance.
 
     Every frame goes to the nearest checkpoint that reaches it without crossing an anchor. A tie keeps the
@@ -140,32 +140,32 @@ def due(
         from_right = _run(origins, right, rest, None) if right in checkpoints else []
         for run, origin, part in ((from_left, left, forward), (from_right, right, backward)):
             part.update((i, origin) for i in _up_to(run, frames) if origins.get(i) != origin)
-    return Due(forward, backward, tuple(gaps))
+    return PendingFrames(forward, backward, tuple(gaps))
 
 
-def joined(
+def lockstep(
     annotation: Annotation,
     instances: Sequence[int],
     frames: Collection[int] | None,
-    due_of: Callable[[int], Due],
+    pending_of: Callable[[int], PendingFrames],
 ) -> Plan:
-    """What is due of several instances, in lockstep."""
+    """A plan for several instances that are propagated side by side."""
     forward: dict[int, dict[int, int]] = {}
     backward: dict[int, dict[int, int]] = {}
     gaps: list[tuple[int, range]] = []
     for instance in instances:
-        part = due_of(instance)
+        part = pending_of(instance)
         gaps += [(instance, gap) for gap in part.gaps]
         for plan, cells in ((forward, part.forward), (backward, part.backward)):
             for frame, origin in cells.items():
                 plan.setdefault(frame, {})[instance] = origin
 
-    def aside(frame: int) -> frozenset[int]:
+    def deferred_at(frame: int) -> frozenset[int]:
         return frozenset(k for k, gap in gaps if gap[0] < frame < gap[-1])
 
     steps = [Step(frame - 1, frame, forward[frame]) for frame in sorted(forward)]
     back = sorted(backward, reverse=True)
-    steps += [Step(frame + 1, frame, backward[frame], aside(frame)) for frame in back]
+    steps += [Step(frame + 1, frame, backward[frame], deferred_at(frame)) for frame in back]
     return Plan(tuple(steps), tuple(instances), frames, tuple(gaps))
 
 

@@ -66,7 +66,7 @@ class PatchPropagation:
         scene = Scene(cells, j, i, image, back, -back, warped)
         patches = [Patch(k, self.network.box(b), warped[k]) for k, b in boxes.items() if b is not None]
         nothing = {k: _nothing(warped[k]) for k, b in boxes.items() if b is None}  # 2
-        found = nothing | self._laid(scene, patches, self.network(scene, patches))  # 6
+        found = nothing | self._pasted(scene, patches, self.network(scene, patches))  # 6
         for extension in self.after_prediction:
             found = extension.after_prediction(scene, patches, found)
         return found  # 7
@@ -85,21 +85,21 @@ class PatchPropagation:
         flow = -self.motion.flow(i, max(i - 1, 0)) if last else self.motion.flow(i, i + 1)
         scene = Scene(cells, i, None, self.motion.frame(i), None, flow, {k: guide})
         patches = [Patch(k, self.network.box(tight), guide)]
-        return self._laid(scene, patches, self.network(scene, patches))[k]
+        return self._pasted(scene, patches, self.network(scene, patches))[k]
 
-    def _laid(
+    def _pasted(
         self, scene: Scene, patches: Sequence[Patch], found: Sequence[PatchMap]
     ) -> dict[int, Prediction]:
         """Each map of a patch, laid into one of the frame that is zero outside its box."""
 
-        def laid(patch: Patch, one: PatchMap) -> Prediction:
+        def paste(patch: Patch, one: PatchMap) -> Prediction:
             for extension in self.after_patch:
                 one = extension.after_patch(scene, patch, one)
             most = float(one.probability.max(initial=0))
             mask = SoftMask.enlarged(one.probability, patch.box)
             return Prediction(mask, one.quality if most > 0.5 else 1 - most)
 
-        maps = self._each(lambda pair: laid(*pair), list(zip(patches, found, strict=True)))
+        maps = self._each(lambda pair: paste(*pair), list(zip(patches, found, strict=True)))
         return {patch.instance: one for patch, one in zip(patches, maps, strict=True)}
 
 

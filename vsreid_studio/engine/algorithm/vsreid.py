@@ -76,11 +76,11 @@ class AfterStep(Protocol):
 class AfterSpan(Protocol):
     """Called when a plan is done."""
 
-    def after_span(self, annotation: Annotation, plan: Plan, aside: dict[CellKey, Cell]) -> Work:
+    def after_span(self, annotation: Annotation, plan: Plan, deferred: dict[CellKey, Cell]) -> Work:
         """What is to be done now.
 
         Args:
-            aside: the maps that were kept apart, with the checkpoints from which they came.
+            deferred: the maps kept out of the annotation, with the checkpoints from which they came.
         """
         ...
 
@@ -133,7 +133,7 @@ class Algorithm:
                 break
             withheld[best.key] = result.reason or Reason.SKIPPED
             if (made := result.checkpoint) is not None:
-                plan = self.planner.outward(self.annotation, made.instance, made.frame)
+                plan = self.planner.from_checkpoint(self.annotation, made.instance, made.frame)
                 yield from self.propagate(plan)  # 23 to 30
         yield search.queue(withheld)  # 31
 
@@ -144,16 +144,16 @@ class Algorithm:
             the plan, Progress before each step, then one Change with all cells of the frame.
         """
         yield plan
-        aside: dict[CellKey, Cell] = {}
+        deferred: dict[CellKey, Cell] = {}
         self.total += len(plan.steps)
         for step in plan.steps:
             only = next(iter(step.origins)) if len(step.origins) == 1 else None
             yield Progress("propagating", self.done, self.total, step.target, only)
-            alive, seen = self._carried(step, aside)
+            alive, cells = self._carried(step, deferred)
             # An empty map stays empty (Algorithm 1, line 5) and costs no flow and no network.
             moving = [k for k, cell in alive.items() if cell.mask.box.area]
-            found = self.propagation.propagate(seen, step.source, step.target, moving) if moving else {}
-            change = self._change(step, alive, found, aside)  # lines 8 and 9, 25 and 26, 29 and 30
+            found = self.propagation.propagate(cells, step.source, step.target, moving) if moving else {}
+            change = self._change(step, alive, found, deferred)  # lines 8 and 9, 25 and 26, 29 and 30
             self.done += 1
             if change.after:
                 self.annotation.apply(change)
@@ -161,43 +161,43 @@ class Algorithm:
             for extension in self.after_step:
                 yield from extension.after_step(self.annotation, plan, step)
         for last in self.after_span:
-            yield from last.after_span(self.annotation, plan, aside)
+            yield from last.after_span(self.annotation, plan, deferred)
         if plan.steps:
             yield Progress("propagating", self.done, self.total)
 
-    def _carried(self, step: Step, aside: dict[CellKey, Cell]) -> tuple[dict[int, Cell], Cells]:
+    def _carried(self, step: Step, deferred: dict[CellKey, Cell]) -> tuple[dict[int, Cell], Cells]:
         """The maps to be propagated, and P and c with these in their places."""
         i, j, origins, _ = step
         found: dict[int, Cell] = {}
         for k, origin in origins.items():
             cell = self.annotation.get(i, k)
-            # What is kept apart goes its own way, but a checkpoint is where it is.
+            # A deferred map is continued from its own, but a checkpoint is where it is.
             if cell is None or cell.origin != i:
-                cell = aside.get(CellKey(i, k), cell)
+                cell = deferred.get(CellKey(i, k), cell)
             # A person may have drawn here since the plan was made: then the chain ends.
             if cell is None or origin not in (cell.origin, cell.second) or self.annotation.anchored(j, k):
                 continue
             found[k] = cell
-        laid = {CellKey(i, k): cell for k, cell in found.items() if CellKey(i, k) in aside}
-        return found, AnnotationView(self.annotation, laid) if laid else self.annotation
+        replaced = {CellKey(i, k): cell for k, cell in found.items() if CellKey(i, k) in deferred}
+        return found, AnnotationView(self.annotation, replaced) if replaced else self.annotation
 
     def _change(
         self,
         step: Step,
         alive: Mapping[int, Cell],
         found: Mapping[int, Prediction],
-        aside: dict[CellKey, Cell],
+        deferred: dict[CellKey, Cell],
     ) -> Change:
-        """P and c after a step; nothing is applied yet. What is to be kept apart goes there."""
+        """P and c after a step; nothing is applied yet. Deferred maps go to `deferred`."""
         cells: dict[CellKey, Cell | None] = {}
         for k, cell in alive.items():
             # An empty map is as sure as the one that it comes from.
             new = found.get(k) or Prediction(SoftMask.empty(), cell.confidence)
             kept = Cell(new.mask, step.origins[k], confidence=new.confidence)
-            if k in step.aside:
+            if k in step.deferred:
                 # The checkpoint, too: what comes of it counts only while it stays.
-                aside[CellKey(step.source, k)] = cell
-                aside[CellKey(step.target, k)] = kept
+                deferred[CellKey(step.source, k)] = cell
+                deferred[CellKey(step.target, k)] = kept
             else:
                 cells[CellKey(step.target, k)] = kept
         return self.annotation.set_cells("propagate", cells)

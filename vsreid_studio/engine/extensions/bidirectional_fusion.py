@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..algorithm.plan import Due, PaperPlanner, Plan, due, joined
+from ..algorithm.plan import PaperPlanner, PendingFrames, Plan, lockstep, pending_frames
 from ..algorithm.vsreid import Work
 from ..events import Change, Progress
 from ..store.annotation import Annotation
@@ -41,27 +41,27 @@ class BidirectionalFusion:
     ) -> Plan:
         """As the paper plans, but between two trusted checkpoints all the way forward, then all back."""
 
-        def due_of(instance: int) -> Due:
+        def pending_of(instance: int) -> PendingFrames:
             def both_ways(left: int, right: int) -> tuple[range, range] | None:
                 if not both_trusted(annotation, instance, left, right):
                     return None
                 return _both_ways(annotation, instance, left, right, frames)
 
-            return due(annotation, instance, frames, both_ways)
+            return pending_frames(annotation, instance, frames, both_ways)
 
-        return joined(annotation, instances, frames, due_of)
+        return lockstep(annotation, instances, frames, pending_of)
 
-    def outward(self, annotation: Annotation, instance: int, origin: int) -> Plan:
+    def from_checkpoint(self, annotation: Annotation, instance: int, origin: int) -> Plan:
         """From a pinned checkpoint to the anchors beside it, as it may have a say as far as there."""
         cell = annotation.get(origin, instance)
         if cell is None or not cell.pinned:
-            return PaperPlanner().outward(annotation, instance, origin)
+            return PaperPlanner().from_checkpoint(annotation, instance, origin)
         return self.initial(annotation, [instance], annotation.around(instance, origin))
 
-    def after_span(self, annotation: Annotation, plan: Plan, aside: Mapping[CellKey, Cell]) -> Work:
+    def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
         """Fuse each gap in one change."""
         for instance, gap in plan.gaps:
-            change = yield from self._fused(annotation, instance, gap, aside)
+            change = yield from self._fused(annotation, instance, gap, deferred)
             if change is not None:
                 annotation.apply(change)
                 yield change

@@ -155,7 +155,7 @@ class TemporalSmoothing:
             if done and not any(k == instance and step.target in gap for k, gap in plan.gaps):
                 yield from self._rest(annotation, instance, done)
 
-    def after_span(self, annotation: Annotation, plan: Plan, aside: Mapping[CellKey, Cell]) -> Work:
+    def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
         """Smooth what is not smooth yet."""
         for instance in plan.instances:
             yield from self._rest(annotation, instance, plan.frames)

@@ -178,13 +178,13 @@ class Trust:
         self._trusted: dict[int, dict[int, tuple[Cell, NDArray[np.float32]]]] = {}
 
     def after_step(self, annotation: Annotation, plan: Plan, step: Step) -> Work:
-        """Embed the maps of the block that the step has completed, without those kept aside."""
+        """Embed the maps of the block that the step has completed, without the deferred ones."""
         for instance, origin in step.origins.items():
-            if instance not in step.aside:
+            if instance not in step.deferred:
                 block = finished_block(origin, step.target)
                 yield from self._embed(annotation, instance, [n for n in block if (n - origin) % EVERY == 0])
 
-    def after_span(self, annotation: Annotation, plan: Plan, aside: Mapping[CellKey, Cell]) -> Work:
+    def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
         """Judge every chain with maps that are not judged yet."""
         for instance in plan.instances:
             for chain in chains(annotation, instance, plan.frames):

@@ -208,15 +208,15 @@ class Modules:
         finally:
             steps.close()
 
-    def outward(self, annotation: Annotation, instance: int, origin: int) -> Steps:
+    def propagate_from(self, annotation: Annotation, instance: int, origin: int) -> Steps:
         """Propagate from a new checkpoint as far as it is closer (Algorithm 3, lines 23 to 30).
 
         Yields:
             Progress, and every Change after it is applied to `annotation`.
         """
-        yield from self._scheduled(self._outward(annotation, instance, origin))
+        yield from self._scheduled(self._propagate_from(annotation, instance, origin))
 
-    def settle(self, annotation: Annotation, reid: Reidentification, retrieval: Retrieval) -> Steps:
+    def propose(self, annotation: Annotation, reid: Reidentification, retrieval: Retrieval) -> Steps:
         """Offer one retrieval of an earlier run, and propagate from it if it is accepted (lines 20 to 30).
 
         Args:
@@ -230,9 +230,9 @@ class Modules:
         steps = self._algorithm(annotation).run((), (), OneRetrieval(retrieval), offer)
         yield from self._scheduled(steps)
 
-    def _outward(self, annotation: Annotation, instance: int, origin: int) -> PlannedSteps:
+    def _propagate_from(self, annotation: Annotation, instance: int, origin: int) -> PlannedSteps:
         if annotation.anchored(origin, instance):
-            plan = self.pipeline.planner.outward(annotation, instance, origin)
+            plan = self.pipeline.planner.from_checkpoint(annotation, instance, origin)
             yield from self._algorithm(annotation).propagate(plan)
 
     def _algorithm(self, annotation: Annotation) -> Algorithm:

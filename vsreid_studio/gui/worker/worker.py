@@ -157,7 +157,7 @@ def _carry(job: Carry, order: Order, bench: Bench, tell: Tell) -> Steps:
     modules = bench.modules(order.source)
     tell(Device(str(bench.engine.device)))
     scene = order.source.begin(order.inbox)
-    yield from _told(modules.outward(scene, job.key.instance, job.key.frame), scene, order, tell)
+    yield from _told(modules.propagate_from(scene, job.key.instance, job.key.frame), scene, order, tell)
 
 
 def _settle(job: Settle, order: Order, bench: Bench, tell: Tell) -> Steps:
@@ -169,7 +169,7 @@ def _settle(job: Settle, order: Order, bench: Bench, tell: Tell) -> Steps:
     if reid is None:
         raise UserError("This answer needs the search for lost objects, which the settings switch off.")
     scene = order.source.begin(order.inbox)
-    run = _told(modules.settle(scene, reid, job.retrieval), scene, order, tell)
+    run = _told(modules.propose(scene, reid, job.retrieval), scene, order, tell)
     given: Answer | None = job.answer
     answer: Answer | None = None
     with closing(run):
