@@ -333,13 +333,13 @@ def test_values_leave_memory_and_undo_holds_none(project: Project, make_cell: Ca
     before = [cell.mask.values.copy() for cell in cells]
     for cell in cells:
         put(project, "Draw", {A: cell})
-    assert all(cell.mask.place is not None for cell in cells)
+    assert all(cell.mask.stored_map is not None for cell in cells)
     for cell, values in zip(cells, before, strict=True):
         np.testing.assert_array_equal(cell.mask.values, values)
     assert project.annotation.get(*A) is cells[3]
     change = project.undo()
     assert change.before[A] is cells[3]
-    assert change.after[A].mask.place is not None
+    assert change.after[A].mask.stored_map is not None
 
 
 def test_classes_are_undone_and_kept(project: Project) -> None:
@@ -372,7 +372,7 @@ def test_a_large_change_is_stopped_until_it_is_committed(
     cells = {CellKey(n, k): make_cell(n) for n in range(200) for k in (2, 3)}
     change = project.annotation.set_cells("import", cells)
     calls = []
-    project.apply(change, between=lambda: calls.append(1))
+    project.apply(change, poll=lambda: calls.append(1))
     assert len(project.annotation) == 401
     project.undo()
     for number in range(1, len(calls) + 1):
@@ -383,7 +383,7 @@ def test_a_large_change_is_stopped_until_it_is_committed(
                 raise InterruptedError
 
         with pytest.raises(InterruptedError):
-            project.apply(change, instances={1: RIDER}, between=stop)
+            project.apply(change, instances={1: RIDER}, poll=stop)
         assert dict(project.annotation.cells()) == before
         assert not project.instances
     assert project.undo_label == "Draw"

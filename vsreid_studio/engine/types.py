@@ -112,8 +112,8 @@ def read_only(array: NDArray[S]) -> NDArray[S]:
     return array
 
 
-class Kept(Protocol):
-    """Where the values of a map are when they are not in memory, see `engine.store.maps`."""
+class StoredMap(Protocol):
+    """The values of a map that are not in memory, see `engine.store.maps`."""
 
     def values(self, box: Box, /) -> NDArray[np.uint8]:
         """(box.height, box.width) uint8, probability x 255, read-only."""
@@ -123,16 +123,16 @@ class Kept(Protocol):
 class SoftMask:
     """The probability map P[i, k] of one instance in one frame, stored inside its box only.
 
-    A map never changes. Its values may leave memory (`keep_at`): then they are read again when they are asked
+    A map never changes. Its values may leave memory (`release`): then they are read again when they are asked
     for, while box, area and hard box stay at hand. Maps are compared by identity; `same` compares values.
 
     Attributes:
         box: where `values` lie in the frame; empty for an instance that is not in the frame.
     """
 
-    __slots__ = ("__weakref__", "_area", "_hard_box", "_held", "box")
+    __slots__ = ("__weakref__", "_area", "_content", "_hard_box", "box")
     box: Box
-    _held: NDArray[np.uint8] | Kept
+    _content: NDArray[np.uint8] | StoredMap
     _area: int
     _hard_box: Box | None
 
@@ -148,8 +148,10 @@ class SoftMask:
             raise ValueError(f"a map is uint8, not {values.dtype}")
         self._fill(box, read_only(values), -1, None)
 
-    def _fill(self, box: Box, held: NDArray[np.uint8] | Kept, area: int, hard_box: Box | None) -> None:
-        for name, value in (("box", box), ("_held", held), ("_area", area), ("_hard_box", hard_box)):
+    def _fill(
+        self, box: Box, content: NDArray[np.uint8] | StoredMap, area: int, hard_box: Box | None
+    ) -> None:
+        for name, value in (("box", box), ("_content", content), ("_area", area), ("_hard_box", hard_box)):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -162,26 +164,26 @@ class SoftMask:
         return f"SoftMask({self.box})"
 
     @classmethod
-    def kept(cls, place: Kept, box: Box, area: int, hard_box: Box | None) -> SoftMask:
+    def from_stored(cls, stored: StoredMap, box: Box, area: int, hard_box: Box | None) -> SoftMask:
         """A map whose values are not in memory.
 
         Args:
             area, hard_box: as the properties of these names would compute them.
         """
         mask = cls.__new__(cls)
-        mask._fill(box, place, area, hard_box)
+        mask._fill(box, stored, area, hard_box)
         return mask
 
-    def keep_at(self, place: Kept) -> None:
-        """Let go of the values, which are from now on read from `place`; other threads may go on reading."""
+    def release(self, stored: StoredMap) -> None:
+        """Free the values, which are from now on read from `stored`; other threads may go on reading."""
         _ = self.area
-        object.__setattr__(self, "_held", place)
+        object.__setattr__(self, "_content", stored)
 
     @property
-    def place(self) -> Kept | None:
-        """Where the values are kept; None while they are in memory."""
-        held = self._held
-        return None if isinstance(held, np.ndarray) else held
+    def stored_map(self) -> StoredMap | None:
+        """Where the values are read from; None while they are in memory."""
+        content = self._content
+        return None if isinstance(content, np.ndarray) else content
 
     @property
     def values(self) -> NDArray[np.uint8]:
@@ -190,8 +192,8 @@ class SoftMask:
         Raises:
             UserError: they are not in memory and cannot be read.
         """
-        held = self._held
-        return held if isinstance(held, np.ndarray) else held.values(self.box)
+        content = self._content
+        return content if isinstance(content, np.ndarray) else content.values(self.box)
 
     @classmethod
     def empty(cls) -> SoftMask:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation, edit
-from ..engine.store.index import Between, now_and_then
+from ..engine.store.index import Poll, interruptible
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..errors import UserError
 from ..formats.annotations import GivenMasks, first_cells
@@ -283,14 +283,14 @@ def import_masks(
     label: str = IMPORT_LABEL,
     *,
     machine: bool = False,
-    between: Between | None = None,
+    poll: Poll | None = None,
 ) -> Edit:
     """Given masks as pinned ones, and an instance for each number that is new.
 
     Args:
         machine: as unreviewed masks: not pinned, derived from the first one of each instance,
             so that a correction propagates over them. What a person pinned stays.
-        between: see `index.now_and_then`.
+        poll: see `index.interruptible`.
 
     Raises:
         UserError: an instance is locked.
@@ -299,10 +299,10 @@ def import_masks(
         if number in held.instances:
             refuse_locked(held, number)
     cells: dict[CellKey, Cell | None] = {}
-    for frame in now_and_then(given.masks, between):
+    for frame in interruptible(given.masks, poll):
         cells.update(first_cells({frame: given.masks[frame]}))
     if machine:
-        cells = _unchecked(held.annotation, cells, between)
+        cells = _unchecked(held.annotation, cells, poll)
     known, listed = dict(held.instances), held.categories
     for number in given.numbers:
         if number not in known:
@@ -311,19 +311,19 @@ def import_masks(
             one = new_instance(known, number, given.names.get(number))
             known[number] = replace(one, category=number_of(listed, name) if name else None)
     new: dict[int, Instance | None] = {n: one for n, one in known.items() if n not in held.instances}
-    change = edit(held.annotation, label, cells, between)
+    change = edit(held.annotation, label, cells, poll)
     return Edit(change, new, cells, _added(held, listed))
 
 
 def _unchecked(
-    annotation: Annotation, cells: Mapping[CellKey, Cell | None], between: Between | None
+    annotation: Annotation, cells: Mapping[CellKey, Cell | None], poll: Poll | None
 ) -> dict[CellKey, Cell | None]:
     first: dict[int, int] = {}
-    for frame, instance in now_and_then(cells, between):
+    for frame, instance in interruptible(cells, poll):
         first[instance] = min(frame, first.get(instance, frame))
     return {
         key: replace(cell, pinned=False, origin=first[key.instance])
-        for key in now_and_then(cells, between)
+        for key in interruptible(cells, poll)
         if (cell := cells[key]) is not None and not annotation.pinned(*key)
     }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..engine.events import Change, Decision
 from ..engine.store.annotation import Annotation
-from ..engine.store.index import Between, now_and_then
+from ..engine.store.index import Poll, interruptible
 from ..engine.store.maps import MapCache, encode_map
 from ..engine.types import Cell, CellKey, SoftMask
 from ..errors import UserError
@@ -207,7 +207,7 @@ class StaleChange(UserError):  # noqa: N818
 
 
 def check_change(
-    change: Change, instances: Mapping[int, Instance | None], video: VideoRef, between: Between | None
+    change: Change, instances: Mapping[int, Instance | None], video: VideoRef, poll: Poll | None
 ) -> None:
     """Check a change before it is committed.
 
@@ -216,7 +216,7 @@ def check_change(
     """
     if any(one is not None and one.number != number for number, one in instances.items()):
         raise ValueError("an instance is named by its own number")
-    for key in now_and_then(change.after, between):
+    for key in interruptible(change.after, poll):
         cell = change.after[key]
         if cell is None:
             check_key(key, video)
@@ -224,13 +224,13 @@ def check_change(
             check_cell(key, cell, video)
 
 
-def refuse_stale(change: Change, annotation: Annotation, between: Between | None) -> None:
+def refuse_stale(change: Change, annotation: Annotation, poll: Poll | None) -> None:
     """Check that a change overwrites no mask that was pinned after the change was worked out.
 
     Raises:
         StaleChange: it does.
     """
-    for key in now_and_then(change.before, between):
+    for key in interruptible(change.before, poll):
         before = change.before[key]
         if annotation.pinned(*key) and not (before is not None and before.pinned):
             raise StaleChange(

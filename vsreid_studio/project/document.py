@@ -12,7 +12,7 @@ from typing import Self
 from ..config import ReidConfig
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation
-from ..engine.store.index import Between, let_go, now_and_then
+from ..engine.store.index import Poll, clear_stepwise, interruptible
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
 from . import video
@@ -160,7 +160,7 @@ class Project:
         reviewed: Iterable[CellKey] = (),
         undoable: bool = True,
         group: str | None = None,
-        between: Between | None = None,
+        poll: Poll | None = None,
         kind: StepKind = StepKind.EDIT,
     ) -> None:
         """Commit a change, then put it into the annotation.
@@ -175,7 +175,7 @@ class Project:
                 that step found.
             group: changes of the same group are one step, named by the first, whatever comes between, until
                 `close_groups` or undo: a run's, say.
-            between: for changes of very many cells: called now and then until the change is committed, and
+            poll: for changes of very many cells, see `index.interruptible`: called until the change is committed, and
                 what it raises leaves file and memory as they were.
             kind: who makes the step. One of a `RUN` is not undone while its group is open.
 
@@ -184,32 +184,32 @@ class Project:
             UserError: the disk is full, fails or is read-only.
             ValueError: a cell does not fit into the video.
         """
-        check_change(change, instances or {}, self._video, between)
+        check_change(change, instances or {}, self._video, poll)
         cells = change.after
         # Before the file is locked: it takes longest.
-        masks = distinct_masks(cells[key] for key in now_and_then(cells, between))
-        encoded = self._maps.encode(now_and_then(masks, between), self.maps)
+        masks = distinct_masks(cells[key] for key in interruptible(cells, poll))
+        encoded = self._maps.encode(interruptible(masks, poll), self.maps)
         writes = rows_beside_cells(
             change.decisions_after, instances or {}, adaptation or {}, categories or {}, self._video
         )
         with self._database.lock:
-            refuse_stale(change, self.annotation, between)
+            refuse_stale(change, self.annotation, poll)
             with self._database.transaction() as connection:
                 self._undo.tidy(connection)
                 numbers = self._maps.write(connection, encoded)
                 placed: dict[Key, Row | None] = {}
-                for key in now_and_then(cells, between):
+                for key in interruptible(cells, poll):
                     cell = cells[key]
                     number = 0 if cell is None else numbers.get(id(cell.mask), 0)
                     placed[plain(key)] = None if cell is None else cell_row(key, cell, number)
                 looked_at = reviewed_rows(self._database, placed, reviewed)
                 rows: dict[Table, Rows] = {CELLS: placed, **writes, REVIEWED: looked_at}
                 if undoable:
-                    step = self._undo.keep(connection, rows, change.label, kind, group, between)
+                    step = self._undo.keep(connection, rows, change.label, kind, group, poll)
                 for table, some in rows.items():
-                    write(connection, table, some, between)
+                    write(connection, table, some, poll)
                 # Before the commit, after which nothing can be stopped any more.
-                after = None if between is None else self.annotation.with_change(change, between)
+                after = None if poll is None else self.annotation.with_change(change, poll)
             if undoable and group is not None:
                 self._undo.open_group(group, step, kind)
             self._maps.adopt(encoded, numbers, self.maps)
@@ -217,7 +217,7 @@ class Project:
                 self.annotation.apply(change)
             else:
                 self.annotation.become(after)
-            let_go(placed, numbers)
+            clear_stepwise(placed, numbers)
             new = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
             self._state.place(instances or {}, categories or {}, adaptation or {}, new)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from ..engine.store.index import Between, now_and_then
+from ..engine.store.index import Poll, interruptible
 from .database import Database
 from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table
 
@@ -68,23 +68,23 @@ def read(database: Database, table: Table, most: int) -> dict[Key, Row]:
     return {row[:size]: row[size:] for row in found}
 
 
-def write(connection: sqlite3.Connection, table: Table, rows: Rows, between: Between | None = None) -> None:
+def write(connection: sqlite3.Connection, table: Table, rows: Rows, poll: Poll | None = None) -> None:
     """Put rows in place; None deletes.
 
     Args:
-        between: see `index.now_and_then`.
+        poll: see `index.interruptible`.
     """
     if table is CELLS:
         # What these cells refer to now may be in no step of undo: `tidy` looks.
         connection.executemany(
             LOOSEN,
-            now_and_then(rows, between),
+            interruptible(rows, poll),
         )
     places = ", ".join("?" * len(table.keys + table.values))
     gone = " AND ".join(f"{key} = ?" for key in table.keys)
     connection.executemany(
         f"INSERT OR REPLACE INTO {table.name} ({table.columns}) VALUES ({places})",
-        ((*key, *row) for key in now_and_then(rows, between) if (row := rows[key]) is not None),
+        ((*key, *row) for key in interruptible(rows, poll) if (row := rows[key]) is not None),
     )
     connection.executemany(
         f"DELETE FROM {table.name} WHERE {gone}", (key for key, row in rows.items() if row is None)

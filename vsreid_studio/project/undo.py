@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ..engine.events import Change
 from ..engine.store.annotation import derived_from_changed
-from ..engine.store.index import Between, now_and_then
+from ..engine.store.index import Poll, interruptible
 from ..engine.store.maps import MapCache
 from ..engine.types import CellKey
 from .contents import Contents, ProjectState, plain, read_contents
@@ -56,7 +56,7 @@ class Undo:
         label: str,
         kind: StepKind,
         group: str | None,
-        between: Between | None,
+        poll: Poll | None,
     ) -> int:
         """Let a step hold what is there before rows are written; inside the caller's transaction.
 
@@ -69,7 +69,7 @@ class Undo:
         else:
             step = self._history.begin(connection, label, kind)
         for table, some in rows.items():
-            self._history.keep(connection, step, table, now_and_then(some, between))
+            self._history.keep(connection, step, table, interruptible(some, poll))
         return step
 
     def open_group(self, group: str, step: int, kind: StepKind) -> None:

@@ -12,8 +12,8 @@ from vsreid_studio.engine.extensions.appearance_track import (
     MOST,
     TRUSTED,
     AppearanceTrack,
-    TrustedEmbeddings,
     TrackSettings,
+    TrustedEmbeddings,
     nearest_trusted,
 )
 from vsreid_studio.engine.types import Cell, SoftMask

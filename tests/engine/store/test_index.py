@@ -5,7 +5,7 @@ from fakes import drawn, first_masks, story
 
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.store.annotation import Annotation, edit
-from vsreid_studio.engine.store.index import let_go, now_and_then, parts
+from vsreid_studio.engine.store.index import batches, clear_stepwise, interruptible
 from vsreid_studio.engine.types import CellKey, SoftMask
 
 
@@ -15,17 +15,17 @@ class StoppedError(Exception):
 
 def test_items_are_handed_on_with_a_call_now_and_then() -> None:
     calls: list[int] = []
-    assert list(now_and_then(range(2500), lambda: calls.append(1))) == list(range(2500))
+    assert list(interruptible(range(2500), lambda: calls.append(1))) == list(range(2500))
     assert len(calls) == 3
-    assert now_and_then("abc", None) == "abc"
+    assert interruptible("abc", None) == "abc"
 
 
 def test_a_mapping_in_parts() -> None:
     whole = {n: str(n) for n in range(2100)}
-    found = list(parts(whole))
+    found = list(batches(whole))
     assert [len(part) for part in found] == [1000, 1000, 100]
     assert {key: value for part in found for key, value in part.items()} == whole
-    let_go(whole, found[0])
+    clear_stepwise(whole, found[0])
     assert not whole
     assert not found[0]
 

@@ -73,7 +73,9 @@ class PaperPlanner:
         Backward goes to frames before an instance's first checkpoint or nearer to a later one; with every
         first mask in frame 0 there is none, and this is the paper's initialisation.
         """
-        return lockstep(annotation, instances, frames, lambda instance: pending_frames(annotation, instance, frames))
+        return lockstep(
+            annotation, instances, frames, lambda instance: pending_frames(annotation, instance, frames)
+        )
 
     def from_checkpoint(self, annotation: Annotation, instance: int, origin: int) -> Plan:
         """Forward, then backward, while |c[i, k] - i| > |origin - i|."""

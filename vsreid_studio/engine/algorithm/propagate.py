@@ -90,7 +90,7 @@ class PatchPropagation:
     def _pasted(
         self, scene: Scene, patches: Sequence[Patch], found: Sequence[PatchMap]
     ) -> dict[int, Prediction]:
-        """Each map of a patch, laid into one of the frame that is zero outside its box."""
+        """Paste the map of each patch into one of the frame, zero outside its box."""
 
         def paste(patch: Patch, one: PatchMap) -> Prediction:
             for extension in self.after_patch:

@@ -111,7 +111,9 @@ class Cues(NamedTuple):
 
 
 def cues_of(
-    quality: Sequence[float], embeddings: Mapping[int, NDArray[np.float32]], gallery: Sequence[NDArray[np.float32]]
+    quality: Sequence[float],
+    embeddings: Mapping[int, NDArray[np.float32]],
+    gallery: Sequence[NDArray[np.float32]],
 ) -> Cues:
     """The cues of a chain.
 
@@ -196,7 +198,9 @@ class Trust:
         known = self._trusted.get(instance, {})
         there = [n for n, (cell, _) in sorted(known.items()) if cell is annotation.get(n, instance)]
         rows = [known[n][1] for n in there]
-        return TrustedEmbeddings(np.array(there, np.intp), np.stack(rows) if rows else np.zeros((0, 1), np.float32))
+        return TrustedEmbeddings(
+            np.array(there, np.intp), np.stack(rows) if rows else np.zeros((0, 1), np.float32)
+        )
 
     def cues(self, annotation: Annotation, instance: int) -> Iterator[tuple[list[int], Cues]]:
         """The frames of each chain that is to be judged, and its cues; nothing is changed."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..algorithm.retrieve import UNKNOWN, CandidateFilter, Matches, best, cosines, overlaps
 from ..events import Queue, Reason, Retrieval, Verdict
-from ..extensions.appearance_track import AppearanceTrack, TrustedEmbeddings, TrackSettings, nearest_trusted
+from ..extensions.appearance_track import AppearanceTrack, TrackSettings, TrustedEmbeddings, nearest_trusted
 from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
 from ..types import NOWHERE, Box, Candidates, Cell, CellKey, Maker

@@ -17,7 +17,7 @@ from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
 from ..store.index import FILLED, THERE
 from ..types import Candidates, CellKey
-from .matching import TrustedOf, Matcher
+from .matching import Matcher, TrustedOf
 
 AT_ONCE = 4
 """Frames in which candidates are looked for together; in between one may stop."""

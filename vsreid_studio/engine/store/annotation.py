@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..events import Change, Decision
 from ..types import Cell, CellKey, SoftMask, read_only
-from .index import FILLED, PINNED, RECORD, THERE, Between, Identities, Row, cell_of, now_and_then, parts
+from .index import FILLED, PINNED, RECORD, THERE, Identities, Poll, Row, batches, cell_of, interruptible
 from .maps import MapCache
 
 
@@ -158,15 +158,13 @@ class Annotation:
         first = anchors[before - 1] + 1 if before else 0
         return range(first, anchors[after] if after < len(anchors) else self.length)
 
-    def set_cells(
-        self, label: str, cells: Mapping[CellKey, Cell | None], between: Between | None = None
-    ) -> Change:
+    def set_cells(self, label: str, cells: Mapping[CellKey, Cell | None], poll: Poll | None = None) -> Change:
         """The change that would put these cells in place (None removes); nothing is applied yet.
 
         Args:
-            between: see `index.now_and_then`.
+            poll: see `index.interruptible`.
         """
-        return Change(label, {key: self.get(*key) for key in now_and_then(cells, between)}, cells)
+        return Change(label, {key: self.get(*key) for key in interruptible(cells, poll)}, cells)
 
     def decide(self, change: Change, decisions: Mapping[CellKey, Decision | None]) -> Change:
         """The same change, with decisions to be remembered (None forgets) in the same step."""
@@ -184,19 +182,19 @@ class Annotation:
                 self._decisions[key] = decision
         if self.maps is not None:
             for instance in self._own:
-                if (row := self._rows[instance]).held:
-                    row.settle(self.maps)
+                if (row := self._rows[instance]).in_memory:
+                    row.release_stored(self.maps)
 
-    def with_change(self, change: Change, between: Between | None = None) -> Annotation:
+    def with_change(self, change: Change, poll: Poll | None = None) -> Annotation:
         """A copy with a change applied; this annotation stays as it is.
 
         Args:
-            between: see `index.now_and_then`.
+            poll: see `index.interruptible`.
         """
         twin = self.copy()
-        for part in parts(change.after):
-            if between is not None:
-                between()
+        for part in batches(change.after):
+            if poll is not None:
+                poll()
             twin.apply(Change(change.label, dict.fromkeys(part), part))
         rest = dict.fromkeys(change.decisions_after)
         twin.apply(Change(change.label, {}, {}, rest, change.decisions_after))
@@ -320,7 +318,7 @@ def edit(
     annotation: Annotation,
     label: str,
     cells: Mapping[CellKey, Cell | None],
-    between: Between | None = None,
+    poll: Poll | None = None,
 ) -> Change:
     """Put cells in place (None removes) and drop, in the same step, what is stale after it.
 
@@ -328,17 +326,17 @@ def edit(
     the next sweep finds the dropped cells missing and computes them from what is there then.
 
     Args:
-        between: see `index.now_and_then`.
+        poll: see `index.interruptible`.
 
     Returns:
         the change, not yet applied.
     """
     moved: dict[int, list[int]] = {}
-    for key in now_and_then(cells, between):
+    for key in interruptible(cells, poll):
         cell, old = cells[key], annotation.get(*key)
         if cell is None or cell.origin != key.frame or old is None or not cell.mask.same(old.mask):
             moved.setdefault(key.instance, []).append(key.frame)
     dropped: dict[CellKey, Cell | None] = {}
     for instance, frames in moved.items():
         dropped.update(dict.fromkeys(_derived(annotation, instance, frames)))
-    return annotation.set_cells(label, {**dropped, **cells}, between)
+    return annotation.set_cells(label, {**dropped, **cells}, poll)

@@ -38,13 +38,13 @@ THERE, PINNED, SMOOTHED, FILLED = 1, 2, 4, 8
 """Bits of `flags`: the cell exists, is pinned, was smoothed, and its box is not empty."""
 MAKERS = tuple(Maker)
 
-_SETTLED = 64
+_CHECKED = 64
 """Cells looked at in each change whether their maps have left memory."""
 
 K = TypeVar("K")
 V = TypeVar("V")
-Between: TypeAlias = Callable[[], object]
-"""Called now and then while work is under way; what it raises ends the work."""
+Poll: TypeAlias = Callable[[], object]
+"""Called repeatedly during long work, to cancel it: what it raises ends the work."""
 _PART = 1000
 """Cells between two calls: some milliseconds."""
 
@@ -100,10 +100,10 @@ class Row:
         count: cells.
         anchors: frames with c = i, ascending.
         checkpoints: those of them whose map is not empty.
-        held: by frame, the cells whose maps are in memory.
+        in_memory: by frame, the cells whose maps are in memory.
     """
 
-    __slots__ = ("_checkpoints", "anchors", "checkpoints", "count", "held", "records", "stamps")
+    __slots__ = ("_checkpoints", "anchors", "checkpoints", "count", "in_memory", "records", "stamps")
 
     def __init__(self, length: int) -> None:
         # Zeros come from the system page by page: a row of few cells takes little room in a long video.
@@ -112,7 +112,7 @@ class Row:
         self.count = 0
         self.anchors: list[int] = []
         self.checkpoints: list[int] = []
-        self.held: dict[int, Cell] = {}
+        self.in_memory: dict[int, Cell] = {}
         self._checkpoints: tuple[int, ...] | None = ()
 
     @classmethod
@@ -134,7 +134,7 @@ class Row:
         twin = Row.__new__(Row)
         twin.records, twin.stamps, twin.count = self.records.copy(), self.stamps.copy(), self.count
         twin.anchors, twin.checkpoints = self.anchors.copy(), self.checkpoints.copy()
-        twin.held, twin._checkpoints = self.held.copy(), self._checkpoints
+        twin.in_memory, twin._checkpoints = self.in_memory.copy(), self._checkpoints
         return twin
 
     @property
@@ -148,14 +148,14 @@ class Row:
         """Put a cell in place; None removes."""
         self.count += (cell is not None) - bool(self.stamps[frame])
         self.stamps[frame] = stamp
-        self.held.pop(frame, None)
+        self.in_memory.pop(frame, None)
         anchor = cell is not None and cell.origin == frame
         if cell is None:
             self.records[frame] = np.zeros((), RECORD)
         else:
             number = maps.number(cell.mask) if maps is not None else None
             if number is None and cell.mask.box.area:
-                self.held[frame] = cell
+                self.in_memory[frame] = cell
             self.records[frame] = record(frame, 0, cell, number or 0)
         filled = anchor and cell is not None and cell.mask.box.area > 0
         changed = _keep_sorted(self.checkpoints, frame, filled)
@@ -163,14 +163,14 @@ class Row:
         if changed:
             self._checkpoints = None
 
-    def settle(self, maps: MapCache) -> None:
-        """Let cells go whose maps have left memory since they were put."""
-        for frame in list(self.held)[:_SETTLED]:
-            cell = self.held[frame]
+    def release_stored(self, maps: MapCache) -> None:
+        """Forget the cells whose maps have left memory since they were put."""
+        for frame in list(self.in_memory)[:_CHECKED]:
+            cell = self.in_memory[frame]
             number = maps.number(cell.mask)
             if number is not None:
                 self.records[frame] = record(frame, 0, cell, number)
-                del self.held[frame]
+                del self.in_memory[frame]
 
 
 def _keep_sorted(numbers: list[int], number: int, wanted: bool) -> bool:
@@ -230,29 +230,29 @@ def cell_of(values: tuple[int | float, ...], maps: MapCache | None) -> Cell:
     )
 
 
-def now_and_then(items: Iterable[K], between: Between | None) -> Iterable[K]:
-    """The items as they are, with a call of `between`, if there is one, every 1,000 of them."""
-    return items if between is None else _watched(items, between)
+def interruptible(items: Iterable[K], poll: Poll | None) -> Iterable[K]:
+    """The items as they are; `poll`, where there is one, is called before every 1,000 of them."""
+    return items if poll is None else _watched(items, poll)
 
 
-def _watched(items: Iterable[K], between: Between) -> Iterator[K]:
+def _watched(items: Iterable[K], poll: Poll) -> Iterator[K]:
     for number, item in enumerate(items):
         if number % _PART == 0:
-            between()
+            poll()
         yield item
 
 
-def parts(mapping: Mapping[K, V]) -> Iterator[dict[K, V]]:
-    """A mapping in parts of 1,000 items."""
+def batches(mapping: Mapping[K, V]) -> Iterator[dict[K, V]]:
+    """A mapping in batches of 1,000 items."""
     items = iter(mapping.items())
     while part := dict(islice(items, _PART)):
         yield part
 
 
-def let_go(*mappings: MutableMapping[Any, Any]) -> None:
-    """Empty mappings item by item.
+def clear_stepwise(*mappings: MutableMapping[Any, Any]) -> None:
+    """Clear mappings item by item.
 
-    Python would free all items of a large one in one go, and every other thread would stand still meanwhile.
+    Clearing a large one at once would hold the interpreter lock until all of its items are freed.
     """
     for mapping in mappings:
         while mapping:

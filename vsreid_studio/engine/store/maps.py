@@ -97,7 +97,7 @@ class InMemory:
         return ValueError(f"map {number} is damaged")
 
 
-class _Place:
+class _Stored:
     """One map of a `MapCache`."""
 
     __slots__ = ("cache", "number")
@@ -129,7 +129,7 @@ class MapCache:
         with self._lock:
             mask = self._alive.get(number)
             if mask is None:
-                mask = SoftMask.kept(_Place(self, number), box, area, hard_box)
+                mask = SoftMask.from_stored(_Stored(self, number), box, area, hard_box)
                 self._alive[number] = mask
             return mask
 
@@ -139,12 +139,12 @@ class MapCache:
         with self._lock:
             self._put(number, values)
             self._alive[number] = mask
-        mask.keep_at(_Place(self, number))
+        mask.release(_Stored(self, number))
 
     def number(self, mask: SoftMask) -> int | None:
         """The number of a map that is kept here; None for others."""
-        place = mask.place
-        return place.number if isinstance(place, _Place) and place.cache is self else None
+        stored = mask.stored_map
+        return stored.number if isinstance(stored, _Stored) and stored.cache is self else None
 
     def values(self, number: int, box: Box) -> NDArray[np.uint8]:
         """The values of a map, from the cache or decoded now.

@@ -136,10 +136,10 @@ class MaskImport:
         Raises:
             _Stopped: the person does not want them any more; nothing has changed.
         """
-        between = partial(_refuse_stopped, listener)
+        poll = partial(_refuse_stopped, listener)
         with no_collection():
-            made = edits.import_masks(self._writer.project, given, machine=machine, between=between)
-            self._writer.apply(made.change, made, between=between)
+            made = edits.import_masks(self._writer.project, given, machine=machine, poll=poll)
+            self._writer.apply(made.change, made, poll=poll)
             return self._writer.kept(made.change, made.lists)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...engine.events import Change, Proposal, Queue
 from ...engine.store.annotation import Annotation
-from ...engine.store.index import Between
+from ...engine.store.index import Poll
 from ...errors import UserError
 from ...project import Adaptation, Project
 from ...project.history import StepKind
@@ -132,7 +132,7 @@ class ProjectWriter:
         *,
         undoable: bool = True,
         group: str | None = None,
-        between: Between | None = None,
+        poll: Poll | None = None,
         kind: StepKind = StepKind.EDIT,
     ) -> None:
         """Put a change on disk, with what an edit says beside it; see `Project.apply`."""
@@ -143,7 +143,7 @@ class ProjectWriter:
             undoable=undoable,
             reviewed=edit.reviewed,
             group=group,
-            between=between,
+            poll=poll,
             kind=kind,
         )
 
