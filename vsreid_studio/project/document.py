@@ -175,8 +175,8 @@ class Project:
                 that step found.
             group: changes of the same group are one step, named by the first, whatever comes between, until
                 `close_groups` or undo: a run's, say.
-            poll: for changes of very many cells, see `index.interruptible`: called until the change is committed, and
-                what it raises leaves file and memory as they were.
+            poll: for changes of very many cells, see `index.interruptible`: what it raises before the change
+                is committed leaves file and memory as they were.
             kind: who makes the step. One of a `RUN` is not undone while its group is open.
 
         Raises:

@@ -119,7 +119,7 @@ def cues_of(
 
     Args:
         quality: predicted IoU of each map, in the order of propagation.
-        embeddings: (d,) float32 of unit length, N_reid of the map's box, by index in that order; at least one.
+        embeddings: (d,) float32 of length 1, N_reid of the map's box, by index in that order; at least one.
         gallery: (d,) float32 of length 1 each; at least one.
     """
     known, confirmed = np.stack(gallery), list(gallery)
