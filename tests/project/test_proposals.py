@@ -15,8 +15,8 @@ from older import make_older
 from vsreid_studio.engine.events import Decision, Proposal, Queue, Reason, Retrieval, Verdict
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
-from vsreid_studio.project import Instance, KeptProposal, Project
-from vsreid_studio.project.proposals import best, find_of, finds
+from vsreid_studio.project import Instance, StoredProposal, Project
+from vsreid_studio.project.proposals import best, track_of, proposal_tracks
 
 BOX = Box(100, 50, 140, 90)
 
@@ -71,7 +71,7 @@ def test_they_are_there_after_reopening(drawn: Project) -> None:
         assert kept.recovered is not None and kept.recovered.same(proposal(20).recovered)
         assert again.proposals.all[CellKey(21, 1)].recovered is None
         assert frames(again) == [20, 21]
-        assert len(finds(one.retrieval for one in again.waiting())) == 1
+        assert len(proposal_tracks(one.retrieval for one in again.waiting())) == 1
 
 
 def test_a_list_of_one_instance_leaves_the_others(drawn: Project) -> None:
@@ -133,7 +133,7 @@ def test_what_it_would_do_is_told_as_things_are_now(drawn: Project, make_cell: C
 
 
 def test_nothing_that_would_not_open_is_written(drawn: Project) -> None:
-    outside = KeptProposal(retrieval(20, box=Box(800, 400, 900, 500)))
+    outside = StoredProposal(retrieval(20, box=Box(800, 400, 900, 500)))
     with pytest.raises(ValueError, match="outside"):
         drawn.proposals.put([outside])
     with pytest.raises(ValueError, match="finite"):
@@ -183,17 +183,17 @@ def moving(
 
 def test_a_moving_object_is_one_find_and_another_place_another() -> None:
     near, far, other = moving(range(20)), moving(range(20, 25), x=300), moving(range(5), 2)
-    grouped = finds([*far, *other, *near])
+    grouped = proposal_tracks([*far, *other, *near])
     assert grouped == [tuple(near), tuple(far), tuple(other)]
     assert best(grouped[0]).frame == 19
 
 
 @pytest.mark.parametrize(("missing", "parts"), [(3, 1), (12, 2)])
 def test_a_short_gap_does_not_part_a_find(missing: int, parts: int) -> None:
-    assert len(finds(moving([*range(10), *range(10 + missing, 20 + missing)]))) == parts
+    assert len(proposal_tracks(moving([*range(10), *range(10 + missing, 20 + missing)]))) == parts
 
 
 def test_a_find_takes_weak_frames_along_but_none_that_has_a_mask() -> None:
     weak, held = moving([3], reason=Reason.BELOW), moving([4], reason=Reason.PRESENT)
-    found = find_of(CellKey(2, 1), [*moving(range(3)), *weak, *held])
+    found = track_of(CellKey(2, 1), [*moving(range(3)), *weak, *held])
     assert [it.frame for it in found] == [0, 1, 2, 3]

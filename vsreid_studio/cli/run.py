@@ -310,7 +310,7 @@ def _summary(outcome: RunOutcome) -> str:
 def _told_waiting(waiting: int) -> str:
     if not waiting:
         return ""
-    return ", 1 find waits to be answered" if waiting == 1 else f", {waiting} finds wait to be answered"
+    return ", 1 track waits for an answer" if waiting == 1 else f", {waiting} tracks wait for an answer"
 
 
 POINTS_HELP = "points per frame and instance"

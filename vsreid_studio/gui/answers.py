@@ -25,8 +25,8 @@ from ..engine.events import (
 )
 from ..engine.store.annotation import edit
 from ..engine.types import Cell, CellKey, Maker, SoftMask
-from ..project import KeptProposal
-from ..project.proposals import find_of, waiting
+from ..project import StoredProposal
+from ..project.proposals import track_of, waiting
 from .session import Session
 from .worker import Carry, Settle
 
@@ -44,7 +44,7 @@ class WaitingProposals(QObject):
     def __init__(self, session: Session, thresholds: ReidConfig, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._thresholds = session, thresholds
-        self.waiting: list[KeptProposal] = []
+        self.waiting: list[StoredProposal] = []
         self._later = QTimer(self, interval=_PERIOD, singleShot=True)
         self._later.timeout.connect(self.look)
         # Once everybody who shows it knows the document.
@@ -67,7 +67,7 @@ class WaitingProposals(QObject):
         present = [one for one in listed if one.instance in session.instances]
         session.set_retrievals(sorted(present, key=lambda one: -one.similarity))
 
-    def get(self, key: CellKey) -> KeptProposal | None:
+    def get(self, key: CellKey) -> StoredProposal | None:
         """The waiting proposal of a cell."""
         return next((one for one in self.waiting if one.key == key), None)
 
@@ -84,8 +84,8 @@ class WaitingProposals(QObject):
         return Proposal(*key, one.box, one.similarity, iou, (key.frame,), SoftMask.empty(), 0.0)
 
     def find(self, key: CellKey) -> tuple[Retrieval, ...]:
-        """All that belongs to the same object as a cell, see `find_of`."""
-        return find_of(key, self._session.retrievals)
+        """All that belongs to the same object as a cell, see `track_of`."""
+        return track_of(key, self._session.retrievals)
 
     def following(self, key: CellKey, answered: Sequence[CellKey] = ()) -> CellKey | None:
         """The best waiting proposal of another track, None where nothing else waits."""
@@ -99,7 +99,7 @@ class WaitingProposals(QObject):
             self._later.start()
 
 
-def _withheld(kept: KeptProposal, session: Session) -> Retrieval:
+def _withheld(kept: StoredProposal, session: Session) -> Retrieval:
     """A retrieval that does not wait, with the reason."""
     one = kept.retrieval
     if one.reason is not None:

@@ -22,7 +22,7 @@ from ..formats.masks import write_mask
 from ..formats.owned import mark_all, refuse_existing
 from ..formats.provenance import provenance, write_provenance
 from ..project import Project
-from ..project.proposals import finds
+from ..project.proposals import proposal_tracks
 from ..project.sources import points_of
 from ..reading import read_json
 from .begin import finish, project_of
@@ -105,11 +105,11 @@ def _waiting(task: Task) -> int:
     if not task.keep_proposals or not task.project_file.is_file():
         return 0
     with Project.open(task.project_file) as project:
-        return _finds(project)
+        return _waiting_tracks(project)
 
 
-def _finds(project: Project) -> int:
-    return len(finds(one.retrieval for one in project.waiting()))
+def _waiting_tracks(project: Project) -> int:
+    return len(proposal_tracks(one.retrieval for one in project.waiting()))
 
 
 def _write(project: Project, task: Task, given: Inputs) -> tuple[int, int]:
@@ -118,7 +118,7 @@ def _write(project: Project, task: Task, given: Inputs) -> tuple[int, int]:
     maps = label_maps(project.annotation, given.video.height, given.video.width)
     _write_masks(task.folder, given.video.names, maps, record)
     accepted = sum(cell.made_by is Maker.RECOVERY for _, cell in project.annotation.cells())
-    return accepted, _finds(project) if task.keep_proposals else 0
+    return accepted, _waiting_tracks(project) if task.keep_proposals else 0
 
 
 @contextmanager

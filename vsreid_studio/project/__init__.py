@@ -3,7 +3,7 @@
 from .contents import StaleChange
 from .document import Project
 from .notes import CandidateStore, Settings
-from .proposals import KeptProposal, finds
+from .proposals import StoredProposal, proposal_tracks
 from .schema import Adaptation, Instance, RunRecord, VideoRef
 from .video import keep_options, keep_order, read_options, read_order
 
@@ -11,13 +11,13 @@ __all__ = [
     "Adaptation",
     "CandidateStore",
     "Instance",
-    "KeptProposal",
+    "StoredProposal",
     "Project",
     "RunRecord",
     "Settings",
     "StaleChange",
     "VideoRef",
-    "finds",
+    "proposal_tracks",
     "keep_options",
     "keep_order",
     "read_options",

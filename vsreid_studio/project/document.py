@@ -29,7 +29,7 @@ from .contents import (
 from .database import Database, damage_told
 from .history import StepKind, read, write
 from .notes import CandidateStore, Settings, forget_candidates, record_run, runs
-from .proposals import KeptProposal, ProposalStore, waiting
+from .proposals import StoredProposal, ProposalStore, waiting
 from .rows import cell_row, distinct_masks, read_index
 from .schema import (
     CELLS,
@@ -314,8 +314,8 @@ class Project:
         """The cells whose present masks a person has looked at and left; drawn and approved ones aside."""
         return self._state.reviewed
 
-    def waiting(self, rho_occ: float = ReidConfig.rho_occ) -> list[KeptProposal]:
-        """The proposals that a person has to answer, by falling similarity; `finds` gives their tracks.
+    def waiting(self, rho_occ: float = ReidConfig.rho_occ) -> list[StoredProposal]:
+        """The proposals that a person has to answer, by falling similarity; `proposal_tracks` gives their tracks.
 
         Args:
             rho_occ: what overlaps the present mask by this or more does not wait.

@@ -25,7 +25,7 @@ _COLUMNS = (
     "map_x0, map_y0, map_x1, map_y1, confidence, data, checkpoints, run, checksum"
 )
 _FROM_MASKS = {Reason.CONSISTENT, Reason.PRESENT}
-"""Reasons that follow from the present masks: `KeptProposal.waits` checks them itself."""
+"""Reasons that follow from the present masks: `StoredProposal.waits` checks them itself."""
 _MOST = 100_000
 """Proposals in a file, beyond which it is hostile."""
 
@@ -46,7 +46,7 @@ _CARRIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class KeptProposal:
+class StoredProposal:
     """The best candidate of one cell as the last run that looked there found it.
 
     Attributes:
@@ -131,12 +131,12 @@ class ProposalStore:
         rows = database.rows(f"SELECT {_COLUMNS} FROM proposals LIMIT {_MOST + 1}")
         if len(rows) > _MOST:
             raise ValueError("there are more proposals than a run lists")
-        self._held: Mapping[CellKey, KeptProposal] = MappingProxyType(
+        self._held: Mapping[CellKey, StoredProposal] = MappingProxyType(
             {one.key: one for one in (_read(row, video) for row in rows)}
         )
 
     @property
-    def all(self) -> Mapping[CellKey, KeptProposal]:
+    def all(self) -> Mapping[CellKey, StoredProposal]:
         """Those that wait, those that were answered, and those that are not offered; nobody changes it."""
         return self._held
 
@@ -166,7 +166,7 @@ class ProposalStore:
         with self._database.lock:
             run = self._last_run()
             if isinstance(event, Proposal):
-                new: dict[CellKey, KeptProposal | None] = {event.key: _of_proposal(event, annotation, run)}
+                new: dict[CellKey, StoredProposal | None] = {event.key: _of_proposal(event, annotation, run)}
             else:
                 new = self._replacing(event.retrievals, annotation, run, instances, frames)
             return self._write(new)
@@ -180,7 +180,7 @@ class ProposalStore:
         with self._database.lock:
             self._write(dict.fromkeys(keys))
 
-    def put(self, kept: Iterable[KeptProposal]) -> None:
+    def put(self, kept: Iterable[StoredProposal]) -> None:
         """Keep these, each in place of what there was for its cell.
 
         Raises:
@@ -200,8 +200,8 @@ class ProposalStore:
         run: int,
         instances: Collection[int] | None,
         frames: Collection[int] | None,
-    ) -> dict[CellKey, KeptProposal | None]:
-        new: dict[CellKey, KeptProposal | None] = {}
+    ) -> dict[CellKey, StoredProposal | None]:
+        new: dict[CellKey, StoredProposal | None] = {}
         # A list that is full says nothing of what is less similar.
         least = min(one.similarity for one in retrievals) if len(retrievals) >= LISTED else -math.inf
         listed = {one.key for one in retrievals}
@@ -223,13 +223,13 @@ class ProposalStore:
                 seen[one.instance] = annotation.checkpoints(one.instance)
             before = self._held.get(one.key)
             if before is None or before.retrieval.box != one.box:
-                new[one.key] = KeptProposal(found, run, seen[one.instance])
+                new[one.key] = StoredProposal(found, run, seen[one.instance])
             elif before.retrieval.reason is not None or one.reason not in _FROM_MASKS:
                 # Otherwise undoing what put that mask there would not let it wait again.
                 new[one.key] = replace(before, retrieval=found, checkpoints=seen[one.instance])
         return new
 
-    def _write(self, new: Mapping[CellKey, KeptProposal | None]) -> bool:
+    def _write(self, new: Mapping[CellKey, StoredProposal | None]) -> bool:
         changed = {key: one for key, one in new.items() if self._held.get(key) != one}
         if not changed:
             return False
@@ -245,11 +245,11 @@ class ProposalStore:
 
 
 def waiting(
-    proposals: Mapping[CellKey, KeptProposal],
+    proposals: Mapping[CellKey, StoredProposal],
     annotation: Annotation,
     instances: Collection[int],
     rho_occ: float,
-) -> list[KeptProposal]:
+) -> list[StoredProposal]:
     """Those that are to be answered, by falling similarity.
 
     Args:
@@ -265,15 +265,15 @@ def waiting(
     return sorted(found, key=lambda one: (-one.retrieval.similarity, one.key))
 
 
-def _of_proposal(event: Proposal, annotation: Annotation, run: int) -> KeptProposal:
+def _of_proposal(event: Proposal, annotation: Annotation, run: int) -> StoredProposal:
     retrieval = Retrieval(*event.key, event.box, event.similarity, event.iou)
     checkpoints = annotation.checkpoints(event.instance)
     data = encode_map(event.recovered)
     box = event.recovered.box if data else NOWHERE
-    return KeptProposal(retrieval, run, checkpoints, box, data, event.confidence)
+    return StoredProposal(retrieval, run, checkpoints, box, data, event.confidence)
 
 
-def _row(kept: KeptProposal, video: VideoRef) -> Row:
+def _row(kept: StoredProposal, video: VideoRef) -> Row:
     """The columns of a proposal; checked, so that no write makes a project that does not open."""
     one = kept.retrieval
     checkpoints = np.array(kept.checkpoints, "<i4").tobytes()
@@ -294,7 +294,7 @@ def _corners(box: Box) -> tuple[int, int, int, int]:
     return int(box.x0), int(box.y0), int(box.x1), int(box.y1)
 
 
-def _read(row: Row, video: VideoRef) -> KeptProposal:
+def _read(row: Row, video: VideoRef) -> StoredProposal:
     """The proposal of a row.
 
     Raises:
@@ -322,10 +322,10 @@ def _read(row: Row, video: VideoRef) -> KeptProposal:
     checkpoints = np.frombuffer(packed, "<i4").tolist()
     why = None if reason is None else Reason[reason]
     retrieval = Retrieval(frame, instance, box, similarity, iou, why)
-    return KeptProposal(retrieval, run, tuple(checkpoints), map_box, data, confidence)
+    return StoredProposal(retrieval, run, tuple(checkpoints), map_box, data, confidence)
 
 
-def finds(retrievals: Iterable[Retrieval]) -> list[tuple[Retrieval, ...]]:
+def proposal_tracks(retrievals: Iterable[Retrieval]) -> list[tuple[Retrieval, ...]]:
     """Groups of retrievals of one instance whose boxes follow one another, each in the order of frames."""
     ordered = sorted(retrievals, key=lambda it: (it.instance, it.frame))
     grouped: list[tuple[Retrieval, ...]] = []
@@ -340,7 +340,7 @@ def finds(retrievals: Iterable[Retrieval]) -> list[tuple[Retrieval, ...]]:
     return grouped
 
 
-def find_of(key: CellKey, retrievals: Sequence[Retrieval]) -> tuple[Retrieval, ...]:
+def track_of(key: CellKey, retrievals: Sequence[Retrieval]) -> tuple[Retrieval, ...]:
     """The track that a cell belongs to: those that wait and those that are too weak to be offered.
 
     Returns:
@@ -349,12 +349,12 @@ def find_of(key: CellKey, retrievals: Sequence[Retrieval]) -> tuple[Retrieval, .
     able = (
         it for it in retrievals if it.key == key or (it.instance == key.instance and it.reason in _CARRIES)
     )
-    return next((find for find in finds(able) if any(it.key == key for it in find)), ())
+    return next((track for track in proposal_tracks(able) if any(it.key == key for it in track)), ())
 
 
-def best(find: Sequence[Retrieval]) -> Retrieval:
+def best(track: Sequence[Retrieval]) -> Retrieval:
     """The retrieval of a track that is shown for all of it."""
-    return max(find, key=lambda it: it.similarity)
+    return max(track, key=lambda it: it.similarity)
 
 
 def _follows(before: Retrieval, after: Retrieval) -> bool:

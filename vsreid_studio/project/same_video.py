@@ -17,7 +17,7 @@ from ..engine.video.identity import agree, is_of_content, samples
 from ..errors import UserError
 from ..formats.atomic import staging
 from .document import Project
-from .proposals import KeptProposal
+from .proposals import StoredProposal
 from .schema import VideoRef
 from .video import keep_order, read_order
 
@@ -279,7 +279,7 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
         fresh.proposals.put(_moved_proposals(project, moved, cleared))
 
 
-def _moved_proposals(project: Project, moved: Mapping[int, int], cleared: set[int]) -> Iterator[KeptProposal]:
+def _moved_proposals(project: Project, moved: Mapping[int, int], cleared: set[int]) -> Iterator[StoredProposal]:
     """The proposals of frames that are still there and show the same."""
     for key, kept in project.proposals.all.items():
         frame = moved.get(key.frame)

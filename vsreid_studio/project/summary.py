@@ -10,7 +10,7 @@ from pathlib import Path
 from ..engine.extensions.doubtful import suspects
 from ..engine.store.index import PINNED, THERE
 from .document import Project
-from .proposals import best, finds
+from .proposals import best, proposal_tracks
 
 
 class ClipState(StrEnum):
@@ -106,7 +106,7 @@ def summary_of(project: Project) -> Summary:
 
 
 def _finds(project: Project) -> Iterator[Open]:
-    groups = finds(one.retrieval for one in project.waiting())
+    groups = proposal_tracks(one.retrieval for one in project.waiting())
     for found in sorted((best(group) for group in groups), key=lambda it: -it.similarity):
         text = f"Found again? Similarity {100 * found.similarity:.0f} %."
         yield Open(found.frame, found.instance, _name(project, found.instance), True, found.similarity, text)

@@ -21,7 +21,7 @@ from ...config import ReidConfig
 from ...engine.events import Retrieval
 from ...engine.types import Box, CellKey
 from ...project import Instance
-from ...project.proposals import best, finds
+from ...project.proposals import best, proposal_tracks
 from ..theme import tip as as_tip
 from .actions import figure, frame_ranges, why_not
 
@@ -88,7 +88,7 @@ class QueueModel(QAbstractTableModel):
         self.only: int | None = None
         self._rejected: frozenset[CellKey] = frozenset()
         self._heads: set[CellKey] = set()
-        self._finds: dict[CellKey, tuple[Retrieval, ...]] = {}
+        self._tracks: dict[CellKey, tuple[Retrieval, ...]] = {}
         self._unfolded: set[CellKey] = set()
         self._readers: dict[int, Callable[[Retrieval, Column], Any]] = {
             CandidateRole.RETRIEVAL: lambda retrieval, _: retrieval,
@@ -156,16 +156,16 @@ class QueueModel(QAbstractTableModel):
 
     def count(self, listed: Listed) -> int:
         """How many tracks a choice lists."""
-        return len(finds(self._chosen(listed)))
+        return len(proposal_tracks(self._chosen(listed)))
 
     def waiting(self, similarity: float = -1) -> int:
         """How many candidates are offered, at or above a similarity."""
         return sum(it.reason is None and it.similarity >= similarity for it in self._all)
 
-    def find(self, row: int) -> tuple[Retrieval, ...]:
+    def track(self, row: int) -> tuple[Retrieval, ...]:
         """The candidates of the track that a row belongs to."""
         retrieval = self.retrieval(row)
-        return () if retrieval is None else self._finds[retrieval.key]
+        return () if retrieval is None else self._tracks[retrieval.key]
 
     def rejected(self, row: int) -> bool:
         """Whether a person rejected the candidate of a row."""
@@ -175,7 +175,7 @@ class QueueModel(QAbstractTableModel):
     def heads(self, row: int) -> bool:
         """Whether a row represents several candidates."""
         retrieval = self.retrieval(row)
-        return retrieval is not None and retrieval.key in self._heads and len(self.find(row)) > 1
+        return retrieval is not None and retrieval.key in self._heads and len(self.track(row)) > 1
 
     def unfolded(self, row: int) -> bool:
         """Whether the candidates of a track have rows of their own."""
@@ -239,12 +239,12 @@ class QueueModel(QAbstractTableModel):
 
     def _arrange(self) -> None:
         self.beginResetModel()
-        grouped = {best(find): find for find in finds(self._chosen(self._listed))}
+        grouped = {best(track): track for track in proposal_tracks(self._chosen(self._listed))}
         down = self._order == Qt.SortOrder.DescendingOrder
         # Two stable sorts: offered ones first, whichever way the column runs.
         heads = sorted(sorted(grouped, key=self._rank, reverse=down), key=lambda it: it.reason is not None)
         self._heads = {it.key for it in heads}
-        self._finds = {one.key: find for find in grouped.values() for one in find}
+        self._tracks = {one.key: track for track in grouped.values() for one in track}
         self._shown = []
         for head in heads:
             self._shown.append(head)
@@ -279,9 +279,9 @@ class QueueModel(QAbstractTableModel):
 
     def _text(self, retrieval: Retrieval, column: Column) -> str:
         gain = self._gains.get(retrieval.key)
-        find = self._finds.get(retrieval.key, ())
-        head = retrieval.key in self._heads and len(find) > 1
-        frames = f"{find[0].frame}–{find[-1].frame}" if head else str(retrieval.frame)
+        track = self._tracks.get(retrieval.key, ())
+        head = retrieval.key in self._heads and len(track) > 1
+        frames = f"{track[0].frame}–{track[-1].frame}" if head else str(retrieval.frame)
         figures = frames, figure(retrieval.similarity), "" if gain is None else str(gain)
         sign = ("▾ " if retrieval.key in self._unfolded else "▸ ") if head else ""
         return (sign + self._name(retrieval), *figures)[column]
@@ -292,7 +292,7 @@ class QueueModel(QAbstractTableModel):
         if retrieval is None:
             return ""
         why = "Rejected" if retrieval.key in self._rejected else why_not(retrieval.reason, self.thresholds)
-        return f"{why}, {len(self.find(row))} frames" if self.heads(row) else why
+        return f"{why}, {len(self.track(row))} frames" if self.heads(row) else why
 
     def _spoken(self, retrieval: Retrieval, column: Column) -> str:
         if column is not Column.CANDIDATE:
@@ -301,11 +301,11 @@ class QueueModel(QAbstractTableModel):
         return f"{self._name(retrieval)}, {self.says(row if row is not None else -1)}"
 
     def _tip(self, retrieval: Retrieval, column: Column) -> str:
-        find = self._finds.get(retrieval.key, (retrieval,))
+        track = self._tracks.get(retrieval.key, (retrieval,))
         reason = why_not(retrieval.reason, self.thresholds)
         tip = f"{self._name(retrieval)}, frame {retrieval.frame}: {reason[0].lower()}{reason[1:]}"
-        if retrieval.key in self._heads and len(find) > 1:
-            tip += f"\nStands for {frame_ranges([it.frame for it in find])}; double-click or Right unfolds."
+        if retrieval.key in self._heads and len(track) > 1:
+            tip += f"\nStands for {frame_ranges([it.frame for it in track])}; double-click or Right unfolds."
         return tip
 
     def _picture(self, retrieval: Retrieval, column: Column) -> QImage | None:

@@ -13,7 +13,7 @@ from ...engine.events import Change, Proposal, Retrieval
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from ...engine.video import ReadOptions, Video
-from ...project import Adaptation, Instance, KeptProposal, Project
+from ...project import Adaptation, Instance, StoredProposal, Project
 from ...project.same_video import VideoChanged, Way
 from ...project.undo import RoundRecord
 from .. import edits
@@ -163,7 +163,7 @@ class Session(QObject):
         return self.edits.shown.adaptation if self.edits.shown is not None else None
 
     @property
-    def proposals(self) -> Mapping[CellKey, KeptProposal]:
+    def proposals(self) -> Mapping[CellKey, StoredProposal]:
         """What runs found again, by cell: waiting, answered and not offered."""
         return self.edits.shown.proposals if self.edits.shown is not None else {}
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from ...engine.events import Change, Proposal, Retrieval
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
-from ...project import Adaptation, Instance, KeptProposal
+from ...project import Adaptation, Instance, StoredProposal
 from ...project.contents import still_reviewed
 from ..edits import Edit
 
@@ -105,7 +105,7 @@ class Snapshot:
     adaptation: Adaptation | None
     undo_label: str | None
     redo_label: str | None
-    proposals: Mapping[CellKey, KeptProposal]
+    proposals: Mapping[CellKey, StoredProposal]
     reviewed: Mapping[CellKey, int]
 
 
@@ -152,7 +152,7 @@ class Shown:
         return self._base.adaptation
 
     @property
-    def proposals(self) -> Mapping[CellKey, KeptProposal]:
+    def proposals(self) -> Mapping[CellKey, StoredProposal]:
         """What runs found again, by cell."""
         return self._base.proposals
 
