@@ -173,6 +173,21 @@ def test_scan_sees_all_forms_of_import(tmp_path: Path, monkeypatch: pytest.Monke
     assert outside(source) == {"vsreid_studio", "torch"}
 
 
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """Wherever in a module the import stands: one within a function, or for types only, hides a circle."""
+    names = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in FILES}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    needs = {
+        name: {it if it in names else it.rpartition(".")[0] for it in imported(path)} & names.keys() - {name}
+        for name, path in names.items()
+    }
+    # What imports nothing that is left is in no circle; what remains in the end is in one, or leads to one.
+    while free := {name for name, others in needs.items() if not others & needs.keys()}:
+        for name in free:
+            del needs[name]
+    assert not needs
+
+
 def test_no_class_has_the_name_of_another() -> None:
     places: dict[str, list[str]] = {}
     for path in FILES:

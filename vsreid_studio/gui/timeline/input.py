@@ -6,18 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QImage, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QToolTip, QVBoxLayout, QWidget
 
 from ...engine.types import Cell, CellKey
-from .state import TimelineBox, TimelineRow
-
-if TYPE_CHECKING:
-    from .view import TimelineView
-
+from .state import TimelineBox, TimelineRow, TimelineState
 
 _REST = 250
 """Milliseconds that the mouse rests before the card appears."""
@@ -146,7 +142,44 @@ class HoverCard(QFrame):
             self.thumbnail_wanted.emit(self._key)
 
 
-def command(view: TimelineView, event: QKeyEvent) -> Callable[[], object] | None:
+class KeyTarget(Protocol):
+    """What the keys of the timeline can ask for, see `TimelineView`."""
+
+    @property
+    def state(self) -> TimelineState:
+        """What is shown."""
+        ...
+
+    def go_to(self, frame: int) -> None:
+        """Go to a frame."""
+        ...
+
+    def step(self, frames: int) -> None:
+        """Go so many frames on, or back."""
+        ...
+
+    def next_checkpoint(self) -> bool:
+        """Go to the next checkpoint; False where there is none."""
+        ...
+
+    def previous_checkpoint(self) -> bool:
+        """Go to the previous checkpoint; False where there is none."""
+        ...
+
+    def next_retrieval(self) -> bool:
+        """Go to the next retrieved instance that waits; False where there is none."""
+        ...
+
+    def previous_retrieval(self) -> bool:
+        """Go to the previous retrieved instance that waits; False where there is none."""
+        ...
+
+    def clear_range(self) -> None:
+        """Choose no range any more."""
+        ...
+
+
+def command(view: KeyTarget, event: QKeyEvent) -> Callable[[], object] | None:
     """What a key asks for, None for a key that means nothing here.
 
     Left and Right go a frame, with Shift ten, with Ctrl to a checkpoint; Home and End to the ends; N and B to
