@@ -12,7 +12,7 @@ from vsreid_studio.engine.types import Frame, LabelMap, SoftMask
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
 from vsreid_studio.evaluation import evaluate
-from vsreid_studio.evaluation.comparison import Tally, Truth, overall
+from vsreid_studio.evaluation.comparison import RunningScores, Truth, overall
 from vsreid_studio.formats.masks import write_label_map
 
 HEIGHT, WIDTH, LENGTH = 40, 60, 6
@@ -53,7 +53,7 @@ def maps(index: int, shift: int) -> dict[int, SoftMask]:
 def test_the_figures_are_the_official_ones(truth_folder: Path, tmp_path: Path) -> None:
     truth = Truth.read(truth_folder, Clip())
     assert (tuple(truth.files), truth.instances) == ((1, 2, 3, 4), 2)
-    tally = Tally(truth)
+    tally = RunningScores(truth)
     assert tally.figures() == {}
     assert tally.at(1) == {}
     results = tmp_path / "results" / "clip"
@@ -115,7 +115,7 @@ def test_void_is_judged_once_for_the_sequence_as_evaluate_does(truth_folder: Pat
         write_label_map(results / f"{index:05d}.png", labels(index, 2))
     truth = Truth.read(truth_folder, Clip())
     assert truth.instances == 2
-    tally = Tally(truth)
+    tally = RunningScores(truth)
     for frame in truth.files:
         tally.put(frame, truth.score(frame, maps(frame, 2)))
     report = evaluate(truth_folder.parent, results.parent, ["clip"])

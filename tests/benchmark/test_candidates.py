@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vsreid_studio.benchmark.candidates import Backed, CandidateFiles
+from vsreid_studio.benchmark.candidates import CandidateFiles, LayeredCandidates
 from vsreid_studio.engine.runtime.reid import MemoryStore
 from vsreid_studio.engine.types import Candidates
 
@@ -40,7 +40,7 @@ def test_damaged_file_counts_as_missing(tmp_path: Path) -> None:
 def test_own_store_is_filled_from_the_shared_one(tmp_path: Path) -> None:
     own, shared = MemoryStore(), CandidateFiles(tmp_path)
     shared.put(1, candidates(2))
-    both = Backed(own, shared)
+    both = LayeredCandidates(own, shared)
     assert 1 in both
     assert same(both.get(1), candidates(2))
     assert 1 in own

@@ -11,7 +11,7 @@ from stand_ins import Clip
 from vsreid_studio.app import main
 from vsreid_studio.cli import run as command
 from vsreid_studio.engine.nets.inference import Patches
-from vsreid_studio.engine.nets.propagation import Found
+from vsreid_studio.engine.nets.propagation import PropagationOutput
 from vsreid_studio.engine.runtime import models
 
 MOST = 12
@@ -26,7 +26,7 @@ class Shallow:
     def __init__(self) -> None:
         self.stacks: list[list[str]] = []
 
-    def run(self, patches: Patches) -> Found:
+    def run(self, patches: Patches) -> PropagationOutput:
         frame, names = sys._getframe(), []
         while frame is not None and frame.f_code is not command.run.__code__:
             names.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}")
@@ -34,7 +34,9 @@ class Shallow:
         assert frame is not None, "not called from the command's thread"
         self.stacks.append(names)
         count = len(patches.rgb)
-        return Found(patches.maps[:, :1] * 20 - 10, torch.full((count,), 2.0), torch.zeros(count, 1, 1, 1))
+        return PropagationOutput(
+            patches.maps[:, :1] * 20 - 10, torch.full((count,), 2.0), torch.zeros(count, 1, 1, 1)
+        )
 
 
 def test_the_network_is_near_the_command(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

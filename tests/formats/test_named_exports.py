@@ -16,7 +16,7 @@ from vsreid_studio.formats import catalogue
 from vsreid_studio.formats.catalogue import FORMATS, ExportFormat, ExportRequest
 from vsreid_studio.formats.coco import read_coco_masks, read_coco_video
 from vsreid_studio.formats.cutouts import read_cutouts
-from vsreid_studio.formats.exports import Material, export
+from vsreid_studio.formats.exports import ExportSource, export
 from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.masks import read_label_map
 from vsreid_studio.formats.mots import read_mots
@@ -44,7 +44,7 @@ def write(
     maps = awkward_maps() if maps is None else maps
     frames = frames_like(maps) if frames is None else frames
     request = ExportRequest(form.key, root, (), name, "", overwrite)
-    return export(request, Material(iter(frames), iter(maps), NAMES))
+    return export(request, ExportSource(iter(frames), iter(maps), NAMES))
 
 
 @EACH
@@ -168,13 +168,13 @@ def test_davis_and_overlay_by_the_same_call(tmp_path: Path) -> None:
     maps = awkward_maps()
     frames = frames_like(maps)
     davis = ExportRequest("davis", tmp_path, ("Full-Resolution",), "clip", "mine", False)
-    assert export(davis, Material(frames, maps)) == 7
+    assert export(davis, ExportSource(frames, maps)) == 7
     path = tmp_path / "Annotations" / "Full-Resolution" / "clip" / "00000.png"
     assert np.array_equal(read_label_map(path), maps[0])
-    assert export(ExportRequest("overlay", tmp_path, (), "clip", "", False), Material(frames, maps)) == 7
+    assert export(ExportRequest("overlay", tmp_path, (), "clip", "", False), ExportSource(frames, maps)) == 7
     assert (tmp_path / "clip.mp4").is_file()
     with pytest.raises(ValueError, match="no format 'x'"):
-        export(ExportRequest("x", tmp_path, (), "clip", "", False), Material(frames, maps))
+        export(ExportRequest("x", tmp_path, (), "clip", "", False), ExportSource(frames, maps))
 
 
 def test_the_catalogue_can_be_listed() -> None:

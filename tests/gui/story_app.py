@@ -59,7 +59,7 @@ def places(window: MainWindow) -> dict[str, object]:
     def cell(frame: int, instance: int) -> tuple[int, int]:
         view = parts.timeline
         row = next(n for n, one in enumerate(view.state.rows) if one.number == instance)
-        high = view.state.look.row
+        high = view.state.style.row
         return of(view.lanes, QPoint(round(view.axis.centre(frame)), row * high + high * 2 // 3))
 
     def button(text: str) -> tuple[int, int]:

@@ -77,7 +77,7 @@ def test_it_goes_with_its_own_weights_only(
 ) -> None:
     drawn.edits.set_adaptation(Adaptation(base, b"older"))
     drawn.flush()
-    conductor.told.connect(heard.listen("told"))
+    conductor.notified.connect(heard.listen("told"))
     propagate(qtbot, conductor)
     assert script.adapted == [b"older" if base == "abc" else None]
     assert bool(heard.values) == (base == "other")

@@ -128,7 +128,7 @@ def test_a_picture_composed_in_parts_is_the_whole_one(style: Style) -> None:
     small = [{1: disc(6 + n, 8, 4), 2: disc(55, 38 - n, 5), 3: disc(30, 24, 3)} for n in range(4)]
     for masks in (*small, MASKS, small[0], {}):
         changed = picture.set_masks(masks)
-        picture.settle()
+        picture.compose_changes()
         assert (picture.pixels == compose(masks, BOUNDS, BOUNDS, style)).all()
         assert changed.area
     assert picture.set_masks({}).area == 0
@@ -144,8 +144,8 @@ def test_small_objects_far_apart_are_composed_one_by_one(monkeypatch: pytest.Mon
     monkeypatch.setattr("vsreid_studio.gui.canvas.overlay.compose", noted)
     picture = MaskPicture()
     picture.resize(64, 48)
-    picture.settle()
+    picture.compose_changes()
     picture.set_masks({1: disc(6, 8, 4), 2: disc(55, 38, 5)})
-    picture.settle()
+    picture.compose_changes()
     assert len(seen) == 2
     assert not seen[0].intersect(seen[1]).area

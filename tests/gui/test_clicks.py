@@ -100,7 +100,7 @@ def click(
 
 def shown(window: MainWindow) -> int:
     """Pixels of instance 1 on the canvas."""
-    window.parts.canvas.picture.settle()
+    window.parts.canvas.picture.compose_changes()
     mask = window.parts.canvas.picture.masks.get(1)
     return 0 if mask is None else mask.area
 

@@ -265,12 +265,12 @@ def test_the_thread_outlives_what_it_is_asked(qtbot: QtBot) -> None:
     thread, done, failed = DocumentThread(), [], []
     thread.post(lambda: dict[str, int]()["x"], lambda error, _: failed.append(error))
     thread.post(lambda: done.append(threading.get_ident()), lambda *_: None)
-    thread.settle()
+    thread.wait_idle()
     assert isinstance(failed[0], KeyError)
     assert done != [threading.get_ident()]
     thread.stop()
     thread.post(lambda: done.append(1), lambda *_: None)
-    thread.settle()
+    thread.wait_idle()
     assert done[-1] == 1
     thread.stop()
 

@@ -24,10 +24,10 @@ def test_what_is_told_of_a_cancelled_export_is_true(
     export = Export(ExportRequest("davis", out, ("480p",), "clip", "val", False), pictures, annotation)
     control = Control()
 
-    def tell(event: object) -> None:
+    def send(event: object) -> None:
         if isinstance(event, Progress) and event.frame == cancelled_at:
             control.cancel()
 
-    done = drive(export.steps(control, tell), control, tell)
+    done = drive(export.steps(control, send), control, send)
     assert done is written
     assert bool(list(out.rglob("*.png"))) is written

@@ -36,7 +36,7 @@ def falls(frame: Frame) -> None:
 
 def test_frames_come_after_work_that_raised(qtbot: QtBot, loader: FrameLoader) -> None:
     with qtbot.waitSignal(loader.failed) as told:
-        loader.errand("box", 2, falls)
+        loader.process("box", 2, falls)
     assert told.args[0] == "Frame 2 cannot be worked on."
     assert "cv2.error" in told.args[1]
     with qtbot.waitSignal(loader.loaded) as brought:
@@ -46,7 +46,7 @@ def test_frames_come_after_work_that_raised(qtbot: QtBot, loader: FrameLoader) -
 
 def test_an_error_of_ours_is_reported_and_not_hidden(qtbot: QtBot, loader: FrameLoader) -> None:
     with qtbot.waitSignal(loader.failed) as told:
-        loader.errand("sum", 0, lambda frame: np.reshape(frame, (7, 7)))
+        loader.process("sum", 0, lambda frame: np.reshape(frame, (7, 7)))
     assert "ValueError" in told.args[1]
 
 
@@ -54,4 +54,4 @@ def test_a_video_that_was_closed_meanwhile_fails_in_silence(
     qtbot: QtBot, loader: FrameLoader, video: Video
 ) -> None:
     with qtbot.assertNotEmitted(loader.failed, wait=100):
-        loader.errand("fall", 0, lambda frame: loader.open(None) or falls(frame))
+        loader.process("fall", 0, lambda frame: loader.open(None) or falls(frame))

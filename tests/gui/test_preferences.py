@@ -18,7 +18,7 @@ from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.preferences import FILE, PreferenceFile, Preferences
 from vsreid_studio.gui.preferences_dialog import PreferencesDialog
-from vsreid_studio.gui.theme import DEFAULT_COLOURS, Scheme
+from vsreid_studio.gui.theme import DEFAULT_COLOURS, ColourScheme
 
 
 def row_of(dialog: PreferencesDialog, text: str) -> int:
@@ -33,7 +33,7 @@ def test_without_a_file_all_is_as_usual(tmp_path: Path) -> None:
 
 def test_what_is_kept_reads_back(tmp_path: Path) -> None:
     kept = Preferences(
-        scheme=Scheme.DARK,
+        scheme=ColourScheme.DARK,
         opacity=0.3,
         colours=("#ff0000", *DEFAULT_COLOURS[1:]),
         device="cpu",
@@ -72,9 +72,9 @@ def dialog(window: MainWindow) -> Iterator[PreferencesDialog]:
 
 def test_the_theme_changes_at_once(window: MainWindow, dialog: PreferencesDialog, tmp_path: Path) -> None:
     dark = window.palette().window().color().lightness() < 128
-    dialog.scheme.setCurrentIndex(dialog.scheme.findData(Scheme.LIGHT if dark else Scheme.DARK))
+    dialog.scheme.setCurrentIndex(dialog.scheme.findData(ColourScheme.LIGHT if dark else ColourScheme.DARK))
     assert (window.palette().window().color().lightness() < 128) is not dark
-    assert PreferenceFile(tmp_path / "config").read().scheme is not Scheme.SYSTEM
+    assert PreferenceFile(tmp_path / "config").read().scheme is not ColourScheme.SYSTEM
     QTest.mouseClick(dialog.reset, Qt.MouseButton.LeftButton)
     assert (window.palette().window().color().lightness() < 128) is dark
 

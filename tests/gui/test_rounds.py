@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
 
-from vsreid_studio.engine.extensions.doubtful import MissingStretch
+from vsreid_studio.engine.extensions.doubtful import MissingRange
 from vsreid_studio.gui.edits import COMPARED
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.project.history import StepKind
@@ -83,7 +83,7 @@ def test_before_and_after_are_shown_side_by_side(qtbot: QtBot, rounds: MainWindo
     session.select(1)
     for key in (Qt.Key.Key_Return, Qt.Key.Key_X, Qt.Key.Key_Delete):
         press(window, key)
-    window.parts.check.absent_requested.emit(MissingStretch(1, 5, 6, computed=True))
+    window.parts.check.absent_requested.emit(MissingRange(1, 5, 6, computed=True))
     session.instance_edits.delete(2)
     assert failed == [COMPARED] * 5 and session.undo_label == label
     assert window.bar.isVisible()

@@ -85,11 +85,11 @@ def test_the_bar_unfolds_details(qtbot: QtBot) -> None:
     assert not bar.details.isVisible()
     qtbot.mouseClick(bar.unfold, Qt.MouseButton.LeftButton)
     assert bar.details.isVisible()
-    bar.tell("By the way.")
+    bar.show_notice("By the way.")
     assert bar.sentence.text() == "It is broken."
     with qtbot.waitSignal(bar.dismissed):
         qtbot.mouseClick(bar.dismiss, Qt.MouseButton.LeftButton)
-    bar.tell("By the way.")
+    bar.show_notice("By the way.")
     assert bar.sentence.text() == "By the way."
     assert not bar.unfold.isVisible()
 

@@ -40,7 +40,7 @@ def view(qtbot: QtBot) -> Iterator[TimelineView]:
 
 
 def place(view: TimelineView, frame: int, row: int = 0) -> QPoint:
-    high = view.state.look.row
+    high = view.state.style.row
     return QPoint(round(view.axis.centre(frame)), row * high + high * 2 // 3)
 
 
@@ -177,7 +177,7 @@ def test_a_change_touches_only_its_rows(view: TimelineView) -> None:
     view.cells_changed(change)
     assert (70, 71, 70) in view.state.tracks[RIDER].spans.tolist()
     after = view.lanes.grab().toImage()
-    high = view.state.look.row
+    high = view.state.style.row
     ratio = round(after.devicePixelRatio())
     first, second = (picture.copy(0, 0, after.width(), high * ratio) for picture in (before, after))
     assert first != second
@@ -294,11 +294,11 @@ def test_a_menu_is_asked_for_where_the_mouse_is(qtbot: QtBot, view: TimelineView
 
 def test_names_are_clicked_and_scrolled(qtbot: QtBot, view: TimelineView) -> None:
     with qtbot.waitSignal(view.instance_clicked) as told:
-        QTest.mouseClick(view.names, LEFT, pos=QPoint(40, view.state.look.row + 5))
+        QTest.mouseClick(view.names, LEFT, pos=QPoint(40, view.state.style.row + 5))
     assert told.args == [BIKE]
     view.set_rows([TimelineRow(k, str(k), QColor("red"), hidden=k % 2 == 0) for k in range(1, 31)])
     turn(view.names, QPointF(20, 20), QPoint(0, -120))
-    assert view.lanes.offset == view.state.look.row
+    assert view.lanes.offset == view.state.style.row
 
 
 def test_the_playhead_stays_in_sight(view: TimelineView) -> None:
@@ -310,7 +310,7 @@ def test_the_playhead_stays_in_sight(view: TimelineView) -> None:
 
 
 def test_palette_and_font_are_followed(view: TimelineView) -> None:
-    light, high = view.lanes.grab().toImage(), view.state.look.row
+    light, high = view.lanes.grab().toImage(), view.state.style.row
     palette = QPalette(view.palette())
     palette.setColor(QPalette.ColorRole.Base, QColor("#101214"))
     palette.setColor(QPalette.ColorRole.Text, QColor("#eeeeee"))
@@ -321,8 +321,8 @@ def test_palette_and_font_are_followed(view: TimelineView) -> None:
     font = view.font()
     font.setPointSizeF(font.pointSizeF() * 2)
     view.setFont(font)
-    assert view.state.look.row > 1.7 * high
-    assert view.ruler.height() == view.state.look.ruler
+    assert view.state.style.row > 1.7 * high
+    assert view.ruler.height() == view.state.style.ruler
 
 
 def test_an_empty_timeline_takes_all_events(qtbot: QtBot) -> None:

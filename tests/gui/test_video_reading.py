@@ -19,7 +19,7 @@ from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.session import Session
 from vsreid_studio.gui.video_reading import ReadingDialog, reading_of
-from vsreid_studio.gui.worker.worker import Bench
+from vsreid_studio.gui.worker.worker import EngineCache
 
 OK = QDialogButtonBox.StandardButton.Ok
 RESET = QDialogButtonBox.StandardButton.Reset
@@ -151,7 +151,7 @@ def test_a_file_that_had_to_be_decoded_is_not_decoded_again(
         session.close()
         assert opened(window, name).video.order is not None
     source = SimpleNamespace(video=path, options=session.video.options, order=session.video.order)
-    bench = Bench(lambda: None)  # type: ignore[arg-type, return-value]
+    bench = EngineCache(lambda: None)  # type: ignore[arg-type, return-value]
     assert bench.video(source).length == session.video.length  # type: ignore[arg-type]
     bench.clear()
     assert "decoding it once" not in caplog.text

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QPushButton, QVB
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.error_bar import ErrorBar
-from vsreid_studio.gui.widgets import Overlaid, Pages, Scrolled, Turns
+from vsreid_studio.gui.widgets import Overlaid, Pages, Scrolled, StaggeredPainting
 
 
 def test_the_bar_grows_with_its_details_and_the_picture_stays(qtbot: QtBot) -> None:
@@ -32,7 +32,7 @@ def test_the_bar_grows_with_its_details_and_the_picture_stays(qtbot: QtBot) -> N
 class Painted(QObject):
     """Notes for each paint how many widgets still waited."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: StaggeredPainting) -> None:
         super().__init__()
         self._turns = turns
         self.waiting: dict[str, int] = {}
@@ -46,7 +46,7 @@ class Painted(QObject):
 def test_widgets_are_painted_one_after_the_other(qtbot: QtBot) -> None:
     window = QWidget()
     qtbot.addWidget(window)
-    layout, turns = QHBoxLayout(window), Turns(window)
+    layout, turns = QHBoxLayout(window), StaggeredPainting(window)
     painted = Painted(turns)
     parts = [QWidget(), QWidget(), QWidget()]
     for part, name in zip(parts, ("left", "hidden", "right"), strict=True):

@@ -18,7 +18,7 @@ from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.conductor import Conductor
 from vsreid_studio.gui.session import Session
 from vsreid_studio.gui.worker import Outcome, Runner
-from vsreid_studio.gui.worker.mail import LetIn, condensed, join
+from vsreid_studio.gui.worker.mail import CommittedChange, condensed, join
 from vsreid_studio.gui.worker.runner import Pace
 
 
@@ -309,7 +309,7 @@ def test_undo_with_nothing_but_the_run_says_so(
         drawn.flush()
         if drawn.undo_label is None:
             break
-    with qtbot.waitSignal(conductor.told) as told:
+    with qtbot.waitSignal(conductor.notified) as told:
         conductor.undo()
     assert "once it has ended" in told.args[0]
     script.gate.release(100)
@@ -342,7 +342,7 @@ def test_without_a_detector_masks_are_still_carried_along(
     qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
 ) -> None:
     script.missing = {"detector"}
-    with qtbot.waitSignal(conductor.told, timeout=5000) as told:
+    with qtbot.waitSignal(conductor.notified, timeout=5000) as told:
         assert run(qtbot, conductor) is Outcome.DONE
     assert told.args[0].startswith("Lost objects are not searched for")
     assert len(drawn.annotation.row(1)) == LENGTH
@@ -364,7 +364,7 @@ def test_closing_in_a_run_ends_cleanly(
     script.delay = 0.02
     conductor.propagate()
     qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) > 2, timeout=5000)
-    conductor.settle()
+    conductor.end_job()
     kept = len(drawn.annotation.row(2))
     drawn.close()
     assert conductor.state is State.IDLE
@@ -377,7 +377,7 @@ def test_closing_while_a_proposal_waits(
 ) -> None:
     lose_red(drawn)
     until_proposal(qtbot, conductor)
-    conductor.settle()
+    conductor.end_job()
     drawn.close()
     assert drawn.proposal is None
     runner.stop()
@@ -405,10 +405,10 @@ def test_letters_are_condensed_without_changing_the_story() -> None:
     key, other = CellKey(1, 1), CellKey(2, 1)
     letters = [
         (0.0, Progress("propagating", 0, 9)),
-        (0.1, LetIn(Change("propagate", {key: None}, {key: a}), 1)),
+        (0.1, CommittedChange(Change("propagate", {key: None}, {key: a}), 1)),
         (0.2, Progress("propagating", 1, 9)),
-        (0.3, LetIn(Change("propagate", {key: a, other: None}, {key: b, other: c}), 2)),
-        (0.4, LetIn(Change("accept retrieval", {key: b}, {key: c}), 3)),
+        (0.3, CommittedChange(Change("propagate", {key: a, other: None}, {key: b, other: c}), 2)),
+        (0.4, CommittedChange(Change("accept retrieval", {key: b}, {key: c}), 3)),
         (0.5, Progress("propagating", 2, 9)),
         (0.6, Outcome.DONE),
     ]

@@ -15,8 +15,8 @@ from older import make_older
 from vsreid_studio.engine.events import Decision, Proposal, Queue, Reason, Retrieval, Verdict
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
-from vsreid_studio.project import Instance, StoredProposal, Project
-from vsreid_studio.project.proposals import best, track_of, proposal_tracks
+from vsreid_studio.project import Instance, Project, StoredProposal
+from vsreid_studio.project.proposals import best, proposal_tracks, track_of
 
 BOX = Box(100, 50, 140, 90)
 

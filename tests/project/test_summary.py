@@ -13,7 +13,7 @@ from vsreid_studio.engine.events import Queue, Retrieval
 from vsreid_studio.engine.types import Box, Cell, CellKey, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project
-from vsreid_studio.project.summary import ClipState, look, summary_of
+from vsreid_studio.project.summary import ClipState, read_summary, summary_of
 
 MASK = SoftMask.from_dense(np.ones((20, 20), np.float32), (10, 10))
 
@@ -69,20 +69,20 @@ def test_looking_changes_nothing(project: Project) -> None:
     put(project)
     project.close()
     before = project.path.read_bytes(), sorted(project.path.parent.iterdir())
-    assert look(project.path).state is ClipState.PROPAGATED
+    assert read_summary(project.path).state is ClipState.PROPAGATED
     assert (project.path.read_bytes(), sorted(project.path.parent.iterdir())) == before
 
 
 def test_what_is_in_use_or_of_another_version_is_not_read(project: Project) -> None:
     put(project)
     with pytest.raises(UserError, match="in use"):
-        look(project.path)
+        read_summary(project.path)
     project.close()
     make_older(project.path, 6)
     with pytest.raises(UserError, match="older version"):
-        look(project.path)
+        read_summary(project.path)
     project.path.write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"not a vsreid-studio project|damaged"):
-        look(project.path)
+        read_summary(project.path)
     with pytest.raises(UserError, match="does not exist"):
-        look(project.path.with_name("none.vsreid"))
+        read_summary(project.path.with_name("none.vsreid"))

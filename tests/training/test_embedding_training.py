@@ -25,9 +25,9 @@ from vsreid_studio.training.embedding_data import (
     UNKNOWN,
     CropMaker,
     OnlineInstanceMatching,
+    background_boxes,
     davis_identities,
     draw,
-    strange_boxes,
 )
 
 
@@ -229,7 +229,7 @@ def test_crops_pair_each_identity_and_repeat_by_seed(data: Path) -> None:
 
 def test_strangers_keep_away_from_the_object() -> None:
     box = Box(30, 20, 60, 50)
-    for other in strange_boxes(np.random.default_rng(0), box, (100, 140), 10):
+    for other in background_boxes(np.random.default_rng(0), box, (100, 140), 10):
         assert other.iou(box) < 0.2 and other.clip(100, 140) == other and other.area
 
 

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.training.processes import Team, join, moved
+from vsreid_studio.training.processes import ProcessGroup, join, moved
 
 PATIENCE = 120
 # Else gloo asks for the host's address by its name, which not every machine can resolve.
@@ -99,7 +99,7 @@ def test_alone_there_is_nothing_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_batches_are_dealt_out_once_each() -> None:
-    hands = [list(Team(rank, 3).numbers(2, 5)) for rank in range(3)]
+    hands = [list(ProcessGroup(rank, 3).numbers(2, 5)) for rank in range(3)]
     assert hands == [[6, 9, 12], [7, 10, 13], [8, 11, 14]]
 
 

@@ -165,8 +165,8 @@ def test_deformed_guides_still_overlap_the_mask() -> None:
     assert np.std(overlaps) > 0.03
 
 
-def test_foreign_guide_fills_the_instance_box() -> None:
+def test_template_guide_fills_the_instance_box() -> None:
     mask, other = np.zeros((2, 60, 80), np.float32)
     mask[10:30, 20:60] = 1
     other[20:40, 5:15] = 1
-    assert np.array_equal(sample.foreign_guide(mask, other), mask)
+    assert np.array_equal(sample.template_guide(mask, other), mask)

@@ -16,8 +16,7 @@ from vsreid_studio.training.clips import Clip, Still
 from vsreid_studio.training.propagation import sample
 from vsreid_studio.training.propagation.loss import RunLoss, collate_runs, segmentation_loss
 from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker
-from vsreid_studio.training.propagation.sample import mixed_up
-from vsreid_studio.training.propagation.sample import worn as wear
+from vsreid_studio.training.propagation.sample import degraded, leaked
 
 SIDE = 64
 
@@ -142,7 +141,7 @@ def test_the_frame_before_is_carried_along_and_lies_in_the_same_light() -> None:
 def test_a_nearly_exact_map_is_sharp_and_off_by_little(seed: int) -> None:
     mask = np.zeros((100, 120), np.float32)
     mask[20:80, 30:90] = 1
-    nearly = sample.nearly(np.random.default_rng(seed), mask)
+    nearly = sample.near_exact(np.random.default_rng(seed), mask)
     assert ((nearly > 0.02) & (nearly < 0.98)).mean() < 0.06
     assert ((nearly > 0.5) != (mask > 0.5)).sum() < 0.08 * mask.sum()
     assert not np.array_equal(nearly, mask)
@@ -197,7 +196,7 @@ def test_mixed_up_maps_share_what_they_claim(clip: Clip, stills: list[Still], se
     half = np.zeros_like(view.truth)
     half[:, : SIDE // 3] = 1
     view = replace(view, guide=view.truth, others=half, others_truth=half, truth=view.truth * (1 - half))
-    mixed = [mixed_up(rng, view) for _ in range(20)]
+    mixed = [leaked(rng, view) for _ in range(20)]
     for one in mixed:
         assert np.array_equal(one.truth, view.truth)
         assert np.all(np.minimum(one.guide, one.others) * half <= np.minimum(view.guide, view.others) + 1e-6)
@@ -208,9 +207,9 @@ def test_mixed_up_maps_share_what_they_claim(clip: Clip, stills: list[Still], se
 def test_a_worn_map_keeps_most_of_the_instance_or_grows_by_what_is_beside_it() -> None:
     mask = np.zeros((60, 80), np.float32)
     mask[20:40, 30:50] = 1
-    worn = [wear(np.random.default_rng(seed), mask) for seed in range(60)]
-    lost = [one for one in worn if one.sum() < mask.sum()]
-    grown = [one for one in worn if one.sum() > mask.sum()]
+    damaged = [degraded(np.random.default_rng(seed), mask) for seed in range(60)]
+    lost = [one for one in damaged if one.sum() < mask.sum()]
+    grown = [one for one in damaged if one.sum() > mask.sum()]
     assert len(lost) > 5 and len(grown) > 3 and len(lost) + len(grown) < 40
     assert all(one.sum() > 0.2 * mask.sum() and np.all(one <= mask) for one in lost)
     assert all(np.all(one >= mask) for one in grown)

@@ -100,7 +100,7 @@ def _check(found: Mapping[str, NDArray[np.generic]]) -> None:
         raise ValueError("a number is not finite")
 
 
-class Backed:
+class LayeredCandidates:
     """A run's own store, filled from one that it shares with others."""
 
     def __init__(self, own: CandidateCache, shared: CandidateCache) -> None:
@@ -141,7 +141,7 @@ class SharingEngine(VideoEngine):
     def reid(self, video: Video, store: CandidateCache) -> ReidModule | None:
         """As `VideoEngine.reid`, `store` being filled from the folder."""
         files = CandidateFiles(self._folder / digest([self.candidates_key, video.fingerprint])[:16])
-        return super().reid(video, Backed(store, files))
+        return super().reid(video, LayeredCandidates(store, files))
 
     def reid_alone(self, video: Video, store: CandidateCache) -> ReidModule | None:
         """As `VideoEngine.reid`, without the folder."""

@@ -119,14 +119,14 @@ def since(start: float) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def tell(figure: ScaleFigure) -> None:
+def report(figure: ScaleFigure) -> None:
     """Hand a figure to the process that asked."""
     sys.stdout.write(json.dumps(asdict(figure)) + "\n")
     sys.stdout.flush()
 
 
 def figures_in(lines: Sequence[str]) -> Iterator[ScaleFigure]:
-    """What `tell` wrote, whatever else stands there."""
+    """What `report` wrote, whatever else stands there."""
     for line in lines:
         if line.startswith("{"):
             yield ScaleFigure(**json.loads(line))

@@ -34,8 +34,8 @@ from .scale import (
     mask_at,
     memory,
     peak,
+    report,
     since,
-    tell,
 )
 
 RUN_FRAMES = 3000
@@ -51,19 +51,19 @@ def fill(scratch: Path, frames: int, instances: int) -> None:
     fill_project(fresh(scratch / "filled.vsreid"), reference, instances)
     make_masks(scratch / "masks", frames, instances)
     size = (scratch / "filled.vsreid").stat().st_size / 2**20
-    tell(ScaleFigure("file", f"project of {frames:,} x {instances} masks", size, "MB"))
+    report(ScaleFigure("file", f"project of {frames:,} x {instances} masks", size, "MB"))
 
 
 def headless(scratch: Path, frames: int, instances: int) -> None:
     """Open the project without a window and read all that is in it once."""
     start = time.perf_counter()
     with Project.open(scratch / "filled.vsreid") as project:
-        tell(ScaleFigure("headless", "open the project", since(start), "ms", OPENED))
+        report(ScaleFigure("headless", "open the project", since(start), "ms", OPENED))
         index = memory()
         for _ in label_maps(project.annotation, HEIGHT, WIDTH):
             pass
-        tell(ScaleFigure("headless", "memory after opening", index, "MB"))
-    tell(ScaleFigure("headless", "peak, having read every mask", peak(), "MB", MOST))
+        report(ScaleFigure("headless", "memory after opening", index, "MB"))
+    report(ScaleFigure("headless", "peak, having read every mask", peak(), "MB", MOST))
 
 
 def run(scratch: Path, frames: int, instances: int) -> None:
@@ -91,8 +91,8 @@ def run(scratch: Path, frames: int, instances: int) -> None:
         modules = Modules(Pipeline.paper(), Synthetic())
         answer_all(modules.run(project.annotation.copy(), reid, grow=False), take)
     for (stage, done), taken in seen.items():
-        tell(ScaleFigure("run", f"memory while {stage}, {done:,}", taken, "MB"))
-    tell(ScaleFigure("run", f"peak, {length:,} frames", peak(), "MB", MOST))
+        report(ScaleFigure("run", f"memory while {stage}, {done:,}", taken, "MB"))
+    report(ScaleFigure("run", f"peak, {length:,} frames", peak(), "MB", MOST))
 
 
 def step_4k(scratch: Path, frames: int, instances: int) -> None:
@@ -105,7 +105,7 @@ def step_4k(scratch: Path, frames: int, instances: int) -> None:
     with open_video(scratch / "4k.mp4") as video:
         first = {CellKey(0, 1): Cell(_large(video), 0, pinned=True)}
         answer_all(maker.modules(video).run(Annotation(video.length, first)))
-    tell(ScaleFigure("4K", "peak of propagating 20 frames, smoothed", peak(), "MB", STEP_4K))
+    report(ScaleFigure("4K", "peak of propagating 20 frames, smoothed", peak(), "MB", STEP_4K))
 
 
 def _large(video: Video) -> SoftMask:

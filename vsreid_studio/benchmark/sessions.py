@@ -197,7 +197,7 @@ class Sessions:
         variant: str,
         config: Config,
         weights: Path | None,
-        tell: Callable[[str, Round], None],
+        on_round: Callable[[str, Round], None],
         user: UserModel | None = None,
     ) -> None:
         """Simulate a person on each sequence that is not there yet.
@@ -205,7 +205,7 @@ class Sessions:
         Args:
             variant: names the settings.
             weights: a file for N_mp instead of the shipped one.
-            tell: told of the sequence and each round.
+            on_round: called with the sequence and each round.
             user: how the person works; None for the usual one.
 
         Raises:
@@ -222,8 +222,8 @@ class Sessions:
         self._drop_other_weights(engine.checksums)
         for name in self._names:
             if name not in self._variants[variant]:
-                told = partial(tell, f"{variant}, {name}")
-                self._variants[variant][name] = self._session(name, engine, told, user)
+                on_this_round = partial(on_round, f"{variant}, {name}")
+                self._variants[variant][name] = self._session(name, engine, on_this_round, user)
                 self._write()
         self._write()
 
@@ -234,7 +234,7 @@ class Sessions:
                 del self._variants[variant], self._made_with[variant], self._weights[variant]
 
     def _session(
-        self, name: str, engine: VideoEngine, tell: Callable[[Round], None], user: UserModel
+        self, name: str, engine: VideoEngine, on_round: Callable[[Round], None], user: UserModel
     ) -> UserSession:
         files = self._davis.annotation_files(name)
         reader = MaskReader(files)
@@ -253,7 +253,7 @@ class Sessions:
                 limit=self._limit,
                 goal=self._goal,
                 adapt=adapt,
-                tell=tell,
+                on_round=on_round,
                 user=user,
                 clicker=engine.clicker if user.clicks else None,
                 frame_of=video.frame,

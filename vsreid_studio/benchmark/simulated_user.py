@@ -77,7 +77,7 @@ def simulate(
     limit: int = 20,
     goal: float = GOALS[-1],
     adapt: Callable[[Annotation], Modules] | None = None,
-    tell: Callable[[Round], None] | None = None,
+    on_round: Callable[[Round], None] | None = None,
     user: UserModel | None = None,
     clicker: Segments | None = None,
     frame_of: Callable[[int], Frame] | None = None,
@@ -90,7 +90,7 @@ def simulate(
         goal: J&F at which the person stops, see `GOALS`.
         adapt: makes modules, to be used instead, that are fitted to the pinned masks; called before each run
             of the engine.
-        tell: told of each round.
+        on_round: called with each round.
         user: how the person works; None for painting, and knowing the worst frame.
         clicker: answers clicks, where the person clicks.
         frame_of: gives the pictures, where the person clicks.
@@ -106,8 +106,8 @@ def simulate(
     while True:
         person.run_engine()
         rounds.append(person.standing(len(rounds)))
-        if tell is not None:
-            tell(rounds[-1])
+        if on_round is not None:
+            on_round(rounds[-1])
         if len(rounds) == 1:
             lost = person.after_gaps()
         if len(rounds) > limit or rounds[-1].both >= goal or not person.correct():

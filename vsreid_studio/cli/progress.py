@@ -98,7 +98,7 @@ class SetBar:
         with self._lock:
             self._bar.close()
 
-    def tell(self, name: str, progress: Progress) -> None:
+    def update(self, name: str, progress: Progress) -> None:
         """Take the progress of a clip; may be called from any thread."""
         with self._lock:
             before = self._shares.get(name, 0.0)

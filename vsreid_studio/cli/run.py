@@ -203,7 +203,7 @@ def run_in_parallel(
 
     with (
         SetBar(len(tasks)) as bar,
-        closing(run_on(cluster, tasks, make, overwrite=overwrite, tell=bar.tell)) as outcomes,
+        closing(run_on(cluster, tasks, make, overwrite=overwrite, on_progress=bar.update)) as outcomes,
     ):
         for outcome in outcomes:
             if isinstance(outcome, TaskFailure):

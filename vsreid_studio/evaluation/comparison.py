@@ -109,7 +109,7 @@ def frame_scores(
     return np.array([(jaccard(true, own), boundary_f(true, own)) for true, own in pairs])
 
 
-class Tally:
+class RunningScores:
     """The scores so far.
 
     Attributes:

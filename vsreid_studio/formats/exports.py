@@ -38,7 +38,7 @@ _NONE = Sources()
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class ExportSource:
     """What is exported.
 
     Attributes:
@@ -61,7 +61,7 @@ class Material:
     record: Mapping[str, Any] | None = None
 
 
-def export(request: ExportRequest, material: Material, sources: Sources = _NONE) -> int:
+def export(request: ExportRequest, material: ExportSource, sources: Sources = _NONE) -> int:
     """Write what is asked for, and read it back.
 
     Args:
@@ -91,7 +91,7 @@ def export(request: ExportRequest, material: Material, sources: Sources = _NONE)
     return count
 
 
-def export_overlay(path: Path, material: Material, sources: Sources, *, overwrite: bool) -> int:
+def export_overlay(path: Path, material: ExportSource, sources: Sources, *, overwrite: bool) -> int:
     """Write an overlay video, see `write_overlay`; other arguments as for `export`."""
     folder = path.parent
     sources.refuse(path)
@@ -104,7 +104,7 @@ def export_overlay(path: Path, material: Material, sources: Sources, *, overwrit
     return count
 
 
-def _data_set(request: ExportRequest, material: Material) -> int:
+def _data_set(request: ExportRequest, material: ExportSource) -> int:
     folder, overwrite, names = request.folder, request.overwrite, material.names
     footage = Footage(request.sequence, material.frames, material.label_maps, material.frame_names)
     if (write := _CLASSED.get(request.format_key)) is not None:

@@ -286,7 +286,7 @@ class Actions:
     def __init__(self, window: QWidget) -> None:
         self._space = "resume"
         self._made = {act: _made(spec, window) for act, spec in SPECS.items()}
-        self.dress(window.palette())
+        self.set_icons(window.palette())
 
     def __getitem__(self, act: Act) -> QAction:
         return self._made[act]
@@ -311,7 +311,7 @@ class Actions:
         for act in acts:
             self._made[act].setEnabled(on)
 
-    def dress(self, palette: QPalette) -> None:
+    def set_icons(self, palette: QPalette) -> None:
         """Take the icons again, in the colours of a palette."""
         for act, spec in SPECS.items():
             name = self._space if act is Act.PAUSE else spec.icon

@@ -28,7 +28,7 @@ from ..engine.types import Cell, CellKey, Maker, SoftMask
 from ..project import StoredProposal
 from ..project.proposals import track_of, waiting
 from .session import Session
-from .worker import Carry, Settle
+from .worker import PropagateFrom, Propose
 
 _PERIOD = 100
 """Milliseconds between two updates while a run changes masks."""
@@ -46,15 +46,15 @@ class WaitingProposals(QObject):
         self._session, self._thresholds = session, thresholds
         self.waiting: list[StoredProposal] = []
         self._later = QTimer(self, interval=_PERIOD, singleShot=True)
-        self._later.timeout.connect(self.look)
+        self._later.timeout.connect(self.refresh)
         # Once everybody who shows it knows the document.
-        session.opened.connect(lambda: QTimer.singleShot(0, self, self.look))
-        session.proposals_changed.connect(self.look)
-        session.instances_changed.connect(self.look)
+        session.opened.connect(lambda: QTimer.singleShot(0, self, self.refresh))
+        session.proposals_changed.connect(self.refresh)
+        session.instances_changed.connect(self.refresh)
         session.changed.connect(self._follow)
         session.closing.connect(self._later.stop)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Find out what waits now, and let the session list it."""
         self._later.stop()
         session = self._session
@@ -94,7 +94,7 @@ class WaitingProposals(QObject):
 
     def _follow(self, change: Change) -> None:
         if change.decisions_after:
-            self.look()
+            self.refresh()
         elif self._session.proposals and not self._later.isActive():
             self._later.start()
 
@@ -116,7 +116,7 @@ def _withheld(kept: StoredProposal, session: Session) -> Retrieval:
     return Retrieval(one.frame, one.instance, one.box, one.similarity, one.iou, reason)
 
 
-Ready = Callable[[], Carry | Settle | None]
+Ready = Callable[[], PropagateFrom | Propose | None]
 """What is left to the engine of an answer, looked up when its turn comes; None where nothing is."""
 
 
@@ -134,7 +134,7 @@ class Answers(QObject):
         self._number = 0
         self._lined_up: deque[Ready] = deque()
 
-    def next(self) -> Carry | Settle | None:
+    def next(self) -> PropagateFrom | Propose | None:
         """What the engine is to do next; None for nothing."""
         while self._lined_up:
             job = self._lined_up.popleft()()
@@ -162,7 +162,7 @@ class Answers(QObject):
                 return self._put("correct retrieval", to, cell)
             case Accept() | Redraw() | Reassign():
                 group, retrieval = self._group(), kept.retrieval
-                self._lined_up.append(lambda: self._settle(retrieval, answer, group))
+                self._lined_up.append(lambda: self._propose(retrieval, answer, group))
                 return True
         return False
 
@@ -184,8 +184,8 @@ class Answers(QObject):
         self._lined_up.extend(partial(self._accept_now, key) for key in keys)
         return len(keys)
 
-    def _accept_now(self, key: CellKey) -> Carry | Settle | None:
-        self.waiting.look()
+    def _accept_now(self, key: CellKey) -> PropagateFrom | Propose | None:
+        self.waiting.refresh()
         shown = self.waiting.shown(key)
         if shown is None:
             return None
@@ -204,19 +204,19 @@ class Answers(QObject):
         change = annotation.decide(edit(annotation, label, asked), {to.key: decision})
         done = self._session.edits.answer(change, asked, group)
         if done and cell.mask.box.area:
-            self._lined_up.append(lambda: self._carry(to.key, group))
+            self._lined_up.append(lambda: self._propagate_from(to.key, group))
         return done
 
-    def _carry(self, key: CellKey, group: str) -> Carry | None:
+    def _propagate_from(self, key: CellKey, group: str) -> PropagateFrom | None:
         # It may have been undone meanwhile.
         there = self._session.document is not None and key.frame in self._session.annotation.checkpoints(
             key.instance
         )
-        return Carry(key, group) if there else None
+        return PropagateFrom(key, group) if there else None
 
-    def _settle(self, retrieval: Retrieval, answer: Answer, group: str) -> Settle | None:
-        self.waiting.look()
-        return Settle(retrieval, answer, group) if self.waiting.get(retrieval.key) is not None else None
+    def _propose(self, retrieval: Retrieval, answer: Answer, group: str) -> Propose | None:
+        self.waiting.refresh()
+        return Propose(retrieval, answer, group) if self.waiting.get(retrieval.key) is not None else None
 
     def _group(self) -> str:
         self._number += 1

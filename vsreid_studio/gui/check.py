@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ..engine.extensions.doubtful import Doubt, DoubtfulFrames, MissingStretch, gaps
+from ..engine.extensions.doubtful import Doubt, DoubtfulFrames, MissingRange, gaps
 from ..engine.runtime.run import State
 from ..engine.store.annotation import Annotation
 from ..engine.types import CellKey
@@ -58,7 +58,7 @@ class CheckerThread(NewestServer[_CheckTask]):
     """Lists what is to be looked at.
 
     Signals:
-        found(finder, doubts, gaps): lists of `Doubt` and `MissingStretch`.
+        found(finder, doubts, gaps): lists of `Doubt` and `MissingRange`.
         failed(finder, sentence): a map cannot be read.
     """
 
@@ -96,20 +96,20 @@ class Checker(QObject):
         super().__init__(parent)
         self._conductor, self._session = conductor, conductor.session
         self.doubts: list[Doubt] = []
-        self.gaps: list[MissingStretch] = []
+        self.gaps: list[MissingRange] = []
         self._finder = DoubtfulFrames()
         self._thread = CheckerThread(self)
         self._thread.found.connect(self._take)
         self._thread.failed.connect(self._report)
         self._soon = QTimer(self, interval=_SOON, singleShot=True)
-        self._soon.timeout.connect(self.look)
+        self._soon.timeout.connect(self.refresh)
         session = self._session
         for signal in (session.changed, session.instances_changed, session.saved, conductor.finished):
             signal.connect(self._look_soon)
         session.opened.connect(self._begin)
         session.closing.connect(self._forget)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Update from the document as it is now."""
         session = self._session
         if session.document is None or self._conductor.state in {State.RUNNING, State.PAUSED}:
@@ -136,7 +136,7 @@ class Checker(QObject):
         self._finder = DoubtfulFrames()
         self._put([], [])
 
-    def _take(self, finder: DoubtfulFrames, doubts: list[Doubt], missing: list[MissingStretch]) -> None:
+    def _take(self, finder: DoubtfulFrames, doubts: list[Doubt], missing: list[MissingRange]) -> None:
         if finder is self._finder and self._session.document is not None:
             self._put(doubts, missing)
 
@@ -145,13 +145,13 @@ class Checker(QObject):
         if finder is self._finder and self._session.document is not None:
             self.failed.emit(sentence)
 
-    def _put(self, doubts: list[Doubt], missing: list[MissingStretch]) -> None:
+    def _put(self, doubts: list[Doubt], missing: list[MissingRange]) -> None:
         self.doubts, self.gaps = doubts, missing
         self._session.edits.doubts = tuple(doubts)
         self.changed.emit()
 
 
-class StretchList(QListWidget):
+class ReasonedList(QListWidget):
     """One line an entry, with the reason below it."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
@@ -163,7 +163,7 @@ class StretchList(QListWidget):
         self.setIconSize(QSize(side, side))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
-    def put(self, entries: Sequence[tuple[Doubt | MissingStretch, str, QColor]]) -> None:
+    def put(self, entries: Sequence[tuple[Doubt | MissingRange, str, QColor]]) -> None:
         """Show these; what was chosen stays chosen."""
         before = self.chosen()
         self.clear()
@@ -174,7 +174,7 @@ class StretchList(QListWidget):
             if before is not None and (entry.instance, entry.first) == (before.instance, before.first):
                 self.setCurrentItem(item)
 
-    def chosen(self) -> Doubt | MissingStretch | None:
+    def chosen(self) -> Doubt | MissingRange | None:
         """The entry that is chosen."""
         item = self.currentItem()
         return None if item is None else item.data(_ROLE)
@@ -189,7 +189,7 @@ class CheckPanel(QWidget):
         absent, fill, search: for the chosen gap.
 
     Signals:
-        shown(entry): the person wants to see a `Doubt` or a `MissingStretch`.
+        shown(entry): the person wants to see a `Doubt` or a `MissingRange`.
         right_requested, absent_requested, fill_requested, search_requested (entry): see the buttons.
     """
 
@@ -201,7 +201,7 @@ class CheckPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.doubts, self.gaps = StretchList("Doubtful frames"), StretchList("Gaps")
+        self.doubts, self.gaps = ReasonedList("Doubtful frames"), ReasonedList("Gaps")
         self.right = self._button(
             "Looks right",
             "The masks are right: remove this entry from the list",
@@ -233,7 +233,7 @@ class CheckPanel(QWidget):
         self.put([], [], {})
 
     def put(
-        self, doubts: Sequence[Doubt], gaps: Sequence[MissingStretch], instances: Mapping[int, Instance]
+        self, doubts: Sequence[Doubt], gaps: Sequence[MissingRange], instances: Mapping[int, Instance]
     ) -> None:
         """Show these lists, with names and colours."""
         named = [one for one in doubts if one.instance in instances]
@@ -261,14 +261,14 @@ class CheckPanel(QWidget):
         for button in (self.absent, self.fill, self.search):
             button.setEnabled(self.gaps.chosen() is not None)
 
-    def _button(self, text: str, tip: str, of: StretchList, signal: object) -> QPushButton:
+    def _button(self, text: str, tip: str, of: ReasonedList, signal: object) -> QPushButton:
         button = QPushButton(text)
         button.setToolTip(tip)
         button.clicked.connect(lambda _=False: signal.emit(of.chosen()))  # type: ignore[attr-defined]
         return button
 
     @staticmethod
-    def _page(entries: StretchList, none: QLabel, buttons: Sequence[QPushButton]) -> QWidget:
+    def _page(entries: ReasonedList, none: QLabel, buttons: Sequence[QPushButton]) -> QWidget:
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 4, 0, 0)
@@ -286,7 +286,7 @@ class CheckPanel(QWidget):
         return f"{instances[one.instance].name}, {_frames(one.first, one.last)}\n{one.reason}"
 
     @staticmethod
-    def _gap(one: MissingStretch, instances: Mapping[int, Instance]) -> str:
+    def _gap(one: MissingRange, instances: Mapping[int, Instance]) -> str:
         why = "A run found nothing here." if one.computed else "Not computed yet."
         return f"{instances[one.instance].name}, {_frames(one.first, one.last)}\n{why}"
 
@@ -301,7 +301,7 @@ class CheckBinder(QObject):
         self.panel, self._checker = panel, checker
         self._conductor, self._session = conductor, conductor.session
         checker.changed.connect(self._list)
-        checker.failed.connect(conductor.told)
+        checker.failed.connect(conductor.notified)
         self._session.instances_changed.connect(self._list)
         panel.shown.connect(self._show)
         panel.right_requested.connect(
@@ -318,35 +318,35 @@ class CheckBinder(QObject):
         doubt = self.panel.step(by)
         if doubt is None:
             idle = self._conductor.state is State.IDLE
-            self._conductor.told.emit(_NO_DOUBT if idle else _LATER)
+            self._conductor.notified.emit(_NO_DOUBT if idle else _LATER)
             return
         self._show(doubt)
         name = self._session.instances[doubt.instance].name
-        self._conductor.told.emit(f"{name}, {_frames(doubt.first, doubt.last)}: {doubt.reason}")
+        self._conductor.notified.emit(f"{name}, {_frames(doubt.first, doubt.last)}: {doubt.reason}")
 
     def _list(self) -> None:
         self.panel.put(self._checker.doubts, self._checker.gaps, self._session.instances)
 
-    def _show(self, entry: Doubt | MissingStretch) -> None:
+    def _show(self, entry: Doubt | MissingRange) -> None:
         self._conductor.review.following = False
         self._session.select(entry.instance)
         self._session.go(entry.frame if isinstance(entry, Doubt) else entry.first)
 
-    def _fill(self, gap: MissingStretch) -> None:
+    def _fill(self, gap: MissingRange) -> None:
         """A run came here and lost it: then only a mask that is drawn helps."""
         self._show(gap)
         if gap.computed:
-            self._conductor.told.emit(
+            self._conductor.notified.emit(
                 "A run lost the object here. Draw or click it in one of these frames, then press P."
             )
             return
         self._within(gap, find=False)
 
-    def _search(self, gap: MissingStretch) -> None:
+    def _search(self, gap: MissingRange) -> None:
         self._show(gap)
         self._within(gap, find=True)
 
-    def _within(self, gap: MissingStretch, *, find: bool) -> None:
+    def _within(self, gap: MissingRange, *, find: bool) -> None:
         chosen = self._session.range
         self._session.choose_range(gap.first, gap.last)
         self._conductor.propagate({gap.instance}, find=find)
@@ -357,5 +357,5 @@ def _frames(first: int, last: int) -> str:
     return f"frame {first}" if first == last else f"frames {first}–{last}"
 
 
-def _colour(one: Doubt | MissingStretch, instances: Mapping[int, Instance]) -> QColor:
+def _colour(one: Doubt | MissingRange, instances: Mapping[int, Instance]) -> QColor:
     return QColor(instances[one.instance].colour)

@@ -14,7 +14,7 @@ from ..engine.video.pictures import VIDEOS, natural_key
 from ..errors import UserError
 from ..formats.clip_folders import companions, is_result
 from ..formats.davis import read_sequence_list
-from ..project.summary import Summary, look
+from ..project.summary import Summary, read_summary
 from .opening import FRAMES, SUFFIX, holds_pictures, project_places, sequences_under
 from .server import Server
 
@@ -166,7 +166,7 @@ class Scanner(Server[_Task]):
             self._asked.clear()
         self._ask(_Task(root))
 
-    def look(self, clips: Sequence[ListedClip]) -> None:
+    def scan(self, clips: Sequence[ListedClip]) -> None:
         """Read the projects of clips."""
         self._ask(_Task(None, tuple(clips), self._number))
 
@@ -212,7 +212,7 @@ class Scanner(Server[_Task]):
             stamp = status.st_mtime_ns, status.st_size
             known = self._known.get(place)
             if known is None or known[0] != stamp:
-                known = self._known[place] = stamp, look(place)
+                known = self._known[place] = stamp, read_summary(place)
             return known[1]
         return None
 

@@ -213,7 +213,7 @@ class Commands(QObject):
 
     def _reach(self, go: Callable[[], bool], none: str) -> None:
         if not go():
-            self._conductor.told.emit(none)
+            self._conductor.notified.emit(none)
 
     def _next_doubt(self, by: int) -> None:
         self._parts.check_dock.raise_()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow
 from ..engine.events import Change, Verdict
 from ..engine.store.annotation import Annotation
 from ..engine.video import Video
-from ..evaluation.comparison import Figures, Tally, Truth
+from ..evaluation.comparison import Figures, RunningScores, Truth
 from . import widgets
 from .compare_panel import ComparedInstance, ComparePanel
 from .error_bar import ErrorBar
@@ -175,7 +175,7 @@ class Comparison(QObject):
         self._window, self._session, self._bar = window, session, bar
         self.panel = ComparePanel()
         self.truth: Truth | None = None
-        self._tally: Tally | None = None
+        self._tally: RunningScores | None = None
         self._before: dict[int, Figures] = {}
         self._stale: set[int] = set()
         self._scorer = Scorer(self)
@@ -253,7 +253,7 @@ class Comparison(QObject):
     def _begin(self, truth: Truth) -> None:
         """A folder has been read."""
         self._forget()
-        self.truth, self._tally = truth, Tally(truth)
+        self.truth, self._tally = truth, RunningScores(truth)
         self._scorer.use(truth)
         self.truth_changed.emit()
         self._mark(truth.files)

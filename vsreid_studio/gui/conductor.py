@@ -16,10 +16,10 @@ from ..engine.types import CellKey
 from ..project import Adaptation
 from .proposal_review import ProposalReview
 from .session import Session
-from .session.shown import KeptMap, Snapshot
+from .session.shown import CommittedEdit, Snapshot
 from .worker import Adapt, Outcome, Propagate, Runner, Source
-from .worker.jobs import Job, OtherWork
-from .worker.mail import LetIn
+from .worker.jobs import BackgroundTask, Job
+from .worker.mail import CommittedChange
 
 CAREFUL = "careful"
 """Setting of a project: whether corrected instances are propagated more carefully (the default)."""
@@ -36,7 +36,7 @@ class Conductor(QObject):
         review: shows proposals and takes the answers.
 
     Signals:
-        told(sentence): information that is no failure.
+        notified(sentence): information that is no failure.
         failed(sentence, details): a run could not go on, or what was asked cannot be done now.
         progress(progress, rate, seconds_left): of the run under way; seconds_left may be None.
         finished(outcome): of a run; its last change is in the document.
@@ -45,7 +45,7 @@ class Conductor(QObject):
         state_changed: `state` may be another one.
     """
 
-    told = Signal(str)
+    notified = Signal(str)
     failed = Signal(str, str)
     progress = Signal(object, float, object)
     finished = Signal(object)
@@ -68,7 +68,7 @@ class Conductor(QObject):
         self._next: Callable[[], object] | None = None
         self._found_nothing = False
         session.importing.connect(self._follow_import)
-        session.closing.connect(self.settle)
+        session.closing.connect(self.end_job)
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
         runner.listed.connect(lambda _, snapshot: session.edits.take_proposals(snapshot))
@@ -99,7 +99,7 @@ class Conductor(QObject):
             return
         self.session.keep_setting(CAREFUL, careful)
         now = " from the next run on" if self.runner.busy else ""
-        self.told.emit(
+        self.notified.emit(
             f"Corrected objects are carried carefully{now}: better outlines, several times slower."
             if careful
             else f"Corrected objects are carried fast{now}, like all others: outlines are less exact."
@@ -166,11 +166,11 @@ class Conductor(QObject):
     def forget_adaptation(self) -> bool:
         """Go back to the network as it came."""
         if self.session.document is None or self.session.adaptation is None:
-            self.told.emit("The network has learnt nothing of this video.")
+            self.notified.emit("The network has learnt nothing of this video.")
             return False
         return self.session.edits.set_adaptation(None)
 
-    def start(self, task: OtherWork) -> bool:
+    def start(self, task: BackgroundTask) -> bool:
         """Do other work on the engine's thread."""
         if self.runner.busy:
             self.failed.emit("The engine is busy: let the run end, or cancel it.", "")
@@ -199,18 +199,18 @@ class Conductor(QObject):
         if not self.session.mask_edits.cancel_import():
             self.runner.cancel()
 
-    def settle(self) -> None:
+    def end_job(self) -> None:
         """Stop the running job and apply its results, before the document closes."""
         self._next = None
         self.review.drop_jobs()
-        self.runner.settle()
+        self.runner.end()
 
     # --- undo
 
     def undo(self) -> None:
         """Take the last step back; while a run goes on, the person's own. A run is one when it has ended."""
         if self.session.undo_label is None and self.runner.busy:
-            self.told.emit(
+            self.notified.emit(
                 "There is no step of yours to undo. The run can be undone once it has ended (Esc)."
             )
             return
@@ -226,18 +226,18 @@ class Conductor(QObject):
         """Start a run when the job under way has ended, or report why it cannot be started."""
         if isinstance(job, Propagate):
             waits = self.state is State.ASKING
-            self.told.emit(
+            self.notified.emit(
                 "The run waits for your answer: accept, reject or skip, or press Esc to end it."
                 if waits
                 else "A run is under way: Space pauses it, Esc ends it."
             )
             return
         self._next = run
-        self.told.emit("Propagation begins as soon as the engine is done with this.")
+        self.notified.emit("Propagation begins as soon as the engine is done with this.")
 
     def _keep(self, adaptation: Adaptation) -> None:
         if self.session.edits.set_adaptation(adaptation):
-            self.told.emit("The network has learnt how the objects look: propagate to make use of it.")
+            self.notified.emit("The network has learnt how the objects look: propagate to make use of it.")
 
     def _start(self, job: Job) -> bool:
         if self.session.document is None:
@@ -248,8 +248,8 @@ class Conductor(QObject):
             project.candidates,
             project.record_weights,
             writer.begin,
-            writer.tell,
-            writer.settle,
+            writer.send,
+            writer.wait_for,
             self.session.adaptation,
             video.options,
             careful=self.careful,
@@ -262,7 +262,7 @@ class Conductor(QObject):
             self.session.instances[it.instance].name for it in cells if it.instance in self.session.instances
         }
         count = "1 mask" if len(cells) == 1 else f"{len(cells)} masks"
-        self.told.emit(
+        self.notified.emit(
             f"{count} of {', '.join(sorted(names))} came from what was undone and went with it: "
             "propagate to compute what is missing."
         )
@@ -272,14 +272,14 @@ class Conductor(QObject):
             self.progress.emit(Progress("importing", done, total), 0.0, None)
         self.state_changed.emit()
 
-    def _let_in(self, number: int, let_in: LetIn) -> None:
+    def _let_in(self, number: int, let_in: CommittedChange) -> None:
         assert isinstance(let_in.snapshot, Snapshot)
-        self.session.edits.keep(KeptMap(let_in.snapshot, let_in.change))
+        self.session.edits.keep(CommittedEdit(let_in.snapshot, let_in.change))
 
     def _tell_notice(self, _: int, sentence: str) -> None:
         # What explains a run is not to be replaced by its end.
         self._found_nothing = False
-        self.told.emit(sentence)
+        self.notified.emit(sentence)
 
     def _note_proposal(self, *_: object) -> None:
         self._found_nothing = False
@@ -288,13 +288,13 @@ class Conductor(QObject):
         """A run that asks nothing would end unseen."""
         nothing, self._found_nothing = self._found_nothing, False
         if nothing and outcome is Outcome.DONE and not self._waits():
-            self.told.emit(
+            self.notified.emit(
                 "The run is done. Nothing was found again that needs an answer; doubtful frames and gaps are "
                 "listed in 'Where to look'."
             )
 
     def _waits(self) -> bool:
-        self.review.waiting.look()
+        self.review.waiting.refresh()
         return bool(self.review.waiting.waiting)
 
     def _finish(self, number: int, outcome: Outcome) -> None:

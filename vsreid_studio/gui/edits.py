@@ -25,7 +25,7 @@ from .theme import DEFAULT_COLOURS, default_colour
 IMPORT_LABEL = "import masks"
 
 
-class Held(Protocol):
+class DocumentView(Protocol):
     """What an edit is worked out from: a project, or what the window shows of it."""
 
     @property
@@ -77,25 +77,25 @@ class Edit:
 
 
 def _asked(
-    held: Held,
+    document: DocumentView,
     label: str,
     cells: Mapping[CellKey, Cell | None],
     new: Mapping[int, Instance | None] | None = None,
     categories: Mapping[int, str | None] | None = None,
 ) -> Edit:
-    return Edit(edit(held.annotation, label, cells), new or {}, cells, categories or {})
+    return Edit(edit(document.annotation, label, cells), new or {}, cells, categories or {})
 
 
 COMPARED = "Two rounds are compared: end the comparison (Esc) to change masks."
 
 
-def refuse_locked(held: Held, number: int) -> None:
+def refuse_locked(document: DocumentView, number: int) -> None:
     """Make sure that the masks of an instance may be changed.
 
     Raises:
         UserError: it is locked, or not there.
     """
-    one = held.instances.get(number)
+    one = document.instances.get(number)
     if one is None:
         raise UserError(f"There is no instance {number} any more.")
     if one.locked:
@@ -126,32 +126,32 @@ def new_instance(
     return Instance(number, name or f"object {number}", colour, order=order)
 
 
-def draw(held: Held, frame: int, instance: int, mask: SoftMask, label: str) -> Edit:
+def draw(document: DocumentView, frame: int, instance: int, mask: SoftMask, label: str) -> Edit:
     """A person's mask: pinned. An empty one says that the instance is not in this frame."""
     cell = Cell(mask, frame, pinned=True, made_by=Maker.PERSON)
-    return _asked(held, label, {CellKey(frame, instance): cell})
+    return _asked(document, label, {CellKey(frame, instance): cell})
 
 
-def mark_absent(held: Held, instance: int, frames: Iterable[int]) -> Edit:
+def mark_absent(document: DocumentView, instance: int, frames: Iterable[int]) -> Edit:
     """'Not in this frame', in each of these."""
     cells: dict[CellKey, Cell | None] = {
         CellKey(frame, instance): Cell(SoftMask.empty(), frame, pinned=True, made_by=Maker.PERSON)
         for frame in frames
-        if not _absent(held.annotation.get(frame, instance))
+        if not _absent(document.annotation.get(frame, instance))
     }
-    name = held.instances[instance].name
+    name = document.instances[instance].name
     if not cells:
         raise UserError(f"{name} is marked as not in this frame already. Clear the frame to remove the mark.")
-    return _asked(held, f"mark {name} absent", cells)
+    return _asked(document, f"mark {name} absent", cells)
 
 
 def _absent(cell: Cell | None) -> bool:
     return cell is not None and cell.pinned and not cell.mask.box.area
 
 
-def approve(held: Held, frame: int, instances: Iterable[int]) -> Edit:
+def approve(document: DocumentView, frame: int, instances: Iterable[int]) -> Edit:
     """Pin what is there as it is; who made it is remembered."""
-    found = ((CellKey(frame, k), held.annotation.get(frame, k)) for k in instances)
+    found = ((CellKey(frame, k), document.annotation.get(frame, k)) for k in instances)
     cells: dict[CellKey, Cell | None] = {
         key: replace(cell, origin=frame, pinned=True, confidence=1.0, second=None)
         for key, cell in found
@@ -159,40 +159,40 @@ def approve(held: Held, frame: int, instances: Iterable[int]) -> Edit:
     }
     if not cells:
         raise UserError(f"Frame {frame} has no mask that is not approved yet.")
-    return _asked(held, "approve", cells)
+    return _asked(document, "approve", cells)
 
 
-def clear(held: Held, instances: Iterable[int], first: int, last: int) -> Edit:
+def clear(document: DocumentView, instances: Iterable[int], first: int, last: int) -> Edit:
     """Remove all masks of a range of frames, and those derived from them."""
     cells: dict[CellKey, Cell | None] = {
         CellKey(frame, k): None
         for k in instances
-        for frame in held.annotation.row(k)
+        for frame in document.annotation.row(k)
         if first <= frame <= last
     }
     if not cells:
         raise UserError("There is no mask to clear in this range.")
-    return _asked(held, f"clear frames {first} to {last}", cells)
+    return _asked(document, f"clear frames {first} to {last}", cells)
 
 
-def delete(held: Held, number: int) -> Edit:
+def delete(document: DocumentView, number: int) -> Edit:
     """Remove an instance with its masks and decisions."""
-    cells = {CellKey(frame, number): None for frame in held.annotation.row(number)}
-    decided = {key: None for key in held.annotation.decisions if key.instance == number}
-    change = held.annotation.set_cells(f"delete {held.instances[number].name}", cells)
-    return Edit(held.annotation.decide(change, decided), {number: None})
+    cells = {CellKey(frame, number): None for frame in document.annotation.row(number)}
+    decided = {key: None for key in document.annotation.decisions if key.instance == number}
+    change = document.annotation.set_cells(f"delete {document.instances[number].name}", cells)
+    return Edit(document.annotation.decide(change, decided), {number: None})
 
 
-def merge_into(held: Held, source: int, target: int) -> Edit:
+def merge_into(document: DocumentView, source: int, target: int) -> Edit:
     """Let one instance become part of another; where both have a mask, it is their union."""
-    annotation = held.annotation
+    annotation = document.annotation
     cells: dict[CellKey, Cell | None] = {}
     for frame, cell in annotation.row(source).items():
         other = annotation.get(frame, target)
         cells[CellKey(frame, source)] = None
         cells[CellKey(frame, target)] = cell if other is None else _union(frame, other, cell)
     decided = {key: None for key in annotation.decisions if key.instance == source}
-    names = held.instances
+    names = document.instances
     # Not by `edit`: the checkpoints of both live on in the target, and so does what was derived from them.
     change = annotation.set_cells(f"merge {names[source].name} into {names[target].name}", cells)
     return Edit(annotation.decide(change, decided), {source: None})
@@ -224,36 +224,36 @@ def reorder(known: Mapping[int, Instance], numbers: Sequence[int]) -> Edit:
     return Edit(Change("reorder"), {n: one for n, one in moved.items() if one != known[n]})
 
 
-def set_class(held: Held, number: int, name: str | None) -> Edit:
+def set_class(document: DocumentView, number: int, name: str | None) -> Edit:
     """Give an instance a class, which joins the list where it is new; None for no class.
 
     Raises:
         UserError: the instance is gone.
     """
-    one = held.instances.get(number)
+    one = document.instances.get(number)
     if one is None:
         raise UserError(f"There is no instance {number} any more.")
     name = plain(name or "")
-    listed = joined(held.categories, {1: name}) if name else held.categories
+    listed = joined(document.categories, {1: name}) if name else document.categories
     changed = replace(one, category=number_of(listed, name))
     change = Change(f"class of {one.name}")
-    return Edit(change, {number: changed}, categories=_added(held, listed))
+    return Edit(change, {number: changed}, categories=_added(document, listed))
 
 
-def add_classes(held: Held, given: Mapping[int, str]) -> Edit:
+def add_classes(document: DocumentView, given: Mapping[int, str]) -> Edit:
     """Add classes to the list, see `formats.classes.joined`.
 
     Raises:
         UserError: all of them are in it already.
     """
     listed = {number: name for number, name in ((n, plain(name)) for n, name in given.items()) if name}
-    added = _added(held, joined(held.categories, listed))
+    added = _added(document, joined(document.categories, listed))
     if not added:
         raise UserError("The list has all of these classes already.")
     return Edit(Change("add a class" if len(added) == 1 else f"add {len(added)} classes"), categories=added)
 
 
-def rename_class(held: Held, number: int, name: str) -> Edit:
+def rename_class(document: DocumentView, number: int, name: str) -> Edit:
     """Give a class another name; the instances that have it keep it.
 
     Raises:
@@ -262,23 +262,25 @@ def rename_class(held: Held, number: int, name: str) -> Edit:
     name = plain(name)
     if not name:
         raise UserError("A class needs a name.")
-    if number_of(held.categories, name) not in {None, number}:
+    if number_of(document.categories, name) not in {None, number}:
         raise UserError(f"There is a class {name} already.")
     return Edit(Change("rename a class"), categories={number: name})
 
 
-def remove_class(held: Held, number: int) -> Edit:
+def remove_class(document: DocumentView, number: int) -> Edit:
     """Take a class off the list; the instances that have it are left without."""
-    without = {n: replace(one, category=None) for n, one in held.instances.items() if one.category == number}
-    return Edit(Change(f"remove the class {held.categories[number]}"), without, categories={number: None})
+    without = {
+        n: replace(one, category=None) for n, one in document.instances.items() if one.category == number
+    }
+    return Edit(Change(f"remove the class {document.categories[number]}"), without, categories={number: None})
 
 
-def _added(held: Held, listed: Mapping[int, str]) -> dict[int, str | None]:
-    return {number: name for number, name in listed.items() if number not in held.categories}
+def _added(document: DocumentView, listed: Mapping[int, str]) -> dict[int, str | None]:
+    return {number: name for number, name in listed.items() if number not in document.categories}
 
 
 def import_masks(
-    held: Held,
+    document: DocumentView,
     given: GivenMasks,
     label: str = IMPORT_LABEL,
     *,
@@ -296,23 +298,23 @@ def import_masks(
         UserError: an instance is locked.
     """
     for number in given.numbers:
-        if number in held.instances:
-            refuse_locked(held, number)
+        if number in document.instances:
+            refuse_locked(document, number)
     cells: dict[CellKey, Cell | None] = {}
     for frame in interruptible(given.masks, poll):
         cells.update(first_cells({frame: given.masks[frame]}))
     if machine:
-        cells = _unchecked(held.annotation, cells, poll)
-    known, listed = dict(held.instances), held.categories
+        cells = _unchecked(document.annotation, cells, poll)
+    known, listed = dict(document.instances), document.categories
     for number in given.numbers:
         if number not in known:
             name = given.classes.get(number)
             listed = joined(listed, {1: name}) if name else listed
             one = new_instance(known, number, given.names.get(number))
             known[number] = replace(one, category=number_of(listed, name) if name else None)
-    new: dict[int, Instance | None] = {n: one for n, one in known.items() if n not in held.instances}
-    change = edit(held.annotation, label, cells, poll)
-    return Edit(change, new, cells, _added(held, listed))
+    new: dict[int, Instance | None] = {n: one for n, one in known.items() if n not in document.instances}
+    change = edit(document.annotation, label, cells, poll)
+    return Edit(change, new, cells, _added(document, listed))
 
 
 def _unchecked(

@@ -79,7 +79,7 @@ class ErrorBar(QFrame):
         """Show that something could not be done; it stays until it is dismissed."""
         self._show(sentence, details, failure=True)
 
-    def tell(self, sentence: str) -> None:
+    def show_notice(self, sentence: str) -> None:
         """Show a notice, which disappears by itself. It does not replace an error."""
         if not (self.isVisible() and self._failure):
             self._show(sentence, "", failure=False)

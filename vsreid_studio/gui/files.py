@@ -99,7 +99,9 @@ class Files(QObject):
         """The clips of a folder that was to be opened are known; whether there are several."""
         listing, self._listing = self._listing, None
         if len(catalogue.clips) > 1:
-            self._bar.tell(f"{len(catalogue.clips)} clips are listed. Return or a double click opens one.")
+            self._bar.show_notice(
+                f"{len(catalogue.clips)} clips are listed. Return or a double click opens one."
+            )
             return True
         if listing is not None and listing[0] == catalogue.root:
             self._open_one(next((it.path for it in catalogue.clips), catalogue.root), None, listing[1])
@@ -281,7 +283,7 @@ class Files(QObject):
             return
         sentence = f"{done.path.name} was read as {done.text}."
         if done.reading is None:
-            self._bar.tell(sentence)
+            self._bar.show_notice(sentence)
             return
         others = {
             text: partial(self._read_otherwise, done, reading)
@@ -321,6 +323,6 @@ class Files(QObject):
     def _tell_export(self, outcome: Outcome) -> None:
         request, self._exporting = self._exporting, None
         if request is not None and outcome is Outcome.DONE:
-            self._bar.tell(f"{request.sequence} is in {request.folder}.")
+            self._bar.show_notice(f"{request.sequence} is in {request.folder}.")
         elif request is not None and outcome is Outcome.CANCELLED:
-            self._bar.tell("The export was cancelled; nothing was written.")
+            self._bar.show_notice("The export was cancelled; nothing was written.")

@@ -32,7 +32,7 @@ def to_image(frame: Frame) -> QImage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
+class _FrameJob:
     """Work on a frame that can wait.
 
     Attributes:
@@ -52,23 +52,23 @@ class _FrameTask:
 
     Attributes:
         epoch: identifies the video that is open now.
-        errand: what is to be done with it, None for a frame to be shown.
+        job: what is to be done with it, None for a frame to be shown.
         prepare: makes of a frame to be shown what the window draws, None for nothing.
     """
 
     epoch: int
     video: Video
     index: int
-    errand: _Errand | None = None
+    job: _FrameJob | None = None
     prepare: Prepare | None = None
 
 
 class FrameLoader(Server[_FrameTask]):
-    """Serves the newest request only; errands such as crops for the review wait until no frame is wanted.
+    """Serves the newest request only; jobs such as crops for the review wait until no frame is wanted.
 
     Signals:
         loaded(index, frame, prepared): a frame that `request` asked for, and what was prepared of it.
-        done(key, result): what `crop` or `errand` asked for.
+        done(key, result): what `crop` or `process` asked for.
         failed(sentence, details): a frame cannot be read, or work on it failed.
     """
 
@@ -83,7 +83,7 @@ class FrameLoader(Server[_FrameTask]):
         self._video: Video | None = None
         self._epoch = 0
         self._wanted: tuple[int, Prepare | None] | None = None
-        self._errands: OrderedDict[Hashable, _Errand] = OrderedDict()
+        self._jobs: OrderedDict[Hashable, _FrameJob] = OrderedDict()
         # This object lives on the GUI's thread: what arrives there is compared with what is open there.
         self._served.connect(self._deliver)
         self._missed.connect(self._report)
@@ -92,7 +92,7 @@ class FrameLoader(Server[_FrameTask]):
         """Serve this video from now on, or none; answers about the one before are dropped."""
         with self._condition:
             self._video, self._wanted = video, None
-            self._errands.clear()
+            self._jobs.clear()
             self._epoch += 1
 
     def request(self, index: int, prepare: Prepare | None = None) -> None:
@@ -107,18 +107,18 @@ class FrameLoader(Server[_FrameTask]):
 
     def crop(self, key: Hashable, index: int, box: Box) -> None:
         """Ask for a part of a frame."""
-        self.errand(key, index, partial(_cut, box=box))
+        self.process(key, index, partial(_cut, box=box))
 
-    def errand(self, key: Hashable, index: int, work: Callable[[Frame], object]) -> None:
+    def process(self, key: Hashable, index: int, work: Callable[[Frame], object]) -> None:
         """Ask for work on a frame, done on this thread; asking again for a key that waits changes nothing."""
         with self._condition:
-            self._errands.setdefault(key, _Errand(key, index, work))
+            self._jobs.setdefault(key, _FrameJob(key, index, work))
             self._condition.notify()
 
     def _serve(self, task: _FrameTask) -> None:
         frame = task.video.frame(task.index)
-        if task.errand is not None:
-            self._served.emit(task, task.errand.work(frame))
+        if task.job is not None:
+            self._served.emit(task, task.job.work(frame))
         else:
             self._served.emit(task, (frame, task.prepare(frame) if task.prepare is not None else None))
 
@@ -133,25 +133,25 @@ class FrameLoader(Server[_FrameTask]):
             if self._wanted is not None:
                 (index, prepare), self._wanted = self._wanted, None
                 return _FrameTask(self._epoch, self._video, index, prepare=prepare)
-            _, errand = self._errands.popitem(last=False)
-            return _FrameTask(self._epoch, self._video, errand.index, errand)
+            _, job = self._jobs.popitem(last=False)
+            return _FrameTask(self._epoch, self._video, job.index, job)
 
     def _is_asked(self) -> bool:
-        return self._video is not None and (self._wanted is not None or bool(self._errands))
+        return self._video is not None and (self._wanted is not None or bool(self._jobs))
 
     def _deliver(self, task: _FrameTask, result: Any) -> None:
         if task.epoch != self._epoch:
             return
-        if task.errand is None:
+        if task.job is None:
             self.loaded.emit(task.index, *result)
         else:
-            self.done.emit(task.errand.key, result)
+            self.done.emit(task.job.key, result)
 
     def _report(self, task: _FrameTask, details: str) -> None:
         # A video that was closed meanwhile raises, too: nobody waits for its frames any more.
         if task.epoch != self._epoch:
             return
-        what = "shown" if task.errand is None else "worked on"
+        what = "shown" if task.job is None else "worked on"
         self.failed.emit(f"Frame {task.index} cannot be {what}.", details)
 
 

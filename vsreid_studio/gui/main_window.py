@@ -32,7 +32,7 @@ from .status import Status
 from .theme import Theme
 from .transport import Transport
 from .unavailable import Unavailable
-from .widgets import Overlaid, Pages, Turns, reveal
+from .widgets import Overlaid, Pages, StaggeredPainting, reveal
 from .worker import Runner
 from .worker.jobs import EngineFactory, ModuleMaker
 from .worker.worker import shipped_engine
@@ -112,14 +112,14 @@ class MainWindow(QMainWindow):
             self,
         )
         self._engine_known = False
-        self._turns = Turns(self)
+        self._turns = StaggeredPainting(self)
         self._docking = QTimer(self)
         self._docking.setSingleShot(True)
         self._docking.timeout.connect(self._show_docks)
         self._lay_out()
         self.commands = Commands(self.actions_, self.parts, self.conductor, self)
         menu = CanvasMenu(self.parts.canvas, self.parts.instances, self.session, self.actions_, self)
-        menu.told.connect(self.bar.tell)
+        menu.notified.connect(self.bar.show_notice)
         EditorKeys(self, self.parts.canvas)
         self._keyed = keyed(self.actions_, self.parts.instances.actions_, self.parts.review.actions_)
         self._connect()
@@ -189,14 +189,14 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         rest = f"the other {len(dropped) - 1}" if len(dropped) > 2 else "the other one"
         alone = f"{paths[0].name} is open. One document is open at a time: {rest} was not opened."
-        self.files.open(paths[0], then=(lambda: self.bar.tell(alone)) if len(dropped) > 1 else None)
+        self.files.open(paths[0], then=(lambda: self.bar.show_notice(alone)) if len(dropped) > 1 else None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Say why a key did nothing: no enabled action and no widget has taken it."""
         own = event.isAutoRepeat() or edits(QApplication.focusWidget())
         why = "" if own else self._unavailable.why(event)
         if why:
-            self.bar.tell(why)
+            self.bar.show_notice(why)
         else:
             super().keyPressEvent(event)
 
@@ -256,16 +256,16 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         session, conductor, bar, files = self.session, self.conductor, self.bar, self.files
-        session.opening.connect(lambda path: bar.tell(f"Opening {path.name} …"))
+        session.opening.connect(lambda path: bar.show_notice(f"Opening {path.name} …"))
         session.opened.connect(self._show_document)
         session.closed.connect(self._show_start)
         for source in (session, conductor, self.loader):
             source.failed.connect(bar.fail)
-        conductor.told.connect(bar.tell)
+        conductor.notified.connect(bar.show_notice)
         conductor.device_known.connect(lambda _: setattr(self, "_engine_known", True))
         conductor.progress.connect(self._follow_run)
-        self.parts.on_canvas.told.connect(bar.tell)
-        self.parts.on_instances.told.connect(bar.tell)
+        self.parts.on_canvas.notified.connect(bar.show_notice)
+        self.parts.on_instances.notified.connect(bar.show_notice)
         session.proposal_changed.connect(self._raise_review)
         self.commands.nothing_open.connect(bar.hide)
         self.comparison.dock.visibilityChanged.connect(self._share_corner)
@@ -277,7 +277,7 @@ class MainWindow(QMainWindow):
         clips = self.parts.on_clips
         clips.opener = lambda path, then: files.open(path, then=then)
         clips.failed.connect(bar.fail)
-        clips.told.connect(bar.tell)
+        clips.notified.connect(bar.show_notice)
         clips.listed.connect(self._take_catalogue)
         files.clips_wanted.connect(clips.scanner.list)
         files.truth_offered.connect(self.comparison.compare)
@@ -285,7 +285,7 @@ class MainWindow(QMainWindow):
         self.start.folder_requested.connect(files.ask_folder)
         self.start.demo_requested.connect(files.open_demo)
         self.start.chosen.connect(files.open)
-        self._theme.changed.connect(lambda: self.actions_.dress(self.palette()))
+        self._theme.changed.connect(lambda: self.actions_.set_icons(self.palette()))
         for act, do in {
             Act.OPEN: files.ask_open,
             Act.OPEN_FOLDER: files.ask_folder,

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QKeySequence
 from ..config import Config
 from .actions import explain
 from .keys import Keyed, clash
-from .theme import DEFAULT_COLOURS, Scheme
+from .theme import DEFAULT_COLOURS, ColourScheme
 
 FILE = "preferences.ini"
 _ENGINE = Config()
@@ -38,7 +38,7 @@ class Preferences:
         keys: those that were recorded, by table and name of the action, as Qt writes them.
     """
 
-    scheme: Scheme = Scheme.SYSTEM
+    scheme: ColourScheme = ColourScheme.SYSTEM
     opacity: float = 0.5
     colours: tuple[str, ...] = DEFAULT_COLOURS
     device: Device = _ENGINE.device
@@ -70,7 +70,7 @@ class PreferenceFile:
         self._settings.endGroup()
         colours = tuple(str(kept.get("colours") or "").split())
         return Preferences(
-            scheme=Scheme(kept["scheme"]) if kept.get("scheme") in set(Scheme) else usual.scheme,
+            scheme=ColourScheme(kept["scheme"]) if kept.get("scheme") in set(ColourScheme) else usual.scheme,
             opacity=_number(kept.get("opacity"), usual.opacity, 1),
             colours=colours if colours and all(map(_is_colour, colours)) else usual.colours,
             device=next((it for it in DEVICES if it == kept.get("device")), usual.device),

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 
 from .keys import Keyed, clash
 from .preferences import DEVICES, MOST_THREADS, Preferences, name_of
-from .theme import DEFAULT_COLOURS, Scheme, quiet_label, swatch_icon
+from .theme import DEFAULT_COLOURS, ColourScheme, quiet_label, swatch_icon
 from .widgets import NumberBox
 
 
@@ -98,7 +98,7 @@ class PreferencesDialog(QDialog):
         page = QWidget()
         form = QFormLayout(page)
         self.scheme = QComboBox()
-        for scheme in Scheme:
+        for scheme in ColourScheme:
             self.scheme.addItem(scheme.value.capitalize(), scheme)
         self.opacity = NumberBox(0, 100, " %")
         self.swatches: list[QToolButton] = []
@@ -114,7 +114,9 @@ class PreferencesDialog(QDialog):
         self._row(form, "Theme", self.scheme)
         self._row(form, "Opacity of masks", self.opacity)
         form.addRow("Colours of new instances", row)
-        self.scheme.currentIndexChanged.connect(lambda: self._take(scheme=Scheme(self.scheme.currentData())))
+        self.scheme.currentIndexChanged.connect(
+            lambda: self._take(scheme=ColourScheme(self.scheme.currentData()))
+        )
         self.opacity.valueChanged.connect(lambda percent: self._take(opacity=percent / 100))
         return page
 

@@ -177,7 +177,7 @@ class ProposalReview(QObject):
         if not answer():
             return False
         self.following = True
-        self.waiting.look()
+        self.waiting.refresh()
         self._session.set_proposal(None)
         if self._live is not None:
             self._show(self._live)
@@ -208,7 +208,7 @@ class ProposalReview(QObject):
         """Keep showing the proposal that the run asked about: it waits on, in the document."""
         live, self._live = self._live, None
         if live is not None and self._session.proposal is live:
-            self.waiting.look()
+            self.waiting.refresh()
             self._session.set_proposal(self.waiting.shown(live.key))
 
     def _look_again(self) -> None:

@@ -111,7 +111,7 @@ class RoundHistory(QObject):
         self._scorer.scored.connect(self._take_scores)
         self._scorer.failed.connect(self._report)
         self._soon = QTimer(self, interval=_SOON, singleShot=True)
-        self._soon.timeout.connect(self.look)
+        self._soon.timeout.connect(self.refresh)
         session = self._session
         for signal in (session.undo_changed, session.instances_changed, conductor.finished):
             signal.connect(self._look_soon)
@@ -123,7 +123,7 @@ class RoundHistory(QObject):
         panel.wiped.connect(lambda _: self._show())
         panel.back_requested.connect(self._go_back)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """List the rounds as they are now, and score those that are new."""
         if self._session.document is not None:
             self._session.ask_rounds(self._take)
@@ -175,7 +175,7 @@ class RoundHistory(QObject):
     def _report(self, task: _ScoreTask, sentence: str) -> None:
         # Of a project that was closed meanwhile nothing can be scored any more.
         if task is self._task:
-            self._conductor.told.emit(sentence)
+            self._conductor.notified.emit(sentence)
 
     def _compare(self, before: int, after: int) -> None:
         def show(states: Mapping[int, Annotation]) -> None:
@@ -197,7 +197,7 @@ class RoundHistory(QObject):
     def _go_back(self, one: RoundRecord) -> None:
         self.leave()
         if self._conductor.runner.busy:
-            self._conductor.told.emit("Let the run end, or end it with Esc, before you go back.")
+            self._conductor.notified.emit("Let the run end, or end it with Esc, before you go back.")
             return
         self._session.edits.go_back(one)
 

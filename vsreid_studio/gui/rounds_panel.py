@@ -114,7 +114,7 @@ class RoundPanel(QWidget):
         found = [item.data(_ROLE) for item in self.entries.selectedItems()]
         return sorted(found, key=lambda one: one.number)
 
-    def tell(self, one: RoundRecord) -> str:
+    def describe(self, one: RoundRecord) -> str:
         """A round in words."""
         made = one.made.astimezone().strftime(" · %H:%M") if one.made is not None else ""
         title = f"{_KINDS[one.kind]}: {one.label}{made}"
@@ -141,7 +141,7 @@ class RoundPanel(QWidget):
         for one in reversed(self._rounds):
             if one.kind is StepKind.EDIT and not self.edits.isChecked():
                 continue
-            item = QListWidgetItem(self.tell(one))
+            item = QListWidgetItem(self.describe(one))
             item.setData(_ROLE, one)
             self.entries.addItem(item)
             item.setSelected(one.number in chosen)

@@ -30,7 +30,7 @@ from .main_window import MainWindow
 from .opening import fresh_demo
 from .preferences import PreferenceFile, Preferences
 from .replay import BACK, LOST_FROM, Replay
-from .theme import Scheme, Theme
+from .theme import ColourScheme, Theme
 
 SIZE = (1440, 900)
 CLIPS = ("bear", "camel", "goat")
@@ -50,7 +50,7 @@ class Scenes:
         self, folder: Path, scratch: Path, name: str, theme: Theme, size: tuple[int, int] = SIZE
     ) -> None:
         self._folder, self._scratch, self._name = folder, scratch, name
-        scheme = Scheme.DARK if theme.dark else Scheme.LIGHT
+        scheme = ColourScheme.DARK if theme.dark else ColourScheme.LIGHT
         PreferenceFile(scratch / "config").write(Preferences(scheme=scheme))
         self.window = MainWindow(theme, engine=Replay, config=scratch / "config", data=scratch / "data")
         self.window.resize(*size)

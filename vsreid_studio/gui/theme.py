@@ -65,7 +65,7 @@ _SIZES = (16, 22, 32, 44)
 """Menus and toolbar, where a pixel of the window is one of the screen, and where it is two."""
 
 
-class Scheme(StrEnum):
+class ColourScheme(StrEnum):
     """Which palette a person wants."""
 
     SYSTEM = "as the system"
@@ -89,7 +89,7 @@ class Theme(QObject):
         super().__init__(app)
         self._app = app
         self.dark = False
-        self._scheme = Scheme.SYSTEM
+        self._scheme = ColourScheme.SYSTEM
         app.setStyle("Fusion")
         app.styleHints().colorSchemeChanged.connect(self._follow)
         self._follow(app.styleHints().colorScheme())
@@ -103,16 +103,16 @@ class Theme(QObject):
         self._app.setStyleSheet(sheet.replace("@icons", (paths.resources() / "icons").as_posix()))
         self.changed.emit()
 
-    def choose(self, scheme: Scheme) -> None:
+    def choose(self, scheme: ColourScheme) -> None:
         """Wear what a person wants, now and from now on."""
         self._scheme = scheme
         system = self._app.styleHints().colorScheme() is Qt.ColorScheme.Dark
-        dark = system if scheme is Scheme.SYSTEM else scheme is Scheme.DARK
+        dark = system if scheme is ColourScheme.SYSTEM else scheme is ColourScheme.DARK
         if dark != self.dark:
             self.set_dark(dark)
 
     def _follow(self, scheme: Qt.ColorScheme) -> None:
-        if self._scheme is Scheme.SYSTEM:
+        if self._scheme is ColourScheme.SYSTEM:
             self.set_dark(scheme is Qt.ColorScheme.Dark)
 
 

@@ -134,7 +134,7 @@ class Elided(QLabel):
         )
 
 
-class Turns(QObject):
+class StaggeredPainting(QObject):
     """Lets widgets that are shown at once be painted one after the other.
 
     All are laid out before, but the paint of one is over before that of the next begins, so that the window

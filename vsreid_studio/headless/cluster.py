@@ -315,7 +315,7 @@ def run_tasks(
     make: MakeEngine,
     *,
     overwrite: bool = False,
-    tell: Callable[[str, Progress], None] = lambda name, progress: None,
+    on_progress: Callable[[str, Progress], None] = lambda name, progress: None,
 ) -> Generator[RunOutcome | TaskFailure, None, None]:
     """Carry tasks out, each as `headless.run.run_task` does.
 
@@ -325,7 +325,7 @@ def run_tasks(
     Args:
         tasks: of different names; their paths are absolute and lead to the same files for all workers.
         make: makes the engine of each worker.
-        tell: called on a thread of its own with the name and the progress of a task.
+        on_progress: called on a thread of its own with the name and the progress of a task.
 
     Yields:
         what came of each, in the order in which they are done.
@@ -338,7 +338,7 @@ def run_tasks(
 
     def heard(event: tuple[float, list[Any]]) -> None:
         of, stage, done, total = event[1]
-        tell(of, Progress(stage, done, total))
+        on_progress(of, Progress(stage, done, total))
 
     client.subscribe_topic(name, heard)
     try:

@@ -14,7 +14,7 @@ from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.catalogue import DAVIS, OVERLAY, ExportRequest
 from ..formats.classes import read_classes
-from ..formats.exports import Material, export, export_overlay
+from ..formats.exports import ExportSource, export, export_overlay
 from ..formats.frame_names import fit_name
 from ..formats.masks import Paint, rgb_of
 from ..formats.provenance import provenance
@@ -105,7 +105,7 @@ def _data_set(wanted: ProjectExport, project: Project, video: Video) -> str:
     if wanted.classes is not None:
         classes = classes.numbered_as(read_classes(wanted.classes))
     labels = label_maps(project.annotation, video.height, video.width)
-    material = Material(_frames(video), labels, names, classes, video.names, record=record)
+    material = ExportSource(_frames(video), labels, names, classes, video.names, record=record)
     count = export(request, material, sources_of(project, video.path))
     return f"{count} frames of {name} are in {wanted.output}"
 
@@ -114,7 +114,7 @@ def _overlay(wanted: ProjectExport, project: Project, video: Video) -> str:
     colours = {n: rgb_of(one.colour) for n, one in project.instances.items() if not one.hidden}
     paint = Paint(colours, wanted.opacity, wanted.outlines)
     labels = label_maps(project.annotation, video.height, video.width)
-    material = Material(_frames(video), labels, paint=paint, source=video)
+    material = ExportSource(_frames(video), labels, paint=paint, source=video)
     sources = sources_of(project, video.path)
     count = export_overlay(wanted.output, material, sources, overwrite=wanted.overwrite)
     return f"{count} frames of {video.name} are in {wanted.output}"

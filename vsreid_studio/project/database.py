@@ -158,7 +158,7 @@ class Database:
         return database
 
     @classmethod
-    def look(cls, path: Path) -> Database:
+    def open_readonly(cls, path: Path) -> Database:
         """An existing file of this version, only to be read: nothing is locked, upgraded or left beside it.
 
         Args:

@@ -29,7 +29,7 @@ from .contents import (
 from .database import Database, damage_told
 from .history import StepKind, read, write
 from .notes import CandidateStore, Settings, forget_candidates, record_run, runs
-from .proposals import StoredProposal, ProposalStore, waiting
+from .proposals import ProposalStore, StoredProposal, waiting
 from .rows import cell_row, distinct_masks, read_index
 from .schema import (
     CELLS,
@@ -112,13 +112,13 @@ class Project:
         return cls._of(Database.open(path.absolute(), newer))
 
     @classmethod
-    def look(cls, path: Path) -> Project:
-        """An existing project, only to be read; see `Database.look`.
+    def open_readonly(cls, path: Path) -> Project:
+        """An existing project, only to be read; see `Database.open_readonly`.
 
         Raises:
-            UserError: as `Database.look`, or it is damaged.
+            UserError: as `Database.open_readonly`, or it is damaged.
         """
-        return cls._of(Database.look(path.absolute()))
+        return cls._of(Database.open_readonly(path.absolute()))
 
     @classmethod
     def _of(cls, database: Database) -> Self:
@@ -315,7 +315,7 @@ class Project:
         return self._state.reviewed
 
     def waiting(self, rho_occ: float = ReidConfig.rho_occ) -> list[StoredProposal]:
-        """The proposals that a person has to answer, by falling similarity; `proposal_tracks` gives their tracks.
+        """The proposals that a person has to answer, by falling similarity; see also `proposal_tracks`.
 
         Args:
             rho_occ: what overlaps the present mask by this or more does not wait.

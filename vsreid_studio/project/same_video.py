@@ -279,7 +279,9 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
         fresh.proposals.put(_moved_proposals(project, moved, cleared))
 
 
-def _moved_proposals(project: Project, moved: Mapping[int, int], cleared: set[int]) -> Iterator[StoredProposal]:
+def _moved_proposals(
+    project: Project, moved: Mapping[int, int], cleared: set[int]
+) -> Iterator[StoredProposal]:
     """The proposals of frames that are still there and show the same."""
     for key, kept in project.proposals.all.items():
         frame = moved.get(key.frame)

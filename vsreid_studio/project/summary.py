@@ -75,13 +75,13 @@ class Summary:
         return len(self.open) - self.waiting
 
 
-def look(path: Path) -> Summary:
+def read_summary(path: Path) -> Summary:
     """The summary of a project file that nobody has open; it is only read.
 
     Raises:
         UserError: it cannot be read, is in use or of another version.
     """
-    with Project.look(path) as project:
+    with Project.open_readonly(path) as project:
         return summary_of(project)
 
 

@@ -27,9 +27,9 @@ from .embedding_data import (
     Crops,
     ObjectView,
     OnlineInstanceMatching,
+    background_boxes,
     davis_identities,
     still_identities,
-    strange_boxes,
 )
 from .loop import Schedule, Trainer, batches, float_depthwise, imagenet_lite0, resnet50_weights, write_weights
 from .processes import join
@@ -83,7 +83,7 @@ def read_search(davis: Path, sequences: Sequence[str], size: int, frames: int = 
                 templates.append(crop_box(frame, box, size))
                 continue
             queries.append(crop_box(frame, _jittered(rng, box).clip(*labels.shape), size))
-            others = strange_boxes(rng, box, labels.shape, WRONG, most=0.3)
+            others = background_boxes(rng, box, labels.shape, WRONG, most=0.3)
             # Where the object leaves no room for others, corners of the frame are repeated.
             others = (others or [Box(0, 0, 48, 48)]) * WRONG
             wrong.append(np.stack([crop_box(frame, other, size) for other in others[:WRONG]]))

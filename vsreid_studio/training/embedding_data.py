@@ -159,7 +159,7 @@ def view_of(frame: Frame, labels: LabelMap, number: int, box: Box, rng: Generato
     mask = (labels[part.slices] == number).astype(np.uint8)
     mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     inner = Box.around(mask > 0) or Box(0, 0, *size)
-    others = strange_boxes(rng, box, (height, width), 3)
+    others = background_boxes(rng, box, (height, width), 3)
     strangers = tuple(
         cv2.resize(np.ascontiguousarray(frame[o.slices]), (128, 128), interpolation=cv2.INTER_AREA).astype(
             np.uint8, copy=False
@@ -169,7 +169,7 @@ def view_of(frame: Frame, labels: LabelMap, number: int, box: Box, rng: Generato
     return ObjectView(small.astype(np.uint8, copy=False), mask > 0, inner, strangers)
 
 
-def strange_boxes(
+def background_boxes(
     rng: Generator, box: Box, shape: tuple[int, ...], count: int, most: float = 0.2
 ) -> list[Box]:
     """Up to `count` random boxes of about an object's size that overlap its box by an IoU below `most`.

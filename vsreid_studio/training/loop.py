@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..engine.nets.lite0 import SameConv, from_published
 from ..errors import UserError
-from .processes import Team, join, moved
+from .processes import ProcessGroup, join, moved
 
 logger = logging.getLogger(__name__)
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
@@ -165,7 +165,8 @@ class StepData(Dataset[Any]):
 def batches(make: Callable[[int], Any], start: int, steps: int, workers: int) -> Iterator[Any]:
     """Batches of the steps from `start` on, made by `workers` processes (0: in this one).
 
-    Where several processes train, `make` is asked for other numbers than the steps: see `Team.numbers`.
+    Where several processes train, `make` is asked for other numbers than the steps, see
+    `ProcessGroup.numbers`.
     """
     team = join()
     loader = DataLoader(
@@ -306,7 +307,7 @@ class Trainer:
         logger.info("going on at step %d", self.step)
 
 
-def _described(settings: dict[str, object], team: Team) -> dict[str, object]:
+def _described(settings: dict[str, object], team: ProcessGroup) -> dict[str, object]:
     """A run's settings, with the number of processes where there are several: the batches depend on it."""
     return {**settings, "processes": team.size} if team.size > 1 else settings
 

@@ -24,7 +24,7 @@ _BUCKET = 2**24
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """One process among those that train together; alone it is the leader of nobody.
 
     Attributes:
@@ -109,7 +109,7 @@ class Team:
             parameter.grad = part.copy_(mean.view_as(part))
 
 
-def join() -> Team:
+def join() -> ProcessGroup:
     """This process's team by the environment of `torchrun`; without it, a team of one.
 
     Waits for the others the first time. Computes on the GPU of its local rank where there is one.
@@ -119,13 +119,13 @@ def join() -> Team:
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", local) if cuda else CPU
     if size == 1:
-        return Team(device=device)
+        return ProcessGroup(device=device)
     if not distributed.is_initialized():
         if cuda:
             torch.cuda.set_device(device)
         distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
         atexit.register(_leave)
-    return Team(distributed.get_rank(), distributed.get_world_size(), device)
+    return ProcessGroup(distributed.get_rank(), distributed.get_world_size(), device)
 
 
 def moved(batch: Any, device: torch.device) -> Any:

@@ -8,7 +8,7 @@ from vsreid_studio.engine.nets import stream as streams
 from vsreid_studio.engine.nets.inference import CompiledInference, Patches, TorchInference
 from vsreid_studio.engine.nets.layers import compute_type
 from vsreid_studio.engine.nets.lite0 import fold_norms
-from vsreid_studio.engine.nets.propagation import Found
+from vsreid_studio.engine.nets.propagation import PropagationOutput
 from vsreid_studio.engine.parallel import side_by_side
 
 
@@ -69,7 +69,7 @@ def test_side_by_side_patches_are_what_they_are_alone(compiled: CompiledInferenc
 
 
 def test_what_was_found_stays(compiled: CompiledInference) -> None:
-    def run(seed: int) -> Found:
+    def run(seed: int) -> PropagationOutput:
         torch.manual_seed(seed)
         patch, maps, carried = (torch.rand(1, channels, 64, 64) for channels in (3, 2, 2))
         return compiled.run(Patches(patch, None, maps, carried, [[]]))

@@ -97,7 +97,7 @@ def test_a_finish_that_is_not_trained_changes_next_to_nothing(lite: nets.MaskPro
     patch, flow, maps, carried = _inputs(128, 64)
     bare = nets.MaskPropagationNet(lite.rgb, lite.flow)
     streams_say = resized(bare(patch, flow, maps, carried)[0], patch)
-    kept = 2 * 6 * torch.sigmoid(torch.tensor(nets.Finish.KEEPS))
+    kept = 2 * 6 * torch.sigmoid(torch.tensor(nets.OutlineRefinement.KEEPS))
     assert torch.allclose(lite(patch, flow, maps, carried)[0], streams_say, atol=float(kept))
 
 
@@ -106,7 +106,7 @@ def _finish_after(
 ) -> torch.Tensor:
     """What a new finish finds after some steps of training, where the streams know nothing."""
     torch.manual_seed(0)
-    finish = nets.Finish(inner=8)
+    finish = nets.OutlineRefinement(inner=8)
     optimizer = torch.optim.Adam(finish.parameters(), 1e-2)
     inner, patch, logits = torch.zeros(1, 8, 16, 16), torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 16, 16)
     for _ in range(steps):

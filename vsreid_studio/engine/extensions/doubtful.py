@@ -81,7 +81,7 @@ class _Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class MissingStretch:
+class MissingRange:
     """Frames in which an instance has no mask, and nobody has said that it is absent.
 
     Attributes:
@@ -167,7 +167,7 @@ def doubtful(annotation: Annotation, instances: Sequence[int] | None = None, mos
     return DoubtfulFrames().find(annotation, instances, most)
 
 
-def gaps(annotation: Annotation, instance: int) -> list[MissingStretch]:
+def gaps(annotation: Annotation, instance: int) -> list[MissingRange]:
     """The gaps of an instance, in the order of frames; no map is read."""
     records = annotation.records(instance)
     filled = _filled(annotation, instance)
@@ -177,7 +177,7 @@ def gaps(annotation: Annotation, instance: int) -> list[MissingStretch]:
     if not open_.size or not filled.any():
         return []
     parts = np.split(open_, np.flatnonzero(np.diff(open_) > 1) + 1)
-    return [MissingStretch(instance, int(part[0]), int(part[-1]), bool(there[part].all())) for part in parts]
+    return [MissingRange(instance, int(part[0]), int(part[-1]), bool(there[part].all())) for part in parts]
 
 
 def _filled(annotation: Annotation, instance: int) -> NDArray[np.bool_]:

@@ -53,8 +53,8 @@ class _Known(NamedTuple):
     entry: MemoryEntry
 
 
-class _Sight(NamedTuple):
-    """What the RGB trunk saw where a mask was found: (1, C, h, w), and the maps beside it, in their box."""
+class _Observation(NamedTuple):
+    """Features of the RGB trunk where a mask was found, (1, C, h, w), and the other maps in its box."""
 
     coarse: Tensor
     box: Box
@@ -84,7 +84,7 @@ class Memory:
         self._size = SIZES[config.size]
         self._known: OrderedDict[_EntryKey, _Known] = OrderedDict()
         self._bytes = 0
-        self._seen: dict[CellKey, _Sight] = {}
+        self._seen: dict[CellKey, _Observation] = {}
         self._recent_ones: dict[CellKey, _Recent] = {}
 
     @property
@@ -92,20 +92,20 @@ class Memory:
         """Of the entries that are kept."""
         return self._bytes
 
-    def saw(self, key: CellKey, box: Box, others: Probability, coarse: Tensor) -> None:
-        """Take note of what N_mp saw in a patch; `after_prediction` gives the resulting mask.
+    def observe(self, key: CellKey, box: Box, others: Probability, coarse: Tensor) -> None:
+        """Keep the features of a patch until `after_prediction` gives the resulting mask.
 
         Args:
             box: of the patch.
             others: (h, w), the other instances' maps in the box, at its size or less.
             coarse: (1, C, h, w), the RGB trunk's deepest features.
         """
-        self._seen[key] = _Sight(coarse, box, others)
+        self._seen[key] = _Observation(coarse, box, others)
 
     def after_prediction(
         self, scene: Scene, patches: Sequence[Patch], found: Mapping[int, Prediction]
     ) -> dict[int, Prediction]:
-        """Keep what was seen where masks have just been found: they may be remembered for being recent."""
+        """Keep the features of the masks just found: they may be remembered for being recent."""
         far = self._config.recent * APART + 1
         kept = {
             key: one

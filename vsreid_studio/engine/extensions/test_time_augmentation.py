@@ -23,7 +23,7 @@ from ..flow import FlowField
 from ..nets.inference import Inference, Patches
 from ..nets.layers import map_tensor, picture_tensor
 from ..nets.patches import carried_patch, crop, fit, flow_patch, paste
-from ..nets.propagation import Found, Size
+from ..nets.propagation import PropagationOutput, Size
 from ..nets.stream import MemoryEntry
 from ..parallel import side_by_side
 from ..types import Box, Frame, Probability
@@ -41,8 +41,8 @@ class PatchRequest:
         before: (h, w, 3) uint8, the frame of the guiding map, warped by the flow;
             None where no flow has carried it.
         near: how near the checkpoint is, see `nearness`.
-        careful: see it on larger scales and mirrored.
-        saw: receives the patch's (1, C, h, w) features, for the memory.
+        careful: also on larger scales and mirrored.
+        observe: receives the patch's (1, C, h, w) features, for the memory.
     """
 
     instance: int
@@ -52,7 +52,7 @@ class PatchRequest:
     before: Frame | None = None
     near: float = 0.0
     careful: bool = False
-    saw: Callable[[Tensor], None] | None = None
+    observe: Callable[[Tensor], None] | None = None
 
 
 class Augmentation(NamedTuple):
@@ -96,7 +96,7 @@ class AugmentedNetwork:
     ) -> list[PatchMap]:
         """N_mp on patches of a frame, averaged over scales and flips."""
         with torch.inference_mode():
-            seen: list[Found] = []
+            seen: list[PropagationOutput] = []
             for scale in augmentation.scales:
                 patches = self._patches(picture, requests, flow, memories, scale, augmentation.flip)
                 found = self._inference.run(patches)
@@ -104,8 +104,8 @@ class AugmentedNetwork:
             maps = torch.stack([self._probability(one) for one in seen]).mean(0).cpu().numpy()
             quality = torch.stack([one.quality for one in seen]).mean(0).sigmoid().tolist()
         for request, coarse in zip(requests, torch.split(seen[0].coarse, 1), strict=True):
-            if request.saw is not None:
-                request.saw(coarse)
+            if request.observe is not None:
+                request.observe(coarse)
         return [
             PatchMap(paste(one, request.box, request.guide.shape), worth)
             for one, worth, request in zip(maps, quality, requests, strict=True)
@@ -145,7 +145,7 @@ class AugmentedNetwork:
         guides, known = (map_tensor(it, like) for it in (maps, carried))
         return Patches(picture_tensor(patch, like), flows, guides, known, read)
 
-    def _probability(self, found: Found) -> Tensor:
+    def _probability(self, found: PropagationOutput) -> Tensor:
         """(N, s, s) at the network's own size."""
         side = self._size.patch
         maps = found.logits.float().sigmoid()
@@ -156,7 +156,9 @@ class AugmentedNetwork:
         return side if scale == 1 else max(align, round(side * scale / align) * align)
 
 
-def _straightened(found: Found) -> list[Found]:
+def _straightened(found: PropagationOutput) -> list[PropagationOutput]:
     """What was found of patches, and of the same mirrored, whose logits are turned back."""
-    straight, mirrored = (Found(*half) for half in zip(*(it.chunk(2) for it in found), strict=True))
+    straight, mirrored = (
+        PropagationOutput(*half) for half in zip(*(it.chunk(2) for it in found), strict=True)
+    )
     return [straight, mirrored._replace(logits=mirrored.logits.flip(3))]

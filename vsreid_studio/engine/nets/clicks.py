@@ -20,7 +20,7 @@ from torch.nn import functional
 from ..types import Box, Click, SoftMask
 from .layers import QualityHead, averaged
 from .patches import fit, patch_box
-from .propagation import Finish
+from .propagation import OutlineRefinement
 from .stream import LITE, Features, LiteTrunk, MapEncoder, Stream
 
 PATCH = 256
@@ -74,7 +74,7 @@ class ClickNet(nn.Module):
         super().__init__()
         self.stream = Stream(LiteTrunk(), LITE)
         self.stream.maps = MapEncoder(LITE, len(MAPS))
-        self.finish = Finish(self.stream.decoder.channels)
+        self.finish = OutlineRefinement(self.stream.decoder.channels)
         self.quality = QualityHead(LITE.width)
 
     def forward(self, patch: Tensor, maps: Tensor) -> ClickPrediction:

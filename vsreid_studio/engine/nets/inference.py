@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..parallel import Lanes, beside_others, side_by_side
 from .compiled import Compiled
-from .propagation import Found, MaskPropagationNet, together
+from .propagation import MaskPropagationNet, PropagationOutput, together
 from .stream import MemoryEntry, Stream
 
 
@@ -34,7 +34,7 @@ class Inference(Protocol):
     network: MaskPropagationNet
     together: bool
 
-    def run(self, patches: Patches) -> Found:
+    def run(self, patches: Patches) -> PropagationOutput:
         """N_mp on patches, as `MaskPropagationNet.forward` does it."""
         ...
 
@@ -48,9 +48,9 @@ class TorchInference:
         self.network = network
 
     @torch.inference_mode()
-    def run(self, patches: Patches) -> Found:
+    def run(self, patches: Patches) -> PropagationOutput:
         """N_mp on patches."""
-        found: Found = self.network(*patches)
+        found: PropagationOutput = self.network(*patches)
         return found
 
 
@@ -70,15 +70,15 @@ class CompiledInference:
         self._several = _Compiled(network, self._lanes.count)
 
     @torch.inference_mode()
-    def run(self, patches: Patches) -> Found:
+    def run(self, patches: Patches) -> PropagationOutput:
         """N_mp on patches."""
         count = len(patches.rgb)
         if count == 1 and self._single is not None and not beside_others():
             return self._single.run(patches, 0)
         found = side_by_side(lambda number: self._beside(patches, number), range(count))
-        return Found(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        return PropagationOutput(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
-    def _beside(self, patches: Patches, number: int) -> Found:
+    def _beside(self, patches: Patches, number: int) -> PropagationOutput:
         with self._lanes.one() as lane:
             return self._several.run(patches, number, lane)
 
@@ -93,11 +93,11 @@ class _Compiled:
         self._read = Compiled(_Read(network.rgb), lanes, exact=True, shapes=32)
         self._move = Compiled(lambda flow, maps: (network.moving(flow, maps),), lanes)
         self._draw = Compiled(_Draw(network), lanes)
-        self._worth = Compiled(lambda *seen: (network.worth(*seen),), lanes, exact=True)
+        self._iou_logits = Compiled(lambda *seen: (network.iou_logits(*seen),), lanes, exact=True)
 
     # A mode of the thread, and every lane is one.
     @torch.inference_mode()
-    def run(self, patches: Patches, number: int, lane: int = 0) -> Found:
+    def run(self, patches: Patches, number: int, lane: int = 0) -> PropagationOutput:
         """N_mp on one of the patches."""
         row = slice(number, number + 1)
         patch, maps = patches.rgb[row], patches.maps[row]
@@ -107,9 +107,9 @@ class _Compiled:
         moving = () if patches.flow is None else self._move(patches.flow[row], maps, lane=lane)
         known = patch, maps, patches.carried[row]
         logits, drawn, context = self._draw(*known, value, read, *fine, *moving, lane=lane)
-        (quality,) = self._worth(context, drawn, logits, maps, lane=lane)
+        (quality,) = self._iou_logits(context, drawn, logits, maps, lane=lane)
         # Copied: the next patch is written to the same place.
-        return Found(logits.clone(), quality.clone(), coarse.clone())
+        return PropagationOutput(logits.clone(), quality.clone(), coarse.clone())
 
 
 class _Look:

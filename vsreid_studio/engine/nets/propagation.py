@@ -23,8 +23,8 @@ from .stream import (
 )
 
 
-class Finish(nn.Module):
-    """Draws the outline again at the patch's full size, where both streams have agreed on the map.
+class OutlineRefinement(nn.Module):
+    """Refines the outline at the patch's full size, after both streams have agreed on the map.
 
     The streams decide at half the size, from features that are coarser still. Here each pixel is looked at
     together with the picture's own edges and those of the guiding map, which are exact near a checkpoint:
@@ -76,8 +76,8 @@ class Finish(nn.Module):
         return found + keep.sigmoid() * (kept - found)
 
 
-class Found(NamedTuple):
-    """What N_mp says of some patches.
+class PropagationOutput(NamedTuple):
+    """The output of N_mp for N patches.
 
     Attributes:
         logits: of the instance, (N, 1, H, W), or (N, 1, H / s, W / s) at the RGB stream's finest stride where
@@ -98,7 +98,7 @@ class MaskPropagationNet(nn.Module):
         finish: draws the outline of what the streams found; None where these decide alone, as in the paper.
     """
 
-    def __init__(self, rgb: Stream, flow: Stream, finish: Finish | None = None) -> None:
+    def __init__(self, rgb: Stream, flow: Stream, finish: OutlineRefinement | None = None) -> None:
         super().__init__()
         self.rgb = rgb
         self.flow = flow
@@ -112,7 +112,7 @@ class MaskPropagationNet(nn.Module):
         maps: Tensor,
         carried: Tensor,
         memories: Sequence[Sequence[MemoryEntry]] | None = None,
-    ) -> Found:
+    ) -> PropagationOutput:
         """Segment the instance in each patch.
 
         Args:
@@ -127,7 +127,9 @@ class MaskPropagationNet(nn.Module):
         found = self.rgb.segment(features, maps, memories)
         logits = together(found.logits, None if flow is None else self.moving(flow, maps))
         logits = self.finished(found, logits, patch, maps, carried)
-        return Found(logits, self.worth(found.context, found.logits, logits, maps), features.coarse)
+        return PropagationOutput(
+            logits, self.iou_logits(found.context, found.logits, logits, maps), features.coarse
+        )
 
     def finished(
         self, rgb: Segmented, logits: Tensor, patch: Tensor, maps: Tensor, carried: Tensor
@@ -135,12 +137,12 @@ class MaskPropagationNet(nn.Module):
         """The logits, for those on which the streams have agreed (`together`)."""
         return logits if self.finish is None else self.finish(rgb.fine, patch, maps, logits, carried)
 
-    def worth(self, context: Tensor, rgb: Tensor, logits: Tensor, maps: Tensor) -> Tensor:
-        """Logits of the IoU, (N,), of the map that `logits` make.
+    def iou_logits(self, context: Tensor, rgb: Tensor, logits: Tensor, maps: Tensor) -> Tensor:
+        """Predict the IoU of the map that `logits` make with the truth: (N,), logits.
 
         Args:
             context: of the RGB stream, see `Segmented`.
-            rgb: its own logits; the map is looked at at their size.
+            rgb: its own logits; the map is averaged to their size.
         """
         found: Tensor = self.quality(context, averaged(logits.sigmoid(), rgb), maps[:, :1])
         return found
@@ -163,7 +165,7 @@ def together(rgb: Tensor, moving: Tensor | None = None) -> Tensor:
 def lite() -> MaskPropagationNet:
     """N_mp for CPUs: both streams on EfficientNet-Lite0, logits at the patch's size."""
     rgb = Stream(LiteTrunk(), LITE)
-    return MaskPropagationNet(rgb, Stream(LiteTrunk(), LITE), Finish(rgb.decoder.channels))
+    return MaskPropagationNet(rgb, Stream(LiteTrunk(), LITE), OutlineRefinement(rgb.decoder.channels))
 
 
 def paper() -> MaskPropagationNet:

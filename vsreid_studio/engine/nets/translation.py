@@ -19,11 +19,11 @@ Output: TypeAlias = Any
 """An output of an OpenVINO operation."""
 aten = torch.ops.aten
 _LARGE = 64
-"""Maps of this width and more are kept apart, see `Apart`; to join smaller ones takes no time."""
+"""Maps of this width and more are kept apart, see `UnjoinedMaps`; to join smaller ones takes no time."""
 
 
 @dataclass(frozen=True)
-class Apart:
+class UnjoinedMaps:
     """Large maps whose channels torch joins, left side by side.
 
     OpenVINO would write all of them again, in another order than that in which it convolves. A convolution of
@@ -33,12 +33,12 @@ class Apart:
     parts: tuple[Output, ...]
 
 
-def translated(node: fx.Node, arguments: Sequence[Any]) -> Output | Apart:
+def translated(node: fx.Node, arguments: Sequence[Any]) -> Output | UnjoinedMaps:
     """The output of what an operation is in OpenVINO.
 
     Args:
         node: calls the operation; its value is known.
-        arguments: of the call, the tensors among them outputs already, or `Apart`.
+        arguments: of the call, the tensors among them outputs already, or `UnjoinedMaps`.
 
     Raises:
         KeyError: for an operation that is not among those below.
@@ -56,32 +56,34 @@ def translated(node: fx.Node, arguments: Sequence[Any]) -> Output | Apart:
 
 
 def joined(value: Any) -> Any:
-    """An argument or a value of `translated` without anything `Apart` in it."""
+    """An argument or a value of `translated`, with all `UnjoinedMaps` in it concatenated."""
     from openvino import opset13 as ops  # noqa: PLC0415
 
-    if isinstance(value, Apart):
+    if isinstance(value, UnjoinedMaps):
         return ops.concat(value.parts, 1).output(0)
     return [joined(one) for one in value] if isinstance(value, list) else value
 
 
-def _part_by_part(ops: Any, node: fx.Node, arguments: Sequence[Any]) -> Output | Apart | None:
+def _part_by_part(ops: Any, node: fx.Node, arguments: Sequence[Any]) -> Output | UnjoinedMaps | None:
     """What an operation is on maps that are kept apart; None where they are to be joined, or not large."""
     first, *others = arguments
     if node.target is aten.cat.default:
         *_, breadth = shape = node.meta["val"].shape
         if len(shape) != 4 or breadth < _LARGE or others != [1]:
             return None
-        return Apart(tuple(chain.from_iterable(it.parts if isinstance(it, Apart) else (it,) for it in first)))
-    if isinstance(first, Apart) and node.target is aten.relu_.default:
-        return Apart(tuple(ops.relu(part).output(0) for part in first.parts))
-    if isinstance(first, Apart) and node.target is aten.convolution.default:
+        return UnjoinedMaps(
+            tuple(chain.from_iterable(it.parts if isinstance(it, UnjoinedMaps) else (it,) for it in first))
+        )
+    if isinstance(first, UnjoinedMaps) and node.target is aten.relu_.default:
+        return UnjoinedMaps(tuple(ops.relu(part).output(0) for part in first.parts))
+    if isinstance(first, UnjoinedMaps) and node.target is aten.convolution.default:
         return _convolution_of_parts(ops, first.parts, *others)
     return None
 
 
 def _convolution_of_parts(
     ops: Any, parts: Sequence[Output], weight: Output, bias: Output | None, *how: Any
-) -> Output | Apart | None:
+) -> Output | UnjoinedMaps | None:
     """None where it is neither of each channel by itself nor pointwise."""
     *measures, groups = how
     counts = [part.get_shape()[1] for part in parts]
@@ -91,7 +93,7 @@ def _convolution_of_parts(
         biases = [None] * len(counts) if bias is None else _split(ops, bias, 0, counts)
         each = zip(parts, weights, biases, counts, strict=True)
         found = (_convolution(*(ops, x, w, b, *measures, count)) for x, w, b, count in each)
-        return Apart(tuple(part.output(0) for part in found))
+        return UnjoinedMaps(tuple(part.output(0) for part in found))
     if groups != 1 or kernel != [1, 1]:
         return None
     (x, w), *more = zip(parts, _split(ops, weight, 1, counts), strict=True)

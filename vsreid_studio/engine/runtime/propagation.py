@@ -124,10 +124,10 @@ class PatchNetwork:
         if near >= FAR:
             before = warp_frame(self._motion.frame(scene.source), scene.back.inside(box, size), box)
         careful = careful and corrected(scene.cells, k)
-        saw = None
+        observe = None
         if self._memory is not None and self._config.recent:
-            saw = partial(self._memory.saw, CellKey(scene.frame, k), box, others)
-        return PatchRequest(k, box, guide, others, before, near, careful, saw)
+            observe = partial(self._memory.observe, CellKey(scene.frame, k), box, others)
+        return PatchRequest(k, box, guide, others, before, near, careful, observe)
 
     def _memories(self, scene: Scene, request: PatchRequest) -> list[MemoryEntry]:
         if self._memory is None:

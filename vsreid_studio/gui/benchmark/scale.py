@@ -23,9 +23,9 @@ from ...benchmark.scale import (
     make_video,
     mask_at,
     peak,
+    report,
     since,
     synthetic_index,
-    tell,
 )
 from ...engine.runtime.run import State
 from ...engine.store.annotation import Annotation, edit
@@ -53,14 +53,14 @@ def window(scratch: Path, frames: int, instances: int) -> None:
     start = time.perf_counter()
     session.open(scratch / "filled.vsreid")
     _until(lambda: session.document is not None)
-    tell(ScaleFigure("window", "open the project", since(start), "ms", OPENED))
+    report(ScaleFigure("window", "open the project", since(start), "ms", OPENED))
     _until(lambda: made.parts.canvas.index == session.frame)
-    pulse.tell("window", "opening")
+    pulse.report("window", "opening")
     for step in range(1, 40):
         session.go(step * 37 % frames)
         _until(lambda: made.parts.canvas.index == session.frame)
-    pulse.tell("window", "scrubbing")
-    tell(ScaleFigure("window", "peak", peak(), "MB", MOST))
+    pulse.report("window", "scrubbing")
+    report(ScaleFigure("window", "peak", peak(), "MB", MOST))
     pulse.stop()
     made.close()
 
@@ -74,14 +74,14 @@ def imported(scratch: Path, frames: int, instances: int) -> None:
     start = time.perf_counter()
     session.mask_edits.import_masks(scratch / "masks")
     _until(lambda: not session.mask_edits.is_importing)
-    tell(ScaleFigure("import", f"import {frames:,} x {instances} masks", since(start) / 1000, "s"))
-    pulse.tell("import", "importing")
+    report(ScaleFigure("import", f"import {frames:,} x {instances} masks", since(start) / 1000, "s"))
+    pulse.report("import", "importing")
     for name, step in (("undoing it", session.edits.undo), ("redoing it", session.edits.redo)):
         before = len(session.annotation)
         step()
         _until(lambda: len(session.annotation) != before)  # noqa: B023
-        pulse.tell("import", name)
-    tell(ScaleFigure("import", "peak", peak(), "MB", MOST))
+        pulse.report("import", name)
+    report(ScaleFigure("import", "peak", peak(), "MB", MOST))
     pulse.stop()
     made.close()
 
@@ -106,7 +106,7 @@ def cancelled(scratch: Path, frames: int, instances: int) -> None:
         running = session.mask_edits.is_importing
         took = _ended(made.conductor)
         if running:
-            tell(ScaleFigure("cancel an import", name, took, "ms", CANCELLED))
+            report(ScaleFigure("cancel an import", name, took, "ms", CANCELLED))
     made.close()
 
 
@@ -127,7 +127,7 @@ def cancel(scratch: Path, frames: int, instances: int) -> None:
         _until(lambda: stage in stages or conductor.state is not State.RUNNING)  # noqa: B023
         if conductor.state is State.RUNNING:
             _wait(0.05)
-            tell(ScaleFigure("cancel a run", f"while {stage}", _ended(conductor), "ms", CANCELLED))
+            report(ScaleFigure("cancel a run", f"while {stage}", _ended(conductor), "ms", CANCELLED))
         conductor.cancel()
         _until(lambda: conductor.state is State.IDLE)
     made.close()
@@ -158,7 +158,7 @@ def index(scratch: Path, frames: int, instances: int) -> None:
 def _timed(name: str, do: Callable[[], T]) -> T:
     start = time.process_time()
     result = do()
-    tell(ScaleFigure("index", f"{name} (CPU)", 1000 * (time.process_time() - start), "ms"))
+    report(ScaleFigure("index", f"{name} (CPU)", 1000 * (time.process_time() - start), "ms"))
     return result
 
 
@@ -197,11 +197,11 @@ class Pulse(QObject):
         self._longest = self._most = 0.0
         return found
 
-    def tell(self, part: str, what: str) -> None:
+    def report(self, part: str, what: str) -> None:
         """The longest stall since the last call."""
         stall, work = self.longest()
-        tell(ScaleFigure(part, f"longest stall while {what}", stall, "ms", STALL))
-        tell(ScaleFigure(part, f"most work at a time while {what} (CPU)", work, "ms"))
+        report(ScaleFigure(part, f"longest stall while {what}", stall, "ms", STALL))
+        report(ScaleFigure(part, f"most work at a time while {what} (CPU)", work, "ms"))
 
     def stop(self) -> None:
         """Beat no more."""

@@ -111,11 +111,11 @@ class CanvasBinder(QObject):
         clicks: asks what points make.
 
     Signals:
-        told(sentence): why nothing was drawn.
+        notified(sentence): why nothing was drawn.
         redrawn: the person has drawn the proposal's box.
     """
 
-    told = Signal(str)
+    notified = Signal(str)
     redrawn = Signal()
 
     def __init__(
@@ -147,8 +147,8 @@ class CanvasBinder(QObject):
         canvas.edited.connect(self._take_stroke)
         canvas.box_drawn.connect(self._take_box)
         canvas.candidate_moved.connect(self._redraw)
-        canvas.refused.connect(self.told)
-        self.clicks.told.connect(self.told)
+        canvas.refused.connect(self.notified)
+        self.clicks.notified.connect(self.notified)
         self.clicks.kept.connect(self._keep_clicked)
         self.clicks.instance_wanted.connect(self._add_instance)
         if session.document is not None:

@@ -24,10 +24,10 @@ class CanvasMenu(QObject):
     """Selects what is clicked with the grab tool, shows the menu, copies and pastes masks.
 
     Signals:
-        told(sentence): why nothing was done, or what was.
+        notified(sentence): why nothing was done, or what was.
     """
 
-    told = Signal(str)
+    notified = Signal(str)
 
     def __init__(
         self, canvas: CanvasView, panel: InstancePanel, session: Session, actions: Actions, parent: QObject
@@ -48,10 +48,10 @@ class CanvasMenu(QObject):
             return
         mask = session.annotation.mask(session.frame, session.selected)
         if not mask.box.area:
-            self.told.emit("The selected instance has no mask in this frame: there is nothing to copy.")
+            self.notified.emit("The selected instance has no mask in this frame: there is nothing to copy.")
             return
         self._copied = mask
-        self.told.emit(f"The mask of {session.instances[session.selected].name} is copied.")
+        self.notified.emit(f"The mask of {session.instances[session.selected].name} is copied.")
 
     def paste(self) -> None:
         """Give the selected instance the copied mask in the present frame."""
@@ -59,7 +59,7 @@ class CanvasMenu(QObject):
         if session.document is None or session.selected is None:
             return
         if self._copied is None:
-            self.told.emit("No mask is copied: copy one first.")
+            self.notified.emit("No mask is copied: copy one first.")
             return
         self._canvas.finish()
         session.mask_edits.edit_mask(session.frame, session.selected, self._copied, "paste a mask")
@@ -127,7 +127,7 @@ class CanvasMenu(QObject):
         if session.document is None:
             return
         if not instances:
-            self.told.emit("There is no instance here.")
+            self.notified.emit("There is no instance here.")
             return
         listed = list(instances)
         at = listed.index(session.selected) + 1 if session.selected in listed else 0

@@ -59,7 +59,7 @@ class ClickBinder(QObject):
     click tool or a box is first used.
 
     Signals:
-        told(sentence): why nothing came of a click.
+        notified(sentence): why nothing came of a click.
         kept(SoftMask, Prompt, bool): the person keeps a mask, with the cell and the points that it was made
             of, and whether there was a mask before them.
         instance_wanted(): a point is to be made, and no instance is selected.
@@ -67,7 +67,7 @@ class ClickBinder(QObject):
         state_changed(sentence): the network is being prepared, or there is none; empty when it answers.
     """
 
-    told = Signal(str)
+    notified = Signal(str)
     kept = Signal(object, object, bool)
     instance_wanted = Signal()
     tool_wanted = Signal()
@@ -126,7 +126,7 @@ class ClickBinder(QObject):
     def begin(self, box: Box) -> None:
         """Ask for what is in a box, which points then refine; without a network, say so."""
         if not self.usable:
-            self.told.emit(NO_NETWORK)
+            self.notified.emit(NO_NETWORK)
             return
         self.tool_wanted.emit()
         self._canvas.begin_points(box)
@@ -252,7 +252,7 @@ class ClickBinder(QObject):
             self._taken = None
         if not question.hovers:
             self._canvas.set_draft(question.instance, None)
-            self.told.emit(sentence)
+            self.notified.emit(sentence)
 
     def _picture(self) -> Frame | None:
         """The frame on the canvas."""

@@ -34,10 +34,10 @@ class InstanceBinder(QObject):
         panel: the widget.
 
     Signals:
-        told(sentence): information for the person.
+        notified(sentence): information for the person.
     """
 
-    told = Signal(str)
+    notified = Signal(str)
 
     def __init__(self, panel: InstancePanel, conductor: Conductor, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -66,7 +66,7 @@ class InstanceBinder(QObject):
         panel.merge_requested.connect(session.instance_edits.merge)
         panel.class_requested.connect(session.instance_edits.set_class)
         panel.classes_requested.connect(self.show_classes)
-        panel.told.connect(self.told)
+        panel.notified.connect(self.notified)
         panel.absent_requested.connect(lambda k: session.mask_edits.mark_absent(k, [session.frame]))
         panel.delete_range_requested.connect(lambda k, *frames: session.mask_edits.clear_range([k], *frames))
         for signal in (session.opened, session.range_changed, session.frame_changed):
@@ -104,7 +104,7 @@ class InstanceBinder(QObject):
 
     def _export_classes(self, path: Path) -> None:
         self._session.instance_edits.export_classes(
-            path, lambda: self.told.emit(f"The list of classes is in {path}.")
+            path, lambda: self.notified.emit(f"The list of classes is in {path}.")
         )
 
     def _show(self) -> None:
@@ -151,12 +151,12 @@ class ClipBinder(QObject):
 
     Signals:
         listed(Catalogue): the clips of a folder that was asked for; the panel shows several.
-        told(sentence): information for the person.
+        notified(sentence): information for the person.
         failed(sentence, details): a folder cannot be read.
     """
 
     listed = Signal(object)
-    told = Signal(str)
+    notified = Signal(str)
     failed = Signal(str, str)
 
     def __init__(
@@ -190,16 +190,16 @@ class ClipBinder(QObject):
     def step(self, by: int) -> None:
         """Open the next or previous clip."""
         if not self.panel.clips.clips:
-            self.told.emit("Open a folder of clips first (File menu).")
+            self.notified.emit("Open a folder of clips first (File menu).")
         elif not self.panel.step(by):
-            self.told.emit("This is the last clip." if by > 0 else "This is the first clip.")
+            self.notified.emit("This is the last clip." if by > 0 else "This is the first clip.")
 
     def next_place(self, by: int) -> None:
         """Go to the next or previous doubtful frame, in any clip."""
         if not self.panel.clips.clips:
-            self.told.emit("Open a folder of clips first (File menu).")
+            self.notified.emit("Open a folder of clips first (File menu).")
         elif not self.panel.next_place(self._session.frame, by):
-            self.told.emit(
+            self.notified.emit(
                 "Nothing waits and nothing is doubtful in these clips."
                 if not self.panel.places.places
                 else "There is nothing more to look at in this direction."
@@ -210,7 +210,7 @@ class ClipBinder(QObject):
             self._before = None
             self.panel.show_catalogue(catalogue)
             self._mark_open()
-            self.scanner.look(catalogue.clips)
+            self.scanner.scan(catalogue.clips)
         self.listed.emit(catalogue)
 
     def _clip_open(self) -> ListedClip | None:
@@ -228,7 +228,7 @@ class ClipBinder(QObject):
         clip = self._clip_open()
         if self._before is not None and self._before != clip:
             # It is closed: its file can be read again.
-            self.scanner.look([self._before])
+            self.scanner.scan([self._before])
         self._before = clip
         self.panel.set_current(clip)
         if clip is not None:

@@ -28,7 +28,7 @@ def halved(frame: Frame, level: int) -> Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Skin:
+class OnionSkin:
     """The onion skin: the masks of a neighbour frame as pixels.
 
     Attributes:
@@ -44,7 +44,7 @@ class Skin:
     pixels: Argb
 
     @classmethod
-    def of(cls, masks: Mapping[int, SoftMask], height: int, width: int, style: Style) -> Skin:
+    def of(cls, masks: Mapping[int, SoftMask], height: int, width: int, style: Style) -> OnionSkin:
         """Compose the masks beside a frame of height x width pixels; from any thread."""
         bounds = Box(0, 0, width, height)
         box = union(mask.box.intersect(bounds) for mask in masks.values())
@@ -69,7 +69,7 @@ class Composed:
     """
 
     masks: ComposedMasks
-    skin: Skin | None
+    skin: OnionSkin | None
     level: int
     small: Frame
 
@@ -95,7 +95,7 @@ class Composition:
         height, width = frame.shape[:2]
         return Composed(
             ComposedMasks.of(self.masks, height, width, self.style),
-            None if self.neighbour is None else Skin.of(self.neighbour, height, width, self.style),
+            None if self.neighbour is None else OnionSkin.of(self.neighbour, height, width, self.style),
             self.level,
             halved(frame, self.level),
         )

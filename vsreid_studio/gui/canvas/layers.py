@@ -10,7 +10,7 @@ from ...engine.types import Box, SoftMask
 from ...formats.masks import Rgb
 from ..theme import default_colour
 from .candidate_item import CandidateItem
-from .composition import Composed, Composition, Skin
+from .composition import Composed, Composition, OnionSkin
 from .overlay import MaskPicture, Style, compose_preview
 from .stage import CanvasStage
 from .types import Display
@@ -40,7 +40,7 @@ class Layers:
         self._masks: Mapping[int, SoftMask] = {}
         self._colours: dict[int, QColor] = {}
         self._neighbour: Mapping[int, SoftMask] = {}
-        self._ready: Skin | None = None
+        self._ready: OnionSkin | None = None
 
     def clear(self) -> None:
         """Drop all that belongs to one frame; the masks' picture is the editor's."""
@@ -147,7 +147,7 @@ class Layers:
         style = self._picture.style
         if self._ready is None or not self._ready.shows(self._neighbour, style):
             width, height = self._picture.size
-            self._ready = Skin.of(self._neighbour, height, width, style)
+            self._ready = OnionSkin.of(self._neighbour, height, width, style)
         if self._ready.box.area:
             self._stage.skin.set_pixels(self._ready.box, self._ready.pixels)
 

@@ -210,15 +210,15 @@ class ComposedMasks:
 class MaskPicture:
     """The masks over one frame, as pixels.
 
-    Setting anything only notes it; `settle` composes what differs from the pixels before the next drawing,
-    so that many changes between two repaints cost one, and what another thread has composed costs nothing.
+    Setters only note what has changed; `compose_changes` composes it before the next drawing. So many changes
+    between two repaints cost as much as one, and what another thread has composed costs nothing.
 
     Attributes:
         bounds: the whole frame.
         masks: the maps to show, by instance number; hidden ones are not among them.
         style: how.
         stroke: painting under way, shown as if it were done; `invalidate` what it touches.
-        pixels: (H, W) premultiplied ARGB, in part out of date until `settle`.
+        pixels: (H, W) premultiplied ARGB, in part out of date until `compose_changes`.
         shown: outside of this the pixels are transparent.
     """
 
@@ -288,7 +288,7 @@ class MaskPicture:
             self._dirty.append(box)
         return box
 
-    def settle(self) -> None:
+    def compose_changes(self) -> None:
         """Compose what has changed."""
         masks, style = self._composed
         if style != self.style:

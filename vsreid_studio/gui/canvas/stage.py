@@ -157,7 +157,7 @@ class CanvasStage(pg.GraphicsView):
         for height, item in enumerate((self._image, self.skin, self.masks, self.preview)):
             item.setZValue(height)
             self.space.addItem(item, ignoreBounds=True)
-        self.scene().sigPrepareForPaint.connect(self._settle)
+        self.scene().sigPrepareForPaint.connect(self._compose_changes)
 
     @property
     def level(self) -> int:
@@ -180,7 +180,7 @@ class CanvasStage(pg.GraphicsView):
         """Show the picture's masks, of a frame of another size than before."""
         self.masks.set_pixels(self._picture.bounds, self._picture.pixels)
 
-    def look(self, viewport: Viewport) -> None:
+    def set_viewport(self, viewport: Viewport) -> None:
         """Show the frame at another scale or place."""
         self.viewport_ = viewport
         scale = viewport.scale
@@ -204,8 +204,8 @@ class CanvasStage(pg.GraphicsView):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._draw_last(painter)
 
-    def _settle(self) -> None:
-        self._picture.settle()
+    def _compose_changes(self) -> None:
+        self._picture.compose_changes()
         self.masks.shown = self._picture.shown
 
     def _show_level(self) -> None:

@@ -403,7 +403,7 @@ class CanvasView(QWidget):
     # --- how it is done
 
     def _look(self) -> None:
-        self._stage.look(self.viewport)
+        self._stage.set_viewport(self.viewport)
         self._active.sketch()
         self.zoomed.emit(self.viewport.scale * self.devicePixelRatioF())
 

@@ -49,7 +49,7 @@ class InstancePanel(QWidget):
         absent_requested (int): it is not in the present frame.
         class_requested (int, object): it gets the class of a name, or with None no class.
         classes_requested (): the list of classes is to be shown.
-        told (str): why nothing was done.
+        notified (str): why nothing was done.
     """
 
     selected = Signal(int)
@@ -65,7 +65,7 @@ class InstancePanel(QWidget):
     absent_requested = Signal(int)
     class_requested = Signal(int, object)
     classes_requested = Signal()
-    told = Signal(str)
+    notified = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -232,7 +232,7 @@ class InstancePanel(QWidget):
 
     def _select_by_key(self, number: int) -> None:
         if number not in self._instances:
-            self.told.emit(f"There is no instance {number}.")
+            self.notified.emit(f"There is no instance {number}.")
         elif number != self._chosen:
             self.set_selected(number)
             self.selected.emit(number)

@@ -173,7 +173,7 @@ class CandidateList(QWidget):
         row = self.view.currentIndex().row()
         retrieval = self.model.retrieval(row)
         if retrieval is not None and self.model.rejected(row):
-            whole = self.model.heads(row) and not self.model.unfolded(row)
+            whole = self.model.is_group(row) and not self.model.unfolded(row)
             self.taken_back.emit([it.key for it in self.model.find(row)] if whole else [retrieval.key])
 
     def _search(self) -> None:

@@ -172,7 +172,7 @@ class QueueModel(QAbstractTableModel):
         retrieval = self.retrieval(row)
         return retrieval is not None and retrieval.key in self._rejected
 
-    def heads(self, row: int) -> bool:
+    def is_group(self, row: int) -> bool:
         """Whether a row represents several candidates."""
         retrieval = self.retrieval(row)
         return retrieval is not None and retrieval.key in self._heads and len(self.track(row)) > 1
@@ -185,7 +185,7 @@ class QueueModel(QAbstractTableModel):
     def unfold(self, row: int, on: bool) -> None:
         """Give each candidate of a track a row of its own, or take those rows away."""
         retrieval = self.retrieval(row)
-        if retrieval is None or not self.heads(row) or on == self.unfolded(row):
+        if retrieval is None or not self.is_group(row) or on == self.unfolded(row):
             return
         self._unfolded ^= {retrieval.key}
         self._arrange()
@@ -286,19 +286,19 @@ class QueueModel(QAbstractTableModel):
         sign = ("▾ " if retrieval.key in self._unfolded else "▸ ") if head else ""
         return (sign + self._name(retrieval), *figures)[column]
 
-    def says(self, row: int) -> str:
+    def explanation(self, row: int) -> str:
         """Why a row's candidate is not offered, or that it waits; and for how many it stands."""
         retrieval = self.retrieval(row)
         if retrieval is None:
             return ""
         why = "Rejected" if retrieval.key in self._rejected else why_not(retrieval.reason, self.thresholds)
-        return f"{why}, {len(self.track(row))} frames" if self.heads(row) else why
+        return f"{why}, {len(self.track(row))} frames" if self.is_group(row) else why
 
     def _spoken(self, retrieval: Retrieval, column: Column) -> str:
         if column is not Column.CANDIDATE:
             return self._text(retrieval, column)
         row = self.row_of(retrieval.key)
-        return f"{self._name(retrieval)}, {self.says(row if row is not None else -1)}"
+        return f"{self._name(retrieval)}, {self.explanation(row if row is not None else -1)}"
 
     def _tip(self, retrieval: Retrieval, column: Column) -> str:
         track = self._tracks.get(retrieval.key, (retrieval,))

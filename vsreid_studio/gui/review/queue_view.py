@@ -188,7 +188,7 @@ class QueueView(QTableView):
             room.setLeft(picture_place(self.visualRect(index)).right() + GAP)
             room.setRight(self.viewport().width() - 6)
             painter.setPen(inks(self.palette(), selected=self.selectionModel().isRowSelected(row))[1])
-            text = metrics.elidedText(self._queue.says(row), Qt.TextElideMode.ElideRight, room.width())
+            text = metrics.elidedText(self._queue.explanation(row), Qt.TextElideMode.ElideRight, room.width())
             painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _unfold(self, on: bool) -> None:

@@ -22,7 +22,7 @@ from ...project.undo import RoundRecord
 from .. import edits
 from ..edits import Edit
 from .mask_import import MaskImport
-from .shown import KeptMap, Position, Shown, Snapshot
+from .shown import CommittedEdit, Position, ShownDocument, Snapshot
 from .thread import DocumentThread
 from .writer import ProjectWriter, sentence_of
 
@@ -83,7 +83,7 @@ class EditStack(QObject):
         self._writer: ProjectWriter | None = None
         self._imports: MaskImport | None = None
         self._failures = 0
-        self.shown: Shown | None = None
+        self.shown: ShownDocument | None = None
         self.doubts: Sequence[Doubt] = ()
         self.comparing = False
 
@@ -106,7 +106,7 @@ class EditStack(QObject):
 
     def begin(self, writer: ProjectWriter, snapshot: Snapshot) -> None:
         """Edit this document from now on."""
-        self._writer, self.shown = writer, Shown(snapshot)
+        self._writer, self.shown = writer, ShownDocument(snapshot)
         self._imports = MaskImport(writer, self._thread)
 
     def end(self) -> None:
@@ -114,7 +114,7 @@ class EditStack(QObject):
         self.deliver_all()
         writer, self._writer, self._imports = self.writer, None, None
         self._thread.post(writer.close, lambda error, text: None)
-        self._thread.settle()
+        self._thread.wait_idle()
         self.shown = None
 
     def apply(
@@ -156,7 +156,7 @@ class EditStack(QObject):
         """Keep what the network has learnt of the video, or forget it; a step of undo."""
         if self.shown is None:
             return False
-        self.writer.do(partial(self.writer.set_adaptation, adaptation), self.keep, self.tell)
+        self.writer.do(partial(self.writer.set_adaptation, adaptation), self.keep, self.report)
         return self.finish()
 
     def undo(self) -> bool:
@@ -172,7 +172,7 @@ class EditStack(QObject):
         if self.shown is None:
             return False
         label = f"go back to '{one.label}'"
-        self.writer.do(partial(self.writer.go_back, one.number, label), self.keep, self.tell)
+        self.writer.do(partial(self.writer.go_back, one.number, label), self.keep, self.report)
         self.edited.emit()
         return self.finish()
 
@@ -183,7 +183,7 @@ class EditStack(QObject):
             self.proposals_changed.emit()
             self.undo_changed.emit()
 
-    def edit(self, make: Callable[[edits.Held], Edit], *instances: int) -> bool:
+    def edit(self, make: Callable[[edits.DocumentView], Edit], *instances: int) -> bool:
         """Work out an edit that touches the masks of these instances, show it and have it put on disk."""
         if self.shown is None:
             return False
@@ -195,7 +195,7 @@ class EditStack(QObject):
         self._show(replace(edit, reviewed=(*edit.reviewed, *self._crossed_off(edit))))
         return self.finish()
 
-    def edit_later(self, make: Callable[[edits.Held], Edit], *instances: int) -> bool:
+    def edit_later(self, make: Callable[[edits.DocumentView], Edit], *instances: int) -> bool:
         """Have an edit worked out on the document's thread, as it looks at many masks."""
         if self.shown is None:
             return False
@@ -203,11 +203,11 @@ class EditStack(QObject):
             self._refuse(self.shown, instances)
         if failure:
             return False
-        self.writer.do(partial(self.writer.make, make), self.keep, self.tell)
+        self.writer.do(partial(self.writer.make, make), self.keep, self.report)
         self.edited.emit()
         return self.finish()
 
-    def _refuse(self, shown: Shown, instances: Sequence[int]) -> None:
+    def _refuse(self, shown: ShownDocument, instances: Sequence[int]) -> None:
         if instances and self.comparing:
             raise UserError(edits.COMPARED)
         for number in instances:
@@ -226,7 +226,7 @@ class EditStack(QObject):
     def _exchange(self, way: Callable[[Project], Change | None]) -> bool:
         if self.shown is None:
             return False
-        self.writer.do(partial(self.writer.exchange, way), self.keep, self.tell)
+        self.writer.do(partial(self.writer.exchange, way), self.keep, self.report)
         self.edited.emit()
         return self.finish()
 
@@ -260,7 +260,7 @@ class EditStack(QObject):
             partial(self._take_back, number),
         )
 
-    def keep(self, kept: KeptMap, number: int | None = None) -> None:
+    def keep(self, kept: CommittedEdit, number: int | None = None) -> None:
         """Show what is on disk now: the edit of this number, or what a run has put there."""
         if self.shown is None:
             return
@@ -284,7 +284,7 @@ class EditStack(QObject):
         edit = self.shown.take_back(number)
         self._keep_selected()
         self._announce(edit.change, edit.lists)
-        self.tell(error, details)
+        self.report(error, details)
 
     def _keep_selected(self) -> None:
         if self.shown is not None and self._position.selected not in self.shown.instances:
@@ -316,9 +316,9 @@ class EditStack(QObject):
             yield failure
         except (UserError, OSError) as error:
             failure.append(error)
-            self.tell(error, "".join(traceback.format_exception(error)))
+            self.report(error, "".join(traceback.format_exception(error)))
 
-    def tell(self, error: Exception, details: str) -> None:
+    def report(self, error: Exception, details: str) -> None:
         """Report what could not be done."""
         log.debug("The document stays as it was.", exc_info=error)
         self._failures += 1
@@ -336,7 +336,7 @@ class EditStack(QObject):
 
     def catch_up(self) -> None:
         """Wait until all edits so far are on disk; it takes milliseconds, as they were encoded already."""
-        self._thread.settle()
+        self._thread.wait_idle()
         while (reply := self._thread.take()) is not None:
             reply()
 
@@ -351,11 +351,11 @@ class EditStack(QObject):
 
     def deliver_all(self) -> None:
         """Wait until the document's thread is idle, and take all its replies."""
-        while self._settle():
+        while self._flush():
             while (reply := self._thread.take()) is not None:
                 reply()
 
-    def _settle(self) -> bool:
+    def _flush(self) -> bool:
         if self._imports is not None:
             self._imports.wait()
-        return self._thread.settle()
+        return self._thread.wait_idle()

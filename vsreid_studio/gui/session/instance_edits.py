@@ -70,7 +70,7 @@ class InstanceEdits:
         shown = self._edits.shown
         listed = dict(shown.categories) if shown is not None else {}
         writer = self._edits.writer
-        writer.ask(lambda: write_classes(path, listed), lambda _: done(), self._edits.tell)
+        writer.ask(lambda: write_classes(path, listed), lambda _: done(), self._edits.report)
 
     def rename_class(self, number: int, name: str) -> bool:
         """Give a class another name."""

@@ -17,7 +17,7 @@ from .. import edits
 from ..edits import Edit
 from .edit_stack import EditStack
 from .mask_import import ImportListener
-from .shown import KeptMap, Position
+from .shown import CommittedEdit, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,12 @@ class MaskEdits(QObject):
 
         frame = self._position.frame
 
-        def done(kept: KeptMap, reading: Reading | None, text: str) -> None:
+        def done(kept: CommittedEdit, reading: Reading | None, text: str) -> None:
             nonlocal otherwise
             otherwise = None
             self._edits.keep(kept)
             project = self._edits.writer.project
-            self._edits.writer.post(lambda: note_source(project, path), self._edits.tell)
+            self._edits.writer.post(lambda: note_source(project, path), self._edits.report)
             if self._position.selected is None and self._edits.shown is not None:
                 self._position.select(next(iter(self._edits.shown.instances), None))
             self.imported.emit(Imported(path, frame, machine, reading, text))
@@ -120,7 +120,7 @@ class MaskEdits(QObject):
             self.importing.emit(0, 0)
 
         self.importing.emit(0, 1)
-        listener = ImportListener(self._import, self.importing.emit, done, self._edits.tell, ended)
+        listener = ImportListener(self._import, self.importing.emit, done, self._edits.report, ended)
         self._edits.imports.start(path, reading, machine, frame, listener)
         return self._edits.finish()
 

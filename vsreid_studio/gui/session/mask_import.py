@@ -16,7 +16,7 @@ from ...formats.annotations import GivenMasks
 from ...formats.given_masks import read_given_masks
 from ...formats.mask_reading import Reading
 from .. import edits
-from .shown import KeptMap
+from .shown import CommittedEdit
 from .thread import DocumentThread, no_collection
 from .writer import ProjectWriter, Reporter
 
@@ -38,7 +38,7 @@ class ImportListener:
 
     stop: Event
     progress: Callable[[int, int], object]
-    done: Callable[[KeptMap, Reading | None, str], object]
+    done: Callable[[CommittedEdit, Reading | None, str], object]
     failed: Reporter
     ended: Callable[[], object]
 
@@ -130,7 +130,7 @@ class MaskImport:
 
         self._writer.post(put, failed)
 
-    def _put(self, given: GivenMasks, machine: bool, listener: ImportListener) -> KeptMap:
+    def _put(self, given: GivenMasks, machine: bool, listener: ImportListener) -> CommittedEdit:
         """Put masks that were read into the project.
 
         Raises:

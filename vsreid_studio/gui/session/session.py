@@ -13,7 +13,7 @@ from ...engine.events import Change, Proposal, Retrieval
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from ...engine.video import ReadOptions, Video
-from ...project import Adaptation, Instance, StoredProposal, Project
+from ...project import Adaptation, Instance, Project, StoredProposal
 from ...project.same_video import VideoChanged, Way
 from ...project.undo import RoundRecord
 from .. import edits
@@ -242,12 +242,12 @@ class Session(QObject):
         """Keep a JSON value in the project."""
         self._settings[key] = value
         project = self.project
-        self.writer.post(lambda: project.settings.set(key, value), self.edits.tell)
+        self.writer.post(lambda: project.settings.set(key, value), self.edits.report)
 
     def ask_rounds(self, done: Callable[[list[RoundRecord]], object]) -> None:
         """Have `done` called with what each run, answer and edit changed, the oldest first."""
         writer = self.writer
-        writer.ask(writer.project.rounds, lambda found: self._if_open(writer, done, found), self.edits.tell)
+        writer.ask(writer.project.rounds, lambda found: self._if_open(writer, done, found), self.edits.report)
 
     def ask_states(self, numbers: Sequence[int], done: Callable[[Mapping[int, Annotation]], object]) -> None:
         """Have `done` called with the annotations after some rounds, by number; 0 is before the first."""
@@ -256,7 +256,7 @@ class Session(QObject):
         def states() -> dict[int, Annotation]:
             return {number: writer.project.annotation_after(number) for number in numbers}
 
-        writer.ask(states, lambda found: self._if_open(writer, done, found), self.edits.tell)
+        writer.ask(states, lambda found: self._if_open(writer, done, found), self.edits.report)
 
     def _if_open(self, writer: ProjectWriter, done: Callable[[Any], object], found: object) -> None:
         if self.edits.is_open and self.writer is writer:
@@ -328,7 +328,7 @@ class Session(QObject):
         elif isinstance(error, VideoMissing):
             self.video_missing.emit(error)
         else:
-            self.edits.tell(error, details)
+            self.edits.report(error, details)
 
     def close(self) -> None:
         """Put on disk what is on its way there, close what is open and end the thread."""

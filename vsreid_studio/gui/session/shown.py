@@ -110,7 +110,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeptMap:
+class CommittedEdit:
     """A change that is on disk.
 
     Attributes:
@@ -127,8 +127,8 @@ class KeptMap:
     loosened: tuple[CellKey, ...] = ()
 
 
-class Shown:
-    """Belongs to the window's thread, as an `edits.Held`.
+class ShownDocument:
+    """Belongs to the window's thread, as an `edits.DocumentView`.
 
     Attributes:
         annotation: the window's own; the same object as long as the document is open.
@@ -185,7 +185,7 @@ class Shown:
         self._arrange({**self.instances, **edit.instances}, {**self.categories, **edit.categories})
         return self._last
 
-    def keep(self, kept: KeptMap, number: int | None = None) -> bool:
+    def keep(self, kept: CommittedEdit, number: int | None = None) -> bool:
         """Update to what is on disk now.
 
         Args:

@@ -71,7 +71,7 @@ class DocumentThread(Server[Work]):
         with self._condition:
             return self._replies.popleft() if self._replies else None
 
-    def settle(self) -> bool:
+    def wait_idle(self) -> bool:
         """Wait until everything that was asked is done; whether there are replies."""
         with self._condition:
             self._condition.wait_for(lambda: not self._asked and not self._busy)
@@ -80,7 +80,7 @@ class DocumentThread(Server[Work]):
     def stop(self) -> None:
         """End the thread once everything is done; it may be started again."""
         if self.isRunning():
-            self.settle()
+            self.wait_idle()
             super().stop()
         self._closing = False
 

@@ -18,9 +18,9 @@ from ...project.history import StepKind
 from .. import edits
 from ..edits import Edit
 from ..opening import Document
-from ..worker.jobs import Outcome, Propagate, Told
-from ..worker.mail import Failure, Inbox, KeptList, LetIn, Order
-from .shown import KeptMap, Snapshot
+from ..worker.jobs import Message, Outcome, Propagate
+from ..worker.mail import CommittedChange, CommittedProposals, ConcurrentEdits, Failure, Order
+from .shown import CommittedEdit, Snapshot
 from .thread import DocumentThread, no_collection
 
 AHEAD = 16
@@ -46,7 +46,7 @@ class ProjectWriter:
         self.document = document
         self._thread = thread
         self._number = 0
-        self._inbox: Inbox | None = None
+        self._inbox: ConcurrentEdits | None = None
         self._room = BoundedSemaphore(AHEAD)
         self._closed = Event()
 
@@ -58,7 +58,10 @@ class ProjectWriter:
     # --- asked on the window's thread
 
     def do(
-        self, work: Callable[[], KeptMap | None], done: Callable[[KeptMap], object], failed: Reporter
+        self,
+        work: Callable[[], CommittedEdit | None],
+        done: Callable[[CommittedEdit], object],
+        failed: Reporter,
     ) -> None:
         """Do something to the project; what is kept is handed to `done`, on the window's thread."""
 
@@ -81,11 +84,11 @@ class ProjectWriter:
 
         self.post(run, failed)
 
-    def settle(self, order: Order) -> None:
+    def wait_for(self, order: Order) -> None:
         """Wait until the changes of an order are on disk; those of an abandoned one are undone."""
         if order.abandoned.is_set():
             self._thread.post(lambda: self.end(order), lambda error, text: None)
-        self._thread.settle()
+        self._thread.wait_idle()
 
     # --- done on the document's thread
 
@@ -112,13 +115,13 @@ class ProjectWriter:
         undoable: bool = True,
         group: str | None = None,
         kind: StepKind = StepKind.EDIT,
-    ) -> KeptMap:
+    ) -> CommittedEdit:
         """Put a person's edit on disk; worked out again, as a run may have changed something before it."""
         change = edit.upon(self.project.annotation)
         self.apply(change, edit, undoable=undoable, group=group, kind=kind)
         return self.kept(change, edit.lists)
 
-    def make(self, make: Callable[[Project], Edit]) -> KeptMap:
+    def make(self, make: Callable[[Project], Edit]) -> CommittedEdit:
         """Work an edit out and put it on disk."""
         with no_collection():
             edit = make(self.project)
@@ -147,7 +150,7 @@ class ProjectWriter:
             kind=kind,
         )
 
-    def exchange(self, way: Callable[[Project], Change | None]) -> KeptMap | None:
+    def exchange(self, way: Callable[[Project], Change | None]) -> CommittedEdit | None:
         """Undo or redo; None where there is no such step."""
         with no_collection():
             change = way(self.project)
@@ -155,32 +158,32 @@ class ProjectWriter:
                 return None
             return replace(self.kept(change, True), loosened=self.project.loosened)
 
-    def go_back(self, number: int, label: str) -> KeptMap:
+    def go_back(self, number: int, label: str) -> CommittedEdit:
         """Make everything as it was after a round."""
         with no_collection():
             return self.kept(self.project.go_back(number, label), True)
 
-    def set_adaptation(self, adaptation: Adaptation | None) -> KeptMap:
+    def set_adaptation(self, adaptation: Adaptation | None) -> CommittedEdit:
         """Keep what the network has learnt of the video, or forget it."""
         self.project.set_adaptation(adaptation)
-        return KeptMap(self.snapshot(), Change("adapt"))
+        return CommittedEdit(self.snapshot(), Change("adapt"))
 
     def close(self) -> None:
         """Release the files. A run that was abandoned does no harm."""
         self._closed.set()
         self.document.close()
 
-    def kept(self, change: Change, instances: bool) -> KeptMap:
+    def kept(self, change: Change, instances: bool) -> CommittedEdit:
         """The message to the window of a change that is on disk; the present run gets it, too."""
         if self._inbox is not None:
             self._inbox.post(change)
         if len(change.after) > _MANY:
             change = Change.of_many(change)
-        return KeptMap(self.snapshot(), change, instances)
+        return CommittedEdit(self.snapshot(), change, instances)
 
     # --- runs of the engine; called on the engine's thread
 
-    def begin(self, inbox: Inbox) -> Annotation:
+    def begin(self, inbox: ConcurrentEdits) -> Annotation:
         """A copy for a run, to which from now on the person's changes are handed.
 
         Raises:
@@ -195,7 +198,7 @@ class ProjectWriter:
         self._ask(take, lambda error, _: answer.set_exception(error))
         return answer.result()
 
-    def tell(self, order: Order, content: Told | Failure | Outcome) -> None:
+    def send(self, order: Order, content: Message | Failure | Outcome) -> None:
         """Pass on the messages of a job in order; its changes once they are on disk."""
         if isinstance(content, Change):
             while not self._room.acquire(timeout=0.1):
@@ -213,7 +216,7 @@ class ProjectWriter:
             raise UserError("The document is closed.")
         self._thread.post(do, failed)
 
-    def _pass_on(self, order: Order, content: Told | Failure | Outcome) -> None:
+    def _pass_on(self, order: Order, content: Message | Failure | Outcome) -> None:
         if isinstance(content, Change):
             try:
                 self._let_in(order, content)
@@ -235,7 +238,7 @@ class ProjectWriter:
         job, project = order.job, self.project
         scope = (job.instances, job.frames) if isinstance(job, Propagate) else ()
         if project.proposals.take(found, project.annotation, *scope):
-            order.mailbox.put(KeptList(self.snapshot()))
+            order.mailbox.put(CommittedProposals(self.snapshot()))
 
     def _let_in(self, order: Order, change: Change) -> None:
         if order.abandoned.is_set():
@@ -244,7 +247,7 @@ class ProjectWriter:
         if not fit.after and not fit.decisions_after:
             return
         self.project.apply(fit, group=order.group, kind=order.kind)
-        order.mailbox.put(LetIn(fit, self.snapshot()))
+        order.mailbox.put(CommittedChange(fit, self.snapshot()))
 
     def _break_off(self, order: Order, content: object, error: Exception, details: str) -> None:
         # A full disk, say: what cannot be kept must not be computed further.
@@ -258,12 +261,12 @@ class ProjectWriter:
         if self._inbox is order.inbox:
             self._inbox = None
         self.project.close_groups()
-        order.mailbox.put(KeptList(self.snapshot()))
+        order.mailbox.put(CommittedProposals(self.snapshot()))
         left = order.inbox.take()
         stale = edits.ungrounded(self.project.annotation, left) if left else None
         if stale is not None:
             self.project.apply(stale, undoable=False)
-            order.mailbox.put(LetIn(stale, self.snapshot()))
+            order.mailbox.put(CommittedChange(stale, self.snapshot()))
 
 
 def sentence_of(error: Exception) -> str:

@@ -17,7 +17,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
 from .axis import Columns, TimeAxis, pixels
 from .spans import ABSENT, NONE, SPAN, SpanTrack, reaching
-from .state import TimelineLook, TimelineRow, fade, mix
+from .state import TimelineRow, TimelineStyle, fade, mix
 
 _FAINTEST = 0.3
 """Opacity of a column in which a single frame out of many is filled: it must not vanish."""
@@ -165,31 +165,31 @@ class Lane:
         row: the instance.
         top: of the row, in logical pixels.
         left, width: the part of it that is painted.
-        look: the style, colours and sizes.
+        style: the style, colours and sizes.
     """
 
     row: TimelineRow
     top: float
     left: float
     width: float
-    look: TimelineLook
+    style: TimelineStyle
 
     @cached_property
     def bar(self) -> QRectF:
         """The band in which bars lie; above it is room for the lines to checkpoints."""
-        high = self.look.bar
-        top = round(self.top + self.look.row - high - 5 * self.look.unit)
+        high = self.style.bar
+        top = round(self.top + self.style.row - high - 5 * self.style.unit)
         return QRectF(self.left, top, self.width, high)
 
     @cached_property
     def rail(self) -> float:
         """The line above the bar that joins a span to its checkpoint."""
-        return round(self.bar.top() - 4 * self.look.unit)
+        return round(self.bar.top() - 4 * self.style.unit)
 
     @cached_property
     def ink(self) -> QColor:
         """The instance's colour, strengthened so that a thin line of it can be read on the background."""
-        return mix(self.row.colour, self.look.text, 0.35)
+        return mix(self.row.colour, self.style.text, 0.35)
 
 
 def paint_arcs(painter: QPainter, lane: Lane, track: SpanTrack, axis: TimeAxis, columns: Columns) -> None:
@@ -197,7 +197,7 @@ def paint_arcs(painter: QPainter, lane: Lane, track: SpanTrack, axis: TimeAxis, 
     astray = track.astray
     if not len(astray):
         return
-    unit, rail = lane.look.unit, lane.rail
+    unit, rail = lane.style.unit, lane.rail
     first, stop = columns.sight()
     reach = np.minimum(astray["origin"], astray["start"]), np.maximum(astray["origin"], astray["stop"])
     astray = astray[wide(astray, columns) & (reach[0] <= stop) & (reach[1] >= first)]
@@ -217,8 +217,8 @@ def paint_arcs(painter: QPainter, lane: Lane, track: SpanTrack, axis: TimeAxis, 
 
 def paint_hatch(painter: QPainter, lane: Lane, ranges: Iterable[tuple[int, int]], axis: TimeAxis) -> None:
     """Paint slanted lines over the frames that an acceptance would overwrite."""
-    unit = lane.look.unit
-    sight = QRectF(lane.left - 20, lane.top, lane.width + 40, lane.look.row)
+    unit = lane.style.unit
+    sight = QRectF(lane.left - 20, lane.top, lane.width + 40, lane.style.row)
     for first, stop in ranges:
         area = QRectF(axis.x(first), lane.bar.top(), (stop - first) * axis.scale, lane.bar.height())
         area = area.adjusted(0, -2 * unit, 0, 2 * unit).intersected(sight)
@@ -231,11 +231,11 @@ def paint_hatch(painter: QPainter, lane: Lane, ranges: Iterable[tuple[int, int]]
         offsets = zero + numbers * step
         painter.save()
         painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
-        painter.fillRect(area, fade(lane.look.base, 0.25))
-        painter.setPen(QPen(fade(lane.look.text, 0.55), 1.2 * unit))
+        painter.fillRect(area, fade(lane.style.base, 0.25))
+        painter.setPen(QPen(fade(lane.style.text, 0.55), 1.2 * unit))
         painter.drawLines([QLineF(x, area.bottom(), x + high, area.top()) for x in offsets.tolist()])
         painter.restore()
-        painter.setPen(QPen(fade(lane.look.text, 0.7), unit))
+        painter.setPen(QPen(fade(lane.style.text, 0.7), unit))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(area)
 

@@ -63,11 +63,11 @@ def paint_cells(
     place = {lane.row.number: n for n, lane in enumerate(filled)}
     cells = _cells([tracks[lane.row.number] for lane in filled], filled[0], columns) if filled else None
     for lane in lanes:
-        look, ratio = lane.look, columns.ratio
-        ground = mix(look.base, look.accent, _SELECTED) if lane.row.number == selected else look.base
-        top, bottom = round(lane.top * ratio), round((lane.top + look.row) * ratio)
+        style, ratio = lane.style, columns.ratio
+        ground = mix(style.base, style.accent, _SELECTED) if lane.row.number == selected else style.base
+        top, bottom = round(lane.top * ratio), round((lane.top + style.row) * ratio)
         pixels = np.full((bottom - top, len(columns)), ground.rgb(), np.uint32)
-        pixels[-max(1, round(ratio)) :] = look.faint.rgb()
+        pixels[-max(1, round(ratio)) :] = style.faint.rgb()
         number = place.get(lane.row.number)
         if cells is not None and number is not None:
             _compose(pixels, lane, cells, number, _rgb(ground), ratio)
@@ -77,7 +77,7 @@ def paint_cells(
 
 
 def _cells(tracks: Sequence[SpanTrack], lane: Lane, columns: Columns) -> _Cells:
-    bars: Bars = shade(tracks, columns, _ROUND * lane.look.unit)
+    bars: Bars = shade(tracks, columns, _ROUND * lane.style.unit)
     line, strokes = rails(tracks, columns)
     return _Cells(*(_bytes(part) for part in (bars.body, bars.crown, bars.gaps, line, strokes)))
 
@@ -88,7 +88,7 @@ def _bytes(opacity: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def _compose(pixels: _Pixels, lane: Lane, cells: _Cells, number: int, ground: _Rgb, ratio: float) -> None:
     """Write one row's cells over its background; nothing of them lies over anything else of them."""
-    unit, start = lane.look.unit, round(lane.top * ratio)
+    unit, start = lane.style.unit, round(lane.top * ratio)
     share = OPACITY[lane.row.hidden]
     own, ink = (_shades(ground, _rgb(colour), share) for colour in (lane.row.colour, lane.ink))
     crown = own.take(cells.crown[number])
@@ -133,7 +133,7 @@ class LaneSurface(Surface):
     @property
     def content_height(self) -> int:
         """Pixels that all rows take."""
-        return len(self.state.rows) * self.state.look.row
+        return len(self.state.rows) * self.state.style.row
 
     def restyle(self) -> None:
         """Repaint in another style."""
@@ -151,11 +151,11 @@ class LaneSurface(Surface):
         for lane in self._lanes(0, self.width()):
             if lane.row.number in instances:
                 self._dirty.add(lane.row.number)
-                self.update(0, int(lane.top), self.width(), self.state.look.row)
+                self.update(0, int(lane.top), self.width(), self.state.style.row)
 
     def row_at(self, y: float) -> TimelineRow | None:
         """The row under a pixel."""
-        number = int((y + self.offset) // self.state.look.row)
+        number = int((y + self.offset) // self.state.style.row)
         return self.state.rows[number] if 0 <= number < len(self.state.rows) else None
 
     def box_at(self, place: QPoint) -> TimelineBox | None:
@@ -165,8 +165,8 @@ class LaneSurface(Surface):
         if row is None or boxes is None:
             return None
         near = (
-            self.axis.frame_at(place.x() - self.state.look.row),
-            self.axis.frame_at(place.x() + self.state.look.row),
+            self.axis.frame_at(place.x() - self.state.style.row),
+            self.axis.frame_at(place.x() + self.state.style.row),
         )
         return box_at(self._lane(row), boxes.within(near[0], near[1] + 1), self.axis, QPointF(place))
 
@@ -208,7 +208,7 @@ class LaneSurface(Surface):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if not self._bare.isEmpty():
                 # Marks at the old edge were cut there.
-                more = self.state.look.row
+                more = self.state.style.row
                 part = self._bare.adjusted(-more, 0, more, 0).intersected(self.rect())
                 self._paint_rows(painter, part.left(), part.width())
             self._paint_rows(painter, 0, self.width(), self._dirty)
@@ -219,7 +219,7 @@ class LaneSurface(Surface):
 
     def paint_content(self, painter: QPainter) -> None:
         """Paint the rows in sight, and the ground below them."""
-        painter.fillRect(self.rect(), mix(self.state.look.window, self.state.look.base, 0.5))
+        painter.fillRect(self.rect(), mix(self.state.style.window, self.state.style.base, 0.5))
         self._paint_rows(painter, 0, self.width())
 
     def _paint_rows(
@@ -230,15 +230,15 @@ class LaneSurface(Surface):
             self._paint(painter, lanes, self.columns(left, width))
 
     def _lane(self, row: TimelineRow) -> Lane:
-        top = self.state.rows.index(row) * self.state.look.row - self.offset
-        return Lane(row, top, 0, self.width(), self.state.look)
+        top = self.state.rows.index(row) * self.state.style.row - self.offset
+        return Lane(row, top, 0, self.width(), self.state.style)
 
     def _lanes(self, left: int, width: int) -> list[Lane]:
-        high = self.state.look.row
+        high = self.state.style.row
         first = max(0, self.offset // high)
         last = (self.offset + self.height()) // high
         return [
-            Lane(row, number * high - self.offset, left, width, self.state.look)
+            Lane(row, number * high - self.offset, left, width, self.state.style)
             for number, row in enumerate(self.state.rows[first : last + 1], first)
         ]
 
@@ -246,7 +246,7 @@ class LaneSurface(Surface):
         state = self.state
         paint_cells(painter, lanes, state.tracks, state.selected, columns)
         # Marks of frames beside the part reach into it.
-        seen = columns.sight(state.look.row)
+        seen = columns.sight(state.style.row)
         painter.save()
         painter.setClipRect(QRectF(lanes[0].left, 0, lanes[0].width, self.height()))
         for hidden, group in groupby(sorted(lanes, key=_hidden), _hidden):
@@ -264,7 +264,7 @@ class LaneSurface(Surface):
         if not hatched and (track is None or not len(track.astray)):
             return
         painter.save()
-        area = QRectF(lane.left, lane.top, lane.width, lane.look.row)
+        area = QRectF(lane.left, lane.top, lane.width, lane.style.row)
         painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
         if track is not None:
             paint_arcs(painter, lane, track, self.axis, columns)

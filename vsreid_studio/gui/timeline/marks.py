@@ -20,7 +20,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 from .axis import TimeAxis
 from .bars import Lane
 from .spans import ABSENT, PINNED, RECOVERED, SpanTrack
-from .state import LEVELS, Boxes, BoxState, TimelineBox, TimelineLook, fade, mix
+from .state import LEVELS, Boxes, BoxState, TimelineBox, TimelineStyle, fade, mix
 
 
 class Sprite(NamedTuple):
@@ -129,18 +129,18 @@ def paint_marks(
     # Of marks in one place, the one that a person put there is the one to be seen.
     best = _spread(frames, row, flags & PINNED > 0, axis)
     frames, row, kinds = frames[best], row[best], flags[best] & (ABSENT | RECOVERED | PINNED)
-    side = 16 * lanes[0].look.unit
+    side = 16 * lanes[0].style.unit
     dense = np.array([len(track.marked) * side > len(track) * axis.scale for _, track in marked])
     names = (2 * kinds + dense[row]).tolist()
-    pictures = {name: _mark(sprites, lanes[0].look, *divmod(name, 2)) for name in set(names)}
+    pictures = {name: _mark(sprites, lanes[0].style, *divmod(name, 2)) for name in set(names)}
     middles = np.array([round(lane.bar.center().y() * sprites.ratio) for lane, _ in marked])
     centres = sprites.pixels(axis.centres(frames))
     sprites.stamp(painter, [pictures[name] for name in names], centres, middles[row].tolist())
 
 
-def _mark(sprites: Sprites, look: TimelineLook, kind: int, dense: int) -> Sprite:
-    side, size = 16 * look.unit, _SMALL if dense else 1.0
-    draw = partial(_draw_mark, look=look, kind=kind, size=size)
+def _mark(sprites: Sprites, style: TimelineStyle, kind: int, dense: int) -> Sprite:
+    side, size = 16 * style.unit, _SMALL if dense else 1.0
+    draw = partial(_draw_mark, style=style, kind=kind, size=size)
     return sprites.find((kind, size)) or sprites.make((kind, size), (side, side), draw)
 
 
@@ -161,7 +161,7 @@ def paint_boxes(
         shown = own.shown(*seen, axis.scale / _APART) if own is not None else ()
         if own is None or not len(shown):
             continue
-        size = box_size(lane.look, axis)
+        size = box_size(lane.style, axis)
         dense = len(own.items) * 2 * size[0] > axis.length * axis.scale
         kinds, row = own.kinds[shown].tolist(), (lane.row.colour.rgb(), size[0], dense)
         pictures = {
@@ -170,7 +170,7 @@ def paint_boxes(
         centres = sprites.pixels(axis.centres(own.frames[shown]))
         painter.save()
         # Boxes are nearly as high as their row, and their edges must not shade the next one.
-        area = QRectF(lane.left, lane.top, lane.width, lane.look.row)
+        area = QRectF(lane.left, lane.top, lane.width, lane.style.row)
         painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
         middle = round(lane.bar.center().y() * sprites.ratio)
         sprites.stamp(painter, [pictures[kind] for kind in kinds], centres, repeat(middle))
@@ -181,28 +181,28 @@ def _box(
     sprites: Sprites, lane: Lane, name: tuple[int, int, float, bool], size: tuple[float, float]
 ) -> Sprite:
     """Draw a box: its outline once for all rows, filled up to its level in the row's colour."""
-    look, (state, level) = lane.look, Boxes.kind(name[0])
+    style, (state, level) = lane.style, Boxes.kind(name[0])
     width, high = size
     if name[-1] and state is not BoxState.WAITING:
         width *= _SMALL
     outline = sprites.find((state, width))
     if outline is None:
-        draw = partial(_draw_box, look=look, state=state, size=(width, high))
-        outline = sprites.make((state, width), (width + 4 * look.unit, high + 4 * look.unit), draw)
-    wide, tall = width - 4 * look.unit, high - 4 * look.unit
+        draw = partial(_draw_box, style=style, state=state, size=(width, high))
+        outline = sprites.make((state, width), (width + 4 * style.unit, high + 4 * style.unit), draw)
+    wide, tall = width - 4 * style.unit, high - 4 * style.unit
     filled = tall * level / LEVELS
     colour = fade(lane.row.colour, 0.45 if state is BoxState.REJECTED else 1.0)
     return sprites.tint(name, outline, QRectF(-wide / 2, tall / 2 - filled, wide, filled), colour)
 
 
-def box_size(look: TimelineLook, axis: TimeAxis) -> tuple[float, float]:
+def box_size(style: TimelineStyle, axis: TimeAxis) -> tuple[float, float]:
     """Width and height of a retrieved instance's box."""
-    return round(max(11 * look.unit, min(18 * look.unit, axis.scale))), look.bar + 7 * look.unit
+    return round(max(11 * style.unit, min(18 * style.unit, axis.scale))), style.bar + 7 * style.unit
 
 
 def box_area(lane: Lane, box: TimelineBox, axis: TimeAxis) -> QRectF:
     """Where a retrieved instance's box lies."""
-    width, high = box_size(lane.look, axis)
+    width, high = box_size(lane.style, axis)
     return QRectF(axis.centre(box.key.frame) - width / 2, lane.bar.center().y() - high / 2, width, high)
 
 
@@ -235,57 +235,57 @@ def _spread(
     return best % len(frames)
 
 
-def _draw_mark(painter: QPainter, look: TimelineLook, kind: int, size: float) -> None:
+def _draw_mark(painter: QPainter, style: TimelineStyle, kind: int, size: float) -> None:
     painter.scale(size, size)
     solid = bool(kind & PINNED)
     shape = _cross if kind & ABSENT else _diamond if kind & RECOVERED else _disc
-    shape(painter, look, solid)
+    shape(painter, style, solid)
 
 
-def _disc(painter: QPainter, look: TimelineLook, solid: bool) -> None:
-    _pens(painter, look, solid)
-    radius = 4.3 * look.unit
+def _disc(painter: QPainter, style: TimelineStyle, solid: bool) -> None:
+    _pens(painter, style, solid)
+    radius = 4.3 * style.unit
     painter.drawEllipse(QPointF(0, 0), radius, radius)
 
 
-def _diamond(painter: QPainter, look: TimelineLook, solid: bool) -> None:
-    _pens(painter, look, solid)
-    reach = 6.2 * look.unit
+def _diamond(painter: QPainter, style: TimelineStyle, solid: bool) -> None:
+    _pens(painter, style, solid)
+    reach = 6.2 * style.unit
     painter.drawPolygon(
         QPolygonF([QPointF(x, y) for x, y in ((0, -reach), (reach, 0), (0, reach), (-reach, 0))])
     )
 
 
-def _cross(painter: QPainter, look: TimelineLook, solid: bool) -> None:
-    reach = 3.6 * look.unit
+def _cross(painter: QPainter, style: TimelineStyle, solid: bool) -> None:
+    reach = 3.6 * style.unit
     lines = [QLineF(-reach, y * reach, reach, -y * reach) for y in (1, -1)]
     # A wider stroke in the background's colour first: it can be read on a bar, too.
-    for colour, width in ((look.base, 4.6), (look.text, 2.0)):
-        pen = QPen(colour, width * look.unit)
+    for colour, width in ((style.base, 4.6), (style.text, 2.0)):
+        pen = QPen(colour, width * style.unit)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         painter.drawLines(lines)
 
 
-def _pens(painter: QPainter, look: TimelineLook, solid: bool) -> None:
-    painter.setPen(QPen(look.base if solid else look.text, 1.6 * look.unit))
-    painter.setBrush(look.text if solid else look.base)
+def _pens(painter: QPainter, style: TimelineStyle, solid: bool) -> None:
+    painter.setPen(QPen(style.base if solid else style.text, 1.6 * style.unit))
+    painter.setBrush(style.text if solid else style.base)
 
 
-def _draw_box(painter: QPainter, look: TimelineLook, state: BoxState, size: tuple[float, float]) -> None:
-    unit = look.unit
+def _draw_box(painter: QPainter, style: TimelineStyle, state: BoxState, size: tuple[float, float]) -> None:
+    unit = style.unit
     width, high = size
     area = QRectF(-width / 2, -high / 2, width, high)
-    painter.setBrush(look.base)
+    painter.setBrush(style.base)
     if state is BoxState.WAITING:
-        painter.setPen(QPen(look.text, 2.2 * unit))
+        painter.setPen(QPen(style.text, 2.2 * unit))
     elif state is BoxState.ACCEPTED:
-        painter.setPen(QPen(mix(look.text, look.base, 0.2), 1.1 * unit))
+        painter.setPen(QPen(mix(style.text, style.base, 0.2), 1.1 * unit))
     else:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.drawRoundedRect(area, 2.5 * unit, 2.5 * unit)
-        painter.setPen(QPen(look.muted, 1.4 * unit))
+        painter.setPen(QPen(style.muted, 1.4 * unit))
         slash = area.adjusted(2.5 * unit, 2.5 * unit, -2.5 * unit, -2.5 * unit)
         painter.drawLine(slash.bottomLeft(), slash.topRight())
-        painter.setPen(QPen(look.muted, 1.2 * unit, Qt.PenStyle.DotLine))
+        painter.setPen(QPen(style.muted, 1.2 * unit, Qt.PenStyle.DotLine))
     painter.drawRoundedRect(area, 2.5 * unit, 2.5 * unit)

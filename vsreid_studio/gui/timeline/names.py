@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from .axis import Columns
-from .state import TimelineLook, TimelineRow, TimelineState, fade
+from .state import TimelineRow, TimelineState, TimelineStyle, fade
 from .strip import Curve, draw_curve
 
 
@@ -46,52 +46,52 @@ class Names(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the names in sight."""
-        look = self.state.look
+        style = self.state.style
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), look.window)
+        painter.fillRect(self.rect(), style.window)
         for number, row in enumerate(self.state.rows):
-            area = QRectF(0, number * look.row - self.offset, self.width(), look.row)
+            area = QRectF(0, number * style.row - self.offset, self.width(), style.row)
             if area.bottom() > 0 and area.top() < self.height():
-                self._paint(painter, row, area, look)
-        painter.fillRect(QRectF(self.width() - 1, 0, 1, self.height()), fade(look.text, 0.2))
+                self._paint(painter, row, area, style)
+        painter.fillRect(QRectF(self.width() - 1, 0, 1, self.height()), fade(style.text, 0.2))
         painter.end()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Emit which name was clicked."""
-        number = int((event.position().y() + self.offset) // self.state.look.row)
+        number = int((event.position().y() + self.offset) // self.state.style.row)
         if event.button() is Qt.MouseButton.LeftButton and 0 <= number < len(self.state.rows):
             self.clicked.emit(self.state.rows[number].number)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scroll the rows."""
-        self.scrolled.emit(-event.angleDelta().y() * self.state.look.row // 120)
+        self.scrolled.emit(-event.angleDelta().y() * self.state.style.row // 120)
         event.accept()
 
-    def _paint(self, painter: QPainter, row: TimelineRow, area: QRectF, look: TimelineLook) -> None:
-        unit = look.unit
+    def _paint(self, painter: QPainter, row: TimelineRow, area: QRectF, style: TimelineStyle) -> None:
+        unit = style.unit
         if row.number == self.state.selected:
-            painter.fillRect(area, fade(look.accent, 0.22))
-            painter.fillRect(QRectF(0, area.top(), 3 * unit, area.height()), look.accent)
-        painter.fillRect(QRectF(0, area.bottom() - 1, area.width(), 1), look.faint)
+            painter.fillRect(area, fade(style.accent, 0.22))
+            painter.fillRect(QRectF(0, area.top(), 3 * unit, area.height()), style.accent)
+        painter.fillRect(QRectF(0, area.bottom() - 1, area.width(), 1), style.faint)
         middle = area.center().y()
         swatch = QRectF(10 * unit, middle - 6 * unit, 12 * unit, 12 * unit)
-        painter.setPen(QPen(fade(look.text, 0.4), unit))
+        painter.setPen(QPen(fade(style.text, 0.4), unit))
         painter.setBrush(row.colour)
         painter.drawRoundedRect(swatch, 3 * unit, 3 * unit)
         right = area.right() - 8 * unit
         for on, draw in ((row.locked, _padlock), (row.hidden, _closed_eye)):
             if on:
-                draw(painter, QPointF(right - 6 * unit, middle), look)
+                draw(painter, QPointF(right - 6 * unit, middle), style)
                 right -= 19 * unit
-        painter.setFont(look.small)
-        painter.setPen(look.muted)
+        painter.setFont(style.small)
+        painter.setPen(style.muted)
         number = QRectF(swatch.right() + 5 * unit, area.top(), 20 * unit, area.height())
         painter.drawText(number, Qt.AlignmentFlag.AlignCenter, str(row.number))
-        font = QFont(look.font)
+        font = QFont(style.font)
         font.setBold(row.number == self.state.selected)
         painter.setFont(font)
-        painter.setPen(look.muted if row.hidden else look.text)
+        painter.setPen(style.muted if row.hidden else style.text)
         place = QRectF(
             number.right() + 4 * unit, area.top(), right - number.right() - 6 * unit, area.height()
         )
@@ -121,11 +121,11 @@ class Switches(QWidget):
 
     def restyle(self) -> None:
         """Draw the icons again, for another palette, font or instance."""
-        look = self.state.look
+        style = self.state.style
         for curve, button in self.buttons.items():
-            button.setFont(look.small)
-            button.setIconSize(QSize(round(22 * look.unit), round(15 * look.unit)))
-            button.setIcon(self._icon(curve, look))
+            button.setFont(style.small)
+            button.setIconSize(QSize(round(22 * style.unit), round(15 * style.unit)))
+            button.setIcon(self._icon(curve, style))
 
     def _button(self, curve: Curve) -> QToolButton:
         button = QToolButton(self)
@@ -140,7 +140,7 @@ class Switches(QWidget):
         button.toggled.connect(lambda on: self.toggled.emit(curve, on))
         return button
 
-    def _icon(self, curve: Curve, look: TimelineLook) -> QIcon:
+    def _icon(self, curve: Curve, style: TimelineStyle) -> QIcon:
         ratio = self.devicePixelRatioF()
         size = self.buttons[curve].iconSize()
         picture = QPixmap(size * ratio)
@@ -152,25 +152,25 @@ class Switches(QWidget):
         columns = Columns.of(0, 1, picture.width(), picture.width(), ratio)
         # A hill, a dale and a slope, as an example.
         shares = np.interp(np.linspace(0, 1, len(columns)), (0, 0.35, 0.65, 1), (0.1, 0.9, 0.4, 1))
-        colour = row.colour if row else look.muted
-        draw_curve(painter, curve, shares, QRectF(QPointF(0, 0), size), columns, colour, look)
+        colour = row.colour if row else style.muted
+        draw_curve(painter, curve, shares, QRectF(QPointF(0, 0), size), columns, colour, style)
         painter.end()
         return QIcon(picture)
 
 
-def _padlock(painter: QPainter, centre: QPointF, look: TimelineLook) -> None:
-    unit, x, y = look.unit, centre.x(), centre.y()
-    painter.setPen(QPen(look.muted, 1.5 * unit))
+def _padlock(painter: QPainter, centre: QPointF, style: TimelineStyle) -> None:
+    unit, x, y = style.unit, centre.x(), centre.y()
+    painter.setPen(QPen(style.muted, 1.5 * unit))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawArc(QRectF(x - 3 * unit, y - 6 * unit, 6 * unit, 8 * unit), 0, 180 * 16)
-    painter.setBrush(look.muted)
+    painter.setBrush(style.muted)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.drawRoundedRect(QRectF(x - 5 * unit, y - 1.5 * unit, 10 * unit, 7.5 * unit), unit, unit)
 
 
-def _closed_eye(painter: QPainter, centre: QPointF, look: TimelineLook) -> None:
-    unit, x, y = look.unit, centre.x(), centre.y()
-    painter.setPen(QPen(look.muted, 1.4 * unit))
+def _closed_eye(painter: QPainter, centre: QPointF, style: TimelineStyle) -> None:
+    unit, x, y = style.unit, centre.x(), centre.y()
+    painter.setPen(QPen(style.muted, 1.4 * unit))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     lid = QPainterPath(QPointF(x - 6 * unit, y))
     lid.quadTo(x, y - 8 * unit, x + 6 * unit, y)

@@ -22,7 +22,7 @@ _FEW = 64
 
 
 @dataclass(frozen=True)
-class TimelineLook:
+class TimelineStyle:
     """What is painted with.
 
     Attributes:
@@ -53,7 +53,7 @@ class TimelineLook:
     names: int
 
     @classmethod
-    def of(cls, palette: QPalette, font: QFont) -> TimelineLook:
+    def of(cls, palette: QPalette, font: QFont) -> TimelineStyle:
         """The style for a palette, light or dark, and a font of any size."""
         base, text = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
         small = QFont(font)
@@ -202,7 +202,7 @@ class TimelineState:
     """All that is shown, apart from zoom and scroll position.
 
     Attributes:
-        look: the style, colours and sizes.
+        style: the style, colours and sizes.
         annotation: read only; its owner applies a change and then reports it.
         length: frames of the video.
         frame: where the playhead is.
@@ -216,7 +216,7 @@ class TimelineState:
         running: the frames that the engine is at work on, or None.
     """
 
-    look: TimelineLook
+    style: TimelineStyle
     annotation: Annotation
     length: int = 0
     frame: int = 0

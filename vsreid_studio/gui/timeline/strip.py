@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
 from .axis import Columns, TimeAxis
 from .spans import FILLED
-from .state import TimelineLook, TimelineState, fade, mix
+from .state import TimelineState, TimelineStyle, fade, mix
 from .surface import Surface
 
 _BUDGET = 0.004
@@ -56,7 +56,7 @@ class Strip(Surface):
 
     def sizeHint(self) -> QSize:
         """The height is that of the style."""
-        return QSize(200, self.state.look.strip)
+        return QSize(200, self.state.style.strip)
 
     def show_curve(self, curve: Curve, on: bool) -> None:
         """Switch a curve on or off."""
@@ -112,13 +112,13 @@ class Strip(Surface):
 
     def paint_content(self, painter: QPainter) -> None:
         """Paint the curves that are on, area as a filled ground under the lines."""
-        look = self.state.look
-        painter.fillRect(self.rect(), look.base)
-        self._scale_lines(painter, look)
+        style = self.state.style
+        painter.fillRect(self.rect(), style.base)
+        self._scale_lines(painter, style)
         row = self.state.row(self.state.selected)
         if row is None:
-            painter.setPen(look.muted)
-            painter.setFont(look.small)
+            painter.setPen(style.muted)
+            painter.setFont(style.small)
             hint = "Select an instance to plot its area, confidence and similarity"
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, hint)
             return
@@ -126,14 +126,14 @@ class Strip(Surface):
         for curve in Curve:
             if curve in self.shown:
                 shares = self._shares(curve, columns)
-                draw_curve(painter, curve, shares, QRectF(self.rect()), columns, row.colour, look)
+                draw_curve(painter, curve, shares, QRectF(self.rect()), columns, row.colour, style)
 
-    def _scale_lines(self, painter: QPainter, look: TimelineLook) -> None:
-        painter.setPen(QPen(look.faint, look.unit))
+    def _scale_lines(self, painter: QPainter, style: TimelineStyle) -> None:
+        painter.setPen(QPen(style.faint, style.unit))
         for share in (0.0, 0.5, 1.0):
-            y = round(level(share, self.height(), look)) + 0.5
+            y = round(level(share, self.height(), style)) + 0.5
             painter.drawLine(QLineF(0, y, self.width(), y))
-        painter.fillRect(QRectF(0, self.height() - 1, self.width(), 1), mix(look.muted, look.base, 0.5))
+        painter.fillRect(QRectF(0, self.height() - 1, self.width(), 1), mix(style.muted, style.base, 0.5))
 
     def _shares(self, curve: Curve, columns: Columns) -> NDArray[np.floating]:
         """The curve's value in each column as a share of the height: (w,) in [0, 1], NaN where unknown."""
@@ -169,9 +169,9 @@ class Strip(Surface):
             self._timer.start(_REST)
 
 
-def level(share: float, high: float, look: TimelineLook) -> float:
+def level(share: float, high: float, style: TimelineStyle) -> float:
     """How far from the top a value lies in a plot so many pixels high."""
-    room = 4 * look.unit
+    room = 4 * style.unit
     return room + (1 - share) * (high - 2 * room)
 
 
@@ -182,7 +182,7 @@ def draw_curve(
     area: QRectF,
     columns: Columns,
     colour: QColor,
-    look: TimelineLook,
+    style: TimelineStyle,
 ) -> None:
     """Draw a curve; the three differ in stroke, not in colour alone.
 
@@ -192,11 +192,11 @@ def draw_curve(
         colour: the instance's, for its area.
     """
     across = area.left() + (np.arange(len(shares)) + 0.5) / columns.ratio
-    floor, top = (area.top() + level(share, area.height(), look) for share in (0, 1))
+    floor, top = (area.top() + level(share, area.height(), style) for share in (0, 1))
     heights = floor + shares * (top - floor)
     if curve is Curve.SIMILARITY:
-        heights = np.where(columns.dots(3 * look.unit), heights, np.nan)
-    ink = mix(colour, look.text, 0.15) if curve is Curve.AREA else look.text
+        heights = np.where(columns.dots(3 * style.unit), heights, np.nan)
+    ink = mix(colour, style.text, 0.15) if curve is Curve.AREA else style.text
     # Qt draws antialiased lines of one device pixel some forty times as fast as thicker ones.
     pen = pg.mkPen(fade(ink, 0.6) if curve is Curve.AREA else ink, width=1)
     option = QStyleOptionGraphicsItem()
@@ -206,7 +206,7 @@ def draw_curve(
         ground.setBrush(fade(colour, 0.3))
         ground.paint(painter, option, None)
     line = pg.PlotCurveItem(across, heights, pen=pen, connect="finite", antialias=True)
-    for n in range(max(1, round(1.4 * look.unit * columns.ratio))):
+    for n in range(max(1, round(1.4 * style.unit * columns.ratio))):
         painter.save()
         painter.translate(0, n / columns.ratio)
         line.paint(painter, option, None)

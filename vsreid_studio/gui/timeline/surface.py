@@ -102,7 +102,7 @@ class Surface(QWidget):
 
     def move_playhead(self, *frames: int) -> None:
         """Repaint the strips where the playhead was and is."""
-        half = math.ceil(self.axis.scale / 2 + self.state.look.names)
+        half = math.ceil(self.axis.scale / 2 + self.state.style.names)
         for frame in frames:
             self.update(QRect(round(self.axis.centre(frame)) - half, 0, 2 * half, self.height()))
 
@@ -132,23 +132,23 @@ class Surface(QWidget):
 
     def paint_over(self, painter: QPainter) -> None:
         """Paint the range chosen and the playhead."""
-        look, axis = self.state.look, self.axis
+        style, axis = self.state.style, self.axis
         if not axis.length:
             return
         if self.state.chosen is not None:
             first, last = self.state.chosen
             left, right = axis.x(first), axis.x(last + 1)
             painter.fillRect(
-                QRect(round(left), 0, round(right - left), self.height()), fade(look.accent, 0.2)
+                QRect(round(left), 0, round(right - left), self.height()), fade(style.accent, 0.2)
             )
-            painter.setPen(QPen(fade(look.accent, 0.8), look.unit))
+            painter.setPen(QPen(fade(style.accent, 0.8), style.unit))
             for x in (round(left) + 0.5, round(right) - 0.5):
                 painter.drawLine(round(x), 0, round(x), self.height())
         x = axis.centre(self.state.frame)
         if axis.scale > 4:
             cell = QRect(round(axis.x(self.state.frame)), 0, round(axis.scale), self.height())
-            painter.fillRect(cell, fade(look.accent, 0.16))
-        painter.setPen(QPen(look.accent, 1.6 * look.unit))
+            painter.fillRect(cell, fade(style.accent, 0.16))
+        painter.setPen(QPen(style.accent, 1.6 * style.unit))
         painter.drawLine(round(x), 0, round(x), self.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -224,54 +224,54 @@ class Ruler(Surface):
 
     def sizeHint(self) -> QSize:
         """The height is that of the style."""
-        return QSize(200, self.state.look.ruler)
+        return QSize(200, self.state.style.ruler)
 
     def paint_content(self, painter: QPainter) -> None:
         """Paint ticks, numbers and the band of the frames at work."""
-        look, axis, high = self.state.look, self.axis, float(self.height())
-        painter.fillRect(self.rect(), look.window)
-        painter.setFont(look.small)
-        metrics = QFontMetricsF(look.small)
-        broad = metrics.horizontalAdvance(str(axis.length)) + 14 * look.unit
+        style, axis, high = self.state.style, self.axis, float(self.height())
+        painter.fillRect(self.rect(), style.window)
+        painter.setFont(style.small)
+        metrics = QFontMetricsF(style.small)
+        broad = metrics.horizontalAdvance(str(axis.length)) + 14 * style.unit
         step, frames = axis.ticks(broad)
-        painter.setPen(look.muted)
+        painter.setPen(style.muted)
         self._labels.clear()
         for frame in frames:
             x = axis.centre(frame)
-            painter.drawLine(QLineF(x, high - 5 * look.unit, x, high))
-            area = QRectF(x - broad / 2, 2 * look.unit, broad, metrics.height())
+            painter.drawLine(QLineF(x, high - 5 * style.unit, x, high))
+            area = QRectF(x - broad / 2, 2 * style.unit, broad, metrics.height())
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, str(frame))
-            self._labels.append(area.adjusted(5 * look.unit, 0, -5 * look.unit, 0))
-        _, frames = axis.ticks(max(5 * look.unit, step * axis.scale / 10))
-        painter.setPen(mix(look.muted, look.window, 0.5))
-        painter.drawLines([QLineF(x, high - 3 * look.unit, x, high) for x in map(axis.centre, frames)])
+            self._labels.append(area.adjusted(5 * style.unit, 0, -5 * style.unit, 0))
+        _, frames = axis.ticks(max(5 * style.unit, step * axis.scale / 10))
+        painter.setPen(mix(style.muted, style.window, 0.5))
+        painter.drawLines([QLineF(x, high - 3 * style.unit, x, high) for x in map(axis.centre, frames)])
         if self.state.running is not None and len(self.state.running):
             left, right = axis.x(self.state.running.start), axis.x(self.state.running.stop)
-            painter.fillRect(QRectF(left, high - 4 * look.unit, right - left, 4 * look.unit), look.accent)
+            painter.fillRect(QRectF(left, high - 4 * style.unit, right - left, 4 * style.unit), style.accent)
 
     def paint_over(self, painter: QPainter) -> None:
         """Paint the range and the playhead with its number."""
         super().paint_over(painter)
         if not self.axis.length:
             return
-        look, frame = self.state.look, self.state.frame
-        metrics = QFontMetricsF(look.small)
-        width = metrics.horizontalAdvance(str(frame)) + 10 * look.unit
-        tall = metrics.height() + 2 * look.unit
+        style, frame = self.state.style, self.state.frame
+        metrics = QFontMetricsF(style.small)
+        width = metrics.horizontalAdvance(str(frame)) + 10 * style.unit
+        tall = metrics.height() + 2 * style.unit
         x = self.axis.centre(frame)
         left = max(0.0, min(self.width() - width, x - width / 2))
-        flag = QRectF(left, look.unit, width, tall)
+        flag = QRectF(left, style.unit, width, tall)
         for label in self._labels:
             # Half a number beside the flag would be taken for a whole one.
             if label.intersects(flag):
-                painter.fillRect(label, look.window)
+                painter.fillRect(label, style.window)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(look.accent)
-        painter.drawRoundedRect(flag, 3 * look.unit, 3 * look.unit)
-        tip, half = tall + 6 * look.unit, 5 * look.unit
+        painter.setBrush(style.accent)
+        painter.drawRoundedRect(flag, 3 * style.unit, 3 * style.unit)
+        tip, half = tall + 6 * style.unit, 5 * style.unit
         painter.drawPolygon(QPolygonF([QPointF(x - half, tall), QPointF(x + half, tall), QPointF(x, tip)]))
-        painter.setPen(look.accent_text)
-        painter.setFont(look.small)
+        painter.setPen(style.accent_text)
+        painter.setFont(style.small)
         painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, str(frame))
-        painter.setPen(fade(look.text, 0.25))
+        painter.setPen(fade(style.text, 0.25))
         painter.drawLine(0, self.height() - 1, self.width(), self.height() - 1)

@@ -18,7 +18,7 @@ from .input import HoverCard, command, describe
 from .lanes import LaneSurface
 from .names import Names, Switches
 from .spans import ranges
-from .state import TimelineBox, TimelineLook, TimelineRow, TimelineState
+from .state import TimelineBox, TimelineRow, TimelineState, TimelineStyle
 from .strip import Strip
 from .surface import Ruler, Surface
 
@@ -55,7 +55,7 @@ class TimelineView(QWidget):
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Timeline")
-        self.state = TimelineState(TimelineLook.of(self.palette(), self.font()), Annotation(0))
+        self.state = TimelineState(TimelineStyle.of(self.palette(), self.font()), Annotation(0))
         self.axis = TimeAxis(self)
         self.ruler = Ruler(self.state, self.axis)
         self.strip = Strip(self.state, self.axis)
@@ -275,8 +275,8 @@ class TimelineView(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Room for the ruler, the plot and two rows."""
-        look = self.state.look
-        return QSize(look.names * 2, look.ruler + look.strip + 2 * look.row + self._across.height())
+        style = self.state.style
+        return QSize(style.names * 2, style.ruler + style.strip + 2 * style.row + self._across.height())
 
     def _press(self, place: QPoint) -> None:
         self.card.dismiss()
@@ -331,7 +331,7 @@ class TimelineView(QWidget):
         self.axis.scroll(value - self.axis.first * self.axis.scale)
 
     def _show_row(self, instance: int) -> None:
-        row, high = self.state.row(instance), self.state.look.row
+        row, high = self.state.row(instance), self.state.style.row
         if row is not None:
             top = self.state.rows.index(row) * high
             low = top + high - self.lanes.height()
@@ -358,15 +358,15 @@ class TimelineView(QWidget):
         self.axis.set_width(self.lanes.width())
         self._down.setRange(0, hidden)
         self._down.setPageStep(max(1, self.lanes.height()))
-        self._down.setSingleStep(self.state.look.row)
+        self._down.setSingleStep(self.state.style.row)
 
     def _restyle(self) -> None:
-        look = self.state.look = TimelineLook.of(self.palette(), self.font())
-        self.ruler.setFixedHeight(look.ruler)
-        self.strip.setFixedHeight(look.strip)
-        self.switches.setFixedHeight(look.strip)
-        self.names.setFixedWidth(look.names)
-        self.switches.setFixedWidth(look.names)
+        style = self.state.style = TimelineStyle.of(self.palette(), self.font())
+        self.ruler.setFixedHeight(style.ruler)
+        self.strip.setFixedHeight(style.strip)
+        self.switches.setFixedHeight(style.strip)
+        self.names.setFixedWidth(style.names)
+        self.switches.setFixedWidth(style.names)
         self.switches.restyle()
         self.lanes.restyle()
         self._follow_size()

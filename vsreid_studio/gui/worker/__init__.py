@@ -1,15 +1,15 @@
 """The engine's thread: jobs in, what happened out."""
 
-from .jobs import Adapt, Carry, Notice, Outcome, Propagate, Settle, Source
+from .jobs import Adapt, Notice, Outcome, Propagate, PropagateFrom, Propose, Source
 from .runner import Runner
 
 __all__ = [
     "Adapt",
-    "Carry",
     "Notice",
     "Outcome",
     "Propagate",
+    "PropagateFrom",
+    "Propose",
     "Runner",
-    "Settle",
     "Source",
 ]

@@ -18,7 +18,7 @@ from ...engine.types import CellKey, Frame
 from ...engine.video import AS_USUAL, FrameOrder, ReadOptions, Video, open_video
 from ...formats.catalogue import ExportRequest
 from ...formats.classes import NO_CLASSES, Classes
-from ...formats.exports import Material, export
+from ...formats.exports import ExportSource, export
 from ...formats.masks import Paint, rgb_of
 from ...formats.points import Clicked
 from ...formats.provenance import provenance
@@ -87,8 +87,8 @@ class Source:
         candidates: the project's store for networks of this checksum; from any thread.
         record: notes in the project that a run starts, and with which weights; from any thread.
         begin: a copy of the annotation for a run, to whose inbox the person's changes go from then on; waits.
-        tell: passes on the messages of an order: changes once they are on disk, all in their order.
-        settle: waits until the messages sent are handled; those of an abandoned order are dropped.
+        send: passes on the messages of an order: changes once they are on disk, all in their order.
+        wait_for: waits until the messages sent are handled; those of an abandoned order are dropped.
         adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
         options: how the video is read.
         careful: whether corrected instances are propagated more carefully, and slower.
@@ -99,8 +99,8 @@ class Source:
     candidates: Callable[[str], CandidateStore]
     record: Callable[[Mapping[str, str]], None]
     begin: Callable[[Any], Annotation]
-    tell: Callable[[Any, Any], None]
-    settle: Callable[[Any], None]
+    send: Callable[[Any, Any], None]
+    wait_for: Callable[[Any], None]
     adaptation: Adaptation | None = None
     options: ReadOptions = AS_USUAL
     careful: bool = True
@@ -129,9 +129,9 @@ class Device:
     name: str
 
 
-Told: TypeAlias = Event | Notice | Device | Adaptation
+Message: TypeAlias = Event | Notice | Device | Adaptation
 """The messages of a job."""
-Tell: TypeAlias = Callable[[Told], None]
+Send: TypeAlias = Callable[[Message], None]
 
 
 class Outcome(StrEnum):
@@ -158,7 +158,7 @@ class Propagate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Carry:
+class PropagateFrom:
     """Propagate from a new checkpoint as far as it is closer: what an accepted retrieval brings.
 
     Attributes:
@@ -171,7 +171,7 @@ class Carry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Settle:
+class Propose:
     """Answer a proposal of an earlier run that has to be looked into first, and propagate from it.
 
     Attributes:
@@ -190,20 +190,20 @@ class Adapt:
     """Adapt N_mp to this video, by the masks that the person pinned."""
 
 
-class OtherWork(Protocol):
+class BackgroundTask(Protocol):
     """Any other work that belongs on this thread, an export for instance."""
 
-    def steps(self, control: Control, tell: Tell, /) -> Steps:
+    def steps(self, control: Control, send: Send, /) -> Steps:
         """Work that yields `Progress` and can be left off between two of them.
 
         Args:
             control: the job's, for work that checks `cancelled` within a step.
-            tell: receives progress within a step.
+            send: receives progress within a step.
         """
         ...
 
 
-Job: TypeAlias = Propagate | Carry | Settle | Adapt | OtherWork
+Job: TypeAlias = Propagate | PropagateFrom | Propose | Adapt | BackgroundTask
 
 
 class _Cancelled(Exception):  # noqa: N818
@@ -240,7 +240,7 @@ class Export:
     points: Mapping[CellKey, Sequence[Clicked]] = field(default_factory=dict)
     order: FrameOrder | None = None
 
-    def steps(self, control: Control, tell: Tell) -> Steps:
+    def steps(self, control: Control, send: Send) -> Steps:
         """Write everything; what was there is as before when it is cancelled.
 
         Yields:
@@ -254,7 +254,7 @@ class Export:
                 for index in range(video.length):
                     if control.cancelled:
                         raise _Cancelled
-                    tell(Progress("exporting", index, length, index))
+                    send(Progress("exporting", index, length, index))
                     yield video.frame(index)
 
             try:
@@ -264,7 +264,7 @@ class Export:
                 yield Progress("exporting", 0, length)
                 return
         # Not yielded: whoever cancels from here on comes too late, as everything is written.
-        tell(Progress("exporting", length, length))
+        send(Progress("exporting", length, length))
 
     def _write(self, video: Video, frames: Iterator[Frame]) -> None:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
@@ -272,6 +272,6 @@ class Export:
         record = provenance(self.annotation, self.names, {}, self.weights, video.names, self.points)
         export(
             self.request,
-            Material(frames, labels, self.names, self.classes, video.names, paint, video, record),
+            ExportSource(frames, labels, self.names, self.classes, video.names, paint, video, record),
             self.sources,
         )

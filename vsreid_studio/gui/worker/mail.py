@@ -20,7 +20,7 @@ from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation, edit
 from ...engine.types import Cell, CellKey
 from ...project.history import StepKind
-from .jobs import Carry, Job, Outcome, Propagate, Settle, Source, Told
+from .jobs import Job, Message, Outcome, Propagate, PropagateFrom, Propose, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LetIn:
+class CommittedChange:
     """A run's change that is in the document and on disk.
 
     Attributes:
@@ -50,7 +50,7 @@ class LetIn:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeptList:
+class CommittedProposals:
     """Proposals that a run has found are in the document and on disk.
 
     Attributes:
@@ -60,7 +60,7 @@ class KeptList:
     snapshot: object
 
 
-Letter: TypeAlias = tuple[float, Told | Failure | LetIn | KeptList | Outcome]
+Letter: TypeAlias = tuple[float, Message | Failure | CommittedChange | CommittedProposals | Outcome]
 """When it happened, and what. An `Outcome` is always the last one of a job."""
 
 
@@ -80,7 +80,7 @@ class Mailbox(QObject):
         self._lock = Lock()
         self._letters: deque[Letter] = deque()
 
-    def put(self, content: Told | Failure | LetIn | KeptList | Outcome) -> None:
+    def put(self, content: Message | Failure | CommittedChange | CommittedProposals | Outcome) -> None:
         """Leave a letter; from any thread."""
         with self._lock:
             first = not self._letters
@@ -96,7 +96,7 @@ class Mailbox(QObject):
         return letters
 
 
-class Inbox:
+class ConcurrentEdits:
     """What a person did to the document while a run works on its own copy."""
 
     def __init__(self) -> None:
@@ -155,7 +155,7 @@ class Order:
     job: Job
     source: Source
     control: Control = field(default_factory=Control)
-    inbox: Inbox = field(default_factory=Inbox)
+    inbox: ConcurrentEdits = field(default_factory=ConcurrentEdits)
     mailbox: Mailbox = field(default_factory=Mailbox)
     ended: Flag = field(default_factory=Flag)
     abandoned: Flag = field(default_factory=Flag)
@@ -164,7 +164,7 @@ class Order:
     @property
     def group(self) -> str:
         """Names the step of undo that the job is at: what it does between two answers."""
-        if isinstance(self.job, Carry | Settle):
+        if isinstance(self.job, PropagateFrom | Propose):
             return self.job.group
         return f"run {self.number}.{len(self.answers)}"
 
@@ -176,13 +176,13 @@ class Order:
     @property
     def kind(self) -> StepKind:
         """Who makes the step: the run by itself, or a person's answer."""
-        if isinstance(self.job, Carry | Settle) or self.answers:
+        if isinstance(self.job, PropagateFrom | Propose) or self.answers:
             return StepKind.ANSWER
         return StepKind.RUN if isinstance(self.job, Propagate) else StepKind.EDIT
 
-    def tell(self, content: Told | Failure | Outcome) -> None:
+    def send(self, content: Message | Failure | Outcome) -> None:
         """Send a message, by way of the document's thread; on the engine's thread."""
-        self.source.tell(self, content)
+        self.source.send(self, content)
 
 
 def condensed(letters: Sequence[Letter]) -> list[Letter]:
@@ -193,9 +193,9 @@ def condensed(letters: Sequence[Letter]) -> list[Letter]:
     """
     short: list[Letter] = []
     last = max((n for n, (_, content) in enumerate(letters) if isinstance(content, Progress)), default=-1)
-    pending: list[tuple[float, LetIn]] = []
+    pending: list[tuple[float, CommittedChange]] = []
     for n, (when, content) in enumerate(letters):
-        if isinstance(content, LetIn):
+        if isinstance(content, CommittedChange):
             if pending and pending[-1][1].change.label != content.change.label:
                 short.append(_joined(pending))
                 pending = []
@@ -210,9 +210,9 @@ def condensed(letters: Sequence[Letter]) -> list[Letter]:
     return short
 
 
-def _joined(parts: Sequence[tuple[float, LetIn]]) -> Letter:
+def _joined(parts: Sequence[tuple[float, CommittedChange]]) -> Letter:
     when, last = parts[-1]
-    return when, LetIn(join([part.change for _, part in parts]), last.snapshot)
+    return when, CommittedChange(join([part.change for _, part in parts]), last.snapshot)
 
 
 def join(changes: Iterable[Change]) -> Change:

@@ -13,7 +13,7 @@ from ...engine.events import Answer, Progress, Proposal
 from ...engine.runtime.run import State
 from ...project import Adaptation
 from .jobs import Device, EngineFactory, Job, Notice, Outcome, Source
-from .mail import Failure, KeptList, LetIn, Letter, Order, condensed
+from .mail import CommittedChange, CommittedProposals, Failure, Letter, Order, condensed
 from .worker import Worker, shipped_engine
 
 WINDOW = 3.0
@@ -91,7 +91,7 @@ class Runner(QObject):
 
     Signals:
         started(job): a job is on its way.
-        changed(job, let_in): the run changed the document, on disk; a `LetIn`.
+        changed(job, let_in): the run changed the document, on disk; a `CommittedChange`.
         progress(job, progress, rate, seconds_left): at most 20 times a second; seconds_left may be None.
         proposal(job, proposal): the run waits for an answer.
         listed(job, snapshot): proposals that the run has found are on disk, in a `session.writer.Snapshot`.
@@ -225,7 +225,7 @@ class Runner(QObject):
         self.state_changed.emit()
         return True
 
-    def settle(self) -> None:
+    def end(self) -> None:
         """End the job now and deliver its last messages, or abandon it when its step takes too long.
 
         Afterwards nothing more of it arrives. What an abandoned one still asks of a closed project fails on
@@ -236,7 +236,7 @@ class Runner(QObject):
             ended = order.ended.wait(PATIENCE)
             if not ended:
                 order.abandoned.set()
-            order.source.settle(order)
+            order.source.wait_for(order)
             self._deliver()
         if self._order is order and order is not None:
             self._order = None
@@ -246,7 +246,7 @@ class Runner(QObject):
 
     def stop(self) -> None:
         """End the thread for good; returns when it has ended."""
-        self.settle()
+        self.end()
         self._timer.stop()
         if self._thread.isRunning():
             self._thread.quit()
@@ -272,14 +272,14 @@ class Runner(QObject):
         when, content = letter
         number = order.number
         match content:
-            case LetIn():
+            case CommittedChange():
                 self.changed.emit(number, content)
             case Progress():
                 self.progress.emit(number, content, *self._pace.take(when, content))
             case Proposal():
                 self.state_changed.emit()
                 self.proposal.emit(number, content)
-            case KeptList(snapshot=snapshot):
+            case CommittedProposals(snapshot=snapshot):
                 self.listed.emit(number, snapshot)
             case Adaptation():
                 self.adapted.emit(number, content)

@@ -20,16 +20,16 @@ from ...errors import UserError
 from ...project import Adaptation
 from .jobs import (
     Adapt,
-    Carry,
     Device,
     EngineFactory,
     ModuleMaker,
     Notice,
     Outcome,
     Propagate,
-    Settle,
+    PropagateFrom,
+    Propose,
+    Send,
     Source,
-    Tell,
 )
 from .mail import Failure, Order
 
@@ -51,7 +51,7 @@ def shipped_engine(config: Config | None = None) -> ModuleMaker:
     return adapting_engine(config or Config())
 
 
-class Bench:
+class EngineCache:
     """Keeps what is costly to make from one job to the next. Belongs to the engine's thread."""
 
     def __init__(self, factory: EngineFactory) -> None:
@@ -118,58 +118,60 @@ class Bench:
         self._made_with = None, True
 
 
-def steps_of(order: Order, bench: Bench, tell: Tell) -> Steps:
+def steps_of(order: Order, cache: EngineCache, send: Send) -> Steps:
     """The steps of an order's job; nothing happens before they are pulled.
 
     Args:
-        tell: receives messages that are no event of the engine's own.
+        send: receives messages that are no event of the engine's own.
     """
     match order.job:
         case Propagate() as job:
-            return _propagate(job, order, bench, tell)
-        case Carry() as job:
-            return _carry(job, order, bench, tell)
-        case Settle() as job:
-            return _settle(job, order, bench, tell)
+            return _propagate(job, order, cache, send)
+        case PropagateFrom() as job:
+            return _propagate_from(job, order, cache, send)
+        case Propose() as job:
+            return _propose(job, order, cache, send)
         case Adapt():
-            return _adapt(order, bench, tell)
+            return _adapt(order, cache, send)
         case task:
-            return task.steps(order.control, tell)
+            return task.steps(order.control, send)
 
 
-def _propagate(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Steps:
+def _propagate(job: Propagate, order: Order, cache: EngineCache, send: Send) -> Steps:
     """Algorithm 3 on the job's copy, into which the person's changes come between two steps."""
     yield Progress("loading", 0, 1)
-    engine = bench.engine
-    tell(Device(str(engine.device)))
-    modules = bench.modules(order.source)
-    reid = _reid(job, order, bench, tell)
+    engine = cache.engine
+    send(Device(str(engine.device)))
+    modules = cache.modules(order.source)
+    reid = _reid(job, order, cache, send)
     if order.source.adaptation is not None and order.source.adaptation.base != engine.base:
-        tell(Notice("The adaptation was made for other weights and is not used: adapt again."))
+        send(Notice("The adaptation was made for other weights and is not used: adapt again."))
     order.source.record(engine.checksums)
     scene = order.source.begin(order.inbox)
-    yield from _told(modules.run(scene, reid, instances=job.instances, frames=job.frames), scene, order, tell)
+    yield from _with_edits(
+        modules.run(scene, reid, instances=job.instances, frames=job.frames), scene, order, send
+    )
 
 
-def _carry(job: Carry, order: Order, bench: Bench, tell: Tell) -> Steps:
+def _propagate_from(job: PropagateFrom, order: Order, cache: EngineCache, send: Send) -> Steps:
     """From an accepted checkpoint, unless it has gone meanwhile."""
     yield Progress("loading", 0, 1, *job.key)
-    modules = bench.modules(order.source)
-    tell(Device(str(bench.engine.device)))
+    modules = cache.modules(order.source)
+    send(Device(str(cache.engine.device)))
     scene = order.source.begin(order.inbox)
-    yield from _told(modules.propagate_from(scene, job.key.instance, job.key.frame), scene, order, tell)
+    yield from _with_edits(modules.propagate_from(scene, job.key.instance, job.key.frame), scene, order, send)
 
 
-def _settle(job: Settle, order: Order, bench: Bench, tell: Tell) -> Steps:
+def _propose(job: Propose, order: Order, cache: EngineCache, send: Send) -> Steps:
     """The answer is there when the proposal comes; after another box the person is asked."""
     yield Progress("loading", 0, 1, *job.retrieval.key)
-    modules = bench.modules(order.source)
-    tell(Device(str(bench.engine.device)))
-    reid = bench.reid(order.source)
+    modules = cache.modules(order.source)
+    send(Device(str(cache.engine.device)))
+    reid = cache.reid(order.source)
     if reid is None:
         raise UserError("This answer needs the search for lost objects, which the settings switch off.")
     scene = order.source.begin(order.inbox)
-    run = _told(modules.propose(scene, reid, job.retrieval), scene, order, tell)
+    run = _with_edits(modules.propose(scene, reid, job.retrieval), scene, order, send)
     given: Answer | None = job.answer
     answer: Answer | None = None
     with closing(run):
@@ -185,13 +187,13 @@ def _settle(job: Settle, order: Order, bench: Bench, tell: Tell) -> Steps:
                 answer = (yield event) if not isinstance(event, Queue) else None
 
 
-def _told(run: Steps, scene: Annotation, order: Order, tell: Tell) -> Steps:
+def _with_edits(run: Steps, scene: Annotation, order: Order, send: Send) -> Steps:
     """A run on a copy, into which the person's changes come between two steps."""
     answer: Answer | None = None
     with closing(run):
         while True:
             for change in order.inbox.drain(scene):
-                tell(change)
+                send(change)
             try:
                 event = run.send(answer)
             except StopIteration:
@@ -199,23 +201,23 @@ def _told(run: Steps, scene: Annotation, order: Order, tell: Tell) -> Steps:
             answer = yield event
 
 
-def _adapt(order: Order, bench: Bench, tell: Tell) -> Steps:
+def _adapt(order: Order, cache: EngineCache, send: Send) -> Steps:
     """Training on the pinned masks; no progress is reported before it is complete."""
     yield Progress("loading", 0, 1)
-    engine = bench.engine
-    tell(Device(str(engine.device)))
-    data = yield from engine.adapt(bench.video(order.source), order.source.begin(order.inbox))
-    tell(Adaptation(engine.base, data))
+    engine = cache.engine
+    send(Device(str(engine.device)))
+    data = yield from engine.adapt(cache.video(order.source), order.source.begin(order.inbox))
+    send(Adaptation(engine.base, data))
 
 
-def _reid(job: Propagate, order: Order, bench: Bench, tell: Tell) -> Reidentification | None:
+def _reid(job: Propagate, order: Order, cache: EngineCache, send: Send) -> Reidentification | None:
     """M_reid; where it cannot be had, masks are still propagated, with a notice."""
     if not job.find:
         return None
     try:
-        return bench.reid(order.source)
+        return cache.reid(order.source)
     except UserError as error:
-        tell(Notice(f"Lost objects are not searched for: {error}"))
+        send(Notice(f"Lost objects are not searched for: {error}"))
         return None
 
 
@@ -224,29 +226,29 @@ class Worker(QObject):
 
     def __init__(self, factory: EngineFactory) -> None:
         super().__init__()
-        self._bench = Bench(factory)
+        self._cache = EngineCache(factory)
 
     @Slot(object)
     def run(self, order: Order) -> None:
         """Execute an order; the last message always gives the outcome."""
         outcome = Outcome.FAILED
         try:
-            steps = steps_of(order, self._bench, order.tell)
-            done = drive(steps, order.control, order.tell)
+            steps = steps_of(order, self._cache, order.send)
+            done = drive(steps, order.control, order.send)
             outcome = Outcome.DONE if done else Outcome.CANCELLED
         except UserError as error:
-            order.tell(Failure(str(error), traceback.format_exc()))
+            order.send(Failure(str(error), traceback.format_exc()))
         except Exception as error:  # whatever it is, the document is whole and a person must read of it
             log.debug("The engine failed.", exc_info=True)
-            order.tell(Failure(_sentence(error), traceback.format_exc()))
+            order.send(Failure(_sentence(error), traceback.format_exc()))
         finally:
-            order.tell(outcome)
+            order.send(outcome)
             order.ended.set()
 
     @Slot()
     def release(self) -> None:
         """Close the video; the networks stay."""
-        self._bench.clear()
+        self._cache.clear()
 
 
 def _sentence(error: Exception) -> str:

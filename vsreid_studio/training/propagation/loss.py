@@ -281,7 +281,7 @@ class _Unrolled:
                 final = self.model.finished(found, mean, self.batch.views.patch[rows], maps, carried).float()
             probability = final.detach().sigmoid()
             right = jaccard(final.detach(), truth)
-            quality = self.model.worth(found.context, found.logits, final.detach(), maps)
+            quality = self.model.iou_logits(found.context, found.logits, final.detach(), maps)
             # A decoy trains the predicted IoU only: else all that is unlike the template is dropped.
             everywhere = 1 - self.batch.views.decoy[rows].float()
             total = total + segmentation_loss(final, truth, everywhere, outline=_OUTLINE)

@@ -17,7 +17,7 @@ from ...engine.nets.propagation import nearness
 from ...engine.types import Box, Flow, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
 from . import sample
-from .sample import Cutout, View, blank, crossing, mirror, mixed_up, pass_by
+from .sample import Cutout, View, add_passing_object, blank, crossing, leaked, mirror
 from .views import ViewMaker
 
 MEMORIES = 2
@@ -28,7 +28,7 @@ EXACT = 0.5
 """Share of the runs that begin beside a checkpoint, guided by an exact mask."""
 NEARLY = 0.35
 """Share of the views of stills whose guiding map is nearly exact."""
-WORN = (4.0, 20.0)
+DEGRADED = (4.0, 20.0)
 """How many steps from its checkpoint a map that is not exact may be."""
 
 
@@ -125,8 +125,8 @@ class RunMaker(ViewMaker):
         paths = []
         begins_exact = rng.random() < EXACT
         for number, frame in enumerate(frames[1:]):
-            worn = number > 0 or not begins_exact
-            placed.append(self._look(rng, clip, frame, _carried(rng, clip, frame, frames[number], worn)))
+            degraded = number > 0 or not begins_exact
+            placed.append(self._look(rng, clip, frame, _carried(rng, clip, frame, frames[number], degraded)))
             if number:
                 flow = clip.flow(frame, frames[number])
                 paths.append(_path(flow, placed[-1].box, placed[-2].box, self.size // 2))
@@ -182,17 +182,17 @@ class RunMaker(ViewMaker):
         In half of the runs in which it is remembered the maps have been mixed up already: what tells the
         two apart is how they look. So no twin passes there.
         """
-        told = rng.random() < 0.85
-        remembered = told and rng.random() < 0.85
+        in_others = rng.random() < 0.85
+        remembered = in_others and rng.random() < 0.85
         mixed = remembered and rng.random() < 0.55
         stranger = self._cutout(rng) if mixed else self._stranger(rng, run.steps)
-        ways = crossing(rng, len(run.steps), told)
+        ways = crossing(rng, len(run.steps), in_others)
         steps = [
-            pass_by(rng, view, stranger, way) if way is not None else view
+            add_passing_object(rng, view, stranger, way) if way is not None else view
             for view, way in zip(run.steps, ways, strict=True)
         ]
         if mixed:
-            steps = [mixed_up(rng, view) for view in steps]
+            steps = [leaked(rng, view) for view in steps]
         if remembered:
             known = run.known[0], self._portrait(rng, stranger)
             return replace(run, known=known, second=True, steps=steps)
@@ -227,7 +227,7 @@ class RunMaker(ViewMaker):
             if number == 0:
                 guide = truth
             elif rng.random() < NEARLY:
-                guide = sample.nearly(rng, truth)
+                guide = sample.near_exact(rng, truth)
             else:
                 guide = sample.guide(rng, truth, scenes[0][1])
             hint = sample.deform(rng, others) if others.any() else others
@@ -254,22 +254,22 @@ def _frames(rng: Generator, length: int, steps: int) -> list[int]:
     return frames[::-1] if rng.random() < 0.5 else frames
 
 
-def _carried(rng: Generator, clip: Clip, target: int, source: int, worn: bool) -> _Carried:
+def _carried(rng: Generator, clip: Clip, target: int, source: int, degraded: bool) -> _Carried:
     """The mask of frame `source`, warped by the flow into frame `target`.
 
     Args:
-        worn: as a run may have had it; else exact, as beside a checkpoint.
+        degraded: as a run may have had it; else exact, as beside a checkpoint.
     """
     flow = clip.flow(target, source)
     mask = (clip.labels[source] > 0).astype(np.float32)
     height, width = mask.shape
-    if worn:
+    if degraded:
         small = cv2.resize(mask, flow.shape[1::-1], interpolation=cv2.INTER_AREA)
         small = sample.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
-        mask = cv2.resize(sample.worn(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
+        mask = cv2.resize(sample.degraded(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
     full = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * FLOW_SCALE
     before = warp_frame(np.asarray(clip.frames[source]), full, Box(0, 0, width, height))
-    return _Carried(warp(mask, full), flow, before, nearness(rng.uniform(*WORN) if worn else 1))
+    return _Carried(warp(mask, full), flow, before, nearness(rng.uniform(*DEGRADED) if degraded else 1))
 
 
 def _path(flow: NDArray[np.float32], box: Box, before: Box, side: int) -> NDArray[np.float32]:

@@ -32,7 +32,15 @@ def random_affine(
 
 
 def deform(rng: Generator, mask: Probability, strength: float = 1.0) -> Probability:
-    """A (H, W) map in [0, 1] as a propagated one looks: shifted, warped, eaten or grown, blurred."""
+    """Deform a map as propagation does: shifted, warped, eroded or dilated, blurred.
+
+    Args:
+        mask: (H, W) float32 in [0, 1].
+        strength: scales every deformation.
+
+    Returns:
+        (H, W) float32 in [0, 1]; a copy where nothing exceeds 0.5.
+    """
     box = Box.around(mask > 0.5)
     if box is None:
         return mask.copy()
@@ -55,8 +63,15 @@ def deform(rng: Generator, mask: Probability, strength: float = 1.0) -> Probabil
     return np.clip(found, 0, 1).astype(np.float32, copy=False)
 
 
-def nearly(rng: Generator, mask: Probability) -> Probability:
-    """A (H, W) map in [0, 1] as the flow carries an exact one over: sharp, and off by little."""
+def near_exact(rng: Generator, mask: Probability) -> Probability:
+    """Deform an exact map as a warp by the flow does: it stays sharp, and is off by little.
+
+    Args:
+        mask: (H, W) float32 in [0, 1].
+
+    Returns:
+        (H, W) float32 in [0, 1].
+    """
     box = Box.around(mask > 0.5)
     if box is None:
         return mask.copy()
@@ -66,7 +81,7 @@ def nearly(rng: Generator, mask: Probability) -> Probability:
 
 
 def _blobs(rng: Generator, mask: Probability, box: Box, side: float, strength: float) -> Probability:
-    """Holes in the map, and pieces of background that it has caught."""
+    """Add holes, and pieces of background."""
     for _ in range(rng.integers(1, 4)):
         place = (int(rng.integers(box.x0, box.x1)), int(rng.integers(box.y0, box.y1)))
         axes = tuple(max(1, int(side * strength * rng.uniform(0.04, 0.22))) for _ in range(2))
@@ -76,7 +91,7 @@ def _blobs(rng: Generator, mask: Probability, box: Box, side: float, strength: f
 
 
 def coarse_guide(rng: Generator, mask: Probability) -> Probability:
-    """A guiding map that is only a box or an ellipse around the instance, a little off."""
+    """A guiding map that is only a box or an ellipse around the instance, about in place: (H, W) float32."""
     box = Box.around(mask > 0.5)
     found = np.zeros_like(mask)
     if box is None:
@@ -91,8 +106,16 @@ def coarse_guide(rng: Generator, mask: Probability) -> Probability:
     return found
 
 
-def foreign_guide(mask: Probability, other: Probability) -> Probability:
-    """Recovery (Algorithm 3, line 22): the template's mask, in its own pose, laid into the instance's box."""
+def template_guide(mask: Probability, other: Probability) -> Probability:
+    """The guiding map of a recovery (Algorithm 3, line 22): the template's mask in the instance's box.
+
+    Args:
+        mask: (H, W) float32 in [0, 1], of the instance.
+        other: (H', W') float32 in [0, 1], of the template.
+
+    Returns:
+        (H, W) float32; zeros where either is empty.
+    """
     box, source = Box.around(mask > 0.5), Box.around(other > 0.5)
     found = np.zeros_like(mask)
     if box is not None and source is not None:
@@ -102,17 +125,22 @@ def foreign_guide(mask: Probability, other: Probability) -> Probability:
 
 
 def guide(rng: Generator, mask: Probability, template: Probability) -> Probability:
-    """Any of the guiding maps N_mp must cope with, for a target mask and a template's mask."""
+    """A random guiding map of the kinds that N_mp meets: (H, W) float32 in [0, 1].
+
+    Args:
+        mask: (H, W) float32 in [0, 1], the exact one.
+        template: (H', W') float32 in [0, 1], of the template.
+    """
     kind = rng.random()
     if kind < 0.07:
         return coarse_guide(rng, mask)
     if kind < 0.14:
-        return foreign_guide(mask, template)
+        return template_guide(mask, template)
     return deform(rng, mask, 1.0 if kind < 0.75 else 2.0)
 
 
-def part(rng: Generator, mask: Probability) -> Probability:
-    """All of a mask, or what of it lies in some ellipse, or on one side of a line."""
+def random_part(rng: Generator, mask: Probability) -> Probability:
+    """A random part of a mask: all of it, or what lies inside an ellipse or on one side of a line."""
     box = Box.around(mask > 0.5)
     kind = rng.random()
     if box is None or kind < 0.25:
@@ -129,22 +157,26 @@ def part(rng: Generator, mask: Probability) -> Probability:
     return (mask * inside).astype(np.float32)
 
 
-def worn(rng: Generator, mask: Probability) -> Probability:
-    """Mostly the map as it is; else one that has lost a limb, or is dragged along by what is beside it.
+def degraded(rng: Generator, mask: Probability) -> Probability:
+    """A map with errors that only the memory can mend, in 4 of 10 cases: parts are missing or too many.
 
-    What was lost can be found only by how it looks in the memory, and so can what does not belong.
+    Args:
+        mask: (H, W) float32 in [0, 1].
+
+    Returns:
+        (H, W) float32 in [0, 1].
     """
     kind = rng.random()
     box = Box.around(mask > 0.5)
     if box is None or kind > 0.4:
         return mask
     if kind < 0.25:
-        left = (mask * (1 - part(rng, mask))).astype(np.float32)
+        left = (mask * (1 - random_part(rng, mask))).astype(np.float32)
         return left if left.sum() > 0.2 * mask.sum() else mask
     angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.9) * np.sqrt(box.area)
     shift = np.array([[1, 0, far * np.cos(angle)], [0, 1, far * np.sin(angle)]])
     dragged = cv2.warpAffine(mask, shift, mask.shape[::-1])
-    return np.maximum(mask, part(rng, dragged.astype(np.float32, copy=False)))
+    return np.maximum(mask, random_part(rng, dragged.astype(np.float32, copy=False)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,34 +218,39 @@ class Cutout:
 
 
 @dataclass(frozen=True)
-class Passage:
-    """How a stranger passes in one view.
+class PassingObject:
+    """Where another object is in one view.
 
     Attributes:
         in_front: of the instance, or behind it.
         covers: hides all of the instance.
-        middle: (2,) where the stranger's middle lies, x and y as shares of the patch.
+        middle: (2,) its centre, x and y as shares of the patch.
         scale: its longer side, as a share of the patch's.
-        told: whether its map goes into the other instances' channel.
+        in_others: whether its map goes into the other instances' channel.
     """
 
     in_front: bool
     covers: bool
     middle: NDArray[np.float64]
     scale: float
-    told: bool
+    in_others: bool
 
     @classmethod
-    def anywhere(cls, rng: Generator, in_front: bool) -> Passage:
-        """One that has nothing to do with the other views'."""
+    def anywhere(cls, rng: Generator, in_front: bool) -> PassingObject:
+        """A random one, independent of those of other views."""
         near = in_front and rng.random() < 0.12
         scale = rng.uniform(1.2, 1.8) if near else rng.uniform(0.3, 0.9)
         middle = np.array([0.5, 0.5]) if near else rng.uniform(0.0, 1.0, 2)
         return cls(in_front, near and rng.random() < 0.6, middle, scale, rng.random() < 0.85)
 
 
-def pass_by(rng: Generator, view: View, stranger: Cutout, way: Passage) -> View:
-    """The view with another object pasted over or behind the instance; now and then it hides all of it."""
+def add_passing_object(rng: Generator, view: View, stranger: Cutout, way: PassingObject) -> View:
+    """Paste another object over the instance, or behind it.
+
+    Args:
+        stranger: the object.
+        way: where it is, and whether it hides all of the instance.
+    """
     size = view.truth.shape[0]
     high, wide = stranger.mask.shape
     matrix = random_affine(rng, (wide / 2, high / 2), 20, 0.1, 0)
@@ -244,13 +281,20 @@ def pass_by(rng: Generator, view: View, stranger: Cutout, way: Passage) -> View:
         flow=flow,
         truth=truth,
         guide=guide,
-        others=np.maximum(view.others * (1 - shown), hint) if way.told else view.others,
-        others_truth=np.maximum(view.others_truth * (1 - shown), shown) if way.told else view.others_truth,
+        others=np.maximum(view.others * (1 - shown), hint) if way.in_others else view.others,
+        others_truth=np.maximum(view.others_truth * (1 - shown), shown)
+        if way.in_others
+        else view.others_truth,
     )
 
 
-def crossing(rng: Generator, steps: int, told: bool) -> list[Passage | None]:
-    """A way across the patch, step by step; where it leads through the middle it may hide everything."""
+def crossing(rng: Generator, steps: int, in_others: bool) -> list[PassingObject | None]:
+    """The path of an object across the patch, by step; near the middle it may hide everything.
+
+    Args:
+        steps: number of views.
+        in_others: see `PassingObject`.
+    """
     in_front = rng.random() < 0.7
     near = in_front and rng.random() < 0.25
     scale = rng.uniform(1.0, 1.7) if near else rng.uniform(0.35, 1.0)
@@ -259,32 +303,32 @@ def crossing(rng: Generator, steps: int, told: bool) -> list[Passage | None]:
         start, end = np.array([0.5, 0.5]) + rng.uniform(-0.8, 0.8, 2) * [[1], [0]]
         if rng.random() < 0.5:
             start, end = end, start
-    ways: list[Passage | None] = []
+    ways: list[PassingObject | None] = []
     for share in np.linspace(0, 1, steps):
         middle = start + (end - start) * share
         hides = near and float(np.abs(middle - 0.5).max()) < 0.1 and rng.random() < 0.6
-        ways.append(Passage(in_front, hides, middle, scale, told))
+        ways.append(PassingObject(in_front, hides, middle, scale, in_others))
     return ways
 
 
-def mixed_up(rng: Generator, view: View) -> View:
-    """The view with maps that have leaked: the guide has caught some of the stranger, or lost some to it.
+def leaked(rng: Generator, view: View) -> View:
+    """Let the guiding maps leak: a part of the other object goes to the instance's, or the reverse.
 
-    Nothing of it shows in the other map: each pixel is claimed by one of the two.
+    Each pixel belongs to one of the two maps only.
     """
     guide, others = view.guide, view.others
     if rng.random() < 0.75:
-        leak = part(rng, view.others_truth)
+        leak = random_part(rng, view.others_truth)
         guide, others = np.maximum(guide, leak), others * (1 - leak)
     if rng.random() < 0.35:
-        lost = part(rng, view.truth)
+        lost = random_part(rng, view.truth)
         guide, others = guide * (1 - lost), np.maximum(others, lost)
-    # What is mixed up is not exact any more, wherever it came from.
+    # What has leaked is not exact any more, wherever it came from.
     return replace(view, guide=guide, others=others, near=0.0)
 
 
 def mirror(view: View) -> View:
-    """The view flipped left to right, the flow's x turned round."""
+    """Flip a view left to right; the flow's x changes its sign."""
     flow = view.flow[:, ::-1] * np.array([-1, 1, 1], np.float32)
     return replace(
         view,
@@ -299,7 +343,7 @@ def mirror(view: View) -> View:
 
 
 def blank(like: View) -> View:
-    """A view of the same size that shows nothing."""
+    """An empty view of the same size."""
     nothing = np.zeros_like(like.truth)
     return View(
         np.zeros_like(like.patch), np.zeros_like(like.flow), False, nothing, nothing, nothing, nothing

@@ -19,7 +19,7 @@ from ...engine.nets.patches import crop, flow_patch, patch_box
 from ...engine.types import Box, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
 from . import sample
-from .sample import Cutout, Passage, View, mirror, pass_by
+from .sample import Cutout, PassingObject, View, add_passing_object, mirror
 
 T = TypeVar("T")
 TWINS = 0.3
@@ -147,7 +147,9 @@ class ViewMaker:
             stranger = self._stranger(rng, views)
             in_front = rng.random() < 0.7
             views = [
-                pass_by(rng, view, stranger, Passage.anywhere(rng, in_front)) if rng.random() < 0.75 else view
+                add_passing_object(rng, view, stranger, PassingObject.anywhere(rng, in_front))
+                if rng.random() < 0.75
+                else view
                 for view in views
             ]
         mirrored = rng.random() < 0.5
