@@ -14,7 +14,7 @@ from vsreid_studio.config import Config, ReidConfig
 from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentification
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.store.cells import Cells
+from vsreid_studio.engine.store.view import Cells
 from vsreid_studio.engine.types import Box, Candidates, Click, Frame, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 

@@ -11,7 +11,7 @@ from stand_ins import Calls
 from vsreid_studio import paths
 from vsreid_studio.app import main
 from vsreid_studio.engine.algorithm.protocols import MaskPropagation
-from vsreid_studio.engine.store.cells import Cells
+from vsreid_studio.engine.store.view import Cells
 from vsreid_studio.engine.types import Prediction
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.davis import mask_files

@@ -21,7 +21,7 @@ from vsreid_studio.engine.events import Answer, Change, Decision, Event, Proposa
 from vsreid_studio.engine.extensions.temporal_smoothing import TemporalSmoothing
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.store.cells import Cells
+from vsreid_studio.engine.store.view import Cells
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, Prediction, SoftMask
 
 SIZE = 8

@@ -16,7 +16,7 @@ from vsreid_studio.engine.events import Progress
 from vsreid_studio.engine.extensions.temporal_smoothing import TemporalSmoothing
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.store.cells import Cells
+from vsreid_studio.engine.store.view import Cells
 from vsreid_studio.engine.types import Box, Candidates, Frame, Prediction, SoftMask
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError

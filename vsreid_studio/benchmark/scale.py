@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.algorithm.protocols import MaskPropagation
-from ..engine.store.cells import Cells
 from ..engine.store.index import FILLED, MAKERS, RECORD, THERE
+from ..engine.store.view import Cells
 from ..engine.types import Box, Cell, CellKey, Frame, Maker, Prediction, SoftMask
 from ..errors import UserError
 from ..formats.masks import write_label_map

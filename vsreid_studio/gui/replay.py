@@ -15,7 +15,7 @@ from ..engine.algorithm.protocols import MaskPropagation, Reidentification
 from ..engine.events import Progress
 from ..engine.runtime.pipeline import Modules, Pipeline
 from ..engine.store.annotation import Annotation
-from ..engine.store.cells import Cells
+from ..engine.store.view import Cells
 from ..engine.types import Box, Candidates, Prediction, SoftMask
 from ..engine.video import Video
 from ..formats.davis import mask_files

@@ -21,7 +21,7 @@ from vsreid_studio.engine.flow import FlowField
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.runtime.run import answer_all
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.store.cells import Cells
+from vsreid_studio.engine.store.view import Cells
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Frame, Maker, SoftMask
 
 H, W = 14, 18

@@ -48,7 +48,7 @@ from vsreid_studio.engine.events import (
 )
 from vsreid_studio.engine.runtime.run import answer_all
 from vsreid_studio.engine.store.annotation import Annotation, edit
-from vsreid_studio.engine.store.cells import Cells
+from vsreid_studio.engine.store.view import Cells
 from vsreid_studio.engine.types import Box, CellKey, Maker, Prediction, SoftMask
 
 BOTH = (direction(1, 0.7) + direction(2, 0.6)).astype(np.float32)

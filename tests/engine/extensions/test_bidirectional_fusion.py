@@ -26,7 +26,7 @@ from fakes import (
 from vsreid_studio.engine.algorithm.plan import Plan
 from vsreid_studio.engine.extensions.bidirectional_fusion import BidirectionalFusion, fuse, is_fused
 from vsreid_studio.engine.store.annotation import Annotation, edit
-from vsreid_studio.engine.store.cells import Cells
+from vsreid_studio.engine.store.view import Cells
 from vsreid_studio.engine.types import Cell, CellKey, Maker, Prediction, SoftMask
 
 FUSING = replace(CONFIG, propagation=replace(CONFIG.propagation, bidirectional_fusion=True))

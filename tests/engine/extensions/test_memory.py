@@ -11,7 +11,7 @@ from vsreid_studio.engine.extensions import memory as memories
 from vsreid_studio.engine.extensions.memory import MOST_RIVALS, Memory
 from vsreid_studio.engine.nets.stream import MemoryEntry
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.store.cells import AnnotationView
+from vsreid_studio.engine.store.view import AnnotationView
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 
 HEIGHT, WIDTH = 60, 400

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 import cv2
 
-from ..store.cells import Cells
+from ..store.view import Cells
 from ..types import Box, Maker, Prediction, SoftMask
 from .protocols import Motion, Patch, PatchMap, PropagationNetwork, Scene
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..flow import FlowField
-from ..store.cells import Cells
+from ..store.view import Cells
 from ..types import Box, Candidates, Frame, Prediction, Probability, SoftMask
 
 

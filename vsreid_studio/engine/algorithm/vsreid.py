@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from ..events import Answer, Change, Event, Progress, Queue, Reason, Retrieval
 from ..store.annotation import Annotation
-from ..store.cells import AnnotationView, Cells
+from ..store.view import AnnotationView, Cells
 from ..types import Cell, CellKey, Prediction, SoftMask
 from .plan import PaperPlanner, Plan, Planner, Step
 from .protocols import MaskPropagation

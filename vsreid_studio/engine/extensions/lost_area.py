@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..algorithm.protocols import Patch, Scene
-from ..store.cells import Cells
+from ..store.view import Cells
 from ..types import Prediction, SoftMask
 
 

@@ -22,7 +22,7 @@ from ..nets.layers import map_tensor, picture_tensor
 from ..nets.patches import crop, fit, inside, others_inside, patch_box, reduced
 from ..nets.propagation import SIZES, MaskPropagationNet
 from ..nets.stream import Features, MemoryEntry
-from ..store.cells import Cells
+from ..store.view import Cells
 from ..types import Box, CellKey, Prediction, Probability, SoftMask
 from ..video import Video
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from ..algorithm.plan import Plan, Step
 from ..algorithm.propagate import PatchPropagation
 from ..events import Progress, Reason
-from ..store.cells import AnnotationView, Cells
+from ..store.view import AnnotationView, Cells
 from ..types import Box, Cell, CellKey, Maker, Prediction, SoftMask
 from .filters import Recovered
 

@@ -23,7 +23,7 @@ from ..nets.inference import Inference
 from ..nets.propagation import MaskPropagationNet
 from ..parallel import prepare_process, side_by_side
 from ..store.annotation import Annotation
-from ..store.cells import Cells
+from ..store.view import Cells
 from ..types import Frame, SoftMask
 from ..video import Video
 from . import models

@@ -22,7 +22,7 @@ from ..nets.patches import inside, others_inside, patch_box, reduced
 from ..nets.propagation import SIZES, nearness
 from ..nets.stream import MemoryEntry
 from ..parallel import side_by_side
-from ..store.cells import Cells
+from ..store.view import Cells
 from ..types import Box, CellKey, Maker, SoftMask
 
 FAR = 0.02

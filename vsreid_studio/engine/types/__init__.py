@@ -1,0 +1,26 @@
+"""Values that the engine hands out and takes in: frozen, with read-only arrays, so they may cross threads."""
+
+from __future__ import annotations
+
+from .cells import Candidates, Cell, CellKey, Click, Maker, Prediction
+from .geometry import MAX_INSTANCE, NOWHERE, Box, Flow, Frame, LabelMap, Probability, read_only
+from .soft_mask import SoftMask, StoredMap
+
+__all__ = [
+    "MAX_INSTANCE",
+    "NOWHERE",
+    "Box",
+    "Candidates",
+    "Cell",
+    "CellKey",
+    "Click",
+    "Flow",
+    "Frame",
+    "LabelMap",
+    "Maker",
+    "Prediction",
+    "Probability",
+    "SoftMask",
+    "StoredMap",
+    "read_only",
+]
