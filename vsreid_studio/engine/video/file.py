@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
-import av
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from ...errors import UserError
 from ..types import Frame
@@ -29,14 +26,13 @@ from .container import (
     orientation_of,
     video_tracks,
 )
+from .decoder import TrackDecoder, WrongOrder
 from .identity import samples
 from .packets import (
     PacketEntry,
     PacketIndex,
     checksum,
-    decode_numbered,
     index_by_decoding,
-    picture_packets,
     read_index,
 )
 from .timing import FrameOrder, KnownOrder, mark_of, timing_of
@@ -47,10 +43,6 @@ _AHEAD = 8
 """Packets that are cheaper to decode than to seek over."""
 _BEHIND = 32
 """A step back by up to this many frames keeps as many on the way, so that the next step back is free."""
-_UNKNOWN = 32
-"""Packets after a seek that may be unknown before one is recognised."""
-_REORDERING = 64
-"""A frame has not come out of the decoder this many packets after its own: it never will."""
 _RATE = Fraction(25)
 """Of a bare stream, which states none: what FFmpeg takes."""
 
@@ -60,10 +52,10 @@ class VideoFile(Video):
 
     The packets are read once on opening. Nothing is decoded then but the first frame, and the rest only where
     the order of frames cannot be read from the packets, see `packets.read_index`, and is not known from an
-    earlier time (`order`). A frame is reached by
-    seeking to the key frame before it and decoding up to it, or by decoding on from the last one when that is
-    nearer. A jump is checked: packets must be those of the index, a key frame must be one, and where the file
-    was decoded once, the picture must be the same; else decoding starts from the beginning.
+    earlier time (`order`). A frame is reached by seeking to the key frame before it and decoding up to it, or
+    by decoding on from the last one when that is nearer. A jump is checked: packets must be those of the
+    index, a key frame must be one, and where the file was decoded once, the picture must be the same; else
+    decoding starts from the beginning.
     """
 
     def __init__(
@@ -83,7 +75,7 @@ class VideoFile(Video):
             self._note(f"of its video tracks {listed}, number {self.track} is used (--track N chooses)")
         if options.value_range:
             self._note("it is no clip of pictures: the range of values is not used")
-        self._container, self._stream = self._open()
+        self._decoder = TrackDecoder(self._open)
         try:
             self._asked = 0
             self._damage_told = False
@@ -98,13 +90,13 @@ class VideoFile(Video):
                 self._index = self._by_decoding(self._index.entries, "its decoder tells no key frames")
                 first = self._begin(again=True) or first
             self._opening = False
-            self._tells_keys = bool(first.key_frame)
+            self._decoder.tells_keys = bool(first.key_frame)
             self.orientation: Orientation = orientation_of(first)
             self.height, self.width = self._picture(first).shape[:2]
-            aspect = self._stream.sample_aspect_ratio or Fraction(1)
+            aspect = self._decoder.stream.sample_aspect_ratio or Fraction(1)
             self.pixel_aspect = 1 / aspect if self.orientation.transpose else Fraction(aspect)
         except BaseException:
-            self._container.close()
+            self._decoder.close()
             raise
 
     def _open(self) -> Track:
@@ -114,13 +106,15 @@ class VideoFile(Video):
         """Take up a new index at the first packet; the first frame, None where it does not come."""
         self.length = len(self._index.packets)
         self._time()
-        self._tells_keys = False
+        self._decoder.tells_keys = False
+        self._decoder.index = self._index
         if again:
-            self._reopen()
-        self._decode_from(0, picture_packets(self._container, self._stream))
+            self._decoder.restart()
+        else:
+            self._decoder.begin()
         first = self._decode_to(0)
         # By decoding, frame 0 is what comes out first.
-        if self._is_known and (first is None or self._last > 0 or not self._proven(0, first)):
+        if self._is_known and (first is None or self._decoder.last > 0 or not self._proven(0, first)):
             self._known = lambda: None
             self._index = self._by_decoding(self._index.entries, "what was kept of it is wrong")
             return self._begin(again=True)
@@ -147,9 +141,9 @@ class VideoFile(Video):
         be read as far as they go.
         """
         index = read_index(self._open, self._by_decoding)
-        found, told = len(index.packets), self._stream.frames
+        found, told = len(index.packets), self._decoder.stream.frames
         cut = any(entry.corrupt for entry in index.entries[-1:]) or self._reaches_past_end()
-        if cut and "mp4" in self._container.format.name and found < told:
+        if cut and "mp4" in self._decoder.container.format.name and found < told:
             raise UserError(
                 f"The video {self.path} is cut short: {found} of its {told} frames are there; copy it anew."
             )
@@ -161,23 +155,23 @@ class VideoFile(Video):
 
     def _reaches_past_end(self) -> bool:
         size = self.path.stat().st_size
-        entries = getattr(self._stream, "index_entries", ())  # absent from older PyAV
+        entries = getattr(self._decoder.stream, "index_entries", ())  # absent from older PyAV
         return any(entry.pos + entry.size > size for entry in entries)
 
     def _time(self) -> None:
         """When frames are shown, by the time stamps of their packets."""
-        told = self._stream.average_rate
+        told = self._decoder.stream.average_rate
         packets = [self._index.entries[number] for number in self._index.packets]
         self.timing, known = timing_of(
-            None if self._container.format.name == "avi" else [packet.pts for packet in packets],
+            None if self._decoder.container.format.name == "avi" else [packet.pts for packet in packets],
             [packet.dts for packet in packets],
             [packet.duration for packet in packets],
-            self._stream.time_base or Fraction(1, 1000),
+            self._decoder.stream.time_base or Fraction(1, 1000),
             told or _RATE,
             self._end(),
         )
         self.rate = self.timing.rate(told)
-        audible = bool(self._container.streams.audio)
+        audible = bool(self._decoder.container.streams.audio)
         if known:
             self.sound = self.path if audible else None
             return
@@ -188,10 +182,10 @@ class VideoFile(Video):
 
     def _end(self) -> int | None:
         """When the last frame goes by the tables of an MP4 or MOV, in the track's time base."""
-        duration = self._stream.duration
-        if duration is None or "mp4" not in self._container.format.name:
+        duration = self._decoder.stream.duration
+        if duration is None or "mp4" not in self._decoder.container.format.name:
             return None
-        return (self._stream.start_time or 0) + duration
+        return (self._decoder.stream.start_time or 0) + duration
 
     def _read(self, index: int) -> Frame:
         step = index - self._asked
@@ -201,7 +195,7 @@ class VideoFile(Video):
         self._asked = index
         starts = self._index.starts(index)
         nearest = starts[0] if starts else 0
-        if self._last < index and (nearest <= self._next + _AHEAD):
+        if self._decoder.last < index and (nearest <= self._decoder.next + _AHEAD):
             found = self._decode_to(index, keep)
             if found is not None and self._proven(index, found):
                 return self._shown(index, found)
@@ -225,126 +219,37 @@ class VideoFile(Video):
             if start in self._false_keys or tried == 2:
                 continue
             tried += 1
-            for reach in (self._seek, self._walk):
+            for reach in (self._decoder.seek, self._decoder.walk):
                 if not reach(start):
                     continue
                 found = self._decode_to(index, keep)
-                if self._astray:
+                if self._decoder.astray:
                     continue
                 if found is not None and not found.is_corrupt and self._proven(index, found):
                     return found
                 break
             self._false_keys.add(start)
-        self._restart()
+        self._decoder.restart()
         return self._decode_to(index, keep)
 
     def _proven(self, index: int, frame: VideoFrame) -> bool:
         """Whether this is the picture that decoding from the beginning gives, as far as it is known."""
         if self._index.checks is not None:
             return checksum(frame) == self._index.checks[index]
-        return self._start_is_key is not False
-
-    def _seek(self, start: int) -> bool:
-        """Stand at packet `start` or at a key frame before it; False when no way of seeking gets there."""
-        if not self._index.seekable:
-            return False
-        for target in self._index.before(start):
-            entry = self._index.entries[target]
-            # Some demuxers seek by presentation time, others by decoding time, which may be earlier.
-            for time in (entry.pts, entry.dts):
-                if time is not None and self._meet(start, time):
-                    return True
-        return False
-
-    def _meet(self, start: int, time: int) -> bool:
-        """Seek to a time, and stand at a key frame up to packet `start`; False when that was passed."""
-        try:
-            self._container.seek(time, stream=self._stream)
-        except (av.FFmpegError, OSError):
-            return False
-        packets = picture_packets(self._container, self._stream)
-        number: int | None = None
-        for count, packet in enumerate(packets):
-            if number is None:
-                # The first ones after a seek may be parts of packets.
-                number = self._index.number(packet)
-                if number is None and count < _UNKNOWN:
-                    continue
-            else:
-                number += 1
-            if number is None or number > start or not self._index.entries[number].matches(packet):
-                return False
-            if self._index.entries[number].key and self._index.frame(number) is not None:
-                self._decode_from(number, chain((packet,), packets))
-                return True
-        return False
-
-    def _walk(self, start: int) -> bool:
-        """Stand at packet `start` by reading all packets before it: seeking does not matter then."""
-        self._reopen()
-        packets = picture_packets(self._container, self._stream)
-        for number, packet in enumerate(packets):
-            if number == start:
-                self._decode_from(start, chain((packet,), packets))
-                return True
-        return False
-
-    def _restart(self) -> None:
-        """Stand at the first packet."""
-        self._reopen()
-        self._decode_from(0, picture_packets(self._container, self._stream))
-
-    def _reopen(self) -> None:
-        fresh = self._open()
-        self._container.close()
-        self._container, self._stream = fresh
-
-    def _decode_from(self, number: int, packets: Iterator[av.Packet[VideoStream]]) -> None:
-        self._last, self._next = -1, number
-        self._count = 0
-        # What comes out from the first packet on comes out in order.
-        self._sequential = not number
-        self._astray = False
-        # The beginning needs no proof; elsewhere the frame of the first packet gives it.
-        self._from = self._index.frame(number) if number else 0
-        self._start_is_key: bool | None = True if not number or not self._tells_keys else None
-        met = self._met(packets, number)
-        self._frames: Iterator[tuple[int, VideoFrame]] = decode_numbered(self._stream, met, number)
-
-    def _met(self, packets: Iterator[av.Packet[VideoStream]], first: int) -> Iterator[av.Packet[VideoStream]]:
-        """Packets, up to one that is not that of the index: a seek has led the demuxer astray."""
-        for number, packet in enumerate(packets, first):
-            if number >= len(self._index.entries) or not self._index.entries[number].matches(packet):
-                self._astray = True
-                return
-            yield packet
+        return self._decoder.start_is_key is not False
 
     def _decode_to(self, index: int, keep: range = range(0)) -> VideoFrame | None:
         """Decode on up to a frame; None when it does not come. Frames in `keep` are cached on the way."""
-        wanted = self._index.packets[index]
-        for number, frame in self._frames:
-            if self._astray:
-                return None
-            self._next = max(self._next, number + 1)
-            if self._index.by_count:
-                position: int | None = self._count
-            else:
-                position = self._index.frame(number)
-            if self._is_known and self._sequential and not self._opening and position != self._count:
-                self._find_order()
-                return self._decode_to(index, keep)
-            self._count += 1
-            if position is not None and self._from is not None and position >= self._from:
-                if self._start_is_key is None:
-                    self._start_is_key = position == self._from and bool(frame.key_frame)
-                self._last = max(self._last, position)
-                if position == index:
-                    return frame
-                if position in keep and self._kept(position) is None and self._proven(position, frame):
-                    self._keep(position, self._picture(frame))
-            if number > wanted + _REORDERING:
-                break
-        return None
+
+        def passed(position: int, frame: VideoFrame) -> None:
+            if position in keep and self._kept(position) is None and self._proven(position, frame):
+                self._keep(position, self._picture(frame))
+
+        try:
+            return self._decoder.decode_to(index, passed, check_order=self._is_known and not self._opening)
+        except WrongOrder:
+            self._find_order()
+            return self._decode_to(index, keep)
 
     def _find_order(self) -> None:
         """Decode the file for its order, as the one that was known is wrong, and stand at the first packet.
@@ -360,7 +265,8 @@ class VideoFile(Video):
             self._cache.clear()
         self._false_keys.clear()
         self._time()
-        self._restart()
+        self._decoder.index = self._index
+        self._decoder.restart()
 
     def _picture(self, frame: VideoFrame) -> Frame:
         picture = self.orientation.apply(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
@@ -369,8 +275,7 @@ class VideoFile(Video):
         return picture
 
     def _release(self) -> None:
-        self._frames = iter(())
-        self._container.close()
+        self._decoder.close()
 
     @cached_property
     def file_marks(self) -> tuple[str, ...]:
