@@ -6,7 +6,7 @@ goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -328,66 +328,3 @@ def _unchecked(
         for key in interruptible(cells, poll)
         if (cell := cells[key]) is not None and not annotation.pinned(*key)
     }
-
-
-def timely(annotation: Annotation, known: Container[int], change: Change) -> Change:
-    """The part of a run's change that does not meet what a person did meanwhile.
-
-    A run works on a copy. A cell is taken only where the document still holds what the run found there: the
-    cells are immutable, so identity tells.
-
-    Args:
-        known: numbers of the instances that are still there.
-    """
-    cells = {
-        key: cell
-        for key, cell in change.after.items()
-        if annotation.get(*key) is change.before[key]
-        and (cell is None or (key.instance in known and _grounded(annotation, change, key, cell)))
-    }
-    decided = {
-        key: one
-        for key, one in change.decisions_after.items()
-        if annotation.decisions.get(key) == change.decisions_before[key] and key.instance in known
-    }
-    return annotation.decide(annotation.set_cells(change.label, cells), decided)
-
-
-def _grounded(annotation: Annotation, change: Change, key: CellKey, cell: Cell) -> bool:
-    """Whether the checkpoint is there from which a run made a cell: a person may have undone it meanwhile."""
-    origin = CellKey(cell.origin, key.instance)
-    return origin == key or origin in change.after or annotation.anchored(*origin)
-
-
-def ungrounded(annotation: Annotation, posted: Sequence[Change]) -> Change | None:
-    """The cells that a run made from masks which a person changed too late for the run to notice.
-
-    Args:
-        posted: those changes of the person, in order.
-
-    Returns:
-        What removes them, None when there are none.
-    """
-    own: dict[CellKey, Cell | None] = {}
-    frames: dict[int, set[int]] = {}
-    for change in posted:
-        own.update(change.after)
-        for key, cell in change.after.items():
-            if not _same_ground(key.frame, change.before[key], cell):
-                frames.setdefault(key.instance, set()).add(key.frame)
-    stale: dict[CellKey, Cell | None] = {
-        CellKey(frame, k): None
-        for k, changed in frames.items()
-        for frame, cell in annotation.row(k).items()
-        if not changed.isdisjoint((cell.origin, cell.second))
-        and cell.origin != frame
-        and own.get(CellKey(frame, k)) is not cell
-    }
-    return annotation.set_cells("propagate", stale) if stale else None
-
-
-def _same_ground(frame: int, before: Cell | None, after: Cell | None) -> bool:
-    """Whether what was derived from a cell stays true."""
-    if before is None or after is None or after.origin != frame:
-        return False
-    return before.origin == frame and after.mask.same(before.mask)

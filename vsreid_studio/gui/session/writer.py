@@ -15,11 +15,11 @@ from ...engine.store.index import Poll
 from ...errors import UserError
 from ...project import Adaptation, Project
 from ...project.history import StepKind
-from .. import edits
 from ..edits import Edit
 from ..opening import Document
 from ..worker.jobs import Message, Outcome, Propagate
 from ..worker.mail import CommittedChange, CommittedProposals, ConcurrentEdits, Failure, Order
+from . import merging
 from .shown import CommittedEdit, Snapshot
 from .thread import DocumentThread, no_collection
 
@@ -243,7 +243,7 @@ class ProjectWriter:
     def _let_in(self, order: Order, change: Change) -> None:
         if order.abandoned.is_set():
             return
-        fit = edits.timely(self.project.annotation, self.project.instances, change)
+        fit = merging.still_valid(self.project.annotation, self.project.instances, change)
         if not fit.after and not fit.decisions_after:
             return
         self.project.apply(fit, group=order.group, kind=order.kind)
@@ -263,7 +263,7 @@ class ProjectWriter:
         self.project.close_groups()
         order.mailbox.put(CommittedProposals(self.snapshot()))
         left = order.inbox.take()
-        stale = edits.ungrounded(self.project.annotation, left) if left else None
+        stale = merging.drop_stale(self.project.annotation, left) if left else None
         if stale is not None:
             self.project.apply(stale, undoable=False)
             order.mailbox.put(CommittedChange(stale, self.snapshot()))
