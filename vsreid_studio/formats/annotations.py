@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..engine.video import Video
-from ..engine.video.pictures import natural_key
+from ..engine.video.picture_names import natural_key
 from ..errors import UserError
 from ..reading import read_json
 from .annotation_parsers import (

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..engine.video import PictureFolder, Video
-from ..engine.video.pictures import natural_key, without_mask_affix
+from ..engine.video.picture_names import natural_key, without_mask_affix
 from ..errors import UserError
 from .atomic import reason
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from ..engine.types import MAX_INSTANCE, SoftMask
 from ..engine.video import Video
-from ..engine.video.pictures import natural_key
+from ..engine.video.picture_names import natural_key
 from ..errors import UserError
 from .annotations import GivenMasks, is_annotations, read_annotations
 from .frame_names import first_mask_files, frame_of, mask_files_by_frame, mask_pictures, number_in

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from ..engine.video.pictures import VIDEOS, natural_key
+from ..engine.video.picture_names import natural_key
+from ..engine.video.pictures import VIDEOS
 from ..errors import UserError
 from ..formats.clip_folders import companions, is_result
 from ..formats.davis import read_sequence_list

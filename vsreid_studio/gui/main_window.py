@@ -18,10 +18,12 @@ from .clip_scanner import Catalogue
 from .commands import Commands
 from .compare import LOW, Comparison
 from .conductor import Conductor
+from .editor_keys import EditorKeys, edits
 from .error_bar import ErrorBar
 from .files import Files
 from .frames import FrameLoader
-from .keys import FILE, EditorKeys, KeySheet, edits, keyed, load_keys, with_usual
+from .key_sheet import KeySheet
+from .keys import FILE, keyed, load_keys, with_usual
 from .preferences import PreferenceFile, Preferences, apply_keys
 from .preferences_dialog import PreferencesDialog
 from .round_history import RoundHistory

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.engine.video import PictureStack, ReadOptions, ValueRange, open_video
-from vsreid_studio.engine.video.pictures import split_masks, twins, without_mask_affix
+from vsreid_studio.engine.video.picture_names import paired_kinds, split_masks, without_mask_affix
 from vsreid_studio.engine.video.pixels import fitting_range
 from vsreid_studio.errors import UserError
 
@@ -308,9 +308,9 @@ def test_two_kinds_of_pictures_are_no_clip(tmp_path: Path, pattern: str) -> None
 
 
 def test_single_companions_are_frames() -> None:
-    assert twins(["a", "b", "b_copy"]) is None
-    assert twins(["1", "2", "11", "12"]) is None
-    assert twins(["a", "ab"]) is None
+    assert paired_kinds(["a", "b", "b_copy"]) is None
+    assert paired_kinds(["1", "2", "11", "12"]) is None
+    assert paired_kinds(["a", "ab"]) is None
 
 
 def test_a_picture_that_is_named_unlike_the_others_is_told(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +23,7 @@ from ...errors import UserError
 from ..types import Frame
 from .base import ReadOptions, Video
 from .identity import of_file
+from .picture_names import natural_key, paired_kinds, pattern_of, split_masks, unlike_others
 from .pixels import ValueRange, fitting_range
 from .still import PICTURES, Header, read_headers, read_picture, read_samples
 from .timing import Timing
@@ -36,13 +36,6 @@ VIDEOS = frozenset(
     )
 )
 """Suffixes of files that are clips, where files are listed and not named; stills may be clips, too."""
-
-_MASK_AFFIX = re.compile(r"[ ._-]?masks?$|^masks?[ ._-]", re.IGNORECASE)
-_WORDS = (
-    "gt|ground[ _-]?truth|seg|segm|segmentation|labels?|mattes?|alpha|annotations?|annos?|instances?|inst"
-)
-_OTHER_AFFIX = re.compile(rf"[ ._-]({_WORDS})$|^({_WORDS})[ ._-]", re.IGNORECASE)
-"""Words that names of masks bear beside the name of their picture."""
 
 log = logging.getLogger(__name__)
 _UNREAD = frozenset(
@@ -60,77 +53,6 @@ _BEHIND = 32
 _JPEG = frozenset({".jpg", ".jpeg"})
 _NO_TIME, _UNTIMED = 11, 100
 """Milliseconds: frames of less than the first are shown for the second, as browsers do."""
-
-
-def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Sorts names by the numbers in them: 'frame_2' before 'frame_10'."""
-    parts = re.split(r"([0-9]+)", name.lower())
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts], name
-
-
-def without_mask_affix(stem: str) -> str:
-    """The name of the picture that a mask's name speaks of: 'x' of 'x_mask', 'mask_x', 'x_gt' and so on."""
-    return _OTHER_AFFIX.sub("", _MASK_AFFIX.sub("", stem) or stem) or stem
-
-
-def split_masks(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Part pictures from the masks that lie beside them in one folder.
-
-    A mask has 'mask' before or behind its name (`x_mask.png`, `mask_0001.png`), where not every file has;
-    another such word ('gt', 'seg', 'label' ...) where the picture is there, too; or is a PNG of the very name
-    of a picture of another kind (`x.jpg`, `x.png`).
-
-    Returns:
-        Pictures and masks, each in the order of `files`.
-    """
-    every = list(files)
-    stems = {file.stem for file in every}
-    others = {file.stem for file in every if file.suffix.lower() != ".png"}
-    masks = {
-        file
-        for file in every
-        if _MASK_AFFIX.search(file.stem)
-        or (without_mask_affix(file.stem) != file.stem and without_mask_affix(file.stem) in stems)
-        or (file.suffix.lower() == ".png" and file.stem in others)
-    }
-    if len(masks) == len(every):
-        return every, []
-    return [file for file in every if file not in masks], [file for file in every if file in masks]
-
-
-def unlike_most(names: Sequence[str]) -> list[str]:
-    """Those of some names that differ from more than half of them in more than their numbers."""
-    forms = [form_of(name) for name in names]
-    form, count = Counter(forms).most_common(1)[0]
-    return (
-        [name for name, own in zip(names, forms, strict=True) if own != form]
-        if 2 * count > len(names)
-        else []
-    )
-
-
-def form_of(name: str) -> str:
-    """A name with # in place of each number: 'shot#_#' of 'shot2_0012'."""
-    return re.sub(r"[0-9]+", "#", name)
-
-
-def twins(names: Sequence[str]) -> tuple[str, str] | None:
-    """A picture and its companion, where each has one with the same letters before or behind its name.
-
-    Such as '0001' and '0001_depth': two kinds of pictures, which are no one clip.
-
-    Args:
-        names: of the pictures of a folder, without suffix.
-    """
-    stems, pairs = set(names), dict[tuple[str, str], list[tuple[str, str]]]()
-    for name in names:
-        for cut in range(1, len(name)):
-            head, rest = name[:cut], name[cut:]
-            for stem, added in ((head, ("", rest)), (rest, (head, ""))):
-                if stem in stems and not any(letter.isdigit() for letter in "".join(added)):
-                    pairs.setdefault(added, []).append((stem, name))
-    found = max(pairs.values(), key=len, default=[])
-    return found[0] if len(found) > 1 and 2 * len(found) == len(stems) else None
 
 
 class PictureFolder(Video):
@@ -159,7 +81,7 @@ class PictureFolder(Video):
                     f"The picture {file} is {header.width}x{header.height} pixels, but the first one of its"
                     f" folder is {self.width}x{self.height}: all must have one size."
                 )
-        if odd := unlike_most([file.stem for file in self.files]):
+        if odd := unlike_others([file.stem for file in self.files]):
             self._note(f"pictures named unlike the others ({odd[0]} ...) count as frames: {len(odd)}")
         if _is_animated(self.files[0]):
             self._note("of pictures that are animations only the first frame is used")
@@ -202,7 +124,7 @@ class PictureFolder(Video):
 
 def _pictures(folder: Path) -> list[Path]:
     try:
-        # Finder and the like leave hidden twins such as ._00000.jpg that are no pictures.
+        # Finder and the like leave hidden companions such as ._00000.jpg that are no pictures.
         every = [it for it in folder.iterdir() if not it.name.startswith(".") and not it.is_dir()]
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be read: {error.strerror}.") from error
@@ -213,8 +135,8 @@ def _pictures(folder: Path) -> list[Path]:
         other = f", and {unread[0].suffix} is not read: convert it to PNG" if unread else ""
         raise UserError(f"The folder {folder} holds no pictures (jpg, png, webp, tif, bmp or ppm){other}.")
     # A frame that is left out would move all behind it.
-    forms, stems = {form_of(file.stem) for file in files}, {file.stem for file in files}
-    if lost := next((it for it in unread if form_of(it.stem) in forms and it.stem not in stems), None):
+    forms, stems = {pattern_of(file.stem) for file in files}, {file.stem for file in files}
+    if lost := next((it for it in unread if pattern_of(it.stem) in forms and it.stem not in stems), None):
         raise UserError(
             f"The picture {lost} is named like a frame, but {lost.suffix} is not read: convert it to PNG, or"
             " move it to another folder."
@@ -225,7 +147,7 @@ def _pictures(folder: Path) -> list[Path]:
     if count > 1:
         two = " and ".join(file.name for file in files if file.stem == name)
         raise UserError(f"The folder {folder} holds two pictures of one name, {two}: keep one of them.")
-    if pair := twins([file.stem for file in files]):
+    if pair := paired_kinds([file.stem for file in files]):
         raise UserError(
             f"The folder {folder} holds two pictures of each frame, such as {pair[0]} and {pair[1]}: keep the"
             " frames in a folder of their own."
