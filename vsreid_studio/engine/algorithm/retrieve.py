@@ -1,7 +1,14 @@
 """Algorithm 2: which candidate of a frame is an instance, for all frames and instances at once.
 
-N_det and N_reid do not depend on P, so what they say of a frame is kept (`protocols.Reidentification`), and
-a round of Algorithm 3 compares arrays: F frames, K instances, M candidates in all, at most X in a frame.
+N_det and N_reid do not depend on P, so their output for a frame is kept, and a round of Algorithm 3 compares
+arrays: F frames, K instances, M candidates in all, at most X in a frame.
+
+- Line 2: `protocols.Reidentification.candidates`.
+- Lines 3 and 4: `cosines`.
+- Line 5: `best`.
+- Line 6: b is `Matches.present`; `overlaps` compares it with the candidate.
+- Line 7: `Dissimilar` and `Consistent`.
+- Lines 8 to 10: `runtime.matching.Matcher` offers the cells for which no filter holds.
 """
 
 from __future__ import annotations
@@ -52,11 +59,11 @@ class CandidateFilter(Protocol):
         """Is shown to the person."""
         ...
 
-    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def applies(self, matches: Matches, remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Where it holds: (F, K) bool.
 
         Args:
-            still: (F, K) bool, cells for which no earlier filter holds; others need not be looked at.
+            remaining: (F, K) bool, the cells for which no earlier filter holds; others do not matter.
         """
         ...
 
@@ -78,33 +85,33 @@ def best(s: NDArray[np.float32]) -> NDArray[np.intp]:
     return found
 
 
+def overlaps(boxes: NDArray[np.int32], present: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Line 6: IoU(x, b) of every cell, (F, K) float32."""
+    return iou(boxes, present)
+
+
 @dataclass(frozen=True, slots=True)
 class Dissimilar:
-    """Line 7, first half: accepted is only s > ρ_reid."""
+    """Line 7, first condition: accepted is only s > ρ_reid."""
 
     rho_reid: float
     reason: Reason = Reason.BELOW
 
-    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def applies(self, matches: Matches, remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Where s is not above ρ_reid."""
         return matches.similarity <= self.rho_reid  # 7
 
 
 @dataclass(frozen=True, slots=True)
 class Consistent:
-    """Line 7, second half: accepted is only IoU(x, b) < ρ_occ, else the instance is there already."""
+    """Line 7, second condition: accepted is only IoU(x, b) < ρ_occ, else the instance is there already."""
 
     rho_occ: float
     reason: Reason = Reason.CONSISTENT
 
-    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def applies(self, matches: Matches, remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Where the candidate and b = Box(P > 0.5) agree."""
         return matches.iou >= self.rho_occ  # 6, 7
-
-
-def overlaps(boxes: NDArray[np.int32], present: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Line 6: IoU(x, b) of every cell, (F, K) float32."""
-    return iou(boxes, present)
 
 
 def areas(boxes: NDArray[np.int32]) -> NDArray[np.int64]:

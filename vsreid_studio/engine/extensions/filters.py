@@ -32,7 +32,7 @@ class Lookalike:
 
     reason: Reason = Reason.LOOKALIKE
 
-    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def applies(self, matches: Matches, remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Where every candidate of the frame is."""
         return matches.lookalike
 
@@ -43,7 +43,7 @@ class OnlyMissing:
 
     reason: Reason = Reason.PRESENT
 
-    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def applies(self, matches: Matches, remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Where P exceeds 0.5 somewhere."""
         return matches.present[..., 2] > matches.present[..., 0]
 
@@ -55,10 +55,10 @@ class Occupied:
     most: float
     reason: Reason = Reason.OCCUPIED
 
-    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def applies(self, matches: Matches, remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Of the cells that are left."""
-        found = np.zeros(still.shape, np.bool_)
-        n, k = np.nonzero(still)
+        found = np.zeros(remaining.shape, np.bool_)
+        n, k = np.nonzero(remaining)
         shared = retrieve.iou(matches.boxes[n, k][:, None], matches.present[n])
         shared[np.arange(len(k)), k] = 0
         found[n, k] = (shared > self.most).any(axis=1)
@@ -71,10 +71,10 @@ class Rival:
 
     reason: Reason = Reason.RIVAL
 
-    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def applies(self, matches: Matches, remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Of the cells that are left."""
-        found = np.zeros(still.shape, np.bool_)
-        n, k = np.nonzero(still)
+        found = np.zeros(remaining.shape, np.bool_)
+        n, k = np.nonzero(remaining)
         rivals = matches.all_similarities[matches.choice[n, k]]
         rivals[np.arange(len(k)), k] = UNKNOWN
         found[n, k] = (rivals > matches.similarity[n, k][:, None]).any(axis=1)
@@ -95,10 +95,10 @@ class Competing:
     same: float = 0.5
     reason: Reason = Reason.RIVAL
 
-    def applies(self, matches: Matches, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def applies(self, matches: Matches, remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Of the cells that are left."""
-        found = np.zeros(still.shape, np.bool_)
-        n, k = np.nonzero(still)
+        found = np.zeros(remaining.shape, np.bool_)
+        n, k = np.nonzero(remaining)
         own, certain = np.arange(len(k)), matches.certain[n].copy()
         certain[own, k] = False
         there = certain & (retrieve.iou(matches.boxes[n, k][:, None], matches.present[n]) >= self.same)
