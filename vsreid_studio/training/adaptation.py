@@ -55,7 +55,7 @@ def adapting_engine(config: Config, weights: Path | None = None) -> VideoEngine:
 
 
 def adapted_parameters(network: MaskPropagationNet) -> dict[str, nn.Parameter]:
-    """What adaptation changes, by name."""
+    """The parameters that adaptation trains, by name: pyramid pooling and decoder of the RGB stream."""
     parts = {"rgb.pool": network.rgb.pool, "rgb.decoder": network.rgb.decoder}
     return {
         f"{prefix}.{name}": parameter
@@ -148,7 +148,13 @@ def _step(
 
 
 def pinned_stills(video: Video, annotation: Annotation) -> list[Still]:
-    """The surroundings of each pinned mask as a picture to train on, the frame's other masks told."""
+    """One still for each pinned mask that is not empty: a crop around it, at most `LONGEST` pixels long.
+
+    Its labels hold all masks of the frame that are checkpoints; its only instance is the pinned one.
+
+    Raises:
+        UserError: a frame cannot be read.
+    """
     stills = []
     for key, cell in annotation.cells():
         if cell.pinned and cell.mask.hard_box is not None:

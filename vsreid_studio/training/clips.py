@@ -58,7 +58,12 @@ class Clip:
     backward: NDArray[np.float16]
 
     def flow(self, target: int, source: int) -> Flow:
-        """Flow from frame `target` to frame `source`, at half size: of neighbours, or along those between."""
+        """Flow from frame `target` to frame `source`, which differ.
+
+        Returns:
+            (h, w, 2) float32 at half size, in half-size pixels; between frames that are no neighbours the
+                concatenation of the flow of neighbours.
+        """
         step = 1 if source > target else -1
         total = self._between(target, target + step)
         for number in range(target + step, source, step):
@@ -81,7 +86,13 @@ class Clip:
 
 
 def read_labels(path: Path) -> LabelMap:
-    """Instance numbers of a mask picture; a 0/255 mask becomes 0/1 and void becomes background."""
+    """Read a mask picture: (H, W) uint8 instance numbers.
+
+    A mask of 0 and 255 alone becomes 0 and 1; elsewhere 255 is void and becomes 0.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with Image.open(path) as picture:
         labels = np.asarray(picture if picture.mode in {"P", "L"} else picture.convert("L")).astype(np.uint8)
     if labels.max(initial=0) == 255:
@@ -90,7 +101,11 @@ def read_labels(path: Path) -> LabelMap:
 
 
 def read_frame(path: Path) -> Frame:
-    """A picture as (H, W, 3) uint8 RGB."""
+    """Read a picture: (H, W, 3) uint8 RGB.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
         raise UserError(f"The picture {path} cannot be read.")
@@ -98,10 +113,14 @@ def read_frame(path: Path) -> Frame:
 
 
 def read_stills(folders: Sequence[Path], least_area: float = 0.01) -> list[Still]:
-    """Every picture of `<folder>/images` that has a mask of the same name in `<folder>/masks`.
+    """Read every picture of `<folder>/images` that has a mask of the same name in `<folder>/masks`.
 
     Args:
-        least_area: instances below this share of the picture are not trained on.
+        least_area: instances below this share of the picture are not trained on; pictures without any other
+            are left out, and those whose mask has another size.
+
+    Raises:
+        UserError: a picture cannot be read.
     """
 
     def read(path: Path) -> Still | None:
@@ -119,7 +138,16 @@ def read_stills(folders: Sequence[Path], least_area: float = 0.01) -> list[Still
 
 
 def read_clips(davis: Path, sequences: Sequence[str], cache: Path) -> list[Clip]:
-    """The named sequences, their frames, masks and flow decoded into memory-mapped files under `cache`."""
+    """Read DAVIS-2016 sequences; frames, masks and flow are memory-mapped files.
+
+    Args:
+        davis: holds JPEGImages/480p and Annotations/480p.
+        sequences: names.
+        cache: a folder for the decoded files; what is there already is used again.
+
+    Raises:
+        UserError: a sequence is missing or cannot be read.
+    """
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda name: _clip(davis, name, cache / name), sequences))
 
@@ -155,7 +183,11 @@ def _half(flow: Flow) -> NDArray[np.float16]:
 
 
 def split(root: Path, name: str) -> list[str]:
-    """Names of the sequences in `ImageSets/2016/<name>.txt`."""
+    """Names of the sequences in `ImageSets/2016/<name>.txt`.
+
+    Raises:
+        UserError: there is no such list.
+    """
     path = root / "ImageSets" / "2016" / f"{name}.txt"
     try:
         return path.read_text(encoding="utf-8").split()
@@ -164,7 +196,15 @@ def split(root: Path, name: str) -> list[str]:
 
 
 def relight(rng: Generator, frame: Frame, strength: float = 1.0) -> Frame:
-    """Brightness, contrast, gamma, saturation and tint, at random."""
+    """Change brightness, contrast, gamma, saturation and tint at random.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        strength: scales all changes.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     steps = np.arange(256, dtype=np.float32) / 255
     gain = 1 + strength * rng.uniform(-0.25, 0.25)
     shift = strength * rng.uniform(-0.12, 0.12)
@@ -180,7 +220,14 @@ def relight(rng: Generator, frame: Frame, strength: float = 1.0) -> Frame:
 
 
 def degrade(rng: Generator, frame: Frame) -> Frame:
-    """Blur by motion or focus, noise, and JPEG, each now and then."""
+    """Add motion blur or defocus, Gaussian noise and JPEG artefacts, each with a small probability.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     if rng.random() < 0.15:
         length = int(rng.integers(3, 12))
         kernel = np.zeros((length, length), np.float32)

@@ -173,7 +173,7 @@ def make_batch(maker: DetectionSampleMaker, count: int, seed: int, step: int) ->
 
 
 def loss_of(model: nn.Module, batch: DetectionBatch) -> tuple[Tensor, dict[str, float]]:
-    """The sum of Faster R-CNN's four losses, and each for the log."""
+    """The sum of Faster R-CNN's four losses, (), and each of them for the log."""
     # By batch, so that a resumed run samples as an unbroken one.
     torch.manual_seed(batch.seed)
     targets = [
@@ -186,7 +186,7 @@ def loss_of(model: nn.Module, batch: DetectionBatch) -> tuple[Tensor, dict[str, 
 
 
 def prepared(weights: dict[str, Tensor] | None, trust: float) -> FasterRCNN:
-    """The network in training mode.
+    """The network in training mode, its norms and first layers frozen.
 
     Args:
         weights: of a whole detector to go on from; None starts from ImageNet.
@@ -207,7 +207,7 @@ def prepared(weights: dict[str, Tensor] | None, trust: float) -> FasterRCNN:
 
 
 def parameter_groups(network: FasterRCNN) -> list[dict[str, Any]]:
-    """The trunk's weights change a quarter as fast as the new layers'."""
+    """Parameter groups for `Trainer`: the trunk has a quarter of the learning rate of the new layers."""
     trunk = [p for p in network.backbone.net.parameters() if p.requires_grad]
     known = {id(p) for p in network.backbone.net.parameters()}
     fresh = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
@@ -221,6 +221,10 @@ def recall(
 
     Args:
         detector: gives up to max(counts) boxes.
+        counts: values of n.
+
+    Returns:
+        `recall@n` for each n, in [0, 1], and the number of `objects`.
     """
     hits = dict.fromkeys(counts, 0)
     total = 0
@@ -236,7 +240,15 @@ def recall(
 
 
 def measure(weights: Path, data: Path) -> dict[str, dict[str, float]]:
-    """Recall on what is never trained on: the DAVIS-2017 first frames, and every 10th val-visible frame."""
+    """Recall on held-out pictures: the DAVIS-2017 first frames, and every 10th frame of val-visible.
+
+    Args:
+        weights: a safetensors file of the detector.
+        data: holds `davis2017-first-frames/` and `davis2016/`; one that is missing is left out.
+
+    Returns:
+        the figures of `recall` by set.
+    """
     detector = lite_detector(load_file(weights), boxes=max(COUNTS))
     figures: dict[str, dict[str, float]] = {}
     first, davis = data / "davis2017-first-frames", data / "davis2016"
@@ -250,7 +262,14 @@ def measure(weights: Path, data: Path) -> dict[str, dict[str, float]]:
 
 
 def train(args: Namespace) -> Path:
-    """The whole run; returns the safetensors file it wrote."""
+    """Train N_det with the options of `add_arguments`; a run that was stopped is resumed.
+
+    Returns:
+        the safetensors file.
+
+    Raises:
+        UserError: there is nothing to train on, or something cannot be read.
+    """
     torch.manual_seed(args.seed)
     groups = training_groups(Path(args.data))
     groups += [scenes_of(pictures) for pictures in public_pictures(args)]

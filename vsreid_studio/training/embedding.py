@@ -153,7 +153,15 @@ class Matching(nn.Module):
 
 
 def loss_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
-    """The matching loss of (crops, identities), and how many were matched rightly."""
+    """Online instance matching loss of a batch, see `OnlineInstanceMatching`; table and queue are updated.
+
+    Args:
+        model: a `Matching`.
+        batch: crops (N, 3, S, S) uint8 and identities (N,) int64, -1 for strangers.
+
+    Returns:
+        the loss, (), and the share of identities matched rightly for the log.
+    """
     if not isinstance(model, Matching):
         raise TypeError(f"this is the loss of Matching, not of {type(model).__name__}")
     crops, identities = batch
@@ -194,7 +202,17 @@ def start_projection(network: Embedding, crops: NDArray[np.uint8], power: float 
 
 
 def initial(size: str) -> tuple[Embedding, list[nn.Module]]:
-    """N_reid with an ImageNet trunk, and the layers that keep those weights."""
+    """N_reid with an ImageNet trunk.
+
+    Args:
+        size: a key of `SIZES`: 'lite' or 'paper'.
+
+    Returns:
+        the network, and the layers whose weights are frozen; none where no ImageNet weights are there.
+
+    Raises:
+        UserError: the lite trunk's weights are not installed.
+    """
     network = SIZES[size]()
     pool = network.pool
     if isinstance(pool, LitePool):
@@ -212,7 +230,14 @@ def initial(size: str) -> tuple[Embedding, list[nn.Module]]:
 def prepared(
     identities: Sequence[Sequence[ObjectView]], maker: CropMaker, strangers: int, size: str = "lite"
 ) -> Matching:
-    """The network with its projection and its table begun from plain crops."""
+    """The network in training mode; projection and table are initialised from unchanged crops.
+
+    Args:
+        identities: views of each, at least one.
+        maker: cuts the crops.
+        strangers: length of the queue.
+        size: see `initial`.
+    """
     network, kept = initial(size)
     network = network.to(memory_format=torch.channels_last).eval()
     plain = np.stack([maker.plain(views[0]) for views in identities])
@@ -230,13 +255,20 @@ def prepared(
 
 
 def parameter_groups(network: Embedding) -> list[dict[str, Any]]:
-    """The trunk's weights change a fifth as fast as the projection's."""
+    """Parameter groups for `Trainer`: the trunk has a fifth of the learning rate of the projection."""
     trunk = [p for p in network.pool.parameters() if p.requires_grad]
     return [{"params": list(network.projection.parameters()), "scale": 1.0}, {"params": trunk, "scale": 0.2}]
 
 
 def held_out(names: Sequence[str], count: int) -> tuple[list[str], list[str]]:
-    """Evenly spread sequences to measure on and not to train on: (kept, held out)."""
+    """Split sequences into those to train on and `count` evenly spread ones to measure on.
+
+    Returns:
+        (kept, held out), sorted by name.
+
+    Raises:
+        UserError: none would be left to train on.
+    """
     names = sorted(names)
     if count >= len(names):
         raise UserError(f"{count} of {len(names)} sequences cannot be held out.")
@@ -261,7 +293,15 @@ def _search(args: Namespace, held: Sequence[str], size: int) -> Search | None:
 
 
 def train(args: Namespace) -> tuple[Path, dict[str, dict[str, float]]]:
-    """The whole run; returns the safetensors file it wrote, and the figures before and after."""
+    """Train N_reid with the options of `add_arguments`; a run that was stopped is resumed.
+
+    Returns:
+        the safetensors file, and the figures of `measure` before and after; none where nothing is held out
+            and val-visible is missing.
+
+    Raises:
+        UserError: data or weights cannot be read.
+    """
     torch.manual_seed(args.seed)
     data = Path(args.data)
     kept, held = held_out(split(data / "davis2016", "train"), args.held)
@@ -292,7 +332,7 @@ def train(args: Namespace) -> tuple[Path, dict[str, dict[str, float]]]:
 
 
 def measure_file(weights: Path, search: Search, size: str) -> dict[str, float]:
-    """The figures of saved weights."""
+    """`measure` of the weights in a safetensors file."""
     network = SIZES[size]()
     network.load_state_dict(load_file(weights))
     return measure(network.eval(), search)

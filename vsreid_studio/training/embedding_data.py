@@ -48,7 +48,7 @@ class CropMaker:
         self.jitter = jitter
 
     def crops(self, rng: Generator) -> Crops:
-        """Two crops of each of `count` identities, and a stranger from the picture of each."""
+        """The crops of a step: two of each of `count` identities, and a stranger from the picture of each."""
         pictures: list[Frame] = []
         names: list[int] = []
         for number in draw(rng, self.identities, self.count, 0.4):
@@ -150,7 +150,17 @@ class ObjectView:
 
 
 def view_of(frame: Frame, labels: LabelMap, number: int, box: Box, rng: Generator) -> ObjectView:
-    """Cut one object and up to three strangers out of a picture."""
+    """Cut one object and up to three strangers out of a picture.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        labels: (H, W) uint8 object numbers.
+        number: of the object.
+        box: of the object.
+
+    Returns:
+        the view, at most `LONGEST` pixels long.
+    """
     height, width = labels.shape
     part = box.enlarge(MARGIN).clip(height, width)
     scale = min(1.0, LONGEST / max(part.width, part.height))
@@ -193,7 +203,11 @@ def background_boxes(
 
 
 def davis_identities(davis: Path, sequences: Iterable[str], step: int = 3) -> list[list[ObjectView]]:
-    """One identity for every object of every sequence, seen in every `step`-th frame."""
+    """One identity for each object of DAVIS sequences, with a view from every `step`-th frame.
+
+    Args:
+        davis: holds JPEGImages/480p and Annotations/480p.
+    """
     rng = np.random.default_rng(0)
     identities = []
     for name in sequences:
@@ -209,7 +223,7 @@ def davis_identities(davis: Path, sequences: Iterable[str], step: int = 3) -> li
 
 
 def still_identities(stills: Path) -> list[list[ObjectView]]:
-    """Every object of every picture in the folders below `stills` as an identity seen once."""
+    """One identity with a single view for each object of each picture in the folders below `stills`."""
     rng = np.random.default_rng(0)
     identities = []
     for folder in sorted(path for path in stills.glob("*") if path.is_dir()):

@@ -56,7 +56,7 @@ class Samples:
 
     @classmethod
     def joined(cls, parts: Sequence[Samples]) -> Samples:
-        """All of some parts, at least one."""
+        """Concatenate samples; at least one part."""
         return cls(
             np.concatenate([part.cues for part in parts]),
             np.concatenate([part.quality for part in parts]),
@@ -121,7 +121,7 @@ def samples_of(engine: VideoEngine, frames: Path, masks: Sequence[Path]) -> list
 
 
 def fitted(samples: Samples) -> TrustModel:
-    """The model of greatest likelihood, slightly drawn towards 0; J by least squares."""
+    """Fit a model: logistic regression with a ridge penalty, and J by least squares."""
     right = samples.jaccard >= WRONG
     weights, bias = logistic(samples.cues, right.astype(np.float64))
     good = np.polyfit(samples.quality[right], samples.jaccard[right], 1) if right.sum() > 1 else (1.0, 0.0)
@@ -134,8 +134,11 @@ def logistic(columns: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple
     """Weights and bias of a logistic regression, by Newton's method.
 
     Args:
-        columns: (n, c).
-        wanted: (n,), 0 or 1.
+        columns: (n, c) float64.
+        wanted: (n,) float64, 0 or 1.
+
+    Returns:
+        weights, (c,) float64, and bias.
     """
     middle, spread = columns.mean(0), columns.std(0) + 1e-6
     x = np.c_[(columns - middle) / spread, np.ones(len(columns))]
@@ -152,7 +155,7 @@ def logistic(columns: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple
 
 
 def measured(model: TrustModel, samples: Samples) -> TrustFigures:
-    """TrustFigures of a model on samples."""
+    """Evaluate a model on samples that it was not fitted to."""
     wrong = samples.jaccard < WRONG
     probability = model.probability_of(samples.cues)
     expected = model.expected(probability, samples.quality)

@@ -51,7 +51,7 @@ class Batch:
 
 
 def collate(views: Sequence[View], group: int) -> Batch:
-    """Stack views, `group` of them a group."""
+    """Stack views into tensors; `group` of them, one after the other, form a group."""
     like = torch.zeros(())
     return Batch(
         picture_tensor(np.stack([view.patch for view in views]), like),
@@ -72,7 +72,7 @@ def segmentation_loss(
     outline: float = 0.0,
     emphasis: Tensor | None = None,
 ) -> Tensor:
-    """Binary cross-entropy plus Dice.
+    """Binary cross-entropy plus Dice, ().
 
     Args:
         logits: (N, 1, h, w), enlarged to the truth's size.
@@ -108,7 +108,15 @@ def _near_outline(truth: Tensor) -> Tensor:
 def memories(
     stream: streams.Stream, features: streams.Features, batch: Batch, random: np.random.Generator
 ) -> list[list[streams.MemoryEntry]]:
-    """For each view, some of its group's other views as memory; now and then none."""
+    """The memory of each view: each other view of its group with a probability of .7, so sometimes none.
+
+    Args:
+        features: the stream's, of all N views.
+        random: chooses.
+
+    Returns:
+        N lists of entries; views with an instance of less than 1 % of the patch are no entries.
+    """
     entries = stream.memorise(features, batch.truth)
     usable = batch.truth[:, 0].mean((1, 2)) > 0.01
     chosen = []
@@ -120,7 +128,7 @@ def memories(
 
 
 class PropagationLoss:
-    """The loss of one stage for (model, batch); its randomness follows from the step's number."""
+    """The loss of one stage, a function of (model, batch), with random choices seeded by the step's number."""
 
     def __init__(self, streams: Sequence[str], own: float, seed: int, start: int) -> None:
         """The loss of a stage.
@@ -136,7 +144,7 @@ class PropagationLoss:
         self.step = start
 
     def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """The loss, and J of the averaged prediction."""
+        """The loss, (), and for the log J of the averaged prediction."""
         assert isinstance(model, nets.MaskPropagationNet)
         random = np.random.default_rng([self.seed, 77, self.step])
         self.step += 1
@@ -192,7 +200,15 @@ class PropagationLoss:
 
 @torch.no_grad()
 def jaccard(logits: Tensor, truth: Tensor) -> Tensor:
-    """J of each patch, (N,); logits are enlarged to the truth's size."""
+    """J of each patch.
+
+    Args:
+        logits: (N, 1, h, w), enlarged to the truth's size.
+        truth: (N, 1, S, S) in [0, 1].
+
+    Returns:
+        (N,) float32 in [0, 1]; 1 where both are empty.
+    """
     logits = functional.interpolate(
         logits.float(), size=truth.shape[-2:], mode="bilinear", align_corners=False
     )
@@ -220,7 +236,7 @@ class RunBatch:
 
 
 def collate_runs(runs: Sequence[Run]) -> RunBatch:
-    """Stack runs of equal length."""
+    """Stack runs of the same length into tensors."""
     views = [view for run in runs for view in run.views]
     return RunBatch(
         collate(views, len(runs[0].views)),
@@ -231,7 +247,7 @@ def collate_runs(runs: Sequence[Run]) -> RunBatch:
 
 
 class RunLoss:
-    """The loss for (model, batch) on runs; its randomness follows from the step's number."""
+    """The loss on runs, a function of (model, batch). Its random choices are seeded by the step's number."""
 
     def __init__(self, seed: int, start: int) -> None:
         """`start`: number of the first step."""
@@ -239,7 +255,7 @@ class RunLoss:
         self.step = start
 
     def __call__(self, model: nn.Module, batch: RunBatch) -> tuple[Tensor, dict[str, float]]:
-        """The loss, J of the first and the last frame of the runs, and how far predicted IoU is off."""
+        """The loss, (), and for the log J of the first and last frame and the error of the predicted IoU."""
         assert isinstance(model, nets.MaskPropagationNet)
         random = np.random.default_rng([self.seed, 78, self.step])
         self.step += 1

@@ -73,7 +73,14 @@ STILLS = ("ecssd", "ccp", "coco", "pennfudan")
 
 
 def initial(size: str) -> nets.MaskPropagationNet:
-    """N_mp with ImageNet trunks."""
+    """N_mp with ImageNet trunks.
+
+    Args:
+        size: a key of `SIZES`: 'lite' or 'paper'. The paper's trunks start at random where no weights are there.
+
+    Raises:
+        UserError: the lite trunk's weights are not installed.
+    """
     model = SIZES[size].build()
     for stream in (model.rgb, model.flow):
         trunk = stream.trunk
@@ -89,7 +96,14 @@ def initial(size: str) -> nets.MaskPropagationNet:
 def parameter_groups(
     model: nets.MaskPropagationNet, streams: Sequence[str], runs: bool = False
 ) -> list[dict[str, Any]]:
-    """What a stage trains: the trunks slower than the rest, their first layers never; see `Stage.runs`."""
+    """Parameter groups for `Trainer`; all parameters that are in none are frozen.
+
+    The trunks have .3 of the learning rate of the rest, and their first layers are frozen.
+
+    Args:
+        streams: 'rgb', 'flow' or both.
+        runs: see `Stage.runs`: freezes the trunks, and adds the outline refinement at 3 times the rate.
+    """
     model.requires_grad_(False)
     for name in {"rgb", "flow"}.difference(streams):
         freeze_norms(model.get_submodule(name))
@@ -129,7 +143,14 @@ def _freeze_first_layers(trunk: nn.Module) -> None:
 
 
 def train(args: Namespace) -> Path:
-    """One stage; returns the safetensors file it wrote."""
+    """Train one stage with the options of `add_arguments`; a run that was stopped is resumed.
+
+    Returns:
+        the safetensors file.
+
+    Raises:
+        UserError: data or weights cannot be read.
+    """
     stage: Stage = STAGES[args.stage]
     schedule = Schedule(args.steps, args.rate or stage.rate, seed=args.seed)
     torch.manual_seed(args.seed)

@@ -106,7 +106,7 @@ class RunMaker(ViewMaker):
         self.decoys = decoys
 
     def still_run(self, rng: Generator) -> Run:
-        """A still under several warps: nothing leads from one to the next but the memory."""
+        """A run of one still under independent warps: only the memory connects its steps."""
         made = self._still_views(rng)
         nothing = np.zeros((self.size // 2, self.size // 2, 2), np.float32)
         return self._passed(
@@ -114,7 +114,7 @@ class RunMaker(ViewMaker):
         )
 
     def clip_run(self, rng: Generator) -> Run:
-        """Frames of a sequence, one to five apart, in either direction; the template from anywhere."""
+        """A run of a sequence's frames, one to five apart, in either direction; its template is any frame."""
         clip = self.clips[int(rng.integers(len(self.clips)))]
         frames = _frames(rng, len(clip.frames), self.steps)
         template = int(rng.integers(len(clip.frames)))

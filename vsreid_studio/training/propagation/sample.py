@@ -14,7 +14,16 @@ from ...engine.types import Box, Frame, Probability
 
 
 def smooth_field(rng: Generator, height: int, width: int, cells: int, strength: float) -> Probability:
-    """A smooth random displacement: (height, width, 2) float32 pixels, of about `strength` pixels."""
+    """A smooth random displacement field.
+
+    Args:
+        height, width: in pixels.
+        cells: random values along each side; between them the field is interpolated.
+        strength: typical length, in pixels.
+
+    Returns:
+        (height, width, 2) float32, in pixels.
+    """
     coarse = rng.normal(0, strength, (cells + 2, cells + 2, 2)).astype(np.float32)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32, copy=False)
 
@@ -22,7 +31,17 @@ def smooth_field(rng: Generator, height: int, width: int, cells: int, strength: 
 def random_affine(
     rng: Generator, centre: tuple[float, float], angle: float, scale: float, shift: float, shear: float = 0.0
 ) -> np.ndarray:
-    """A (2, 3) affine matrix about a centre: at most so many degrees, scale steps and pixels."""
+    """A random affine matrix about a centre.
+
+    Args:
+        centre: x and y, in pixels.
+        angle: greatest rotation, in degrees.
+        scale, shear: greatest change of either, 0 for none.
+        shift: greatest translation along each axis, in pixels.
+
+    Returns:
+        (2, 3) float64.
+    """
     turn = np.deg2rad(rng.uniform(-angle, angle))
     factor = np.exp(rng.uniform(-scale, scale))
     slant = rng.uniform(-shear, shear)

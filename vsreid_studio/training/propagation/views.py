@@ -41,7 +41,7 @@ class ViewMaker:
         self.views = views
 
     def still_group(self, rng: Generator) -> list[View]:
-        """Views of one still under different affine and smooth warps, on its own ground or on another's."""
+        """Views of one still under random warps, in half of the cases on the background of another still."""
         still = _any(rng, self.stills)
         instance = int(rng.choice(still.instances))
         ground = _any(rng, self.stills) if rng.random() < 0.5 else None
@@ -56,7 +56,7 @@ class ViewMaker:
         return self._finish(rng, made)
 
     def clip_group(self, rng: Generator) -> list[View]:
-        """Views of a sequence's frames, guided by a neighbour's mask that the flow has carried over."""
+        """Views of a sequence's frames, each guided by a neighbour's mask that was warped by the flow."""
         clip = _any(rng, self.clips)
         length = len(clip.frames)
         first = int(rng.integers(length))
@@ -88,7 +88,16 @@ class ViewMaker:
     def scene(
         self, rng: Generator, still: Still, instance: int, ground: Still | None
     ) -> tuple[Frame, Probability, Probability]:
-        """The still warped again: frame, the instance's mask, the others' masks."""
+        """Warp a still at random.
+
+        Args:
+            still: the picture.
+            instance: number of the instance.
+            ground: a still to whose picture the background is changed; None for its own.
+
+        Returns:
+            the frame, (H, W, 3) uint8 RGB, the instance's mask and the others' masks, (H, W) float32 each.
+        """
         mask = still.labels == instance
         box = Box.around(mask) or Box(0, 0, mask.shape[1], mask.shape[0])
         side = float(np.sqrt(box.area))
