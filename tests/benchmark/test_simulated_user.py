@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vsreid_studio.benchmark.sessions import as_plain, from_plain, needed, render
+from vsreid_studio.benchmark.sessions import from_json, needed, render, to_json
 from vsreid_studio.benchmark.simulated_user import simulate
 from vsreid_studio.benchmark.user_model import Round, UserModel, UserSession
 from vsreid_studio.config import Config, ReidConfig
@@ -163,7 +163,7 @@ def test_there_must_be_something_to_do(truth: list[NDArray[np.uint8]]) -> None:
 def test_page_counts_what_is_not_reached_as_the_limit() -> None:
     good = UserSession((_round(0, 0, 0.8, 0.8), _round(1, 7, 0.96, 0.96)), 3, 1, 1, 1)
     poor = UserSession((_round(0, 0, 0.8, 0.8), _round(1, 9, 0.94, 0.90)), 0, 0, 0, 0)
-    assert from_plain(as_plain(good)) == good
+    assert from_json(to_json(good)) == good
     assert (needed(good, 0.95, 20), needed(poor, 0.9, 20), needed(poor, 0.95, 20)) == (1, 1, 20)
     page = render({"all parts": {"a": good, "b": poor}}, "val", 20)
     cells = "| all parts | .800 | 1.0 | 2 of 2 | 8 | 1.0 | 2 of 2 | 8 | 10.5 | 1 of 2 | 8 | 3 | 1 | 1 of 1 |"
@@ -240,10 +240,10 @@ def test_suggested_frames_are_looked_at_without_the_truth() -> None:
 
 def test_a_session_of_before_time_was_counted_is_read() -> None:
     session = simulate(moving(), modules(Still()), None, limit=0)
-    plain = as_plain(session)
+    plain = to_json(session)
     for one in plain["rounds"]:
         del one["seconds"], one["interactions"]
-    assert from_plain(plain).rounds[0].seconds == 0
+    assert from_json(plain).rounds[0].seconds == 0
     assert session.within(24) is None and session.within(25) == session.rounds[0]
 
 

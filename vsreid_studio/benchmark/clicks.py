@@ -161,8 +161,8 @@ def _cells(values: Mapping[str, float]) -> list[str]:
     return [f"{value:.2f}" if name.startswith("NoC") else number(value) for name, value in values.items()]
 
 
-def as_plain(parts: Mapping[str, Sequence[Series]]) -> dict[str, Any]:
-    """For JSON."""
+def to_json(parts: Mapping[str, Sequence[Series]]) -> dict[str, Any]:
+    """The results as JSON values."""
     return {
         title: {
             "figures": {k: round(v, 4) for k, v in figures(series).items()},

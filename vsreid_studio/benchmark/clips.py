@@ -69,7 +69,7 @@ def write_benchmark(
             the kind of each clip.
         seed: fixes everything that is drawn.
         gap_length: frames wholly hidden; not for 'varied' and 'pairs'.
-        progress: told each clip's name before it is made.
+        progress: called with each clip's name before it is made.
 
     Raises:
         UserError: the source cannot be read, no clip could be made, `output` exists or cannot be written.

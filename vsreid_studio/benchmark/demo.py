@@ -61,7 +61,12 @@ class Layer:
 def place(
     centre: tuple[float, float], at: tuple[float, float], scale: float = 1.0, degrees: float = 0.0
 ) -> Matrix:
-    """The move that brings the layer's point `centre` to `at` (x, y), scaled and turned around it."""
+    """The (2, 3) affine matrix that moves the point `centre` of a layer to `at`, scaled and rotated about it.
+
+    Args:
+        centre, at: x and y, in pixels.
+        degrees: of the rotation.
+    """
     matrix = np.asarray(cv2.getRotationMatrix2D(centre, degrees, scale), np.float64)
     matrix[:, 2] += np.subtract(at, centre)
     return matrix

@@ -47,7 +47,7 @@ class Accepted:
 
     @classmethod
     def total(cls, parts: Iterable[Accepted | None]) -> Self | None:
-        """The sum of what is told; None when nothing is."""
+        """The sum of the parts that are known; None where none is."""
         told = [part for part in parts if part is not None]
         return cls(sum(part.all for part in told), sum(part.wrong for part in told)) if told else None
 

@@ -142,7 +142,15 @@ def place_object(
     scale: float,
     centre: NDArray[np.float64],
 ) -> PlacedObject:
-    """The object under `mask`, scaled, with its box centred at `centre` in a frame of `shape` (H, W)."""
+    """Place an object in a frame.
+
+    Args:
+        frame: (h, w, 3) uint8 RGB, the picture that shows it.
+        mask: (h, w) bool, the object.
+        shape: (H, W) of the other frame.
+        scale: size there by size here.
+        centre: (2,) float64, where the centre of its box goes, x and y in pixels.
+    """
     height, width = shape
     box = Box.around(mask)
     if box is None:

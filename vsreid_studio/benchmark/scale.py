@@ -81,7 +81,7 @@ def measure(
     Args:
         parts: see `cli.benchmark.PARTS`.
         material: a folder that keeps what the part 'fill' makes for the others; None for one that goes.
-        say: told which part runs.
+        say: called with the name of each part before it runs.
 
     Raises:
         UserError: a part fails, or there is no material for it.
@@ -108,7 +108,7 @@ def measure(
 
 
 def fresh(path: Path) -> Path:
-    """A path where nothing is any more: no project, and nothing that SQLite keeps beside it."""
+    """Delete a project, and the files that SQLite keeps beside it; returns its path."""
     for one in path.parent.glob(f"{path.name}*"):
         one.unlink()
     return path
@@ -120,13 +120,13 @@ def since(start: float) -> float:
 
 
 def report(figure: ScaleFigure) -> None:
-    """Hand a figure to the process that asked."""
+    """Write a figure to the standard output, as a line of JSON for the process that asked."""
     sys.stdout.write(json.dumps(asdict(figure)) + "\n")
     sys.stdout.flush()
 
 
 def figures_in(lines: Sequence[str]) -> Iterator[ScaleFigure]:
-    """What `report` wrote, whatever else stands there."""
+    """The figures that `report` wrote, among any other lines."""
     for line in lines:
         if line.startswith("{"):
             yield ScaleFigure(**json.loads(line))
@@ -157,7 +157,7 @@ def memory() -> float:
 
 
 def make_video(path: Path, frames: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> None:
-    """A video of a picture that moves."""
+    """Write a video of a picture that moves; `size` is (height, width) in pixels."""
     height, width = size
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (width, height))
     coarse = np.random.default_rng(0).integers(0, 256, (9, 16, 3), dtype=np.uint8)
@@ -187,7 +187,7 @@ def _ellipse(frame: int, instance: int) -> tuple[NDArray[np.uint8], tuple[int, i
 
 
 def fill_project(path: Path, video: VideoRef, instances: int) -> None:
-    """A project in which each instance has a mask in each frame, most of them propagated."""
+    """Create a project in which each instance has a mask in each frame, most of them propagated."""
     with Project.create(path, video) as project:
         numbers = range(1, instances + 1)
         named = {k: Instance(k, f"object {k}", f"#{k * 7919 % 0xFFFFFF:06x}", order=k) for k in numbers}
@@ -204,7 +204,7 @@ def fill_project(path: Path, video: VideoRef, instances: int) -> None:
 
 
 def synthetic_index(frames: int, instances: int) -> NDArray[np.void]:
-    """The records of a project in which each instance has a mask in each frame, as a file has them."""
+    """The index of a project as `fill_project` makes it: (frames * instances,) `RECORD`."""
     records = np.zeros(frames * instances, RECORD)
     records["frame"] = np.tile(np.arange(frames), instances)
     records["instance"] = np.repeat(np.arange(1, instances + 1), frames)
@@ -218,7 +218,7 @@ def synthetic_index(frames: int, instances: int) -> NDArray[np.void]:
 
 
 def make_masks(folder: Path, frames: int, instances: int) -> None:
-    """A folder of label maps, one a frame; later ones are links to the first."""
+    """Write a folder of label maps, one a frame; later ones are links to the first."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for frame in range(frames):
@@ -268,7 +268,7 @@ class SyntheticFinder:
         return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
     def detect(self, frame: Frame) -> Detections:
-        """Boxes anywhere."""
+        """Boxes at random places."""
         from ..engine.nets.detector import Detections  # noqa: PLC0415  (torch, which the window does without)
 
         corners = self._rng.integers(0, HEIGHT - 200, (self._BOXES, 2))
@@ -276,11 +276,11 @@ class SyntheticFinder:
         return Detections(boxes, np.full(len(boxes), 0.5, np.float32), np.zeros(len(boxes), np.bool_))
 
     def embed(self, frame: Frame, boxes: NDArray[np.int32]) -> NDArray[np.float32]:
-        """What resembles nothing else."""
+        """(n, d) float32 random embeddings of length 1."""
         return self._rows(len(boxes))
 
     def embed_parts(self, parts: Sequence[tuple[Frame, Box]]) -> NDArray[np.float32]:
-        """What resembles nothing else."""
+        """(n, d) float32 random embeddings of length 1."""
         return self._rows(len(parts))
 
     def _rows(self, count: int) -> NDArray[np.float32]:

@@ -40,7 +40,7 @@ from .scale import (
 
 RUN_FRAMES = 3000
 _MEASURED = {"propagating", "detecting"}
-"""Stages of a run whose memory is told every 500 steps."""
+"""Stages of a run whose memory is reported every 500 steps."""
 
 
 def fill(scratch: Path, frames: int, instances: int) -> None:

@@ -27,16 +27,16 @@ from .simulated_user import simulate
 from .user_model import ENOUGH, GOALS, MOST_CLICKS, Round, Seconds, UserModel, UserSession, goals_to
 
 SHORT = 60.0
-"""Seconds after which the result is told, too."""
+"""Seconds after which the result is reported, too."""
 
 
-def as_plain(session: UserSession) -> dict[str, Any]:
-    """For JSON."""
+def to_json(session: UserSession) -> dict[str, Any]:
+    """A session as JSON values."""
     return asdict(session)
 
 
-def from_plain(value: Mapping[str, Any]) -> UserSession:
-    """What `as_plain` made.
+def from_json(value: Mapping[str, Any]) -> UserSession:
+    """A session from what `to_json` made.
 
     Raises:
         TypeError, KeyError: it is something else.
@@ -46,7 +46,7 @@ def from_plain(value: Mapping[str, Any]) -> UserSession:
 
 
 def needed(session: UserSession, goal: float, limit: int) -> int:
-    """Corrections to a J&F; the limit where it is not reached."""
+    """The number of corrections up to a J&F of `goal`; `limit` where it is not reached."""
     reached = session.reached(goal)
     return limit if reached is None else reached.corrections
 
@@ -264,7 +264,7 @@ class Sessions:
             kept = read_json(self._file)
             with expecting(f"{self._file} is damaged"):
                 for variant, one in kept["variants"].items():
-                    sessions = {name: from_plain(session) for name, session in one["sequences"].items()}
+                    sessions = {name: from_json(session) for name, session in one["sequences"].items()}
                     self._made_with[variant], self._weights[variant] = one["made_with"], dict(one["weights"])
                     self._variants[variant] = sessions
         except UserError:
@@ -276,7 +276,7 @@ class Sessions:
             variant: {
                 "made_with": self._made_with[variant],
                 "weights": self._weights[variant],
-                "sequences": {name: as_plain(session) for name, session in sessions.items()},
+                "sequences": {name: to_json(session) for name, session in sessions.items()},
             }
             for variant, sessions in self._variants.items()
         }

@@ -183,7 +183,7 @@ def run_clicks_benchmark(args: argparse.Namespace) -> int:
     import json  # noqa: PLC0415
 
     # torch and OpenCV: `--help` need not wait for them.
-    from ..benchmark.clicks import Series, as_plain, click_through, render  # noqa: PLC0415
+    from ..benchmark.clicks import Series, click_through, render, to_json  # noqa: PLC0415
     from ..engine.nets.clicks import PATCH  # noqa: PLC0415
     from ..engine.runtime.clicker import Clicker, load_network  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
@@ -218,7 +218,7 @@ def run_clicks_benchmark(args: argparse.Namespace) -> int:
     sys.stdout.write(page)
     if args.output:
         write_text(args.output, page)
-        write_text(args.output.with_suffix(".json"), json.dumps(as_plain(parts)) + "\n")
+        write_text(args.output.with_suffix(".json"), json.dumps(to_json(parts)) + "\n")
     return 0
 
 

@@ -128,7 +128,7 @@ def memories(
 
 
 class PropagationLoss:
-    """The loss of one stage, a function of (model, batch), with random choices seeded by the step's number."""
+    """The loss of a stage, a function of (model, batch); random choices are seeded by the step's number."""
 
     def __init__(self, streams: Sequence[str], own: float, seed: int, start: int) -> None:
         """The loss of a stage.

@@ -76,7 +76,7 @@ def initial(size: str) -> nets.MaskPropagationNet:
     """N_mp with ImageNet trunks.
 
     Args:
-        size: a key of `SIZES`: 'lite' or 'paper'. The paper's trunks start at random where no weights are there.
+        size: a key of `SIZES`: 'lite' or 'paper', whose trunks start at random where no weights are there.
 
     Raises:
         UserError: the lite trunk's weights are not installed.
