@@ -2,7 +2,7 @@ import cv2
 import pytest
 
 from vsreid_studio.config import Config
-from vsreid_studio.engine.parallel import beside_others, side_by_side
+from vsreid_studio.engine.parallel import is_parallel_task, side_by_side
 from vsreid_studio.engine.runtime.engine import VideoEngine
 
 
@@ -10,14 +10,14 @@ def test_results_are_in_order_and_tasks_within_tasks_end() -> None:
     """More outer tasks than threads: inner ones that waited for a thread would wait for ever."""
 
     def outer(number: int) -> list[tuple[int, bool]]:
-        return side_by_side(lambda inner: (10 * number + inner, beside_others()), range(3))
+        return side_by_side(lambda inner: (10 * number + inner, is_parallel_task()), range(3))
 
     found = side_by_side(outer, range(50))
     assert found == [[(10 * number + inner, True) for inner in range(3)] for number in range(50)]
 
 
 def test_a_single_task_is_not_beside_others() -> None:
-    assert side_by_side(lambda _: beside_others(), [0]) == [False]
+    assert side_by_side(lambda _: is_parallel_task(), [0]) == [False]
 
 
 def test_the_first_failure_is_told() -> None:

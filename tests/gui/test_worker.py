@@ -285,7 +285,7 @@ def test_undo_takes_a_persons_step_while_a_run_works(
     script.gate.release(3)
     qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) == 4, timeout=5000)
     assert drawn.undo_label == "Paint"
-    with qtbot.waitSignal(drawn.loosened, timeout=5000) as told:
+    with qtbot.waitSignal(drawn.cells_dropped, timeout=5000) as told:
         conductor.undo()
     assert {key.frame for key in told.args[0]} == {1, 2, 3}
     script.gate.release(100)

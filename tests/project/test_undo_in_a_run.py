@@ -79,12 +79,12 @@ def test_a_stroke_from_before_the_run_takes_what_came_of_it_along(project: Proje
     carry(project, 50, range(49, 45, -1))
     project.undo()
     assert state(project) == {f: (0, 200 if f == 0 else 150) for f in range(4)}
-    assert sorted(key.frame for key in project.loosened) == [46, 47, 48, 49]
+    assert sorted(key.frame for key in project.dropped_cells) == [46, 47, 48, 49]
     # The run learns of it, and what is on its way from there does not join.
     carry(project, 0, range(4, 6))
     project.redo()
     assert state(project)[50] == (50, 200)
-    assert project.loosened == ()
+    assert project.dropped_cells == ()
     project.close_groups()
     project.undo()
     assert project.undo_label == "Paint 50"

@@ -57,14 +57,14 @@ def side_by_side(task: Callable[[T], R], items: Iterable[T]) -> list[R]:
         Exception: what the first task to fail raised.
     """
     items = list(items)
-    if len(items) < 2 or beside_others():
+    if len(items) < 2 or is_parallel_task():
         return [task(item) for item in items]
     return list(_pool().map(task, items))
 
 
-def beside_others() -> bool:
+def is_parallel_task() -> bool:
     """Whether the caller is such a task, and has one core."""
-    return getattr(_here, "beside_others", False)
+    return getattr(_here, "is_parallel_task", False)
 
 
 class Lanes:
@@ -96,7 +96,7 @@ class Lanes:
 
 
 def _note() -> None:
-    _here.beside_others = True
+    _here.is_parallel_task = True
 
 
 @cache

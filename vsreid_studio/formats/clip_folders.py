@@ -14,12 +14,12 @@ _BESIDE = ("{}.png", "{}.masks", "{}_masks", "{}.masks.json", "{}.points.json")
 """What may lie beside a clip, by its name: a mask of the first frame, a folder of masks, COCO, or points."""
 
 
-def given_with(clip: Path) -> Path | None:
+def input_beside(clip: Path) -> Path | None:
     """The masks or points beside a clip, None where there are none."""
     return next((place for place in _places(clip) if place.exists()), None)
 
 
-def companions(entries: Iterable[Path]) -> set[Path]:
+def input_places(entries: Iterable[Path]) -> set[Path]:
     """Where masks and points of the clips among the entries of a folder would lie.
 
     Args:

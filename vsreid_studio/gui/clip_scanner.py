@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from ..engine.video.picture_names import natural_key
 from ..engine.video.pictures import VIDEOS
 from ..errors import UserError
-from ..formats.clip_folders import companions, is_result
+from ..formats.clip_folders import input_places, is_result
 from ..formats.davis import read_sequence_list
 from ..project.summary import Summary, read_summary
 from .opening import FRAMES, SUFFIX, holds_pictures, project_places, sequences_under
@@ -73,7 +73,7 @@ def catalogue(root: Path, data: Path) -> Catalogue:
         return Catalogue(root, ())
     sequences = sequences_under(root)
     entries = _visible(root)
-    given = companions(entries)
+    given = input_places(entries)
     paths = sequences or [it for it in entries if it not in given and _is_clip(it) and not is_result(it)]
     projects = {place for path in paths for place in project_places(path, data)}
     extra = [] if sequences else [it for it in entries if it.suffix == SUFFIX and it not in projects]

@@ -79,7 +79,7 @@ class Conductor(QObject):
         runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
         runner.finished.connect(self._finish)
         runner.state_changed.connect(self.state_changed)
-        session.loosened.connect(self._tell_loosened)
+        session.cells_dropped.connect(self._tell_dropped)
 
     @property
     def state(self) -> State:
@@ -257,7 +257,7 @@ class Conductor(QObject):
         )
         return self.runner.start(job, source) is not None
 
-    def _tell_loosened(self, cells: Collection[CellKey]) -> None:
+    def _tell_dropped(self, cells: Collection[CellKey]) -> None:
         names = {
             self.session.instances[it.instance].name for it in cells if it.instance in self.session.instances
         }

@@ -14,7 +14,7 @@ from .. import __version__
 from ..engine.video import ReadOptions
 from ..errors import UserError
 from ..formats.catalogue import ExportRequest
-from ..formats.clip_folders import given_with
+from ..formats.clip_folders import input_beside
 from ..formats.frame_names import fit_name, mask_files_by_frame
 from ..formats.mask_reading import Reading
 from ..project.same_video import VideoChanged, Way
@@ -124,7 +124,7 @@ class Files(QObject):
             return
         folder = masks_beside(session.video.path)
         if folder is None:
-            self._offer_given(given_with(session.video.path))
+            self._offer_given(input_beside(session.video.path))
             return
         self._bar.offer_choice(
             f"The data set has masks of this sequence, in {folder}.",

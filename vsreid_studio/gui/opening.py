@@ -15,7 +15,7 @@ from .. import paths
 from ..engine.video import AS_USUAL, FrameOrder, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import reason, writable_folder
-from ..formats.clip_folders import companions
+from ..formats.clip_folders import input_places
 from ..formats.frame_names import LONGEST, shortened
 from ..project import Project, keep_options, keep_order, read_options, read_order
 from ..project.same_video import (
@@ -92,7 +92,7 @@ def holds_pictures(folder: Path) -> bool:
     """
     entries = [one for one in folder.iterdir() if not one.name.startswith(".")]
     pictures = {one for one in entries if one.suffix.lower() in _PICTURES}
-    return bool(pictures) and bool(pictures - companions(entries))
+    return bool(pictures) and bool(pictures - input_places(entries))
 
 
 class VideoMissing(UserError):  # noqa: N818

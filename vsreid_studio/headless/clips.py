@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..engine.video.pictures import VIDEOS
 from ..errors import UserError
-from ..formats.clip_folders import companions, given_with, is_result
+from ..formats.clip_folders import input_beside, input_places, is_result
 from ..formats.frame_names import folder_of
 from ..formats.targets import is_same_place
 from ..reading import MEGABYTE, quoted, read_text
@@ -39,7 +39,7 @@ def clip_tasks(clips: Path, common: Task) -> list[Task]:
         UserError: there is no clip, two have the same name, or a line is wrong.
     """
     if clips.is_dir():
-        found = [(clip, given_with(clip), "") for clip in _clips_in(clips) if not _is_result(clip, common)]
+        found = [(clip, input_beside(clip), "") for clip in _clips_in(clips) if not _is_result(clip, common)]
     elif clips.is_file():
         found = _listed(clips)
     else:
@@ -73,7 +73,7 @@ def _task(common: Task, name: str, source: Path, given: Path | None) -> Task:
 def _clips_in(folder: Path) -> list[Path]:
     """Videos, and folders that are no masks of a clip beside them."""
     entries = sorted(it for it in folder.iterdir() if not it.name.startswith("."))
-    given = companions(entries)
+    given = input_places(entries)
     rest = [it for it in entries if it not in given]
     found = [it for it in rest if it.is_dir() or it.suffix.lower() in VIDEOS]
     strange = [it for it in rest if it not in found and it.suffix.lower() not in _NO_CLIPS]
@@ -103,7 +103,7 @@ def _listed(file: Path) -> list[tuple[Path, Path | None, str]]:
         if Path(name).name != name or name in {".", ".."} or not name.isprintable():
             raise UserError(f"{file}, line {number}: {quoted(name)} cannot be the name of a folder.")
         source = file.parent / clip
-        found.append((source, file.parent / masks if masks else given_with(source), name))
+        found.append((source, file.parent / masks if masks else input_beside(source), name))
     return found
 
 

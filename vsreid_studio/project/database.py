@@ -55,7 +55,7 @@ def damaged(path: Path) -> UserError:
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
+def damage_reported(path: Path) -> Iterator[None]:
     """Report a file as damaged if the values read from it are not valid."""
     try:
         yield

@@ -26,7 +26,7 @@ from .contents import (
     reviewed_rows,
     rows_beside_cells,
 )
-from .database import Database, damage_told
+from .database import Database, damage_reported
 from .history import StepKind, read, write
 from .notes import CandidateStore, Settings, forget_candidates, record_run, runs
 from .proposals import ProposalStore, StoredProposal, waiting
@@ -77,7 +77,7 @@ class Project:
         self._maps = MapFile(database)
         self.maps = MapCache(self._maps)
         most = self._video.length * MAX_INSTANCE
-        with damage_told(database.path):
+        with damage_reported(database.path):
             records = read_index(database.rows, self._video)
             found = {table: read(database, table, most) for table in UNDOABLE if table is not CELLS}
             held = read_contents({CELLS: {}, **found}, self._video, self.maps)
@@ -252,9 +252,9 @@ class Project:
         return self._undo.redo_label
 
     @property
-    def loosened(self) -> tuple[CellKey, ...]:
-        """See `Undo.loosened`."""
-        return self._undo.loosened
+    def dropped_cells(self) -> tuple[CellKey, ...]:
+        """See `Undo.dropped_cells`."""
+        return self._undo.dropped_cells
 
     def undo(self) -> Change | None:
         """Take back the last step, see `Undo.undo`."""

@@ -13,7 +13,7 @@ from ..engine.store.index import Poll, interruptible
 from ..engine.store.maps import MapCache
 from ..engine.types import CellKey
 from .contents import Contents, ProjectState, plain, read_contents
-from .database import Database, damage_told
+from .database import Database, damage_reported
 from .history import Exchanged, History, StepKind, write
 from .rows import cells_of
 from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table, VideoRef
@@ -23,7 +23,7 @@ class Undo:
     """The steps of a project: begins them, lets changes of a group join, takes them back and does them again.
 
     Attributes:
-        loosened: the cells that the last undo or redo removed, as their checkpoint is not there any more or
+        dropped_cells: those that the last undo or redo removed, as their checkpoint is not there any more or
             another one.
     """
 
@@ -43,7 +43,7 @@ class Undo:
         self._maps = maps
         self._history = History(database, limit)
         self._groups: dict[str, tuple[int, StepKind]] = {}
-        self.loosened: tuple[CellKey, ...] = ()
+        self.dropped_cells: tuple[CellKey, ...] = ()
 
     def tidy(self, connection: sqlite3.Connection) -> None:
         """See `History.tidy`; before the first change in a transaction."""
@@ -101,7 +101,7 @@ class Undo:
         """Take back the last step, also one of an earlier session.
 
         While a run goes on it is the last of the person's; what the run has derived from it goes, too, see
-        `loosened`.
+        `dropped_cells`.
 
         Returns:
             What this did to cells and decisions (instances may have changed too); None if there is no step.
@@ -121,24 +121,24 @@ class Undo:
         if step is None:
             return None
         number, label = step
-        with damage_told(self._database.path), self._database.transaction() as connection:
+        with damage_reported(self._database.path), self._database.transaction() as connection:
             self._history.tidy(connection)
             exchanged = self._history.exchange(connection, number)
             # Read before the commit: a damaged step must not get into place.
             held = read_contents(exchanged.placed, self._video, self._maps)
             change = self._state.change_to(held, label)
-            loosened = self._loosened(connection, number, change, exchanged)
-            write(connection, CELLS, loosened)
-            others = cells_of(loosened, self._video, self._maps)
+            dropped = self._dropped(connection, number, change, exchanged)
+            write(connection, CELLS, dropped)
+            others = cells_of(dropped, self._video, self._maps)
         if others:
             change = self._state.change_to(replace(held, cells={**held.cells, **others}), label)
-        self.loosened = tuple(key for key in others if self._state.annotation.get(*key) is not None)
+        self.dropped_cells = tuple(key for key in others if self._state.annotation.get(*key) is not None)
         self._groups = {name: one for name, one in self._groups.items() if one[0] != number}
         self._state.annotation.apply(change)
         self._state.place(held.instances, held.categories, held.adaptation, held.reviewed)
         return change
 
-    def _loosened(
+    def _dropped(
         self, connection: sqlite3.Connection, number: int, change: Change, exchanged: Exchanged
     ) -> dict[Key, Row | None]:
         """What replaces the cells that other steps derived from what an undone or redone step exchanges.
@@ -173,7 +173,7 @@ class Undo:
 
     def rounds(self) -> list[RoundRecord]:
         """See `Project.rounds`."""
-        with damage_told(self._database.path):
+        with damage_reported(self._database.path):
             return rounds(self._database)
 
     def contents_after(self, number: int) -> Contents:
@@ -182,7 +182,7 @@ class Undo:
         Raises:
             UserError: the project is damaged.
         """
-        with self._database.lock, damage_told(self._database.path):
+        with self._database.lock, damage_reported(self._database.path):
             return read_contents(contents_after(self._database, number), self._video, self._maps)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ..parallel import Lanes, beside_others, side_by_side
+from ..parallel import Lanes, is_parallel_task, side_by_side
 from .compiled import Compiled
 from .propagation import MaskPropagationNet, PropagationOutput, together
 from .stream import MemoryEntry, Stream
@@ -73,7 +73,7 @@ class CompiledInference:
     def run(self, patches: Patches) -> PropagationOutput:
         """N_mp on patches."""
         count = len(patches.rgb)
-        if count == 1 and self._single is not None and not beside_others():
+        if count == 1 and self._single is not None and not is_parallel_task():
             return self._single.run(patches, 0)
         found = side_by_side(lambda number: self._beside(patches, number), range(count))
         return PropagationOutput(*(torch.cat(parts) for parts in zip(*found, strict=True)))

@@ -34,7 +34,7 @@ class TrackDecoder:
         tells_keys: whether the decoder marks key frames.
         last: the greatest frame that came out since the last jump, -1 before.
         next: the packet behind the last one whose frame came out.
-        astray: whether a packet was not that of the index: a seek has led the demuxer elsewhere.
+        out_of_sync: whether a packet was not that of the index: a seek has led the demuxer elsewhere.
         start_is_key: whether the last jump led to a key frame; None before its frame has come out.
     """
 
@@ -55,7 +55,7 @@ class TrackDecoder:
         self.container, self.stream = reopen()
         self.tells_keys = False
         self.last, self.next = -1, 0
-        self.astray = False
+        self.out_of_sync = False
         self.start_is_key: bool | None = True
         self._frames: Iterator[tuple[int, VideoFrame]] = iter(())
         self._from: int | None = 0
@@ -117,7 +117,7 @@ class TrackDecoder:
         """
         wanted = self.index.packets[index]
         for number, frame in self._frames:
-            if self.astray:
+            if self.out_of_sync:
                 return None
             self.next = max(self.next, number + 1)
             position = self._count if self.index.by_count else self.index.frame(number)
@@ -168,7 +168,7 @@ class TrackDecoder:
         self._count = 0
         # What comes out from the first packet on comes out in order.
         self._sequential = not number
-        self.astray = False
+        self.out_of_sync = False
         # The beginning needs no proof; elsewhere the frame of the first packet gives it.
         self._from = self.index.frame(number) if number else 0
         self.start_is_key = True if not number or not self.tells_keys else None
@@ -180,6 +180,6 @@ class TrackDecoder:
         """Packets, up to one that is not that of the index."""
         for number, packet in enumerate(packets, first):
             if number >= len(self.index.entries) or not self.index.entries[number].matches(packet):
-                self.astray = True
+                self.out_of_sync = True
                 return
             yield packet

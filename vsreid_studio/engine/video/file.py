@@ -223,7 +223,7 @@ class VideoFile(Video):
                 if not reach(start):
                     continue
                 found = self._decode_to(index, keep)
-                if self._decoder.astray:
+                if self._decoder.out_of_sync:
                     continue
                 if found is not None and not found.is_corrupt and self._proven(index, found):
                     return found

@@ -50,7 +50,7 @@ class EditStack(QObject):
         instances_changed: names, colours, order or number of instances, or the list of classes.
         undo_changed: what can be undone and redone.
         saved: all edits are on disk.
-        loosened(cells): the CellKeys of masks that went with what was undone, as they came from it.
+        cells_dropped(cells): the CellKeys of masks that went with what was undone, as they came from it.
         proposals_changed: the list of proposals has changed.
         failed(sentence, details): something could not be done.
     """
@@ -60,7 +60,7 @@ class EditStack(QObject):
     instances_changed = Signal()
     undo_changed = Signal()
     saved = Signal()
-    loosened = Signal(object)
+    cells_dropped = Signal(object)
     proposals_changed = Signal()
     failed = Signal(str, str)
 
@@ -269,8 +269,8 @@ class EditStack(QObject):
         self._keep_selected()
         if self.shown.proposals is not before:
             self.proposals_changed.emit()
-        if kept.loosened:
-            self.loosened.emit(kept.loosened)
+        if kept.dropped_cells:
+            self.cells_dropped.emit(kept.dropped_cells)
         if other:
             self._announce(kept.change, kept.instances)
         else:

@@ -55,7 +55,7 @@ class Session(QObject):
             `VideoChanged`.
         video_missing(error): a project's video was not found; a `VideoMissing`.
         frame_changed, selection_changed, range_changed, proposal_changed, retrievals_changed: see `Position`.
-        changed, edited, instances_changed, undo_changed, saved, loosened, proposals_changed, failed: see
+        changed, edited, instances_changed, undo_changed, saved, cells_dropped, proposals_changed, failed: see
             `EditStack`.
         importing, imported: see `MaskEdits`.
     """
@@ -101,7 +101,7 @@ class Session(QObject):
         self.instances_changed = self.edits.instances_changed
         self.undo_changed = self.edits.undo_changed
         self.saved = self.edits.saved
-        self.loosened = self.edits.loosened
+        self.cells_dropped = self.edits.cells_dropped
         self.proposals_changed = self.edits.proposals_changed
         self.failed = self.edits.failed
         self.mask_edits = MaskEdits(self.edits, self.position, self)

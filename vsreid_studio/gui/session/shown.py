@@ -117,14 +117,13 @@ class CommittedEdit:
         snapshot: the document with it.
         change: of cells and decisions; of very many cells see `Change.of_many`.
         instances: whether instances or classes have changed.
-        loosened: cells that an undo or redo removed beside its own, as they came from a checkpoint that it
-            changed.
+        dropped_cells: those that an undo or redo removed beside its own, as it changed their checkpoint.
     """
 
     snapshot: Snapshot
     change: Change
     instances: bool = False
-    loosened: tuple[CellKey, ...] = ()
+    dropped_cells: tuple[CellKey, ...] = ()
 
 
 class ShownDocument:

@@ -156,7 +156,7 @@ class ProjectWriter:
             change = way(self.project)
             if change is None:
                 return None
-            return replace(self.kept(change, True), loosened=self.project.loosened)
+            return replace(self.kept(change, True), dropped_cells=self.project.dropped_cells)
 
     def go_back(self, number: int, label: str) -> CommittedEdit:
         """Make everything as it was after a round."""

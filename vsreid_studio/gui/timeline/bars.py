@@ -194,17 +194,20 @@ class Lane:
 
 def paint_arcs(painter: QPainter, lane: Lane, track: SpanTrack, axis: TimeAxis, columns: Columns) -> None:
     """Paint an arc to each wide span from its checkpoint, where that lies apart from it."""
-    astray = track.astray
-    if not len(astray):
+    detached = track.detached
+    if not len(detached):
         return
     unit, rail = lane.style.unit, lane.rail
     first, stop = columns.sight()
-    reach = np.minimum(astray["origin"], astray["start"]), np.maximum(astray["origin"], astray["stop"])
-    astray = astray[wide(astray, columns) & (reach[0] <= stop) & (reach[1] >= first)]
-    if not len(astray):
+    reach = (
+        np.minimum(detached["origin"], detached["start"]),
+        np.maximum(detached["origin"], detached["stop"]),
+    )
+    detached = detached[wide(detached, columns) & (reach[0] <= stop) & (reach[1] >= first)]
+    if not len(detached):
         return
     arcs = QPainterPath()
-    for start, stop, origin in astray[:_ARCS].tolist():
+    for start, stop, origin in detached[:_ARCS].tolist():
         end = axis.x(start) + 2 * unit if origin < start else axis.x(stop) - 3 * unit
         begin = QPointF(axis.centre(origin), rail)
         arcs.moveTo(begin)

@@ -261,7 +261,7 @@ class LaneSurface(Surface):
     def _paint_lines(self, painter: QPainter, lane: Lane, columns: Columns) -> None:
         """Lines over a row's cells, which must not reach into other rows."""
         track, hatched = self.state.tracks.get(lane.row.number), self.state.hatched.get(lane.row.number)
-        if not hatched and (track is None or not len(track.astray)):
+        if not hatched and (track is None or not len(track.detached)):
             return
         painter.save()
         area = QRectF(lane.left, lane.top, lane.width, lane.style.row)

@@ -108,7 +108,7 @@ class SpanTrack:
         return self._bars
 
     @property
-    def astray(self) -> NDArray[np.void]:
+    def detached(self) -> NDArray[np.void]:
         """The spans whose checkpoint lies apart from them, by frame, of dtype `SPAN`."""
         spans = self.spans
         return spans[(spans["origin"] < spans["start"]) | (spans["origin"] >= spans["stop"])]
