@@ -13,13 +13,12 @@ import numpy as np
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..reading import read_json
-from .atomic import staging
 from .catalogue import COCO, COCO_VIDEO
 from .classes import NO_CLASSES, Classes, categories_json, name_of
 from .footage import Footage
 from .frame_names import check_name
 from .masks import write_frame
-from .owned import publish_owned, refuse_existing
+from .owned import placing
 from .provenance import record_path
 from .rle import compressed, expanded, label_map, run_lengths
 
@@ -126,8 +125,7 @@ def export_listing(
     """
     pictures, listing = parts
     record = record_path(root, footage.name)
-    refuse_existing(root, [root / pictures], overwrite, [root / listing], record)
-    with staging(root, root / pictures) as stage:
+    with placing(root, folders=[pictures], files=[listing], overwrite=overwrite, record=record) as stage:
         for folder in (stage / pictures, stage / listing.parent):
             folder.mkdir(parents=True, exist_ok=True)
         found: list[dict[int, Mark]] = []
@@ -136,7 +134,6 @@ def export_listing(
             found.append(marks_of(labels))
         write_coco(stage / listing, document(footage, found))
         footage.confirm(read(stage / listing), root / listing)
-        publish_owned(root, [(stage / part, root / part) for part in parts], stage)
     return footage.count
 
 
@@ -154,19 +151,7 @@ def export_coco(
     `instance_id` and `instance_name`. Instances of one class share a category. The frames in which nothing
     is seen are images without annotations.
 
-    Args:
-        root: of the data set; created when missing.
-        footage: its name has no spaces.
-        names: of instances, by number.
-        classes: the categories; an instance without a class has one of its own name.
-        overwrite: replace the sequence if it is there.
-
-    Returns:
-        The number of frames.
-
-    Raises:
-        UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
-            was written reads differently. What was there is then there still.
+    See `exports.SequenceWriter` for arguments and errors.
     """
     parts = COCO.parts(check_name(footage.name))
     document = partial(_document, names=names, classes=classes)
@@ -248,19 +233,7 @@ def export_coco_video(
     segmentation, box and area a frame, null where the instance is not seen. An instance that is never seen
     has no track. Instances of one class share a category.
 
-    Args:
-        root: of the data set; created when missing.
-        footage: its name has no spaces.
-        names: of instances, by number.
-        classes: the categories; an instance without a class has one of its own name.
-        overwrite: replace the sequence if it is there.
-
-    Returns:
-        The number of frames.
-
-    Raises:
-        UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
-            was written reads differently. What was there is then there still.
+    See `exports.SequenceWriter` for arguments and errors.
     """
     parts = COCO_VIDEO.parts(check_name(footage.name))
     document = partial(_video_document, names=names, classes=classes)

@@ -11,13 +11,12 @@ from PIL import Image
 
 from ..engine.types import Frame, LabelMap
 from ..errors import UserError
-from .atomic import staging
 from .classes import name_of
 from .davis import mask_files
 from .footage import Footage
 from .frame_names import check_name, safe_file_name
 from .masks import encoded
-from .owned import publish_owned, refuse_existing
+from .owned import placing
 from .provenance import record_path
 
 _LONGEST = 48
@@ -36,23 +35,12 @@ def export_cutouts(
     Every PNG has the frame's size. Colours are exact inside the mask and black outside, where alpha is 0.
     A frame in which the instance is not seen is wholly transparent, so that pictures keep their time.
 
-    Args:
-        root: the folder; created when missing.
-        footage: its name has no spaces.
-        names: of instances, by number.
-        overwrite: replace the sequence's folder if it is there.
-
-    Returns:
-        The number of frames.
-
-    Raises:
-        UserError: the folder is there, there is nothing to cut out, frames and masks do not match, something
-            cannot be written, or what was written reads differently. What was there is then there still.
+    As `exports.SequenceWriter`, without classes; it is an error, too, if there is nothing to cut out.
     """
     sequence = check_name(footage.name)
-    refuse_existing(root, [root / sequence], overwrite, record=record_path(root, sequence))
-    with staging(root, root / sequence) as stage:
-        folder = stage / "cut"
+    record = record_path(root, sequence)
+    with placing(root, folders=[Path(sequence)], overwrite=overwrite, record=record) as stage:
+        folder = stage / sequence
         folder.mkdir()
         for index, frame, labels in footage:
             for number in np.unique(labels[labels > 0]).tolist():
@@ -63,7 +51,6 @@ def export_cutouts(
             raise UserError(f"There is no mask in {sequence} to cut anything out by.")
         _fill_gaps(folder, footage)
         footage.confirm(read_cutouts(folder), root / sequence)
-        publish_owned(root, [(folder, root / sequence)], stage)
     return footage.count
 
 

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..reading import MEGABYTE, quoted, read_text
-from .atomic import staging
 from .footage import Footage
 from .frame_names import check_name, mask_pictures
 from .masks import read_label_map, write_frame, write_mask
-from .owned import publish_owned, refuse_existing
+from .owned import placing
 from .provenance import record_path
 
 Resolution: TypeAlias = Literal["480p", "Full-Resolution"]
@@ -141,34 +140,23 @@ def export_davis(
 ) -> int:
     """Add a sequence to a data set in DAVIS layout, new or old, and read it back.
 
+    As `exports.SequenceWriter`, without names and classes.
+
     Args:
-        root: of the data set; created when missing.
-        footage: its name has no spaces.
         resolutions: '480p' scales to height 480, masks by nearest pixel; 'Full-Resolution' keeps the size.
         image_set: the list in `ImageSets/2017` that names the sequence afterwards.
-        overwrite: replace the sequence if the data set has it.
-
-    Returns:
-        The number of frames.
-
-    Raises:
-        UserError: the sequence is there, frames and masks do not match, something cannot be written, or what
-            was written reads differently. The data set is then as it was, but for empty folders.
     """
     sequence = check_name(footage.name)
-    list_path = root / "ImageSets" / _YEAR / f"{check_name(image_set)}.txt"
+    names = Path("ImageSets", _YEAR, f"{check_name(image_set)}.txt")
     parts = [Path(kind, size, sequence) for size in resolutions for kind in ("JPEGImages", "Annotations")]
-    refuse_existing(root, [root / part for part in parts], overwrite, record=record_path(root, sequence))
-    with staging(root, root / parts[0]) as stage:
+    record = record_path(root, sequence)
+    with placing(root, folders=parts, lists=[names], overwrite=overwrite, record=record) as stage:
         _fill(stage, footage, resolutions)
-        moves = [(stage / part, root / part) for part in parts]
         # A list may hold more than names, so that it is added to and not written again.
-        listed = list_path.read_bytes() if list_path.is_file() else b""
-        if not listed.strip() or sequence not in read_sequence_list(list_path):
-            staged_list = stage / list_path.name
-            staged_list.write_bytes(b"\n".join([*listed.splitlines(), sequence.encode(), b""]))
-            moves.append((staged_list, list_path))
-        publish_owned(root, moves, stage)
+        listed = (root / names).read_bytes() if (root / names).is_file() else b""
+        if not listed.strip() or sequence not in read_sequence_list(root / names):
+            (stage / names).parent.mkdir(parents=True)
+            (stage / names).write_bytes(b"\n".join([*listed.splitlines(), sequence.encode(), b""]))
     return footage.count
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from ..engine.types import Frame, LabelMap
 from ..engine.video import Video
@@ -22,12 +22,44 @@ from .frame_names import check_name
 from .masks import Paint
 from .mots import export_mots
 from .overlay import SUFFIX, write_overlay
-from .owned import foreign, publish_owned, refuse_existing
+from .owned import foreign, placing, publish_owned
 from .provenance import record_path, write_provenance
 from .targets import Sources
 from .youtube_vos import export_youtube_vos
 
-_CLASSED = {
+
+class SequenceWriter(Protocol):
+    """Adds a sequence to a data set of instances that have names and classes, and reads it back."""
+
+    def __call__(
+        self,
+        root: Path,
+        footage: Footage,
+        names: Mapping[int, str],
+        *,
+        overwrite: bool = False,
+        classes: Classes = NO_CLASSES,
+    ) -> int:
+        """Write the sequence.
+
+        Args:
+            root: of the data set; created when missing. What it has of other sequences is kept.
+            footage: frames and masks, consumed; its name has no spaces.
+            names: of instances, by number.
+            overwrite: replace the sequence if the data set has it.
+            classes: the categories; an instance without a class has one of its own name.
+
+        Returns:
+            The number of frames.
+
+        Raises:
+            UserError: the sequence is there, frames and masks do not match, something cannot be written, or
+                what was written reads differently. What was there is then there still, but for empty folders.
+        """
+        ...
+
+
+_CLASSED: Mapping[str, SequenceWriter] = {
     catalogue.YOUTUBE_VOS.key: export_youtube_vos,
     catalogue.COCO.key: export_coco,
     catalogue.COCO_VIDEO.key: export_coco_video,
@@ -95,13 +127,10 @@ def export_overlay(path: Path, material: ExportSource, sources: Sources, *, over
     """Write an overlay video, see `write_overlay`; other arguments as for `export`."""
     folder = path.parent
     sources.refuse(path)
-    refuse_existing(folder, [], overwrite, [path])
-    with staging(folder, path) as stage:
-        count = write_overlay(
+    with placing(folder, files=[Path(path.name)], overwrite=overwrite) as stage:
+        return write_overlay(
             stage / path.name, material.frames, material.label_maps, material.paint, source=material.source
         )
-        publish_owned(folder, [(stage / path.name, path)], stage)
-    return count
 
 
 def _data_set(request: ExportRequest, material: ExportSource) -> int:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ..engine.types import MAX_INSTANCE, LabelMap
 from ..errors import UserError
-from .atomic import reason, staging
+from .atomic import reason
 from .catalogue import MOTS
 from .classes import NO_CLASSES, Classes
 from .footage import Footage
 from .frame_names import check_name
-from .owned import publish_owned, refuse_existing
+from .owned import placing
 from .provenance import record_path
 from .rle import compressed, expanded, label_map, run_lengths
 
@@ -35,24 +35,12 @@ def export_mots(
     of the second file; instances of one class share it. An id modulo 1000 is the instance's number. Lines
     come by frame, then by instance.
 
-    Args:
-        root: the folder; created when missing.
-        footage: its name has no spaces.
-        names: of instances, by number.
-        classes: the classes; an instance without one has a class of its own name.
-        overwrite: replace the files if they are there.
-
-    Returns:
-        The number of frames.
-
-    Raises:
-        UserError: a file is there, frames and masks do not match, something cannot be written, or what was
-            written reads differently. What was there is then there still.
+    See `exports.SequenceWriter` for arguments and errors.
     """
     sequence = check_name(footage.name)
     text, listing = MOTS.parts(sequence)
-    refuse_existing(root, [], overwrite, [root / text, root / listing], record_path(root, sequence))
-    with staging(root, root / text) as stage:
+    record = record_path(root, sequence)
+    with placing(root, files=[text, listing], overwrite=overwrite, record=record) as stage:
         # As text, which is small: a long video has many masks.
         found = [
             {number: compressed(lengths) for number, lengths in run_lengths(labels).items()}
@@ -68,7 +56,6 @@ def export_mots(
         footage.confirm(written, root / text)
         if read_labels(stage / listing) != tuple(kinds):
             raise UserError(f"{root / listing} was written but reads back differently.")
-        publish_owned(root, [(stage / part, root / part) for part in (text, listing)], stage)
     return footage.count
 
 

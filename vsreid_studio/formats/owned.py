@@ -11,10 +11,11 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import UserError
-from .atomic import cannot_write, publish, reason, sweep
+from .atomic import cannot_write, publish, reason, staging, sweep
 from .targets import Sources
 
 MARKER = ".vsreid.json"
@@ -94,6 +95,37 @@ def foreign(root: Path, place: Path, record: Path | None = None) -> list[Path]:
         return [file for file in _files(place) if not _of_earlier_version(file, record)]
     except OSError as error:
         raise UserError(f"{place} cannot be read: {reason(error)}.") from error
+
+
+@contextmanager
+def placing(
+    root: Path,
+    *,
+    folders: Sequence[Path] = (),
+    files: Sequence[Path] = (),
+    lists: Sequence[Path] = (),
+    overwrite: bool,
+    record: Path | None = None,
+) -> Iterator[Path]:
+    """Write below `root` in a stage: all of it is put in place when the block ends, or nothing.
+
+    Args:
+        root, overwrite, record: see `refuse_existing`.
+        folders, files: what the block writes, below the stage as later below `root`; at least one.
+        lists: files that may name other things, too. What the block writes of them replaces what is there.
+
+    Yields:
+        The stage, an empty folder.
+
+    Raises:
+        UserError: as `refuse_existing`, or something cannot be written; what was there is there still.
+    """
+    parts = (*folders, *files)
+    refuse_existing(root, [root / it for it in folders], overwrite, [root / it for it in files], record)
+    with staging(root, root / parts[0]) as stage:
+        yield stage
+        written = [it for it in lists if (stage / it).exists()]
+        publish_owned(root, [(stage / it, root / it) for it in (*parts, *written)], stage)
 
 
 def publish_owned(root: Path, moves: Sequence[tuple[Path, Path]], stage: Path) -> None:

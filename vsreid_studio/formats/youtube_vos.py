@@ -13,14 +13,13 @@ import numpy as np
 from ..engine.types import LabelMap
 from ..errors import UserError
 from ..reading import read_json
-from .atomic import staging
 from .catalogue import YOUTUBE_VOS
 from .classes import NO_CLASSES, Classes
 from .davis import mask_files
 from .footage import Footage
 from .frame_names import check_name
 from .masks import read_label_map, write_frame, write_mask
-from .owned import is_known, publish_owned, refuse_existing
+from .owned import is_known, placing
 from .provenance import record_path
 
 META = "meta.json"
@@ -51,28 +50,14 @@ def export_youtube_vos(
 ) -> int:
     """Add a video to a data set in YouTube-VOS layout, new or old, and read it back.
 
-    Args:
-        root: of the data set; created when missing. Entries of other videos in its `meta.json` are kept.
-        footage: its name has no spaces.
-        names: of instances, by number.
-        classes: the categories; an instance without a class has one of its own name.
-        overwrite: replace the video if the data set has it.
-
-    Returns:
-        The number of frames.
-
-    Raises:
-        UserError: the video is there, frames and masks do not match, something cannot be written or read, or
-            what was written reads differently. The data set is then as it was, but for empty folders.
+    See `exports.SequenceWriter` for arguments and errors.
     """
     video = check_name(footage.name)
-    parts = YOUTUBE_VOS.parts(video)
-    refuse_existing(root, [root / part for part in parts], overwrite, record=record_path(root, video))
-    meta = _read_meta(root / META) if (root / META).exists() else {"videos": {}}
-    annotations = root / YOUTUBE_VOS.parts(video)[1]
-    if video in meta["videos"] and not (overwrite and is_known(root, annotations, record_path(root, video))):
-        raise UserError(f"{root / META} names a video {video} already: choose another name.")
-    with staging(root, root / parts[0]) as stage:
+    parts, record = YOUTUBE_VOS.parts(video), record_path(root, video)
+    with placing(root, folders=parts, lists=[Path(META)], overwrite=overwrite, record=record) as stage:
+        meta = _read_meta(root / META) if (root / META).exists() else {"videos": {}}
+        if video in meta["videos"] and not (overwrite and is_known(root, root / parts[1], record)):
+            raise UserError(f"{root / META} names a video {video} already: choose another name.")
         seen = _fill(stage, video, footage)
         objects = {
             str(number): {
@@ -86,7 +71,6 @@ def export_youtube_vos(
         footage.confirm(read_masks(stage, video), root / "Annotations" / video)
         if {one.number: list(one.frames) for one in read_objects(stage, video)} != seen:
             raise UserError(f"{root / META} was written but tells otherwise of {video}.")
-        publish_owned(root, [(stage / part, root / part) for part in (*parts, Path(META))], stage)
     return footage.count
 
 
