@@ -81,7 +81,7 @@ def test_a_find_unfolds_to_its_frames(qtbot: QtBot, window: MainWindow) -> None:
     queue = window.parts.review.queue
     queue.view.setFocus()
     queue.view.setCurrentIndex(queue.model.index(0, 0))
-    whole = len(queue.model.find(0))
+    whole = len(queue.model.track(0))
     assert f"{whole} frames" in queue.model.explanation(0)
     QTest.keyClick(queue.view, Qt.Key.Key_Right)
     assert queue.model.rowCount() == whole

@@ -174,7 +174,7 @@ class CandidateList(QWidget):
         retrieval = self.model.retrieval(row)
         if retrieval is not None and self.model.rejected(row):
             whole = self.model.is_group(row) and not self.model.unfolded(row)
-            self.taken_back.emit([it.key for it in self.model.find(row)] if whole else [retrieval.key])
+            self.taken_back.emit([it.key for it in self.model.track(row)] if whole else [retrieval.key])
 
     def _search(self) -> None:
         if self._instance is not None:
