@@ -85,7 +85,7 @@ def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(
     assert drawn.flush()
     assert saved == [True]
     assert drawn.annotation.get(3, 1) is cell is drawn.project.annotation.get(3, 1)
-    assert cell.mask.place is not None, "its values have left memory"
+    assert cell.mask.stored_map is not None, "its values have left memory"
 
 
 def test_edits_and_undo_keep_their_order(drawn: Session, gate: threading.Event) -> None:
