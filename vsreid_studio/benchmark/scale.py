@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,8 @@ def measure(
             command = [sys.executable, "-m", module, part, str(folder), str(frames), str(instances)]
             environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+            if done.returncode < 0:
+                raise UserError(f"The part '{part}' was ended by {signal.Signals(-done.returncode).name}.")
             if done.returncode:
                 raise UserError(f"The part '{part}' failed: {done.stderr.strip().splitlines()[-1]}")
             found += figures_in(done.stdout.splitlines())
