@@ -16,8 +16,10 @@ RECIPES = {
     "detector": ("detection", "N_det: boxes of objects of any class"),
     "embedding": ("embedding", "N_reid: which boxes show the same object"),
     "trust": ("trust", "the trust figure: how likely a propagated map is right"),
+    "pack": ("pack", "training data in parts of a limited size, for another machine"),
+    "unpack": ("unpack", "the parts of 'train pack' as data to train with"),
 }
-"""The module in `training` for each network, and what it trains."""
+"""The module in `training` for each network, and what it trains; the last two move data."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -30,7 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Each has a --help of its own, such as: vsreid-studio train detector --help",
     )
-    parser.add_argument("network", choices=tuple(RECIPES), help="which network")
+    parser.add_argument("network", choices=tuple(RECIPES), help="which network, or pack and unpack")
     # A recipe's options are known only once its module is imported, and torch with it.
     parser.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     parser.set_defaults(handler=run)
