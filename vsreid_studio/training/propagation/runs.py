@@ -30,6 +30,19 @@ NEARLY = 0.35
 """Share of the views of stills whose guiding map is nearly exact."""
 DEGRADED = (4.0, 20.0)
 """How many steps from its checkpoint a map that is not exact may be."""
+RUN_MARGIN = (0.2, 0.35)
+"""Growth of the box of a frame's patch on each side, relative to its size."""
+AGAIN, AGAIN_NEAR = 0.3, 15
+"""Share of the runs that remember the instance twice, and the largest distance of that frame from the run."""
+IN_OTHERS, REMEMBERED, LEAKED = 0.85, 0.85, 0.55
+"""Share of the strangers that are in the other instances' channel, of these the share that is remembered, and
+of these the share whose map has leaked."""
+PORTRAIT = (1.2, 1.6)
+"""Side of the patch that shows a stranger alone, relative to the stranger's longer side."""
+STRANGERS, GROUNDS, DECOYS = 0.7, 0.5, 0.2
+"""Defaults of `RunMaker`."""
+UNLIT, KNOWN_LIGHT, STEP_LIGHT = 0.3, 1.0, 0.5
+"""Share of the views whose light stays, and the strength of the change for memories and for steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +108,9 @@ class RunMaker(ViewMaker):
         clips: Sequence[Clip],
         size: int,
         steps: int = 4,
-        strangers: float = 0.7,
-        grounds: float = 0.5,
-        decoys: float = 0.2,
+        strangers: float = STRANGERS,
+        grounds: float = GROUNDS,
+        decoys: float = DECOYS,
     ) -> None:
         super().__init__(stills, clips, size, views=steps + 1)
         self.steps = steps
@@ -116,7 +129,7 @@ class RunMaker(ViewMaker):
     def clip_run(self, rng: Generator) -> Run:
         """A run of a sequence's frames, one to five apart, in either direction; its template is any frame."""
         clip = self.clips[int(rng.integers(len(self.clips)))]
-        frames = _frames(rng, len(clip.frames), self.steps)
+        frames = run_frames(rng, len(clip.frames), self.steps)
         template = int(rng.integers(len(clip.frames)))
         if not np.any(clip.labels[template]):
             template = frames[0]
@@ -131,9 +144,11 @@ class RunMaker(ViewMaker):
                 flow = clip.flow(frame, frames[number])
                 paths.append(_path(flow, placed[-1].box, placed[-2].box, self.size // 2))
         second = blank(known)
-        again = rng.random() < 0.3
+        again = rng.random() < AGAIN
         if again:
-            near = int(np.clip(frames[0] + rng.integers(-15, 16), 0, len(clip.frames) - 1))
+            near = int(
+                np.clip(frames[0] + rng.integers(-AGAIN_NEAR, AGAIN_NEAR + 1), 0, len(clip.frames) - 1)
+            )
             second = self._look(rng, clip, near).view
         return self._passed(rng, Run((known, second), again, [it.view for it in placed], paths, True))
 
@@ -143,7 +158,7 @@ class RunMaker(ViewMaker):
         guide, flow = (truth, None) if carried is None else (carried.guide, carried.flow)
         height, width = truth.shape
         tight = Box.around(guide > 0.5) or Box.around(truth > 0.5) or Box(0, 0, width, height)
-        box = patch_box(tight, height, width, float(rng.uniform(0.2, 0.35)))
+        box = patch_box(tight, height, width, float(rng.uniform(*RUN_MARGIN)))
         nothing = np.zeros_like(truth)
         moving = None if flow is None else -flow
         picture = np.asarray(clip.frames[frame])
@@ -158,14 +173,17 @@ class RunMaker(ViewMaker):
         if rng.random() < self.strangers:
             run = self._crossed(rng, run)
         mirrored = rng.random() < 0.5
-        lit = [self._lit(rng, view, 1.0) for view in run.known], [self._lit(rng, v, 0.5) for v in run.steps]
+        lit = (
+            [self._lit(rng, view, KNOWN_LIGHT) for view in run.known],
+            [self._lit(rng, view, STEP_LIGHT) for view in run.steps],
+        )
         known, steps = ([mirror(view) if mirrored else view for view in views] for views in lit)
         paths = [_mirrored(path) if mirrored else path for path in run.paths]
         return replace(run, known=(known[0], known[1]), steps=steps, paths=paths)
 
     @staticmethod
     def _lit(rng: Generator, view: View, strength: float) -> View:
-        if rng.random() < 0.3:
+        if rng.random() < UNLIT:
             return view
         # The frame before lies in the same light.
         light = int(rng.integers(2**32))
@@ -182,14 +200,13 @@ class RunMaker(ViewMaker):
         In half of the runs in which it is remembered the maps have been mixed up already: what tells the
         two apart is how they look. So no twin passes there.
         """
-        in_others = rng.random() < 0.85
-        remembered = in_others and rng.random() < 0.85
-        mixed = remembered and rng.random() < 0.55
+        in_others = rng.random() < IN_OTHERS
+        remembered = in_others and rng.random() < REMEMBERED
+        mixed = remembered and rng.random() < LEAKED
         stranger = self._cutout(rng) if mixed else self._stranger(rng, run.steps)
         ways = crossing(rng, len(run.steps), in_others)
         steps = [
-            add_passing_object(rng, view, stranger, way) if way is not None else view
-            for view, way in zip(run.steps, ways, strict=True)
+            add_passing_object(rng, view, stranger, way) for view, way in zip(run.steps, ways, strict=True)
         ]
         if mixed:
             steps = [leaked(rng, view) for view in steps]
@@ -201,7 +218,7 @@ class RunMaker(ViewMaker):
     def _portrait(self, rng: Generator, stranger: Cutout) -> View:
         """The stranger alone, as another instance that is remembered: nothing of this one is there."""
         high, wide = stranger.mask.shape
-        side = round(max(high, wide) * rng.uniform(1.2, 1.6))
+        side = round(max(high, wide) * rng.uniform(*PORTRAIT))
         ground = self._cutout(rng).frame
         frame = cv2.resize(ground, (side, side), interpolation=cv2.INTER_LINEAR)
         mask = np.zeros((side, side), np.float32)
@@ -245,7 +262,7 @@ class RunMaker(ViewMaker):
         return replace(self._cropped(frame, nothing, nothing, guide, nothing, None, box), decoy=True)
 
 
-def _frames(rng: Generator, length: int, steps: int) -> list[int]:
+def run_frames(rng: Generator, length: int, steps: int) -> list[int]:
     """The frame before a run and those of the run."""
     most = max(1, min(5, (length - 1) // steps))
     apart = min(most, int(rng.choice([1, 2, 3, 5], p=[0.5, 0.25, 0.15, 0.1])))
@@ -265,7 +282,7 @@ def _carried(rng: Generator, clip: Clip, target: int, source: int, degraded: boo
     height, width = mask.shape
     if degraded:
         small = cv2.resize(mask, flow.shape[1::-1], interpolation=cv2.INTER_AREA)
-        small = sample.deform(rng, small, 1.0 if rng.random() < 0.75 else 2.0)
+        small = sample.deform(rng, small, 1.0 if rng.random() < sample.MILD else 2.0)
         mask = cv2.resize(sample.degraded(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
     full = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * FLOW_SCALE
     before = warp_frame(np.asarray(clip.frames[source]), full, Box(0, 0, width, height))

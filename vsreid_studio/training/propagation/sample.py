@@ -13,6 +13,66 @@ from ...engine.flow import warp
 from ...engine.types import Box, Frame, Probability
 
 
+@dataclass(frozen=True)
+class Deformation:
+    """Probabilities and limits of `deform` at strength 1.
+
+    Lengths are relative to the square root of the area of the map's box.
+
+    Attributes:
+        angle, scale, shift: limits of the affine part: degrees, logarithm of the factor, relative length.
+        warped, cells, field: probability of a smooth displacement field, its grid, and half of the limit of
+            its strength.
+        morphed, radius: probability of dilation or erosion, and the limit of its radius.
+        pieces, axes, holes: probability of one to three ellipses, limits of their half axes, and the share
+            of them that are holes.
+        blurred, blur: probability of a Gaussian blur, and the limit of its sigma.
+    """
+
+    angle: float = 8
+    scale: float = 0.1
+    shift: float = 0.06
+    warped: float = 0.7
+    cells: int = 5
+    field: float = 0.03
+    morphed: float = 0.5
+    radius: float = 0.05
+    pieces: float = 0.35
+    axes: tuple[float, float] = (0.04, 0.22)
+    holes: float = 0.6
+    blurred: float = 0.5
+    blur: float = 0.02
+
+
+DEFORMATION = Deformation()
+COARSE, TEMPLATE, MILD = 0.07, 0.14, 0.75
+"""Cumulative shares of guiding maps: boxes and ellipses, the template's mask, deformed with strength 1; the
+rest is deformed with strength 2."""
+COARSE_OFF, COARSE_BOXES = 0.06, 0.6
+"""Largest error of a coarse guiding map's box, relative to its sides, and the share of boxes."""
+NEAR_CELLS, NEAR_FIELD = 6, 0.012
+"""Grid of the displacement field of a map that is nearly exact, and the limit of its relative strength."""
+PASSING_ANGLE, PASSING_SCALE = 20, 0.1
+"""Limits of a passing object's rotation in degrees, and of the logarithm of its scale."""
+FEATHER = 0.8
+"""Sigma of the edges of what is pasted, in pixels."""
+FOLLOWED = 0.6
+"""Probability that the guiding map loses what a passing object covers."""
+STIRRED, STIRRED_NOISE = 0.7, 0.05
+"""Sigmas of a passing object's own flow, and of the noise in it."""
+WHOLE, HALVES = 0.25, 0.6
+"""Cumulative shares of random parts: the whole mask, one side of a line; the rest is inside an ellipse."""
+PART_AXES = (0.25, 0.8)
+"""Half axes of that ellipse, relative to the sides of the mask's box."""
+LOST, DRAGGED, LEAST_LEFT = 0.25, 0.4, 0.2
+"""Cumulative shares of degraded maps: a part is lost (where more than the last share of the area is left),
+something beside it is added; the rest is unchanged."""
+DRAGGED_FAR = (0.25, 0.9)
+"""Distance of what is added, relative to the square root of the area of the map's box."""
+CAUGHT, GIVEN = 0.75, 0.35
+"""Probabilities that the guiding map has taken a part of the other object, and lost a part to it."""
+
+
 def smooth_field(rng: Generator, height: int, width: int, cells: int, strength: float) -> Probability:
     """A smooth random displacement field.
 
@@ -66,19 +126,20 @@ def deform(rng: Generator, mask: Probability, strength: float = 1.0) -> Probabil
     height, width = mask.shape
     side = float(np.sqrt(box.area))
     centre = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
-    matrix = random_affine(rng, centre, 8 * strength, 0.1 * strength, 0.06 * side * strength)
+    by = DEFORMATION
+    matrix = random_affine(rng, centre, by.angle * strength, by.scale * strength, by.shift * side * strength)
     found = cv2.warpAffine(mask, matrix, (width, height))
-    if rng.random() < 0.7:
-        field = smooth_field(rng, height, width, 5, 0.03 * side * strength * rng.random() * 2)
+    if rng.random() < by.warped:
+        field = smooth_field(rng, height, width, by.cells, by.field * side * strength * rng.random() * 2)
         found = warp(found.astype(np.float32, copy=False), field)
-    if rng.random() < 0.5:
-        radius = max(1, round(side * 0.05 * strength * rng.random()))
+    if rng.random() < by.morphed:
+        radius = max(1, round(side * by.radius * strength * rng.random()))
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
         found = cv2.dilate(found, kernel) if rng.random() < 0.5 else cv2.erode(found, kernel)
-    if rng.random() < 0.35:
+    if rng.random() < by.pieces:
         found = _blobs(rng, found, box, side, strength)
-    if rng.random() < 0.5:
-        found = cv2.GaussianBlur(found, (0, 0), max(0.5, side * 0.02 * rng.random()))
+    if rng.random() < by.blurred:
+        found = cv2.GaussianBlur(found, (0, 0), max(0.5, side * by.blur * rng.random()))
     return np.clip(found, 0, 1).astype(np.float32, copy=False)
 
 
@@ -95,7 +156,8 @@ def near_exact(rng: Generator, mask: Probability) -> Probability:
     if box is None:
         return mask.copy()
     height, width = mask.shape
-    field = smooth_field(rng, height, width, 6, 0.012 * float(np.sqrt(box.area)) * rng.random())
+    most = NEAR_FIELD * float(np.sqrt(box.area))
+    field = smooth_field(rng, height, width, NEAR_CELLS, most * rng.random())
     return warp(mask, field)
 
 
@@ -103,8 +165,8 @@ def _blobs(rng: Generator, mask: Probability, box: Box, side: float, strength: f
     """Add holes, and pieces of background."""
     for _ in range(rng.integers(1, 4)):
         place = (int(rng.integers(box.x0, box.x1)), int(rng.integers(box.y0, box.y1)))
-        axes = tuple(max(1, int(side * strength * rng.uniform(0.04, 0.22))) for _ in range(2))
-        value = 0.0 if rng.random() < 0.6 else 1.0
+        axes = tuple(max(1, int(side * strength * rng.uniform(*DEFORMATION.axes))) for _ in range(2))
+        value = 0.0 if rng.random() < DEFORMATION.holes else 1.0
         mask = cv2.ellipse(mask, place, axes, float(rng.uniform(0, 180)), 0, 360, value, -1)
     return mask
 
@@ -115,9 +177,9 @@ def coarse_guide(rng: Generator, mask: Probability) -> Probability:
     found = np.zeros_like(mask)
     if box is None:
         return found
-    off = rng.uniform(-0.06, 0.06, 4) * (box.width, box.height, box.width, box.height)
+    off = rng.uniform(-COARSE_OFF, COARSE_OFF, 4) * (box.width, box.height, box.width, box.height)
     x0, y0, x1, y1 = (round(v) for v in np.array([box.x0, box.y0, box.x1, box.y1]) + off)
-    if rng.random() < 0.6:
+    if rng.random() < COARSE_BOXES:
         found[max(0, y0) : y1, max(0, x0) : x1] = 1
     else:
         axes = (max(1, (x1 - x0) // 2), max(1, (y1 - y0) // 2))
@@ -151,27 +213,27 @@ def guide(rng: Generator, mask: Probability, template: Probability) -> Probabili
         template: (H', W') float32 in [0, 1], of the template.
     """
     kind = rng.random()
-    if kind < 0.07:
+    if kind < COARSE:
         return coarse_guide(rng, mask)
-    if kind < 0.14:
+    if kind < TEMPLATE:
         return template_guide(mask, template)
-    return deform(rng, mask, 1.0 if kind < 0.75 else 2.0)
+    return deform(rng, mask, 1.0 if kind < MILD else 2.0)
 
 
 def random_part(rng: Generator, mask: Probability) -> Probability:
     """A random part of a mask: all of it, or what lies inside an ellipse or on one side of a line."""
     box = Box.around(mask > 0.5)
     kind = rng.random()
-    if box is None or kind < 0.25:
+    if box is None or kind < WHOLE:
         return mask
     middle = rng.uniform((box.x0, box.y0), (box.x1, box.y1))
     rows, columns = np.mgrid[0 : mask.shape[0], 0 : mask.shape[1]].astype(np.float32)
     across, down = columns - middle[0], rows - middle[1]
-    if kind < 0.6:
+    if kind < HALVES:
         angle = rng.uniform(0, 2 * np.pi)
         inside = across * np.cos(angle) + down * np.sin(angle) > 0
     else:
-        axes = rng.uniform(0.25, 0.8, 2) * (box.width, box.height)
+        axes = rng.uniform(*PART_AXES, 2) * (box.width, box.height)
         inside = (across / axes[0]) ** 2 + (down / axes[1]) ** 2 < 1
     return (mask * inside).astype(np.float32)
 
@@ -187,12 +249,12 @@ def degraded(rng: Generator, mask: Probability) -> Probability:
     """
     kind = rng.random()
     box = Box.around(mask > 0.5)
-    if box is None or kind > 0.4:
+    if box is None or kind > DRAGGED:
         return mask
-    if kind < 0.25:
+    if kind < LOST:
         left = (mask * (1 - random_part(rng, mask))).astype(np.float32)
-        return left if left.sum() > 0.2 * mask.sum() else mask
-    angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.9) * np.sqrt(box.area)
+        return left if left.sum() > LEAST_LEFT * mask.sum() else mask
+    angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(*DRAGGED_FAR) * np.sqrt(box.area)
     shift = np.array([[1, 0, far * np.cos(angle)], [0, 1, far * np.sin(angle)]])
     dragged = cv2.warpAffine(mask, shift, mask.shape[::-1])
     return np.maximum(mask, random_part(rng, dragged.astype(np.float32, copy=False)))
@@ -272,7 +334,7 @@ def add_passing_object(rng: Generator, view: View, stranger: Cutout, way: Passin
     """
     size = view.truth.shape[0]
     high, wide = stranger.mask.shape
-    matrix = random_affine(rng, (wide / 2, high / 2), 20, 0.1, 0)
+    matrix = random_affine(rng, (wide / 2, high / 2), PASSING_ANGLE, PASSING_SCALE, 0)
     matrix *= size * way.scale / max(high, wide)
     matrix[:, 2] += way.middle * size - matrix @ np.array([wide / 2, high / 2, 1])
     mask = cv2.warpAffine(stranger.mask, matrix, (size, size))
@@ -280,19 +342,20 @@ def add_passing_object(rng: Generator, view: View, stranger: Cutout, way: Passin
     if way.covers:
         mask = np.maximum(mask, cv2.dilate(view.truth, np.ones((9, 9), np.uint8)))
     shown = mask if way.in_front else mask * (1 - view.truth)
-    alpha = cv2.GaussianBlur(shown, (0, 0), 0.8)[..., None]
+    alpha = cv2.GaussianBlur(shown, (0, 0), FEATHER)[..., None]
     patch = (frame * alpha + view.patch * (1 - alpha)).astype(np.uint8)
     truth = view.truth * (1 - shown)
     guide = view.guide
     hint = deform(rng, shown, 1.0)
-    if way.in_front and not way.covers and rng.random() < 0.6:
+    if way.in_front and not way.covers and rng.random() < FOLLOWED:
         guide = guide * (1 - deform(rng, mask, 1.0))
     flow = view.flow
     if view.moves:
         half = flow.shape[0]
         small = cv2.resize(shown, (half, half), interpolation=cv2.INTER_AREA)[..., None]
-        motion = rng.normal(0, 0.7, 2)
-        stirred = np.array([*motion, np.hypot(*motion)], np.float32) + rng.normal(0, 0.05, flow.shape)
+        motion = rng.normal(0, STIRRED, 2)
+        noise = rng.normal(0, STIRRED_NOISE, flow.shape)
+        stirred = np.array([*motion, np.hypot(*motion)], np.float32) + noise
         flow = (flow * (1 - small) + stirred * small).astype(np.float32)
     return replace(
         view,
@@ -307,7 +370,7 @@ def add_passing_object(rng: Generator, view: View, stranger: Cutout, way: Passin
     )
 
 
-def crossing(rng: Generator, steps: int, in_others: bool) -> list[PassingObject | None]:
+def crossing(rng: Generator, steps: int, in_others: bool) -> list[PassingObject]:
     """The path of an object across the patch, by step; near the middle it may hide everything.
 
     Args:
@@ -322,7 +385,7 @@ def crossing(rng: Generator, steps: int, in_others: bool) -> list[PassingObject 
         start, end = np.array([0.5, 0.5]) + rng.uniform(-0.8, 0.8, 2) * [[1], [0]]
         if rng.random() < 0.5:
             start, end = end, start
-    ways: list[PassingObject | None] = []
+    ways = []
     for share in np.linspace(0, 1, steps):
         middle = start + (end - start) * share
         hides = near and float(np.abs(middle - 0.5).max()) < 0.1 and rng.random() < 0.6
@@ -336,10 +399,10 @@ def leaked(rng: Generator, view: View) -> View:
     Each pixel belongs to one of the two maps only.
     """
     guide, others = view.guide, view.others
-    if rng.random() < 0.75:
+    if rng.random() < CAUGHT:
         leak = random_part(rng, view.others_truth)
         guide, others = np.maximum(guide, leak), others * (1 - leak)
-    if rng.random() < 0.35:
+    if rng.random() < GIVEN:
         lost = random_part(rng, view.truth)
         guide, others = guide * (1 - lost), np.maximum(others, lost)
     # What has leaked is not exact any more, wherever it came from.
