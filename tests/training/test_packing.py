@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from vsreid_studio.app import main
 from vsreid_studio.errors import UserError
 from vsreid_studio.training import pack as packing
 from vsreid_studio.training.clips import read_clips, read_stills, split
-from vsreid_studio.training.parts import FLOW_UNIT, Index, decoded_flow, encoded_flow
+from vsreid_studio.training.parts import FLOW_UNIT, Index, Part, decoded_flow, encoded_flow
 from vsreid_studio.training.unpack import unpack
 
 SIZE = 24_000
@@ -41,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _write(ground: np.ndarray, x: int, picture: Path, mask: Path) -> None:
     rows, columns = np.mgrid[0:100, 0:130]
     disk = (rows - 48) ** 2 + (columns - x) ** 2 < 22**2
-    frame = np.where(disk[..., None], np.uint8((230, 200, 40)), ground)
+    frame = np.where(disk[..., None], np.array([230, 200, 40], np.uint8), ground)
     for path, image in ((picture, frame), (mask, disk.astype(np.uint8))):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
@@ -88,7 +88,7 @@ def test_packing_goes_on_where_it_stopped(
     parts = tmp_path / "parts"
     written = packing._written
 
-    def stop(path: Path, contents: list[tuple[str, bytes]]) -> packing.Part:
+    def stop(path: Path, contents: list[tuple[str, bytes]]) -> Part:
         if path.name == "part-003.zip":
             raise UserError("the disk is full")
         return written(path, contents)
@@ -105,8 +105,8 @@ def test_packing_goes_on_where_it_stopped(
     assert (parts / "part-001.zip").stat().st_mtime_ns == first
 
 
-def _options(data: Path, parts: Path) -> packing.Namespace:
-    parser = packing.ArgumentParser()
+def _options(data: Path, parts: Path) -> Namespace:
+    parser = ArgumentParser()
     packing.add_arguments(parser)
     return parser.parse_args(["--data", str(data), "--output", str(parts), "--part-size", str(SIZE)])
 
@@ -114,7 +114,7 @@ def _options(data: Path, parts: Path) -> packing.Namespace:
 def test_another_pack_is_not_mixed_in(data: Path, tmp_path: Path) -> None:
     pack(data, tmp_path / "parts")
     with pytest.raises(UserError, match="other data or settings"):
-        packing.run(packing.Namespace(**{**vars(_options(data, tmp_path / "parts")), "every": 2}))
+        packing.run(Namespace(**{**vars(_options(data, tmp_path / "parts")), "every": 2}))
 
 
 def test_parts_may_come_one_by_one(data: Path, tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ def test_less_is_packed_where_asked(data: Path, tmp_path: Path) -> None:
 def test_unknown_sequences_and_small_parts_are_told(data: Path, tmp_path: Path) -> None:
     options = vars(_options(data, tmp_path / "parts"))
     with pytest.raises(UserError, match="three is not a sequence"):
-        packing.run(packing.Namespace(**{**options, "sequences": ["three"]}))
+        packing.run(Namespace(**{**options, "sequences": ["three"]}))
     with pytest.raises(UserError, match="larger --part-size"):
-        packing.run(packing.Namespace(**{**options, "part_size": 200}))
+        packing.run(Namespace(**{**options, "part_size": 200}))
 
 
 @pytest.mark.parametrize(("text", "size"), [("60MiB", 60 * 2**20), ("1.5 kB", 1500), ("99", 99)])

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from vsreid_studio.engine.nets.lite0 import Lite0
 from vsreid_studio.engine.runtime import models
 from vsreid_studio.errors import UserError
-from vsreid_studio.training.clips import read_clips, read_stills
+from vsreid_studio.training.clips import STILLS, read_clips, read_stills
 from vsreid_studio.training.propagation import recipe, sample
 from vsreid_studio.training.propagation.views import ViewMaker
 
@@ -33,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ground = rng.integers(0, 120, (96, 128, 3), dtype=np.uint8)
         for number in range(5):
             _picture(ground, 40 + 3 * number, pictures / f"{number:05d}.jpg", masks / f"{number:05d}.png")
-    for folder in recipe.STILLS:
+    for folder in STILLS:
         pictures, masks = root / "stills" / folder / "images", root / "stills" / folder / "masks"
         pictures.mkdir(parents=True)
         masks.mkdir(parents=True)
@@ -137,7 +137,7 @@ def test_later_stage_needs_weights(data: Path, tmp_path: Path) -> None:
 
 def test_views_follow_from_their_generator_alone(data: Path, tmp_path: Path) -> None:
     maker = ViewMaker(
-        read_stills([data / "stills" / name for name in recipe.STILLS]),
+        read_stills([data / "stills" / name for name in STILLS]),
         read_clips(data / "davis2016", ["one", "two"], tmp_path),
         64,
     )

@@ -33,10 +33,9 @@ from ..engine.runtime.models import shipped
 from ..engine.types import Box
 from ..evaluation.measures import next_click
 from .click_samples import Sample, SampleMaker, read_own
-from .clips import read_clips, read_stills, split
+from .clips import STILLS, read_clips, read_stills, split
 from .loop import Schedule, Trainer, batches, float_depthwise, write_weights
 from .propagation.loss import jaccard, segmentation_loss
-from .propagation.recipe import STILLS
 
 __all__ = ["add_arguments", "run"]
 

@@ -12,6 +12,7 @@ import zipfile
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,20 +68,13 @@ def members(data: Path, sequences: tuple[str, ...], settings: dict[str, Any]) ->
             yield from (Member(_name(data, path), path.read_bytes) for path in pair)
         if settings["flow"]:
             for number, ((earlier, _), (later, _)) in enumerate(pairwise(files)):
-                yield Member(f"flow/{name}/{number:05d}", _Flow(earlier, later))
+                yield Member(f"flow/{name}/{number:05d}", partial(_coded_flow, earlier, later))
 
 
-class _Flow(NamedTuple):
-    """The coded flow of two frames: forward, then backward."""
-
-    earlier: Path
-    later: Path
-
-    def __call__(self) -> bytes:
-        forward, backward = (
-            encoded_flow(it) for it in flow_of(read_frame(self.earlier), read_frame(self.later))
-        )
-        return len(forward).to_bytes(4, "little") + forward + backward
+def _coded_flow(earlier: Path, later: Path) -> bytes:
+    """The flow of two frames: the length of the forward one, this, and the backward one."""
+    forward, backward = (encoded_flow(flow) for flow in flow_of(read_frame(earlier), read_frame(later)))
+    return len(forward).to_bytes(4, "little") + forward + backward
 
 
 def pack(data: Path, folder: Path, wanted: Index) -> Index:
