@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..types import NOWHERE, Box, Flow, Frame, Probability, SoftMask
 from .field import FlowField
 
-_MOST_ERROR = 0.25
+MOST_ERROR = 0.25
 """Of the brightness' range: a pixel that is off by more is wrong all the same."""
 _MASK_SIDE = 256
 """Pixels: a mask whose box is at least twice as large each way is warped at a reduced size."""
@@ -84,7 +84,7 @@ def warping_error(frame: Frame, warped: Frame) -> Probability:
     Returns:
         (h, w) float32 in [0, 1]; 1 where the brightness is off by a quarter of its range.
     """
-    weights = np.full((1, 3), 1 / (3 * 255 * _MOST_ERROR), np.float32)
+    weights = np.full((1, 3), 1 / (3 * 255 * MOST_ERROR), np.float32)
     off = cv2.transform(cv2.absdiff(frame, warped).astype(np.float32), weights)
     return np.minimum(off, 1).astype(np.float32, copy=False)
 
