@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,12 @@ from .processes import ProcessGroup, join, moved
 logger = logging.getLogger(__name__)
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _PAD = 2**28
+ENDLESS = 10**9
+"""Steps of a run by time before its pace is known."""
+_TIMED_STEPS, _TIMED_SHARE = 20, 0.1
+"""A run by time measures its pace over so many steps, or over this share of its time if that is less."""
+_USED = 0.95
+"""Share of the time left that is planned for steps: the rest is for checkpoints, and for a slower pace."""
 
 
 def imagenet_lite0() -> dict[str, Tensor]:
@@ -105,13 +111,15 @@ class Schedule:
     """Length and speed of a run.
 
     Attributes:
-        steps: optimizer steps in all.
+        steps: optimizer steps in all; `ENDLESS` where the run's time decides and its pace is not known yet.
         rate: peak learning rate; linear warm-up, then a cosine to a hundredth.
         warmup: steps of the warm-up.
         decay: weight decay.
         average: of the exponential average of the weights, which is what is saved.
         save_every: seconds between checkpoints.
         seed: of the samples and of torch.
+        minutes: time that the run has; None for as long as the steps take.
+        hold: steps before the cosine begins, in which a run by time measures its pace.
     """
 
     steps: int
@@ -121,11 +129,14 @@ class Schedule:
     average: float = 0.998
     save_every: float = 180.0
     seed: int = 0
+    minutes: float | None = None
+    hold: int = 0
 
     def factor(self, step: int) -> float:
         """The learning rate of a step as a share of the peak."""
         rise = min(1.0, (step + 1) / max(1, self.warmup))
-        return rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, self.steps)))))
+        share = max(0, step - self.hold) / max(1, self.steps - self.hold)
+        return rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
 def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
@@ -186,6 +197,7 @@ class Trainer:
 
     Attributes:
         model: being trained.
+        schedule: of the run; one by time gets its number of steps once its pace is known, and keeps it.
         averaged: the exponential average of its weights and buffers.
         step: steps done.
         team: the processes that train together, nearly always this one alone.
@@ -198,6 +210,8 @@ class Trainer:
         schedule: Schedule,
         folder: Path,
         describe: dict[str, object] | None = None,
+        device: torch.device | None = None,
+        since: float | None = None,
     ) -> None:
         """Start, or go on where `folder` holds a checkpoint.
 
@@ -205,11 +219,19 @@ class Trainer:
             groups: parameter groups; a key `scale` multiplies the learning rate of one.
             folder: gets `last.pt`, `log.jsonl`. Processes that train together have to share it.
             describe: the run's settings; a checkpoint of other settings is refused.
+            device: where this process computes; None for a GPU where there is one.
+            since: `time.monotonic()` at which the schedule's minutes begin; None for now.
 
         Raises:
             UserError: the checkpoint is of other settings, or not all processes find the same one.
         """
-        self.team = join()
+        team = join()
+        self.team = replace(team, device=device or team.device)
+        if self.team.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True
+            torch.set_float32_matmul_precision("high")
+        self._since = time.monotonic() if since is None else since
+        self._times: list[float] = []
         # In place: the groups hold the parameters already.
         self.model = model.to(self.team.device)
         self.schedule = schedule
@@ -234,6 +256,8 @@ class Trainer:
         first = self.step
         figures: dict[str, list[float]] = {}
         for batch in data:
+            if self._over():
+                break
             with _made_on(self.team.device):
                 loss, found = loss_of(self.model, moved(batch, self.team.device))
             self._update(loss)
@@ -245,7 +269,43 @@ class Trainer:
             if time.monotonic() - saved > self.schedule.save_every:
                 self.save()
                 saved = time.monotonic()
+        if figures and self.schedule.minutes is not None:
+            self._log(figures, (time.monotonic() - started) / (self.step - first))
         self.save()
+
+    def _over(self) -> bool:
+        """Whether a run by time is over: all its steps are done, or its time has run out before them."""
+        if self.schedule.minutes is None:
+            return False
+        now = time.monotonic()
+        left = self._since + 60 * self.schedule.minutes - now
+        if self.schedule.steps == ENDLESS:
+            self._times.append(now)
+            self._plan(left, now - self._times[0])
+        over = torch.tensor(float(self.step >= self.schedule.steps or left < 0), device=self.team.device)
+        self.team.share([over])
+        if over and self.team.leads and self.step < self.schedule.steps:
+            logger.warning("the time is over at step %d of %s", self.step, _length(self.schedule))
+        return bool(over)
+
+    def _plan(self, left: float, spent: float) -> None:
+        """Set the number of steps so that the cosine ends in the time left, once the pace is known.
+
+        The pace is that of the later half of the steps that were timed: the first ones are slower.
+        """
+        assert self.schedule.minutes is not None
+        timed = len(self._times) - 1
+        known = timed > 0 and (timed >= _TIMED_STEPS or spent >= _TIMED_SHARE * 60 * self.schedule.minutes)
+        more = 0
+        if known:
+            middle = timed // 2
+            pace = (self._times[-1] - self._times[middle]) / (timed - middle)
+            more = max(1, int(_USED * left / max(pace, 1e-6)))
+        found = torch.tensor(float(more), device=self.team.device, dtype=torch.float64)
+        self.team.share([found])
+        if found > 0:
+            self.schedule = replace(self.schedule, steps=self.step + int(found), hold=self.step)
+            logger.info("%d steps fit into the time", self.schedule.steps)
 
     def _log(self, figures: Mapping[str, list[float]], pace: float) -> None:
         """Tell the means of the leader's figures since the last time; `pace` in seconds a step."""
@@ -254,7 +314,7 @@ class Trainer:
         line = {name: round(sum(v) / len(v), 4) for name, v in figures.items()}
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": self.step, "s_per_step": round(pace, 3), **line}) + "\n")
-        logger.info("step %d of %d: %s, %.2f s a step", self.step, self.schedule.steps, line, pace)
+        logger.info("step %d of %s: %s, %.2f s a step", self.step, _length(self.schedule), line, pace)
 
     def _update(self, loss: Tensor) -> None:
         factor = self.schedule.factor(self.step)
@@ -283,14 +343,18 @@ class Trainer:
         """Write the checkpoint, whole or not at all; only the leader does."""
         if not self.team.leads:
             return
+        model = self.model.state_dict()
         state = {
             "describe": self.describe,
             "step": self.step,
-            "model": self.model.state_dict(),
-            "averaged": self.averaged,
+            "model": model,
+            # What is not trained is the same in both, and is written once.
+            "averaged": {n: model[n] if torch.equal(v, model[n]) else v for n, v in self.averaged.items()},
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
         }
+        if self.schedule.minutes is not None:
+            state["plan"] = [self.schedule.steps, self.schedule.hold]
         temporary = self.folder / "last.pt.part"
         torch.save(state, temporary)
         temporary.replace(self.folder / "last.pt")
@@ -304,7 +368,14 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         self.step = state["step"]
+        if "plan" in state:
+            steps, hold = state["plan"]
+            self.schedule = replace(self.schedule, steps=steps, hold=hold)
         logger.info("going on at step %d", self.step)
+
+
+def _length(schedule: Schedule) -> str:
+    return "as many as fit" if schedule.steps == ENDLESS else str(schedule.steps)
 
 
 def _described(settings: dict[str, object], team: ProcessGroup) -> dict[str, object]:

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
+from ..errors import UserError
+
 PATIENCE = timedelta(minutes=30)
 """A process that waits longer for another one gives up. Reading a data set may take minutes."""
 CPU = torch.device("cpu")
@@ -126,6 +128,20 @@ def join() -> ProcessGroup:
         distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
         atexit.register(_leave)
     return ProcessGroup(distributed.get_rank(), distributed.get_world_size(), device)
+
+
+def computing_device(name: str) -> torch.device:
+    """Where this process computes.
+
+    Args:
+        name: 'auto' for its GPU if there is one, 'cpu' or 'cuda'.
+
+    Raises:
+        UserError: there is no GPU.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("There is no GPU that torch can use: leave out --device cuda.")
+    return CPU if name == "cpu" else join().device
 
 
 def moved(batch: Any, device: torch.device) -> Any:

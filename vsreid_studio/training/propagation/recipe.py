@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +24,9 @@ from ...engine.nets.lite0 import Lite0, freeze_norms
 from ...engine.nets.propagation import SIZES
 from ...engine.nets.stream import LiteTrunk, ResNetTrunk, Stream
 from ...errors import UserError
-from ..clips import Clip, Still, read_clips, read_stills, split
+from ..clips import STILLS, Clip, Still, read_clips, read_stills, split
 from ..loop import (
+    ENDLESS,
     Schedule,
     Trainer,
     batches,
@@ -32,7 +35,10 @@ from ..loop import (
     resnet101_weights,
     write_weights,
 )
+from ..processes import computing_device
 from ..public import Chained, Stills, add_public_arguments, public_pictures
+from .device_runs import DeviceRunMaker
+from .device_views import DeviceData, DeviceViewMaker
 from .loss import Batch, PropagationLoss, RunBatch, RunLoss, collate, collate_runs
 from .runs import RunMaker
 from .sample import View
@@ -69,19 +75,22 @@ STAGES = {
     "runs": Stage(("rgb", "flow"), 0.25, 3e-4, runs=True),
     "finish": Stage((), 0.25, 3e-4, runs=True),
 }
-STILLS = ("ecssd", "ccp", "coco", "pennfudan")
 
 
-def initial(size: str) -> nets.MaskPropagationNet:
-    """N_mp with ImageNet trunks.
+def initial(size: str, weights: Path | None = None) -> nets.MaskPropagationNet:
+    """N_mp as a stage starts from it.
 
     Args:
         size: a key of `SIZES`: 'lite' or 'paper', whose trunks start at random where no weights are there.
+        weights: a file of the stage before; None for ImageNet trunks.
 
     Raises:
-        UserError: the lite trunk's weights are not installed.
+        UserError: the lite trunk's weights are needed and not installed.
     """
     model = SIZES[size].build()
+    if weights is not None:
+        model.load_state_dict(load_file(weights))
+        return model
     for stream in (model.rgb, model.flow):
         trunk = stream.trunk
         if isinstance(trunk, LiteTrunk):
@@ -151,17 +160,22 @@ def train(args: Namespace) -> Path:
     Raises:
         UserError: data or weights cannot be read.
     """
+    since = time.monotonic()
     stage: Stage = STAGES[args.stage]
-    schedule = Schedule(args.steps, args.rate or stage.rate, seed=args.seed)
+    on_device = args.samples_on == "device"
+    if on_device and (args.coco or args.voc):
+        raise UserError("--samples-on device holds the data in memory: leave out --coco and --voc.")
+    steps = args.steps if args.minutes is None else ENDLESS
+    schedule = Schedule(steps, args.rate or stage.rate, seed=args.seed, minutes=args.minutes)
+    device = computing_device(args.device)
     torch.manual_seed(args.seed)
     cv2.setNumThreads(1)
-    model = initial(args.size)
-    if args.init:
-        model.load_state_dict(load_file(args.init))
+    model = initial(args.size, Path(args.init) if args.init else None)
     if args.stage == "flow":
         model.flow.load_state_dict(model.rgb.state_dict())
     model = model.to(memory_format=torch.channels_last)
-    float_depthwise(model)
+    if device.type == "cpu":
+        float_depthwise(model)
     model.train()
     groups = parameter_groups(model, stage.streams, stage.runs)
     root = Path(args.data)
@@ -170,16 +184,21 @@ def train(args: Namespace) -> Path:
         own = read_stills([root / "stills" / name for name in STILLS])
         stills = Chained([own, *(Stills(pictures) for pictures in public_pictures(args))])
     clips = read_clips(root / "davis2016", split(root / "davis2016", "train"), Path(args.cache))
-    make = _runs(stage, args, stills, clips) if stage.runs else _views(stage, args, stills, clips)
-    describe = {
+    describe: dict[str, object] = {
         "stage": args.stage,
         "size": args.size,
         "patch": args.patch,
-        "steps": args.steps,
+        "steps": args.steps if args.minutes is None else "by time",
         "seed": args.seed,
     }
-    trainer = Trainer(model, groups, schedule, Path(args.output), describe)
-    data = batches(make, trainer.step, schedule.steps, args.workers)
+    if on_device:
+        describe["samples"] = "device"
+    trainer = Trainer(model, groups, schedule, Path(args.output), describe, device, since)
+    if on_device:
+        data = _on_device(stage, args, DeviceData(stills, clips, device), trainer)
+    else:
+        make = _runs(stage, args, stills, clips) if stage.runs else _views(stage, args, stills, clips)
+        data = batches(make, trainer.step, trainer.schedule.steps, args.workers)
     if stage.runs:
         trainer.run(data, RunLoss(args.seed, trainer.step))
     else:
@@ -218,6 +237,13 @@ def _runs(
     return partial(_drawn, draw, args.seed)
 
 
+def _on_device(stage: Stage, args: Namespace, data: DeviceData, trainer: Trainer) -> Iterator[Any]:
+    """The batches from the trainer's step on, made on the device that trains."""
+    maker = DeviceRunMaker(data, args.patch) if stage.runs else DeviceViewMaker(data, args.patch)
+    for number in trainer.team.numbers(trainer.step, trainer.schedule.steps):
+        yield maker.batch(np.random.default_rng([args.seed, number]), args.groups, stage.stills)
+
+
 def _drawn(draw: Callable[[Generator], B], seed: int, step: int) -> B:
     """The batch of a step, the same in whichever process it is made."""
     cv2.setNumThreads(1)
@@ -237,7 +263,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--init", help="weights of the stage before (safetensors)")
     parser.add_argument("--cache", default="runs/cache/clips", help="folder for decoded frames and flow")
     parser.add_argument("--size", choices=sorted(SIZES), default="lite")
-    parser.add_argument("--steps", type=int, default=2000, help="optimizer steps (default: %(default)s)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, default=2000, help="optimizer steps (default: %(default)s)")
+    length.add_argument(
+        "--minutes",
+        type=_minutes,
+        help="as many steps as fit into this time, reading the data included; the first ones are timed",
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: the GPU if there is one"
+    )
+    parser.add_argument(
+        "--samples-on",
+        choices=("cpu", "device"),
+        default="cpu",
+        help="where samples are made: by --workers, or on the device that trains, which then holds the data "
+        "in its memory (default: %(default)s)",
+    )
     parser.add_argument("--rate", type=float, help="peak learning rate (default: the stage's)")
     parser.add_argument(
         "--groups", type=int, default=3, help="groups of views, or runs, a step (default: %(default)s)"
@@ -249,6 +291,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--workers", type=int, default=1, help="processes that make samples (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0)
+
+
+def _minutes(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
 
 
 def run(args: Namespace) -> int:
