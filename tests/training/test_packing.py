@@ -14,7 +14,7 @@ from vsreid_studio.app import main
 from vsreid_studio.errors import UserError
 from vsreid_studio.training import pack as packing
 from vsreid_studio.training.clips import read_clips, read_stills, split
-from vsreid_studio.training.parts import FLOW_UNIT, Index, Part, decoded_flow, encoded_flow
+from vsreid_studio.training.parts import FLOW_UNIT, Index, PackPart, decoded_flow, encoded_flow
 from vsreid_studio.training.unpack import unpack
 
 SIZE = 24_000
@@ -88,7 +88,7 @@ def test_packing_goes_on_where_it_stopped(
     parts = tmp_path / "parts"
     written = packing._written
 
-    def stop(path: Path, contents: list[tuple[str, bytes]]) -> Part:
+    def stop(path: Path, contents: list[tuple[str, bytes]]) -> PackPart:
         if path.name == "part-003.zip":
             raise UserError("the disk is full")
         return written(path, contents)

@@ -23,7 +23,7 @@ from ..errors import UserError
 from ..formats.atomic import replacing, writable_folder
 from ..reading import MEGABYTE
 from .clips import STILLS, flow_of, read_frame, sequence_files, split, still_files
-from .parts import FLOW_UNIT, INDEX, Index, Part, checksum, encoded_flow
+from .parts import FLOW_UNIT, INDEX, Index, PackPart, checksum, encoded_flow
 
 logger = logging.getLogger(__name__)
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -127,11 +127,11 @@ def _filled(left: Iterator[Member], most: int) -> Iterator[list[tuple[str, bytes
         yield contents
 
 
-def _written(path: Path, contents: list[tuple[str, bytes]]) -> Part:
+def _written(path: Path, contents: list[tuple[str, bytes]]) -> PackPart:
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
         for name, data in contents:
             file.writestr(zipfile.ZipInfo(name, _EPOCH), data)
-    return Part(path.name, path.stat().st_size, checksum(path), len(contents))
+    return PackPart(path.name, path.stat().st_size, checksum(path), len(contents))
 
 
 def _name(data: Path, path: Path) -> str:

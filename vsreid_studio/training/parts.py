@@ -25,7 +25,7 @@ _LARGEST_INDEX = 16 * MEGABYTE
 
 
 @dataclass(frozen=True)
-class Part:
+class PackPart:
     """One file of a pack.
 
     Attributes:
@@ -54,7 +54,7 @@ class Index:
 
     settings: dict[str, Any]
     sequences: tuple[str, ...]
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PackPart, ...] = ()
     complete: bool = False
 
     @classmethod
@@ -70,7 +70,7 @@ class Index:
             if found["version"] != VERSION:
                 raise UserError(f"{path} is of version {found['version']}; this program reads {VERSION}.")
             parts = tuple(
-                Part(str(it["name"]), int(it["size"]), str(it["sha256"]), int(it["members"]))
+                PackPart(str(it["name"]), int(it["size"]), str(it["sha256"]), int(it["members"]))
                 for it in found["parts"]
             )
             if any(Path(part.name).name != part.name for part in parts):
@@ -98,7 +98,7 @@ class Index:
         return replace(self, parts=tuple(good), complete=self.complete and len(good) == len(self.parts))
 
 
-def intact(folder: Path, part: Part) -> bool:
+def intact(folder: Path, part: PackPart) -> bool:
     """Whether the file of a part is there and has its size and checksum."""
     path = folder / part.name
     return path.is_file() and path.stat().st_size == part.size and checksum(path) == part.sha256

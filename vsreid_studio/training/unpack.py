@@ -21,7 +21,7 @@ from ..errors import UserError
 from ..formats.atomic import writable_folder, write_bytes, write_text
 from ..reading import MEGABYTE, expecting, read_json
 from .clips import flow_files, read_clips, save_arrays
-from .parts import Index, Part, decoded_flow, intact
+from .parts import Index, PackPart, decoded_flow, intact
 
 logger = logging.getLogger(__name__)
 _RECORD = "unpacked.json"
@@ -84,7 +84,7 @@ def _note(index: Index, done: set[str], data: Path) -> None:
     write_text(data / _RECORD, json.dumps(content, indent=1) + "\n")
 
 
-def _extract(parts: Path, part: Part, data: Path) -> None:
+def _extract(parts: Path, part: PackPart, data: Path) -> None:
     # Not each file atomically: a part that was interrupted is not noted, and is unpacked again.
     with zipfile.ZipFile(parts / part.name) as file:
         for info in file.infolist():

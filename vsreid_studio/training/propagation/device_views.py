@@ -204,7 +204,7 @@ class DeviceViewMaker:
         around = [self._around(still, instance) for still, instance in chosen for _ in range(count)]
         centre = draw.tensor([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in around])
         side = draw.tensor([box.area**0.5 for box in around])
-        by, total = views.SCENE, len(rows)
+        by, total = views.STILL_WARP, len(rows)
         matrix = draw.affine(by.angle, by.scale, by.shift, by.shear, centre, side)
         x, y = batched.placed(matrix, *batched.pixels(mask.shape, draw.device))
         strength = draw.tensor(by.field * draw.chance(by.warped, total) * draw.rng.random(total)) * side

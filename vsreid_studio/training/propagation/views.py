@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Scene:
+class StillWarp:
     """Probabilities and limits of the warps of a still.
 
     Lengths are relative to the square root of the area of the instance's box.
@@ -46,7 +46,7 @@ class Scene:
     field: float = 0.035
 
 
-SCENE = Scene()
+STILL_WARP = StillWarp()
 OTHER_GROUNDS = 0.5
 """Share of the groups of stills on the background of another still."""
 GROUND_ANGLE, GROUND_SCALE, GROUND_SHIFT = 5, 0.2, 0.1
@@ -141,7 +141,7 @@ class ViewMaker:
         side = float(np.sqrt(box.area))
         height, width = mask.shape
         centre = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
-        by = SCENE
+        by = STILL_WARP
         matrix = sample.random_affine(rng, centre, by.angle, by.scale, by.shift * side, by.shear)
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
         grid = np.stack([columns, rows], axis=2) @ matrix[:, :2].T.astype(np.float32)
