@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -108,6 +108,12 @@ def measure(
                 raise UserError(f"The part '{part}' failed: {done.stderr.strip().splitlines()[-1]}")
             found += figures_in(done.stdout.splitlines())
     return found
+
+
+def run_part(parts: Mapping[str, Callable[[Path, int, int], object]], arguments: Sequence[str]) -> None:
+    """Run the part that the arguments of a process name: PART FOLDER FRAMES INSTANCES."""
+    part, scratch, frames, instances = arguments
+    parts[part](Path(scratch), int(frames), int(instances))
 
 
 def fresh(path: Path) -> Path:

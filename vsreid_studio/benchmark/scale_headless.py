@@ -35,6 +35,7 @@ from .scale import (
     memory,
     peak,
     report,
+    run_part,
     since,
 )
 
@@ -118,12 +119,5 @@ def _large(video: Video) -> SoftMask:
 PARTS = {"fill": fill, "headless": headless, "run": run, "4k": step_4k}
 
 
-def main(arguments: list[str]) -> int:
-    """Run one part."""
-    part, scratch, frames, instances = arguments
-    PARTS[part](Path(scratch), int(frames), int(instances))
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    run_part(PARTS, sys.argv[1:])

@@ -10,7 +10,7 @@ from typing import get_args
 
 from ..config import Preset, preset
 from ..errors import UserError
-from .options import Subparsers, add_command
+from .options import Subparsers, add_command, add_davis_options
 
 PARTS = ("index", "fill", "headless", "run", "window", "import", "cancel-import", "cancel-run", "4k")
 """Of the benchmark of scale; named here, too, as the parser is built at every start."""
@@ -172,14 +172,7 @@ def _add_clips(subparsers: Subparsers) -> None:
             "gaps of 5 to 60 frames; pairs: two objects cross and hide each other"
         ),
     )
-    parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help="the DAVIS folder")
-    parser.add_argument(
-        "--set",
-        required=True,
-        dest="image_set",
-        metavar="NAME|FILE",
-        help="a set's name, or a list of sequences",
-    )
+    add_davis_options(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder to be made")
     parser.add_argument("--gap", type=_frames, default=20, metavar="N", help="frames wholly hidden (20)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, other clips (0)")

@@ -169,7 +169,9 @@ def add_davis_options(parser: argparse.ArgumentParser, where: str = "a DAVIS fol
         where: what the folder may be.
     """
     parser.add_argument("--davis", type=Path, required=True, metavar="ROOT", help=where)
-    parser.add_argument("--set", dest="image_set", required=True, metavar="NAME|FILE", help="its sequences")
+    parser.add_argument(
+        "--set", dest="image_set", required=True, metavar="NAME|FILE", help="a set of it, or a list"
+    )
 
 
 def add_page_options(parser: argparse.ArgumentParser, *, config: str = "other settings") -> None:

@@ -300,14 +300,14 @@ def _clip_tasks(args: argparse.Namespace) -> list[Task]:
 
 def _summary(outcome: RunOutcome) -> str:
     if outcome.skipped:
-        return f"{outcome.folder}: complete, left as it is{_told_waiting(outcome.waiting)}"
+        return f"{outcome.folder}: complete, left as it is{_waiting_text(outcome.waiting)}"
     found = f", {outcome.recovered} found again" if outcome.recovered else ""
-    found += _told_waiting(outcome.waiting)
+    found += _waiting_text(outcome.waiting)
     speed = f"{outcome.frames / outcome.seconds:.1f} frames/s" if outcome.seconds else ""
     return f"{outcome.folder}: {outcome.frames} masks{found} ({speed})"
 
 
-def _told_waiting(waiting: int) -> str:
+def _waiting_text(waiting: int) -> str:
     if not waiting:
         return ""
     return ", 1 track waits for an answer" if waiting == 1 else f", {waiting} tracks wait for an answer"

@@ -24,6 +24,7 @@ from ...benchmark.scale import (
     mask_at,
     peak,
     report,
+    run_part,
     since,
     synthetic_index,
 )
@@ -248,12 +249,5 @@ def _wait(seconds: float) -> None:
     loop.exec()
 
 
-def main(arguments: list[str]) -> int:
-    """Run one part."""
-    part, scratch, frames, instances = arguments
-    PARTS[part](Path(scratch), int(frames), int(instances))
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    run_part(PARTS, sys.argv[1:])
