@@ -5,7 +5,7 @@ import pytest
 from sequence_fixtures import Sequence
 
 from vsreid_studio.benchmark.hidden import UnfitError
-from vsreid_studio.benchmark.losses import pair
+from vsreid_studio.benchmark.pairs import pair
 
 
 def test_both_are_seen_apart_at_first(red: Sequence, green: Sequence) -> None:

@@ -12,7 +12,7 @@ from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.annotations import GivenMasks
 from vsreid_studio.formats.given_masks import read_given_masks
-from vsreid_studio.formats.mask_reading import Reading
+from vsreid_studio.formats.mask_coding import Reading
 
 H, W, LENGTH = 16, 24, 5
 

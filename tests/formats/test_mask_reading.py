@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.errors import UserError
+from vsreid_studio.formats.mask_coding import Reading
 from vsreid_studio.formats.mask_pixels import PALETTE
-from vsreid_studio.formats.mask_reading import MaskReader, Reading
+from vsreid_studio.formats.mask_reading import MaskReader
 from vsreid_studio.formats.masks import write_label_map
 
 H, W = 40, 60

@@ -19,7 +19,8 @@ from ..formats.atomic import publish, staging
 from ..formats.davis import DavisRoot, frame_name
 from ..formats.masks import read_label_map, write_label_map
 from .hidden import CONTEXT, BenchmarkClip, GapPlan, UnfitError, hide
-from .losses import distract, leave, lookalike, pair
+from .losses import distract, leave, lookalike
+from .pairs import pair
 
 Kind: TypeAlias = Literal["hidden", "distractor", "leaving", "lookalike", "varied", "pairs"]
 LOSSES: tuple[Kind, ...] = ("hidden", "distractor", "leaving", "lookalike")

@@ -14,7 +14,7 @@ from ..formats.targets import Sources
 
 if TYPE_CHECKING:
     from ..engine.video import ReadOptions
-    from ..formats.mask_reading import Reading
+    from ..formats.mask_coding import Reading
     from ..headless.cluster import Workers
 
 
@@ -120,7 +120,7 @@ def add_reading_option(parser: argparse.ArgumentParser) -> None:
 
 def reading_of(args: argparse.Namespace) -> Reading | None:
     """The choice of --masks-as; None to guess."""
-    from ..formats.mask_reading import Reading  # noqa: PLC0415  (OpenCV)
+    from ..formats.mask_coding import Reading  # noqa: PLC0415  (OpenCV)
 
     return None if args.masks_as in {None, "auto"} else Reading(args.masks_as)
 

@@ -24,7 +24,7 @@ from .annotation_parsers import (
     parse_youtube_vis,
 )
 from .frame_names import mask_pictures
-from .mask_reading import Reading
+from .mask_coding import Reading
 
 
 @dataclass(frozen=True, eq=False)

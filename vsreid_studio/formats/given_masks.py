@@ -13,7 +13,8 @@ from ..engine.video.picture_names import natural_key
 from ..errors import UserError
 from .annotations import GivenMasks, is_annotations, read_annotations
 from .frame_names import first_mask_files, frame_of, mask_files_by_frame, mask_pictures, number_in
-from .mask_reading import MaskReader, Reading
+from .mask_coding import Reading
+from .mask_reading import MaskReader
 
 _OBJECT_FILE = re.compile(r"^(?P<frame>.+?)[ ._-](obj(ect)?[ ._-]?)?(?P<object>[0-9]{1,3})$", re.IGNORECASE)
 
@@ -85,7 +86,7 @@ def _of_objects(objects: Mapping[str, Mapping[int, Path]], size: tuple[int, int]
         raise UserError(f"There are masks of {len(objects)} objects: masks number 254 instances at most.")
     done, total = 0, sum(len(files) for files in objects.values())
     listed = [file for files in objects.values() for file in files.values()]
-    reader = MaskReader(listed, size=size, between=lambda: each(0, total, ()))
+    reader = MaskReader(listed, size=size, poll=lambda: each(0, total, ()))
     masks: dict[int, dict[int, SoftMask]] = {}
     names: dict[int, str] = {}
     for number, name in _numbered(objects).items():

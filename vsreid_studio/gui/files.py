@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..formats.catalogue import ExportRequest
 from ..formats.clip_folders import input_beside
 from ..formats.frame_names import fit_name, mask_files_by_frame
-from ..formats.mask_reading import Reading
+from ..formats.mask_coding import Reading
 from ..project.same_video import VideoChanged, Way
 from ..project.schema import classes_of
 from ..project.sources import points_of, sources_of

@@ -13,7 +13,8 @@ from ..config import ReidConfig
 from .actions import TOOLS, Act, Actions, Group
 from .bind import CanvasBinder, ClipBinder, InstanceBinder, ReviewBinder, TimelineBinder
 from .canvas import CanvasView
-from .check import CheckBinder, Checker, CheckPanel
+from .check import CheckBinder, Checker
+from .check_panel import CheckPanel
 from .clips import ClipPanel
 from .conductor import Conductor
 from .frames import FrameLoader

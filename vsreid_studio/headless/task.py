@@ -24,7 +24,7 @@ from ..formats.clip_folders import RECORD
 from ..formats.davis import DavisRoot
 from ..formats.frame_names import LONGEST, shortened
 from ..formats.given_masks import read_given_masks
-from ..formats.mask_reading import Reading
+from ..formats.mask_coding import Reading
 from ..formats.points import Clicked, Prompt, checksum, read_points
 from ..formats.targets import Sources
 from ..project.same_video import Way, order_in

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from ...engine.events import Change
 from ...engine.types import CellKey, SoftMask
-from ...formats.mask_reading import Reading
+from ...formats.mask_coding import Reading
 from ...project.sources import note_source
 from .. import edits
 from ..edits import Edit

@@ -14,7 +14,7 @@ from time import monotonic
 from ...engine.types import SoftMask
 from ...formats.annotations import GivenMasks
 from ...formats.given_masks import read_given_masks
-from ...formats.mask_reading import Reading
+from ...formats.mask_coding import Reading
 from .. import edits
 from .shown import CommittedEdit
 from .thread import DocumentThread, no_collection
