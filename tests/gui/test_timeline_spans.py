@@ -106,14 +106,14 @@ def test_tone_rises_with_confidence() -> None:
 def test_spans_that_meet_keep_a_slit_and_the_gap_is_dotted() -> None:
     columns = Columns.of(0, 10, 1200, LENGTH)
     bars = shade([track(RIDER), SpanTrack(LENGTH, {})], columns, 3)
-    body, gaps, crown = bars.body[0], bars.gaps[0], bars.crown[0]
+    body, gaps, top_rows = bars.body[0], bars.gaps[0], bars.top_rows[0]
     assert body[159] == 0
     assert body[155] > 0
     assert body[161] > 0
     assert not body[400:500].any()
     assert 0.3 < np.count_nonzero(gaps[400:499]) / 100 < 0.7
-    assert crown[0, 160] < crown[0, 165]
-    assert not (bars.body[1].any() or bars.gaps[1].any() or bars.crown[1].any())
+    assert top_rows[0, 160] < top_rows[0, 165]
+    assert not (bars.body[1].any() or bars.gaps[1].any() or bars.top_rows[1].any())
 
 
 def test_a_rail_covers_its_span_and_points_at_the_checkpoint() -> None:

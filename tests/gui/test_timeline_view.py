@@ -349,7 +349,7 @@ def test_another_video_keeps_nothing(view: TimelineView) -> None:
     assert (state.length, state.frame, state.chosen, state.running) == (30, 0, None, None)
     assert not state.boxes
     assert not state.hatched
-    assert view.axis.seen >= 30
+    assert view.axis.visible_frames >= 30
 
 
 def test_boxes_differ_in_outline_not_in_colour_alone(view: TimelineView) -> None:

@@ -20,7 +20,7 @@ from ..engine.video import PictureFolder, Video
 from ..errors import UserError
 from ..reading import expecting, quoted, read_json, read_text, read_xml
 from .coco import lengths_of
-from .frame_names import frame_of, misfit, number_in, span
+from .frame_names import frame_of, number_in, span, unmatched
 from .rle import filled, mask_of, points_of
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Frames:
         """
         found = self.named(name)
         if found is None and isinstance(self._video, PictureFolder):
-            raise self.misfit(name)
+            raise self.unmatched(name)
         return found or 0
 
     def numbered(self, index: int) -> int:
@@ -105,7 +105,7 @@ class Frames:
         inside = {name for name in every if _path(name).parent.name == self._video.name}
         listed = {name for name in inside or every if self.named(name) is not None}
         if strange := next((name for name in every if name in inside - listed), None):
-            raise self.misfit(strange)
+            raise self.unmatched(strange)
         if passed := [name for name in every if not _path(name).parent.name and name not in listed]:
             log.warning(
                 *("%s: %d pictures are no frames of %s (%s)", self._where, len(passed), self._video.path),
@@ -113,7 +113,7 @@ class Frames:
             )
         return listed
 
-    def misfit(self, name: str) -> UserError:
+    def unmatched(self, name: str) -> UserError:
         """The error of a picture's name that is none of the video's."""
         return UserError(
             f"{self._where} is for the picture {quoted(_path(name).name)}, which is none of"
@@ -128,7 +128,7 @@ class Frames:
         """
         index = self._frame(file.stem)
         if index is None and number_in(file.stem) is not None:
-            raise misfit(file, self._video)
+            raise unmatched(file, self._video)
         return index
 
 

@@ -154,7 +154,7 @@ def first_mask_files(path: Path, video: Video) -> dict[int, Path]:
     if isinstance(video, PictureFolder):
         frame = _Finder(video.names).frame(path.stem)
         if frame is None and number is not None:
-            raise misfit(path, video)
+            raise unmatched(path, video)
         return {frame or 0: path}
     if number:
         log.warning("%s is taken for the mask of the first frame, not of frame %d", path, number)
@@ -180,7 +180,7 @@ def mask_files_by_frame(folder: Path, video: Video) -> dict[int, Path]:
         frame = finder.frame(file.stem)
         if frame is None:
             if number_in(file.stem) is not None:
-                raise misfit(file, video)
+                raise unmatched(file, video)
             log.warning("%s is passed over: it is named like no frame of %s", file, video.path)
         elif frame in found:
             raise UserError(f"{found[frame]} and {file} are both masks of frame {video.names[frame]}.")
@@ -235,7 +235,7 @@ def _is_number(name: str) -> bool:
     return name.isascii() and name.isdigit()
 
 
-def misfit(file: Path, video: Video) -> UserError:
+def unmatched(file: Path, video: Video) -> UserError:
     """The error of masks whose name has a number, but that of no frame."""
     return UserError(
         f"{file} is named like no frame of {video.path}, whose frames are {span(video.names)}: "

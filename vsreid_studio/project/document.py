@@ -195,7 +195,7 @@ class Project:
         with self._database.lock:
             refuse_stale(change, self.annotation, poll)
             with self._database.transaction() as connection:
-                self._undo.tidy(connection)
+                self._undo.delete_unused_maps(connection)
                 numbers = self._maps.write(connection, encoded)
                 placed: dict[Key, Row | None] = {}
                 for key in interruptible(cells, poll):
@@ -231,7 +231,7 @@ class Project:
         """
         encoded = self._maps.encode(masks, self.maps)
         with self._database.transaction() as connection:
-            self._undo.tidy(connection)
+            self._undo.delete_unused_maps(connection)
             numbers = self._maps.write(connection, encoded)
             loose = [(number,) for number in numbers.values()]
             connection.executemany("INSERT OR IGNORE INTO loose VALUES (?)", loose)

@@ -48,11 +48,11 @@ class Exchanged:
 
     Attributes:
         placed: rows that are now in place.
-        traded: rows that a later step holds now instead of the one that it held; in place is what was.
+        replaced: rows that a later step holds now instead of the one that it held; in place is what was.
     """
 
     placed: dict[Table, Rows]
-    traded: dict[Table, Rows]
+    replaced: dict[Table, Rows]
 
 
 def read(database: Database, table: Table, most: int) -> dict[Key, Row]:
@@ -75,7 +75,7 @@ def write(connection: sqlite3.Connection, table: Table, rows: Rows, poll: Poll |
         poll: see `index.interruptible`.
     """
     if table is CELLS:
-        # What these cells refer to now may be in no step of undo: `tidy` looks.
+        # What these cells refer to now may be in no step of undo: `delete_unused_maps` looks.
         connection.executemany(
             LOOSEN,
             interruptible(rows, poll),
@@ -105,7 +105,7 @@ class History:
         self.limit = limit
         self._tidy = False
 
-    def tidy(self, connection: sqlite3.Connection) -> None:
+    def delete_unused_maps(self, connection: sqlite3.Connection) -> None:
         """Remove, with the first change of a session, the maps that earlier sessions left without a use.
 
         Not those of this session, as somebody may still hold them.
@@ -151,7 +151,7 @@ class History:
 
     @staticmethod
     def _drop(connection: sqlite3.Connection, which: str, *parameters: int) -> None:
-        """Forget steps. The maps that they alone refer to go with the next `tidy`."""
+        """Forget steps. The maps that they alone refer to go with the next `delete_unused_maps`."""
         gone = f"SELECT id FROM steps WHERE {which}"
         connection.execute(
             "INSERT OR IGNORE INTO loose SELECT map FROM step_cells "
@@ -185,15 +185,15 @@ class History:
         """
         later = self._followed(connection, step)
         placed: dict[Table, Rows] = {}
-        traded: dict[Table, Rows] = {}
+        replaced: dict[Table, Rows] = {}
         for table in UNDOABLE:
             size = len(table.keys)
             held = connection.execute(
                 f"SELECT {table.columns} FROM step_{table.name} WHERE step = ?", (step,)
             )
             rows = {row[:size]: None if row[size] is None else row[size:] for row in held}
-            traded[table] = _trade(connection, step, table, rows) if later else {}
-            rows = {key: row for key, row in rows.items() if key not in traded[table]}
+            replaced[table] = _replace_later(connection, step, table, rows) if later else {}
+            rows = {key: row for key, row in rows.items() if key not in replaced[table]}
             connection.executemany(
                 f"DELETE FROM step_{table.name} WHERE step = ? AND {_named(table)}",
                 ((step, *key) for key in rows),
@@ -207,9 +207,9 @@ class History:
             "WHERE id = ?",
             (step,),
         )
-        return Exchanged(placed, traded)
+        return Exchanged(placed, replaced)
 
-    def held_after(
+    def rows_after(
         self, connection: sqlite3.Connection, step: int, open_steps: Collection[int], keys: Iterable[Key]
     ) -> dict[Key, Row | None]:
         """Of some cells, what the first step found that was made after `step` or is still open.
@@ -245,7 +245,7 @@ def _hold_present(connection: sqlite3.Connection, step: int, table: Table, keys:
     )
 
 
-def _trade(connection: sqlite3.Connection, step: int, table: Table, rows: Rows) -> Rows:
+def _replace_later(connection: sqlite3.Connection, step: int, table: Table, rows: Rows) -> Rows:
     """Exchange rows with the steps that come next; those that went there, by key."""
     values = ", ".join(table.values)
     nearest = (
@@ -255,13 +255,13 @@ def _trade(connection: sqlite3.Connection, step: int, table: Table, rows: Rows) 
     to = ", ".join(f"{value} = ?" for value in table.values)
     put = f"UPDATE step_{table.name} SET {to} WHERE step = ? AND {_named(table)}"
     nothing = (None,) * len(table.values)
-    traded: dict[Key, Row | None] = {}
+    replaced: dict[Key, Row | None] = {}
     for key, row in rows.items():
         for other, *held in connection.execute(nearest, (step, *key)).fetchall():
             connection.execute(put, (*(row or nothing), other, *key))
             connection.execute(put, (*held, step, *key))
-            traded[key] = row
-    return traded
+            replaced[key] = row
+    return replaced
 
 
 def _named(table: Table) -> str:

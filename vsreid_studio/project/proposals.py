@@ -101,7 +101,7 @@ class StoredProposal:
         """Of its box with that of the mask that is in the cell now."""
         return self.retrieval.box.iou(annotation.mask(*self.key).hard_box or NOWHERE)
 
-    def waits(self, annotation: Annotation, rho_occ: float) -> bool:
+    def is_waiting(self, annotation: Annotation, rho_occ: float) -> bool:
         """Whether it is still to be answered: nobody decided on it, nor is the instance there meanwhile.
 
         One that was compared with checkpoints of which none is left does not wait: it proves nothing.
@@ -260,7 +260,7 @@ def waiting(
     found = (
         one
         for key, one in proposals.items()
-        if key.instance in instances and key not in answered and one.waits(annotation, rho_occ)
+        if key.instance in instances and key not in answered and one.is_waiting(annotation, rho_occ)
     )
     return sorted(found, key=lambda one: (-one.retrieval.similarity, one.key))
 

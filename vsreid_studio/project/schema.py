@@ -137,8 +137,8 @@ class Table:
         return ", ".join(self.keys + self.values)
 
     @property
-    def twin(self) -> str:
-        """SQL that creates the twin. Its columns are untyped: they take values over as they are."""
+    def undo_table(self) -> str:
+        """SQL that creates the table of rows kept for undo; its columns are untyped and take any value."""
         return f"""CREATE TABLE step_{self.name} (
             step INTEGER NOT NULL REFERENCES steps (id) ON DELETE CASCADE,
             {self.columns}, PRIMARY KEY (step, {", ".join(self.keys)}))"""
@@ -162,7 +162,7 @@ _ADAPTATION = (
         base TEXT NOT NULL,           -- checksum of the weights that were adapted
         data BLOB NOT NULL,           -- safetensors
         checksum INTEGER NOT NULL)""",
-    ADAPTATION.twin,
+    ADAPTATION.undo_table,
 )
 ADDED: dict[int, tuple[str, ...]] = {
     2: _ADAPTATION,
@@ -172,7 +172,7 @@ ADDED: dict[int, tuple[str, ...]] = {
         "ALTER TABLE instances ADD COLUMN category INTEGER",
         "ALTER TABLE step_instances ADD COLUMN category",
         "CREATE TABLE categories (number INTEGER PRIMARY KEY, name TEXT NOT NULL)",
-        CATEGORIES.twin,
+        CATEGORIES.undo_table,
     ),
 }
 """SQL by the version that a file becomes by it; version 5 needs more, see `upgrade`."""
@@ -194,7 +194,7 @@ CREATE_CELLS_OF_4 = (
         x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
         second INTEGER, smoothed INTEGER, png BLOB NOT NULL, checksum INTEGER NOT NULL,
         PRIMARY KEY (frame, instance))""",
-    CELLS_OF_4.twin,
+    CELLS_OF_4.undo_table,
 )
 
 CREATE_CELLS = (
@@ -210,7 +210,7 @@ CREATE_CELLS = (
         map INTEGER,                  -- NULL for an empty box
         checksum INTEGER NOT NULL,    -- CRC-32 of the record
         PRIMARY KEY (frame, instance)) WITHOUT ROWID""",
-    CELLS.twin,
+    CELLS.undo_table,
     "CREATE INDEX cells_map ON cells (map)",
     "CREATE INDEX step_cells_map ON step_cells (map)",
 )
@@ -237,8 +237,8 @@ _OTHERS = (
     "CREATE TABLE runs (id INTEGER PRIMARY KEY, started TEXT NOT NULL, weights TEXT NOT NULL)",
     # Steps with done = 1 can be undone, newest first; those with done = 0 redone, oldest first.
     "CREATE TABLE steps (id INTEGER PRIMARY KEY, label TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 1)",
-    DECISIONS.twin,
-    INSTANCES_OF_5.twin,
+    DECISIONS.undo_table,
+    INSTANCES_OF_5.undo_table,
     *_ADAPTATION,
 )
 _ADDED_6 = (
@@ -260,7 +260,7 @@ _ADDED_6 = (
         frame INTEGER NOT NULL, instance INTEGER NOT NULL,
         map INTEGER NOT NULL,         -- of the table maps; 0 for an empty one
         PRIMARY KEY (frame, instance))""",
-    REVIEWED.twin,
+    REVIEWED.undo_table,
     "ALTER TABLE steps ADD COLUMN kind TEXT NOT NULL DEFAULT 'edit'",  # edit, run or answer
     "ALTER TABLE steps ADD COLUMN made TEXT NOT NULL DEFAULT ''",  # when, in UTC; empty where not known
 )

@@ -45,9 +45,9 @@ class Undo:
         self._groups: dict[str, tuple[int, StepKind]] = {}
         self.dropped_cells: tuple[CellKey, ...] = ()
 
-    def tidy(self, connection: sqlite3.Connection) -> None:
-        """See `History.tidy`; before the first change in a transaction."""
-        self._history.tidy(connection)
+    def delete_unused_maps(self, connection: sqlite3.Connection) -> None:
+        """See `History.delete_unused_maps`; before the first change in a transaction."""
+        self._history.delete_unused_maps(connection)
 
     def keep(
         self,
@@ -122,7 +122,7 @@ class Undo:
             return None
         number, label = step
         with damage_reported(self._database.path), self._database.transaction() as connection:
-            self._history.tidy(connection)
+            self._history.delete_unused_maps(connection)
             exchanged = self._history.exchange(connection, number)
             # Read before the commit: a damaged step must not get into place.
             held = read_contents(exchanged.placed, self._video, self._maps)
@@ -148,13 +148,13 @@ class Undo:
         others = [step for step, _ in self._groups.values() if step != number]
         after = self._state.annotation.copy()
         after.apply(change)
-        traded = exchanged.traded[CELLS]
+        replaced = exchanged.replaced[CELLS]
         lost: list[Key] = [plain(key) for key in derived_from_changed(self._state.annotation, after, change)]
         # And what the run has removed itself, for want of the checkpoint that is back.
-        lost += [key for key in traded if after.get(key[0], key[1]) is None]
+        lost += [key for key in replaced if after.get(key[0], key[1]) is None]
         if not lost:
             return {}
-        found = self._history.held_after(connection, number, others, lost)
+        found = self._history.rows_after(connection, number, others, lost)
         before = cells_of(found, self._video, self._maps)
         moved: dict[int, set[int]] = {}
         for key in change.after:
@@ -164,7 +164,7 @@ class Undo:
             frames = moved.get(key.instance, set())
             sound = cell is not None and all(
                 origin == key.frame
-                or (after.anchored(origin, key.instance) and (plain(key) in traded or origin not in frames))
+                or (after.anchored(origin, key.instance) and (plain(key) in replaced or origin not in frames))
                 for origin in (cell.origin, cell.second)
                 if origin is not None
             )

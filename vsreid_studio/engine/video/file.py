@@ -78,7 +78,7 @@ class VideoFile(Video):
         self._decoder = TrackDecoder(self._open)
         try:
             self._asked = 0
-            self._damage_told = False
+            self._damage_reported = False
             self._opening = True
             self._false_keys: set[int] = set()
             self._index = self._complete_index()
@@ -141,11 +141,11 @@ class VideoFile(Video):
         be read as far as they go.
         """
         index = read_index(self._open, self._by_decoding)
-        found, told = len(index.packets), self._decoder.stream.frames
+        found, stated = len(index.packets), self._decoder.stream.frames
         cut = any(entry.corrupt for entry in index.entries[-1:]) or self._reaches_past_end()
-        if cut and "mp4" in self._decoder.container.format.name and found < told:
+        if cut and "mp4" in self._decoder.container.format.name and found < stated:
             raise UserError(
-                f"The video {self.path} is cut short: {found} of its {told} frames are there; copy it anew."
+                f"The video {self.path} is cut short: {found} of its {stated} frames are there; copy it anew."
             )
         if not found:
             raise UserError(f"The video {self.path} holds no frames that can be read.")
@@ -160,17 +160,17 @@ class VideoFile(Video):
 
     def _time(self) -> None:
         """When frames are shown, by the time stamps of their packets."""
-        told = self._decoder.stream.average_rate
+        stated = self._decoder.stream.average_rate
         packets = [self._index.entries[number] for number in self._index.packets]
         self.timing, known = timing_of(
             None if self._decoder.container.format.name == "avi" else [packet.pts for packet in packets],
             [packet.dts for packet in packets],
             [packet.duration for packet in packets],
             self._decoder.stream.time_base or Fraction(1, 1000),
-            told or _RATE,
+            stated or _RATE,
             self._end(),
         )
-        self.rate = self.timing.rate(told)
+        self.rate = self.timing.rate(stated)
         audible = bool(self._decoder.container.streams.audio)
         if known:
             self.sound = self.path if audible else None
@@ -206,8 +206,8 @@ class VideoFile(Video):
 
     def _shown(self, index: int, frame: VideoFrame) -> Frame:
         """The picture of a frame; the first damaged one is reported."""
-        if frame.is_corrupt and not self._damage_told:
-            self._damage_told = True
+        if frame.is_corrupt and not self._damage_reported:
+            self._damage_reported = True
             log.warning("%s: frame %d is damaged, and shown as far as it can be decoded", self.path, index)
         return self._picture(frame)
 

@@ -63,16 +63,16 @@ class Timing:
         """The first frame's time in seconds, on the clock that video and sound share."""
         return self.ticks[0] * self.time_base
 
-    def rate(self, told: Fraction | None = None) -> Fraction:
+    def rate(self, stated: Fraction | None = None) -> Fraction:
         """Frames per second on the average.
 
         Args:
-            told: the rate of the container, which is used if it fits: clocks of milliseconds round.
+            stated: the rate of the container, which is used if it fits: clocks of milliseconds round.
         """
         span = (self.end if len(self.ticks) == 1 else self.ticks[-1]) - self.ticks[0]
         measured = max(1, len(self.ticks) - 1) / (span * self.time_base)
-        if told and abs(told - measured) <= _NEAR * measured:
-            return told
+        if stated and abs(stated - measured) <= _NEAR * measured:
+            return stated
         return measured.limit_denominator(_CLOCK)
 
 
@@ -106,16 +106,16 @@ def timing_of(
 
 
 def _last(
-    ticks: Sequence[int], told: int | None, time_base: Fraction, rate: Fraction, end: int | None
+    ticks: Sequence[int], stated: int | None, time_base: Fraction, rate: Fraction, end: int | None
 ) -> int:
     """How long the last frame is shown: as given, else as long as most are."""
     steps = [b - a for a, b in pairwise(ticks)]
     usual = int(np.median(steps)) if steps else round(1 / (rate * time_base))
     # With B-frames MP4 gives the time to the next packet, which is not that of the next frame.
-    if told and told > 2 * usual and end is not None and end > ticks[-1]:
-        told = end - ticks[-1]
+    if stated and stated > 2 * usual and end is not None and end > ticks[-1]:
+        stated = end - ticks[-1]
     # A packet that is one field, or the tick of a fine clock, lasts less than a frame.
-    return max(1, told if told and 2 * told > usual else usual)
+    return max(1, stated if stated and 2 * stated > usual else usual)
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,7 +48,7 @@ class TimeAxis(QObject):
         return min(_WIDEST, room / max(1, self.length))
 
     @property
-    def seen(self) -> float:
+    def visible_frames(self) -> float:
         """How many frames fit into the width."""
         return max(1.0, self.width - 2 * PAD) / self.scale
 
@@ -106,8 +106,8 @@ class TimeAxis(QObject):
     def reveal(self, frame: int) -> None:
         """Scroll no further than needed to have a frame in sight."""
         # A twentieth of the width is seen ahead of it, so that one sees where one is going.
-        margin = min(self.seen / 20, 8.0)
-        low, high = frame + 1 + margin - self.seen, frame - margin
+        margin = min(self.visible_frames / 20, 8.0)
+        low, high = frame + 1 + margin - self.visible_frames, frame - margin
         self._place(max(low, min(high, self.first)), self.scale)
 
     def ticks(self, spacing: float) -> tuple[int, Iterator[int]]:
@@ -179,7 +179,7 @@ class Columns:
     def __len__(self) -> int:
         return len(self.low)
 
-    def sight(self, margin: float = 0) -> tuple[int, int]:
+    def visible(self, margin: float = 0) -> tuple[int, int]:
         """The frames shown, as (first, stop), and those that lie so many logical pixels beside them."""
         more = int(margin * self.ratio / self.scale) + 1 if margin else 0
         return max(0, int(self.low[0]) - more), int(self.high[-1]) + more

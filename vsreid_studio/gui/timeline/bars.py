@@ -38,12 +38,12 @@ class Bars:
 
     Attributes:
         body: (k, w) opacity in [0, 1].
-        crown: (k, r, w) opacity of the topmost lines of pixels, with round corners; the lowest mirror them.
+        top_rows: (k, r, w) opacity of the topmost pixel rows, with round corners; the lowest mirror them.
         gaps: (k, w) opacity of a line where the engine has found nothing.
     """
 
     body: NDArray[np.floating]
-    crown: NDArray[np.floating]
+    top_rows: NDArray[np.floating]
     gaps: NDArray[np.floating]
 
 
@@ -81,8 +81,8 @@ def rails(tracks: Sequence[SpanTrack], columns: Columns) -> tuple[NDArray[np.flo
         two (k, w) opacities in [0, 1].
     """
     width, rows = len(columns), len(tracks)
-    seen = columns.sight()
-    spans, row = _gathered([reaching(track.spans, *seen) for track in tracks], columns)
+    visible = columns.visible()
+    spans, row = _gathered([reaching(track.spans, *visible) for track in tracks], columns)
     several = (spans["stop"] - spans["start"] > 1) | (spans["start"] != spans["origin"])
     spans, row = spans[several], row[several]
     inset, thick = round(1.2 * columns.ratio), max(1, round(1.2 * columns.ratio))
@@ -128,12 +128,12 @@ def _crown(
     tracks: Sequence[SpanTrack], columns: Columns, body: NDArray[np.floating], radius: int
 ) -> NDArray[np.floating]:
     """Cut the slits into `body`, and round the corners of its topmost lines of pixels."""
-    seen = columns.sight()
-    bars, row = _gathered([reaching(track.bars, *seen) for track in tracks], columns)
+    visible = columns.visible()
+    bars, row = _gathered([reaching(track.bars, *visible) for track in tracks], columns)
     slit = max(1, round(columns.ratio))
     start, stop = columns.at(bars["start"]), columns.at(bars["stop"]) - slit
     _put(body, row, stop[:, None] + np.arange(slit), 0.0)
-    crown = np.repeat(body[:, None], radius, axis=1)
+    top_rows = np.repeat(body[:, None], radius, axis=1)
     broad = (bars["stop"] - bars["start"]) * columns.scale >= _ROUND * columns.ratio
     row, start, stop = row[broad], start[broad], stop[broad]
     reach = np.arange(radius)
@@ -141,8 +141,8 @@ def _crown(
     kept = (at >= 0) & (at < len(columns))
     owner = np.broadcast_to(row[:, None], at.shape)[kept]
     shape = np.broadcast_to(_corners(radius), (len(row), 2 * radius, radius))[kept]
-    crown[owner, :, at[kept]] *= shape
-    return crown
+    top_rows[owner, :, at[kept]] *= shape
+    return top_rows
 
 
 @lru_cache(maxsize=8)
@@ -198,7 +198,7 @@ def paint_arcs(painter: QPainter, lane: Lane, track: SpanTrack, axis: TimeAxis, 
     if not len(detached):
         return
     unit, rail = lane.style.unit, lane.rail
-    first, stop = columns.sight()
+    first, stop = columns.visible()
     reach = (
         np.minimum(detached["origin"], detached["start"]),
         np.maximum(detached["origin"], detached["stop"]),

@@ -39,7 +39,7 @@ class _Cells:
     """What the rows that have cells show, each array (k, w) or (k, r, w) of opacities x 255."""
 
     body: NDArray[np.uint8]
-    crown: NDArray[np.uint8]
+    top_rows: NDArray[np.uint8]
     gaps: NDArray[np.uint8]
     line: NDArray[np.uint8]
     strokes: NDArray[np.uint8]
@@ -79,7 +79,7 @@ def paint_cells(
 def _cells(tracks: Sequence[SpanTrack], lane: Lane, columns: Columns) -> _Cells:
     bars: Bars = shade(tracks, columns, _ROUND * lane.style.unit)
     line, strokes = rails(tracks, columns)
-    return _Cells(*(_bytes(part) for part in (bars.body, bars.crown, bars.gaps, line, strokes)))
+    return _Cells(*(_bytes(part) for part in (bars.body, bars.top_rows, bars.gaps, line, strokes)))
 
 
 def _bytes(opacity: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -91,12 +91,12 @@ def _compose(pixels: _Pixels, lane: Lane, cells: _Cells, number: int, ground: _R
     unit, start = lane.style.unit, round(lane.top * ratio)
     share = OPACITY[lane.row.hidden]
     own, ink = (_shades(ground, _rgb(colour), share) for colour in (lane.row.colour, lane.ink))
-    crown = own.take(cells.crown[number])
+    top_rows = own.take(cells.top_rows[number])
     top, bottom = (round(y * ratio) - start for y in (lane.bar.top(), lane.bar.bottom()))
-    high = min(len(crown), (bottom - top) // 2)
-    pixels[top : top + high] = crown[:high]
+    high = min(len(top_rows), (bottom - top) // 2)
+    pixels[top : top + high] = top_rows[:high]
     pixels[top + high : bottom - high] = own.take(cells.body[number])
-    pixels[bottom - high : bottom] = crown[:high][::-1]
+    pixels[bottom - high : bottom] = top_rows[:high][::-1]
     # Dots are where no bar is.
     dots = np.flatnonzero(cells.gaps[number])
     middle = round(lane.bar.center().y() * ratio) - start
@@ -246,7 +246,7 @@ class LaneSurface(Surface):
         state = self.state
         paint_cells(painter, lanes, state.tracks, state.selected, columns)
         # Marks of frames beside the part reach into it.
-        seen = columns.sight(state.style.row)
+        visible = columns.visible(state.style.row)
         painter.save()
         painter.setClipRect(QRectF(lanes[0].left, 0, lanes[0].width, self.height()))
         for hidden, group in groupby(sorted(lanes, key=_hidden), _hidden):
@@ -254,8 +254,8 @@ class LaneSurface(Surface):
             some = list(group)
             for lane in some:
                 self._paint_lines(painter, lane, columns)
-            paint_boxes(painter, some, state.boxes, self.axis, seen, self._sprites)
-            paint_marks(painter, some, state.tracks, self.axis, seen, self._sprites)
+            paint_boxes(painter, some, state.boxes, self.axis, visible, self._sprites)
+            paint_marks(painter, some, state.tracks, self.axis, visible, self._sprites)
         painter.restore()
 
     def _paint_lines(self, painter: QPainter, lane: Lane, columns: Columns) -> None:

@@ -341,9 +341,9 @@ class TimelineView(QWidget):
         axis, bar = self.axis, self._across
         # Passed to the bar only: its answer would come back rounded.
         bar.blockSignals(True)
-        bar.setRange(0, round((axis.length - axis.seen) * axis.scale))
-        bar.setPageStep(max(1, round(axis.seen * axis.scale)))
-        bar.setSingleStep(max(1, round(axis.seen * axis.scale / 20)))
+        bar.setRange(0, round((axis.length - axis.visible_frames) * axis.scale))
+        bar.setPageStep(max(1, round(axis.visible_frames * axis.scale)))
+        bar.setSingleStep(max(1, round(axis.visible_frames * axis.scale / 20)))
         bar.setValue(round(axis.first * axis.scale))
         bar.blockSignals(False)
 
