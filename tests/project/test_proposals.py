@@ -16,7 +16,7 @@ from vsreid_studio.engine.events import Decision, Proposal, Queue, Reason, Retri
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project, StoredProposal
-from vsreid_studio.project.proposals import best, proposal_tracks, track_of
+from vsreid_studio.project.tracks import best, proposal_tracks, track_of
 
 BOX = Box(100, 50, 140, 90)
 

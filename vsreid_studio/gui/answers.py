@@ -26,7 +26,8 @@ from ..engine.events import (
 from ..engine.store.annotation import edit
 from ..engine.types import Cell, CellKey, Maker, SoftMask
 from ..project import StoredProposal
-from ..project.proposals import track_of, waiting
+from ..project.proposals import waiting
+from ..project.tracks import track_of
 from .session import Session
 from .worker import PropagateFrom, Propose
 

@@ -22,8 +22,8 @@ from ..formats.masks import write_mask
 from ..formats.owned import mark_all, refuse_existing
 from ..formats.provenance import provenance, write_provenance
 from ..project import Project
-from ..project.proposals import proposal_tracks
 from ..project.sources import points_of
+from ..project.tracks import proposal_tracks
 from ..reading import read_json
 from .begin import finish, project_of
 from .task import EngineOrMaker, Inputs, MadeFrom, Task, difference, inputs

@@ -3,8 +3,9 @@
 from .contents import StaleChange
 from .document import Project
 from .notes import CandidateStore, Settings
-from .proposals import StoredProposal, proposal_tracks
+from .proposals import StoredProposal
 from .schema import Adaptation, Instance, RunRecord, VideoRef
+from .tracks import proposal_tracks
 from .video import keep_options, keep_order, read_options, read_order
 
 __all__ = [

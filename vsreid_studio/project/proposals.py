@@ -1,12 +1,11 @@
-"""Proposals that wait in the project until a person answers, and their grouping by object."""
+"""Proposals that wait in the project until a person answers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby
 from types import MappingProxyType
 from zlib import crc32
 
@@ -25,24 +24,9 @@ _COLUMNS = (
     "map_x0, map_y0, map_x1, map_y1, confidence, data, checkpoints, run, checksum"
 )
 _FROM_MASKS = {Reason.CONSISTENT, Reason.PRESENT}
-"""Reasons that follow from the present masks: `StoredProposal.waits` checks them itself."""
+"""Reasons that follow from the present masks: `StoredProposal.is_waiting` checks them itself."""
 _MOST = 100_000
 """Proposals in a file, beyond which it is hostile."""
-
-GAP = 8
-"""Frames between two retrievals of one track, at most: a detector misses an object now and then."""
-LEAST_IOU = 0.2
-"""Of the boxes of two retrievals next to one another, in the frame after; it falls with the gap."""
-_CARRIES = {
-    None,
-    Reason.SKIPPED,
-    Reason.UNSURE,
-    Reason.WORSE,
-    Reason.ELSEWHERE,
-    Reason.BELOW,
-    Reason.LOOKALIKE,
-}
-"""Reasons of retrievals that may be the same object as one that is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,40 +307,3 @@ def _read(row: Row, video: VideoRef) -> StoredProposal:
     why = None if reason is None else Reason[reason]
     retrieval = Retrieval(frame, instance, box, similarity, iou, why)
     return StoredProposal(retrieval, run, tuple(checkpoints), map_box, data, confidence)
-
-
-def proposal_tracks(retrievals: Iterable[Retrieval]) -> list[tuple[Retrieval, ...]]:
-    """Groups of retrievals of one instance whose boxes follow one another, each in the order of frames."""
-    ordered = sorted(retrievals, key=lambda it: (it.instance, it.frame))
-    grouped: list[tuple[Retrieval, ...]] = []
-    for _, row in groupby(ordered, key=lambda it: it.instance):
-        part: list[Retrieval] = []
-        for one in row:
-            if part and not _follows(part[-1], one):
-                grouped.append(tuple(part))
-                part = []
-            part.append(one)
-        grouped.append(tuple(part))
-    return grouped
-
-
-def track_of(key: CellKey, retrievals: Sequence[Retrieval]) -> tuple[Retrieval, ...]:
-    """The track that a cell belongs to: those that wait and those that are too weak to be offered.
-
-    Returns:
-        in the order of frames, with the cell itself where it is listed.
-    """
-    able = (
-        it for it in retrievals if it.key == key or (it.instance == key.instance and it.reason in _CARRIES)
-    )
-    return next((track for track in proposal_tracks(able) if any(it.key == key for it in track)), ())
-
-
-def best(track: Sequence[Retrieval]) -> Retrieval:
-    """The retrieval of a track that is shown for all of it."""
-    return max(track, key=lambda it: it.similarity)
-
-
-def _follows(before: Retrieval, after: Retrieval) -> bool:
-    gap = after.frame - before.frame
-    return gap <= GAP and before.box.iou(after.box) >= LEAST_IOU / gap

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..engine.extensions.doubtful import suspects
 from ..engine.store.index import PINNED, THERE
 from .document import Project
-from .proposals import best, proposal_tracks
+from .tracks import best, proposal_tracks
 
 
 class ClipState(StrEnum):

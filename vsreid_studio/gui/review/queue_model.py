@@ -21,7 +21,7 @@ from ...config import ReidConfig
 from ...engine.events import Retrieval
 from ...engine.types import Box, CellKey
 from ...project import Instance
-from ...project.proposals import best, proposal_tracks
+from ...project.tracks import best, proposal_tracks
 from ..theme import tip as as_tip
 from .actions import figure, frame_ranges, why_not
 
