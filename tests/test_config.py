@@ -3,13 +3,13 @@
 import argparse
 import hashlib
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from vsreid_studio.cli.options import add_engine_options, config_of
-from vsreid_studio.config import FORMER_NAMES, PAPER, Config, load, plain, preset
+from vsreid_studio.config import EARLIER_VALUES, FORMER_NAMES, PAPER, Config, load, plain, preset
 from vsreid_studio.errors import UserError
 
 
@@ -90,6 +90,15 @@ def test_former_names_lead_to_settings() -> None:
 
 
 def test_what_identifies_kept_work_stays() -> None:
-    text = json.dumps(plain(Config()), sort_keys=True)
-    # A new value orphans every kept run: give a new setting the old behaviour under its default, left out.
+    earlier = Config(reid=replace(Config().reid, **EARLIER_VALUES))
+    text = json.dumps(plain(earlier), sort_keys=True)
+    # A new value orphans every kept run: give a new setting the old behaviour under its default, left out,
+    # and keep the old value of a setting whose default has changed among `EARLIER_VALUES`.
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == "acb37b3a3ee05e70"
+    assert plain(Config(), earlier=True) == plain(earlier)
+
+
+def test_only_usual_values_stand_for_earlier_ones() -> None:
+    chosen = Config(reid=replace(Config().reid, rho_reid=0.9))
+    known = plain(chosen, earlier=True)["reid"]
+    assert known["rho_reid"] == 0.9 and known["least_confidence"] == EARLIER_VALUES["least_confidence"]

@@ -31,6 +31,8 @@ FORMER_NAMES = {
 """Settings by the names that earlier versions gave them: files of settings may go on using these."""
 LATER = ("trust", "competition", "search_every")
 """Settings of `ReidConfig` that earlier versions did not have: with the usual value they identify nothing."""
+EARLIER_VALUES = {"rho_reid": 0.65, "least_confidence": 0.72}
+"""Former defaults: what was made with these stands for what is made with today's."""
 MULTI_SCALE = (0.75, 1.0, 1.25)
 """`PropagationConfig.scales` where accuracy is worth three times the time."""
 
@@ -102,12 +104,13 @@ class ReidConfig:
         rho_track: what such a mask shows counts as the instance if it is more similar than this to the
             gallery. One that trust has judged counts by its expected J instead.
         sure: a mask is confident from this predicted IoU on.
-        least_confidence: a recovered mask whose predicted IoU is below this is not offered (0: all are).
-        only_better: nor is one whose predicted IoU does not exceed that of the map in its cell.
+        least_confidence: a recovered mask whose confidence is below this is not offered (0: all are). With
+            `trust` that is the expected IoU, else the predicted one.
+        only_better: nor is one whose confidence does not exceed that of the map in its cell.
         verification: nor is one that, when it is propagated, is visible beside the instance, see
             `engine.extensions.verification`.
-        trust: judge propagated masks by their appearance, too, and empty those that are probably wrong, see
-            `engine.extensions.trust`.
+        trust: judge propagated and recovered masks by their appearance, too, and empty propagated ones that
+            are probably wrong, see `engine.extensions.trust`.
         competition: do not offer what is more likely another tracked instance, see
             `engine.extensions.filters`.
         search_every: of the frames in which each instance has a map that is judged right, only every n-th is
@@ -116,7 +119,7 @@ class ReidConfig:
     """
 
     enabled: bool = True
-    rho_reid: float = 0.65
+    rho_reid: float = 0.6
     rho_occ: float = 0.3
     only_missing: bool = False
     max_overlap: float = 1.0
@@ -124,7 +127,7 @@ class ReidConfig:
     appearance_track: bool = True
     rho_track: float = 0.65
     sure: float = 0.8
-    least_confidence: float = 0.72
+    least_confidence: float = 0.65
     only_better: bool = True
     verification: bool = True
     trust: bool = True
@@ -193,14 +196,19 @@ def preset(name: Preset) -> Config:
     return PAPER if name == "paper" else Config()
 
 
-def plain(config: Config) -> dict[str, dict[str, Any]]:
+def plain(config: Config, *, earlier: bool = False) -> dict[str, dict[str, Any]]:
     """The sections of settings as plain data under the names of the first version.
 
     A checksum of this identifies results of earlier versions, so it must not change with a name.
+
+    Args:
+        earlier: in the place of today's default values those that earlier versions had.
     """
     former = {new: old for old, new in FORMER_NAMES.items()}
-
     usual = asdict(ReidConfig())
+    reid = asdict(config.reid)
+    if earlier:
+        reid |= {name: value for name, value in EARLIER_VALUES.items() if reid[name] == usual[name]}
 
     def renamed(settings: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -211,7 +219,7 @@ def plain(config: Config) -> dict[str, dict[str, Any]]:
 
     return {
         "propagation": renamed(asdict(config.propagation)),
-        "reid": renamed(asdict(config.reid)),
+        "reid": renamed(reid),
         "adapt": asdict(config.adapt),
     }
 

@@ -12,7 +12,7 @@ from clips import packed_avi
 from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
-from vsreid_studio.config import Config, ReidConfig
+from vsreid_studio.config import EARLIER_VALUES, Config, ReidConfig
 from vsreid_studio.engine.events import Event
 from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.engine.runtime.engine import VideoEngine
@@ -134,6 +134,17 @@ def test_other_input_is_not_overwritten(task: Task, engine: VideoEngine, kind: s
     assert files(task.output) == before
     assert not run_task(task, engine, overwrite=True).skipped
     assert len(masks(task.output)) == (LENGTH - 1 if kind == "video" else LENGTH)
+
+
+def test_what_an_earlier_version_made_with_its_default_values_is_not_made_again(task: Task) -> None:
+    earlier = VideoEngine(Config(reid=ReidConfig(**EARLIER_VALUES)))
+    run_task(task, earlier)
+    before = files(task.output)
+    assert run_task(task, VideoEngine(Config())).skipped
+    with pytest.raises(UserError, match="other settings"):
+        run_task(task, VideoEngine(Config(reid=ReidConfig(rho_reid=0.9))))
+    assert files(task.output) == before
+    run_task(task, VideoEngine(Config()), overwrite=True)
 
 
 def test_an_unfinished_run_of_other_input_is_not_overwritten(task: Task, engine: VideoEngine) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +138,11 @@ class SharingEngine(VideoEngine):
     def make(self) -> Callable[[], SharingEngine]:
         """What makes the same engine in another process."""
         return partial(SharingEngine, self.config, self._weights, self._folder)
+
+    @property
+    def earlier_identity(self) -> dict[str, Any]:
+        """The identity itself: measured is what this version makes with its own values."""
+        return self.identity
 
     def reid(self, video: Video, store: CandidateCache) -> ReidModule | None:
         """As `VideoEngine.reid`, `store` being filled from the folder."""

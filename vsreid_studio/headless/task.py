@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 _NOTHING = Sources()
 
 MadeFrom: TypeAlias = dict[str, str]
-"""A mark of each kind of input: 'video', 'masks', 'settings'; 'earlier' is an older one of the video."""
+"""A mark of each kind of input: 'video', 'masks', 'settings'; 'earlier' is an older one of the video, 'usual'
+one of the settings that an earlier version had by default."""
 
 EngineOrMaker: TypeAlias = "VideoEngine | Callable[[], VideoEngine]"
 """An engine, or what makes it when all that needs no engine was read and found fit."""
@@ -198,11 +199,13 @@ def inputs(task: Task, engine: EngineOrMaker) -> Iterator[Inputs]:
             before, masks = masks, masks_of_points(video, prompts, engine.clicker, masks)
             clicked = [_clicked(prompt, before, masks, engine.clicks_checksum) for prompt in prompts]
         chosen = [task.video_options.to_json()] if task.video_options.to_json() else []
+        others = [flo, *(["keep proposals"] * task.keep_proposals)]
         made_from = {
             "video": _content(video, chosen),
             "earlier": digest([video.earlier_fingerprint, video.length, video.height, video.width, *chosen]),
             "masks": digest_of_masks,
-            "settings": digest([engine.identity, flo, *(["keep proposals"] * task.keep_proposals)]),
+            "settings": digest([engine.identity, *others]),
+            "usual": digest([engine.earlier_identity, *others]),
         }
         yield Inputs(engine, video, masks, made_from, given.names, given.classes, clicked)
 
@@ -236,11 +239,12 @@ def difference(made_from: MadeFrom, other: object) -> str:
     same_video = other.get("video") in (made_from["video"], made_from.get("earlier")) or (
         _is_same_file(made_from["video"], other.get("video"))
     )
-    return " and ".join(
-        word
-        for kind, word in _WORDS.items()
-        if other.get(kind) != made_from[kind] and not (kind == "video" and same_video)
-    )
+    same = {
+        "video": same_video,
+        "masks": other.get("masks") == made_from["masks"],
+        "settings": other.get("settings") in (made_from["settings"], made_from.get("usual")),
+    }
+    return " and ".join(word for kind, word in _WORDS.items() if not same[kind])
 
 
 def _content(video: Video, chosen: list[dict[str, Any]]) -> str:

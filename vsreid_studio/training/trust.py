@@ -1,8 +1,8 @@
 """The trust figure: a logistic regression on clips in which objects vanish and return.
 
 Each clip is propagated from its first masks without re-identification. Each map then gives one sample: its
-cues (`engine.extensions.trust`) and whether its J is at least .5. The sequences are divided into halves; each
-half is judged by what was fitted to the other. The shipped coefficients are fitted to all.
+cues (`engine.extensions.trust_model`) and whether its J is at least .5. The sequences are divided into
+halves; each half is judged by what was fitted to the other. The shipped coefficients are fitted to all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from ..config import Config
 from ..engine.algorithm.merge import split
 from ..engine.extensions.gallery import Gallery
-from ..engine.extensions.trust import Trust, TrustModel
+from ..engine.extensions.trust import Trust
+from ..engine.extensions.trust_model import TrustModel
 from ..engine.runtime.engine import VideoEngine
 from ..engine.runtime.reid import MemoryStore
 from ..engine.runtime.run import answer_all

@@ -18,24 +18,19 @@ from fakes import (
     inverse,
     modules,
     patch,
+    run,
 )
 from numpy.typing import NDArray
 
 from vsreid_studio.engine.algorithm.plan import Plan, Step
-from vsreid_studio.engine.events import Change, Progress
+from vsreid_studio.engine.events import Change, Passed, Progress, Proposal, Reason, Skip
 from vsreid_studio.engine.extensions.appearance_track import TrustedEmbeddings
 from vsreid_studio.engine.extensions.gallery import Gallery
-from vsreid_studio.engine.extensions.trust import (
-    LITE,
-    Cues,
-    Trust,
-    chains,
-    cues_of,
-    lost_maps,
-)
+from vsreid_studio.engine.extensions.trust import Trust, chains
+from vsreid_studio.engine.extensions.trust_model import LITE, Cues, cues_of, lost_maps
 from vsreid_studio.engine.runtime.search import CandidateSearch
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Cell, CellKey, Maker, Prediction, SoftMask
 
 OWN = direction(1, 1.0)
 OTHER = direction(2, 1.0)
@@ -113,6 +108,18 @@ def test_what_right_maps_show_is_known_until_they_change() -> None:
     assert trust.trusted(annotation, 1).frames.tolist() == [8]
 
 
+def test_what_right_maps_of_an_earlier_run_show_is_known_to_the_next_one() -> None:
+    annotation = carried()
+    judged(annotation, Looking())
+    reid = Looking()
+    trust = Trust(reid, Gallery(reid))
+    assert not judged(annotation, reid, trust)
+    assert trust.trusted(annotation, 1).frames.tolist() == [4, 8]
+    assert reid.described == [(4, 1), (8, 1)]
+    judged(annotation, reid, trust)
+    assert len(reid.described) == 2
+
+
 def test_the_end_can_be_undone() -> None:
     annotation = carried()
     (change,) = judged(annotation, Looking(wrong=range(4, 9)))
@@ -179,6 +186,31 @@ def test_an_instance_that_turns_is_still_itself() -> None:
     assert LITE.probability(cues)[-1] > LITE.probability(sudden)[-1]
 
 
+def test_an_instance_that_was_seen_like_this_elsewhere_is_itself() -> None:
+    looks = dict.fromkeys(range(6), OTHER)
+    alone = cues_of([0.9] * 6, looks, [OWN])
+    known = cues_of([0.9] * 6, looks, [OWN], np.stack([OTHER, OWN]))
+    assert known.gallery.tolist() == alone.gallery.tolist()
+    assert known.way[0] == pytest.approx(1) and alone.way[0] < 0.5
+
+
+def test_a_chain_is_compared_with_what_right_maps_of_others_show() -> None:
+    annotation, reid = carried(9, origin=8), Looking()
+    trust = Trust(reid, Gallery(reid))
+    judged(annotation, reid, trust)
+    reid.wrong = range(9)
+    turned = TrustedEmbeddings(np.array([4]), OTHER[None])
+    lost = {CellKey(n, 1): Cell(patch(0, 1, 1), 8, confidence=0.9) for n in range(8)}
+    for shown, left in (
+        (TrustedEmbeddings(np.zeros(0, np.intp), np.zeros((0, 1), np.float32)), [8]),
+        (turned, list(range(9))),
+    ):
+        annotation.apply(annotation.set_cells("again", dict(lost)))
+        trust.trusted = lambda annotation, instance, shown=shown: shown  # type: ignore[method-assign,misc]
+        judged(annotation, reid, trust)
+        assert filled(annotation) == left
+
+
 def test_a_dip_counts_until_the_map_is_confirmed_again() -> None:
     looks = {n: OWN if n not in (4, 5) else OTHER for n in range(8)}
     cues = cues_of([0.9, 0.9, 0.9, 0.3, 0.8, 0.8, 0.7, 0.9], looks, [OWN])
@@ -210,6 +242,47 @@ def test_a_run_with_trust_finds_what_was_drifted_over() -> None:
     annotation = first_masks(9)
     list(modules(FakePropagation(), config).run(annotation, Looking(wrong=range(4, 9))))
     assert filled(annotation) == [0, 1, 2, 3]
+
+
+def test_a_recovered_map_counts_by_what_it_shows_too() -> None:
+    annotation, reid = carried(), Looking(wrong=[6])
+    trust = Trust(reid, Gallery(reid))
+    found = Prediction(patch(5, 5, 1), 0.8)
+    right, wrong = (trust.recovered(annotation, CellKey(frame, 1), found) for frame in (5, 6))
+    assert right.mask is wrong.mask is found.mask
+    assert right.confidence > 0.7 and wrong.confidence < 0.3
+    less = trust.recovered(annotation, CellKey(5, 1), replace(found, confidence=0.4))
+    assert 0 <= less.confidence < right.confidence
+    nothing = Prediction(SoftMask.empty(), 0.6)
+    assert trust.recovered(annotation, CellKey(5, 1), nothing) is nothing
+
+
+def test_a_recovered_map_that_looks_like_right_ones_counts_as_right() -> None:
+    annotation, reid = carried(), Looking()
+    trust = Trust(reid, Gallery(reid))
+    judged(annotation, reid, trust)
+    found = Prediction(patch(5, 5, 1), 0.8)
+    reid.wrong = [6]
+    alone = trust.recovered(annotation, CellKey(6, 1), found)
+    shown = TrustedEmbeddings(np.array([4, 6]), np.stack([OTHER, OTHER]))
+    trust.trusted = lambda annotation, instance: shown  # type: ignore[method-assign]
+    assert trust.recovered(annotation, CellKey(6, 1), found).confidence > alone.confidence + 0.3
+    trust.trusted = lambda annotation, instance: TrustedEmbeddings(shown.frames[1:], shown.rows[1:])  # type: ignore[method-assign]
+    assert trust.recovered(annotation, CellKey(6, 1), found).confidence == alone.confidence, (
+        "its own frame's look does not count"
+    )
+
+
+def test_a_run_with_trust_offers_no_recovery_of_something_else() -> None:
+    reid = replace(CONFIG.reid, trust=True, least_confidence=0.5)
+    world = {frame: [(5, 5, direction(1, 0.9))] for frame in (6, 7)}
+    seen = Looking(wrong=[7])
+    seen.world = world
+    lost = FakePropagation(gone=[CellKey(5, 1)])
+    events = run(modules(lost, replace(CONFIG, reid=reid)).run(first_masks(9), seen), default=Skip())
+    (offered,) = [event for event in events if isinstance(event, Proposal)]
+    assert offered.frame == 6 and offered.confidence > 0.7
+    assert [event for event in events if isinstance(event, Passed)] == [Passed(7, 1, Reason.UNSURE)]
 
 
 def searched(annotation: Annotation, every: int, sure: float = 0.8) -> list[int]:

@@ -118,7 +118,7 @@ class AppearanceTrack:
         others = [rows for _, _, rows in self._known.values()]
         beside = np.concatenate(others) if others else np.zeros(0, np.intp)
         rows = np.arange(len(embeddings))
-        same, beside = same[_spread(len(same))], beside[_spread(len(beside))]
+        same, beside = same[spread(len(same))], beside[spread(len(beside))]
         near_same = yield from _nearest(embeddings, rows, embeddings[same], same)
         return near_same, (yield from _nearest(embeddings, rows, embeddings[beside], beside))
 
@@ -146,11 +146,11 @@ def nearest_trusted(
     Returns:
         (M,) float32; `UNKNOWN` where there is nothing to compare with.
     """
-    every = _spread(len(trusted.frames))
+    every = spread(len(trusted.frames))
     return (yield from _nearest(embeddings, frames, trusted.rows[every], trusted.frames[every]))
 
 
-def _spread(count: int) -> slice:
+def spread(count: int) -> slice:
     """At most `MOST` of so many, evenly."""
     return slice(None, None, -(-count // MOST) or 1)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from ..algorithm.plan import Plan
 from ..algorithm.protocols import MaskPropagation
@@ -40,6 +41,14 @@ FAILED = -1.0
 """Similarity where nothing was recovered (Algorithm 2, line 10)."""
 
 
+class RecoveryJudge(Protocol):
+    """Judges recovered maps by more than the predicted IoU, see `trust.Trust`."""
+
+    def recovered(self, annotation: Annotation, key: CellKey, found: Prediction) -> Prediction:
+        """The same map, with the expected J as its confidence."""
+        ...
+
+
 Deciding = Generator[Change, None, OfferResult]
 
 
@@ -52,6 +61,7 @@ class ProposalHandling:
         propagation: recovers.
         gallery: judges boxes that a person drew.
         filters: whatever one of these withholds is passed over in this run, as if it had been skipped.
+        judge: judges recovered maps; None leaves the predicted IoU as their confidence.
         rounds: retrievals so far.
     """
 
@@ -59,6 +69,7 @@ class ProposalHandling:
     propagation: MaskPropagation
     gallery: Gallery
     filters: Sequence[OfferFilter] = field(default=(NothingRecovered(),))
+    judge: RecoveryJudge | None = None
     rounds: int = 0
 
     def __call__(
@@ -70,7 +81,7 @@ class ProposalHandling:
             ValueError: the answer does not fit the proposal.
         """
         self.rounds += 1
-        proposal = self._proposal(retrieval, found)
+        proposal = self._proposal(retrieval, self._judged(retrieval.key, found))
         reason = yield from self._withheld(proposal)
         if reason is not None:
             yield Passed(*proposal.key, reason)
@@ -126,12 +137,18 @@ class ProposalHandling:
         """The same cell, recovered in a person's box; proposed even when nothing is found there."""
         frame, instance = proposal.key
         present = self.annotation.mask(frame, instance).hard_box or NOWHERE
-        found = self.propagation.recover(self.annotation, frame, box, instance)
+        found = self._recover(CellKey(frame, instance), box)
         drawn = self._proposal(Retrieval(frame, instance, box, FAILED, box.iou(present)), found)
         if not drawn.recovered.area:
             return drawn
         similarity = self.gallery.similarity(self.annotation, instance, frame, drawn.recovered)
         return replace(drawn, similarity=similarity)
+
+    def _recover(self, key: CellKey, box: Box) -> Prediction:
+        return self._judged(key, self.propagation.recover(self.annotation, key.frame, box, key.instance))
+
+    def _judged(self, key: CellKey, found: Prediction) -> Prediction:
+        return found if self.judge is None else self.judge.recovered(self.annotation, key, found)
 
     def _accept(self, proposal: Proposal, by: Maker) -> Deciding:
         if not proposal.recovered.area:
@@ -160,7 +177,7 @@ class ProposalHandling:
             raise ValueError(f"a retrieval of {proposal.instance} cannot be given to {other}")
         given = replace(_decision(proposal, Verdict.REASSIGNED, Maker.PERSON), given_to=other)
         old = self.annotation.get(*key)
-        found = self.propagation.recover(self.annotation, proposal.frame, proposal.box, other)
+        found = self._recover(key, proposal.box)
         if (old is not None and old.pinned) or not found.mask.area:
             return (yield from self._decide("reassign retrieval", {proposal.key: given}))
         similarity = self.gallery.similarity(self.annotation, other, proposal.frame, found.mask)

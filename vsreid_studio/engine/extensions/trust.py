@@ -1,24 +1,13 @@
 """Trust: which propagated maps are kept, by the probability that they are right.
 
-The paper accepts every propagated map. N_mp predicts the IoU of each, but a map that has drifted to an
-occluder is an accurate map of another object, and its predicted IoU stays high. Its embedding by N_reid then
-differs from that of the instance. A logistic regression turns these cues into the probability that J is at
-least .5:
-
-- the predicted IoU, and the lowest one since the map was last confirmed: identity is lost in one step;
-- the cosine similarity of the map's box to the gallery;
-- the similarity to the embeddings of confirmed maps since the checkpoint. An instance that turns soon differs
-  from its template, but hardly from its own appearance a few frames before.
-
-Runs of maps that are almost certainly wrong are emptied, so that re-identification searches these frames.
-`vsreid-studio train trust` fits the coefficients.
+The paper accepts every propagated map. Here each is judged, see `trust_model`. Runs of maps that are almost
+certainly wrong are emptied, so that re-identification searches these frames. Recovered maps are judged, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,139 +18,20 @@ from ..algorithm.vsreid import Work
 from ..events import Progress
 from ..store.annotation import Annotation
 from ..store.index import FILLED, MAKERS, THERE
-from ..types import Cell, CellKey, Maker, SoftMask
-from .appearance_track import TRUSTED, TrustedEmbeddings
+from ..types import Cell, CellKey, Maker, Prediction, SoftMask
+from .appearance_track import TRUSTED, TrustedEmbeddings, spread
 from .gallery import Gallery
 from .temporal_smoothing import finished_block
+from .trust_model import LITE, Cues, TrustModel, cues_of, lost_maps
 
 EVERY = 2
 """Frames from one embedding of a chain to the next; similarities in between are interpolated."""
 AT_ONCE = 20
 """Maps embedded in one batch, which takes N_reid some milliseconds."""
-NEAR = 12
-"""Number of the latest confirmed embeddings that a map is compared with."""
-JOIN = 0.7
-"""Similarity from which an embedding is confirmed, if the predicted IoU is at least `LEAST`."""
-LEAST = 0.5
 THINNED = 4
 """What maps to rely on show is kept in every fourth frame, to be compared with candidates."""
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
-LOST, LASTING = 0.2, 5
-"""Maps are emptied where `LASTING` in a row are below the probability `LOST`: a single one is unreliable."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrustModel:
-    """A logistic regression on the cues, and the J that follows.
-
-    Attributes:
-        weights: of logit of quality, gallery, way and logit of least, see `Cues`. The first may be negative:
-            a map that is confident again after a moment of low confidence often shows another object.
-        bias: of the logit.
-        good: (a, b): J is expected to be a + b * q where it is at least .5.
-        bad: and this where it is not.
-    """
-
-    weights: tuple[float, float, float, float]
-    bias: float
-    good: tuple[float, float]
-    bad: float
-
-    def probability(self, cues: Cues) -> NDArray[np.float64]:
-        """P(J >= .5) of each map, (n,)."""
-        return self.probability_of(cues.columns)
-
-    def probability_of(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """As `probability`, of `Cues.columns`."""
-        values = columns @ np.array(self.weights) + self.bias
-        found: NDArray[np.float64] = 1 / (1 + np.exp(-values))
-        return found
-
-    def expected(self, probability: NDArray[np.float64], quality: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The J that is to be expected, (n,) in [0, 1].
-
-        Args:
-            probability: of J >= .5, (n,).
-            quality: the predicted IoU, (n,).
-        """
-        good = self.good[0] + self.good[1] * quality
-        return np.clip(probability * good + (1 - probability) * self.bad, 0, 1)
-
-
-class Cues(NamedTuple):
-    """The cues for the maps of one chain, (n,) float64 each, in the order of propagation.
-
-    Attributes:
-        quality: the predicted IoU.
-        gallery: similarity of the map's box to the gallery.
-        way: the greater similarity to the gallery and to the latest confirmed embeddings.
-        least: the lowest predicted IoU since the last confirmed embedding.
-    """
-
-    quality: NDArray[np.float64]
-    gallery: NDArray[np.float64]
-    way: NDArray[np.float64]
-    least: NDArray[np.float64]
-
-    @property
-    def columns(self) -> NDArray[np.float64]:
-        """(n, 4), as `TrustModel` weighs them."""
-        return np.stack([_logit(self.quality), self.gallery, self.way, _logit(self.least)], axis=1)
-
-
-def cues_of(
-    quality: Sequence[float],
-    embeddings: Mapping[int, NDArray[np.float32]],
-    gallery: Sequence[NDArray[np.float32]],
-) -> Cues:
-    """The cues of a chain.
-
-    Args:
-        quality: predicted IoU of each map, in the order of propagation.
-        embeddings: (d,) float32 of length 1, N_reid of the map's box, by index in that order; at least one.
-        gallery: (d,) float32 of length 1 each; at least one.
-    """
-    known, confirmed = np.stack(gallery), list(gallery)
-    least, low = [], 1.0
-    places, template, way = sorted(embeddings), [], []
-    for place, q in enumerate(quality):
-        low = min(low, q)
-        least.append(low)
-        if (embedding := embeddings.get(place)) is None:
-            continue
-        template.append(float((known @ embedding).max()))
-        near = float((np.stack(confirmed[-NEAR:]) @ embedding).max())
-        way.append(max(near, template[-1]))
-        if way[-1] >= JOIN and q >= LEAST:
-            confirmed.append(embedding)
-            low = 1.0
-    everywhere = np.arange(len(quality))
-    return Cues(
-        np.array(quality, np.float64),
-        np.interp(everywhere, places, template),
-        np.interp(everywhere, places, way),
-        np.array(least),
-    )
-
-
-def _logit(q: NDArray[np.float64]) -> NDArray[np.float64]:
-    q = q.clip(0.02, 0.98)
-    found: NDArray[np.float64] = np.log(q / (1 - q))
-    return found
-
-
-def lost_maps(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which maps of a chain are to be emptied: (n,) bool.
-
-    Args:
-        probability: of J >= .5, (n,), in the order of propagation.
-    """
-    found: NDArray[np.bool_] = probability < LOST
-    ends = np.flatnonzero(np.diff(found, prepend=False, append=False))
-    for start, stop in zip(ends[::2], ends[1::2], strict=True):
-        found[start:stop] = stop - start >= LASTING
-    return found
 
 
 class Trust:
@@ -187,10 +57,11 @@ class Trust:
                 yield from self._embed(annotation, instance, [n for n in block if (n - origin) % EVERY == 0])
 
     def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
-        """Judge every chain with maps that are not judged yet."""
+        """Judge every chain with maps that are not judged yet, and embed right maps of earlier runs."""
         for instance in plan.instances:
             for chain in chains(annotation, instance, plan.frames):
                 yield from self._judge(annotation, instance, chain)
+            yield from self._recall(annotation, instance)
             self._embedded = {key: one for key, one in self._embedded.items() if key.instance != instance}
 
     def trusted(self, annotation: Annotation, instance: int) -> TrustedEmbeddings:
@@ -201,6 +72,33 @@ class Trust:
         return TrustedEmbeddings(
             np.array(there, np.intp), np.stack(rows) if rows else np.zeros((0, 1), np.float32)
         )
+
+    def recovered(self, annotation: Annotation, key: CellKey, found: Prediction) -> Prediction:
+        """A recovered map with the expected J as its confidence.
+
+        Its box is compared with the gallery, and with trusted maps of other frames. Nothing led to it, so its
+        own predicted IoU stands for the lowest one.
+
+        Args:
+            annotation: not to be changed.
+            key: where it was recovered.
+            found: with the predicted IoU.
+
+        Returns:
+            the same if nothing is in the map, or the gallery is empty.
+        """
+        entries = self._gallery.entries(annotation, key.instance)
+        if not found.mask.area or not entries:
+            return found
+        embedding = self._reid.appearance(key.frame, found.mask)
+        trusted = self.trusted(annotation, key.instance)
+        gallery = max(float(entry @ embedding) for entry in entries.values())
+        others = trusted.rows[trusted.frames != key.frame]
+        way = max(gallery, float((others @ embedding).max())) if len(others) else gallery
+        values = found.confidence, gallery, way, found.confidence
+        cues = Cues(*(np.array([value], np.float64) for value in values))
+        expected = self._model.expected(self._model.probability(cues), cues.quality)
+        return replace(found, confidence=float(expected[0]))
 
     def cues(self, annotation: Annotation, instance: int) -> Iterator[tuple[list[int], Cues]]:
         """The frames of each chain that is to be judged, and its cues; nothing is changed."""
@@ -242,6 +140,23 @@ class Trust:
         annotation.apply(change)
         yield change
 
+    def _recall(self, annotation: Annotation, instance: int) -> Work:
+        """Embed trusted maps that an earlier run has judged."""
+        records = annotation.records(instance)
+        number = np.arange(len(records))
+        right = (records["flags"] & THERE > 0) & (records["flags"] & FILLED > 0)
+        right &= ~np.isnan(records["similarity"]) & (records["maker"] == MAKERS.index(Maker.PROPAGATION))
+        right &= (records["confidence"] >= TRUSTED) & ((number - records["origin"]) % THINNED == 0)
+        trusted = self._trusted.setdefault(instance, {})
+        wanted = np.flatnonzero(right)[spread(int(right.sum()))].tolist()
+        cells = {frame: cell for frame in wanted if (cell := annotation.get(frame, instance)) is not None}
+        lacking = [frame for frame, cell in cells.items() if trusted.get(frame, (None,))[0] is not cell]
+        yield from self._embed(annotation, instance, lacking)
+        for frame in lacking:
+            embedding = self._known(annotation, CellKey(frame, instance))
+            if embedding is not None:
+                trusted[frame] = cells[frame], embedding
+
     def _cues(self, annotation: Annotation, instance: int, chain: Sequence[int]) -> Cues | None:
         """Cues from the embeddings; None without embeddings or gallery, or if a person changed a map."""
         entries = list(self._gallery.entries(annotation, instance).values())
@@ -255,7 +170,9 @@ class Trust:
         ]
         if not entries or not embeddings or len(there) < len(chain):
             return None
-        return cues_of([cell.confidence for cell in there], embeddings, entries)
+        trusted = self.trusted(annotation, instance).rows
+        quality = [cell.confidence for cell in there]
+        return cues_of(quality, embeddings, entries, trusted if len(trusted) else None)
 
     def _embed(self, annotation: Annotation, instance: int, frames: Sequence[int]) -> Work:
         """Compute what is not known yet of the maps in some frames."""
@@ -310,7 +227,3 @@ def _sampled_frames(annotation: Annotation, instance: int, chain: Sequence[int])
     """Every `EVERY`th frame counted from the checkpoint, and the first and the last one of a chain."""
     origin = annotation.origin(chain[0], instance) or 0
     return [frame for frame in chain if frame in (chain[0], chain[-1]) or (frame - origin) % EVERY == 0]
-
-
-LITE = TrustModel(weights=(-0.335, 3.556, 3.272, 1.235), bias=-3.534, good=(0.425, 0.532), bad=0.022)
-"""Of the shipped networks."""

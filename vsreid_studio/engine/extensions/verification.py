@@ -22,7 +22,7 @@ from ..algorithm.propagate import PatchPropagation
 from ..events import Progress, Reason
 from ..store.view import AnnotationView, Cells
 from ..types import Box, Cell, CellKey, Maker, Prediction, SoftMask
-from .filters import Recovered
+from .filters import Recovered, certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Verification:
                 seen = AnnotationView(annotation, chain, without=k)
                 found = recovered.propagation.propagate(seen, target - step, target, [k])[k]
                 own = annotation.get(target, k)
-                if own is not None and _certain(own, target, self.sure):
+                if own is not None and certain(own, target, self.sure):
                     if found.confidence >= self.sure and _apart(found.mask, own.mask):
                         return target
                     break
@@ -100,11 +100,6 @@ class Verification:
                     break
                 chain[CellKey(target, k)] = Cell(found.mask, frame, confidence=found.confidence)
         return None
-
-
-def _certain(cell: Cell, frame: int, sure: float) -> bool:
-    """Whether this is how it is: an anchor, or a map that is not empty and that one can trust."""
-    return cell.origin == frame or (cell.mask.area > 0 and cell.confidence >= sure)
 
 
 def _apart(one: SoftMask, other: SoftMask) -> bool:

@@ -209,7 +209,14 @@ class VideoEngine:
     @property
     def identity(self) -> dict[str, Any]:
         """As `settings`, under names that stay: what its checksum tells apart is computed again."""
-        known = plain(self.config)
+        return self._identified(plain(self.config))
+
+    @property
+    def earlier_identity(self) -> dict[str, Any]:
+        """The identity of what earlier versions made with their default values; it is not made again."""
+        return self._identified(plain(self.config, earlier=True))
+
+    def _identified(self, known: dict[str, Any]) -> dict[str, Any]:
         if not self.config.adapt.steps:
             known["adapt"] = {"steps": 0}
         if not self.config.reid.enabled:

@@ -26,6 +26,7 @@ from ..extensions.filters import (
     OnlyBetter,
     OnlyMissing,
     Rival,
+    Taken,
 )
 from ..extensions.gallery import Gallery
 from ..extensions.lost_area import LostArea
@@ -120,6 +121,7 @@ class Pipeline:
                 NothingRecovered(),
                 LeastConfidence(reid.least_confidence) if reid.least_confidence else None,
                 OnlyBetter() if reid.only_better else None,
+                Taken(reid.sure) if reid.competition else None,
                 Verification(reid.sure) if reid.verification else None,
             ),
             track=TrackSettings(reid.sure, reid.rho_track) if reid.appearance_track else None,
@@ -226,7 +228,8 @@ class Modules:
             as `run` does, one Proposal at least, whatever the filters would say of it.
         """
         gallery = Gallery(reid)
-        offer = ProposalHandling(annotation, self.propagation, gallery, ())
+        judge = Trust(reid, gallery) if self.pipeline.trust else None
+        offer = ProposalHandling(annotation, self.propagation, gallery, (), judge)
         steps = self._algorithm(annotation).run((), (), OneRetrieval(retrieval), offer)
         yield from self._scheduled(steps)
 
@@ -255,10 +258,8 @@ class Modules:
         if reid is None:
             return algorithm.run(chosen, frames)
         gallery = Gallery(reid, grow)
-        trusted = None
-        if pipeline.trust:
-            trust = Trust(reid, gallery)
-            trusted = trust.trusted
+        trust = Trust(reid, gallery) if pipeline.trust else None
+        if trust is not None:
             algorithm.after_step = (*algorithm.after_step, trust)
             algorithm.after_span = (*algorithm.after_span, trust)
         search = CandidateSearch(
@@ -272,9 +273,9 @@ class Modules:
             compare_all=any(isinstance(one, Rival | Competing) for one in pipeline.filters),
             every=pipeline.search_every,
             sure=pipeline.sure,
-            trusted=trusted if pipeline.track else None,
+            trusted=trust.trusted if trust is not None and pipeline.track else None,
         )
-        offer = ProposalHandling(annotation, self.propagation, gallery, pipeline.before_offer)
+        offer = ProposalHandling(annotation, self.propagation, gallery, pipeline.before_offer, trust)
         return algorithm.run(chosen, frames, search, offer)
 
 

@@ -53,7 +53,7 @@ class Cell:
         made_by: who or what made the mask.
         confidence: the expected IoU of the mask with the truth, in [0, 1]; 1 for a person's. For a
             propagated mask it is the predicted IoU until it is judged, see `trust`; for one that was then
-            emptied, the probability that it was wrong.
+            emptied, the probability that it was wrong. With `trust` a recovered mask is judged, too.
         similarity: cosine similarity to the gallery: of the retrieval that this mask was recovered from,
             or of the box of a judged propagated mask; None for others.
         second: the checkpoint on the other side, where both were fused, see `bidirectional_fusion`.

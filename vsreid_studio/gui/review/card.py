@@ -252,7 +252,7 @@ class ProposalCard(QWidget):
         self.crops = CropPair()
         self.similarity = Gauge("Similarity", "How similar it is to the known appearance of the instance")
         self.overlap = Gauge("Overlap", "IoU of its box with the present mask of the instance")
-        self.confidence = Gauge("Confidence", "Predicted IoU of the recovered mask")
+        self.confidence = Gauge("Confidence", "Expected IoU of the recovered mask")
         self.effect = QLabel()
         self.effect.setTextFormat(Qt.TextFormat.PlainText)
         self.effect.setWordWrap(True)
