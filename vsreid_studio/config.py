@@ -31,7 +31,7 @@ FORMER_NAMES = {
 """Settings by the names that earlier versions gave them: files of settings may go on using these."""
 LATER = ("trust", "competition", "search_every")
 """Settings of `ReidConfig` that earlier versions did not have: with the usual value they identify nothing."""
-EARLIER_VALUES = {"rho_reid": 0.65, "least_confidence": 0.72}
+EARLIER_VALUES: dict[str, Any] = {"rho_reid": 0.65, "least_confidence": 0.72}
 """Former defaults: what was made with these stands for what is made with today's."""
 MULTI_SCALE = (0.75, 1.0, 1.25)
 """`PropagationConfig.scales` where accuracy is worth three times the time."""

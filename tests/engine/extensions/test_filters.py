@@ -17,9 +17,9 @@ from fakes import (
     run,
 )
 
-from vsreid_studio.engine.algorithm.protocols import Cells
 from vsreid_studio.engine.events import Passed, Progress, Proposal, Reason, Skip
 from vsreid_studio.engine.extensions.filters import Recovered, Taken
+from vsreid_studio.engine.store.view import Cells
 from vsreid_studio.engine.types import Box, Cell, CellKey, Prediction, SoftMask
 
 
