@@ -65,6 +65,11 @@ def judged(annotation: Annotation, reid: FakeReid, trust: Trust | None = None) -
     return [event for event in events if isinstance(event, Change)]
 
 
+def knowing(trust: Trust, shown: TrustedEmbeddings) -> None:
+    """Let it trust these maps and no others."""
+    trust.trusted = lambda annotation, instance: shown
+
+
 def filled(annotation: Annotation) -> list[int]:
     return [frame for frame in range(annotation.length) if annotation.mask(frame, 1).area]
 
@@ -206,7 +211,7 @@ def test_a_chain_is_compared_with_what_right_maps_of_others_show() -> None:
         (turned, list(range(9))),
     ):
         annotation.apply(annotation.set_cells("again", dict(lost)))
-        trust.trusted = lambda annotation, instance, shown=shown: shown
+        knowing(trust, shown)
         judged(annotation, reid, trust)
         assert filled(annotation) == left
 
@@ -265,9 +270,9 @@ def test_a_recovered_map_that_looks_like_right_ones_counts_as_right() -> None:
     reid.wrong = [6]
     alone = trust.recovered(annotation, CellKey(6, 1), found)
     shown = TrustedEmbeddings(np.array([4, 6]), np.stack([OTHER, OTHER]))
-    trust.trusted = lambda annotation, instance: shown
+    knowing(trust, shown)
     assert trust.recovered(annotation, CellKey(6, 1), found).confidence > alone.confidence + 0.3
-    trust.trusted = lambda annotation, instance: TrustedEmbeddings(shown.frames[1:], shown.rows[1:])
+    knowing(trust, TrustedEmbeddings(shown.frames[1:], shown.rows[1:]))
     assert trust.recovered(annotation, CellKey(6, 1), found).confidence == alone.confidence, (
         "its own frame's look does not count"
     )
