@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from vsreid_studio.app import main
 from vsreid_studio.benchmark.scale import ScaleFigure, figures_in, mask_at, measure, table
 from vsreid_studio.benchmark.scale_headless import fill, headless, run
 from vsreid_studio.engine.types import Box
@@ -65,7 +66,20 @@ def test_a_run_and_an_import_are_measured(
 
 def test_parts_need_material(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no material"):
-        measure(["headless"], 4, 2, tmp_path / "new", print)
+        list(measure(["headless"], 4, 2, tmp_path / "new", print))
+
+
+def test_the_figures_of_the_parts_before_one_that_fails_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    material = tmp_path / "material"
+    material.mkdir()
+    (material / "masks").mkdir()
+    options = ["--frames", "4", "--instances", "2", "--material", str(material)]
+    assert main(["benchmark", "--scale", "--parts", "index", "headless", *options]) == 2
+    out, err = capsys.readouterr()
+    assert "build the index of 4 x 2 cells" in out
+    assert "The part 'headless' failed: " in err
 
 
 def test_the_pulse_tells_waiting_from_work(qtbot: QtBot) -> None:

@@ -76,8 +76,8 @@ def measure(
     instances: int,
     material: Path | None,
     say: Callable[[str], object],
-) -> list[ScaleFigure]:
-    """Run parts of the benchmark.
+) -> Iterator[ScaleFigure]:
+    """Run parts of the benchmark; figures come when their part has ended, those of a part that fails, too.
 
     Args:
         parts: see `cli.benchmark.PARTS`.
@@ -87,7 +87,6 @@ def measure(
     Raises:
         UserError: a part fails, or there is no material for it.
     """
-    found: list[ScaleFigure] = []
     with nullcontext(material) if material is not None else tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         folder.mkdir(exist_ok=True)
@@ -102,12 +101,11 @@ def measure(
             command = [sys.executable, "-m", module, part, str(folder), str(frames), str(instances)]
             environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+            yield from figures_in(done.stdout.splitlines())
             if done.returncode < 0:
                 raise UserError(f"The part '{part}' was ended by {signal.Signals(-done.returncode).name}.")
             if done.returncode:
                 raise UserError(f"The part '{part}' failed: {done.stderr.strip().splitlines()[-1]}")
-            found += figures_in(done.stdout.splitlines())
-    return found
 
 
 def run_part(parts: Mapping[str, Callable[[Path, int, int], object]], arguments: Sequence[str]) -> None:

@@ -111,13 +111,22 @@ def run_benchmark(args: argparse.Namespace) -> int:
     return 0
 
 
+def _begin(part: str) -> None:
+    sys.stderr.write(f"{part} ...\n")
+
+
 def _scale(args: argparse.Namespace) -> int:
-    from ..benchmark.scale import measure, table  # noqa: PLC0415
+    from ..benchmark.scale import ScaleFigure, measure, table  # noqa: PLC0415
 
     frames, instances = args.frames or 10_000, args.instances or 20
     parts = [part for part in PARTS if part in args.parts]
-    found = measure(parts, frames, instances, args.material, lambda one: sys.stderr.write(f"{one} ...\n"))
-    sys.stdout.write(table(found))
+    found: list[ScaleFigure] = []
+    try:
+        for figure in measure(parts, frames, instances, args.material, _begin):
+            found.append(figure)  # noqa: PERF402 (what comes before a part that fails stays)
+    finally:
+        if found:
+            sys.stdout.write(table(found))
     return 0
 
 
