@@ -216,7 +216,7 @@ class Project:
             if after is None:
                 self.annotation.apply(change)
             else:
-                self.annotation.become(after)
+                self.annotation.replace_with(after)
             clear_stepwise(placed, numbers)
             new = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
             self._state.place(instances or {}, categories or {}, adaptation or {}, new)

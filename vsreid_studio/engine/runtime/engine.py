@@ -255,7 +255,7 @@ def assembled(
     smoothing = TemporalSmoothing(smoother, Smoother(video, finer or flow, FULL_SIZE) if careful else None)
     pipeline = Pipeline.studio(config, smoothing, memory)
     size = video.height, video.width
-    network = PatchNetwork(motion, size, inference, settings, memory, motion.begin_ahead)
+    network = PatchNetwork(motion, size, inference, settings, memory, motion.prefetch)
     module = pipeline.propagation(motion, network)
     rounds = settings.recovery_rounds
     propagation = module if rounds <= 1 else RepeatedRecovery(module, rounds)
@@ -317,7 +317,7 @@ class ScheduledMotion:
         carried = side_by_side(lambda mask: warp_mask(mask, back), maps.values())
         return dict(zip(maps, carried, strict=True))
 
-    def begin_ahead(self) -> None:
-        """Begin the flow of the next steps, in the background."""
+    def prefetch(self) -> None:
+        """Compute the flow of the next steps in the background."""
         for source, target in self._steps[self._next : self._next + AHEAD]:
             self._last.prepare(target, source)

@@ -53,14 +53,15 @@ class PatchNetwork:
         inference: Inference,
         config: PropagationConfig,
         memory: Memory | None,
-        meanwhile: Callable[[], None] = lambda: None,
+        prefetch: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the parts.
 
         Args:
             size: (height, width) of the video, in pixels.
             memory: None reads none.
-            meanwhile: begins what can wait: beside a single call at once, beside several when a core is free.
+            prefetch: begins work on the next steps: beside a single call at once, beside several when a core
+                is free.
         """
         self._motion = motion
         self._frame_size = size
@@ -68,7 +69,7 @@ class PatchNetwork:
         self._size = SIZES[config.size]
         self._network = AugmentedNetwork(inference, self._size, config.flow_stream)
         self._memory = memory
-        self._meanwhile = meanwhile
+        self._prefetch = prefetch
         self._usual = Augmentation(config.scales, config.flip)
 
     def box(self, tight: Box) -> Box:
@@ -86,14 +87,14 @@ class PatchNetwork:
         memories = [self._memories(scene, request) for request in requests]
         parts = self._parted(requests)
         if len(parts) == 1:
-            self._meanwhile()
+            self._prefetch()
             return self._network(scene.picture, requests, scene.flow, memories, parts[0].augmentation)
 
         def seen(part: _Part) -> list[PatchMap]:
             wanted, read = [requests[n] for n in part.places], [memories[n] for n in part.places]
             return self._network(scene.picture, wanted, scene.flow, read, part.augmentation)
 
-        found = side_by_side(lambda part: seen(part) if part else self._meanwhile(), [*parts, None])
+        found = side_by_side(lambda part: seen(part) if part else self._prefetch(), [*parts, None])
         placed = {
             n: one
             for part, maps_found in zip(parts, found, strict=False)

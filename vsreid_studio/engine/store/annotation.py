@@ -216,7 +216,7 @@ class Annotation:
         """Cells of an instance whose map is not empty."""
         return int(np.count_nonzero(self.records(instance)["flags"] & FILLED))
 
-    def become(self, other: Annotation) -> None:
+    def replace_with(self, other: Annotation) -> None:
         """Take over the cells and decisions of another annotation of this video, which nobody changes."""
         self.maps, self._identities = other.maps, other._identities
         self._rows, self._own = other._rows.copy(), set()

@@ -211,7 +211,7 @@ class ShownDocument:
         return edit
 
     def _rebase(self) -> None:
-        self.annotation.become(self._base.annotation)
+        self.annotation.replace_with(self._base.annotation)
         instances: dict[int, Instance | None] = dict(self._base.instances)
         categories: dict[int, str | None] = dict(self._base.categories)
         for edit, _ in self._pending.values():
