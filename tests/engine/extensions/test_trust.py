@@ -23,14 +23,14 @@ from fakes import (
 from numpy.typing import NDArray
 
 from vsreid_studio.engine.algorithm.plan import Plan, Step
-from vsreid_studio.engine.events import Change, Passed, Progress, Proposal, Reason, Skip
+from vsreid_studio.engine.events import Change, Passed, Progress, Proposal, Reason, Reassign, Redraw, Skip
 from vsreid_studio.engine.extensions.appearance_track import TrustedEmbeddings
 from vsreid_studio.engine.extensions.gallery import Gallery
 from vsreid_studio.engine.extensions.trust import Trust, chains
 from vsreid_studio.engine.extensions.trust_model import LITE, Cues, cues_of, lost_maps
 from vsreid_studio.engine.runtime.search import CandidateSearch
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Cell, CellKey, Maker, Prediction, SoftMask
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, Prediction, SoftMask
 
 OWN = direction(1, 1.0)
 OTHER = direction(2, 1.0)
@@ -288,6 +288,22 @@ def test_a_run_with_trust_offers_no_recovery_of_something_else() -> None:
     (offered,) = [event for event in events if isinstance(event, Proposal)]
     assert offered.frame == 6 and offered.confidence > 0.7
     assert [event for event in events if isinstance(event, Passed)] == [Passed(7, 1, Reason.UNSURE)]
+
+
+def test_what_a_person_has_recovered_is_judged_too() -> None:
+    """In another box, and for another instance."""
+    reid = replace(CONFIG.reid, trust=True, least_confidence=0.0)
+    seen = Looking()
+    seen.world = {6: [(5, 5, direction(1, 0.9))]}
+    annotation = first_masks(9, 2)
+    lost = FakePropagation(gone=[CellKey(5, 1)])
+    steps = modules(lost, replace(CONFIG, reid=reid)).run(annotation, seen)
+    events = run(steps, Redraw(Box(2, 2, 4, 4)), Reassign(2), default=Skip())
+    first, drawn_again = [event for event in events if isinstance(event, Proposal)][:2]
+    assert first.confidence == drawn_again.confidence != 0.8
+    cell = annotation.get(6, 2)
+    assert cell is not None and cell.made_by is Maker.RECOVERY
+    assert cell.confidence == pytest.approx(first.confidence)
 
 
 def searched(annotation: Annotation, every: int, sure: float = 0.8) -> list[int]:
