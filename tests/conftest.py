@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 def tiny_davis(tmp_path: Path) -> Path:
     """A data set of two tiny sequences, see `make_davis`."""
     return make_davis(tmp_path)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch computes in one thread, from the same seed: small networks are faster so, and results repeat."""
+    import torch  # noqa: PLC0415  (seconds, which most tests do without)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(before)

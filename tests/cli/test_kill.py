@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +22,6 @@ from vsreid_studio.project import Project
 
 ROOT = Path(vsreid_studio.__file__).parents[1]
 PATIENCE = 120
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Sums in one order, in this process and in the one that is killed."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -30,13 +29,7 @@ from vsreid_studio.training.detection_data import (
 )
 from vsreid_studio.training.public import Annotated
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def picture(rng: np.random.Generator, objects: int = 1) -> tuple[np.ndarray, np.ndarray]:
