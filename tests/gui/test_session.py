@@ -254,6 +254,21 @@ def test_a_full_disk_leaves_the_document(
         assert drawn.annotation.get(1, 1) is not None
     assert told.args[0] == "The disk is full."
     assert drawn.annotation.get(1, 1) is None
+    assert drawn.settled
+
+
+def test_redo_may_be_asked_for_before_the_undo_is_done(drawn: Session, qtbot: QtBot) -> None:
+    saved: list[str | None] = []
+    drawn.saved.connect(lambda: saved.append(drawn.redo_label))
+    assert drawn.undo() and drawn.exchanging and drawn.redo_label is None
+    assert drawn.redo() and drawn.undo() and drawn.redo()
+    qtbot.waitUntil(lambda: not drawn.exchanging)
+    assert drawn.undo_label == "Paint" and drawn.redo_label is None
+    # Nothing is told to be saved while more is asked for.
+    assert saved == [None]
+    assert drawn.redo() and drawn.exchanging
+    qtbot.waitUntil(lambda: len(saved) == 2)
+    assert not drawn.exchanging
 
 
 def test_classes_are_given_renamed_and_removed(drawn: Session) -> None:

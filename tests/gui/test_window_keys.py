@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QInputDialog, QLin
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.engine.runtime.run import State
+from vsreid_studio.errors import UserError
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.review.actions import Mode
@@ -310,3 +311,40 @@ def test_a_key_that_cannot_be_done_says_why(qtbot: QtBot, window: MainWindow) ->
     window.parts.instances.view.setFocus()
     key(Qt.Key.Key_Delete)
     assert told() == "green is locked: unlock it first."
+
+
+def test_redo_right_after_undo_takes_its_turn(qtbot: QtBot, window: MainWindow) -> None:
+    draw_both(qtbot, window)
+    window.session.flush()
+    undo, redo = window.actions_[Act.UNDO], window.actions_[Act.REDO]
+    assert undo.isEnabled() and not redo.isEnabled()
+    press(window, Qt.Key.Key_Z, CONTROL)
+    assert window.status.kept.text() == "saving"
+    assert redo.isEnabled() and redo.text() == "Redo"
+    press(window, Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier)
+    assert not window.bar.isVisible()
+    qtbot.waitUntil(lambda: window.status.kept.text() == "saved")
+    assert window.session.annotation.get(0, 2) is not None
+    assert window.session.undo_label == "Paint"
+    assert undo.isEnabled() and not redo.isEnabled()
+
+
+def test_an_edit_that_cannot_be_saved_does_not_stay_on_its_way(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_both(qtbot, window)
+    window.session.flush()
+
+    def full(*_: object, **__: object) -> None:
+        raise UserError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(window.session.project), "apply", full)
+        press(window, Qt.Key.Key_Delete)
+        assert window.status.kept.text() == "saving"
+        qtbot.waitUntil(lambda: window.bar.sentence.text() == "The disk is full.")
+    assert window.status.kept.text() == "not saved"
+    assert window.session.annotation.get(0, 2) is not None
+    press(window, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: window.status.kept.text() == "saved")
+    assert window.session.annotation.get(0, 2) is None

@@ -190,13 +190,15 @@ class Commands(QObject):
         self._offer_mending()
 
     def _name_steps(self) -> None:
+        # Until an undo is done, what it leaves to redo is not known: both are possible, and take their turn.
+        unknown = self._session.exchanging
         for act, word, label in (
             (Act.UNDO, "Undo", self._session.undo_label),
             (Act.REDO, "Redo", self._session.redo_label),
         ):
             action = self._actions[act]
-            action.setText(f"{word} {_lower(label)}".replace("&", "&&") if label else word)
-            action.setEnabled(label is not None)
+            action.setText(f"{word} {_lower(label)}".replace("&", "&&") if label and not unknown else word)
+            action.setEnabled(unknown or label is not None)
         if self._points_open():
             self._actions[Act.UNDO].setText("Undo point")
             self._actions[Act.UNDO].setEnabled(True)

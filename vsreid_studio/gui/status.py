@@ -64,7 +64,7 @@ class Status(QObject):
         status.addWidget(self.bar)
         status.addPermanentWidget(self.clicks)
         self.kept.setContentsMargins(8, 2, 8, 2)
-        self.kept.setMinimumWidth(self.kept.fontMetrics().horizontalAdvance("saving") + 20)
+        self.kept.setMinimumWidth(self.kept.fontMetrics().horizontalAdvance("not saved") + 20)
         status.addPermanentWidget(self.kept)
         session = self._session
         for signal in (session.opened, session.closed, session.frame_changed, session.range_changed):
@@ -73,11 +73,17 @@ class Status(QObject):
         session.opened.connect(lambda: self.kept.setText("saved"))
         session.saved.connect(lambda: self.kept.setText("saved"))
         session.edited.connect(lambda: self.kept.setText("saving"))
+        session.failed.connect(self._fail)
         conductor.progress.connect(self._progress)
         conductor.state_changed.connect(self._state)
         conductor.device_known.connect(self._know)
         self._place()
         self._state()
+
+    def _fail(self) -> None:
+        """An edit may have been taken back as it could not be saved; the bar over the canvas says why."""
+        if self.kept.text() == "saving" and self._session.settled:
+            self.kept.setText("not saved")
 
     def show_pixel(self, x: int, y: int) -> None:
         """Show what is under the mouse; negative figures for nothing."""

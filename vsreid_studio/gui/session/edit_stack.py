@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from time import monotonic
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -24,7 +25,7 @@ from ..edits import Edit
 from .mask_import import MaskImport
 from .shown import CommittedEdit, Position, ShownDocument, Snapshot
 from .thread import DocumentThread
-from .writer import ProjectWriter, sentence_of
+from .writer import ProjectWriter, Reporter, sentence_of
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ class EditStack(QObject):
         self._writer: ProjectWriter | None = None
         self._imports: MaskImport | None = None
         self._failures = 0
+        self._unanswered = 0
+        self._exchanges = 0
         self.shown: ShownDocument | None = None
         self.doubts: Sequence[Doubt] = ()
         self.comparing = False
@@ -103,6 +106,16 @@ class EditStack(QObject):
     def is_open(self) -> bool:
         """Whether a document is open."""
         return self._writer is not None
+
+    @property
+    def exchanging(self) -> bool:
+        """Whether an undo or a redo is not done yet."""
+        return self._exchanges > 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether all edits are on disk, or were taken back as they could not be put there."""
+        return self.shown is not None and self.shown.on_disk and not self._unanswered
 
     def begin(self, writer: ProjectWriter, snapshot: Snapshot) -> None:
         """Edit this document from now on."""
@@ -156,7 +169,7 @@ class EditStack(QObject):
         """Keep what the network has learnt of the video, or forget it; a step of undo."""
         if self.shown is None:
             return False
-        self.writer.do(partial(self.writer.set_adaptation, adaptation), self.keep, self.report)
+        self._ask(partial(self.writer.set_adaptation, adaptation), self.keep, self.report)
         return self.finish()
 
     def undo(self) -> bool:
@@ -172,7 +185,7 @@ class EditStack(QObject):
         if self.shown is None:
             return False
         label = f"go back to '{one.label}'"
-        self.writer.do(partial(self.writer.go_back, one.number, label), self.keep, self.report)
+        self._ask(partial(self.writer.go_back, one.number, label), self.keep, self.report)
         self.edited.emit()
         return self.finish()
 
@@ -203,7 +216,7 @@ class EditStack(QObject):
             self._refuse(self.shown, instances)
         if failure:
             return False
-        self.writer.do(partial(self.writer.make, make), self.keep, self.report)
+        self._ask(partial(self.writer.make, make), self.keep, self.report)
         self.edited.emit()
         return self.finish()
 
@@ -226,9 +239,35 @@ class EditStack(QObject):
     def _exchange(self, way: Callable[[Project], Change | None]) -> bool:
         if self.shown is None:
             return False
-        self.writer.do(partial(self.writer.exchange, way), self.keep, self.report)
+        self._exchanges += 1
+        self._ask(partial(self.writer.exchange, way), self._exchanged, self._not_exchanged)
         self.edited.emit()
+        self.undo_changed.emit()
         return self.finish()
+
+    def _exchanged(self, kept: CommittedEdit | None) -> None:
+        self._exchanges -= 1
+        if kept is not None:
+            self.keep(kept)
+            return
+        self.undo_changed.emit()
+        if self.settled:
+            self.saved.emit()
+
+    def _not_exchanged(self, error: Exception, details: str) -> None:
+        self._exchanges -= 1
+        self.undo_changed.emit()
+        self.report(error, details)
+
+    def _ask(self, work: Callable[[], object], done: Callable[[Any], object], failed: Reporter) -> None:
+        """Have something done to the project."""
+
+        def answered(take: Callable[..., object], *answer: object) -> None:
+            self._unanswered -= 1
+            take(*answer)
+
+        self._unanswered += 1
+        self.writer.ask(work, partial(answered, done), partial(answered, failed))
 
     def _show(
         self,
@@ -254,7 +293,7 @@ class EditStack(QObject):
         assert self.shown is not None
         writer, number = self.writer, self.shown.add(edit, undoable)
         self._keep_selected()
-        writer.do(
+        self._ask(
             lambda: writer.commit(edit, undoable=undoable, group=group, kind=kind),
             partial(self.keep, number=number),
             partial(self._take_back, number),
@@ -275,7 +314,7 @@ class EditStack(QObject):
             self._announce(kept.change, kept.instances)
         else:
             self.undo_changed.emit()
-        if self.shown.on_disk:
+        if self.settled:
             self.saved.emit()
 
     def _take_back(self, number: int, error: Exception, details: str) -> None:

@@ -183,6 +183,16 @@ class Session(QObject):
         return self.edits.shown.redo_label if self.edits.shown is not None else None
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing is left to put on disk; an edit that failed was taken back."""
+        return self.edits.settled
+
+    @property
+    def exchanging(self) -> bool:
+        """Whether an undo or a redo is not done yet, so that the labels may be of what has gone."""
+        return self.edits.exchanging
+
+    @property
     def frame(self) -> int:
         """The present frame."""
         return self.position.frame

@@ -57,21 +57,6 @@ class ProjectWriter:
 
     # --- asked on the window's thread
 
-    def do(
-        self,
-        work: Callable[[], CommittedEdit | None],
-        done: Callable[[CommittedEdit], object],
-        failed: Reporter,
-    ) -> None:
-        """Do something to the project; what is kept is handed to `done`, on the window's thread."""
-
-        def run() -> None:
-            kept = work()
-            if kept is not None:
-                self._thread.reply(partial(done, kept))
-
-        self.post(run, failed)
-
     def post(self, run: Callable[[], object], failed: Reporter) -> None:
         """Do anything on the document's thread; `failed` is called on the window's."""
         self._thread.post(run, lambda error, text: self._thread.reply(partial(failed, error, text)))
