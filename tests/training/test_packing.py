@@ -190,5 +190,5 @@ def test_a_flow_is_rounded_and_nothing_else() -> None:
     assert found.shape == flow.shape
     assert np.abs(found[1:].astype(float) - flow[1:].astype(float)).max() <= FLOW_UNIT / 2 + 0.04
     assert found[0, 0].tolist() == [900, -900]
-    with pytest.raises(ValueError, match="incorrect"):
+    with pytest.raises(ValueError, match="Invalid"):
         decoded_flow(b"\x02\x00\x02\x00nothing")

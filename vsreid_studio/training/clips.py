@@ -156,7 +156,7 @@ def read_stills(folders: Sequence[Path], least_area: float = 0.01) -> list[Still
         return Still(frame, labels, tuple(worth)) if worth and frame.shape[:2] == labels.shape else None
 
     files = [pair for folder in folders for pair in still_files(folder)]
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         return [still for still in pool.map(read, files) if still is not None]
 
 
@@ -171,7 +171,7 @@ def read_clips(davis: Path, sequences: Sequence[str], cache: Path) -> list[Clip]
     Raises:
         UserError: a sequence is missing or cannot be read.
     """
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         return list(pool.map(lambda name: _clip(davis, name, cache / name), sequences))
 
 
@@ -205,7 +205,8 @@ def _clip(davis: Path, name: str, folder: Path) -> Clip:
     return Clip(name, *(np.load(path, mmap_mode="r") for path in (pictures, labels, *flows)))
 
 
-def _threads() -> int:
+def threads() -> int:
+    """How many threads decode pictures."""
     return min(8, os.cpu_count() or 1)
 
 

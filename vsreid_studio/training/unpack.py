@@ -11,6 +11,7 @@ import logging
 import shutil
 import zipfile
 from argparse import ArgumentParser, Namespace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..formats.atomic import writable_folder, write_bytes, write_text
 from ..reading import MEGABYTE, expecting, read_json
-from .clips import flow_files, read_clips, save_arrays
+from .clips import flow_files, read_clips, save_arrays, threads
 from .parts import Index, PackPart, decoded_flow, intact
 
 logger = logging.getLogger(__name__)
@@ -103,7 +104,8 @@ def _finish(index: Index, data: Path, cache: Path) -> None:
         if not coded.is_dir():
             continue
         if not all(path.exists() for path in flow_files(cache, name)):
-            pairs = [_flows(path) for path in sorted(coded.iterdir())]
+            with ThreadPoolExecutor(threads()) as pool:
+                pairs = list(pool.map(_flows, sorted(coded.iterdir())))
             for target, flows in zip(flow_files(cache, name), zip(*pairs, strict=True), strict=True):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 save_arrays(target, flows)
