@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -115,3 +117,31 @@ def test_from_the_pack_to_a_mask(data: Path, tmp_path: Path, monkeypatch: pytest
 def test_public_sets_are_not_held_in_memory(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--coco and --voc"):
         trained(tmp_path, tmp_path / "run", "stills", "--voc", "VOC2012")
+
+
+PROGRAM = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"PySide6", "av", "imageio", "openvino", "pyqtgraph", "shtab"}:
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Missing())
+from vsreid_studio.app import main
+
+for words in (["train", "propagation", "--help"], ["train", "pack", "--help"], ["train", "unpack", "--help"]):
+    try:
+        main(words)
+    except SystemExit as end:
+        assert not end.code
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_neither_a_window_nor_video_readers_are_needed() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert found.stdout.endswith("done\n"), found.stderr

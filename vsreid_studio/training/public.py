@@ -16,8 +16,6 @@ import numpy as np
 
 from ..engine.types import MAX_INSTANCE, Frame, LabelMap
 from ..errors import UserError
-from ..formats.coco import lengths_of
-from ..formats.rle import mask_of
 from ..reading import MEGABYTE, expecting, read_json
 from .clips import Still, read_frame, read_labels
 
@@ -219,4 +217,8 @@ def _draw(labels: LabelMap, number: int, segmentation: Any) -> None:
         parts = [np.rint(np.reshape(part, (-1, 2))).astype(np.int32) for part in segmentation]
         cv2.fillPoly(labels, parts, (number,))
     else:
+        # These import the readers of video, which training on other data does not need to have installed.
+        from ..formats.coco import lengths_of  # noqa: PLC0415
+        from ..formats.rle import mask_of  # noqa: PLC0415
+
         labels[mask_of(lengths_of(segmentation), *labels.shape)] = number

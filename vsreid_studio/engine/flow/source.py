@@ -6,6 +6,7 @@ import struct
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from cachetools import LRUCache
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from ...errors import UserError
 from ..types import Flow, Frame
-from ..video import Video
 from .estimators import FlowEstimator
 from .field import SMALL_FRAME, FlowField, resize_flow, shrink, working_size
+
+if TYPE_CHECKING:  # Training warps by the flow, too, where no readers of video are installed.
+    from ..video import Video
 
 _FIELDS_BYTES = 48 * 2**20
 """Callers that work on the same pair of frames share one, and the next ones are prepared."""
