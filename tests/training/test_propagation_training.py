@@ -130,6 +130,13 @@ def test_other_settings_are_not_mixed_in(data: Path, tmp_path: Path) -> None:
         recipe.train(_args(data, tmp_path, "stills", "--steps", "2"))
 
 
+def test_a_patch_that_the_strides_do_not_divide_is_refused(data: Path, tmp_path: Path) -> None:
+    args = _args(data, tmp_path, "stills", "--steps", "1")
+    args.patch = 96
+    with pytest.raises(UserError, match="multiple of 64"):
+        recipe.train(args)
+
+
 def test_later_stage_needs_weights(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--init"):
         recipe.run(_args(data, tmp_path, "joint"))

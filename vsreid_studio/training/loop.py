@@ -306,6 +306,8 @@ class Trainer:
         if found > 0:
             self.schedule = replace(self.schedule, steps=self.step + int(found), hold=self.step)
             logger.info("%d steps fit into the time", self.schedule.steps)
+            # From now on the length is fixed, whatever happens.
+            self.save()
 
     def _log(self, figures: Mapping[str, list[float]], pace: float) -> None:
         """Tell the means of the leader's figures since the last time; `pace` in seconds a step."""

@@ -7,7 +7,7 @@ import math
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +67,8 @@ class Stage:
     runs: bool = False
 
 
+_SAVE_EVERY = 60.0
+"""Seconds between checkpoints of a run by time."""
 STAGES = {
     "stills": Stage(("rgb",), 0.75, 1e-3),
     "video": Stage(("rgb",), 0.3, 6e-4, 0.3),
@@ -165,8 +167,12 @@ def train(args: Namespace) -> Path:
     on_device = args.samples_on == "device"
     if on_device and (args.coco or args.voc):
         raise UserError("--samples-on device holds the data in memory: leave out --coco and --voc.")
+    if args.size == "lite" and (args.patch < 64 or args.patch % 64):
+        raise UserError(f"--patch {args.patch} does not fit: choose a multiple of 64, such as 256 or 320.")
     steps = args.steps if args.minutes is None else ENDLESS
     schedule = Schedule(steps, args.rate or stage.rate, seed=args.seed, minutes=args.minutes)
+    if args.minutes is not None:
+        schedule = replace(schedule, save_every=_SAVE_EVERY)
     device = computing_device(args.device)
     torch.manual_seed(args.seed)
     cv2.setNumThreads(1)
