@@ -124,6 +124,14 @@ def test_what_lies_outside_is_as_with_opencv() -> None:
         assert np.abs(found[0].permute(1, 2, 0).numpy() - wanted).mean() < 1.5
 
 
+def test_affine_matrices_are_inverted() -> None:
+    matrices = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (9, 2, 3)))
+    x, y = (torch.from_numpy(np.random.default_rng(1 + n).normal(0, 50, (9, 4, 5))) for n in range(2))
+    there = batched.placed(batched.inverse(matrices), *batched.placed(matrices, x, y))
+    torch.testing.assert_close(there[0], x)
+    torch.testing.assert_close(there[1], y)
+
+
 @pytest.mark.parametrize("radius", [1, 3, 6])
 def test_maps_grow_as_with_opencv(radius: int) -> None:
     mask = disk(80, 80, 40, 40, 15).astype(np.float32)

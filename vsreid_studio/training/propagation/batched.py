@@ -74,8 +74,16 @@ def _mirrored(x: Tensor, size: Tensor) -> Tensor:
 
 def inverse(matrix: Tensor) -> Tensor:
     """Inverses of (N, 2, 3) affine matrices."""
-    linear = torch.linalg.inv(matrix[:, :, :2])
-    return torch.cat([linear, -linear @ matrix[:, :, 2:]], 2)
+    # Written out, as a GPU would wait for the CPU to check the result of a solver.
+    (a, b, x), (c, d, y) = (row.unbind(1) for row in matrix.unbind(1))
+    area = a * d - b * c
+    rows = [torch.stack([d, -b, b * y - d * x], 1), torch.stack([-c, a, c * x - a * y], 1)]
+    return torch.stack(rows, 1) / area[:, None, None]
+
+
+def applied(linear: Tensor, vectors: Tensor) -> Tensor:
+    """(N, 2, 2) matrices times (N, 2) vectors; in full precision, which matrix products have not on a GPU."""
+    return (linear * vectors[:, None, :]).sum(2)
 
 
 def placed(matrix: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

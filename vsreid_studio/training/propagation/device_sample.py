@@ -79,7 +79,7 @@ class Draw:
         linear = self.tensor((factor * np.array([[cos, -sin + slant], [sin, cos]])).transpose(2, 0, 1))
         moves = self.tensor(self.rng.uniform(-1, 1, (count, 2)) * np.reshape(shift, (-1, 1)))
         moves = moves * (unit[:, None] if isinstance(unit, Tensor) else unit)
-        offset = centre + moves - (linear @ centre[:, :, None])[:, :, 0]
+        offset = centre + moves - batched.applied(linear, centre)
         return torch.cat([linear, offset[:, :, None]], 2)
 
 
@@ -327,7 +327,7 @@ def add_passing_objects(draw: Draw, views: Views, strangers: Cutouts, ways: Sequ
     scale = draw.tensor([way.scale for way in ways]) * size / torch.maximum(strangers.high, strangers.wide)
     linear = matrix[:, :, :2] * scale[:, None, None]
     middle = draw.tensor(np.stack([way.middle for way in ways])) * size
-    offset = middle[:, :, None] - linear @ centre[:, :, None]
+    offset = (middle - batched.applied(linear, centre))[:, :, None]
     x, y = batched.placed(
         batched.inverse(torch.cat([linear, offset], 2)), *batched.pixels((size, size), views.patch.device)
     )

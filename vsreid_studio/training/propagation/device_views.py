@@ -28,6 +28,7 @@ class DeviceData:
 
     Attributes:
         stills, clips: as they were given, for what is looked up on the CPU.
+        boxes: of the stills' instances, by their numbers.
         device: where tensors are.
     """
 
@@ -36,6 +37,7 @@ class DeviceData:
         self.stills = stills
         self.clips = clips
         self.device = device
+        self.boxes = [{it: _box(still, it) for it in still.instances} for still in stills]
         self._still_frames = [self._there(it.frame).permute(2, 0, 1).contiguous() for it in stills]
         self._still_labels = [self._there(it.labels) for it in stills]
         self._frames = [self._there(it.frames).permute(0, 3, 1, 2).contiguous() for it in clips]
@@ -99,6 +101,11 @@ class DeviceData:
         for row, image, (height, width) in zip(stack, images, sizes, strict=True):
             row[:, :height, :width] = image
         return stack, told
+
+
+def _box(still: Still, instance: int) -> Box:
+    height, width = still.labels.shape
+    return Box.around(still.labels == instance) or Box(0, 0, width, height)
 
 
 class DeviceViewMaker:
@@ -201,7 +208,7 @@ class DeviceViewMaker:
         instances = torch.tensor([instance for _, instance in chosen], device=draw.device)[rows, None, None]
         mask = labels == instances
         rest = (labels > 0) & ~mask
-        around = [self._around(still, instance) for still, instance in chosen for _ in range(count)]
+        around = [self.data.boxes[still][instance] for still, instance in chosen for _ in range(count)]
         centre = draw.tensor([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in around])
         side = draw.tensor([box.area**0.5 for box in around])
         by, total = views.STILL_WARP, len(rows)
@@ -222,10 +229,6 @@ class DeviceViewMaker:
             frames = frames.index_copy(0, index, frames[index] * alpha + behind * (1 - alpha))
             others = others.index_fill(0, index, 0)
         return frames, truth, others, sizes
-
-    def _around(self, still: int, instance: int) -> Box:
-        labels = self.data.stills[still].labels
-        return Box.around(labels == instance) or Box(0, 0, labels.shape[1], labels.shape[0])
 
     def _grounds(self, draw: Draw, stills: Sequence[int], count: int, shape: torch.Size) -> Tensor:
         """Other stills laid behind some, `count` times each: pictures of a (H, W) shape that cover these."""
