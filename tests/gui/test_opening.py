@@ -165,3 +165,26 @@ def test_exports_go_where_a_person_finds_them(make: MakeWindow, root: Path, tmp_
     dialog = window.findChild(ExportDialog)
     assert dialog.folder.text() == str(tmp_path / "camel-export")
     dialog.close()
+
+
+def test_a_sequence_has_one_project_by_whatever_path_it_is_opened(
+    make: MakeWindow, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = make()
+    assert window.files.open(frames_of(root))
+    window.session.flush()
+    project = window.session.project.path
+    assert project.is_relative_to(tmp_path / "data")
+    window.session.close()
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / "link").symlink_to(root / "ImageSets" / "2017")
+    (root / "ImageSets" / "2017").mkdir(parents=True)
+    monkeypatch.chdir(work)
+    for base in ("../DAVIS", "../link/../.."):
+        assert window.files.open(Path(base, "JPEGImages", "480p", "camel"))
+        window.session.flush()
+        assert window.session.project.path == project
+        assert window.session.video.path == frames_of(root)
+        window.session.close()
+    assert len(window.session.recent.projects()) == 1

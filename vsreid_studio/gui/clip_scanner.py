@@ -15,6 +15,7 @@ from ..engine.video.pictures import VIDEOS
 from ..errors import UserError
 from ..formats.clip_folders import input_places, is_result
 from ..formats.davis import read_sequence_list
+from ..project import absolute_path
 from ..project.summary import Summary, read_summary
 from .opening import FRAMES, SUFFIX, holds_pictures, project_places, sequences_under
 from .server import Server
@@ -68,7 +69,7 @@ def catalogue(root: Path, data: Path) -> Catalogue:
     Raises:
         OSError: it cannot be read.
     """
-    root = root.absolute()
+    root = absolute_path(root)
     if holds_pictures(root):
         return Catalogue(root, ())
     sequences = sequences_under(root)

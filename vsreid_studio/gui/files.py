@@ -17,6 +17,7 @@ from ..formats.catalogue import ExportRequest
 from ..formats.clip_folders import input_beside
 from ..formats.frame_names import fit_name, mask_files_by_frame
 from ..formats.mask_coding import Reading
+from ..project import absolute_path
 from ..project.same_video import VideoChanged, Way
 from ..project.schema import classes_of
 from ..project.sources import points_of, sources_of
@@ -90,7 +91,7 @@ class Files(QObject):
             self._bar.fail(f"{path} cannot be read: {error.strerror}.")
             return False
         if many:
-            self._listing = path.absolute(), then
+            self._listing = absolute_path(path), then
             self.clips_wanted.emit(path)
             return True
         return self._open_one(path, video, then)

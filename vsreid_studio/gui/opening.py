@@ -17,7 +17,7 @@ from ..errors import UserError
 from ..formats.atomic import reason, writable_folder
 from ..formats.clip_folders import input_places
 from ..formats.frame_names import LONGEST, shortened
-from ..project import Project, keep_options, keep_order, read_options, read_order
+from ..project import Project, absolute_path, keep_options, keep_order, read_options, read_order
 from ..project.same_video import (
     VideoChanged,
     Way,
@@ -148,7 +148,7 @@ def open_document(
         VideoMissing: the project's video is not there any more.
         UserError: something cannot be read, or the project nowhere be written; nothing is left behind.
     """
-    path = path.absolute()
+    path = absolute_path(path)
     if path.suffix == SUFFIX:
         if changed == "new":
             with Project.open(path) as project:
@@ -274,7 +274,7 @@ def _bound(path: Path, video: Video, changed: Way | Literal["new"] | None) -> Pr
     except VideoChanged:
         # Another track of the same file is another video.
         same_track = read_options(project.settings).track == video.options.track
-        here = project.video.path == video.path.absolute() and same_track
+        here = project.video.path == absolute_path(video.path) and same_track
         project.close()
         if not here or changed == "new":
             return None

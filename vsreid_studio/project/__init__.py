@@ -6,7 +6,7 @@ from .notes import CandidateStore, Settings
 from .proposals import StoredProposal
 from .schema import Adaptation, Instance, RunRecord, VideoRef
 from .tracks import proposal_tracks
-from .video import keep_options, keep_order, read_options, read_order
+from .video import absolute_path, keep_options, keep_order, read_options, read_order
 
 __all__ = [
     "Adaptation",
@@ -18,6 +18,7 @@ __all__ = [
     "StaleChange",
     "StoredProposal",
     "VideoRef",
+    "absolute_path",
     "keep_options",
     "keep_order",
     "proposal_tracks",

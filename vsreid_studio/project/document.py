@@ -94,7 +94,7 @@ class Project:
             UserError: a file of that name exists, or it cannot be written; nothing is left behind.
         """
         path = path.absolute()
-        video_ref = replace(video_ref, path=video_ref.path.absolute())
+        video_ref = replace(video_ref, path=video.absolute_path(video_ref.path))
         return cls(Database.create(path, video.video_row(video_ref, path)))
 
     @classmethod

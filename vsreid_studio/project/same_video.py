@@ -19,7 +19,7 @@ from ..formats.atomic import staging
 from .document import Project
 from .proposals import StoredProposal
 from .schema import VideoRef
-from .video import keep_order, read_order
+from .video import absolute_path, keep_order, read_order
 
 Way = Literal["keep", "clear"]
 """What becomes of masks in frames that differ."""
@@ -67,7 +67,7 @@ class VideoChanged(UserError):  # noqa: N818
 
 def reference_of(video: Video) -> VideoRef:
     """What a new project of a video notes of it."""
-    return VideoRef(video.path.absolute(), video.fingerprint, video.length, video.height, video.width)
+    return VideoRef(absolute_path(video.path), video.fingerprint, video.length, video.height, video.width)
 
 
 def bind_video(project: Project, video: Video) -> None:
@@ -81,7 +81,7 @@ def bind_video(project: Project, video: Video) -> None:
     """
     known, kept, hint = project.video, _kept(project), _hint(video)
     sizes = (video.length, video.height, video.width) == (known.length, known.height, known.width)
-    place = video.path.absolute() == known.path
+    place = absolute_path(video.path) == known.path
     if sizes and place and hint and kept.get("hint") == hint:
         keep_order(project.settings, video)
         return

@@ -23,6 +23,19 @@ MOST_PIXELS = 2**27
 _LONG = 2**15
 
 
+def absolute_path(path: Path) -> Path:
+    """The one absolute path of a file that several relative ones lead to: without '..'.
+
+    Links that no '..' comes after are left as they are.
+    """
+    path = path.absolute()
+    if ".." not in path.parts:
+        return path
+    # A '..' after a link leads out of the folder that the link names.
+    end = len(path.parts) - path.parts[::-1].index("..")
+    return Path(*path.parts[:end]).resolve().joinpath(*path.parts[end:])
+
+
 def _places(path: Path, project: Path) -> tuple[bytes, bytes | None]:
     # As bytes: a file name on Linux need not be valid text.
     try:
@@ -129,7 +142,7 @@ def adopt(database: Database, reference: VideoRef, known: VideoRef) -> VideoRef:
     sizes = ((it.length, it.height, it.width) for it in (reference, known))
     if len(set(sizes)) > 1:
         raise ValueError(f"a video of other frames: {reference} instead of {known}")
-    path = reference.path.absolute()
+    path = absolute_path(reference.path)
     with database.transaction() as connection:
         connection.execute(
             "UPDATE video SET path = ?, relative = ?, fingerprint = ?",

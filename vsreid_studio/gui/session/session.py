@@ -13,7 +13,7 @@ from ...engine.events import Change, Proposal, Retrieval
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey
 from ...engine.video import ReadOptions, Video
-from ...project import Adaptation, Instance, Project, StoredProposal
+from ...project import Adaptation, Instance, Project, StoredProposal, absolute_path
 from ...project.same_video import VideoChanged, Way
 from ...project.undo import RoundRecord
 from .. import edits
@@ -296,8 +296,8 @@ class Session(QObject):
             Whether it is open, or, where the session does not wait, whether that was begun: `opened` follows.
             What is open stays open meanwhile, and where it fails.
         """
-        path = path.absolute()
-        if self.document is not None and path in {self.project.path, self.video.path.absolute()}:
+        path = absolute_path(path)
+        if self.document is not None and path in {self.project.path, absolute_path(self.video.path)}:
             if then is not None:
                 then()
             return True
