@@ -206,7 +206,7 @@ class _Session:
         """What the network found becomes the mask that is there; a correction changes it at the click."""
         found = paste_into(self.present, self.part, paste(probability, self.part))
         if self._corrects and self.present is not None and self.present.area and self.clicks:
-            found = changed_at(self.present, found, self.clicks[-1])
+            found = changed_at(self.present, found, self.clicks)
         self.present = found
 
 

@@ -237,7 +237,7 @@ class Clicker:
         found = self._step(frame, clicks, box, before, None if step is None else step.part)
         if present is not None and before is not None and clicks:
             # A mask that was there is corrected where it is clicked, and stays as it is elsewhere.
-            found = found._replace(mask=changed_at(before, found.mask, clicks[-1]))
+            found = found._replace(mask=changed_at(before, found.mask, clicks))
         self._steps[key] = ((frame, present), found)
         if len(self._steps) > KEPT_ANSWERS:
             self._steps.popitem(last=False)
