@@ -23,7 +23,7 @@ from .patches import fit, patch_box
 from .propagation import OutlineRefinement
 from .stream import LITE, Features, LiteTrunk, MapEncoder, Stream
 
-PATCH = 256
+PATCH = 320
 """Side of the patches that the network was trained on, in pixels."""
 RADIUS = 5
 """Of the disk that stands for a click, in pixels of the patch."""
