@@ -95,9 +95,15 @@ def test_from_the_pack_to_a_mask(data: Path, tmp_path: Path, monkeypatch: pytest
     weights = trained(there, tmp_path / "moved", "stills", "--minutes", "5")
     state = torch.load(tmp_path / "moved" / "last.pt", weights_only=True)
     assert (state["step"], state["plan"]) == (steps, [steps, hold])
-    weights = trained(there, tmp_path / "runs", "runs", "--steps", "1", "--init", str(weights))
+    longer = ["--init", str(weights), "--steps", "1", "--run-frames"]
+    with pytest.raises(UserError, match="has 6 frames"):
+        trained(there, tmp_path / "runs", "runs", *longer, "6")
+    weights = trained(there, tmp_path / "runs", "runs", *longer, "5")
     models.load_propagation("lite", torch.device("cpu"), weights)
-    frames = data / "davis2016/JPEGImages/480p/one"
+    frames = tmp_path / "one"
+    frames.mkdir()
+    for index in range(2):
+        shutil.copy(data / f"davis2016/JPEGImages/480p/one/{index:05d}.jpg", frames)
     mask = data / "davis2016/Annotations/480p/one/00000.png"
     words = [
         "run",
@@ -111,7 +117,7 @@ def test_from_the_pack_to_a_mask(data: Path, tmp_path: Path, monkeypatch: pytest
         "--no-reid",
     ]
     assert main([str(word) for word in words]) == 0
-    assert len(mask_files(tmp_path / "masks" / "one")) == 6
+    assert len(mask_files(tmp_path / "masks" / "one")) == 2
 
 
 def test_public_sets_are_not_held_in_memory(tmp_path: Path) -> None:

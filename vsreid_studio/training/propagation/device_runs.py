@@ -59,7 +59,7 @@ class DeviceRunMaker:
         self,
         data: DeviceData,
         size: int,
-        steps: int = 4,
+        steps: int = runs.RUN_FRAMES,
         strangers: float = runs.STRANGERS,
         grounds: float = runs.GROUNDS,
         decoys: float = runs.DECOYS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -40,7 +40,7 @@ from ..public import Chained, Stills, add_public_arguments, public_pictures
 from .device_runs import DeviceRunMaker
 from .device_views import DeviceData, DeviceViewMaker
 from .loss import Batch, PropagationLoss, RunBatch, RunLoss, collate, collate_runs
-from .runs import RunMaker
+from .runs import RUN_FRAMES, RunMaker
 from .sample import View
 from .views import ViewMaker
 
@@ -164,11 +164,7 @@ def train(args: Namespace) -> Path:
     """
     since = time.monotonic()
     stage: Stage = STAGES[args.stage]
-    on_device = args.samples_on == "device"
-    if on_device and (args.coco or args.voc):
-        raise UserError("--samples-on device holds the data in memory: leave out --coco and --voc.")
-    if args.size == "lite" and (args.patch < 64 or args.patch % 64):
-        raise UserError(f"--patch {args.patch} does not fit: choose a multiple of 64, such as 256 or 320.")
+    _check_options(args)
     steps = args.steps if args.minutes is None else ENDLESS
     schedule = Schedule(steps, args.rate or stage.rate, seed=args.seed, minutes=args.minutes)
     if args.minutes is not None:
@@ -190,17 +186,10 @@ def train(args: Namespace) -> Path:
         own = read_stills([root / "stills" / name for name in STILLS])
         stills = Chained([own, *(Stills(pictures) for pictures in public_pictures(args))])
     clips = read_clips(root / "davis2016", split(root / "davis2016", "train"), Path(args.cache))
-    describe: dict[str, object] = {
-        "stage": args.stage,
-        "size": args.size,
-        "patch": args.patch,
-        "steps": args.steps if args.minutes is None else "by time",
-        "seed": args.seed,
-    }
-    if on_device:
-        describe["samples"] = "device"
-    trainer = Trainer(model, groups, schedule, Path(args.output), describe, device, since)
-    if on_device:
+    if stage.runs:
+        _check_lengths(clips, args.run_frames)
+    trainer = Trainer(model, groups, schedule, Path(args.output), _described(stage, args), device, since)
+    if args.samples_on == "device":
         data = _on_device(stage, args, DeviceData(stills, clips, device), trainer)
     else:
         make = _runs(stage, args, stills, clips) if stage.runs else _views(stage, args, stills, clips)
@@ -212,6 +201,47 @@ def train(args: Namespace) -> Path:
     result = Path(args.output) / "propagation.safetensors"
     write_weights(trainer.averaged, result)
     return result
+
+
+def _described(stage: Stage, args: Namespace) -> dict[str, object]:
+    """The settings that a checkpoint must share, see `Trainer`; newer options only where they are used."""
+    found: dict[str, object] = {
+        "stage": args.stage,
+        "size": args.size,
+        "patch": args.patch,
+        "steps": args.steps if args.minutes is None else "by time",
+        "seed": args.seed,
+    }
+    if args.samples_on == "device":
+        found["samples"] = "device"
+    if stage.runs and args.run_frames != RUN_FRAMES:
+        found["run frames"] = args.run_frames
+    return found
+
+
+def _check_options(args: Namespace) -> None:
+    """Make sure that the options fit together.
+
+    Raises:
+        UserError: they do not.
+    """
+    if args.samples_on == "device" and (args.coco or args.voc):
+        raise UserError("--samples-on device holds the data in memory: leave out --coco and --voc.")
+    if args.size == "lite" and (args.patch < 64 or args.patch % 64):
+        raise UserError(f"--patch {args.patch} does not fit: choose a multiple of 64, such as 256 or 320.")
+
+
+def _check_lengths(clips: Sequence[Clip], frames: int) -> None:
+    """Make sure that each sequence holds a run of so many frames, and the frame before it.
+
+    Raises:
+        UserError: one does not.
+    """
+    for clip in clips:
+        if len(clip.frames) <= frames:
+            raise UserError(
+                f"The sequence {clip.name} has {len(clip.frames)} frames: choose a smaller --run-frames."
+            )
 
 
 def _views(
@@ -234,7 +264,7 @@ def _runs(
     stage: Stage, args: Namespace, stills: Sequence[Still], clips: Sequence[Clip]
 ) -> Callable[[int], RunBatch]:
     """Makes the batch of a step out of runs."""
-    maker = RunMaker(stills, clips, args.patch)
+    maker = RunMaker(stills, clips, args.patch, args.run_frames)
 
     def draw(random: Generator) -> RunBatch:
         kinds = random.random(args.groups) < stage.stills
@@ -245,7 +275,9 @@ def _runs(
 
 def _on_device(stage: Stage, args: Namespace, data: DeviceData, trainer: Trainer) -> Iterator[Any]:
     """The batches from the trainer's step on, made on the device that trains."""
-    maker = DeviceRunMaker(data, args.patch) if stage.runs else DeviceViewMaker(data, args.patch)
+    maker: DeviceRunMaker | DeviceViewMaker = DeviceViewMaker(data, args.patch)
+    if stage.runs:
+        maker = DeviceRunMaker(data, args.patch, args.run_frames)
     for number in trainer.team.numbers(trainer.step, trainer.schedule.steps):
         yield maker.batch(np.random.default_rng([args.seed, number]), args.groups, stage.stills)
 
@@ -291,6 +323,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--groups", type=int, default=3, help="groups of views, or runs, a step (default: %(default)s)"
     )
     parser.add_argument(
+        "--run-frames",
+        type=int,
+        choices=range(2, 25),
+        default=RUN_FRAMES,
+        metavar="N",
+        help="consecutive frames of a run, 2 to 24, in the stages runs and finish (default: %(default)s)",
+    )
+    parser.add_argument(
         "--patch", type=int, default=256, help="side of the patches in pixels (default: %(default)s)"
     )
     parser.add_argument(
@@ -300,9 +340,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _minutes(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise ValueError
+        raise ArgumentTypeError(f"'{text}' is no number of minutes above 0")
     return value
 
 

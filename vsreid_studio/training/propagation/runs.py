@@ -24,6 +24,8 @@ MEMORIES = 2
 """Views of a run that are remembered with their exact masks: the template, and what else is known."""
 
 
+RUN_FRAMES = 4
+"""Frames of a run that follow one another, where nothing else is asked for."""
 EXACT = 0.5
 """Share of the runs that begin beside a checkpoint, guided by an exact mask."""
 NEARLY = 0.35
@@ -107,7 +109,7 @@ class RunMaker(ViewMaker):
         stills: Sequence[Still],
         clips: Sequence[Clip],
         size: int,
-        steps: int = 4,
+        steps: int = RUN_FRAMES,
         strangers: float = STRANGERS,
         grounds: float = GROUNDS,
         decoys: float = DECOYS,
