@@ -284,20 +284,22 @@ def _cut_off(
         removed: (H, W), part of a connected part of it.
         held: (x, y) of the clicks that add; some may lie outside.
     """
-    _, whole = cv2.connectedComponents(old.astype(np.uint8))
-    rest = old & ~removed & (whole == whole[removed].max())
-    _, parts, statistics, _ = cv2.connectedComponentsWithStats(rest.astype(np.uint8))
+    rest = (old & ~removed).astype(np.uint8)
+    _, parts, statistics, _ = cv2.connectedComponentsWithStats(rest)
     areas = statistics[:, cv2.CC_STAT_AREA]
-    goes = areas <= np.count_nonzero(removed)
-    goes[0] = False
-    if len(areas) > 1:
+    around = cv2.dilate(removed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    beside = np.unique(parts[around])
+    beside = beside[beside > 0]
+    goes = np.zeros(len(areas), np.bool_)
+    goes[beside] = areas[beside] <= np.count_nonzero(removed)
+    if beside.size:
         # The largest part is the object.
-        goes[1 + int(areas[1:].argmax())] = False
+        goes[beside[areas[beside].argmax()]] = False
     height, width = old.shape
     for x, y in held:
         if 0 <= x < width and 0 <= y < height:
             goes[parts[y, x]] = False
-    found: NDArray[np.bool_] = goes[parts]
+    found: NDArray[np.bool_] = goes[parts] if goes.any() else np.zeros_like(old)
     return found
 
 
