@@ -26,7 +26,7 @@ from vsreid_studio.engine.algorithm.plan import Plan, Step
 from vsreid_studio.engine.events import Change, Passed, Progress, Proposal, Reason, Reassign, Redraw, Skip
 from vsreid_studio.engine.extensions.appearance_track import TrustedEmbeddings
 from vsreid_studio.engine.extensions.gallery import Gallery
-from vsreid_studio.engine.extensions.trust import Trust, chains
+from vsreid_studio.engine.extensions.trust import RECOVERED, Trust, chains
 from vsreid_studio.engine.extensions.trust_model import LITE, Cues, cues_of, lost_maps
 from vsreid_studio.engine.runtime.search import CandidateSearch
 from vsreid_studio.engine.store.annotation import Annotation
@@ -39,13 +39,13 @@ OTHER = direction(2, 1.0)
 class Looking(FakeReid):
     """Sees something else than the instance in some frames."""
 
-    def __init__(self, wrong: Sequence[int] = ()) -> None:
+    def __init__(self, wrong: Sequence[int] = (), other: NDArray[np.float32] = OTHER) -> None:
         super().__init__()
-        self.wrong = wrong
+        self.wrong, self.other = wrong, other
 
     def appearance(self, frame: int, mask: SoftMask) -> NDArray[np.float32]:
         self.described.append((frame, int(mask.values[1, 0])))
-        return OTHER if frame in self.wrong else OWN
+        return self.other if frame in self.wrong else OWN
 
 
 def carried(length: int = 9, quality: float = 0.9, origin: int = 0) -> Annotation:
@@ -252,10 +252,10 @@ def test_a_run_with_trust_finds_what_was_drifted_over() -> None:
 def test_a_recovered_map_counts_by_what_it_shows_too() -> None:
     annotation, reid = carried(), Looking(wrong=[6])
     trust = Trust(reid, Gallery(reid))
-    found = Prediction(patch(5, 5, 1), 0.8)
+    found = Prediction(patch(5, 5, 1), 0.6)
     right, wrong = (trust.recovered(annotation, CellKey(frame, 1), found) for frame in (5, 6))
     assert right.mask is wrong.mask is found.mask
-    assert right.confidence > 0.7 and wrong.confidence < 0.3
+    assert right.confidence > 0.7 and wrong.confidence == pytest.approx(RECOVERED * 0.6)
     less = trust.recovered(annotation, CellKey(5, 1), replace(found, confidence=0.4))
     assert 0 <= less.confidence < right.confidence
     nothing = Prediction(SoftMask.empty(), 0.6)
@@ -268,10 +268,11 @@ def test_a_recovered_map_that_looks_like_right_ones_counts_as_right() -> None:
     judged(annotation, reid, trust)
     found = Prediction(patch(5, 5, 1), 0.8)
     reid.wrong = [6]
+    reid.other = direction(1, 0.6)
     alone = trust.recovered(annotation, CellKey(6, 1), found)
-    shown = TrustedEmbeddings(np.array([4, 6]), np.stack([OTHER, OTHER]))
+    shown = TrustedEmbeddings(np.array([4, 6]), np.stack([reid.other, reid.other]))
     knowing(trust, shown)
-    assert trust.recovered(annotation, CellKey(6, 1), found).confidence > alone.confidence + 0.3
+    assert trust.recovered(annotation, CellKey(6, 1), found).confidence > alone.confidence + 0.05
     knowing(trust, TrustedEmbeddings(shown.frames[1:], shown.rows[1:]))
     assert trust.recovered(annotation, CellKey(6, 1), found).confidence == alone.confidence, (
         "its own frame's look does not count"
@@ -279,7 +280,7 @@ def test_a_recovered_map_that_looks_like_right_ones_counts_as_right() -> None:
 
 
 def test_a_run_with_trust_offers_no_recovery_of_something_else() -> None:
-    reid = replace(CONFIG.reid, trust=True, least_confidence=0.5)
+    reid = replace(CONFIG.reid, trust=True, least_confidence=0.75)
     world = {frame: [(5, 5, direction(1, 0.9))] for frame in (6, 7)}
     seen = Looking(wrong=[7])
     seen.world = world

@@ -30,6 +30,8 @@ AT_ONCE = 20
 """Maps embedded in one batch, which takes N_reid some milliseconds."""
 THINNED = 4
 """What maps to rely on show is kept in every fourth frame, to be compared with candidates."""
+RECOVERED = 0.9
+"""The least confidence of a recovered map as a share of its predicted IoU."""
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
 
@@ -77,7 +79,9 @@ class Trust:
         """A recovered map with the expected J as its confidence.
 
         Its box is compared with the gallery, and with trusted maps of other frames. Nothing led to it, so its
-        own predicted IoU stands for the lowest one.
+        own predicted IoU stands for the lowest one. The coefficients are those of propagated maps, which
+        may show anything. The candidate of a recovered one has passed ρ_reid, so its confidence is never
+        below `RECOVERED` of its predicted IoU.
 
         Args:
             annotation: not to be changed.
@@ -98,7 +102,7 @@ class Trust:
         values = found.confidence, gallery, way, found.confidence
         cues = Cues(*(np.array([value], np.float64) for value in values))
         expected = self._model.expected(self._model.probability(cues), cues.quality)
-        return replace(found, confidence=float(expected[0]))
+        return replace(found, confidence=max(float(expected[0]), RECOVERED * found.confidence))
 
     def cues(self, annotation: Annotation, instance: int) -> Iterator[tuple[list[int], Cues]]:
         """The frames of each chain that is to be judged, and its cues; nothing is changed."""
