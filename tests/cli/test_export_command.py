@@ -46,9 +46,9 @@ def test_export_both_sizes(project: Path, tmp_path: Path, capsys: pytest.Capture
         json.loads((tmp_path / where).read_text())
         for where in ("set/provenance/clip.json", "out/clip/provenance.json")
     )
-    assert told["weights"]
-    assert {name: told[name] for name in ("instances", "decisions", "weights")} == {
-        name: of_run[name] for name in ("instances", "decisions", "weights")
+    assert told["weights"] and told["settings"]
+    assert {name: told[name] for name in ("instances", "decisions", "weights", "settings")} == {
+        name: of_run[name] for name in ("instances", "decisions", "weights", "settings")
     }
     assert call("export", project, "--output", tmp_path / "set") == 2
     assert "is there already" in capsys.readouterr().err

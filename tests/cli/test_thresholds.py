@@ -19,9 +19,9 @@ def test_what_finds_again_is_chosen(tiny_davis: Path, tmp_path: Path, calls: Any
     options = ["--rho-reid", "0.5", "1", "--rho-occ", "0.2", "0.3", "--least-confidence", "0.2", "1"]
     assert thresholds(tiny_davis, tmp_path, *options) == 0
     text = (tmp_path / "page.md").read_text()
-    assert "| 0.5 | 0.2 | 0.72 | 1.000 | " in text
+    assert "| 0.5 | 0.2 | 0.65 | 1.000 | " in text
     # Nothing is more similar than 1, so nothing is found.
-    assert "| 1 | 0.3 | 0.72 | 1.000 | .000 | .000 | 0 | 0 |" in text
+    assert "| 1 | 0.3 | 0.65 | 1.000 | .000 | .000 | 0 | 0 |" in text
     assert "| 1 | 0.2 |" not in text
     assert "rho_reid = 0.5\nrho_occ = 0.2\nleast_confidence = " in text
     calls.propagated.clear()

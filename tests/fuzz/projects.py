@@ -67,7 +67,7 @@ def project_bytes(folder: Path) -> bytes:
         project.apply(project.annotation.set_cells("Clear", {CellKey(4, 1): None}))
         project.undo()
         project.settings.set("frame", 3)
-        project.record_weights({"reid": "abc"})
+        project.record_run({"reid": "abc"}, {})
         boxes = np.array([[0, 0, 9, 9]], np.int32)
         found = Candidates(boxes, np.ones(1, np.float32), np.zeros(1, bool), np.ones((1, 1), np.float32))
         project.candidates("abc").put(3, found)

@@ -136,6 +136,7 @@ class FakeEngine:
     def __init__(self, script: Script, config: Config = CONFIG) -> None:
         self.config = config
         self.checksums: Mapping[str, str] = {"propagation-lite": "abc"}
+        self.run_settings: Mapping[str, object] = {"flow": "none"}
         self.candidates_key = "key"
         self.device = "cpu"
         self._script = script

@@ -98,7 +98,7 @@ def test_what_is_passed_over_is_listed_with_its_reason(
 ) -> None:
     lose_red(drawn)
     look = ByColour._look
-    unsure = 0.5
+    unsure = 0.2
     monkeypatch.setattr(ByColour, "_look", lambda self, *cell: replace(look(self, *cell), confidence=unsure))
     assert run(qtbot, conductor) is Outcome.DONE
     again = [one for one in drawn.retrievals if one.instance == 1 and one.frame == HIDDEN[-1] + 1]

@@ -34,7 +34,7 @@ def closed(project: Project, make_cell: Callable[..., Cell]) -> Path:
     project.apply(project.annotation.set_cells("Redraw", {key: make_cell(3)}))
     project.set_adaptation(Adaptation("base", b"data"))
     project.settings.set("frame", 3)
-    project.record_weights({"reid": "abc"})
+    project.record_run({"reid": "abc"}, {})
     boxes = np.array([[0, 0, 9, 9]], np.int32)
     found = Candidates(boxes, np.ones(1, np.float32), np.zeros(1, bool), np.ones((1, 1), np.float32))
     project.candidates("abc").put(3, found)

@@ -53,8 +53,8 @@ def test_everything_survives(project: Project, make_cell: Callable[..., Cell], v
     bike = Instance(2, "bike é", "#ee6677", hidden=True, locked=True, order=-1)
     project.apply(change, instances={1: RIDER, 2: bike})
     project.settings.set("overlay", {"opacity": 0.5, "frames": [1, 2]})
-    project.record_weights({"reid": "abc"})
-    project.record_weights({"reid": "abd"})
+    project.record_run({"reid": "abc"}, {})
+    project.record_run({"reid": "abd"}, {"flow": "dis"})
     with reopened(project) as again:
         assert again.video == video
         assert again.annotation.length == 200
@@ -65,7 +65,8 @@ def test_everything_survives(project: Project, make_cell: Callable[..., Cell], v
         assert list(again.instances.values()) == [bike, RIDER]
         assert again.settings.get("overlay") == {"opacity": 0.5, "frames": [1, 2]}
         assert again.settings.get("other", 5) == 5
-        assert list(again.settings) == ["overlay"]
+        assert list(again.settings) == ["overlay", "run_settings"]
+        assert again.last_settings == {"flow": "dis"}
         assert [run.weights for run in again.runs] == [{"reid": "abc"}, {"reid": "abd"}]
         assert again.runs[0].started <= again.runs[1].started
         stored = again.annotation.mask(*A)

@@ -37,7 +37,7 @@ def drawn(project: Project, make_cell: Callable[..., Cell]) -> Project:
         cells = {CellKey(0, number): make_cell(0, pinned=True)}
         one = Instance(number, f"object {number}", "#4477aa")
         project.apply(project.annotation.set_cells("draw", cells), instances={number: one})
-    project.record_weights({"propagation": "abc"})
+    project.record_run({"propagation": "abc"}, {})
     return project
 
 

@@ -246,7 +246,7 @@ class Conductor(QObject):
         source = Source(
             video.path,
             project.candidates,
-            project.record_weights,
+            project.record_run,
             writer.begin,
             writer.send,
             writer.wait_for,

@@ -185,14 +185,25 @@ class Files(QObject):
         session = self._session
         colours = {number: one.colour for number, one in session.instances.items() if not one.hidden}
         names = {number: one.name for number, one in session.instances.items()}
-        weights = session.project.last_weights
+        weights, settings = session.project.last_weights, session.project.last_settings
         sources = sources_of(session.project, session.video.path)
         video, maps = session.video, session.annotation.copy()
         points = points_of(session.project.settings)
         classes = classes_of(session.categories, session.instances)
         options = video.options
         work = Export(
-            request, video.path, maps, colours, names, classes, weights, sources, options, points, video.order
+            request,
+            video.path,
+            maps,
+            colours,
+            names,
+            classes,
+            weights,
+            settings,
+            sources,
+            options,
+            points,
+            video.order,
         )
         if not self._conductor.start(work):
             return False

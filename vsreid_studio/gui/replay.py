@@ -36,12 +36,13 @@ class Replay:
     """`worker.jobs.Engine` for pictures.
 
     Attributes:
-        config, checksums, candidates_key, device, base: see there.
+        config, checksums, run_settings, candidates_key, device, base: see there.
     """
 
     def __init__(self) -> None:
         self.config = Config()
         self.checksums: Mapping[str, str] = {}
+        self.run_settings: Mapping[str, object] = {}
         self.candidates_key = "replay"
         self.device = "cpu"
         self.base = "replay"

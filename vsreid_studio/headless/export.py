@@ -100,7 +100,9 @@ def _data_set(wanted: ProjectExport, project: Project, video: Video) -> str:
     )
     names = {number: one.name for number, one in project.instances.items()}
     points = points_of(project.settings)
-    record = provenance(project.annotation, names, {}, project.last_weights, video.names, points)
+    record = provenance(
+        project.annotation, names, project.last_settings, project.last_weights, video.names, points
+    )
     classes = classes_of(project.categories, project.instances)
     if wanted.classes is not None:
         classes = classes.numbered_as(read_classes(wanted.classes))

@@ -138,7 +138,7 @@ def _output(folder: Path) -> Iterator[None]:
 def _drive(project: Project, task: Task, given: Inputs, emit: Emit) -> None:
     """Run the engine on a copy of the annotation, each change of which goes to the project's file."""
     engine, video = given.engine, given.video
-    project.record_weights(engine.checksums)
+    project.record_run(engine.checksums, engine.run_settings)
     adapted = None
     if engine.config.adapt.steps:
         adapted = _pull(engine.adapt(video, project.annotation), emit)
@@ -173,13 +173,11 @@ def _record(project: Project, given: Inputs) -> dict[str, Any]:
     video = {"name": given.video.name, "height": given.video.height, "width": given.video.width}
     # Found by decoding the whole file, which the next call need not do again.
     order = {"order": given.video.order.to_json()} if given.video.order is not None else {}
-    settings = {**engine.settings, "device": str(engine.device)}
-    settings.pop("weights")
     return {
         **provenance(
             project.annotation,
             names,
-            settings,
+            engine.run_settings,
             engine.checksums,
             given.video.names,
             points_of(project.settings),

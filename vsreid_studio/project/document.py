@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ..config import ReidConfig
 from ..engine.events import Change
@@ -28,7 +28,7 @@ from .contents import (
 )
 from .database import Database, damage_reported
 from .history import StepKind, read, write
-from .notes import CandidateStore, Settings, forget_candidates, record_run, runs
+from .notes import RUN_SETTINGS, CandidateStore, Settings, forget_candidates, record_run, runs
 from .proposals import ProposalStore, StoredProposal, waiting
 from .rows import cell_row, distinct_masks, read_index
 from .schema import (
@@ -378,18 +378,29 @@ class Project:
         """
         self._database.check_place()
 
-    def record_weights(self, weights: Mapping[str, str]) -> None:
-        """Note that a run starts now, and the checksum of each weight file it uses, by name.
+    def record_run(self, weights: Mapping[str, str], settings: Mapping[str, Any]) -> None:
+        """Note that a run starts now, with which weights and settings.
+
+        Args:
+            weights: the checksum of each file of weights that it uses, by name.
+            settings: plain data for JSON.
 
         Raises:
             UserError: the file cannot be written.
         """
         record_run(self._database, weights)
+        self.settings.set(RUN_SETTINGS, dict(settings))
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
         """All runs so far, in order."""
         return runs(self._database)
+
+    @property
+    def last_settings(self) -> Mapping[str, Any]:
+        """The settings of the last run; none where an older version made it, or before the first one."""
+        kept = self.settings.get(RUN_SETTINGS)
+        return kept if isinstance(kept, dict) else {}
 
     @property
     def last_weights(self) -> Mapping[str, str]:

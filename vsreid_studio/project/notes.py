@@ -64,6 +64,8 @@ def forget_candidates(database: Database, frames: Iterable[int]) -> None:
         connection.executemany("DELETE FROM candidates WHERE frame = ?", rows)
 
 
+RUN_SETTINGS = "run_settings"
+"""Key of the settings of the last run."""
 _MOST = 10_000
 """Runs that are remembered."""
 

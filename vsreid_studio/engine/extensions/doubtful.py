@@ -27,6 +27,8 @@ _JUMP, _AREA, _DRIFT = 0.8, 0.5, 0.004
 """Share of a mask that is assumed wrong for each unit of these cues."""
 SUSPECT = 0.35
 """Share of a mask that may be wrong before `suspects` lists it."""
+_SURE = 0.85
+"""Confidence from which a mask is not called unsure."""
 _WINDOW = 4
 """Frames on either side with which an area is compared."""
 
@@ -327,4 +329,8 @@ def _reason(signs: _Signs, cell: Cell | None, frame: int) -> str:
     if strongest == "jump":
         return "The mask does not follow from the one in the frame beside it."
     sure = 0.0 if cell is None else cell.confidence
-    return f"The network is unsure of the mask: it expects an overlap of {100 * sure:.0f} %."
+    overlap = f"{100 * sure:.0f} %"
+    if sure >= _SURE:
+        # Listed because many frames around would gain a little.
+        return f"Many masks around were not checked; the network expects an overlap of {overlap}."
+    return f"The network is unsure of the mask: it expects an overlap of {overlap}."

@@ -207,6 +207,13 @@ class VideoEngine:
         }
 
     @property
+    def run_settings(self) -> dict[str, Any]:
+        """As `settings`, with the device and without the weights: what records of runs have beside these."""
+        settings = {**self.settings, "device": str(self.device)}
+        settings.pop("weights")
+        return settings
+
+    @property
     def identity(self) -> dict[str, Any]:
         """As `settings`, under names that stay: what its checksum tells apart is computed again."""
         return self._identified(plain(self.config))

@@ -48,6 +48,11 @@ class ModuleMaker(Protocol):
         ...
 
     @property
+    def run_settings(self) -> Mapping[str, Any]:
+        """What a run depends on beside its weights, as plain data for JSON."""
+        ...
+
+    @property
     def candidates_key(self) -> str:
         """Names everything that candidates depend on beside the video."""
         ...
@@ -85,7 +90,7 @@ class Source:
     Attributes:
         video: the file or folder; the engine opens it for itself, so that it never waits for the window.
         candidates: the project's store for networks of this checksum; from any thread.
-        record: notes in the project that a run starts, and with which weights; from any thread.
+        record: notes in the project that a run starts, with which weights and settings; from any thread.
         begin: a copy of the annotation for a run, to whose inbox the person's changes go from then on; waits.
         send: passes on the messages of an order: changes once they are on disk, all in their order.
         wait_for: waits until the messages sent are handled; those of an abandoned order are dropped.
@@ -97,7 +102,7 @@ class Source:
 
     video: Path
     candidates: Callable[[str], CandidateStore]
-    record: Callable[[Mapping[str, str]], None]
+    record: Callable[[Mapping[str, str], Mapping[str, Any]], None]
     begin: Callable[[Any], Annotation]
     send: Callable[[Any, Any], None]
     wait_for: Callable[[Any], None]
@@ -222,6 +227,7 @@ class Export:
         names: of all instances.
         classes: the list, and those of the instances.
         weights: checksum of each file of weights that the last run used, by its name.
+        settings: of the last run.
         sources: of the document; nothing is written over them.
         options: how the video is read.
         order: of the video's frames, see `Video.order`.
@@ -235,6 +241,7 @@ class Export:
     names: Mapping[int, str] = field(default_factory=dict)
     classes: Classes = NO_CLASSES
     weights: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     sources: Sources = field(default_factory=Sources)
     options: ReadOptions = AS_USUAL
     points: Mapping[CellKey, Sequence[Clicked]] = field(default_factory=dict)
@@ -269,7 +276,9 @@ class Export:
     def _write(self, video: Video, frames: Iterator[Frame]) -> None:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
         labels = label_maps(self.annotation, video.height, video.width)
-        record = provenance(self.annotation, self.names, {}, self.weights, video.names, self.points)
+        record = provenance(
+            self.annotation, self.names, self.settings, self.weights, video.names, self.points
+        )
         export(
             self.request,
             ExportSource(frames, labels, self.names, self.classes, video.names, paint, video, record),

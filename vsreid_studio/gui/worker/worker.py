@@ -146,7 +146,7 @@ def _propagate(job: Propagate, order: Order, cache: EngineCache, send: Send) -> 
     reid = _reid(job, order, cache, send)
     if order.source.adaptation is not None and order.source.adaptation.base != engine.base:
         send(Notice("The adaptation was made for other weights and is not used: adapt again."))
-    order.source.record(engine.checksums)
+    order.source.record(engine.checksums, {**engine.run_settings, "careful": order.source.careful})
     scene = order.source.begin(order.inbox)
     yield from _with_edits(
         modules.run(scene, reid, instances=job.instances, frames=job.frames), scene, order, send
