@@ -170,7 +170,7 @@ class Commands(QObject):
         """Enable what can be done now."""
         session, actions, state = self._session, self._actions, self._conductor.state
         there = session.document is not None
-        everything = {act for act, spec in SPECS.items() if act in self._everything() or act in TOOLS}
+        everything = {*self._everything(), *TOOLS}
         actions.enable(
             there, *everything, Act.IMPORT, Act.IMPORT_FOLDER, Act.COMPARE, Act.START_PAGE, Act.JUMP
         )

@@ -67,6 +67,7 @@ class Conductor(QObject):
         self.review.failed.connect(self.failed)
         self._next: Callable[[], object] | None = None
         self._found_nothing = False
+        self._importing = False
         session.importing.connect(self._follow_import)
         session.closing.connect(self.end_job)
         runner.changed.connect(self._let_in)
@@ -270,7 +271,10 @@ class Conductor(QObject):
     def _follow_import(self, done: int, total: int) -> None:
         if total:
             self.progress.emit(Progress("importing", done, total), 0.0, None)
-        self.state_changed.emit()
+        # Not at each report: a dozen parts of the window look at what can be done now.
+        if bool(total) is not self._importing:
+            self._importing = bool(total)
+            self.state_changed.emit()
 
     def _let_in(self, number: int, let_in: CommittedChange) -> None:
         assert isinstance(let_in.snapshot, Snapshot)

@@ -107,4 +107,7 @@ def no_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        # What was made meanwhile counts as old: else the next search, at once, would look through all of it.
+        gc.freeze()
+        gc.unfreeze()
         gc.enable()
