@@ -388,8 +388,7 @@ class Project:
         Raises:
             UserError: the file cannot be written.
         """
-        record_run(self._database, weights)
-        self.settings.set(RUN_SETTINGS, dict(settings))
+        record_run(self._database, weights, settings)
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:

@@ -64,6 +64,7 @@ def forget_candidates(database: Database, frames: Iterable[int]) -> None:
         connection.executemany("DELETE FROM candidates WHERE frame = ?", rows)
 
 
+_SET = "INSERT OR REPLACE INTO settings VALUES (?, ?)"
 RUN_SETTINGS = "run_settings"
 """Key of the settings of the last run."""
 _MOST = 10_000
@@ -96,18 +97,21 @@ class Settings:
         """
         row = (key, json.dumps(value))
         with self._database.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", row)
+            connection.execute(_SET, row)
 
 
-def record_run(database: Database, weights: Mapping[str, str]) -> None:
-    """Note that a run starts now with these weights.
+def record_run(database: Database, weights: Mapping[str, str], settings: Mapping[str, Any]) -> None:
+    """Note that a run starts now with these weights and settings.
 
     Raises:
+        TypeError: JSON cannot hold the settings.
         UserError: the file cannot be written.
     """
     row = (datetime.now(UTC).isoformat(), json.dumps(dict(weights)))
+    kept = (RUN_SETTINGS, json.dumps(dict(settings)))
     with database.transaction() as connection:
         connection.execute("INSERT INTO runs (started, weights) VALUES (?, ?)", row)
+        connection.execute(_SET, kept)
 
 
 def runs(database: Database) -> tuple[RunRecord, ...]:
