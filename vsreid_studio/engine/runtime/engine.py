@@ -196,26 +196,19 @@ class VideoEngine:
         return digest([used, self.config.propagation.size, self.config.reid.boxes])
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """All that the masks depend on beside video and first masks, for a person to read."""
+    def run_settings(self) -> dict[str, Any]:
+        """All that the masks depend on beside video, first masks and weights, for a person to read."""
         return {
             "propagation": asdict(self.config.propagation),
             "adapt": asdict(self.config.adapt) if self.config.adapt.steps else {"steps": 0},
             "reid": asdict(self.config.reid) if self.config.reid.enabled else {"enabled": False},
             "flow": self.flow.name,
-            "weights": self.checksums,
+            "device": str(self.device),
         }
 
     @property
-    def run_settings(self) -> dict[str, Any]:
-        """As `settings`, with the device and without the weights: what records of runs have beside these."""
-        settings = {**self.settings, "device": str(self.device)}
-        settings.pop("weights")
-        return settings
-
-    @property
     def identity(self) -> dict[str, Any]:
-        """As `settings`, under names that stay: what its checksum tells apart is computed again."""
+        """Settings and weights under names that stay: what its checksum tells apart is computed again."""
         return self._identified(plain(self.config))
 
     @property
