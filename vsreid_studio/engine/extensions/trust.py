@@ -148,8 +148,7 @@ class Trust:
         """Embed trusted maps that an earlier run has judged."""
         records = annotation.records(instance)
         number = np.arange(len(records))
-        right = (records["flags"] & THERE > 0) & (records["flags"] & FILLED > 0)
-        right &= ~np.isnan(records["similarity"]) & (records["maker"] == MAKERS.index(Maker.PROPAGATION))
+        right = _propagated(records) & ~np.isnan(records["similarity"])
         right &= (records["confidence"] >= TRUSTED) & ((number - records["origin"]) % THINNED == 0)
         trusted = self._trusted.setdefault(instance, {})
         wanted = np.flatnonzero(right)[spread(int(right.sum()))].tolist()
@@ -211,9 +210,8 @@ def chains(
     """
     records = annotation.records(instance)
     number = np.arange(len(records))
-    flags, origins = records["flags"], records["origin"]
-    carried = (flags & THERE > 0) & (flags & FILLED > 0) & (origins != number) & (records["second"] < 0)
-    carried &= records["maker"] == MAKERS.index(Maker.PROPAGATION)
+    origins = records["origin"]
+    carried = _propagated(records) & (origins != number) & (records["second"] < 0)
     due = carried & np.isnan(records["similarity"])
     if frames is not None:
         due &= np.isin(number, list(frames))
@@ -225,6 +223,13 @@ def chains(
                 chain = [n for n in (found if ahead else found[::-1]) if annotation.mask(n, instance).area]
                 if chain:
                     yield chain
+
+
+def _propagated(records: NDArray[np.void]) -> NDArray[np.bool_]:
+    """(length,) where a map that is not empty was propagated, by the index."""
+    flags = records["flags"]
+    found: NDArray[np.bool_] = (flags & THERE > 0) & (flags & FILLED > 0)
+    return found & (records["maker"] == MAKERS.index(Maker.PROPAGATION))
 
 
 def _sampled_frames(annotation: Annotation, instance: int, chain: Sequence[int]) -> list[int]:
