@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..formats import owned
 from ..formats.atomic import write_text
 from ..reading import MEGABYTE, expecting, read_json
 
@@ -111,8 +111,7 @@ def checksum(path: Path) -> str:
         UserError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return owned.checksum(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read.") from error
 

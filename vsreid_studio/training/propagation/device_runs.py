@@ -327,7 +327,7 @@ def random_parts(draw: Draw, maps: Tensor) -> Tensor:
     across, down = columns - middle[:, 0, None, None], rows - middle[:, 1, None, None]
     axes = (draw.uniform(*sample.PART_AXES, count, 2) * sides).clamp_min(1)
     half = across * angle.cos() + down * angle.sin() > 0
-    round_ = (across / axes[:, 0, None, None]).square() + (down / axes[:, 1, None, None]).square() < 1
+    round_ = batched.ellipses(maps.shape, middle, axes, torch.zeros_like(axes[:, 0]))
     inside = torch.where(kind < sample.HALVES, half, round_)
     return torch.where((kind < sample.WHOLE) | ~found[:, None, None], maps, maps * inside)
 
