@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from moving_square import moving_square, square_stills
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,23 +29,12 @@ EACH = MEMORIES + 4
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    """A square that moves four pixels a frame to the right; the flow says so."""
-    frames = np.random.default_rng(0).integers(0, 255, (12, 96, 128, 3), dtype=np.uint8)
-    labels = np.zeros((12, 96, 128), np.uint8)
-    for number in range(12):
-        labels[number, 30:62, 20 + 4 * number : 52 + 4 * number] = 1
-    still = np.zeros((11, 48, 64, 2), np.float16)
-    forward, backward = still.copy(), still.copy()
-    forward[..., 0], backward[..., 0] = -2, 2
-    return Clip("square", frames, labels, forward, backward)
+    return moving_square(12)
 
 
 @pytest.fixture(scope="module")
 def stills() -> list[Still]:
-    rng = np.random.default_rng(1)
-    labels = np.zeros((80, 100), np.uint8)
-    labels[20:60, 30:70] = 1
-    return [Still(rng.integers(0, 255, (80, 100, 3), dtype=np.uint8), labels, (1,)) for _ in range(2)]
+    return square_stills()
 
 
 def draw(seed: int = 0) -> Draw:

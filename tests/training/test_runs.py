@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from moving_square import moving_square, square_stills
 from torch import Tensor
 
 from vsreid_studio.engine.flow import warping_error
@@ -23,23 +24,12 @@ SIDE = 64
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    """A square that moves four pixels a frame to the right; the flow says so."""
-    frames = np.random.default_rng(0).integers(0, 255, (9, 96, 128, 3), dtype=np.uint8)
-    labels = np.zeros((9, 96, 128), np.uint8)
-    for number in range(9):
-        labels[number, 30:62, 20 + 4 * number : 52 + 4 * number] = 1
-    still = np.zeros((8, 48, 64, 2), np.float16)
-    forward, backward = still.copy(), still.copy()
-    forward[..., 0], backward[..., 0] = -2, 2
-    return Clip("square", frames, labels, forward, backward)
+    return moving_square(9)
 
 
 @pytest.fixture(scope="module")
 def stills() -> list[Still]:
-    rng = np.random.default_rng(1)
-    labels = np.zeros((80, 100), np.uint8)
-    labels[20:60, 30:70] = 1
-    return [Still(rng.integers(0, 255, (80, 100, 3), dtype=np.uint8), labels, (1,)) for _ in range(2)]
+    return square_stills()
 
 
 def _run(maker: RunMaker, seed: int, kind: str = "clip") -> Run:
