@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import get_ident
+from threading import Event, get_ident
 
 import numpy as np
 import pytest
@@ -25,14 +25,29 @@ class Asked:
 
     def __init__(self) -> None:
         self.prepared = 0
+        self.idle = Event()
         self.clicks: list[tuple[Click, ...]] = []
 
     def prepare(self, frame: np.ndarray) -> None:
         self.prepared += 1
+        self.idle.set()
 
     def segment(self, frame: np.ndarray, clicks: Sequence[Click], *_: object) -> Prediction:
         self.clicks.append(tuple(clicks))
         return Prediction(SoftMask.empty(), 0.0)
+
+
+class Patient(ClickThread):
+    """Comes back from `prepare` when that is done, as a question would cancel what still waits."""
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(lambda: asked)  # type: ignore[arg-type,return-value]
+        self._asked = asked
+
+    def prepare(self, frame: np.ndarray) -> None:
+        self._asked.idle.clear()
+        super().prepare(frame)
+        assert self._asked.idle.wait(30)
 
 
 class Endless:
@@ -48,10 +63,10 @@ class Endless:
 
 
 def test_as_many_clicks_are_timed_during_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clicks_module, "_SHOWN", 0.01)
+    monkeypatch.setattr(clicks_module, "_SHOWN", 0.0)
     monkeypatch.setattr(clicks_module, "_BETWEEN", 0.001)
     asked, modules = Asked(), Endless()
-    thread = ClickThread(lambda: asked)  # type: ignore[arg-type,return-value]
+    thread = Patient(asked)
     thread.ready.result()
     mask = np.zeros((40, 60), bool)
     mask[10:20, 10:30] = True
