@@ -52,11 +52,11 @@ def draw_both(qtbot: QtBot, window: MainWindow) -> None:
     drag(window, (6, 16), (18, 16))
     window.session.instance_edits.add_instance("green")
     window.session.mask_edits.edit_mask(0, 2, true_mask(0, 2), "Paint")
-    qtbot.waitUntil(lambda: window.session.annotation.get(0, 2) is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.session.annotation.get(0, 2) is not None)
 
 
 def wait_idle(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: window.conductor.state is State.IDLE, timeout=5000)
+    qtbot.waitUntil(lambda: window.conductor.state is State.IDLE)
 
 
 def until_proposal(qtbot: QtBot, window: MainWindow) -> Proposal:
@@ -64,7 +64,7 @@ def until_proposal(qtbot: QtBot, window: MainWindow) -> Proposal:
     draw_both(qtbot, window)
     session.mask_edits.mark_absent(1, [HIDDEN[0]])
     window.conductor.propagate()
-    qtbot.waitUntil(lambda: session.proposal is not None, timeout=5000)
+    qtbot.waitUntil(lambda: session.proposal is not None)
     qtbot.waitUntil(lambda: window.parts.canvas.index == session.proposal.frame)
     assert session.proposal is not None
     return session.proposal

@@ -16,14 +16,14 @@ from vsreid_studio.project import Adaptation
 
 
 def adapt(qtbot: QtBot, conductor: Conductor) -> Outcome:
-    with qtbot.waitSignal(conductor.finished, timeout=5000) as done:
+    with qtbot.waitSignal(conductor.finished) as done:
         assert conductor.adapt()
     conductor.session.flush()
     return done.args[0]
 
 
 def propagate(qtbot: QtBot, conductor: Conductor) -> None:
-    with qtbot.waitSignal(conductor.finished, timeout=5000):
+    with qtbot.waitSignal(conductor.finished):
         assert conductor.propagate(find=False)
 
 

@@ -44,7 +44,7 @@ def until(qtbot: QtBot, window: MainWindow, true: Callable[[], object]) -> None:
     def looked() -> bool:
         return bool(true())
 
-    qtbot.waitUntil(looked, timeout=5000)
+    qtbot.waitUntil(looked)
 
 
 def green(window: MainWindow) -> list[Doubt]:
@@ -128,7 +128,7 @@ def test_gaps_are_confirmed_filled_and_searched(qtbot: QtBot, carried: MainWindo
     assert len(session.annotation.row(2)) == LENGTH
     until(qtbot, window, lambda: all(one.instance == 1 for one in window.parts.checker.gaps))
     panel.search_requested.emit(lost)
-    qtbot.waitUntil(lambda: session.proposal is not None, timeout=5000)
+    qtbot.waitUntil(lambda: session.proposal is not None)
     assert session.proposal.instance == 1 and lost.first <= session.proposal.frame <= lost.last
     window.conductor.cancel()
     wait_idle(qtbot, window)

@@ -100,7 +100,7 @@ def test_masks_that_lie_beside_clips_are_neither_frames_nor_clips(
     frames(root / "camel-10_masks")
     window = make()
     window.files.open(root)
-    qtbot.waitUntil(lambda: "5 clips" in window.bar.sentence.text(), timeout=30_000)
+    qtbot.waitUntil(lambda: "5 clips" in window.bar.sentence.text())
     listed = [clip.name for clip in window.parts.clips.clips.clips]
     assert listed == ["bear", "camel-9", "camel-10", "film", "goat"]
     # Beside pictures of their own, a folder is still one clip.
@@ -122,10 +122,10 @@ def test_proposals_of_a_run_are_found_where_it_wrote_its_masks(
     window = make()
     window.files.open(output)
     panel = window.parts.clips
-    qtbot.waitUntil(lambda: len(panel.clips.clips) == 2, timeout=30_000)
-    qtbot.waitUntil(lambda: all(map(panel.clips.state, panel.clips.clips)), timeout=30_000)
+    qtbot.waitUntil(lambda: len(panel.clips.clips) == 2)
+    qtbot.waitUntil(lambda: all(map(panel.clips.state, panel.clips.clips)))
     QTest.keyClick(window, Qt.Key.Key_F8)
-    qtbot.waitUntil(lambda: window.session.document is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: window.session.document is not None)
     assert window.session.video.path.parent == root
     assert len(window.session.proposals) == 2
     assert sorted(it.name for it in output.glob("*.vsreid")) == ["bear.vsreid", "goat.vsreid"]
@@ -155,8 +155,8 @@ def listed(qtbot: QtBot, make: MakeWindow, root: Path, data: Path) -> MainWindow
     window = make()
     window.files.open(root)
     panel = window.parts.clips
-    qtbot.waitUntil(lambda: len(panel.clips.clips) == 4, timeout=30_000)
-    qtbot.waitUntil(lambda: all(map(panel.clips.state, panel.clips.clips)), timeout=30_000)
+    qtbot.waitUntil(lambda: len(panel.clips.clips) == 4)
+    qtbot.waitUntil(lambda: all(map(panel.clips.state, panel.clips.clips)))
     return window
 
 
@@ -166,9 +166,7 @@ def states(window: MainWindow) -> list[str]:
 
 
 def opened(qtbot: QtBot, window: MainWindow, name: str) -> None:
-    qtbot.waitUntil(
-        lambda: window.session.document is not None and window.session.video.name == name, timeout=30_000
-    )
+    qtbot.waitUntil(lambda: window.session.document is not None and window.session.video.name == name)
     window.session.flush()
 
 
@@ -189,7 +187,7 @@ def test_the_list_stays_beside_the_instances(qtbot: QtBot, make: MakeWindow, roo
     assert window.parts.clips_dock.isHidden()
     window.session.close()
     window.files.open(root)
-    qtbot.waitUntil(lambda: len(window.parts.clips.clips.clips) == 4, timeout=30_000)
+    qtbot.waitUntil(lambda: len(window.parts.clips.clips.clips) == 4)
     window.files.open(root / "camel-9")
     opened(qtbot, window, "camel-9")
     qtbot.waitUntil(window.parts.canvas.isVisible)
@@ -242,11 +240,11 @@ def test_work_shows_in_the_list(qtbot: QtBot, listed: MainWindow, root: Path) ->
     panel = listed.parts.clips
     assert panel.clips.current.name == "bear"
     listed.session.mask_edits.edit_mask(0, 1, true_mask(0, 2), "Paint")
-    qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN, timeout=30_000)
+    qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN)
     listed.session.close()
     # It is read from its file again.
     listed.files.open(root)
-    qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN, timeout=30_000)
+    qtbot.waitUntil(lambda: states(listed)[0] == ClipState.DRAWN)
 
 
 def test_a_project_that_cannot_be_read_says_so(qtbot: QtBot, make: MakeWindow, root: Path) -> None:
@@ -293,5 +291,5 @@ def test_a_folder_of_nothing_says_so(qtbot: QtBot, make: MakeWindow, tmp_path: P
     (tmp_path / "nothing").mkdir()
     window = make()
     window.files.open(tmp_path / "nothing")
-    qtbot.waitUntil(lambda: window.bar.isVisible() and window.bar.property("failure"), timeout=30_000)
+    qtbot.waitUntil(lambda: window.bar.isVisible() and window.bar.property("failure"))
     assert "nothing" in window.bar.sentence.text()

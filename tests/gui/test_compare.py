@@ -64,12 +64,12 @@ def wait_for(qtbot: QtBot, comparison: Comparison, number: int, figures: list[st
     def reached() -> None:
         assert row(comparison, number)[1:4] == figures
 
-    qtbot.waitUntil(reached, timeout=5000)
+    qtbot.waitUntil(reached)
 
 
 def test_figures_follow_the_masks(qtbot: QtBot, comparison: Comparison, drawn: Session, truth: Path) -> None:
     comparison.compare(truth)
-    qtbot.waitUntil(comparison.dock.isVisible, timeout=5000)
+    qtbot.waitUntil(comparison.dock.isVisible)
     # Only frame 0 has masks, and it does not count; red is out of sight in 3 of 10 frames, as it should be.
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     wait_for(qtbot, comparison, 2, ["0.150"] * 3)
@@ -127,7 +127,7 @@ def test_an_unfit_truth_leaves_all_as_it_was(
     comparison.compare(truth)
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     comparison.compare(tmp_path / "config")
-    qtbot.waitUntil(lambda: "holds no PNG" in bar.sentence.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "holds no PNG" in bar.sentence.text())
     assert comparison.truth.folder == truth
     assert row(comparison, 0)[1] == "0.300"
 
@@ -149,7 +149,7 @@ def test_a_truth_that_breaks_meanwhile(
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     (truth / "00005.png").write_text("no picture")
     drawn.mask_edits.edit_mask(5, 1, true_mask(7, 1), "Paint")
-    qtbot.waitUntil(lambda: "it is not a picture" in bar.sentence.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "it is not a picture" in bar.sentence.text())
     assert comparison.truth is None
 
 
@@ -172,9 +172,9 @@ def test_in_the_window(qtbot: QtBot, pictures: Path, truth: Path, tmp_path: Path
     dialog = first.findChild(QFileDialog)
     dialog.fileSelected.emit(str(truth))
     dialog.close()
-    qtbot.waitUntil(lambda: "10 frames" in first.comparison.panel.state.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "10 frames" in first.comparison.panel.state.text())
     # As a tab it is shown by the next layout.
-    qtbot.waitUntil(first.comparison.dock.isVisible, timeout=5000)
+    qtbot.waitUntil(first.comparison.dock.isVisible)
     first.session.close()
     assert not first.comparison.dock.isVisible()
     first.close()
@@ -182,7 +182,7 @@ def test_in_the_window(qtbot: QtBot, pictures: Path, truth: Path, tmp_path: Path
     again = window()
     again.files.open(pictures)
     again.session.flush()
-    qtbot.waitUntil(again.comparison.dock.isVisible, timeout=5000)
+    qtbot.waitUntil(again.comparison.dock.isVisible)
     assert again.comparison.truth.folder == truth
     again.comparison.panel.end.click()
     assert not again.comparison.dock.isVisible()

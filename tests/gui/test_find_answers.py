@@ -43,9 +43,7 @@ def test_one_key_rejects_the_whole_find(qtbot: QtBot, window: MainWindow) -> Non
 def test_another_key_rejects_one_frame(qtbot: QtBot, window: MainWindow) -> None:
     first = until_proposal(qtbot, window)
     press(window, Qt.Key.Key_R, SHIFT)
-    qtbot.waitUntil(
-        lambda: window.session.proposal is not None and window.session.proposal is not first, timeout=5000
-    )
+    qtbot.waitUntil(lambda: window.session.proposal is not None and window.session.proposal is not first)
     assert rejected(window) == [first.frame]
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
@@ -70,7 +68,7 @@ def test_what_was_rejected_is_listed_and_can_be_taken_back(
     assert rejected(again) == []
     assert queue.model.rowCount() == 0
     again.conductor.propagate()
-    qtbot.waitUntil(lambda: again.session.proposal is not None, timeout=5000)
+    qtbot.waitUntil(lambda: again.session.proposal is not None)
     assert again.session.proposal.key == first.key
     again.conductor.cancel()
     wait_idle(qtbot, again)

@@ -113,9 +113,9 @@ def test_as_ground_truth(qtbot: QtBot, make: MakeWindow, root: Path) -> None:
     window.files.open(frames_of(root))
     window.session.flush()
     offered(window, "Ground truth")
-    qtbot.waitUntil(window.comparison.dock.isVisible, timeout=5000)
+    qtbot.waitUntil(window.comparison.dock.isVisible)
     assert not any(True for _ in window.session.annotation.cells())
-    qtbot.waitUntil(lambda: window.comparison.complete, timeout=5000)
+    qtbot.waitUntil(lambda: window.comparison.complete)
 
 
 def test_as_masks_that_a_correction_goes_over(qtbot: QtBot, make: MakeWindow, root: Path) -> None:

@@ -44,13 +44,13 @@ def test_space_plays_to_the_end_and_stops(qtbot: QtBot, window: MainWindow, seen
     press(window, Qt.Key.Key_Space)
     assert playback.playing
     assert window.actions_[Act.PAUSE].text() == "Stop"
-    qtbot.waitUntil(lambda: not playback.playing, timeout=5000)
+    qtbot.waitUntil(lambda: not playback.playing)
     assert window.session.frame == LAST
     assert seen == sorted(seen)
     assert window.actions_[Act.PAUSE].text() == "Play"
     # At the end it begins again.
     press(window, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: 0 < window.session.frame < LAST, timeout=5000)
+    qtbot.waitUntil(lambda: 0 < window.session.frame < LAST)
     press(window, Qt.Key.Key_Space)
     assert not playback.playing
 
@@ -91,7 +91,7 @@ def test_j_k_l(qtbot: QtBot, window: MainWindow) -> None:
     assert playback.speed == 0
     assert "×" not in window.status.place.text()
     press(window, Qt.Key.Key_J)
-    qtbot.waitUntil(lambda: not playback.playing, timeout=5000)
+    qtbot.waitUntil(lambda: not playback.playing)
     assert window.session.frame == 0
 
 
@@ -100,7 +100,7 @@ def test_the_chosen_range_is_repeated(qtbot: QtBot, window: MainWindow) -> None:
     frames: list[int] = []
     window.session.frame_changed.connect(frames.append)
     press(window, Qt.Key.Key_L)
-    qtbot.waitUntil(lambda: frames.count(3) > 2, timeout=5000)
+    qtbot.waitUntil(lambda: frames.count(3) > 2)
     press(window, Qt.Key.Key_Escape)
     assert not window.parts.playback.playing
     assert window.session.range == (3, 5)
@@ -129,7 +129,7 @@ def test_space_in_a_run_pauses_the_run(qtbot: QtBot, window: MainWindow, script:
     draw_both(qtbot, window)
     script.delay = 0.1
     press(window, Qt.Key.Key_P)
-    qtbot.waitUntil(lambda: len(script.targets) > 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(script.targets) > 1)
     press(window, Qt.Key.Key_Space)
     assert window.conductor.state is State.PAUSED
     assert not window.parts.playback.playing

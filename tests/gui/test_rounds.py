@@ -27,7 +27,7 @@ def rounds(qtbot: QtBot, window: MainWindow) -> MainWindow:
     until_proposal(qtbot, window)
     press(window, Qt.Key.Key_A)
     wait_idle(qtbot, window)
-    qtbot.waitUntil(lambda: window.parts.rounds.entries.count() == 2, timeout=5000)
+    qtbot.waitUntil(lambda: window.parts.rounds.entries.count() == 2)
     return window
 
 
@@ -130,5 +130,5 @@ def test_rounds_are_scored_against_a_truth(qtbot: QtBot, rounds: MainWindow, tmp
         Image.fromarray(labels).save(folder / f"{frame:05d}.png")
     window.comparison.compare(folder)
     entries = window.parts.rounds.entries
-    qtbot.waitUntil(lambda: entries.count() == 2 and "(+" in entries.item(0).text(), timeout=10000)
+    qtbot.waitUntil(lambda: entries.count() == 2 and "(+" in entries.item(0).text())
     assert "J&F" in entries.item(1).text()

@@ -19,7 +19,7 @@ QUIET = {
     # Ends what is open; here nothing is.
     "leave",
 }
-PATIENCE = 100
+PATIENCE = 2000
 """Times of 5 ms until a key has come to nothing; the engine and the document have threads of their own."""
 ARROWS = ("Left", "Right", "Up", "Down")
 """Go from button to button on the start page."""

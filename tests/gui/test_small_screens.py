@@ -29,7 +29,7 @@ def truth(tmp_path: Path) -> Path:
 
 def compare(qtbot: QtBot, window: MainWindow, truth: Path) -> None:
     window.comparison.compare(truth)
-    qtbot.waitUntil(lambda: window.comparison.complete, timeout=5000)
+    qtbot.waitUntil(lambda: window.comparison.complete)
     assert window.comparison.dock.isVisible()
 
 

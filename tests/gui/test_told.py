@@ -60,7 +60,7 @@ def test_propagate_during_an_adaptation_begins_afterwards(
     press(window, Qt.Key.Key_P)
     assert "as soon as" in window.bar.sentence.text()
     script.gate.release(1000)
-    qtbot.waitUntil(lambda: len(window.session.annotation.row(1)) > 3, timeout=5000)
+    qtbot.waitUntil(lambda: len(window.session.annotation.row(1)) > 3)
     window.conductor.cancel()
     wait_idle(qtbot, window)
 
@@ -78,9 +78,9 @@ def test_a_run_that_asks_nothing_says_where_to_look(qtbot: QtBot, window: MainWi
     draw_both(qtbot, window)
     window.session.select(2)
     press(window, Qt.Key.Key_P, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: "Where to look" in window.bar.sentence.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "Where to look" in window.bar.sentence.text())
     window.bar.hide()
-    with qtbot.waitSignal(window.conductor.finished, timeout=5000):
+    with qtbot.waitSignal(window.conductor.finished):
         window.conductor.propagate(find=False)
     assert not window.bar.isVisible()
 

@@ -113,7 +113,7 @@ def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(
     assert panel.proposal.key == other and panel.proposal.recovered.area == 0
     assert "when you accept" in panel.card.effect.text()
     press(window, Qt.Key.Key_A)
-    qtbot.waitUntil(lambda: decided(window, other) is Verdict.ACCEPTED, timeout=5000)
+    qtbot.waitUntil(lambda: decided(window, other) is Verdict.ACCEPTED)
     wait_idle(qtbot, window)
     assert session.annotation.mask(*other).area
     assert session.undo_label == "accept retrieval"
@@ -130,7 +130,7 @@ def test_another_box_is_looked_into_and_asked_about(qtbot: QtBot, window: MainWi
     qtbot.waitUntil(lambda: window.session.proposal is not None and window.session.proposal.box != box)
     qtbot.waitUntil(lambda: panel.mode is Mode.ASKING and panel.proposal.box != box)
     press(window, Qt.Key.Key_A)
-    qtbot.waitUntil(lambda: decided(window, left.key) is Verdict.ACCEPTED, timeout=5000)
+    qtbot.waitUntil(lambda: decided(window, left.key) is Verdict.ACCEPTED)
     wait_idle(qtbot, window)
     assert window.session.annotation.decisions[left.key].box != box
 
@@ -146,7 +146,7 @@ def test_find_again_for_one_object_leaves_and_hides_the_others(
     store.put([replace(other, checkpoints=(0,))])
     session.select(1)
     press(window, Qt.Key.Key_F, CTRL)
-    qtbot.waitUntil(lambda: session.proposal is not None and window.conductor.runner.busy, timeout=5000)
+    qtbot.waitUntil(lambda: session.proposal is not None and window.conductor.runner.busy)
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
     assert queue.whose.currentText() == session.instances[1].name
@@ -166,7 +166,7 @@ def test_one_of_the_list_is_answered_while_a_run_asks_about_another(qtbot: QtBot
     # Then the run's own question is back.
     assert window.session.proposal is first
     press(window, Qt.Key.Key_A)
-    qtbot.waitUntil(lambda: decided(window, first.key) is Verdict.ACCEPTED, timeout=5000)
+    qtbot.waitUntil(lambda: decided(window, first.key) is Verdict.ACCEPTED)
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
 
@@ -179,7 +179,7 @@ def test_undo_by_key_while_a_run_goes_on(qtbot: QtBot, window: MainWindow, scrip
     script.gate = threading.Semaphore(0)
     press(window, Qt.Key.Key_P)
     script.gate.release(3)
-    qtbot.waitUntil(lambda: len(session.annotation.row(1)) == 4, timeout=5000)
+    qtbot.waitUntil(lambda: len(session.annotation.row(1)) == 4)
     session.go(9)
     qtbot.waitUntil(lambda: window.parts.canvas.index == 9)
     drag(window, (6, 36), (18, 36))
@@ -189,6 +189,6 @@ def test_undo_by_key_while_a_run_goes_on(qtbot: QtBot, window: MainWindow, scrip
     assert len(session.annotation.row(1)) == 4
     script.gate.release(100)
     # The run goes on as if nothing had been drawn, to the end, where it finds the object again.
-    qtbot.waitUntil(lambda: len(session.annotation.row(1)) == LENGTH, timeout=5000)
+    qtbot.waitUntil(lambda: len(session.annotation.row(1)) == LENGTH)
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)

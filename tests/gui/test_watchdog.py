@@ -90,24 +90,24 @@ def tell_the_story(qtbot: QtBot, window: MainWindow, folder: Path) -> None:
     """Open, scrub, draw, run, answer, take back."""
     session, canvas = window.session, window.parts.canvas
     assert window.files.open(folder)
-    qtbot.waitUntil(lambda: canvas.index == 0, timeout=20000)
+    qtbot.waitUntil(lambda: canvas.index == 0)
     canvas.setFocus()
     drag(window, (6 * SCALE, 16 * SCALE), (18 * SCALE, 16 * SCALE))
     session.instance_edits.add_instance("green")
     session.mask_edits.edit_mask(0, 2, enlarged(true_mask(0, 2)), "Paint")
-    qtbot.waitUntil(lambda: session.annotation.get(0, 2) is not None, timeout=20000)
+    qtbot.waitUntil(lambda: session.annotation.get(0, 2) is not None)
     session.mask_edits.mark_absent(1, [HIDDEN[0]])
     press(window, Qt.Key.Key_P)
     for frame in (*range(LENGTH), *range(LENGTH)[::-4]):
         session.go(frame)
         # A proposal may take the person elsewhere meanwhile.
-        qtbot.waitUntil(lambda: canvas.index == session.frame, timeout=20000)
-    qtbot.waitUntil(lambda: session.proposal is not None, timeout=30000)
+        qtbot.waitUntil(lambda: canvas.index == session.frame)
+    qtbot.waitUntil(lambda: session.proposal is not None)
     press(window, Qt.Key.Key_A)
     wait_idle(qtbot, window)
     label = session.undo_label
     press(window, Qt.Key.Key_Z, CTRL)
-    qtbot.waitUntil(lambda: session.undo_label != label, timeout=20000)
+    qtbot.waitUntil(lambda: session.undo_label != label)
 
 
 def test_no_event_takes_long(qtbot: QtBot, make: MakeWindow, large: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def running(qtbot: QtBot, window: MainWindow, script: Script) -> threading.Semap
     draw_both(qtbot, window)
     script.gate = threading.Semaphore(3)
     window.conductor.propagate(find=False)
-    qtbot.waitUntil(lambda: len(script.targets) == 4, timeout=5000)
+    qtbot.waitUntil(lambda: len(script.targets) == 4)
     return script.gate
 
 
@@ -89,7 +89,7 @@ def test_typing_in_a_run_is_typing(
     typed("go")
     # Masks come in meanwhile, and the list counts them.
     running.release(3)
-    qtbot.waitUntil(lambda: len(script.targets) > 5, timeout=5000)
+    qtbot.waitUntil(lambda: len(script.targets) > 5)
     qtbot.wait(400)
     assert QApplication.focusWidget() is editor
     typed("at p")

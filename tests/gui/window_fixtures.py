@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ import pytest
 from fake_engine import COLOURS, FakeEngine, Script
 from PIL import Image
 from PySide6.QtCore import QThread
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 from small_clip import LENGTH, picture, true_mask
@@ -26,6 +28,18 @@ from vsreid_studio.gui.worker import Runner
 
 # Qt draws into memory unless someone wants to look on.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+PATIENCE = 60_000
+"""Milliseconds to wait for something that must happen: a busy machine may be ten times slower than usual."""
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    bot = QtBot(request)
+    for name in ("waitUntil", "waitSignal", "waitSignals", "waitExposed"):
+        setattr(bot, name, partial(getattr(bot, name), timeout=PATIENCE))
+    return bot
 
 
 @pytest.fixture(autouse=True)

@@ -64,8 +64,8 @@ def test_closing_waits_for_maps_that_other_threads_read(
 
 def read_until_closed(project: Project, told: list[str]) -> None:
     """Read maps past the cache and tell of each; then why no more can be read."""
-    masks = [project.annotation.mask(frame, 1) for frame in range(50)]
     try:
+        masks = [project.annotation.mask(frame, 1) for frame in range(50)]
         while True:
             for mask in masks:
                 number = project.maps.number(mask)

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -71,20 +69,3 @@ def test_refuses_what_is_no_instance(number: int) -> None:
 def test_refuses_a_box_outside_the_frame(box: Box) -> None:
     with pytest.raises(ValueError, match="outside a frame of 2 x 2"):
         merge({1: flat(box, 255)}, 2, 2)
-
-
-def test_is_fast_enough_to_scrub() -> None:
-    random = np.random.default_rng(0)
-    masks = {
-        k: SoftMask(
-            Box(60 * k, 20 * k, 60 * k + 400, 20 * k + 300), random.integers(0, 256, (300, 400), np.uint8)
-        )
-        for k in range(1, 6)
-    }
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        merge(masks, 480, 854)
-        times.append(time.perf_counter() - start)
-    # A few ms on an idle machine; the bound leaves room for a busy one.
-    assert min(times) < 0.03

@@ -183,16 +183,16 @@ def test_thread_answers_the_newest_question() -> None:
     network = Slow()
     thread = ClickThread(lambda: Clicker(network, size=64))
     try:
-        thread.ready.result(10)
+        thread.ready.result(60)
         armed.set()
         first = thread.ask(FRAME, [Click(50, 60, True)])
         assert started.wait(10)
         second = thread.ask(FRAME, [Click(60, 60, True)])
         third = thread.ask(FRAME, [Click(70, 60, True)])
         going.set()
-        assert first.result(10) is not None
+        assert first.result(60) is not None
         assert second.cancelled()
-        answer = third.result(10)
+        answer = third.result(60)
         assert answer is not None and answer.mask.hard(120, 200)[60, 70]
     finally:
         going.set()
@@ -207,9 +207,9 @@ def test_thread_tells_why_it_cannot_answer() -> None:
     thread = ClickThread(fail)
     try:
         with pytest.raises(UserError):
-            thread.ready.result(10)
+            thread.ready.result(60)
         with pytest.raises(UserError):
-            thread.ask(FRAME, [Click(1, 1, True)]).result(10)
+            thread.ask(FRAME, [Click(1, 1, True)]).result(60)
     finally:
         thread.close()
 

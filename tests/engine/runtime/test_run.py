@@ -22,7 +22,7 @@ from vsreid_studio.engine.runtime.run import Control, State, answer_all, drive
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def whole(annotation: Annotation) -> Steps:
