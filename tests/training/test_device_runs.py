@@ -10,14 +10,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from vsreid_studio.training.clips import Clip, Still
-from vsreid_studio.training.propagation import sample
+from vsreid_studio.training.propagation import guiding_maps
+from vsreid_studio.training.propagation.device_guiding_maps import Draw
 from vsreid_studio.training.propagation.device_runs import (
     DeviceRunMaker,
     degraded_maps,
     leaked,
     random_parts,
 )
-from vsreid_studio.training.propagation.device_sample import Draw, Views
+from vsreid_studio.training.propagation.device_sample import Views
 from vsreid_studio.training.propagation.device_views import DeviceData
 from vsreid_studio.training.propagation.loss import RunBatch, collate_runs
 from vsreid_studio.training.propagation.runs import MEMORIES, RunMaker
@@ -161,14 +162,14 @@ def test_degraded_maps_lose_or_gain_parts() -> None:
     lost, grown = areas < 0.99, areas > 1.01
     assert 7 < lost.sum() < 30 and 3 < grown.sum() < 25
     assert (made[lost] <= mask[lost] + 1e-6).all() and (made[grown] >= mask[grown] - 1e-6).all()
-    assert areas.min() > sample.LEAST_LEFT
+    assert areas.min() > guiding_maps.LEAST_LEFT
 
 
 def test_random_parts_are_parts() -> None:
     mask = square(60)
     areas = random_parts(draw(), mask).sum((1, 2)) / mask.sum((1, 2))
     rngs = [np.random.default_rng(seed) for seed in range(60)]
-    wanted = [float(sample.random_part(rng, mask[0].numpy()).sum() / mask[0].sum()) for rng in rngs]
+    wanted = [float(guiding_maps.random_part(rng, mask[0].numpy()).sum() / mask[0].sum()) for rng in rngs]
     assert areas.max() <= 1 and abs(float(areas.mean()) - np.mean(wanted)) < 0.1
 
 

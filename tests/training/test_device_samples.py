@@ -12,17 +12,15 @@ from vsreid_studio.engine.nets.patches import crop, flow_patch, patch_box
 from vsreid_studio.engine.types import Box
 from vsreid_studio.training import clips as cpu_clips
 from vsreid_studio.training.clips import Clip, Light, Still
-from vsreid_studio.training.propagation import batched, sample
-from vsreid_studio.training.propagation.device_sample import (
-    Cutouts,
+from vsreid_studio.training.propagation import batched, guiding_maps
+from vsreid_studio.training.propagation.device_guiding_maps import (
     Draw,
     coarse_guides,
     deform,
-    degrade,
     near_exact,
-    relight,
     template_guides,
 )
+from vsreid_studio.training.propagation.device_sample import Cutouts, degrade, relight
 from vsreid_studio.training.propagation.device_views import DeviceData, DeviceViewMaker
 from vsreid_studio.training.propagation.loss import Batch, collate
 from vsreid_studio.training.propagation.views import ViewMaker
@@ -180,7 +178,7 @@ def test_blur_and_noise_come_now_and_then() -> None:
 def test_maps_are_deformed_as_on_the_cpu(strength: float) -> None:
     mask = disk(100, 120, 60, 50, 28).astype(np.float32)
     rngs = [np.random.default_rng(seed) for seed in range(150)]
-    wanted = np.array([_likeness(sample.deform(rng, mask, strength), mask) for rng in rngs])
+    wanted = np.array([_likeness(guiding_maps.deform(rng, mask, strength), mask) for rng in rngs])
     made = deform(draw(), maps(mask).expand(150, -1, -1), strength)
     found = np.array([_likeness(one, mask) for one in made.numpy()])
     for quantile in (0.1, 0.5, 0.9):
@@ -195,7 +193,8 @@ def _likeness(found: np.ndarray, mask: np.ndarray) -> float:
 def test_nearly_exact_maps_are_sharp_and_off_by_little() -> None:
     mask = disk(100, 120, 60, 50, 28).astype(np.float32)
     made = near_exact(draw(), maps(mask).expand(20, -1, -1)).numpy()
-    wanted = [_likeness(sample.near_exact(np.random.default_rng(seed), mask), mask) for seed in range(20)]
+    alone = [guiding_maps.near_exact(np.random.default_rng(seed), mask) for seed in range(20)]
+    wanted = [_likeness(one, mask) for one in alone]
     assert abs(np.mean([_likeness(one, mask) for one in made]) - np.mean(wanted)) < 0.01
 
 

@@ -14,7 +14,7 @@ from vsreid_studio.engine.nets.lite0 import Lite0
 from vsreid_studio.engine.runtime import models
 from vsreid_studio.errors import UserError
 from vsreid_studio.training.clips import STILLS, read_clips, read_stills
-from vsreid_studio.training.propagation import recipe, sample
+from vsreid_studio.training.propagation import guiding_maps, recipe
 from vsreid_studio.training.propagation.views import ViewMaker
 
 
@@ -166,7 +166,7 @@ def test_deformed_guides_still_overlap_the_mask() -> None:
     mask[30:70, 30:70] = 1
     overlaps = []
     for seed in range(40):
-        found = sample.deform(np.random.default_rng(seed), mask) > 0.5
+        found = guiding_maps.deform(np.random.default_rng(seed), mask) > 0.5
         overlaps.append((found & (mask > 0)).sum() / (found | (mask > 0)).sum())
     assert 0.5 < np.mean(overlaps) < 0.95
     assert np.std(overlaps) > 0.03
@@ -176,4 +176,4 @@ def test_template_guide_fills_the_instance_box() -> None:
     mask, other = np.zeros((2, 60, 80), np.float32)
     mask[10:30, 20:60] = 1
     other[20:40, 5:15] = 1
-    assert np.array_equal(sample.template_guide(mask, other), mask)
+    assert np.array_equal(guiding_maps.template_guide(mask, other), mask)

@@ -14,10 +14,11 @@ from vsreid_studio.engine.flow import warping_error
 from vsreid_studio.engine.nets import propagation as nets
 from vsreid_studio.engine.nets.stream import Segmented
 from vsreid_studio.training.clips import Clip, Still
-from vsreid_studio.training.propagation import sample
+from vsreid_studio.training.propagation import guiding_maps
+from vsreid_studio.training.propagation.guiding_maps import degraded
 from vsreid_studio.training.propagation.loss import RunLoss, collate_runs, segmentation_loss
 from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker
-from vsreid_studio.training.propagation.sample import degraded, leaked
+from vsreid_studio.training.propagation.sample import leaked
 
 SIDE = 64
 
@@ -131,7 +132,7 @@ def test_the_frame_before_is_carried_along_and_lies_in_the_same_light() -> None:
 def test_a_nearly_exact_map_is_sharp_and_off_by_little(seed: int) -> None:
     mask = np.zeros((100, 120), np.float32)
     mask[20:80, 30:90] = 1
-    nearly = sample.near_exact(np.random.default_rng(seed), mask)
+    nearly = guiding_maps.near_exact(np.random.default_rng(seed), mask)
     assert ((nearly > 0.02) & (nearly < 0.98)).mean() < 0.06
     assert ((nearly > 0.5) != (mask > 0.5)).sum() < 0.08 * mask.sum()
     assert not np.array_equal(nearly, mask)

@@ -6,7 +6,7 @@ from torchvision.models import resnet50, resnet101
 
 from vsreid_studio.engine.nets.embedding import ResNetPool
 from vsreid_studio.engine.nets.stream import ResNetTrunk
-from vsreid_studio.training import loop
+from vsreid_studio.training import initial_weights
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_weights_training_starts_at_random(hub: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert loop.resnet101_weights() is None and loop.resnet50_weights() is None
+    assert initial_weights.resnet101_weights() is None and initial_weights.resnet50_weights() is None
     assert "starts at random" in caplog.text
 
 
@@ -34,7 +34,7 @@ def test_torchvision_weights_fit_the_dilated_trunk(hub: Path, name: str, prefix:
         published = {prefix + key: value for key, value in published.items()}
         published["classifier.4.bias"] = torch.zeros(21)
     torch.save(published, hub / name)
-    found = loop.resnet101_weights()
+    found = initial_weights.resnet101_weights()
     assert found is not None
     trunk = ResNetTrunk()
     trunk.net.load_state_dict(found)
@@ -44,7 +44,7 @@ def test_torchvision_weights_fit_the_dilated_trunk(hub: Path, name: str, prefix:
 def test_torchvision_weights_fit_the_embedding(hub: Path) -> None:
     published = resnet50(weights=None).state_dict()
     torch.save(published, hub / "resnet50-11ad3fa6.pth")
-    found = loop.resnet50_weights()
+    found = initial_weights.resnet50_weights()
     assert found is not None
     pool = ResNetPool()
     pool.net.load_state_dict(found)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..engine.types import Box, Click, Frame, Probability, SoftMask
 from .clips import Clip, Still, degrade, read_labels, relight
-from .propagation import sample
+from .propagation import guiding_maps
 from .propagation.views import ViewMaker
 
 LEAST_AREA = 60
@@ -84,7 +84,7 @@ class SampleMaker:
             frame, soft = still.frame, (still.labels == instance).astype(np.float32)
         else:
             frame, soft, _ = self._views.scene(rng, still, instance, ground)
-        return frame, soft > 0.5, sample.guide(rng, soft, soft)
+        return frame, soft > 0.5, guiding_maps.guide(rng, soft, soft)
 
     def _frame(self, rng: Generator) -> tuple[Frame, NDArray[np.bool_], Probability]:
         clip = self.clips[int(rng.integers(len(self.clips)))]
@@ -104,9 +104,9 @@ class SampleMaker:
         if rng.random() < 0.5:
             # A mask that has stayed behind.
             other = int(np.clip(number + rng.integers(-6, 7), 0, len(clip.frames) - 1))
-            drifted = sample.deform(rng, (clip.labels[other] > 0).astype(np.float32))
+            drifted = guiding_maps.deform(rng, (clip.labels[other] > 0).astype(np.float32))
         else:
-            drifted = sample.guide(rng, truth.astype(np.float32), truth.astype(np.float32))
+            drifted = guiding_maps.guide(rng, truth.astype(np.float32), truth.astype(np.float32))
         return np.asarray(clip.frames[number]), truth, drifted
 
 

@@ -32,7 +32,8 @@ from ..engine.types import Box
 from ..errors import UserError
 from .clips import split
 from .detection_data import DetectionSampleMaker, boxes_of, read_sequences, scenes_of, training_groups
-from .loop import Schedule, Trainer, batches, float_depthwise, imagenet_lite0, write_weights
+from .initial_weights import imagenet_lite0
+from .loop import Schedule, Trainer, batches, float_depthwise, write_weights
 from .processes import join
 from .public import Annotated, add_public_arguments, public_pictures
 

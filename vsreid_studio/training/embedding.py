@@ -31,7 +31,8 @@ from .embedding_data import (
     davis_identities,
     still_identities,
 )
-from .loop import Schedule, Trainer, batches, float_depthwise, imagenet_lite0, resnet50_weights, write_weights
+from .initial_weights import imagenet_lite0, resnet50_weights
+from .loop import Schedule, Trainer, batches, float_depthwise, write_weights
 from .processes import join
 
 __all__ = ["add_arguments", "run"]

@@ -12,19 +12,10 @@ from torch.nn import functional
 
 from ...engine.nets.propagation import nearness
 from ..clips import FLOW_SCALE, Light
-from . import batched, runs, sample
+from . import batched, guiding_maps, runs, sample
 from .batched import boxes, extent
-from .device_sample import (
-    Cutouts,
-    Draw,
-    Views,
-    add_passing_objects,
-    deform,
-    degrade,
-    guides,
-    near_exact,
-    relight,
-)
+from .device_guiding_maps import Draw, deform, guides, near_exact
+from .device_sample import Cutouts, Views, add_passing_objects, degrade, relight
 from .device_views import DeviceData, DeviceViewMaker, batch_of, valid
 from .loss import RunBatch
 from .runs import MEMORIES
@@ -182,7 +173,7 @@ class DeviceRunMaker:
         if degraded.any():
             index = draw.index(degraded)
             small = functional.avg_pool2d(mask[index][:, None], FLOW_SCALE)[:, 0]
-            strength = np.where(draw.chance(sample.MILD, len(index)), 1.0, 2.0)
+            strength = np.where(draw.chance(guiding_maps.MILD, len(index)), 1.0, 2.0)
             small = degraded_maps(draw, deform(draw, small, strength))
             mask = mask.index_copy(0, index, _enlarged(small[:, None], truth)[:, 0])
         full = _enlarged(flow, truth) * FLOW_SCALE
@@ -316,7 +307,7 @@ class DeviceRunMaker:
 
 
 def random_parts(draw: Draw, maps: Tensor) -> Tensor:
-    """Random parts of maps, see `sample.random_part`."""
+    """Random parts of maps, see `guiding_maps.random_part`."""
     count = len(maps)
     box, found = boxes(maps)
     sides = torch.stack(extent(box), 1)
@@ -325,29 +316,31 @@ def random_parts(draw: Draw, maps: Tensor) -> Tensor:
     angle = draw.uniform(0, 2 * np.pi, count)[:, None, None]
     columns, rows = batched.pixels(maps.shape, draw.device)
     across, down = columns - middle[:, 0, None, None], rows - middle[:, 1, None, None]
-    axes = (draw.uniform(*sample.PART_AXES, count, 2) * sides).clamp_min(1)
+    axes = (draw.uniform(*guiding_maps.PART_AXES, count, 2) * sides).clamp_min(1)
     half = across * angle.cos() + down * angle.sin() > 0
     round_ = batched.ellipses(maps.shape, middle, axes, torch.zeros_like(axes[:, 0]))
-    inside = torch.where(kind < sample.HALVES, half, round_)
-    return torch.where((kind < sample.WHOLE) | ~found[:, None, None], maps, maps * inside)
+    inside = torch.where(kind < guiding_maps.HALVES, half, round_)
+    return torch.where((kind < guiding_maps.WHOLE) | ~found[:, None, None], maps, maps * inside)
 
 
 def degraded_maps(draw: Draw, maps: Tensor) -> Tensor:
-    """Maps with parts lost or added, most of them unchanged, see `sample.degraded`."""
+    """Maps with parts lost or added, most of them unchanged, see `guiding_maps.degraded`."""
     count = len(maps)
     box, found = boxes(maps)
     wide, high = extent(box)
     kind = draw.tensor(draw.rng.random(count))[:, None, None]
     left = maps * (1 - random_parts(draw, maps))
-    left = torch.where((left.sum((1, 2)) > sample.LEAST_LEFT * maps.sum((1, 2)))[:, None, None], left, maps)
+    enough = left.sum((1, 2)) > guiding_maps.LEAST_LEFT * maps.sum((1, 2))
+    left = torch.where(enough[:, None, None], left, maps)
     angle, far = (
         draw.uniform(0, 2 * np.pi, count),
-        draw.uniform(*sample.DRAGGED_FAR, count) * (wide * high).sqrt(),
+        draw.uniform(*guiding_maps.DRAGGED_FAR, count) * (wide * high).sqrt(),
     )
     columns, rows = batched.pixels(maps.shape, draw.device)
     x, y = columns - (far * angle.cos())[:, None, None], rows - (far * angle.sin())[:, None, None]
     dragged = torch.maximum(maps, random_parts(draw, batched.sampled(maps[:, None], x, y)[:, 0]))
-    made = torch.where(kind < sample.LOST, left, torch.where(kind < sample.DRAGGED, dragged, maps))
+    made = torch.where(kind < guiding_maps.DRAGGED, dragged, maps)
+    made = torch.where(kind < guiding_maps.LOST, left, made)
     return torch.where(found[:, None, None], made, maps)
 
 

@@ -16,9 +16,10 @@ from torch.nn import functional
 from ...engine.flow.warp import MOST_ERROR
 from ...engine.types import Box
 from ..clips import FLOW_SCALE, Clip, Light, Still
-from . import batched, sample, views
+from . import batched, guiding_maps, sample, views
 from .batched import boxes, extent
-from .device_sample import Cutouts, Draw, Views, add_passing_objects, deform, degrade, guides, relight
+from .device_guiding_maps import Draw, deform, guides
+from .device_sample import Cutouts, Views, add_passing_objects, degrade, relight
 from .loss import Batch
 from .sample import PassingObject
 
@@ -166,7 +167,7 @@ class DeviceViewMaker:
         pairs = zip(targets, sources, strict=True)
         flow, _ = self.data.flows([(clip, target, source) for (clip, target), (_, source) in pairs])
         small = functional.avg_pool2d(self.data.clip_masks(sources)[:, None], FLOW_SCALE)[:, 0]
-        small = deform(draw, small, np.where(draw.chance(sample.MILD, len(small)), 1.0, 2.0))
+        small = deform(draw, small, np.where(draw.chance(guiding_maps.MILD, len(small)), 1.0, 2.0))
         columns, rows = batched.pixels(small.shape, draw.device)
         warped = batched.sampled(small[:, None], columns + flow[:, 0], rows + flow[:, 1])
         guide = functional.interpolate(warped, size=truth.shape[1:], mode="bilinear", align_corners=False)[

@@ -25,16 +25,8 @@ from ...engine.nets.propagation import SIZES
 from ...engine.nets.stream import LiteTrunk, ResNetTrunk, Stream
 from ...errors import UserError
 from ..clips import STILLS, Clip, Still, read_clips, read_stills, split
-from ..loop import (
-    ENDLESS,
-    Schedule,
-    Trainer,
-    batches,
-    float_depthwise,
-    imagenet_lite0,
-    resnet101_weights,
-    write_weights,
-)
+from ..initial_weights import imagenet_lite0, resnet101_weights
+from ..loop import ENDLESS, Schedule, Trainer, batches, float_depthwise, write_weights
 from ..processes import computing_device
 from ..public import Chained, Stills, add_public_arguments, public_pictures
 from .device_runs import DeviceRunMaker

@@ -16,7 +16,7 @@ from ...engine.nets.patches import crop, patch_box
 from ...engine.nets.propagation import nearness
 from ...engine.types import Box, Flow, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
-from . import sample
+from . import guiding_maps
 from .sample import Cutout, View, add_passing_object, blank, crossing, leaked, mirror
 from .views import ViewMaker
 
@@ -246,10 +246,10 @@ class RunMaker(ViewMaker):
             if number == 0:
                 guide = truth
             elif rng.random() < NEARLY:
-                guide = sample.near_exact(rng, truth)
+                guide = guiding_maps.near_exact(rng, truth)
             else:
-                guide = sample.guide(rng, truth, scenes[0][1])
-            hint = sample.deform(rng, others) if others.any() else others
+                guide = guiding_maps.guide(rng, truth, scenes[0][1])
+            hint = guiding_maps.deform(rng, others) if others.any() else others
             box = self._box(rng, guide, truth)
             made.append(self._cropped(frame, truth, others, guide, hint, None, box))
         return made
@@ -259,7 +259,7 @@ class RunMaker(ViewMaker):
         still = self.stills[int(rng.integers(len(self.stills)))]
         frame, other, _ = self.scene(rng, still, int(rng.choice(still.instances)), None)
         nothing = np.zeros_like(other)
-        guide = sample.guide(rng, other, template)
+        guide = guiding_maps.guide(rng, other, template)
         box = self._box(rng, guide, nothing)
         return replace(self._cropped(frame, nothing, nothing, guide, nothing, None, box), decoy=True)
 
@@ -284,8 +284,8 @@ def _carried(rng: Generator, clip: Clip, target: int, source: int, degraded: boo
     height, width = mask.shape
     if degraded:
         small = cv2.resize(mask, flow.shape[1::-1], interpolation=cv2.INTER_AREA)
-        small = sample.deform(rng, small, 1.0 if rng.random() < sample.MILD else 2.0)
-        mask = cv2.resize(sample.degraded(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
+        small = guiding_maps.deform(rng, small, 1.0 if rng.random() < guiding_maps.MILD else 2.0)
+        mask = cv2.resize(guiding_maps.degraded(rng, small), (width, height), interpolation=cv2.INTER_LINEAR)
     full = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * FLOW_SCALE
     before = warp_frame(np.asarray(clip.frames[source]), full, Box(0, 0, width, height))
     return _Carried(warp(mask, full), flow, before, nearness(rng.uniform(*DEGRADED) if degraded else 1))

@@ -18,7 +18,7 @@ from ...engine.flow import warp
 from ...engine.nets.patches import crop, flow_patch, patch_box
 from ...engine.types import Box, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
-from . import sample
+from . import guiding_maps, sample
 from .sample import Cutout, PassingObject, View, add_passing_object, mirror
 
 T = TypeVar("T")
@@ -93,8 +93,8 @@ class ViewMaker:
         made = []
         for number, (frame, truth, others) in enumerate(scenes):
             template = scenes[number - 1][1]
-            guide = sample.guide(rng, truth, template)
-            hint = sample.deform(rng, others) if others.any() else others
+            guide = guiding_maps.guide(rng, truth, template)
+            hint = guiding_maps.deform(rng, others) if others.any() else others
             box = self._box(rng, guide, truth)
             made.append(self._cropped(frame, truth, others, guide, hint, None, box))
         return self._finish(rng, made)
@@ -112,12 +112,12 @@ class ViewMaker:
         flow = clip.flow(target, source)
         height, width = flow.shape[:2]
         if rng.random() < UNCARRIED:
-            guide = sample.guide(rng, truth, (clip.labels[template] > 0).astype(np.float32))
+            guide = guiding_maps.guide(rng, truth, (clip.labels[template] > 0).astype(np.float32))
         else:
             small = cv2.resize(
                 (clip.labels[source] > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
             )
-            small = sample.deform(rng, small, 1.0 if rng.random() < sample.MILD else 2.0)
+            small = guiding_maps.deform(rng, small, 1.0 if rng.random() < guiding_maps.MILD else 2.0)
             guide = cv2.resize(warp(small, flow), truth.shape[::-1], interpolation=cv2.INTER_LINEAR)
         nothing = np.zeros_like(truth)
         box = self._box(rng, guide, truth)
@@ -142,12 +142,12 @@ class ViewMaker:
         height, width = mask.shape
         centre = ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
         by = STILL_WARP
-        matrix = sample.random_affine(rng, centre, by.angle, by.scale, by.shift * side, by.shear)
+        matrix = guiding_maps.random_affine(rng, centre, by.angle, by.scale, by.shift * side, by.shear)
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
         grid = np.stack([columns, rows], axis=2) @ matrix[:, :2].T.astype(np.float32)
         grid += matrix[:, 2].astype(np.float32)
         if rng.random() < by.warped:
-            grid += sample.smooth_field(rng, height, width, by.cells, by.field * side * rng.random())
+            grid += guiding_maps.smooth_field(rng, height, width, by.cells, by.field * side * rng.random())
         frame = cv2.remap(still.frame, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         truth = cv2.remap(mask.astype(np.float32), grid, None, cv2.INTER_LINEAR)
         rest = ((still.labels > 0) & ~mask).astype(np.float32)
@@ -253,7 +253,7 @@ def ground_matrix(rng: Generator, size: tuple[int, ...], ground: tuple[int, ...]
         size, ground: (height, width) of the still and of the background picture.
     """
     height, width = size
-    matrix = sample.random_affine(
+    matrix = guiding_maps.random_affine(
         rng, (width / 2, height / 2), GROUND_ANGLE, GROUND_SCALE, GROUND_SHIFT * width
     )
     matrix[:, :2] *= max(width / ground[1], height / ground[0])
