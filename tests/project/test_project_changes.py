@@ -393,6 +393,25 @@ def test_a_large_change_is_stopped_until_it_is_committed(
 
 
 @pytest.mark.parametrize(("sql", "values"), [(LOOSEN, (1, 1)), (TIDY, ())])
+def test_very_many_cells_are_undone_and_redone(project: Project, make_cell: Callable[..., Cell]) -> None:
+    # More than are read at a time, of which one is damaged at last.
+    cell = make_cell(0, 3, 2)
+    cells = {CellKey(i, k): cell for i in range(200) for k in range(1, 8)}
+    put(project, "import", cells)
+    assert project.undo() is not None
+    assert not len(project.annotation)
+    again = project.redo()
+    assert again is not None
+    assert again.after.keys() == cells.keys()
+    assert len(project.annotation) == len(cells)
+    assert all(same(project.annotation.get(*key), cell) for key in ((0, 1), (199, 7), (107, 4)))
+    project.undo()
+    project._database._connection.execute("UPDATE step_cells SET checksum = 0 WHERE frame = 199")
+    with pytest.raises(UserError, match="damaged"):
+        project.redo()
+    assert not len(project.annotation)
+
+
 def test_maps_without_a_use_are_found_by_an_index(
     project: Project, sql: str, values: tuple[int, ...]
 ) -> None:

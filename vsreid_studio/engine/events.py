@@ -78,17 +78,34 @@ class Change:
     touched: Mapping[int, Sequence[int]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if (
-            self.before.keys() != self.after.keys()
-            or self.decisions_before.keys() != self.decisions_after.keys()
-        ):
-            raise ValueError("a change names the same cells before and after")
+        # Key by key: comparing and copying 200,000 keys in one call each would hold Python's lock meanwhile.
+        for before, after in (self.before, self.after), (self.decisions_before, self.decisions_after):
+            if len(before) != len(after) or any(key not in after for key in before):
+                raise ValueError("a change names the same cells before and after")
         for name in ("before", "after", "decisions_before", "decisions_after"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+            copied = {key: value for key, value in getattr(self, name).items()}  # noqa: C416
+            object.__setattr__(self, name, MappingProxyType(copied))
         frames: dict[int, list[int]] = {}
         for frame, instance in self.after:
             frames.setdefault(instance, []).append(frame)
         object.__setattr__(self, "touched", MappingProxyType(frames))
+
+    def with_decisions(
+        self, before: Mapping[CellKey, Decision | None], after: Mapping[CellKey, Decision | None]
+    ) -> Change:
+        """This change of cells, which are not copied, with other decisions."""
+        return Change(self.label, {}, {}, before, after)._with_cells(self.before, self.after, self.touched)
+
+    def _with_cells(
+        self,
+        before: Mapping[CellKey, Cell | None],
+        after: Mapping[CellKey, Cell | None],
+        touched: Mapping[int, Sequence[int]],
+    ) -> Change:
+        """This change, just made without cells, with those of another one, which nobody changes."""
+        for name, value in (("before", before), ("after", after), ("touched", touched)):
+            object.__setattr__(self, name, value)
+        return self
 
     @classmethod
     def of_many(cls, change: Change) -> Change:
@@ -99,9 +116,7 @@ class Change:
         short = cls(change.label, {}, {}, change.decisions_before, change.decisions_after)
         frames = {k: array("q", sorted(touched)) for k, touched in change.touched.items()}
         cells = _ManyKeys(frames)
-        for name, value in (("before", cells), ("after", cells), ("touched", MappingProxyType(frames))):
-            object.__setattr__(short, name, value)
-        return short
+        return short._with_cells(cells, cells, MappingProxyType(frames))
 
 
 class _ManyKeys(Mapping[CellKey, None]):

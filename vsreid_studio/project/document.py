@@ -218,6 +218,8 @@ class Project:
             else:
                 self.annotation.replace_with(after)
             clear_stepwise(placed, numbers)
+            while encoded:
+                encoded.pop()
             new = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
             self._state.place(instances or {}, categories or {}, adaptation or {}, new)
 

@@ -51,8 +51,8 @@ class Exchanged:
         replaced: rows that a later step holds now instead of the one that it held; in place is what was.
     """
 
-    placed: dict[Table, Rows]
-    replaced: dict[Table, Rows]
+    placed: dict[Table, dict[Key, Row | None]]
+    replaced: dict[Table, dict[Key, Row | None]]
 
 
 def read(database: Database, table: Table, most: int) -> dict[Key, Row]:
@@ -184,8 +184,8 @@ class History:
         they hold, as if the later one had been made without this one.
         """
         later = self._followed(connection, step)
-        placed: dict[Table, Rows] = {}
-        replaced: dict[Table, Rows] = {}
+        placed: dict[Table, dict[Key, Row | None]] = {}
+        replaced: dict[Table, dict[Key, Row | None]] = {}
         for table in UNDOABLE:
             size = len(table.keys)
             held = connection.execute(
@@ -245,7 +245,9 @@ def _hold_present(connection: sqlite3.Connection, step: int, table: Table, keys:
     )
 
 
-def _replace_later(connection: sqlite3.Connection, step: int, table: Table, rows: Rows) -> Rows:
+def _replace_later(
+    connection: sqlite3.Connection, step: int, table: Table, rows: Rows
+) -> dict[Key, Row | None]:
     """Exchange rows with the steps that come next; those that went there, by key."""
     values = ", ".join(table.values)
     nearest = (

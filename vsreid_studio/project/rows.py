@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from zlib import crc32
 
 import numpy as np
@@ -23,6 +24,8 @@ _FAR = 2**31
 """Bound of whole numbers that stand for places."""
 _LONG = 10_000
 """Characters that a text of a person may have."""
+_ROWS = 1000
+"""Rows that become an array, or values of Python, at a time: some milliseconds."""
 _BLOCK = 250
 """Frames whose cells are read at a time: some milliseconds."""
 _JOINED = f"""
@@ -81,16 +84,19 @@ def read_cells(rows: Iterable[tuple[Key, Row]], video: VideoRef, most: int | Non
         ValueError: a row is damaged or does not fit into the video.
     """
     most = video.length * MAX_INSTANCE if most is None else most
-    parts: list[bytes] = []
-    named: list[tuple[int, int, int]] = []
-    for (frame, instance), (data, number, checksum) in rows:
-        if not isinstance(data, bytes) or len(data) != RECORD.itemsize or crc32(data) != checksum:
-            raise ValueError(f"the cell in frame {frame} is damaged")
-        parts.append(data)
-        named.append((frame, instance, number or 0))
-        if len(parts) > most:
+    found = [np.zeros(0, RECORD)]
+    left = iter(rows)
+    # Arrays of all of very many rows at once would hold Python's lock while they are made.
+    while block := list(islice(left, _ROWS)):
+        for (frame, _), (data, _, checksum) in block:
+            if not isinstance(data, bytes) or len(data) != RECORD.itemsize or crc32(data) != checksum:
+                raise ValueError(f"the cell in frame {frame} is damaged")
+        records = np.frombuffer(b"".join([data for _, (data, _, _) in block]), RECORD)
+        named = [(frame, instance, number or 0) for (frame, instance), (_, number, _) in block]
+        found.append(_checked(records, np.array(named, np.int64), video))
+        if sum(map(len, found)) > most:
             raise ValueError("there are more cells than the video has")
-    return _checked(np.frombuffer(b"".join(parts), RECORD), np.array(named, np.int64).reshape(-1, 3), video)
+    return np.concatenate(found)
 
 
 def read_index(query: Callable[..., list[Row]], video: VideoRef) -> NDArray[np.void]:
@@ -182,8 +188,9 @@ def cells_of(rows: Mapping[Key, Row | None], video: VideoRef, maps: MapCache) ->
     cells: dict[CellKey, Cell | None] = {CellKey(*key): None for key in rows}
     for key in cells:
         check_key(key, video)
-    for values in records.tolist():
-        cells[CellKey(values[0], values[1])] = cell_of(values, maps)
+    for start in range(0, len(records), _ROWS):
+        for values in records[start : start + _ROWS].tolist():
+            cells[CellKey(values[0], values[1])] = cell_of(values, maps)
     return cells
 
 

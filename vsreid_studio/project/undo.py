@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..engine.events import Change
-from ..engine.store.annotation import derived_from_changed
-from ..engine.store.index import Poll, interruptible
+from ..engine.store.annotation import Annotation, derived_from_changed
+from ..engine.store.index import Poll, clear_stepwise, interruptible
 from ..engine.store.maps import MapCache
 from ..engine.types import CellKey
 from .contents import Contents, ProjectState, plain, read_contents
@@ -127,27 +127,36 @@ class Undo:
             # Read before the commit: a damaged step must not get into place.
             held = read_contents(exchanged.placed, self._video, self._maps)
             change = self._state.change_to(held, label)
-            dropped = self._dropped(connection, number, change, exchanged)
+            after = self._state.annotation.with_change(change, poll=None)
+            dropped = self._dropped(connection, number, change, exchanged, after)
             write(connection, CELLS, dropped)
             others = cells_of(dropped, self._video, self._maps)
         if others:
             change = self._state.change_to(replace(held, cells={**held.cells, **others}), label)
+            after.apply(after.set_cells(label, others))
         self.dropped_cells = tuple(key for key in others if self._state.annotation.get(*key) is not None)
         self._groups = {name: one for name, one in self._groups.items() if one[0] != number}
-        self._state.annotation.apply(change)
+        self._state.annotation.replace_with(after)
         self._state.place(held.instances, held.categories, held.adaptation, held.reviewed)
+        clear_stepwise(exchanged.placed[CELLS], exchanged.replaced[CELLS])
         return change
 
     def _dropped(
-        self, connection: sqlite3.Connection, number: int, change: Change, exchanged: Exchanged
+        self,
+        connection: sqlite3.Connection,
+        number: int,
+        change: Change,
+        exchanged: Exchanged,
+        after: Annotation,
     ) -> dict[Key, Row | None]:
         """What replaces the cells that other steps derived from what an undone or redone step exchanges.
 
         That is what was there before, if it stands on a checkpoint that is there, else nothing.
+
+        Args:
+            after: the annotation with the change.
         """
         others = [step for step, _ in self._groups.values() if step != number]
-        after = self._state.annotation.copy()
-        after.apply(change)
         replaced = exchanged.replaced[CELLS]
         lost: list[Key] = [plain(key) for key in derived_from_changed(self._state.annotation, after, change)]
         # And what the run has removed itself, for want of the checkpoint that is back.

@@ -43,6 +43,30 @@ def test_a_change_without_its_cells_tells_the_same_keys() -> None:
     assert short.after[CellKey(7, 2)] is None
 
 
+def test_another_decision_leaves_the_cells_where_they_are() -> None:
+    keys = [CellKey(7, 2), CellKey(3, 1)]
+    change = Change("accept", dict.fromkeys(keys), dict.fromkeys(keys))
+    verdicts = dict.fromkeys(keys[:1])
+    decided = change.with_decisions(verdicts, verdicts)
+    assert decided.label == "accept"
+    assert decided.after is change.after
+    assert decided.before is change.before
+    assert decided.touched is change.touched
+    assert decided.decisions_after == verdicts
+    assert not change.decisions_after
+    with pytest.raises(ValueError, match="same cells"):
+        change.with_decisions({}, verdicts)
+    with pytest.raises(ValueError, match="same cells"):
+        Change("accept", dict.fromkeys(keys), dict.fromkeys([keys[0], CellKey(4, 1)]))
+
+
+def test_a_change_is_a_copy_of_what_it_was_made_of() -> None:
+    cells = dict.fromkeys([CellKey(7, 2), CellKey(3, 1)])
+    change = Change("draw", cells, cells)
+    cells.clear()
+    assert len(change.before) == len(change.after) == 2
+
+
 def test_a_copy_with_a_change_leaves_the_annotation_alone() -> None:
     annotation = first_masks(4, 2)
     before = story(annotation)

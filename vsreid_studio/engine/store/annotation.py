@@ -169,7 +169,7 @@ class Annotation:
     def decide(self, change: Change, decisions: Mapping[CellKey, Decision | None]) -> Change:
         """The same change, with decisions to be remembered (None forgets) in the same step."""
         before = {key: self._decisions.get(key) for key in decisions}
-        return Change(change.label, change.before, change.after, before, decisions)
+        return change.with_decisions(before, decisions)
 
     def apply(self, change: Change) -> None:
         """Put the change's `after` side in place."""
@@ -303,15 +303,26 @@ def derived_from_changed(before: Annotation, after: Annotation, change: Change) 
     Args:
         before, after: the annotation without and with the change.
     """
-    frames: dict[int, list[int]] = {}
-    for key in change.after:
-        old, new = before.get(*key), after.get(*key)
-        if old is None or old.origin != key.frame:
-            continue
-        if new is None or new.origin != key.frame or not new.mask.same(old.mask):
-            frames.setdefault(key.instance, []).append(key.frame)
-    derived = (key for instance, moved in frames.items() for key in _derived(after, instance, moved))
+    derived: list[CellKey] = []
+    for instance, touched in change.touched.items():
+        frames = np.sort(np.fromiter(touched, np.intp, len(touched)))
+        was, stays = (_anchored(one, instance)[frames] for one in (before, after))
+        # Of those that are anchors before and after, another map makes another checkpoint.
+        moved = frames[was & ~stays].tolist()
+        for frame in frames[was & stays].tolist():
+            if not after.mask(frame, instance).same(before.mask(frame, instance)):
+                moved.append(frame)
+        derived += _derived(after, instance, moved) if moved else ()
     return [key for key in derived if key not in change.after]
+
+
+def _anchored(annotation: Annotation, instance: int) -> NDArray[np.bool_]:
+    """(length,) where c = i."""
+    records = annotation.records(instance)
+    found: NDArray[np.bool_] = ((records["flags"] & THERE) > 0) & (
+        records["origin"] == np.arange(len(records))
+    )
+    return found
 
 
 def edit(
