@@ -392,7 +392,6 @@ def test_a_large_change_is_stopped_until_it_is_committed(
         assert list(again.annotation.instances) == [1]
 
 
-@pytest.mark.parametrize(("sql", "values"), [(LOOSEN, (1, 1)), (TIDY, ())])
 def test_very_many_cells_are_undone_and_redone(project: Project, make_cell: Callable[..., Cell]) -> None:
     # More than are read at a time, of which one is damaged at last.
     cell = make_cell(0, 3, 2)
@@ -412,6 +411,7 @@ def test_very_many_cells_are_undone_and_redone(project: Project, make_cell: Call
     assert not len(project.annotation)
 
 
+@pytest.mark.parametrize(("sql", "values"), [(LOOSEN, (1, 1)), (TIDY, ())])
 def test_maps_without_a_use_are_found_by_an_index(
     project: Project, sql: str, values: tuple[int, ...]
 ) -> None:
