@@ -242,6 +242,55 @@ def test_only_stretches_of_almost_certainly_wrong_maps_are_emptied() -> None:
     assert lost_maps(np.zeros(0)).tolist() == []
 
 
+def crossed(first: int = 4, quality: float = 0.9, before: bool = False) -> Annotation:
+    """As `carried`; a second instance stands in its box from frame `first` on, or from frame 0 on."""
+    annotation = carried()
+    wide = SoftMask.from_dense(np.ones((3, 3), np.bool_), (1, 1))
+    half = SoftMask.from_dense(np.ones((2, 3), np.bool_), (1, 2))
+    own = {
+        CellKey(n, 1): replace(cell, mask=wide)
+        for n in range(9)
+        if (cell := annotation.get(n, 1)) is not None
+    }
+    other = {CellKey(n, 2): Cell(half, 0, confidence=quality) for n in range(0 if before else first, 9)}
+    annotation.apply(annotation.set_cells("cross", own | other))
+    return annotation
+
+
+def test_maps_that_another_instance_covers_are_unsure_but_stay() -> None:
+    annotation = crossed()
+    judged(annotation, Looking(wrong=range(4, 9)))
+    assert filled(annotation) == list(range(9))
+    cell = annotation.get(6, 1)
+    assert cell is not None and cell.judged and cell.confidence < 0.5
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [crossed(first=5), crossed(before=True), crossed(quality=0.4)],
+    ids=["covered later", "covered at the checkpoint, too", "covered by an unsure map"],
+)
+def test_what_does_not_explain_wrong_maps_does_not_keep_them(annotation: Annotation) -> None:
+    judged(annotation, Looking(wrong=range(4, 9)))
+    assert filled(annotation) == [0, 1, 2, 3]
+
+
+def test_two_instances_that_are_both_lost_do_not_keep_one_another() -> None:
+    annotation, reid = crossed(), Looking(wrong=range(4, 9))
+    first = annotation.get(4, 2)
+    assert first is not None
+    start = {CellKey(0, 2): drawn(0, 2)} | {CellKey(n, 2): replace(first) for n in (1, 2, 3)}
+    annotation.apply(annotation.set_cells("start", start))
+    trust = Trust(reid, Gallery(reid))
+    changes = [e for e in trust.after_span(annotation, Plan((), (1, 2)), {}) if isinstance(e, Change)]
+    assert filled(annotation) == [0, 1, 2, 3]
+    cell = annotation.get(6, 1)
+    assert cell is not None and cell.judged and cell.confidence > 0.5
+    for change in reversed(changes):
+        annotation.apply(inverse(change))
+    assert filled(annotation) == list(range(9))
+
+
 def test_a_run_with_trust_finds_what_was_drifted_over() -> None:
     config = replace(CONFIG, reid=replace(CONFIG.reid, trust=True))
     annotation = first_masks(9)

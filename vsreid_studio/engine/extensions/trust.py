@@ -2,12 +2,15 @@
 
 The paper accepts every propagated map. Here each is judged, see `trust_model`. Runs of maps that are almost
 certainly wrong are emptied, so that re-identification searches these frames. Recovered maps are judged, too.
+
+An instance that another one covers in part looks like nothing before, and its predicted IoU falls, but most
+of its maps are right (docs/experiments.md). Such a run of maps is kept, with the low confidence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +25,7 @@ from ..types import Cell, CellKey, Maker, Prediction, SoftMask
 from .appearance_track import TRUSTED, TrustedEmbeddings, spread
 from .gallery import Gallery
 from .temporal_smoothing import finished_block
-from .trust_model import LITE, Cues, TrustModel, cues_of, lost_maps
+from .trust_model import LITE, Cues, TrustModel, cues_of, lost_maps, runs_of
 
 EVERY = 2
 """Frames from one embedding of a chain to the next; similarities in between are interpolated."""
@@ -34,6 +37,10 @@ RECOVERED = 0.9
 """The least confidence of a recovered map as a share of its predicted IoU."""
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
+COVERED = 0.05
+"""A run of wrong maps is kept if others hold this share of its first box, beyond that at the checkpoint."""
+KNOWN = 0.5
+"""Others cover an instance with maps of at least this expected J."""
 
 
 class Trust:
@@ -60,11 +67,18 @@ class Trust:
 
     def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
         """Judge every chain with maps that are not judged yet, and embed right maps of earlier runs."""
+        kept: list[_LostRun] = []
         for instance in plan.instances:
             for chain in chains(annotation, instance, plan.frames):
-                yield from self._judge(annotation, instance, chain)
+                yield from self._judge(annotation, instance, chain, kept)
             yield from self._recall(annotation, instance)
             self._embedded = {key: one for key, one in self._embedded.items() if key.instance != instance}
+        # What covers a run may itself have turned out to be wrong.
+        for run in kept:
+            if not run.covered(annotation):
+                change = annotation.set_cells("propagate", run.emptied(annotation))
+                annotation.apply(change)
+                yield change
 
     def trusted(self, annotation: Annotation, instance: int) -> TrustedEmbeddings:
         """The embeddings of the present maps of an instance that were judged right."""
@@ -112,7 +126,10 @@ class Trust:
             if (found := self._cues(annotation, instance, chain)) is not None:
                 yield chain, found
 
-    def _judge(self, annotation: Annotation, instance: int, chain: Sequence[int]) -> Work:
+    def _judge(
+        self, annotation: Annotation, instance: int, chain: Sequence[int], kept: list[_LostRun]
+    ) -> Work:
+        """Judge a chain; the runs of wrong maps that others cover are added to `kept`."""
         yield from self._embed(annotation, instance, _sampled_frames(annotation, instance, chain))
         cues = self._cues(annotation, instance, chain)
         if cues is not None:
@@ -126,6 +143,11 @@ class Trust:
         probability = self._model.probability(cues)
         expected = self._model.expected(probability, cues.quality)
         lost = lost_maps(probability)
+        for start, stop in runs_of(lost):
+            run = _LostRun(instance, chain[start:stop], 1 - probability[start:stop])
+            if run.covered(annotation):
+                lost[start:stop] = False
+                kept.append(run)
         after = {}
         trusted = self._trusted.setdefault(instance, {})
         for n, frame in enumerate(chain):
@@ -196,6 +218,51 @@ class Trust:
         known = self._embedded.get(key)
         # Cells are immutable, so identity shows whether this one is known.
         return known[1] if known is not None and known[0] is annotation.get(*key) else None
+
+
+@dataclass(frozen=True, eq=False)
+class _LostRun:
+    """Maps of a chain in a row that are almost certainly wrong.
+
+    Attributes:
+        instance: theirs.
+        frames: in the order of propagation.
+        wrong: (n,) the probability that they are.
+    """
+
+    instance: int
+    frames: Sequence[int]
+    wrong: NDArray[np.float64]
+
+    def covered(self, annotation: Annotation) -> bool:
+        """Whether other instances cover the first map, more than that of the checkpoint."""
+        first = self.frames[0]
+        origin = annotation.origin(first, self.instance)
+        now = share_of_others(annotation, first, self.instance)
+        before = 0.0 if origin is None else share_of_others(annotation, origin, self.instance)
+        return now - before >= COVERED
+
+    def emptied(self, annotation: Annotation) -> dict[CellKey, Cell]:
+        """The judged maps among them, emptied."""
+        cells = {CellKey(frame, self.instance): annotation.get(frame, self.instance) for frame in self.frames}
+        return {
+            key: replace(cell, mask=SoftMask.empty(), confidence=float(wrong))
+            for (key, cell), wrong in zip(cells.items(), self.wrong, strict=True)
+            if cell is not None and cell.judged
+        }
+
+
+def share_of_others(annotation: Annotation, frame: int, instance: int) -> float:
+    """The share of an instance's box that maps of others hold whose expected J is at least `KNOWN`."""
+    box = annotation.mask(frame, instance).hard_box
+    if box is None:
+        return 0.0
+    held = np.zeros((box.height, box.width), np.bool_)
+    for other, mask in annotation.frame_masks(frame).items():
+        cell = annotation.get(frame, other)
+        if other != instance and cell is not None and cell.confidence >= KNOWN:
+            held |= mask.stored(box) > 127
+    return float(held.mean())
 
 
 def chains(

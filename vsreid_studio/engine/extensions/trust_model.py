@@ -143,10 +143,15 @@ def lost_maps(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
         probability: of J >= .5, (n,), in the order of propagation.
     """
     found: NDArray[np.bool_] = probability < LOST
-    ends = np.flatnonzero(np.diff(found, prepend=False, append=False))
-    for start, stop in zip(ends[::2], ends[1::2], strict=True):
+    for start, stop in runs_of(found):
         found[start:stop] = stop - start >= LASTING
     return found
+
+
+def runs_of(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Start and stop of each run of True in (n,) flags."""
+    ends = np.flatnonzero(np.diff(flags, prepend=False, append=False)).tolist()
+    return list(zip(ends[::2], ends[1::2], strict=True))
 
 
 LITE = TrustModel(weights=(-0.335, 3.556, 3.272, 1.235), bias=-3.534, good=(0.425, 0.532), bad=0.022)
