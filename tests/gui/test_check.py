@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
+import numpy as np
 import pytest
 from driving import draw_both, press, wait_idle
 from fake_engine import Script
@@ -14,11 +16,20 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 from window_fixtures import MakeWindow
 
-from vsreid_studio.engine.extensions.doubtful import Doubt
-from vsreid_studio.engine.types import CellKey, SoftMask
+from vsreid_studio.engine.extensions.doubtful import Doubt, DoubtfulFrames
+from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.types import Cell, CellKey, SoftMask
+from vsreid_studio.gui.check import CheckerThread, _CheckTask
 from vsreid_studio.gui.main_window import MainWindow
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+SEEN = frozenset(CellKey(n, 1) for n in range(8))
+
+
+def doubted() -> Annotation:
+    """Masks that the network is unsure of."""
+    mask = SoftMask.from_dense(np.ones((5, 5), np.bool_))
+    return Annotation(20, {CellKey(n, 1): Cell(mask, 0, confidence=0.1) for n in range(20)})
 
 
 @pytest.fixture
@@ -166,3 +177,56 @@ def test_the_speed_of_corrected_objects_is_chosen_and_told(
     again.files.open(pictures)
     again.session.flush()
     assert not again.conductor.careful
+
+
+def test_a_check_waits_until_the_document_is_quiet(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_both(qtbot, window)
+    checker, session = window.parts.checker, window.session
+    qtbot.waitUntil(lambda: session.settled)
+    asked: list[object] = []
+    monkeypatch.setattr(checker._thread, "ask", asked.append)
+    written = Event()
+    session.work_out(written.wait, lambda _: None)
+    session.mask_edits.mark_absent(1, [5])
+    assert checker._thread.paused
+    checker.refresh()
+    assert not asked
+    written.set()
+    qtbot.waitUntil(lambda: bool(asked))
+    assert session.settled
+    assert not checker._thread.paused
+
+
+def test_a_paused_check_stands_still_and_a_newer_one_takes_over(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotation, thread, finder = doubted(), CheckerThread(), DoubtfulFrames()
+    tasks = [_CheckTask(finder, annotation, (1,), reviewed) for reviewed in (frozenset(), SEEN)]
+    found: list[object] = []
+    thread.found.connect(lambda _, doubts, missing: found.append(doubts))
+    thread.pause(True)
+    reading = Event()
+    monitored = thread._poll
+
+    def poll() -> None:
+        reading.set()
+        monitored()
+
+    monkeypatch.setattr(thread, "_poll", poll)
+    thread.ask(tasks[0])
+    assert reading.wait(10)
+    thread.ask(tasks[1])
+    thread.pause(False)
+    qtbot.waitUntil(lambda: bool(found))
+    thread.stop()
+    assert found == [DoubtfulFrames().find(annotation, (1,), reviewed=SEEN)]
+
+
+def test_a_paused_check_ends_with_its_thread() -> None:
+    thread = CheckerThread()
+    thread.pause(True)
+    thread.ask(_CheckTask(DoubtfulFrames(), doubted(), (1,), frozenset()))
+    thread.stop()
+    assert thread.isFinished()

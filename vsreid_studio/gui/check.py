@@ -41,6 +41,10 @@ class _CheckTask:
 class CheckerThread(NewestServer[_CheckTask]):
     """Lists what is to be looked at.
 
+    Reading the maps of a long video takes a minute, in which other threads wait for Python's lock again and
+    again. So it stands still while it is paused, and leaves off what is superseded; the next check goes on
+    there.
+
     Signals:
         found(finder, doubts, gaps): lists of `Doubt` and `MissingRange`.
         failed(finder, sentence): a map cannot be read.
@@ -51,9 +55,32 @@ class CheckerThread(NewestServer[_CheckTask]):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("checker", parent)
+        self._paused = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands still."""
+        return self._paused
+
+    def pause(self, paused: bool) -> None:
+        """Stand still before the next map, or go on."""
+        with self._condition:
+            self._paused = paused
+            self._condition.notify()
+
+    def _poll(self) -> None:
+        with self._condition:
+            if (
+                not self._await(lambda: self._wanted is not None or not self._paused)
+                or self._wanted is not None
+            ):
+                raise _Superseded
 
     def _serve(self, task: _CheckTask) -> None:
-        doubts = task.finder.find(task.annotation, task.instances, _MOST, task.reviewed)
+        try:
+            doubts = task.finder.find(task.annotation, task.instances, _MOST, task.reviewed, self._poll)
+        except _Superseded:
+            return
         missing = [gap for k in task.instances for gap in gaps(task.annotation, k)]
         self.found.emit(task.finder, doubts, missing)
 
@@ -61,8 +88,14 @@ class CheckerThread(NewestServer[_CheckTask]):
         self.failed.emit(task.finder, f"Doubtful frames cannot be listed: {error}")
 
 
+class _Superseded(Exception):  # noqa: N818
+    """Nobody waits for the check any more."""
+
+
 class Checker(QObject):
-    """Keeps the lists of doubtful frames and of gaps true to the document, whenever no run changes it.
+    """Keeps the lists of doubtful frames and of gaps true to the document, whenever nothing changes it.
+
+    A check begins, and goes on, a moment after the last change is on disk and shown everywhere.
 
     Attributes:
         doubts: the most rewarding first.
@@ -90,14 +123,20 @@ class Checker(QObject):
         session = self._session
         for signal in (session.changed, session.instances_changed, session.saved, conductor.finished):
             signal.connect(self._look_soon)
+        for signal in (session.edited, conductor.state_changed):
+            signal.connect(self._make_way)
         session.opened.connect(self._begin)
         session.closing.connect(self._forget)
 
     def refresh(self) -> None:
         """Update from the document as it is now."""
         session = self._session
-        if session.document is None or self._conductor.state in {State.RUNNING, State.PAUSED}:
+        if session.document is None or self._running:
             return
+        if not session.settled:
+            self._soon.start()
+            return
+        self._thread.pause(False)
         instances = tuple(k for k, one in session.instances.items() if not one.locked)
         look = _CheckTask(self._finder, session.annotation.copy(), instances, session.reviewed)
         self._thread.ask(look)
@@ -106,6 +145,17 @@ class Checker(QObject):
         """End the thread."""
         self._soon.stop()
         self._thread.stop()
+
+    @property
+    def _running(self) -> bool:
+        return self._conductor.state in {State.RUNNING, State.PAUSED}
+
+    def _make_way(self) -> None:
+        """Stand still while the document changes; `refresh` goes on."""
+        if self._running or not self._session.settled:
+            self._thread.pause(True)
+        if self._thread.paused:
+            self._look_soon()
 
     def _look_soon(self, *_: object) -> None:
         if not self._soon.isActive():

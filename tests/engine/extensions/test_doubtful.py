@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.extensions.doubtful import Doubt, doubtful, gaps
+from vsreid_studio.engine.extensions.doubtful import Doubt, DoubtfulFrames, doubtful, gaps
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 
@@ -105,3 +105,52 @@ def test_short_clips(length: int) -> None:
     cells = {CellKey(n, 1): Cell(disk(20), 0, confidence=0.1) for n in range(length)}
     assert all(doubt.frame < length for doubt in doubtful(Annotation(length, cells)))
     assert doubtful(Annotation(length)) == []
+
+
+def test_an_interrupted_search_goes_on_where_it_was() -> None:
+    annotation = run(f30=Cell(disk(50, 9), 0, confidence=0.97))
+    whole: list[None] = []
+    expected = DoubtfulFrames().find(annotation, poll=lambda: whole.append(None))
+    finder, polls, left = DoubtfulFrames(), 0, 10
+
+    def stop() -> None:
+        nonlocal polls, left
+        left -= 1
+        if left < 0:
+            raise InterruptedError
+        polls += 1
+
+    with pytest.raises(InterruptedError):
+        finder.find(annotation, poll=stop)
+    assert polls == 10
+    left = 1000
+    assert finder.find(annotation, poll=stop) == expected
+    assert polls == len(whole)
+    # Nothing has changed, so only what is found is told.
+    polls = 0
+    assert finder.find(annotation, poll=stop) == expected
+    assert polls == len(expected)
+
+
+def test_where_everything_was_checked_no_map_is_read() -> None:
+    def refuse() -> None:
+        raise AssertionError
+
+    pinned = run(**{f"f{n}": Cell(disk(20 + n), n, pinned=True) for n in range(LENGTH)})
+    assert DoubtfulFrames().find(pinned, poll=refuse) == []
+    # Nor where no map meets the next one.
+    apart = run(**{f"f{n}": Cell(disk(20 + n % 2 * 60), 0, confidence=0.3) for n in range(1, LENGTH)})
+    assert DoubtfulFrames().find(apart, most=0, poll=refuse) == []
+    assert doubtful(apart)[0].reason == doubtful(moved(apart))[0].reason
+
+
+def moved(annotation: Annotation) -> Annotation:
+    """The same, with a wide faint border: maps that have to be read to see that they do not meet."""
+    cells = {}
+    for key, cell in annotation.cells():
+        values = np.full((60, 200), 0.2, np.float32)
+        values[cell.mask.hard(60, 200)] = 1
+        cells[key] = Cell(
+            SoftMask.from_dense(values), cell.origin, pinned=cell.pinned, confidence=cell.confidence
+        )
+    return Annotation(annotation.length, cells)

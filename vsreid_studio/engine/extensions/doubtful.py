@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.annotation import Annotation
-from ..store.index import FILLED, PINNED, THERE
+from ..store.index import FILLED, PINNED, THERE, Poll
 from ..types import Cell, CellKey
 
 REACH = 12.0
@@ -145,6 +145,7 @@ class DoubtfulFrames:
         instances: Sequence[int] | None = None,
         most: int = 20,
         reviewed: Collection[CellKey] = (),
+        poll: Poll | None = None,
     ) -> list[Doubt]:
         """The stretches to be checked, by falling gain.
 
@@ -153,14 +154,21 @@ class DoubtfulFrames:
             instances: whose masks; None for all.
             most: maximum number of stretches.
             reviewed: cells whose masks a person has looked at and left.
+            poll: called before each map that is read, and after each stretch that is found. What it raises
+                ends the call; what is measured by then is known to the next one.
         """
-        chosen = annotation.instances if instances is None else instances
         found: list[Doubt] = []
-        for instance in chosen:
-            known = self._known.setdefault(instance, _Measures(annotation.length))
-            known.follow(annotation, instance)
-            seen = {key.frame for key in reviewed if key.instance == instance}
-            found += _of_instance(annotation, instance, known, most, seen)
+        for instance in annotation.instances if instances is None else instances:
+            # An empty map is a gap, which has a list of its own.
+            open_to = _unsettled(annotation, instance) & _filled(annotation, instance)
+            open_to[[key.frame for key in reviewed if key.instance == instance]] = False
+            if open_to.any():
+                known = self._known.setdefault(instance, _Measures(annotation.length))
+                known.follow(annotation, instance, poll)
+                for doubt in _of_instance(annotation, instance, known, most, open_to):
+                    found.append(doubt)
+                    if poll is not None:
+                        poll()
         return sorted(found, key=lambda doubt: (-doubt.gain, doubt.frame, doubt.instance))[:most]
 
 
@@ -210,31 +218,47 @@ class _Measures:
     def __init__(self, length: int) -> None:
         self.areas = np.zeros(length)
         self.apart = np.zeros(max(0, length - 1))
-        self._stamps = np.zeros(length, np.int64)
+        # The stamps of the two cells of which `apart` was measured.
+        self._pairs = np.zeros((max(0, length - 1), 2), np.int64)
 
-    def follow(self, annotation: Annotation, instance: int) -> None:
-        """Measure the maps that changed since the last call."""
-        stamps = annotation.stamps(instance)
-        changed = stamps != self._stamps
-        for frame in np.flatnonzero(changed).tolist():
+    def follow(self, annotation: Annotation, instance: int, poll: Poll | None) -> None:
+        """Measure the maps that changed since the last call; see `DoubtfulFrames.find` for `poll`."""
+        records = annotation.records(instance)
+        there = (records["flags"] & THERE) > 0
+        self.areas = np.where(there, records["area"], 0).astype(np.float64)
+        for frame in np.flatnonzero(self.areas < 0).tolist():
+            # Of a map in memory.
             self.areas[frame] = annotation.mask(frame, instance).area
-        for frame in np.flatnonzero(changed[:-1] | changed[1:]).tolist():
+        stamps = annotation.stamps(instance)
+        pairs = np.column_stack((stamps[:-1], stamps[1:]))
+        changed = (pairs != self._pairs).any(axis=1)
+        overlap = _overlapping(records, self.areas)
+        apart = changed & ~overlap
+        self.apart[apart] = self.areas[:-1][apart] + self.areas[1:][apart] > 0
+        self._pairs[apart] = pairs[apart]
+        for frame in np.flatnonzero(changed & overlap).tolist():
+            if poll is not None:
+                poll()
             one, other = annotation.mask(frame, instance), annotation.mask(frame + 1, instance)
             self.apart[frame] = 1 - one.iou(other)
-        self._stamps = stamps.copy()
+            self._pairs[frame] = pairs[frame]
+
+
+def _overlapping(records: NDArray[np.void], areas: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(length - 1,) where the maps of a frame and the next one may overlap, by their boxes."""
+    one, other = records[:-1], records[1:]
+    found: NDArray[np.bool_] = (areas[:-1] > 0) & (areas[1:] > 0)
+    for first, last in (("x0", "x1"), ("y0", "y1")):
+        found &= (one[first] < other[last]) & (other[first] < one[last])
+    return found
 
 
 def _of_instance(
-    annotation: Annotation, instance: int, known: _Measures, most: int, seen: Collection[int]
+    annotation: Annotation, instance: int, known: _Measures, most: int, open_to: NDArray[np.bool_]
 ) -> Iterator[Doubt]:
     row = annotation.row(instance)
-    if not row:
-        return
     signs = _signs(annotation, instance, known)
     wrong = signs.wrong
-    # An empty map is a gap, which has a list of its own.
-    open_to = _unsettled(annotation, instance) & _filled(annotation, instance)
-    open_to[list(seen)] = False
     for _ in range(most):
         gains = np.where(open_to, _gains(wrong), 0.0)
         # Prefer frames that are likely wrong themselves.

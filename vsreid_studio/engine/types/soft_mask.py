@@ -181,7 +181,7 @@ class SoftMask:
         box = self.box.intersect(other.box)
         if not box.area:
             return 0
-        return int(np.count_nonzero((self.inside(box) > 0.5) & (other.inside(box) > 0.5)))
+        return int(np.count_nonzero((self.stored(box) > 127) & (other.stored(box) > 127)))
 
     def iou(self, other: SoftMask) -> float:
         """Of the pixels above 0.5; two maps without any are alike."""
