@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.canvas import CanvasView, Tool
 from vsreid_studio.gui.canvas.tools import Points
 from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.project import Project
 from vsreid_studio.project.sources import points_of
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -33,6 +35,7 @@ class Squares:
 
     Attributes:
         asked: the points and the box of each question.
+        fails: whether answers raise.
         go: answers wait for this.
     """
 
@@ -40,6 +43,7 @@ class Squares:
 
     def __init__(self) -> None:
         self.asked: list[tuple[tuple[Click, ...], Box | None, bool]] = []
+        self.fails = False
         self.go = Event()
         self.go.set()
 
@@ -53,7 +57,9 @@ class Squares:
         box: Box | None = None,
         present: SoftMask | None = None,
     ) -> Prediction:
-        self.go.wait(5)
+        self.go.wait(60)
+        if self.fails:
+            raise UserError("The frame is too large.")
         self.asked.append((tuple(clicks), box, present is not None))
         mask = np.zeros(frame.shape[:2], bool) if present is None else present.hard(*frame.shape[:2]).copy()
         if box is not None:
@@ -107,6 +113,14 @@ def shown(window: MainWindow) -> int:
 
 def kept(window: MainWindow, frame: int = 0, instance: int = 1) -> int:
     return window.session.annotation.mask(frame, instance).area
+
+
+def await_frame(window: MainWindow, qtbot: QtBot, frame: int) -> None:
+    qtbot.waitUntil(lambda: window.parts.canvas.index == frame)
+
+
+def await_kept(window: MainWindow, qtbot: QtBot, frame: int, pixels: int) -> None:
+    qtbot.waitUntil(lambda: kept(window, frame) == pixels)
 
 
 SQUARE = (2 * HALF + 1) ** 2
@@ -276,3 +290,71 @@ def test_clicks_are_answered_while_the_engine_runs(window: MainWindow, qtbot: Qt
     window.conductor.cancel()
     script.gate.release(1000)
     qtbot.waitUntil(lambda: window.conductor.state is State.IDLE)
+
+
+def test_all_that_is_kept_before_its_answer_is_kept_when_it_comes(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
+    qtbot.waitUntil(lambda: len(network.asked) > 0)
+    network.go.clear()
+    for frame in (0, 2, 4):
+        window.session.go(frame)
+        await_frame(window, qtbot, frame)
+        click(window, 20, 20)
+        QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+        click(window, 40, 20)
+        QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    network.go.set()
+    for frame in (0, 2, 4):
+        await_kept(window, qtbot, frame, 2 * SQUARE)
+    click(window, 60, 20)
+    qtbot.waitUntil(lambda: shown(window) == 3 * SQUARE)
+
+
+def test_a_failed_answer_does_not_stop_the_next_ones(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
+    qtbot.waitUntil(lambda: len(network.asked) > 0)
+    network.fails = True
+    click(window, 20, 20)
+    qtbot.waitUntil(lambda: "too large" in window.bar.sentence.text())
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    network.fails = False
+    click(window, 40, 20)
+    qtbot.waitUntil(lambda: shown(window) >= SQUARE)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) >= SQUARE)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_open_points_do_not_go_into_the_next_document(
+    window: MainWindow, qtbot: QtBot, network: Squares, pictures: Path, tmp_path: Path, answered: bool
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(pictures, other)
+    qtbot.waitUntil(lambda: len(network.asked) > 0)
+    if not answered:
+        network.go.clear()
+    click(window, 20, 20)
+    if answered:
+        qtbot.waitUntil(lambda: shown(window) == SQUARE)
+    first = window.session.project.path
+    of: list[Path] = []
+    window.loader.loaded.connect(lambda *_: of.append(window.session.project.path))
+    assert window.files.open(other)
+    qtbot.waitUntil(lambda: bool(of) and of[-1] != first)
+    network.go.set()
+    click(window, 50, 20)
+    qtbot.waitUntil(lambda: shown(window) == SQUARE)
+    assert len(window.session.annotation) == 0
+    window.session.close()
+    with Project.open(first) as project:
+        assert (project.annotation.mask(0, 1).area > 0) is answered
+
+
+def test_points_that_make_no_mask_change_nothing(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
+    click(window, 20, 20, RIGHT)
+    qtbot.waitUntil(lambda: not network.asked[-1][0][0].adds)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "no mask" in window.bar.sentence.text())
+    assert window.session.annotation.get(0, 1) is None

@@ -144,6 +144,7 @@ class CanvasBinder(QObject):
         session.selection_changed.connect(self._select)
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)
+        session.closing.connect(self._close)
         canvas.edited.connect(self._take_stroke)
         canvas.box_drawn.connect(self._take_box)
         canvas.candidate_moved.connect(self._redraw)
@@ -200,6 +201,11 @@ class CanvasBinder(QObject):
         self.correction, self.redrawing = None, False
         self._loader.open(self._session.video)
         self._request(self._session.frame)
+
+    def _close(self) -> None:
+        """What is drawn belongs to the document that closes, not to the next one."""
+        self.canvas.finish()
+        self.clicks.forget()
 
     def _request(self, index: int) -> None:
         """Ask for a frame with what is to be shown over it, composed on the thread that decodes."""

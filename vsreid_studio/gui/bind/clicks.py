@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ REST_MS = 120
 PREPARING = "preparing the click network"
 MISSING = "no click network"
 NO_NETWORK = "There is no click network here: draw with the brush, or install its weights."
+NO_MASK = "The points have made no mask: nothing is kept. Click on the object."
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,10 @@ class _Question:
     def same_cell(self, other: _Question) -> bool:
         """Whether both are about the same instance in the same frame."""
         return (self.frame, self.instance) == (other.frame, other.instance)
+
+    def over(self, mask: SoftMask) -> _Question:
+        """The same points, over another mask."""
+        return replace(self, present=mask)
 
 
 class ClickBinder(QObject):
@@ -89,8 +95,8 @@ class ClickBinder(QObject):
         self._shown: tuple[int, Frame] | None = None
         self._open: _Question | None = None
         self._answer: SoftMask | None = None
-        self._taken: _Question | None = None
-        self._next: _Question | None = None
+        self._taken: deque[_Question] = deque()
+        self._asked: _Question | None = None
         self._mouse: tuple[int, int] | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -130,6 +136,12 @@ class ClickBinder(QObject):
             return
         self.tool_wanted.emit()
         self._canvas.begin_points(box)
+
+    def forget(self) -> None:
+        """Another document opens: answers that are still to come are for the one before."""
+        self._taken.clear()
+        self._open = self._answer = self._asked = self._shown = None
+        self._rest.stop()
 
     def stop(self) -> None:
         """End the thread. It is waited for: the process must not end while a network is being compiled."""
@@ -172,11 +184,7 @@ class ClickBinder(QObject):
         present = self._open.present if self._open and same else self._canvas.editor.mask(instance)
         question = _Question(self._canvas.index, instance, points, box, picture, present)
         self._open, self._answer = question, None
-        # The thread drops what waits, and what the person has kept must not be dropped.
-        if self._taken is not None:
-            self._next = question
-        else:
-            self._ask(question)
+        self._go_on()
 
     def _take(self, instance: int) -> None:
         """Keep what the points make, as soon as it is known."""
@@ -187,7 +195,17 @@ class ClickBinder(QObject):
         elif answer is not None:
             self._keep(question, answer)
         else:
-            self._taken = question
+            self._taken.append(question)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Ask what comes next: what the person keeps, in order, then what is open.
+
+        The network's thread drops a question that waits there for a newer one: never what is kept.
+        """
+        wanted = self._taken[0] if self._taken else self._open
+        if wanted is not None and wanted is not self._asked and self._answer is None:
+            self._ask(wanted)
 
     def _follow(self, x: int, y: int) -> None:
         """The mouse is over another pixel."""
@@ -200,7 +218,7 @@ class ClickBinder(QObject):
         """The mouse rests: show what a click would make where nothing is drawn yet."""
         instance = self._canvas.editor.selected
         picture = self._picture()
-        idle = self._open is None and self._taken is None
+        idle = self._open is None and not self._taken
         if not idle or instance is None or picture is None or self._mouse is None or not self.usable:
             return
         if self._canvas.tool is Tool.CLICK and not self._canvas.editor.mask(instance).area:
@@ -213,6 +231,7 @@ class ClickBinder(QObject):
         if thread is None:
             self._fail(question, NO_NETWORK)
             return
+        self._asked = question
         present = question.present if question.present.area else None
         future = thread.ask(question.picture, question.points, question.box, present)
         future.add_done_callback(partial(self._hand_over, question))
@@ -223,33 +242,38 @@ class ClickBinder(QObject):
             self._answered.emit(question, future.exception() or future.result())
 
     def _take_answer(self, question: _Question, answer: Prediction | Exception) -> None:
+        if question is self._asked:
+            self._asked = None
+        taken = question in self._taken
+        if taken:
+            self._taken.remove(question)
         if isinstance(answer, Exception):
             self._fail(question, str(answer) or type(answer).__name__)
         elif question.hovers:
-            if self._open is None and question.frame == self._canvas.index:
+            if self._open is None and question.picture is self._picture():
                 self._canvas.set_preview(answer.mask)
-        elif question is self._taken:
-            self._taken = None
+        elif taken:
             self._keep(question, answer.mask)
-            if self._next is not None and question.same_cell(self._next):
-                # It was asked over what is kept only now.
-                self._next = self._open = replace(self._next, present=answer.mask)
         elif question is self._open:
             self._answer = answer.mask
             self._canvas.set_draft(question.instance, answer.mask)
-        if self._taken is None and self._next is not None:
-            waiting, self._next = self._next, None
-            if waiting is self._open:
-                self._ask(waiting)
+        self._go_on()
 
     def _keep(self, question: _Question, mask: SoftMask) -> None:
         self._canvas.set_draft(question.instance, None)
+        corrects = bool(question.present.area)
+        if not (mask.area or corrects):
+            # An empty mask would be kept as 'not in this frame'.
+            self.notified.emit(NO_MASK)
+            return
+        # What was clicked since then in this cell is made over what is kept only now.
+        self._taken = deque(one.over(mask) if one.same_cell(question) else one for one in self._taken)
+        if self._open is not None and self._open.same_cell(question):
+            self._open = self._open.over(mask)
         prompt = Prompt(CellKey(question.frame, question.instance), question.points, question.box)
-        self.kept.emit(mask, prompt, bool(question.present.area))
+        self.kept.emit(mask if mask.area else SoftMask.empty(), prompt, corrects)
 
     def _fail(self, question: _Question, sentence: str) -> None:
-        if question is self._taken:
-            self._taken = None
         if not question.hovers:
             self._canvas.set_draft(question.instance, None)
             self.notified.emit(sentence)

@@ -89,6 +89,11 @@ class Editor(QObject):
             stroke.base = self._masks.get(stroke.instance, SoftMask.empty())
         self.changed.emit(self.picture.set_masks(self._visible()))
 
+    def clear(self) -> None:
+        """Drop the frame's masks and the draft: another frame is about to be shown."""
+        self._draft = None
+        self.set_masks({}, ())
+
     def set_draft(self, instance: int, mask: SoftMask | None) -> None:
         """Show a mask in place of an instance's own, until it is kept or dropped (None)."""
         self._draft = None if mask is None else (instance, mask)

@@ -126,7 +126,7 @@ class CanvasView(QWidget):
         height, width = frame.shape[:2]
         if index != self.index or (width, height) != self.picture.size:
             self.index = index
-            self.editor.set_masks({}, ())
+            self.editor.clear()
             self._layers.clear()
             self._input.update_cursor()
         if self.picture.resize(width, height):
