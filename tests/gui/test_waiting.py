@@ -16,7 +16,9 @@ from small_clip import LENGTH
 from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Proposal, Verdict
+from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.types import CellKey, Maker
+from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.review.actions import Mode
 from vsreid_studio.gui.review.queue_model import Listed
@@ -192,3 +194,89 @@ def test_undo_by_key_while_a_run_goes_on(qtbot: QtBot, window: MainWindow, scrip
     qtbot.waitUntil(lambda: len(session.annotation.row(1)) == LENGTH)
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
+
+
+def correct(qtbot: QtBot, window: MainWindow, shown: Proposal) -> int:
+    """Paint on a proposal, without accepting it yet; how many pixels its mask has then."""
+    press(window, Qt.Key.Key_C)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == shown.frame)
+    window.actions_[Act.BRUSH].trigger()
+    drag(window, (4, 4), (30, 4))
+    correction = window.parts.on_canvas.correction
+    assert correction is not None and correction.mask.area > shown.recovered.area
+    return correction.mask.area
+
+
+def test_what_is_painted_on_a_proposal_outlasts_what_a_run_finds(
+    qtbot: QtBot, window: MainWindow, script: Script, left: Proposal
+) -> None:
+    session, panel = window.session, window.parts.review
+    script.gate = threading.Semaphore(0)
+    session.mask_edits.clear_range([2], 1, LENGTH - 1)
+    press(window, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: window.conductor.state is State.RUNNING)
+    painted = correct(qtbot, window, left)
+    with qtbot.waitSignal(window.conductor.runner.proposal):
+        script.gate.release(1000)
+    assert panel.mode is Mode.CORRECTING and panel.proposal.key == left.key
+    press(window, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: decided(window, left.key) is Verdict.ACCEPTED)
+    assert session.annotation.mask(*left.key).area == painted
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+
+
+def test_what_is_painted_on_a_proposal_outlasts_the_run(qtbot: QtBot, window: MainWindow) -> None:
+    asked = until_proposal(qtbot, window)
+    painted = correct(qtbot, window, asked)
+    window.conductor.cancel()
+    wait_idle(qtbot, window)
+    assert window.parts.review.mode is Mode.CORRECTING
+    press(window, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: decided(window, asked.key) is Verdict.ACCEPTED)
+    assert window.session.annotation.mask(*asked.key).area == painted
+    wait_idle(qtbot, window)
+
+
+def test_what_is_painted_on_a_proposal_outlasts_its_waiting(
+    qtbot: QtBot, window: MainWindow, left: Proposal
+) -> None:
+    painted = correct(qtbot, window, left)
+    window.session.project.proposals.forget([left.key])
+    window.session.edits.take_proposals(window.session.writer.snapshot())
+    assert window.conductor.review.waiting.get(left.key) is None
+    press(window, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: decided(window, left.key) is Verdict.ACCEPTED)
+    assert window.session.annotation.mask(*left.key).area == painted
+    wait_idle(qtbot, window)
+
+
+def test_left_alone_a_correction_gives_way_to_what_the_run_asks(
+    qtbot: QtBot, window: MainWindow, script: Script, left: Proposal
+) -> None:
+    script.gate = threading.Semaphore(0)
+    window.session.mask_edits.clear_range([2], 1, LENGTH - 1)
+    press(window, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: window.conductor.state is State.RUNNING)
+    correct(qtbot, window, left)
+    with qtbot.waitSignal(window.conductor.runner.proposal):
+        script.gate.release(1000)
+    press(window, Qt.Key.Key_C)
+    order = window.conductor.runner.order
+    assert order is not None and window.session.proposal is order.control.question
+    assert window.parts.review.mode is Mode.ASKING
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+
+
+def test_a_correction_of_an_instance_that_was_deleted_ends(
+    qtbot: QtBot, window: MainWindow, left: Proposal
+) -> None:
+    correct(qtbot, window, left)
+    window.session.instance_edits.delete(left.instance)
+    window.session.flush()
+    press(window, Qt.Key.Key_A)
+    assert window.parts.on_canvas.correction is None
+    assert window.session.proposal is None and window.parts.review.mode is Mode.NOTHING
+    assert window.session.flush()
+    assert left.instance not in window.session.project.annotation.instances

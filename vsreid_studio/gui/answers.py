@@ -148,7 +148,10 @@ class Answers(QObject):
         self._lined_up.clear()
 
     def give(self, answer: Answer, to: Proposal) -> bool:
-        """Answer a proposal; whether it could be."""
+        """Answer a proposal; whether it could be. What was painted counts, also where it waits no more."""
+        if isinstance(answer, Correct) and to.instance in self._session.instances:
+            cell = Cell(answer.mask, to.frame, pinned=True, made_by=Maker.PERSON)
+            return self._put("correct retrieval", to, cell)
         kept = self.waiting.get(to.key)
         if kept is None:
             return False
@@ -158,9 +161,6 @@ class Answers(QObject):
             case Accept() if to.recovered.area:
                 cell = Cell(to.recovered, to.frame, False, Maker.RECOVERY, to.confidence, to.similarity)
                 return self._put("accept retrieval", to, cell)
-            case Correct(mask=mask):
-                cell = Cell(mask, to.frame, pinned=True, made_by=Maker.PERSON)
-                return self._put("correct retrieval", to, cell)
             case Accept() | Redraw() | Reassign():
                 group, retrieval = self._group(), kept.retrieval
                 self._lined_up.append(lambda: self._propose(retrieval, answer, group))

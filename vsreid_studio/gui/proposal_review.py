@@ -38,6 +38,7 @@ class ProposalReview(QObject):
     Attributes:
         waiting: the proposals that wait in the document.
         following: whether the present frame goes along with the shown proposal: until the person moves on.
+        correcting: whether the person paints on the shown proposal, so that no other takes its place.
 
     Signals:
         failed(sentence, details): what was asked cannot be done now.
@@ -63,7 +64,7 @@ class ProposalReview(QObject):
         self._session = session
         self._runner = runner
         self._start = start
-        self.following = False
+        self.following = self.correcting = False
         self.waiting = WaitingProposals(session, thresholds, self)
         self._answers = Answers(session, self.waiting, self)
         self._live: Proposal | None = None
@@ -163,13 +164,16 @@ class ProposalReview(QObject):
         proposal = self._session.proposal
         if proposal is None:
             return False
-        if proposal is not self._live:
-            return self._after(proposal, lambda: self._answers.give(answer, proposal))
-        if not self._runner.answer(answer, proposal):
-            return False
-        self.following, self._live = True, None
-        self._session.set_proposal(None)
-        return True
+        if proposal is self._live:
+            if self._runner.answer(answer, proposal):
+                self.following, self._live = True, None
+                self._session.set_proposal(None)
+                return True
+            if not isinstance(answer, Correct):
+                return False
+            # The run is just ending; what was painted needs none.
+            self._live = None
+        return self._after(proposal, lambda: self._answers.give(answer, proposal))
 
     def _after(self, proposal: Proposal, answer: Callable[[], bool]) -> bool:
         """Answer a proposal that waits in the document, go on to the next one, and let the engine work."""
@@ -209,12 +213,21 @@ class ProposalReview(QObject):
         live, self._live = self._live, None
         if live is not None and self._session.proposal is live:
             self.waiting.refresh()
-            self._session.set_proposal(self.waiting.shown(live.key))
+            if not self.correcting:
+                self._session.set_proposal(self.waiting.shown(live.key))
+
+    def end_correction(self) -> None:
+        """The person paints no more: show what came meanwhile."""
+        self.correcting = False
+        if self._live is not None and self._session.proposal is not self._live:
+            self._show(self._live)
+        else:
+            self._look_again()
 
     def _look_again(self) -> None:
         """What is shown of a proposal that no run asks about goes when it does not wait any more."""
         proposal = self._session.proposal
-        if proposal is None or proposal is self._live:
+        if proposal is None or proposal is self._live or self.correcting:
             return
         kept = self.waiting.get(proposal.key)
         if kept is None:
@@ -228,7 +241,9 @@ class ProposalReview(QObject):
             return
         self._accepted_from = None
         self._live = proposal
-        self._show(proposal)
+        shown = self._session.proposal
+        if not self.correcting or shown is None or shown.key == proposal.key:
+            self._show(proposal)
 
     def _show(self, proposal: Proposal) -> None:
         self._session.set_proposal(proposal)

@@ -226,5 +226,5 @@ class DrawnAnswers(QObject):
 
     def _take_correction(self) -> None:
         correction = self._parts.on_canvas.correction
-        if correction is not None:
-            self._conductor.review.correct(correction.mask)
+        if correction is not None and not self._conductor.review.correct(correction.mask):
+            self._parts.on_canvas.end_correction()

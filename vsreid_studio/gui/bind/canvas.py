@@ -160,6 +160,7 @@ class CanvasBinder(QObject):
         proposal = self._session.proposal
         if proposal is not None:
             self.correction = Correction(proposal)
+            self._conductor.review.correcting = True
             self._session.go(proposal.frame)
             self._session.select(proposal.instance)
             self._show_masks()
@@ -167,7 +168,9 @@ class CanvasBinder(QObject):
 
     def end_correction(self) -> None:
         """Show the proposal again."""
-        self.correction = None
+        if self.correction is not None:
+            self.correction = None
+            self._conductor.review.end_correction()
         self._show_masks()
         self._show_candidate()
 
@@ -198,7 +201,6 @@ class CanvasBinder(QObject):
         return True
 
     def _open(self) -> None:
-        self.correction, self.redrawing = None, False
         self._loader.open(self._session.video)
         self._request(self._session.frame)
 
@@ -298,7 +300,10 @@ class CanvasBinder(QObject):
             self._request(self._session.frame)
 
     def _propose(self, proposal: Proposal | None) -> None:
-        self.correction, self.redrawing = None, False
+        self.redrawing = False
+        painted = self.correction
+        if painted is not None and (proposal is None or proposal.key != (painted.frame, painted.instance)):
+            self.correction, self._conductor.review.correcting = None, False
         self._show_masks()
         self._show_candidate()
 

@@ -95,7 +95,7 @@ class ReviewPanel(QWidget):
         """Show a proposal and wait for an answer, or show that nothing waits.
 
         Args:
-            proposal: None when nothing waits.
+            proposal: None when nothing waits. While its mask is painted, the same one leaves it at that.
             instance: the one that is proposed; needed with a proposal.
             thresholds: drawn as ticks and named as reasons; None keeps those of before.
 
@@ -119,7 +119,8 @@ class ReviewPanel(QWidget):
         least = figure(proposal.similarity)
         tip = f"Accept this one and, in this run, all with a similarity of at least {least}"
         self.actions_.accept_all.setToolTip(tip)
-        self._enter(Mode.ASKING)
+        painted = self.mode is Mode.CORRECTING and old is not None and old.key == proposal.key
+        self._enter(Mode.CORRECTING if painted else Mode.ASKING)
 
     def set_running(self, running: bool) -> None:
         """Whether the engine is at work, so that there may be a proposal soon."""
