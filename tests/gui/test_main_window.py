@@ -37,11 +37,13 @@ def test_docks_are_laid_out_after_they_are_filled_and_painted_in_turn(
     docks = window.parts.docks
     seen: list[bool] = []
     window.session.opened.connect(lambda: seen.extend(one.isVisible() for one in docks))
+    parts = [window.parts.canvas, *docks]
+    painted: list[bool] = []
+    docks[0].visibilityChanged.connect(lambda _: painted.extend(one.updatesEnabled() for one in parts))
     assert window.files.open(pictures)
     qtbot.waitUntil(docks[0].isVisible)
     assert seen == [False] * len(docks)
-    parts = [window.parts.canvas, *docks]
-    assert not any(one.updatesEnabled() for one in parts)
+    assert painted[: len(parts)] == [False] * len(parts)
     qtbot.waitUntil(lambda: all(one.updatesEnabled() for one in parts))
 
 

@@ -196,7 +196,7 @@ class CheckBinder(QObject):
         self._conductor, self._session = conductor, conductor.session
         checker.changed.connect(self._list)
         checker.failed.connect(conductor.notified)
-        self._session.instances_changed.connect(self._list)
+        self._session.instances_changed.connect(self._session.turns.follower(self._list))
         panel.shown.connect(self._show)
         panel.right_requested.connect(
             lambda it: self._session.mask_edits.mark_right(it.instance, it.first, it.last)

@@ -64,7 +64,7 @@ class Commands(QObject):
             *(session.opened, session.closed, session.undo_changed, session.selection_changed),
             *(session.range_changed, session.instances_changed, conductor.state_changed),
         ):
-            signal.connect(self._refresh)
+            signal.connect(session.turns.follower(self._refresh, bare=True))
         session.selection_changed.connect(self._offer_mending)
         session.frame_changed.connect(self._offer_mending)
         session.changed.connect(self._offer_mending)

@@ -136,12 +136,12 @@ class CanvasBinder(QObject):
         self._shown_colours: dict[int, QColor] = {}
         self._wiped: tuple[int, dict[int, SoftMask]] | None = None
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
-        session = self._session
+        session, follower = self._session, self._session.turns.follower
         session.frame_changed.connect(self._request)
         loader.loaded.connect(self._show_frame)
-        session.changed.connect(self._follow)
-        session.instances_changed.connect(self._refresh)
-        session.selection_changed.connect(self._select)
+        session.changed.connect(follower(self._follow))
+        session.instances_changed.connect(follower(self._refresh))
+        session.selection_changed.connect(follower(self._select))
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)
         session.closing.connect(self._close)

@@ -51,10 +51,11 @@ class InstanceBinder(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_COUNT_EVERY)
         self._timer.timeout.connect(self._count)
+        follower = session.turns.follower
         for signal in (session.opened, session.instances_changed, session.closed):
-            signal.connect(self._show)
+            signal.connect(follower(self._show))
         session.changed.connect(self._count_soon)
-        session.selection_changed.connect(panel.set_selected)
+        session.selection_changed.connect(follower(panel.set_selected))
         panel.selected.connect(session.select)
         panel.add_requested.connect(session.instance_edits.add_instance)
         panel.renamed.connect(session.instance_edits.rename)
@@ -70,7 +71,7 @@ class InstanceBinder(QObject):
         panel.absent_requested.connect(lambda k: session.mask_edits.mark_absent(k, [session.frame]))
         panel.delete_range_requested.connect(lambda k, *frames: session.mask_edits.clear_range([k], *frames))
         for signal in (session.opened, session.range_changed, session.frame_changed):
-            signal.connect(self._tell_frames)
+            signal.connect(follower(self._tell_frames, bare=True))
         self._show()
 
     def show_classes(self) -> ClassDialog:

@@ -50,13 +50,12 @@ class ReviewBinder(QObject):
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
         self.set_thresholds(thresholds)
         self._crops: dict[str, QImage] = {}
-        session = self._session
+        session, follower = self._session, self._session.turns.follower
         session.proposal_changed.connect(self._propose)
-        session.retrievals_changed.connect(self._list)
-        session.instances_changed.connect(self._name)
-        session.instances_changed.connect(self._search)
-        session.selection_changed.connect(self._search)
-        session.range_changed.connect(self._search)
+        session.retrievals_changed.connect(follower(self._list))
+        session.instances_changed.connect(follower(self._name))
+        for signal in (session.instances_changed, session.selection_changed, session.range_changed):
+            signal.connect(follower(self._search, bare=True))
         session.opened.connect(self._open)
         session.closed.connect(self._open)
         conductor.searched.connect(panel.queue.show_only)
@@ -64,7 +63,7 @@ class ReviewBinder(QObject):
         panel.answered.connect(self._answer)
         panel.track_rejected.connect(self._reject_track)
         panel.taken_back.connect(conductor.review.take_back)
-        session.changed.connect(self._follow)
+        session.changed.connect(follower(self._follow))
         panel.accept_all_requested.connect(lambda _: conductor.review.accept_all())
         panel.find_requested.connect(lambda _: conductor.find_again())
         panel.thumbnail_wanted.connect(self._want)

@@ -36,16 +36,16 @@ class TimelineBinder(QObject):
         super().__init__(parent)
         self.view = view
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
-        session = self._session
+        session, follower = self._session, self._session.turns.follower
         session.opened.connect(self._open)
         session.closed.connect(lambda: view.set_length(0))
-        session.changed.connect(self._follow)
-        session.instances_changed.connect(lambda: view.set_rows(self._rows()))
+        session.changed.connect(follower(self._follow))
+        session.instances_changed.connect(follower(lambda: view.set_rows(self._rows())))
         session.frame_changed.connect(view.set_frame)
-        session.selection_changed.connect(self._select)
+        session.selection_changed.connect(follower(self._select))
         session.range_changed.connect(self._show_range)
         session.proposal_changed.connect(self._propose)
-        session.retrievals_changed.connect(self._show_retrievals)
+        session.retrievals_changed.connect(follower(self._show_retrievals))
         conductor.progress.connect(self._show_running)
         conductor.finished.connect(lambda _: view.set_running(None))
         view.scrubbed.connect(self._scrub)

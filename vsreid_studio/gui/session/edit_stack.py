@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from time import monotonic
@@ -25,12 +25,15 @@ from ..edits import Edit
 from .mask_import import MaskImport
 from .shown import CommittedEdit, Position, ShownDocument, Snapshot
 from .thread import DocumentThread
+from .turns import Turns
 from .writer import ProjectWriter, Reporter, sentence_of
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 0.01
 """Seconds of replies of the document's thread that the window takes in one go."""
+_MANY = 200
+"""Cells beyond which a change is told to one part of the window after the other."""
 
 
 class EditStack(QObject):
@@ -66,18 +69,25 @@ class EditStack(QObject):
     failed = Signal(str, str)
 
     def __init__(
-        self, position: Position, thread: DocumentThread, waits: bool, parent: QObject | None = None
+        self,
+        position: Position,
+        thread: DocumentThread,
+        turns: Turns,
+        waits: bool,
+        parent: QObject | None = None,
     ) -> None:
         """Nothing is open yet.
 
         Args:
             position: where the person is; an instance that goes is selected no more.
             thread: of the document; its replies are delivered from here.
+            turns: in which a change of very many cells is told.
             waits: see `Session`.
         """
         super().__init__(parent)
         self._position = position
         self._thread = thread
+        self._turns = turns
         # Queued, as the thread emits it.
         thread.arrived.connect(self._deliver)
         self._waits = waits
@@ -277,6 +287,8 @@ class EditStack(QObject):
         group: str | None = None,
         kind: StepKind = StepKind.EDIT,
     ) -> None:
+        # What a person does is shown at once, after all that came before.
+        self._turns.finish()
         self.post(edit, undoable=undoable, group=group, kind=kind)
         self._announce(edit.change, edit.lists)
         self.edited.emit()
@@ -303,10 +315,14 @@ class EditStack(QObject):
         """Show what is on disk now: the edit of this number, or what a run has put there."""
         if self.shown is None:
             return
-        before = self.shown.proposals
-        other = self.shown.keep(kept, number)
+        with self._turns.staggered() if len(kept.change.after) > _MANY else nullcontext():
+            self._keep(self.shown, kept, number)
+
+    def _keep(self, shown: ShownDocument, kept: CommittedEdit, number: int | None) -> None:
+        before = shown.proposals
+        other = shown.keep(kept, number)
         self._keep_selected()
-        if self.shown.proposals is not before:
+        if shown.proposals is not before:
             self.proposals_changed.emit()
         if kept.dropped_cells:
             self.cells_dropped.emit(kept.dropped_cells)
@@ -389,10 +405,11 @@ class EditStack(QObject):
                 return
 
     def deliver_all(self) -> None:
-        """Wait until the document's thread is idle, and take all its replies."""
-        while self._flush():
+        """Wait until the document's thread is idle, take all its replies, and have all of it shown."""
+        while self._flush() or self._turns.waiting:
             while (reply := self._thread.take()) is not None:
                 reply()
+            self._turns.finish()
 
     def _flush(self) -> bool:
         if self._imports is not None:

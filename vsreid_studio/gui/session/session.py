@@ -25,6 +25,7 @@ from .mask_edits import MaskEdits
 from .opener import Opened, Opener, Recent, config_folder, data_folder
 from .shown import Position
 from .thread import DocumentThread
+from .turns import Turns
 from .writer import ProjectWriter
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Session(QObject):
     Attributes:
         recent: the projects opened last.
         position: where the person is.
+        turns: those who show the document connect its followers.
         edits: applies changes, undoes and redoes them.
         mask_edits: draws, approves, removes and imports masks.
         instance_edits: adds, names, merges and removes instances and classes.
@@ -95,7 +97,8 @@ class Session(QObject):
         self.range_changed = self.position.range_changed
         self.proposal_changed = self.position.proposal_changed
         self.retrievals_changed = self.position.retrievals_changed
-        self.edits = EditStack(self.position, self._thread, waits, self)
+        self.turns = Turns(self)
+        self.edits = EditStack(self.position, self._thread, self.turns, waits, self)
         self.changed = self.edits.changed
         self.edited = self.edits.edited
         self.instances_changed = self.edits.instances_changed
@@ -359,6 +362,7 @@ class Session(QObject):
         """Close what is open."""
         if not self.edits.is_open:
             return
+        self.turns.finish()
         self.closing.emit()
         self.mask_edits.cancel_import()
         self.set_proposal(None)
