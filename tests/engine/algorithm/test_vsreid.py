@@ -360,6 +360,34 @@ def test_a_mask_that_goes_before_it_is_described_is_left_out() -> None:
     assert cleared
 
 
+class Recovering(FakePropagation):
+    """Recovers from a template, as M_mp does."""
+
+    def recover(self, cells: Cells, frame: int, box: Box, instance: int) -> Prediction:
+        assert cells.checkpoints(instance)
+        return super().recover(cells, frame, box, instance)
+
+
+def test_an_instance_that_is_deleted_before_its_recovery_is_left_out() -> None:
+    annotation = first_masks(6, 2)
+    going = steps(annotation, found(f5=0.9), Recovering())
+    for event in going:
+        assert not isinstance(event, Proposal)
+        if isinstance(event, Progress) and event.stage == "retrieving":
+            gone = dict.fromkeys(CellKey(n, 1) for n in annotation.row(1))
+            annotation.apply(edit(annotation, "delete", gone))
+    assert annotation.instances == (2,)
+
+
+def test_another_box_for_an_instance_that_was_deleted_is_not_looked_into() -> None:
+    annotation = first_masks(6, 2)
+    going = steps(annotation, found(f5=0.9), Recovering())
+    assert any(isinstance(event, Proposal) for event in going)
+    gone = dict.fromkeys(CellKey(n, 1) for n in annotation.row(1))
+    annotation.apply(edit(annotation, "delete", gone))
+    assert not any(isinstance(event, Proposal) for event in [going.send(Redraw(Box(0, 0, 2, 2))), *going])
+
+
 def test_answers_must_be_due() -> None:
     generator = steps(first_masks(4), found(f3=0.9))
     next(generator)

@@ -291,6 +291,23 @@ def test_two_instances_that_are_both_lost_do_not_keep_one_another() -> None:
     assert filled(annotation) == list(range(9))
 
 
+def test_a_map_that_a_person_approves_meanwhile_is_not_emptied() -> None:
+    annotation, reid = crossed(), Looking(wrong=range(4, 9))
+    first = annotation.get(4, 2)
+    assert first is not None
+    start = {CellKey(0, 2): drawn(0, 2)} | {CellKey(n, 2): replace(first) for n in (1, 2, 3)}
+    annotation.apply(annotation.set_cells("start", start))
+    steps = Trust(reid, Gallery(reid)).after_span(annotation, Plan((), (1, 2)), {})
+    next(event for event in steps if isinstance(event, Change))
+    cell = annotation.get(6, 1)
+    assert cell is not None and cell.judged and cell.mask.area
+    approved = replace(cell, origin=6, pinned=True, confidence=1.0)
+    annotation.apply(annotation.set_cells("approve", {CellKey(6, 1): approved}))
+    list(steps)
+    assert filled(annotation) == [0, 1, 2, 3, 6]
+    assert annotation.get(6, 1) is approved
+
+
 def test_a_run_with_trust_finds_what_was_drifted_over() -> None:
     config = replace(CONFIG, reid=replace(CONFIG.reid, trust=True))
     annotation = first_masks(9)

@@ -127,6 +127,10 @@ class Algorithm:
             if best is None:  # 17
                 break  # 18
             yield Progress("retrieving", len(withheld), len(withheld) + 1, *best.key)
+            if not self.annotation.checkpoints(best.instance):
+                # A person has removed what it would be recovered from.
+                withheld[best.key] = Reason.OUTDATED
+                continue
             found = self.propagation.recover(self.annotation, best.frame, best.box, best.instance)  # 20 to 22
             result = yield from offer(best, found, partial(search.queue, withheld))
             if result.stop:

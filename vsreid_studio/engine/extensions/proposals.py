@@ -24,6 +24,7 @@ from ..events import (
     Progress,
     Proposal,
     Queue,
+    Reason,
     Reassign,
     Redraw,
     Reject,
@@ -89,6 +90,8 @@ class ProposalHandling:
         yield queue()
         while isinstance(answer := (yield proposal), Redraw):
             yield self._progress(retrieval.key)
+            if not self.annotation.checkpoints(retrieval.instance):
+                return OfferResult(reason=Reason.OUTDATED)
             proposal = self._redraw(proposal, answer.box)
         result = OfferResult()
         match answer:

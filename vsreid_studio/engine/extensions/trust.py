@@ -243,12 +243,12 @@ class _LostRun:
         return now - before >= COVERED
 
     def emptied(self, annotation: Annotation) -> dict[CellKey, Cell]:
-        """The judged maps among them, emptied."""
+        """The judged maps among them, emptied; not those that a person has approved meanwhile."""
         cells = {CellKey(frame, self.instance): annotation.get(frame, self.instance) for frame in self.frames}
         return {
             key: replace(cell, mask=SoftMask.empty(), confidence=float(wrong))
             for (key, cell), wrong in zip(cells.items(), self.wrong, strict=True)
-            if cell is not None and cell.judged
+            if cell is not None and cell.judged and cell.origin != key.frame
         }
 
 

@@ -17,7 +17,7 @@ def still_valid(annotation: Annotation, known: Container[int], change: Change) -
     """The part of a run's change that does not conflict with what a person did meanwhile.
 
     A cell is taken only where the document still holds what the run found there: the cells are immutable, so
-    identity tells.
+    identity tells. Only a person's answer replaces a pinned one.
 
     Args:
         known: numbers of the instances that are still there.
@@ -26,6 +26,7 @@ def still_valid(annotation: Annotation, known: Container[int], change: Change) -
         key: cell
         for key, cell in change.after.items()
         if annotation.get(*key) is change.before[key]
+        and (not annotation.pinned(*key) or (cell is not None and cell.pinned))
         and (cell is None or (key.instance in known and _has_checkpoint(annotation, change, key, cell)))
     }
     decided = {

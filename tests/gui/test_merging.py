@@ -1,0 +1,38 @@
+"""What of a run's changes is let into a document that a person goes on editing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from small_clip import true_mask
+
+from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.gui.session.merging import still_valid
+
+FIRST, KEY = CellKey(0, 1), CellKey(3, 1)
+
+
+def document(*, approved: bool = False) -> Annotation:
+    """Instance 1 is drawn in frame 0 and carried to frame 3, where a person may have approved it."""
+    first = Cell(true_mask(0, 1), 0, pinned=True, made_by=Maker.PERSON)
+    carried = Cell(true_mask(3, 1), 0, confidence=0.4)
+    return Annotation(
+        6, {FIRST: first, KEY: replace(carried, origin=3, pinned=True) if approved else carried}
+    )
+
+
+def test_a_run_replaces_what_it_found_there() -> None:
+    annotation = document()
+    emptied = annotation.set_cells("propagate", {KEY: Cell(SoftMask.empty(), 0)})
+    assert still_valid(annotation, {1}, emptied).after == emptied.after
+
+
+def test_a_run_replaces_no_mask_that_a_person_has_pinned() -> None:
+    annotation = document(approved=True)
+    for cell in (Cell(SoftMask.empty(), 0), Cell(true_mask(3, 1), 3, made_by=Maker.RECOVERY), None):
+        change = annotation.set_cells("propagate", {KEY: cell})
+        assert not still_valid(annotation, {1}, change).after
+    drawn = Cell(true_mask(2, 1), 3, pinned=True, made_by=Maker.PERSON)
+    answer = annotation.set_cells("correct retrieval", {KEY: drawn})
+    assert still_valid(annotation, {1}, answer).after == {KEY: drawn}
