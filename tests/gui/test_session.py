@@ -10,10 +10,11 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
 from window_fixtures import Heard
 
-from vsreid_studio.engine.events import Change
-from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.events import Change, Retrieval
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.session import Session
+from vsreid_studio.project import Project, StoredProposal
 
 
 def test_a_video_gets_a_project_beside_it(session: Session, pictures: Path) -> None:
@@ -169,6 +170,52 @@ def test_delete_and_undo(drawn: Session) -> None:
     drawn.flush()
     assert list(drawn.instances) == [1, 2]
     assert drawn.annotation.mask(0, 1).area
+
+
+def test_what_is_asked_of_an_instance_before_it_is_deleted_leaves_nothing_of_it(
+    drawn: Session, heard: Heard
+) -> None:
+    drawn.failed.connect(heard.listen("failed"))
+    assert drawn.instance_edits.delete(2)
+    drawn.mask_edits.edit_mask(3, 2, true_mask(3, 2), "Paint")
+    drawn.mask_edits.mark_absent(2, [4])
+    drawn.instance_edits.merge(1, 2)
+    assert not drawn.flush()
+    assert list(drawn.project.instances) == list(drawn.project.annotation.instances) == [1]
+    assert {str(sentence) for sentence, _ in heard.values} == {"There is no instance 2 any more."}
+
+
+def test_proposals_of_a_deleted_instance_are_not_of_the_next_one_of_its_number(drawn: Session) -> None:
+    found = [StoredProposal(Retrieval(5, k, Box(10, 10, 20, 20), 0.9, 0.0), 1, (0,)) for k in (1, 2)]
+    drawn.project.proposals.put(found)
+    drawn.instance_edits.delete(2)
+    drawn.edits.undo()
+    drawn.flush()
+    assert [one.key for one in drawn.project.waiting()] == [(5, 1), (5, 2)], "undo brings them back"
+    drawn.instance_edits.delete(2)
+    drawn.flush()
+    drawn.instance_edits.add_instance("another one")
+    drawn.mask_edits.edit_mask(0, 2, true_mask(0, 2), "Paint")
+    drawn.flush()
+    assert list(drawn.instances) == [1, 2]
+    assert [one.key for one in drawn.project.waiting()] == [(5, 1)]
+    assert list(drawn.proposals) == [(5, 1)]
+    path = drawn.project.path
+    drawn.close()
+    with Project.open(path) as project:
+        assert list(project.proposals.all) == [(5, 1)]
+
+
+@pytest.mark.parametrize("source", [1, 2])
+def test_merged_with_nothing_a_mask_stays_as_it_was(drawn: Session, source: int) -> None:
+    carried = Cell(true_mask(3, 2), 0, confidence=0.3)
+    drawn.apply(Change("propagate", {CellKey(3, 2): None}, {CellKey(3, 2): carried}))
+    drawn.mask_edits.mark_absent(1, [3])
+    assert drawn.instance_edits.merge(source, 3 - source)
+    drawn.flush()
+    cell = drawn.project.annotation.get(3, 3 - source)
+    assert cell is not None and cell.mask.same(carried.mask)
+    assert (cell.pinned, cell.made_by, cell.origin) == (False, Maker.PROPAGATION, 0)
 
 
 def test_merge_unites_masks_and_keeps_checkpoints(drawn: Session) -> None:

@@ -89,6 +89,11 @@ def _asked(
 COMPARED = "Two rounds are compared: end the comparison (Esc) to change masks."
 
 
+def no_instance(number: int) -> str:
+    """Why nothing can be done to an instance that was deleted."""
+    return f"There is no instance {number} any more."
+
+
 def refuse_locked(document: DocumentView, number: int) -> None:
     """Make sure that the masks of an instance may be changed.
 
@@ -97,7 +102,7 @@ def refuse_locked(document: DocumentView, number: int) -> None:
     """
     one = document.instances.get(number)
     if one is None:
-        raise UserError(f"There is no instance {number} any more.")
+        raise UserError(no_instance(number))
     if one.locked:
         raise UserError(f"{one.name} is locked: unlock it to change its masks.")
 
@@ -176,7 +181,12 @@ def clear(document: DocumentView, instances: Iterable[int], first: int, last: in
 
 
 def delete(document: DocumentView, number: int) -> Edit:
-    """Remove an instance with its masks and decisions."""
+    """Remove an instance with its masks and decisions.
+
+    Raises:
+        UserError: it is locked, or not there.
+    """
+    refuse_locked(document, number)
     cells = {CellKey(frame, number): None for frame in document.annotation.row(number)}
     decided = {key: None for key in document.annotation.decisions if key.instance == number}
     change = document.annotation.set_cells(f"delete {document.instances[number].name}", cells)
@@ -184,7 +194,13 @@ def delete(document: DocumentView, number: int) -> Edit:
 
 
 def merge_into(document: DocumentView, source: int, target: int) -> Edit:
-    """Let one instance become part of another; where both have a mask, it is their union."""
+    """Let one instance become part of another; where both have a mask, it is their union.
+
+    Raises:
+        UserError: one of them is locked, or not there.
+    """
+    for number in (source, target):
+        refuse_locked(document, number)
     annotation = document.annotation
     cells: dict[CellKey, Cell | None] = {}
     for frame, cell in annotation.row(source).items():
@@ -199,14 +215,20 @@ def merge_into(document: DocumentView, source: int, target: int) -> Edit:
 
 
 def _union(frame: int, one: Cell, other: Cell) -> Cell:
-    """Both masks in one cell, derived from the nearer of their checkpoints."""
-    box = one.mask.box.union(other.mask.box) if one.mask.box.area and other.mask.box.area else None
-    if box is None:
-        mask = one.mask if one.mask.box.area else other.mask
-    else:
+    """Both masks in one cell, derived from the nearer of their checkpoints.
+
+    Where only one of them has a mask, that cell stays as it is: that the other is not there says nothing of
+    this mask, which is neither approved by it nor made by a person.
+    """
+    filled = [cell for cell in (one, other) if cell.mask.box.area]
+    if len(filled) == 1:
+        return filled[0]
+    near = min(one, other, key=lambda cell: (abs(cell.origin - frame), not cell.pinned))
+    mask = one.mask
+    if filled:
+        box = one.mask.box.union(other.mask.box)
         both = np.maximum(one.mask.inside(box), other.mask.inside(box))
         mask = SoftMask.from_dense(both, (box.x0, box.y0))
-    near = min(one, other, key=lambda cell: (abs(cell.origin - frame), not cell.pinned))
     pinned = one.pinned or other.pinned
     return replace(
         near,
@@ -232,7 +254,7 @@ def set_class(document: DocumentView, number: int, name: str | None) -> Edit:
     """
     one = document.instances.get(number)
     if one is None:
-        raise UserError(f"There is no instance {number} any more.")
+        raise UserError(no_instance(number))
     name = plain(name or "")
     listed = joined(document.categories, {1: name}) if name else document.categories
     changed = replace(one, category=number_of(listed, name))

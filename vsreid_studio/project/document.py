@@ -208,6 +208,10 @@ class Project:
                     step = self._undo.keep(connection, rows, change.label, kind, group, poll)
                 for table, some in rows.items():
                     write(connection, table, some, poll)
+                # What was found of a deleted instance is not of the one that gets its number.
+                known = self._state.instances
+                new = {n for n, one in (instances or {}).items() if one is not None and n not in known}
+                self.proposals.delete_rows(connection, new)
                 # Before the commit, after which nothing can be stopped any more.
                 after = None if poll is None else self.annotation.with_change(change, poll)
             if undoable and group is not None:
@@ -220,8 +224,9 @@ class Project:
             clear_stepwise(placed, numbers)
             while encoded:
                 encoded.pop()
-            new = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
-            self._state.place(instances or {}, categories or {}, adaptation or {}, new)
+            self.proposals.drop(new)
+            seen = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
+            self._state.place(instances or {}, categories or {}, adaptation or {}, seen)
 
     def stage(self, masks: Sequence[SoftMask]) -> None:
         """Put maps into the file ahead of the change that uses them, so that they need not stay in memory.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -163,6 +164,17 @@ class ProposalStore:
         """
         with self._database.lock:
             self._write(dict.fromkeys(keys))
+
+    def delete_rows(self, connection: sqlite3.Connection, instances: Collection[int]) -> None:
+        """Delete those of some instances in a transaction; `drop` comes after its commit."""
+        rows = [(int(number),) for number in instances]
+        connection.executemany("DELETE FROM proposals WHERE instance = ?", rows)
+
+    def drop(self, instances: Collection[int]) -> None:
+        """Let go of those of some instances, which are not in the file any more."""
+        if any(key.instance in instances for key in self._held):
+            held = {key: one for key, one in self._held.items() if key.instance not in instances}
+            self._held = MappingProxyType(held)
 
     def put(self, kept: Iterable[StoredProposal]) -> None:
         """Keep these, each in place of what there was for its cell.

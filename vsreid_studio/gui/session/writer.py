@@ -15,6 +15,7 @@ from ...engine.store.index import Poll
 from ...errors import UserError
 from ...project import Adaptation, Project
 from ...project.history import StepKind
+from .. import edits
 from ..edits import Edit
 from ..opening import Document
 from ..worker.jobs import Message, Outcome, Propagate
@@ -101,8 +102,16 @@ class ProjectWriter:
         group: str | None = None,
         kind: StepKind = StepKind.EDIT,
     ) -> CommittedEdit:
-        """Put a person's edit on disk; worked out again, as a run may have changed something before it."""
+        """Put a person's edit on disk; worked out again, as a run may have changed something before it.
+
+        Raises:
+            UserError: an instance was deleted before it, or it cannot be saved.
+        """
         change = edit.upon(self.project.annotation)
+        known = {**self.project.instances, **edit.instances}
+        for key, cell in change.after.items():
+            if cell is not None and known.get(key.instance) is None:
+                raise UserError(edits.no_instance(key.instance))
         self.apply(change, edit, undoable=undoable, group=group, kind=kind)
         return self.kept(change, edit.lists)
 
