@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Cell, CellKey, Click, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.engine.video.identity import agree, fingerprint, samples
+from vsreid_studio.formats.points import Clicked, Prompt, checksum
 from vsreid_studio.project import Instance, Project
 from vsreid_studio.project.same_video import (
     VideoChanged,
@@ -19,6 +21,7 @@ from vsreid_studio.project.same_video import (
     reference_of,
     take_changes,
 )
+from vsreid_studio.project.sources import note_points, points_of
 
 H, W = 16, 24
 
@@ -115,6 +118,47 @@ def test_masks_follow_the_names_of_their_frames(project: Path, clip: Path) -> No
     before = project.with_name("p-before.vsreid")
     assert shown(before) == {index: index for index in range(5)}
     assert other.read_text() == "of another work"
+
+
+def test_classes_points_and_runs_follow_too(project: Path, clip: Path) -> None:
+    prompt = Prompt(CellKey(3, 1), (Click(4.0, 4.0, True),), None)
+    with Project.open(project) as opened:
+        one = replace(opened.instances[1], category=2)
+        clear, mask = opened.annotation.set_cells("", {}), opened.annotation.mask(3, 1)
+        opened.apply(clear, instances={1: one}, categories={2: "dog"}, reviewed=[CellKey(4, 1)])
+        note_points(opened.settings, Clicked(prompt, False, "ab", checksum(mask)))
+        opened.record_run({"net": "12"}, {"a": 1})
+        runs = opened.runs
+    (clip / "00002.png").unlink()
+    draw(clip, "00000a", 9)
+    with open_video(clip) as video:
+        take_changes(project, video, "keep")
+    with Project.open(project) as opened:
+        assert opened.categories == {2: "dog"}
+        assert opened.instances[1].category == 2
+        assert opened.runs == runs
+        assert opened.last_settings == {"a": 1}
+        assert opened.reviewed == {CellKey(4, 1)}
+        noted = points_of(opened.settings)
+        # Frame 2 is another one now, and the former frame 3 is still that.
+        assert list(noted) == [CellKey(3, 1)]
+        assert noted[CellKey(3, 1)][0].made(opened.annotation.mask(3, 1))
+
+
+def test_points_follow_the_names_of_their_frames(project: Path, clip: Path) -> None:
+    with Project.open(project) as opened:
+        for frame in (1, 2, 4):
+            prompt = Prompt(CellKey(frame, 1), (Click(4.0, 4.0, True),), None)
+            note_points(
+                opened.settings, Clicked(prompt, False, "ab", checksum(opened.annotation.mask(frame, 1)))
+            )
+    (clip / "00002.png").unlink()
+    with open_video(clip) as video:
+        take_changes(project, video, "keep")
+    with Project.open(project) as opened:
+        noted = points_of(opened.settings)
+        assert list(noted) == [CellKey(1, 1), CellKey(3, 1)]
+        assert all(clicked.made(opened.annotation.mask(*key)) for key, (clicked,) in noted.items())
 
 
 def test_frames_of_another_size_are_refused(project: Path, clip: Path) -> None:

@@ -28,7 +28,7 @@ from .contents import (
 )
 from .database import Database, damage_reported
 from .history import StepKind, read, write
-from .notes import RUN_SETTINGS, CandidateStore, Settings, forget_candidates, record_run, runs
+from .notes import RUN_SETTINGS, CandidateStore, Settings, copy_runs, forget_candidates, record_run, runs
 from .proposals import ProposalStore, StoredProposal, waiting
 from .rows import cell_row, distinct_masks, read_index
 from .schema import (
@@ -396,6 +396,14 @@ class Project:
             UserError: the file cannot be written.
         """
         record_run(self._database, weights, settings)
+
+    def copy_runs(self, known: Iterable[RunRecord]) -> None:
+        """Note the runs of a project that this one is made from.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        copy_runs(self._database, known)
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:

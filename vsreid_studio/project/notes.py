@@ -114,6 +114,17 @@ def record_run(database: Database, weights: Mapping[str, str], settings: Mapping
         connection.execute(_SET, kept)
 
 
+def copy_runs(database: Database, known: Iterable[RunRecord]) -> None:
+    """Note the runs of a project that this one is made from.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    rows = [(one.started.isoformat(), json.dumps(dict(one.weights))) for one in known]
+    with database.transaction() as connection:
+        connection.executemany("INSERT INTO runs (started, weights) VALUES (?, ?)", rows)
+
+
 def runs(database: Database) -> tuple[RunRecord, ...]:
     """All runs, in order; of very many the newest.
 

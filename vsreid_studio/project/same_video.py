@@ -19,6 +19,7 @@ from ..formats.atomic import staging
 from .document import Project
 from .proposals import StoredProposal
 from .schema import VideoRef
+from .sources import moved_setting
 from .video import absolute_path, keep_order, read_order
 
 Way = Literal["keep", "clear"]
@@ -269,13 +270,23 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
     }
     with Project.create(path, reference_of(video)) as fresh:
         for setting in project.settings:
-            fresh.settings.set(setting, project.settings.get(setting))
+            if (name := moved_setting(setting, moved)) is not None:
+                fresh.settings.set(name, project.settings.get(setting))
+        fresh.copy_runs(project.runs)
         note_frames(fresh, video)
         change = fresh.annotation.decide(
             fresh.annotation.set_cells("follow the changed video", cells), decisions
         )
         adaptation = {0: project.adaptation} if project.adaptation is not None else None
-        fresh.apply(change, instances=project.instances, adaptation=adaptation, undoable=False)
+        places = {CellKey(moved[key.frame], key.instance) for key in project.reviewed if key.frame in moved}
+        fresh.apply(
+            change,
+            instances=project.instances,
+            categories=project.categories,
+            adaptation=adaptation,
+            reviewed=places & cells.keys(),
+            undoable=False,
+        )
         fresh.proposals.put(_moved_proposals(project, moved, cleared))
 
 

@@ -8,6 +8,7 @@ was painted over has none.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,21 @@ def _path(place: str) -> Path:
 def setting_of(key: CellKey) -> str:
     """The settings' key for a cell."""
     return f"{PREFIX}{int(key.frame)}/{int(key.instance)}"
+
+
+def moved_setting(name: str, frames: Mapping[int, int]) -> str | None:
+    """The key of a setting once frames have other numbers; None for points in a frame that is gone.
+
+    Args:
+        frames: the new number of each frame, by its old one.
+    """
+    if not name.startswith(PREFIX):
+        return name
+    with suppress(ValueError):
+        frame, instance = map(int, name.removeprefix(PREFIX).split("/"))
+        if frame in frames:
+            return setting_of(CellKey(frames[frame], instance))
+    return None
 
 
 def noted(before: object, clicked: Clicked) -> list[Any]:
