@@ -13,10 +13,10 @@ from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.config import EARLIER_VALUES, Config, ReidConfig
-from vsreid_studio.engine.events import Event
+from vsreid_studio.engine.events import Decision, Event, Verdict
 from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.engine.runtime.engine import VideoEngine
-from vsreid_studio.engine.types import Maker
+from vsreid_studio.engine.types import Box, Maker
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
@@ -270,6 +270,48 @@ def test_an_own_project_in_which_a_person_drew_is_never_removed(task: Task, engi
         run_task(task, other, overwrite=True)
     run_task(task, engine)
     assert task.project_file.exists()
+
+
+@pytest.mark.parametrize("how", ["approved", "rejected", "reviewed"])
+def test_an_own_project_that_a_person_has_checked_is_never_removed(
+    task: Task, engine: VideoEngine, how: str
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task, engine, emit=stop_at(9))
+    with Project.open(task.project_file) as project:
+        key, cell = next(it for it in project.annotation.cells() if not it[1].pinned)
+        nothing = project.annotation.set_cells(how, {})
+        if how == "approved":
+            there = replace(cell, origin=key.frame, pinned=True, confidence=1.0)
+            project.apply(project.annotation.set_cells(how, {key: there}))
+        elif how == "rejected":
+            said = Decision(Verdict.REJECTED, Box(0, 0, 4, 4), 0.5, Maker.PERSON)
+            project.apply(project.annotation.decide(nothing, {key: said}))
+        else:
+            project.apply(nothing, reviewed=[key])
+    run_task(task, engine)
+    assert task.project_file.exists()
+
+
+def test_a_locked_instance_is_left_as_it_is(task: Task, engine: VideoEngine, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.vsreid"
+    task = replace(task, project=mine)
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task, engine, emit=stop_at(9))
+    with Project.open(mine) as project:
+        first, *_, last = project.instances
+        locked = {k: replace(project.instances[k], locked=True) for k in (first, last)}
+        before = project.annotation.origins(last)
+        project.apply(project.annotation.set_cells("lock", {}), instances={last: locked[last]})
+    assert len(before) < LENGTH
+    run_task(task, engine)
+    with Project.open(mine) as project:
+        assert project.annotation.origins(last) == before
+        assert len(project.annotation.origins(first)) == LENGTH
+        project.apply(project.annotation.set_cells("lock", {}), instances={first: locked[first]})
+    run_task(replace(task, output=tmp_path / "all locked"), engine)
+    with Project.open(mine) as project:
+        assert project.annotation.origins(last) == before
 
 
 def test_a_name_that_cannot_be_written_is_found_before_the_run(

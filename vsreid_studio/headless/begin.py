@@ -145,8 +145,19 @@ def _is_own(project: Project) -> bool:
 
 
 def _has_drawings(project: Project) -> bool:
-    """Whether a person has worked in it: opened in the window, a run's own project is one like any other."""
-    return any(cell.made_by is Maker.PERSON for _, cell in project.annotation.cells())
+    """Whether a person has worked in it: opened in the window, a run's own project is one like any other.
+
+    Of a run itself only imported masks are pinned.
+    """
+    decided = any(one.by is Maker.PERSON for one in project.annotation.decisions.values())
+    return (
+        decided
+        or bool(project.reviewed_maps)
+        or any(
+            cell.made_by is Maker.PERSON or (cell.pinned and cell.made_by is not Maker.IMPORT)
+            for _, cell in project.annotation.cells()
+        )
+    )
 
 
 def _made_from(project: Project) -> object:

@@ -154,7 +154,16 @@ def _drive(project: Project, task: Task, given: Inputs, emit: Emit) -> None:
 
     always: Answer = Skip() if task.keep_proposals else Accept(Maker.RECOVERY)
     # Nobody looks at what is accepted: a mistake that joined the gallery would look like proof for the next.
-    answer_all(modules.run(project.annotation.copy(), reid, grow=task.keep_proposals), take, always)
+    steps = modules.run(
+        project.annotation.copy(), reid, instances=_unlocked(project), grow=task.keep_proposals
+    )
+    answer_all(steps, take, always)
+
+
+def _unlocked(project: Project) -> list[int]:
+    """The instances that a person has not locked."""
+    locked = {number for number, one in project.instances.items() if one.locked}
+    return [number for number in project.annotation.instances if number not in locked]
 
 
 def _pull(steps: Generator[Progress, None, bytes], emit: Emit) -> bytes:
