@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vsreid_studio.engine.events import Change, Decision, Verdict
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
-from vsreid_studio.project import Instance, Project, StaleChange, VideoRef, document
+from vsreid_studio.project import Instance, Project, StaleChange, VideoRef, database, document
 from vsreid_studio.project.history import LOOSEN, TIDY
 
 A, B = CellKey(3, 1), CellKey(4, 1)
@@ -409,6 +410,52 @@ def test_very_many_cells_are_undone_and_redone(project: Project, make_cell: Call
     with pytest.raises(UserError, match="damaged"):
         project.redo()
     assert not len(project.annotation)
+
+
+def test_a_long_statement_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_STEPS", 10)
+    keys = [CellKey(n, k) for n in range(200) for k in (1, 2)]
+    put(project, "import", {key: Cell(SoftMask.empty(), key.frame) for key in keys})
+    project.undo()
+    raised = InterruptedError()
+    steps = 0
+
+    def poll() -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 5:
+            raise raised
+
+    with pytest.raises(InterruptedError) as caught, project._database.transaction(poll) as connection:
+        connection.execute("DELETE FROM steps")
+    assert caught.value is raised
+    assert steps == 5
+    assert project.redo_label == "import"
+    # It is asked about no longer.
+    assert project.redo() is not None
+    assert steps == 5
+
+
+def test_another_thread_reads_on_while_a_statement_is_stopped(
+    project: Project, make_cell: Callable[..., Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_STEPS", 1)
+    cell = make_cell(3)
+    put(project, "draw", {A: cell})
+    expected = cell.mask.values.copy()
+    project.maps._decoded.clear()
+    there = project.annotation.mask(*A)
+
+    def stop() -> None:
+        raise InterruptedError
+
+    read: list[NDArray[np.uint8]] = []
+    with pytest.raises(InterruptedError), project._database.transaction(stop) as connection:
+        reader = threading.Thread(target=lambda: read.append(there.values))
+        reader.start()
+        reader.join()
+        connection.execute("SELECT * FROM cells").fetchall()
+    assert np.array_equal(read[0], expected)
 
 
 @pytest.mark.parametrize(("sql", "values"), [(LOOSEN, (1, 1)), (TIDY, ())])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
 from .types import Box, Cell, CellKey, Maker, SoftMask
+from .types.stepwise import Poll, interruptible
 
 
 class Verdict(StrEnum):
@@ -68,6 +69,9 @@ class Change:
         before, after: the cells touched, by key; None where there was or is none. Same keys in both.
         decisions_before, decisions_after: likewise for the decisions.
         touched: the frames of the cells touched, by instance.
+
+    Args:
+        poll: see `stepwise.interruptible`.
     """
 
     label: str
@@ -76,17 +80,18 @@ class Change:
     decisions_before: Mapping[CellKey, Decision | None] = field(default_factory=dict)
     decisions_after: Mapping[CellKey, Decision | None] = field(default_factory=dict)
     touched: Mapping[int, Sequence[int]] = field(init=False, repr=False)
+    poll: InitVar[Poll | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, poll: Poll | None) -> None:
         # Key by key: comparing and copying 200,000 keys in one call each would hold Python's lock meanwhile.
         for before, after in (self.before, self.after), (self.decisions_before, self.decisions_after):
-            if len(before) != len(after) or any(key not in after for key in before):
+            if len(before) != len(after) or any(key not in after for key in interruptible(before, poll)):
                 raise ValueError("a change names the same cells before and after")
         for name in ("before", "after", "decisions_before", "decisions_after"):
-            copied = {key: value for key, value in getattr(self, name).items()}  # noqa: C416
+            copied = {key: value for key, value in interruptible(getattr(self, name).items(), poll)}  # noqa: C416
             object.__setattr__(self, name, MappingProxyType(copied))
         frames: dict[int, list[int]] = {}
-        for frame, instance in self.after:
+        for frame, instance in interruptible(self.after, poll):
             frames.setdefault(instance, []).append(frame)
         object.__setattr__(self, "touched", MappingProxyType(frames))
 

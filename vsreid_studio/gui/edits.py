@@ -14,8 +14,8 @@ import numpy as np
 
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation, edit
-from ..engine.store.index import Poll, interruptible
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
+from ..engine.types.stepwise import Poll, interruptible
 from ..errors import UserError
 from ..formats.annotations import GivenMasks, first_cells
 from ..formats.classes import joined, number_of, plain
@@ -314,7 +314,7 @@ def import_masks(
     Args:
         machine: as unreviewed masks: not pinned, derived from the first one of each instance,
             so that a correction propagates over them. What a person pinned stays.
-        poll: see `index.interruptible`.
+        poll: see `stepwise.interruptible`.
 
     Raises:
         UserError: an instance is locked.
@@ -323,7 +323,9 @@ def import_masks(
         if number in document.instances:
             refuse_locked(document, number)
     cells: dict[CellKey, Cell | None] = {}
-    for frame in interruptible(given.masks, poll):
+    for frame in given.masks:
+        if poll is not None:
+            poll()
         cells.update(first_cells({frame: given.masks[frame]}))
     if machine:
         cells = _unchecked(document.annotation, cells, poll)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..engine.events import Change, Decision
 from ..engine.store.annotation import Annotation
-from ..engine.store.index import Poll, interruptible
 from ..engine.store.maps import MapCache, encode_map
 from ..engine.types import Cell, CellKey, SoftMask
+from ..engine.types.stepwise import Poll, interruptible
 from ..errors import UserError
 from .database import Database, damaged
 from .rows import (
@@ -284,7 +284,7 @@ class MapFile:
             for mask in masks
         ]  # fmt: skip
 
-    def write(self, connection: sqlite3.Connection, encoded: Sequence[Encoded]) -> dict[int, int]:
+    def write(self, connection: sqlite3.Connection, encoded: Iterable[Encoded]) -> dict[int, int]:
         """Write maps in the caller's transaction; the number of each by the id of its mask."""
         numbers = {}
         for one in encoded:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import Lock, RLock
+from threading import Lock, RLock, get_ident
 from typing import Any
 
+from ..engine.types.stepwise import Poll
 from ..errors import UserError
 from .schema import APPLICATION_ID, CREATE, SCHEMA_VERSION, Row, as_created, only_tables
 
@@ -28,6 +29,10 @@ _SENTENCES = {
 
 _CHECKED_WHOLE = 64 * 2**20
 """Bytes up to which a file is checked page by page when it is opened; of larger ones all but the maps is."""
+_STEPS = 50_000
+"""Instructions of SQLite between two calls that ask whether to stop: some milliseconds."""
+_CHECKPOINT = 1000
+"""Pages of the log after which a commit copies them into the file; SQLite's own figure."""
 _LONGEST = 2**30
 """Bytes of the longest value that is read."""
 
@@ -273,8 +278,12 @@ class Database:
             )
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, poll: Poll | None = None) -> Iterator[sqlite3.Connection]:
         """All or nothing: committed at the end of the block, rolled back when it raises.
+
+        Args:
+            poll: called also while one statement takes long; see `stepwise.interruptible`. The commit itself
+                is then short: what it wrote goes from the log into the file with the next one.
 
         Raises:
             UserError: the disk is full, fails or is read-only, and the file is as before; or the file is not
@@ -284,14 +293,44 @@ class Database:
             self.check_place()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
+                with self._polling(poll) if poll is not None else nullcontext():
+                    yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
                 # A full disk makes SQLite roll back by itself.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            finally:
+                if poll is not None:
+                    self._connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
             self.check_place()
+
+    @contextmanager
+    def _polling(self, poll: Poll) -> Iterator[None]:
+        """In the block, let what `poll` raises end the statement that this thread executes."""
+        raised: list[BaseException] = []
+        own = get_ident()
+
+        def ask() -> bool:
+            # Others read maps meanwhile, through the same connection.
+            if get_ident() == own:
+                try:
+                    poll()
+                except BaseException as error:
+                    raised.append(error)
+            return bool(raised)
+
+        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+        self._connection.set_progress_handler(ask, _STEPS)
+        try:
+            yield
+        except sqlite3.OperationalError:
+            if raised:
+                raise raised[0] from None
+            raise
+        finally:
+            self._connection.set_progress_handler(None, 0)
 
     def close(self) -> None:
         """Release the file; may be called twice."""

@@ -12,9 +12,9 @@ from typing import Any, Self
 from ..config import ReidConfig
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation
-from ..engine.store.index import Poll, clear_stepwise, interruptible
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
+from ..engine.types.stepwise import Poll, clear_stepwise, interruptible
 from . import video
 from .contents import (
     MapFile,
@@ -175,8 +175,8 @@ class Project:
                 that step found.
             group: changes of the same group are one step, named by the first, whatever comes between, until
                 `close_groups` or undo: a run's, say.
-            poll: for changes of very many cells, see `index.interruptible`: what it raises before the change
-                is committed leaves file and memory as they were.
+            poll: for changes of very many cells, see `stepwise.interruptible`: what it raises before the
+                change is committed leaves file and memory as they were.
             kind: who makes the step. One of a `RUN` is not undone while its group is open.
 
         Raises:
@@ -194,9 +194,9 @@ class Project:
         )
         with self._database.lock:
             refuse_stale(change, self.annotation, poll)
-            with self._database.transaction() as connection:
+            with self._database.transaction(poll) as connection:
                 self._undo.delete_unused_maps(connection)
-                numbers = self._maps.write(connection, encoded)
+                numbers = self._maps.write(connection, interruptible(encoded, poll))
                 placed: dict[Key, Row | None] = {}
                 for key in interruptible(cells, poll):
                     cell = cells[key]
@@ -212,20 +212,23 @@ class Project:
                 known = self._state.instances
                 new = {n for n, one in (instances or {}).items() if one is not None and n not in known}
                 self.proposals.delete_rows(connection, new)
-                # Before the commit, after which nothing can be stopped any more.
+                # Before the commit, after which nothing can be stopped, so that little is left to do then.
                 after = None if poll is None else self.annotation.with_change(change, poll)
+                seen = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
+                clear_stepwise(placed, poll=poll)
+                fresh = [one for one in interruptible(encoded, poll) if one.data is not None]
+                while encoded:
+                    encoded.pop()
+                if poll is not None:
+                    poll()
             if undoable and group is not None:
                 self._undo.open_group(group, step, kind)
-            self._maps.adopt(encoded, numbers, self.maps)
+            self._maps.adopt(fresh, numbers, self.maps)
             if after is None:
                 self.annotation.apply(change)
             else:
                 self.annotation.replace_with(after)
-            clear_stepwise(placed, numbers)
-            while encoded:
-                encoded.pop()
             self.proposals.drop(new)
-            seen = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
             self._state.place(instances or {}, categories or {}, adaptation or {}, seen)
 
     def stage(self, masks: Sequence[SoftMask]) -> None:

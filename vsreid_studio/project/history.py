@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from ..engine.store.index import Poll, interruptible
+from ..engine.types.stepwise import Poll, interruptible
 from .database import Database
 from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table
 
@@ -72,7 +72,7 @@ def write(connection: sqlite3.Connection, table: Table, rows: Rows, poll: Poll |
     """Put rows in place; None deletes.
 
     Args:
-        poll: see `index.interruptible`.
+        poll: see `stepwise.interruptible`.
     """
     if table is CELLS:
         # What these cells refer to now may be in no step of undo: `delete_unused_maps` looks.

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation, derived_from_changed
-from ..engine.store.index import Poll, clear_stepwise, interruptible
 from ..engine.store.maps import MapCache
 from ..engine.types import CellKey
+from ..engine.types.stepwise import Poll, clear_stepwise, interruptible
 from .contents import Contents, ProjectState, plain, read_contents
 from .database import Database, damage_reported
 from .history import Exchanged, History, StepKind, write

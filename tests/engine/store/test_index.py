@@ -5,8 +5,8 @@ from fakes import drawn, first_masks, story
 
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.store.annotation import Annotation, edit
-from vsreid_studio.engine.store.index import batches, clear_stepwise, interruptible
 from vsreid_studio.engine.types import CellKey, SoftMask
+from vsreid_studio.engine.types.stepwise import batches, clear_stepwise, interruptible
 
 
 class StoppedError(Exception):

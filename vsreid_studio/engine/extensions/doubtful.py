@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.annotation import Annotation
-from ..store.index import FILLED, PINNED, THERE, Poll
+from ..store.index import FILLED, PINNED, THERE
 from ..types import Cell, CellKey
+from ..types.stepwise import Poll
 
 REACH = 12.0
 """Frames after which the effect of a correction falls to 1/e."""

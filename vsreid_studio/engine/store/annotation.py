@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..events import Change, Decision
 from ..types import Cell, CellKey, SoftMask, read_only
-from .index import FILLED, PINNED, RECORD, THERE, Identities, Poll, Row, batches, cell_of, interruptible
+from ..types.stepwise import Poll, batches, interruptible
+from .index import FILLED, PINNED, RECORD, THERE, Identities, Row, cell_of
 from .maps import MapCache
 
 
@@ -162,9 +163,10 @@ class Annotation:
         """The change that would put these cells in place (None removes); nothing is applied yet.
 
         Args:
-            poll: see `index.interruptible`.
+            poll: see `stepwise.interruptible`.
         """
-        return Change(label, {key: self.get(*key) for key in interruptible(cells, poll)}, cells)
+        before = {key: self.get(*key) for key in interruptible(cells, poll)}
+        return Change(label, before, cells, poll=poll)
 
     def decide(self, change: Change, decisions: Mapping[CellKey, Decision | None]) -> Change:
         """The same change, with decisions to be remembered (None forgets) in the same step."""
@@ -189,7 +191,7 @@ class Annotation:
         """A copy with a change applied; this annotation stays as it is.
 
         Args:
-            poll: see `index.interruptible`.
+            poll: see `stepwise.interruptible`.
         """
         twin = self.copy()
         for part in batches(change.after):
@@ -337,7 +339,7 @@ def edit(
     the next sweep finds the dropped cells missing and computes them from what is there then.
 
     Args:
-        poll: see `index.interruptible`.
+        poll: see `stepwise.interruptible`.
 
     Returns:
         the change, not yet applied.

@@ -8,10 +8,8 @@ shows whether a cell has changed.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from itertools import islice
+from collections.abc import Callable
 from threading import Lock
-from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
@@ -40,13 +38,6 @@ MAKERS = tuple(Maker)
 
 _CHECKED = 64
 """Cells looked at in each change whether their maps have left memory."""
-
-K = TypeVar("K")
-V = TypeVar("V")
-Poll: TypeAlias = Callable[[], object]
-"""Called repeatedly during long work, to cancel it: what it raises ends the work."""
-_PART = 1000
-"""Cells between two calls: some milliseconds."""
 
 
 class Identities:
@@ -228,32 +219,3 @@ def cell_of(values: tuple[int | float, ...], maps: MapCache | None) -> Cell:
         second=None if second < 0 else int(second),
         smoothed=bool(flags & SMOOTHED),
     )
-
-
-def interruptible(items: Iterable[K], poll: Poll | None) -> Iterable[K]:
-    """The items as they are; `poll`, where there is one, is called before every 1,000 of them."""
-    return items if poll is None else _watched(items, poll)
-
-
-def _watched(items: Iterable[K], poll: Poll) -> Iterator[K]:
-    for number, item in enumerate(items):
-        if number % _PART == 0:
-            poll()
-        yield item
-
-
-def batches(mapping: Mapping[K, V]) -> Iterator[dict[K, V]]:
-    """A mapping in batches of 1,000 items."""
-    items = iter(mapping.items())
-    while part := dict(islice(items, _PART)):
-        yield part
-
-
-def clear_stepwise(*mappings: MutableMapping[Any, Any]) -> None:
-    """Clear mappings item by item.
-
-    Clearing a large one at once would hold the interpreter lock until all of its items are freed.
-    """
-    for mapping in mappings:
-        while mapping:
-            mapping.popitem()

@@ -18,7 +18,7 @@ from ...formats.mask_coding import Reading
 from .. import edits
 from .shown import CommittedEdit
 from .thread import DocumentThread, no_collection
-from .writer import ProjectWriter, Reporter
+from .writer import ProjectWriter, Reporter, shortened
 
 _PERIOD = 0.05
 """Seconds between two reports of an import."""
@@ -119,19 +119,17 @@ class MaskImport:
 
         def put() -> None:
             try:
-                kept = self._put(given, machine, listener)
+                self._put(given, machine, listener)
             except _Stopped:
-                pass
-            else:
-                self._thread.reply(partial(listener.done, kept, given.reading, given.text))
+                # Before all that was read and worked out is let go, which takes a while.
+                self._thread.reply(listener.ended)
             finally:
                 gc.unfreeze()
-            self._thread.reply(listener.ended)
 
         self._writer.post(put, failed)
 
-    def _put(self, given: GivenMasks, machine: bool, listener: ImportListener) -> CommittedEdit:
-        """Put masks that were read into the project.
+    def _put(self, given: GivenMasks, machine: bool, listener: ImportListener) -> None:
+        """Put masks that were read into the project, and tell the listener.
 
         Raises:
             _Stopped: the person does not want them any more; nothing has changed.
@@ -139,8 +137,11 @@ class MaskImport:
         poll = partial(_refuse_stopped, listener)
         with no_collection():
             made = edits.import_masks(self._writer.project, given, machine=machine, poll=poll)
+            short = shortened(made.change)
             self._writer.apply(made.change, made, poll=poll)
-            return self._writer.kept(made.change, made.lists)
+            kept = self._writer.kept(made.change, made.lists, short)
+            self._thread.reply(partial(listener.done, kept, given.reading, given.text))
+            self._thread.reply(listener.ended)
 
 
 class _Stopped(Exception):  # noqa: N818

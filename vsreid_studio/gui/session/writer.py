@@ -11,7 +11,7 @@ from typing import Any
 
 from ...engine.events import Change, Proposal, Queue
 from ...engine.store.annotation import Annotation
-from ...engine.store.index import Poll
+from ...engine.types.stepwise import Poll
 from ...errors import UserError
 from ...project import Adaptation, Project
 from ...project.history import StepKind
@@ -167,13 +167,15 @@ class ProjectWriter:
         self._closed.set()
         self.document.close()
 
-    def kept(self, change: Change, instances: bool) -> CommittedEdit:
-        """The message to the window of a change that is on disk; the present run gets it, too."""
+    def kept(self, change: Change, instances: bool, short: Change | None = None) -> CommittedEdit:
+        """The message to the window of a change that is on disk; the present run gets it, too.
+
+        Args:
+            short: what `shortened` made of the change, if that was done before.
+        """
         if self._inbox is not None:
             self._inbox.post(change)
-        if len(change.after) > _MANY:
-            change = Change.of_many(change)
-        return CommittedEdit(self.snapshot(), change, instances)
+        return CommittedEdit(self.snapshot(), short or shortened(change), instances)
 
     # --- runs of the engine; called on the engine's thread
 
@@ -261,6 +263,11 @@ class ProjectWriter:
         if stale is not None:
             self.project.apply(stale, undoable=False)
             order.mailbox.put(CommittedChange(stale, self.snapshot()))
+
+
+def shortened(change: Change) -> Change:
+    """A change as it is handed to the window: one of very many cells without them."""
+    return Change.of_many(change) if len(change.after) > _MANY else change
 
 
 def sentence_of(error: Exception) -> str:

@@ -1,0 +1,46 @@
+"""Work on very many items: it can be stopped, and holds Python's lock for some milliseconds at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+Poll: TypeAlias = Callable[[], object]
+"""Called repeatedly during long work, to cancel it: what it raises ends the work."""
+_PART = 1000
+"""Items between two calls: some milliseconds."""
+
+
+def interruptible(items: Iterable[K], poll: Poll | None) -> Iterable[K]:
+    """The items as they are; `poll`, where there is one, is called before every 1,000 of them."""
+    return items if poll is None else _watched(items, poll)
+
+
+def _watched(items: Iterable[K], poll: Poll) -> Iterator[K]:
+    for number, item in enumerate(items):
+        if number % _PART == 0:
+            poll()
+        yield item
+
+
+def batches(mapping: Mapping[K, V]) -> Iterator[dict[K, V]]:
+    """A mapping in batches of 1,000 items."""
+    items = iter(mapping.items())
+    while part := dict(islice(items, _PART)):
+        yield part
+
+
+def clear_stepwise(*mappings: MutableMapping[Any, Any], poll: Poll | None = None) -> None:
+    """Clear mappings item by item.
+
+    Clearing a large one at once would hold the interpreter lock until all of its items are freed.
+
+    Args:
+        poll: see `interruptible`.
+    """
+    for mapping in mappings:
+        for _ in interruptible(range(len(mapping)), poll):
+            mapping.popitem()
