@@ -148,11 +148,13 @@ def test_progress_in_a_log_is_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         bar(Progress("retrieving", 0, 1))
         bar(Progress("propagating", 3, 7))
         bar(Progress("propagating", 5, 7))
+        bar(Progress("retrieving", 8, 9))
     text = stream.getvalue()
     assert "\r" not in text
     assert re.search(r"^bear: propagating: .* 2/3 \[.*frames/s\]$", text, re.MULTILINE)
     assert "smoothing" not in text and "judging" not in text
-    assert re.search(r"^bear: finding again: .* 5/7 \[", text, re.MULTILINE)
+    assert re.search(r"^bear: finding again: 0 tried \[.*, propagating 5/7\]$", text, re.MULTILINE)
+    assert re.search(r"^bear: finding again: 8 tried \[[^p]*\]$", text, re.MULTILINE)
 
 
 def test_pictures_of_the_masks_are_palette_pngs(clip: Clip, calls: Calls, tmp_path: Path) -> None:

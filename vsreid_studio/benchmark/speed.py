@@ -26,6 +26,7 @@ from ..engine.runtime.reid import DetectionNetwork, EmbeddingNetwork, ReidModule
 from ..engine.runtime.run import answer_all
 from ..engine.runtime.search import AT_ONCE
 from ..engine.store.annotation import Annotation
+from ..engine.store.candidates import CandidateStack
 from ..engine.types import Candidates, Cell, CellKey, Frame, SoftMask
 from ..engine.video import Video
 
@@ -135,9 +136,8 @@ def measure(
             merge(annotation.frame_masks(frame), video.height, video.width)
     found = _candidates(video, detector, embedder, length, AT_ONCE if parallel else 1, watch)
     gallery = Gallery(ReidModule(video, detector, embedder))
-    matcher = Matcher(
-        found, gallery, modules.pipeline.filters, annotation.instances, track=modules.pipeline.track
-    )
+    pipeline, stack = modules.pipeline, CandidateStack.of(found)
+    matcher = Matcher(stack, gallery, pipeline.filters, annotation.instances, track=pipeline.track)
     matcher.best(annotation)
     for _ in range(_WARM_UP + 5):
         with watch.timing("matching"):

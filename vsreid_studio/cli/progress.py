@@ -24,8 +24,8 @@ _BESIDE = {"smoothing", "judging"}
 class Bar:
     """Shows the events of one sequence's run; call it with each. Use as a context manager.
 
-    There is one bar for the first propagation, one for detection and one for everything that follows from
-    retrievals, the total of which grows with each.
+    There is one bar for the first propagation, one for detection and one that counts the retrievals that were
+    tried, beside which it tells how far the propagation from an accepted one is.
     """
 
     def __init__(self, name: str, stream: TextIO | None = None) -> None:
@@ -49,12 +49,11 @@ class Bar:
             self._found += 1
         if not isinstance(event, Progress) or event.stage in _BESIDE:
             return
-        if event.stage in _PASSING:
+        if event.stage in _PASSING or (event.stage == "propagating" and self._phase == _SEARCH):
             self._enter(_SEARCH)
+            self._search(event)
         else:
-            # What retrievals add is a phase of its own, with another rate than the first propagation.
-            searching = event.stage == "propagating" and self._phase == _SEARCH
-            self._enter(_SEARCH if searching else event.stage)
+            self._enter(event.stage)
             self._move(event)
 
     def _enter(self, phase: str) -> None:
@@ -64,12 +63,23 @@ class Bar:
 
     def _move(self, event: Progress) -> None:
         if self._bar is None:
-            title = f"{self._name}: {self._phase}"
-            self._bar = _tqdm(title, event.total, event.done, " frames", self._stream)
-        if self._found:
-            self._bar.set_postfix_str(f"{self._found} found", refresh=False)
+            self._bar = _tqdm(self._title, event.total, event.done, " frames", self._stream)
         self._bar.total = event.total
         self._bar.update(event.done - self._bar.n)
+
+    def _search(self, event: Progress) -> None:
+        if self._bar is None:
+            # Nobody knows how many there will be.
+            self._bar = _tqdm(self._title, None, 0, " tried", self._stream)
+        told = [f"{self._found} found"] if self._found else []
+        if event.stage == "propagating":
+            told.append(f"propagating {event.done}/{event.total}")
+        self._bar.set_postfix_str(", ".join(told), refresh=False)
+        self._bar.update(event.done - self._bar.n if event.stage == "retrieving" else 0)
+
+    @property
+    def _title(self) -> str:
+        return f"{self._name}: {self._phase}"
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -130,7 +140,9 @@ class SetBar:
         self._bar.update(max(0.0, now - self._bar.n))
 
 
-def _tqdm(title: str, total: int, initial: int, unit: str, stream: TextIO, form: str | None = None) -> _Tqdm:
+def _tqdm(
+    title: str, total: int | None, initial: int, unit: str, stream: TextIO, form: str | None = None
+) -> _Tqdm:
     terminal = stream.isatty()
     return _Tqdm(
         desc=title,
@@ -139,7 +151,8 @@ def _tqdm(title: str, total: int, initial: int, unit: str, stream: TextIO, form:
         unit=unit,
         file=stream if terminal else _Lines(stream),
         mininterval=0.1 if terminal else _EVERY,
-        miniters=0 if form else 1,
+        # By time alone.
+        miniters=0,
         delay=0 if terminal else _EVERY,
         leave=False,
         dynamic_ncols=terminal,

@@ -12,6 +12,7 @@ from vsreid_studio.engine.extensions.gallery import Gallery
 from vsreid_studio.engine.runtime.matching import Matcher
 from vsreid_studio.engine.runtime.pipeline import Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
+from vsreid_studio.engine.store.candidates import CandidateStack
 from vsreid_studio.engine.types import Box, Candidates, Cell, CellKey, Maker
 
 
@@ -30,8 +31,8 @@ def search_in(
     chosen: set[int] | None = None,
 ) -> Matcher:
     filters = Pipeline.studio(Config(reid=config)).filters
-    instances = annotation.instances
-    return Matcher(candidates, gallery, filters, instances, chosen, compare_all=config.exclusive)
+    instances, stack = annotation.instances, CandidateStack.of(candidates)
+    return Matcher(stack, gallery, filters, instances, chosen, compare_all=config.exclusive)
 
 
 def put(annotation: Annotation, frame: int, instance: int, cell: Cell | None) -> None:
@@ -217,7 +218,7 @@ def test_only_the_chosen_are_searched_for_but_rivals_count() -> None:
 
 def test_nothing_to_search() -> None:
     empty = Annotation(3)
-    assert Matcher({}, Gallery(found()), (), ()).best(empty) is None
+    assert Matcher(CandidateStack(), Gallery(found()), (), ()).best(empty) is None
     assert matcher(empty, found(f1=0.9)).best(empty) is None
     annotation = first_masks(3)
     assert matcher(annotation, found()).best(annotation) is None
@@ -269,7 +270,7 @@ def contested(certain: float, elsewhere: bool = False) -> Reason | None:
     put(annotation, 1, 2, two)
     shared = (direction(1, 0.6) + direction(2, 0.7)).astype(np.float32)
     reid = FakeReid({1: [(5, 5, shared)]})
-    candidates = {1: reid.candidates(1)}
+    candidates = CandidateStack.of({1: reid.candidates(1)})
     search = Matcher(candidates, Gallery(reid), (Competing(),), (1, 2), {1}, compare_all=True, sure=0.8)
     (listed,) = search.queue(annotation).retrievals
     return listed.reason
@@ -288,7 +289,7 @@ def test_where_another_instance_is_certain_nothing_is_offered() -> None:
     annotation = first_masks(3, 2)
     put(annotation, 1, 2, Cell(patch(5, 5, 2), 0, confidence=0.9, similarity=0.9))
     reid = FakeReid({1: [(5, 5, direction(1, 0.9))]})
-    candidates = {1: reid.candidates(1)}
+    candidates = CandidateStack.of({1: reid.candidates(1)})
     # The box of a candidate here is half of that of a map.
     for sure, reason in ((0.8, Reason.RIVAL), (0.95, None)):
         search = Matcher(

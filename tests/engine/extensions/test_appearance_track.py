@@ -16,14 +16,17 @@ from vsreid_studio.engine.extensions.appearance_track import (
     TrustedEmbeddings,
     nearest_trusted,
 )
+from vsreid_studio.engine.store.candidates import EmbeddingRows
 from vsreid_studio.engine.types import Cell, SoftMask
 
 T = TypeVar("T")
 SETTINGS = TrackSettings(rho_track=0.5, sure=0.8)
 
 
-def similarities(track: AppearanceTrack, *given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return _ended(track.similarities(*given))
+def similarities(
+    track: AppearanceTrack, embeddings: np.ndarray, template: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    return _ended(track.similarities(EmbeddingRows.of(embeddings), template))
 
 
 def _ended(steps: Generator[None, None, T]) -> T:
@@ -88,10 +91,10 @@ def test_a_judged_mask_need_not_be_like_the_gallery() -> None:
 
 def test_looks_are_not_compared_with_candidates_of_their_own_frame() -> None:
     looks = TrustedEmbeddings(np.array([3, 7]), _unit(0, 60))
-    found = _ended(nearest_trusted(_unit(0, 0, 60), np.array([3, 4, 7]), looks))
+    found = _ended(nearest_trusted(EmbeddingRows.of(_unit(0, 0, 60)), np.array([3, 4, 7]), looks))
     assert found == pytest.approx([0.5, 1, 0.5], abs=1e-6)
     nothing = TrustedEmbeddings(np.zeros(0, np.intp), np.zeros((0, 1), np.float32))
-    assert (_ended(nearest_trusted(_unit(0), np.array([3]), nothing)) == UNKNOWN).all()
+    assert (_ended(nearest_trusted(EmbeddingRows.of(_unit(0)), np.array([3]), nothing)) == UNKNOWN).all()
 
 
 def test_it_follows_the_annotation() -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..algorithm import retrieve
 from ..algorithm.retrieve import UNKNOWN
+from ..store.candidates import EmbeddingRows
 from ..types import Cell
 
 SAME = 0.6
@@ -27,10 +28,6 @@ TRUSTED = 0.65
 """A map that was judged is trusted from this expected J on."""
 MOST = 400
 """Candidates of either kind that are compared with, spread evenly: a long video has no end of them."""
-
-
-_PART = 8192
-"""Candidates compared at a time: some ten milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +92,14 @@ class AppearanceTrack:
         return not self._changed
 
     def similarities(
-        self, embeddings: NDArray[np.float32], template: NDArray[np.float32]
+        self, embeddings: EmbeddingRows, template: NDArray[np.float32]
     ) -> Generator[None, None, tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """How similar each candidate is to the instance along its way, and to what stood beside it.
 
         A candidate is not compared with itself.
 
         Args:
-            embeddings: (M, d) float32, of all candidates, rows of length 1.
+            embeddings: of all M candidates, rows of length 1.
             template: (M,) float32, their similarity to the gallery. What is unlike the gallery is not taken
                 for the instance, however well a mask fits it.
 
@@ -119,8 +116,8 @@ class AppearanceTrack:
         beside = np.concatenate(others) if others else np.zeros(0, np.intp)
         rows = np.arange(len(embeddings))
         same, beside = same[spread(len(same))], beside[spread(len(beside))]
-        near_same = yield from _nearest(embeddings, rows, embeddings[same], same)
-        return near_same, (yield from _nearest(embeddings, rows, embeddings[beside], beside))
+        near_same = yield from _nearest(embeddings, rows, embeddings.take(same), same)
+        return near_same, (yield from _nearest(embeddings, rows, embeddings.take(beside), beside))
 
     def _is_confident(self, cell: Cell) -> bool:
         return cell.confidence >= (self._settings.judged if cell.judged else self._settings.sure)
@@ -130,14 +127,14 @@ class AppearanceTrack:
 
 
 def nearest_trusted(
-    embeddings: NDArray[np.float32], frames: NDArray[np.intp], trusted: TrustedEmbeddings
+    embeddings: EmbeddingRows, frames: NDArray[np.intp], trusted: TrustedEmbeddings
 ) -> Generator[None, None, NDArray[np.float32]]:
     """The similarity of each candidate to trusted maps of other frames.
 
     In its own frame a part of the instance, or what is around it, resembles it.
 
     Args:
-        embeddings: (M, d) float32, of all candidates, rows of length 1.
+        embeddings: of all M candidates, rows of length 1.
         frames: (M,) of each.
 
     Yields:
@@ -156,7 +153,7 @@ def spread(count: int) -> slice:
 
 
 def _nearest(
-    embeddings: NDArray[np.float32],
+    embeddings: EmbeddingRows,
     labels: NDArray[np.intp],
     known: NDArray[np.float32],
     own: NDArray[np.intp],
@@ -164,15 +161,14 @@ def _nearest(
     """The greatest cosine of each embedding with the known ones that have another label: (M,) float32.
 
     Args:
-        embeddings: (M, d) float32; `labels`: (M,), of each.
+        embeddings: M rows; `labels`: (M,), of each.
         known: (m, d) float32; `own`: (m,), their labels.
     """
     found = np.full(len(embeddings), UNKNOWN, np.float32)
     if not len(known):
         return found
-    for start in range(0, len(embeddings), _PART):
-        part = slice(start, start + _PART)
-        product = embeddings[part] @ known.T
+    for part, rows in embeddings.parts():
+        product = rows @ known.T
         product[labels[part, None] == own] = UNKNOWN
         found[part] = product.max(axis=1)
         yield

@@ -14,7 +14,8 @@ from ..events import Queue, Reason, Retrieval, Verdict
 from ..extensions.appearance_track import AppearanceTrack, TrackSettings, TrustedEmbeddings, nearest_trusted
 from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
-from ..types import NOWHERE, Box, Candidates, Cell, CellKey, Maker
+from ..store.candidates import CandidateStack
+from ..types import NOWHERE, Box, Cell, CellKey, Maker
 
 _REASONS = tuple(Reason)
 _OFFERED, _HIDDEN = 254, 255
@@ -38,7 +39,7 @@ class Matcher:
 
     def __init__(
         self,
-        found: Mapping[int, Candidates],
+        found: CandidateStack,
         gallery: Gallery,
         filters: Sequence[CandidateFilter],
         instances: Sequence[int],
@@ -49,10 +50,10 @@ class Matcher:
         sure: float = 1.0,
         trusted: TrustedOf | None = None,
     ) -> None:
-        """Stack the candidates.
+        """Take the candidates.
 
         Args:
-            found: candidates of the frames to be searched.
+            found: those of the frames to be searched; it must not change any more.
             gallery: embeddings of the instances.
             filters: why a candidate is not offered; the first that applies is reported.
             instances: all of the video, ascending: their boxes count even when they are not searched for.
@@ -64,20 +65,15 @@ class Matcher:
         """
         self._gallery, self._filters, self._tracked = gallery, tuple(filters), track is not None
         self._compare_all, self._sure, self._trusted = compare_all, sure, trusted
-        self._frames = sorted(found)
+        self._frames = found.frames
         self._place = {frame: n for n, frame in enumerate(self._frames)}
         self._instances = tuple(instances)
         self._chosen = np.array([chosen is None or k in chosen for k in instances], np.bool_)
-        listed = [found[frame] for frame in self._frames]
-        counts = np.array([len(candidates) for candidates in listed], np.intp)
         # A last row of nothing stands in where a frame has fewer candidates than the fullest one.
-        self._boxes = np.vstack([*(c.boxes for c in listed), np.zeros((1, 4), np.int32)])
-        filled = [c.embeddings for c in listed if len(c)]
-        self._embeddings = np.vstack(filled) if filled else np.zeros((0, 1), np.float32)
-        column = np.arange(int(counts.max(initial=0)) or 1)
-        starts = np.cumsum(counts) - counts
-        self._row_frames = np.repeat(np.array(self._frames, np.intp), counts)
-        self._rows = np.where(column < counts[:, None], starts[:, None] + column, -1)
+        self._boxes = np.vstack([found.boxes(), np.zeros((1, 4), np.int32)])
+        self._embeddings = found.embeddings
+        self._row_frames = found.row_frames()
+        self._rows = found.rows_of(self._frames)
         grid = len(self._frames), len(self._instances)
         self._similarity = np.full((len(self._boxes), grid[1]), UNKNOWN, np.float32, order="F")
         # By the gallery alone; `_similarity` is the best over gallery and track.
@@ -228,7 +224,7 @@ class Matcher:
         if not (self._chosen[k] or self._compare_all):
             return
         template = self._template[:-1, k]
-        self._match_gallery(annotation, k, template)
+        yield from self._match_gallery(annotation, k, template)
         self._similarity[:-1, k] = template
         if self._tracked and len(template):
             same, self._beside[:-1, k] = yield from self._tracks[k].similarities(self._embeddings, template)
@@ -240,16 +236,20 @@ class Matcher:
         if self._chosen[k]:
             self._choose(k)
 
-    def _match_gallery(self, annotation: Annotation, k: int, column: NDArray[np.float32]) -> None:
+    def _match_gallery(self, annotation: Annotation, k: int, column: NDArray[np.float32]) -> Iterator[None]:
         entries = self._gallery.entries(annotation, self._instances[k])
         old = self._matched[k]
-        if any(entries.get(frame) is not known for frame, known in old.items()):
+        if not old or any(entries.get(frame) is not known for frame, known in old.items()):
             old = {}
             column[:] = UNKNOWN
         fresh = [entry for frame, entry in entries.items() if frame not in old]
+        # Before the first place to stop: entries whose comparison was broken off are compared again.
+        self._matched[k] = {}
+        if fresh:
+            for part, embeddings in self._embeddings.parts():
+                np.maximum(column[part], cosines(embeddings, fresh), out=column[part])
+                yield
         self._matched[k] = entries
-        if fresh and len(column):
-            np.maximum(column, cosines(self._embeddings, fresh), out=column)
 
     def _choose(self, k: int) -> None:
         """The best candidate of each frame; a distractor only where there is no other."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..algorithm.plan import Plan
 from ..algorithm.protocols import Reidentification
 from ..algorithm.retrieve import CandidateFilter
 from ..algorithm.vsreid import PlannedSteps
-from ..events import Answer, Event, Progress, Queue, Reason, Retrieval
+from ..events import Progress, Queue, Reason, Retrieval
 from ..extensions.appearance_track import TrackSettings
 from ..extensions.gallery import Gallery
 from ..store.annotation import Annotation
+from ..store.candidates import CandidateStack
 from ..store.index import FILLED, THERE
-from ..types import Candidates, CellKey
+from ..types import CellKey
 from .matching import Matcher, TrustedOf
 
 AT_ONCE = 4
@@ -79,7 +79,7 @@ class CandidateSearch:
         self._sure = sure
         self._every = every
         self._trusted = trusted
-        self._found: dict[int, Candidates] = {}
+        self._found = CandidateStack()
         self._matcher: Matcher | None = None
 
     def prepare(self) -> PlannedSteps:
@@ -87,7 +87,7 @@ class CandidateSearch:
         # A retrieval that was accepted may have led to maps that are not right: these are searched, too.
         new = [frame for frame in self._searched() if frame not in self._found]
         if self._matcher is None or new:
-            self._found |= yield from self._candidates(new)
+            yield from self._candidates(new)
             self._matcher = Matcher(
                 self._found,
                 self._gallery,
@@ -136,26 +136,22 @@ class CandidateSearch:
         found: list[int] = np.flatnonzero(wanted & ~anchored & ~passed).tolist()
         return found
 
-    def _candidates(
-        self, searched: Sequence[int]
-    ) -> Generator[Event | Plan, Answer | None, dict[int, Candidates]]:
-        """Of some frames, by frame."""
+    def _candidates(self, searched: Sequence[int]) -> PlannedSteps:
+        """Find those of some frames, and add them to the stack."""
         reid = self._reid
-        found: dict[int, Candidates] = {}
         lacking = [frame for frame in searched if not reid.cached(frame)]
         for done, frame in enumerate(lacking):
             yield Progress("detecting", done, len(lacking), frame)
             if done % AT_ONCE == 0:
                 reid.prepare(lacking[done : done + AT_ONCE])
-            found[frame] = reid.candidates(frame)
+            self._found.add(frame, reid.candidates(frame))
         if lacking:
             yield Progress("detecting", len(lacking), len(lacking))
         for done, frame in enumerate(searched):
             if done and done % _PART == 0:
                 yield Progress("matching", done, len(searched))
-            if frame not in found:
-                found[frame] = reid.candidates(frame)
-        return found
+            if frame not in self._found:
+                self._found.add(frame, reid.candidates(frame))
 
     def _describe(self) -> PlannedSteps:
         """Compute missing gallery entries; the matcher would, but could not be stopped between them."""
