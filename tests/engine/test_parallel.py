@@ -1,8 +1,10 @@
+import sys
+
 import cv2
 import pytest
 
 from vsreid_studio.config import Config
-from vsreid_studio.engine.parallel import is_parallel_task, side_by_side
+from vsreid_studio.engine.parallel import is_parallel_task, return_freed_memory, side_by_side
 from vsreid_studio.engine.runtime.engine import VideoEngine
 
 
@@ -36,3 +38,9 @@ def test_opencv_has_one_thread_whatever_the_machine_has() -> None:
         assert cv2.getNumThreads() == 1
     finally:
         cv2.setNumThreads(before)
+
+
+def test_freed_memory_can_be_returned_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    return_freed_memory()
+    monkeypatch.setattr(sys, "platform", "win32")
+    return_freed_memory()

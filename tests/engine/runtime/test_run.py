@@ -18,6 +18,7 @@ from fakes import (
 )
 
 from vsreid_studio.engine.events import Accept, Answer, Event, Progress, Proposal, Reject, Skip, Steps, Stop
+from vsreid_studio.engine.runtime import pipeline
 from vsreid_studio.engine.runtime.run import Control, State, answer_all, drive
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Box
@@ -322,3 +323,14 @@ def test_levers_pulled_at_random_from_several_threads(driven: Callable[..., Driv
     proposed = sum(isinstance(event, Proposal) for event in run.events)
     assert proposed - len(accepted) in ((0, 1) if seed % 2 else (0,))
     assert_whole(annotation)
+
+
+@pytest.mark.parametrize(("period", "often"), [(-1.0, True), (1e9, False)])
+def test_a_long_run_returns_freed_memory_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, period: float, often: bool
+) -> None:
+    returned: list[None] = []
+    monkeypatch.setattr(pipeline, "TRIM_PERIOD", period)
+    monkeypatch.setattr(pipeline, "return_freed_memory", lambda: returned.append(None))
+    answer_all(whole(first_masks(12)))
+    assert (len(returned) > 12) == often and bool(returned) == often

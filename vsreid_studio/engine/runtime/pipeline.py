@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Protocol, TypeVar
 
 from ...config import PAPER, Config
@@ -35,11 +36,13 @@ from ..extensions.soft_aggregation import SoftAggregation
 from ..extensions.temporal_smoothing import TemporalSmoothing
 from ..extensions.trust import Trust
 from ..extensions.verification import Verification
-from ..parallel import side_by_side
+from ..parallel import return_freed_memory, side_by_side
 from ..store.annotation import Annotation
 from .search import CandidateSearch, OneRetrieval
 
 T = TypeVar("T")
+TRIM_PERIOD = 5.0
+"""Seconds of a run after which freed memory is returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +196,12 @@ class Modules:
     def _scheduled(self, steps: PlannedSteps) -> Steps:
         """Hand plans to the scheduler, and all else on."""
         answer: Answer | None = None
+        trimmed = monotonic()
         try:
             while True:
+                if monotonic() - trimmed > TRIM_PERIOD:
+                    return_freed_memory()
+                    trimmed = monotonic()
                 try:
                     event = steps.send(answer)
                 except StopIteration:
