@@ -358,3 +358,18 @@ def test_points_that_make_no_mask_change_nothing(window: MainWindow, qtbot: QtBo
     QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: "no mask" in window.bar.sentence.text())
     assert window.session.annotation.get(0, 1) is None
+
+
+def test_points_lie_in_the_frame(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
+    canvas = window.parts.canvas
+    width, height = canvas.picture.size
+    corner = place(window, 0, 0)
+    QTest.mouseClick(canvas, LEFT, NOTHING, QPoint(corner.x() + 40, corner.y() - 40))
+    assert not clicked(canvas).points and not canvas.gesture.busy, "beside the frame there is nothing"
+    QTest.mouseClick(canvas, LEFT, NOTHING, corner - QPoint(3, 3))
+    assert clicked(canvas).points == (Click(0.0, 0.0, True),)
+    QTest.mousePress(canvas, LEFT, NOTHING, corner)
+    QTest.mouseMove(canvas, place(window, width + 9, height + 9))
+    QTest.mouseRelease(canvas, LEFT, NOTHING, place(window, width + 9, height + 9))
+    assert clicked(canvas).points == (Click(width - 1.0, height - 1.0, True),)
+    qtbot.waitUntil(lambda: network.asked[-1][0] == clicked(canvas).points)

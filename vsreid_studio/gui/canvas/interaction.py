@@ -212,7 +212,10 @@ class Interaction(QObject):
             self._widget.setCursor(shape)
 
     def _draw(self, event: QMouseEvent) -> None:
-        if self._active.kind is Tool.CLICK and self._editor.selected is None:
+        clicks = self._active.kind is Tool.CLICK
+        if clicks and self._beside(event.position()):
+            return
+        if clicks and self._editor.selected is None:
             self.instance_wanted.emit()
         # A tool in the middle of a gesture was allowed to begin it.
         if not self._active.gesture.busy and not self._editor.may_change(self._editor.selected):
@@ -225,7 +228,18 @@ class Interaction(QObject):
         right = alt or _RIGHT in (event.button(), self._button)
         straight = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         reach = _CLICK_REACH / self._navigation.viewport.scale
-        return Pointer(self._point(event.position()), right, straight, reach)
+        at = self._point(event.position())
+        if self._active.kind is Tool.CLICK:
+            # The network knows nothing of places beside the frame.
+            width, height = self._editor.picture.size
+            at = min(max(at[0], 0.0), max(width - 1.0, 0.0)), min(max(at[1], 0.0), max(height - 1.0, 0.0))
+        return Pointer(at, right, straight, reach)
+
+    def _beside(self, at: QPointF) -> bool:
+        """Whether a click is beside the frame, farther than one that is meant for its edge."""
+        (x, y), (width, height) = self._point(at), self._editor.picture.size
+        reach = _CLICK_REACH / self._navigation.viewport.scale
+        return not (-reach <= x < width + reach and -reach <= y < height + reach)
 
     def _let_go(self) -> None:
         self._button = Qt.MouseButton.NoButton
