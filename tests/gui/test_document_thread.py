@@ -300,3 +300,15 @@ def test_no_search_for_cycles_stops_the_window_in_an_undo(
     drawn.flush()
     assert seen == [False]
     assert gc.isenabled()
+
+
+def test_a_reply_that_fails_does_not_hold_up_the_others(qtbot: QtBot, drawn: Session) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("a mistake in the window")
+
+    with qtbot.capture_exceptions() as raised, qtbot.waitSignal(drawn.saved):
+        drawn.writer.ask(lambda: None, fail, drawn.edits.report)
+        drawn.mask_edits.edit_mask(3, 1, true_mask(3, 1), "Paint")
+        drawn.edits._thread.wait_idle()
+    assert [str(error) for _, error, _ in raised] == ["a mistake in the window"]
+    assert drawn.settled

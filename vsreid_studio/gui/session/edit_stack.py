@@ -399,7 +399,12 @@ class EditStack(QObject):
         """Take replies; what takes longer goes on when the window has had its turn."""
         end = monotonic() + _AT_ONCE
         while (reply := self._thread.take()) is not None:
-            reply()
+            try:
+                reply()
+            except BaseException:
+                # The rest must not wait for a reply that never comes.
+                QTimer.singleShot(0, self, self._deliver)
+                raise
             if monotonic() > end:
                 QTimer.singleShot(0, self, self._deliver)
                 return
