@@ -132,3 +132,15 @@ def test_rounds_are_scored_against_a_truth(qtbot: QtBot, rounds: MainWindow, tmp
     entries = window.parts.rounds.entries
     qtbot.waitUntil(lambda: entries.count() == 2 and "(+" in entries.item(0).text())
     assert "J&F" in entries.item(1).text()
+
+
+def test_a_comparison_that_was_left_before_it_was_there_does_not_come(
+    qtbot: QtBot, rounds: MainWindow
+) -> None:
+    panel, session = rounds.parts.rounds, rounds.session
+    panel.entries.setCurrentRow(0)
+    panel.compare.click()
+    panel.compare.click()
+    session.flush()
+    assert rounds.rounds.states is None and not session.edits.comparing
+    assert session.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint")

@@ -179,6 +179,8 @@ class RoundHistory(QObject):
 
     def _compare(self, before: int, after: int) -> None:
         def show(states: Mapping[int, Annotation]) -> None:
+            if not self.panel.compare.isChecked():
+                return  # It was left before it was there.
             self.states = states[before], states[after]
             changed = {k: _changed(*self.states, k) for k in self._session.instances}
             self._timeline.hatch({k: frames for k, frames in changed.items() if frames})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pytest
 
 from vsreid_studio.engine.store import candidates
 from vsreid_studio.engine.store.candidates import CandidateStack, EmbeddingRows
 from vsreid_studio.engine.types import Candidates
+from vsreid_studio.errors import UserError
 
 
 def some(count: int, seed: int = 0) -> Candidates:
@@ -54,3 +57,18 @@ def test_frames_are_added_in_any_order() -> None:
         assert (stack.embeddings.take(own) == found[frame].embeddings).all()
     with pytest.raises(ValueError, match="frame 3"):
         stack.add(3, some(1))
+
+
+def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = EmbeddingRows()
+    rows.append(some(2).embeddings)
+
+    def full(data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows._file, "write", full)
+        with pytest.raises(UserError, match=r"temporary files: No space left on device\. Free some space"):
+            rows.append(some(3).embeddings)
+    rows.append(some(1, 5).embeddings)
+    assert rows.take(np.array([2])).tolist() == some(1, 5).embeddings.tolist()

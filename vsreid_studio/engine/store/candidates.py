@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import UserError
 from ..types import Candidates
 
 IN_MEMORY = 64 * 2**20
 """Bytes of embeddings that are kept in memory; more go to a file."""
 PART = 8192
 """Rows read at a time: 4 MB, and some ten milliseconds of comparing."""
+
+
+@contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            "What was found in the frames cannot be kept in the system's folder for temporary files: "
+            f"{error.strerror or error}. Free some space there, or set TMPDIR to another folder."
+        ) from error
 
 
 class EmbeddingRows:
@@ -46,15 +59,16 @@ class EmbeddingRows:
 
         Raises:
             ValueError: d is another one.
-            OSError: the disk is full.
+            UserError: the disk of temporary files is full.
         """
         if not len(rows):
             return
         if rows.shape[1] != (self._dimensions or rows.shape[1]):
             raise ValueError(f"embeddings have {rows.shape[1]} numbers, those before {self._dimensions}")
         self._dimensions = rows.shape[1]
-        self._file.seek(0, 2)
-        self._file.write(np.ascontiguousarray(rows, np.float32).tobytes())
+        with _in_a_sentence():
+            self._file.seek(self._count * self._dimensions * np.dtype(np.float32).itemsize)
+            self._file.write(np.ascontiguousarray(rows, np.float32).tobytes())
         self._count += len(rows)
 
     def take(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -73,9 +87,11 @@ class EmbeddingRows:
             yield slice(start, start + len(rows)), rows
 
     def _read(self, start: int, into: NDArray[np.float32]) -> None:
-        self._file.seek(start * self._dimensions * into.itemsize)
-        if self._file.readinto(into.reshape(-1).view(np.uint8).data) != into.nbytes:
-            raise OSError("The temporary file of embeddings was cut off.")
+        # What is still in a buffer is written before it is read.
+        with _in_a_sentence():
+            self._file.seek(start * self._dimensions * into.itemsize)
+            if self._file.readinto(into.reshape(-1).view(np.uint8).data) != into.nbytes:
+                raise OSError("the file was cut off")
 
 
 class CandidateStack:
@@ -106,7 +122,7 @@ class CandidateStack:
 
         Raises:
             ValueError: it is there.
-            OSError: the disk is full.
+            UserError: the disk of temporary files is full.
         """
         if frame in self._rows:
             raise ValueError(f"the candidates of frame {frame} are there already")
