@@ -190,6 +190,10 @@ def test_more_cells_than_the_video_has_are_refused(closed: Path) -> None:
         "UPDATE cells SET instance = 1.5 WHERE frame = 3",
         "UPDATE cells SET map = map + 1",
         "UPDATE cells SET map = 'x'",
+        "UPDATE cells SET map = map + .5",
+        "UPDATE cells SET instance = x'31' WHERE frame = 3",
+        "UPDATE cells SET checksum = CAST(checksum AS TEXT) || 'x'",
+        "UPDATE cells SET checksum = checksum + .5",
     ],
 )
 def test_a_damaged_row_of_the_index_is_found(closed: Path, statement: str) -> None:

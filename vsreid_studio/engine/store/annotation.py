@@ -59,9 +59,11 @@ class Annotation:
         """
         annotation = cls(length, decisions=decisions, maps=maps)
         stamps = annotation._identities.reserve(len(records))
+        order = np.argsort(records["instance"], kind="stable")
         # np.unique would import numpy.ma, which takes longer than all else here.
-        for number in np.flatnonzero(np.bincount(records["instance"])).tolist():
-            part = records["instance"] == number
+        counts = np.bincount(records["instance"])
+        for number in np.flatnonzero(counts).tolist():
+            part, order = np.split(order, [counts[number]])
             annotation._rows[number] = Row.of(length, records[part], stamps[part])
             annotation._own.add(number)
         return annotation
