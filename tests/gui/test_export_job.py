@@ -11,6 +11,8 @@ from vsreid_studio.engine.events import Progress
 from vsreid_studio.engine.runtime.run import Control, drive
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey
+from vsreid_studio.engine.video import Video
+from vsreid_studio.errors import UserError
 from vsreid_studio.formats.catalogue import ExportRequest
 from vsreid_studio.gui.worker.jobs import Export
 
@@ -31,3 +33,15 @@ def test_what_is_told_of_a_cancelled_export_is_true(
     done = drive(export.steps(control, send), control, send)
     assert done is written
     assert bool(list(out.rglob("*.png"))) is written
+
+
+def test_a_video_that_is_not_the_documents_any_more_is_not_exported(pictures: Path, tmp_path: Path) -> None:
+    def refuse(video: Video) -> None:
+        raise UserError(f"{video.path} has changed.")
+
+    annotation = Annotation(LENGTH, {CellKey(0, 1): Cell(true_mask(0, 1), 0, pinned=True)})
+    request = ExportRequest("davis", tmp_path / "out", ("480p",), "clip", "val", False)
+    export = Export(request, pictures, annotation, check=refuse)
+    with pytest.raises(UserError, match="has changed"):
+        drive(export.steps(Control(), lambda event: None), Control(), lambda event: None)
+    assert not (tmp_path / "out").exists()

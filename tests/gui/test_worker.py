@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -334,6 +335,27 @@ def test_missing_weights_are_told(qtbot: QtBot, conductor: Conductor, drawn: Ses
     with qtbot.waitSignal(conductor.failed) as told:
         assert run(qtbot, conductor) is Outcome.FAILED
     assert told.args[0] == "No weights 'propagation' are shipped."
+
+
+@pytest.mark.parametrize("ran_before", [False, True])
+def test_a_video_that_has_changed_since_it_was_opened_is_refused(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, pictures: Path, heard: Heard, ran_before: bool
+) -> None:
+    if ran_before:
+        run(qtbot, conductor, find=False)
+        drawn.edits.undo()
+        drawn.flush()
+    # All that come after it would be one frame further on.
+    shutil.copy(pictures / "00000.png", pictures / "00000a.png")
+    (pictures / "00005.png").write_bytes((pictures / "00001.png").read_bytes())
+    conductor.failed.connect(heard.listen("failed"))
+    assert run(qtbot, conductor, find=False) is Outcome.FAILED
+    assert "has changed since it was opened" in str(heard.values[0][0])
+    assert sorted(drawn.annotation.row(2)) == [0]
+    drawn.close()
+    drawn.open(pictures, changed="keep")
+    drawn.flush()
+    assert run(qtbot, conductor, find=False) is Outcome.DONE
 
 
 def test_without_a_detector_masks_are_still_carried_along(

@@ -14,6 +14,7 @@ from ..engine.events import (
 from ..engine.runtime.run import State
 from ..engine.types import CellKey
 from ..project import Adaptation
+from ..project.same_video import refuse_changed
 from .proposal_review import ProposalReview
 from .session import Session
 from .session.shown import CommittedEdit, Snapshot
@@ -255,6 +256,7 @@ class Conductor(QObject):
             video.options,
             careful=self.careful,
             order=video.order,
+            check=partial(refuse_changed, project),
         )
         return self.runner.start(job, source) is not None
 

@@ -18,7 +18,7 @@ from ..formats.clip_folders import input_beside
 from ..formats.frame_names import fit_name, mask_files_by_frame
 from ..formats.mask_coding import Reading
 from ..project import absolute_path
-from ..project.same_video import VideoChanged, Way
+from ..project.same_video import VideoChanged, Way, refuse_changed
 from ..project.schema import classes_of
 from ..project.sources import points_of, sources_of
 from . import widgets
@@ -204,6 +204,7 @@ class Files(QObject):
             options,
             points,
             video.order,
+            partial(refuse_changed, session.project),
         )
         if not self._conductor.start(work):
             return False

@@ -91,6 +91,23 @@ def bind_video(project: Project, video: Video) -> None:
     _adopt(project, video, hint)
 
 
+def refuse_changed(project: Project, video: Video) -> None:
+    """Make sure that a video, which is opened once more, is as it was when the project was opened.
+
+    Names, sizes and times of its files are compared. From any thread.
+
+    Raises:
+        UserError: it is not.
+    """
+    known, before, now = project.video, _kept(project).get("hint"), _hint(video)
+    sizes = (video.length, video.height, video.width) == (known.length, known.height, known.width)
+    if not sizes or (before and now and before != now):
+        raise UserError(
+            f"{video.path} has changed since it was opened: close it and open it again. "
+            "Else masks would come to other frames."
+        )
+
+
 def note_frames(project: Project, video: Video) -> None:
     """Note names and marks of a new project's frames, so that changes can be found frame by frame.
 

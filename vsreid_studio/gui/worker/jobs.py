@@ -79,6 +79,10 @@ class ModuleMaker(Protocol):
         ...
 
 
+def _unchecked(video: Video) -> None:
+    """Take any video."""
+
+
 EngineFactory: TypeAlias = Callable[[], ModuleMaker]
 """Makes the engine, on the engine's thread and not before the first job."""
 
@@ -98,6 +102,7 @@ class Source:
         options: how the video is read.
         careful: whether corrected instances are propagated more carefully, and slower.
         order: of the video's frames, see `Video.order`.
+        check: raises a UserError where the video, once it is opened, is not the document's any more.
     """
 
     video: Path
@@ -110,6 +115,7 @@ class Source:
     options: ReadOptions = AS_USUAL
     careful: bool = True
     order: FrameOrder | None = None
+    check: Callable[[Video], None] = _unchecked
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +238,7 @@ class Export:
         options: how the video is read.
         order: of the video's frames, see `Video.order`.
         points: how masks came of points, see `project.sources.points_of`.
+        check: see `Source`.
     """
 
     request: ExportRequest
@@ -246,6 +253,7 @@ class Export:
     options: ReadOptions = AS_USUAL
     points: Mapping[CellKey, Sequence[Clicked]] = field(default_factory=dict)
     order: FrameOrder | None = None
+    check: Callable[[Video], None] = _unchecked
 
     def steps(self, control: Control, send: Send) -> Steps:
         """Write everything; what was there is as before when it is cancelled.
@@ -256,6 +264,7 @@ class Export:
         length = self.annotation.length
         yield Progress("exporting", 0, length)
         with open_video(self.video, options=self.options, known=lambda: self.order) as video:
+            self.check(video)
 
             def frames() -> Iterator[Frame]:
                 for index in range(video.length):

@@ -83,6 +83,11 @@ class EngineCache:
             self.clear()
             video = open_video(source.video, options=source.options, known=lambda: source.order)
             self._video, self._path = video, source.video
+        try:
+            source.check(self._video)
+        except UserError:
+            self.clear()
+            raise
         return self._video
 
     def modules(self, source: Source) -> Modules:
