@@ -348,3 +348,10 @@ def test_an_edit_that_cannot_be_saved_does_not_stay_on_its_way(
     press(window, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: window.status.kept.text() == "saved")
     assert window.session.annotation.get(0, 2) is None
+
+
+def test_a_held_key_moves_on_but_ends_and_clears_once(window: MainWindow) -> None:
+    held = {act for act in window.actions_ if window.actions_[act].autoRepeat()}
+    assert {Act.NEXT, Act.PREVIOUS, Act.UNDO, Act.REDO, Act.ZOOM_IN, Act.LARGER} <= held
+    once = {Act.CLEAR_FRAME, Act.CLEAR_RANGE, Act.LEAVE, Act.CANCEL, Act.APPROVE, Act.ABSENT, Act.PROPAGATE}
+    assert not once & held

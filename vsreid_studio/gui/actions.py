@@ -279,6 +279,14 @@ NEED_SELECTION = (
 """Actions for the selected instance."""
 RANGED = (Act.RANGE_START, Act.RANGE_END, Act.RANGE_NONE)
 
+_REPEATED = {
+    *(Act.UNDO, Act.REDO, Act.NEXT, Act.PREVIOUS, Act.NEXT_TEN, Act.PREVIOUS_TEN),
+    *(Act.NEXT_CHECKPOINT, Act.PREVIOUS_CHECKPOINT, Act.NEXT_RETRIEVAL, Act.PREVIOUS_RETRIEVAL),
+    *(Act.NEXT_DOUBT, Act.PREVIOUS_DOUBT, Act.ZOOM_IN, Act.ZOOM_OUT, Act.SMALLER, Act.LARGER),
+}
+"""Actions that go on while their key is held. Backspace that takes back points must not clear the frame next,
+nor Esc end the run after the gesture."""
+
 
 class Actions:
     """The window's actions. What they do, and when they can be done, others connect."""
@@ -286,6 +294,8 @@ class Actions:
     def __init__(self, window: QWidget) -> None:
         self._space = "resume"
         self._made = {act: _made(spec, window) for act, spec in SPECS.items()}
+        for act, action in self._made.items():
+            action.setAutoRepeat(act in _REPEATED)
         self.set_icons(window.palette())
 
     def __getitem__(self, act: Act) -> QAction:
