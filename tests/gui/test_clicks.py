@@ -373,3 +373,17 @@ def test_points_lie_in_the_frame(window: MainWindow, qtbot: QtBot, network: Squa
     QTest.mouseRelease(canvas, LEFT, NOTHING, place(window, width + 9, height + 9))
     assert clicked(canvas).points == (Click(width - 1.0, height - 1.0, True),)
     qtbot.waitUntil(lambda: network.asked[-1][0] == clicked(canvas).points)
+
+
+def test_what_is_painted_after_a_click_is_not_lost_to_its_answer(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
+    qtbot.waitUntil(lambda: len(network.asked) > 0)
+    network.go.clear()
+    click(window, 20, 20)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    painted = SoftMask.from_dense(np.ones((9, 9), bool))
+    assert window.session.mask_edits.edit_mask(0, 1, painted, "Paint")
+    network.go.set()
+    qtbot.waitUntil(lambda: "was changed meanwhile" in window.bar.sentence.text())
+    assert window.session.annotation.mask(0, 1).same(painted)

@@ -321,11 +321,18 @@ class CanvasBinder(QObject):
         if not self._session.instances:
             self._session.instance_edits.add_instance()
 
-    def _keep_clicked(self, mask: SoftMask, prompt: Prompt, corrects: bool) -> None:
-        """Take a mask that points have made, and note them in the project."""
-        if self._keep(*prompt.key, mask, "Click"):
+    def _keep_clicked(self, mask: SoftMask, prompt: Prompt, before: SoftMask) -> None:
+        """Take a mask that points have made, and note them in the project.
+
+        The network may have taken a while: what the person has drawn there since then stays.
+        """
+        cell = self._session.annotation.get(*prompt.key)
+        if cell is not None and cell.pinned and not cell.mask.same(before):
+            self.notified.emit("The clicked mask is not kept: the mask was changed meanwhile.")
+            self._show_masks()
+        elif self._keep(*prompt.key, mask, "Click"):
             name = setting_of(prompt.key)
-            clicked = Clicked(prompt, corrects, self.clicks.weights, checksum(mask))
+            clicked = Clicked(prompt, before.area > 0, self.clicks.weights, checksum(mask))
             self._session.keep_setting(name, noted(self._session.setting(name), clicked))
 
     def _take_stroke(self, instance: int, mask: SoftMask, label: str) -> None:

@@ -66,15 +66,15 @@ class ClickBinder(QObject):
 
     Signals:
         notified(sentence): why nothing came of a click.
-        kept(SoftMask, Prompt, bool): the person keeps a mask, with the cell and the points that it was made
-            of, and whether there was a mask before them.
+        kept(mask, prompt, before): the person keeps a `SoftMask`, with the cell and the points that it was
+            made of, and the `SoftMask` that was there before them.
         instance_wanted(): a point is to be made, and no instance is selected.
         tool_wanted(): a box was drawn, which points shall refine.
         state_changed(sentence): the network is being prepared, or there is none; empty when it answers.
     """
 
     notified = Signal(str)
-    kept = Signal(object, object, bool)
+    kept = Signal(object, object, object)
     instance_wanted = Signal()
     tool_wanted = Signal()
     state_changed = Signal(str)
@@ -261,8 +261,7 @@ class ClickBinder(QObject):
 
     def _keep(self, question: _Question, mask: SoftMask) -> None:
         self._canvas.set_draft(question.instance, None)
-        corrects = bool(question.present.area)
-        if not (mask.area or corrects):
+        if not (mask.area or question.present.area):
             # An empty mask would be kept as 'not in this frame'.
             self.notified.emit(NO_MASK)
             return
@@ -271,7 +270,7 @@ class ClickBinder(QObject):
         if self._open is not None and self._open.same_cell(question):
             self._open = self._open.over(mask)
         prompt = Prompt(CellKey(question.frame, question.instance), question.points, question.box)
-        self.kept.emit(mask if mask.area else SoftMask.empty(), prompt, corrects)
+        self.kept.emit(mask if mask.area else SoftMask.empty(), prompt, question.present)
 
     def _fail(self, question: _Question, sentence: str) -> None:
         if not question.hovers:
