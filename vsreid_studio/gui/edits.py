@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.events import Change
 from ..engine.store.annotation import Annotation, edit
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
-from ..engine.types.stepwise import Poll, interruptible
+from ..engine.types.stepwise import Poll
 from ..errors import UserError
 from ..formats.annotations import GivenMasks, first_cells
 from ..formats.classes import joined, number_of, plain
@@ -304,6 +304,7 @@ def _added(document: DocumentView, listed: Mapping[int, str]) -> dict[int, str |
 def import_masks(
     document: DocumentView,
     given: GivenMasks,
+    cells: dict[CellKey, Cell | None],
     label: str = IMPORT_LABEL,
     *,
     machine: bool = False,
@@ -312,6 +313,7 @@ def import_masks(
     """Given masks as pinned ones, and an instance for each number that is new.
 
     Args:
+        cells: an empty mapping that takes the cells. They live as long as the caller keeps them there.
         machine: as unreviewed masks: not pinned, derived from the first one of each instance,
             so that a correction propagates over them. What a person pinned stays.
         poll: see `stepwise.interruptible`.
@@ -322,13 +324,15 @@ def import_masks(
     for number in given.numbers:
         if number in document.instances:
             refuse_locked(document, number)
-    cells: dict[CellKey, Cell | None] = {}
+    first = _first_frames(given) if machine else {}
     for frame in given.masks:
         if poll is not None:
             poll()
-        cells.update(first_cells({frame: given.masks[frame]}))
-    if machine:
-        cells = _unchecked(document.annotation, cells, poll)
+        for key, cell in first_cells({frame: given.masks[frame]}).items():
+            if not machine:
+                cells[key] = cell
+            elif not document.annotation.pinned(*key):
+                cells[key] = replace(cell, pinned=False, origin=first[key.instance])
     known, listed = dict(document.instances), document.categories
     for number in given.numbers:
         if number not in known:
@@ -341,14 +345,10 @@ def import_masks(
     return Edit(change, new, cells, _added(document, listed))
 
 
-def _unchecked(
-    annotation: Annotation, cells: Mapping[CellKey, Cell | None], poll: Poll | None
-) -> dict[CellKey, Cell | None]:
+def _first_frames(given: GivenMasks) -> dict[int, int]:
+    """The first frame in which each instance has a mask, by its number."""
     first: dict[int, int] = {}
-    for frame, instance in interruptible(cells, poll):
-        first[instance] = min(frame, first.get(instance, frame))
-    return {
-        key: replace(cell, pinned=False, origin=first[key.instance])
-        for key in interruptible(cells, poll)
-        if (cell := cells[key]) is not None and not annotation.pinned(*key)
-    }
+    for frame, there in given.masks.items():
+        for instance in there:
+            first[instance] = min(frame, first.get(instance, frame))
+    return first

@@ -14,7 +14,7 @@ from ..engine.events import Change
 from ..engine.store.annotation import Annotation
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
-from ..engine.types.stepwise import Poll, clear_stepwise, interruptible
+from ..engine.types.stepwise import Poll, clear_stepwise, emptied, interruptible
 from . import video
 from .contents import (
     MapFile,
@@ -192,12 +192,12 @@ class Project:
         writes = rows_beside_cells(
             change.decisions_after, instances or {}, adaptation or {}, categories or {}, self._video
         )
-        with self._database.lock:
+        placed: dict[Key, Row | None] = {}
+        with emptied(placed), self._database.lock:
             refuse_stale(change, self.annotation, poll)
             with self._database.transaction(poll) as connection:
                 self._undo.delete_unused_maps(connection)
                 numbers = self._maps.write(connection, interruptible(encoded, poll))
-                placed: dict[Key, Row | None] = {}
                 for key in interruptible(cells, poll):
                     cell = cells[key]
                     number = 0 if cell is None else numbers.get(id(cell.mask), 0)

@@ -6,7 +6,7 @@ from fakes import drawn, first_masks, story
 from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.store.annotation import Annotation, edit
 from vsreid_studio.engine.types import CellKey, SoftMask
-from vsreid_studio.engine.types.stepwise import batches, clear_stepwise, interruptible
+from vsreid_studio.engine.types.stepwise import batches, clear_stepwise, emptied, interruptible
 
 
 class StoppedError(Exception):
@@ -28,6 +28,9 @@ def test_a_mapping_in_parts() -> None:
     clear_stepwise(whole, found[0])
     assert not whole
     assert not found[0]
+    with pytest.raises(StoppedError), emptied(found[1]):
+        raise StoppedError
+    assert not found[1]
 
 
 def test_a_change_without_its_cells_tells_the_same_keys() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -44,3 +45,12 @@ def clear_stepwise(*mappings: MutableMapping[Any, Any], poll: Poll | None = None
     for mapping in mappings:
         for _ in interruptible(range(len(mapping)), poll):
             mapping.popitem()
+
+
+@contextmanager
+def emptied(mapping: MutableMapping[Any, Any]) -> Iterator[None]:
+    """Clear a mapping step by step at the end of the block, also where it raises."""
+    try:
+        yield
+    finally:
+        clear_stepwise(mapping)

@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
-from ...engine.types import SoftMask
+from ...engine.types import Cell, CellKey, SoftMask
+from ...engine.types.stepwise import clear_stepwise
 from ...formats.annotations import GivenMasks
 from ...formats.given_masks import read_given_masks
 from ...formats.mask_coding import Reading
@@ -118,25 +119,37 @@ class MaskImport:
             listener.ended()
 
         def put() -> None:
+            cells: dict[CellKey, Cell | None] = {}
             try:
-                self._put(given, machine, listener)
+                self._put(given, cells, machine, listener)
             except _Stopped:
                 # Before all that was read and worked out is let go, which takes a while.
                 self._thread.reply(listener.ended)
             finally:
                 gc.unfreeze()
+                # The last that holds the cells: let go at once, 200,000 would hold Python's lock meanwhile.
+                clear_stepwise(cells)
 
         self._writer.post(put, failed)
 
-    def _put(self, given: GivenMasks, machine: bool, listener: ImportListener) -> None:
+    def _put(
+        self,
+        given: GivenMasks,
+        cells: dict[CellKey, Cell | None],
+        machine: bool,
+        listener: ImportListener,
+    ) -> None:
         """Put masks that were read into the project, and tell the listener.
+
+        Args:
+            cells: see `edits.import_masks`.
 
         Raises:
             _Stopped: the person does not want them any more; nothing has changed.
         """
         poll = partial(_refuse_stopped, listener)
         with no_collection():
-            made = edits.import_masks(self._writer.project, given, machine=machine, poll=poll)
+            made = edits.import_masks(self._writer.project, given, cells, machine=machine, poll=poll)
             short = shortened(made.change)
             self._writer.apply(made.change, made, poll=poll)
             kept = self._writer.kept(made.change, made.lists, short)
