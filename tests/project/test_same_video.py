@@ -120,6 +120,28 @@ def test_masks_follow_the_names_of_their_frames(project: Path, clip: Path) -> No
     assert other.read_text() == "of another work"
 
 
+def test_masks_are_kept_without_the_frame_that_they_came_from(project: Path, clip: Path) -> None:
+    with Project.open(project) as opened:
+        first = opened.annotation.get(2, 1)
+        assert first is not None
+        later = {CellKey(2, 1): replace(first, origin=2, pinned=True)}
+        later |= {CellKey(n, 1): replace(first, origin=2) for n in (1, 3, 4)}
+        opened.apply(opened.annotation.set_cells("draw", later))
+    (clip / "00002.png").unlink()
+    with open_video(clip) as video:
+        take_changes(project, video, "keep")
+    with Project.open(project) as opened:
+        # Of what came from frame 2, the nearest mask on either side is what the rest comes from now.
+        assert opened.annotation.origins(1) == {0: 0, 1: 1, 2: 2, 3: 2}
+        assert opened.annotation.checkpoints(1) == (0, 1, 2)
+        assert not opened.annotation.pinned(2, 1)
+    (clip / "00000.png").unlink()
+    with open_video(clip) as video:
+        take_changes(project, video, "keep")
+    with Project.open(project) as opened:
+        assert opened.annotation.origins(1) == {0: 0, 1: 1, 2: 1}
+
+
 def test_classes_points_and_runs_follow_too(project: Path, clip: Path) -> None:
     prompt = Prompt(CellKey(3, 1), (Click(4.0, 4.0, True),), None)
     with Project.open(project) as opened:

@@ -9,8 +9,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
+from ..engine.store.annotation import Annotation
 from ..engine.types import Cell, CellKey
 from ..engine.video import FrameOrder, Video
 from ..engine.video.identity import agree, is_of_content, samples
@@ -27,6 +28,7 @@ Way = Literal["keep", "clear"]
 
 FRAMES = "frames"
 """The setting with the frames' names and marks, and a hint by which an unchanged video is known at once."""
+_Chain: TypeAlias = tuple[int, int, bool]
 _NAMED = 3
 """So many frames are named in a sentence."""
 
@@ -274,8 +276,10 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
     """Write a project of the video as it is now, with all that still has a frame."""
     annotation = project.annotation
     cells: dict[CellKey, Cell | None] = {}
+    heirs = _heirs(annotation, moved, cleared)
     for key, cell in annotation.cells():
-        frame, origin = moved.get(key.frame), moved.get(cell.origin)
+        frame = moved.get(key.frame)
+        origin = moved.get(cell.origin, heirs.get(_chain(key, cell)))
         if frame is None or origin is None or frame in cleared:
             continue
         second = None if cell.second is None else moved.get(cell.second)
@@ -305,6 +309,28 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
             undoable=False,
         )
         fresh.proposals.put(_moved_proposals(project, moved, cleared))
+
+
+def _chain(key: CellKey, cell: Cell) -> _Chain:
+    """What was propagated from one checkpoint to one side: instance, checkpoint, whether it is after that."""
+    return key.instance, cell.origin, key.frame > cell.origin
+
+
+def _heirs(annotation: Annotation, moved: Mapping[int, int], cleared: set[int]) -> dict[_Chain, int]:
+    """The new checkpoint of each chain whose own one is gone: the mask that is left and was nearest to it.
+
+    Returns:
+        new frames; none for chains without a mask.
+    """
+    nearest: dict[_Chain, int] = {}
+    for key, cell in annotation.cells():
+        left = key.frame in moved and moved[key.frame] not in cleared
+        if cell.origin in moved or not left or not cell.mask.box.area:
+            continue
+        chain = _chain(key, cell)
+        if chain not in nearest or abs(key.frame - cell.origin) < abs(nearest[chain] - cell.origin):
+            nearest[chain] = key.frame
+    return {chain: moved[frame] for chain, frame in nearest.items()}
 
 
 def _moved_proposals(
