@@ -185,6 +185,23 @@ def test_what_is_asked_of_an_instance_before_it_is_deleted_leaves_nothing_of_it(
     assert {str(sentence) for sentence, _ in heard.values} == {"There is no instance 2 any more."}
 
 
+def test_a_mask_that_a_run_replaces_is_not_marked_as_right_unseen(drawn: Session) -> None:
+    keys = [CellKey(frame, 2) for frame in (3, 4)]
+    carried = {key: Cell(true_mask(key.frame, 2), 0, confidence=0.3) for key in keys}
+    drawn.apply(Change("propagate", dict.fromkeys(keys), carried))
+    drawn.flush()
+    project = drawn.project
+    other = Cell(true_mask(5, 2), 0, confidence=0.3)
+    drawn.writer.post(
+        lambda: project.apply(project.annotation.set_cells("propagate", {keys[0]: other})),
+        drawn.edits.report,
+    )
+    drawn.mask_edits.mark_right(2, 3, 4)
+    assert drawn.flush()
+    assert project.annotation.get(*keys[0]) is other
+    assert project.reviewed == {keys[1]}
+
+
 def test_proposals_of_a_deleted_instance_are_not_of_the_next_one_of_its_number(drawn: Session) -> None:
     found = [StoredProposal(Retrieval(5, k, Box(10, 10, 20, 20), 0.9, 0.0), 1, (0,)) for k in (1, 2)]
     drawn.project.proposals.put(found)

@@ -304,9 +304,10 @@ class EditStack(QObject):
         """Take an edit into what is shown, and have it put on disk."""
         assert self.shown is not None
         writer, number = self.writer, self.shown.add(edit, undoable)
+        seen = {key: self.shown.annotation.get(*key) for key in edit.reviewed}
         self._keep_selected()
         self._ask(
-            lambda: writer.commit(edit, undoable=undoable, group=group, kind=kind),
+            lambda: writer.commit(edit, seen=seen, undoable=undoable, group=group, kind=kind),
             partial(self.keep, number=number),
             partial(self._take_back, number),
         )

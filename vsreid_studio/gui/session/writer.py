@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any
 
 from ...engine.events import Change, Proposal, Queue
 from ...engine.store.annotation import Annotation
+from ...engine.types import Cell, CellKey
 from ...engine.types.stepwise import Poll
 from ...errors import UserError
 from ...project import Adaptation, Project
@@ -98,11 +99,15 @@ class ProjectWriter:
         self,
         edit: Edit,
         *,
+        seen: Mapping[CellKey, Cell | None] | None = None,
         undoable: bool = True,
         group: str | None = None,
         kind: StepKind = StepKind.EDIT,
     ) -> CommittedEdit:
         """Put a person's edit on disk; worked out again, as a run may have changed something before it.
+
+        Args:
+            seen: the reviewed cells as the person saw them: those that are others now are not reviewed.
 
         Raises:
             UserError: an instance was deleted before it, or it cannot be saved.
@@ -112,6 +117,10 @@ class ProjectWriter:
         for key, cell in change.after.items():
             if cell is not None and known.get(key.instance) is None:
                 raise UserError(edits.no_instance(key.instance))
+        if seen is not None:
+            there = self.project.annotation
+            reviewed = [k for k, cell in seen.items() if change.after.get(k, there.get(*k)) is cell]
+            edit = replace(edit, reviewed=reviewed)
         self.apply(change, edit, undoable=undoable, group=group, kind=kind)
         return self.kept(change, edit.lists)
 
