@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from driving import drag, press, until_proposal, wait_idle
+from driving import LEFT, at, drag, draw_both, press, until_proposal, wait_idle
 from fake_engine import Script
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from small_clip import LENGTH
+from small_clip import HIDDEN, LENGTH, true_mask
 from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.events import Proposal, Verdict
@@ -280,3 +280,25 @@ def test_a_correction_of_an_instance_that_was_deleted_ends(
     assert window.session.proposal is None and window.parts.review.mode is Mode.NOTHING
     assert window.session.flush()
     assert left.instance not in window.session.project.annotation.instances
+
+
+def test_a_run_does_not_take_the_frame_from_a_polygon_that_is_drawn(
+    qtbot: QtBot, window: MainWindow, script: Script
+) -> None:
+    draw_both(qtbot, window)
+    session, canvas = window.session, window.parts.canvas
+    session.mask_edits.mark_absent(1, [HIDDEN[0]])
+    script.gate = threading.Semaphore(0)
+    window.actions_[Act.FOLLOW].setChecked(True)
+    window.actions_[Act.PROPAGATE].trigger()
+    window.actions_[Act.POLYGON].trigger()
+    for corner in ((40, 4), (60, 4), (60, 20)):
+        QTest.mouseClick(canvas, LEFT, pos=at(window, *corner))
+    with qtbot.waitSignal(window.conductor.runner.proposal):
+        script.gate.release(1000)
+    assert session.frame == 0 and canvas.gesture.busy
+    assert session.proposal is not None
+    press(window, Qt.Key.Key_Return)
+    assert session.annotation.mask(0, 2).area > true_mask(0, 2).area
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)

@@ -377,7 +377,12 @@ class MainWindow(QMainWindow):
             self.parts.review_dock.raise_()
 
     def _follow_run(self, progress: Progress) -> None:
-        if progress.frame is not None and self.actions_[Act.FOLLOW].isChecked():
+        # Another frame would end what is drawn, and drop an open polygon.
+        if (
+            progress.frame is not None
+            and self.actions_[Act.FOLLOW].isChecked()
+            and not self.parts.canvas.drawing
+        ):
             self.session.go(progress.frame)
 
     def _kept(self, key: str) -> QByteArray:

@@ -39,6 +39,7 @@ class ProposalReview(QObject):
         waiting: the proposals that wait in the document.
         following: whether the present frame goes along with the shown proposal: until the person moves on.
         correcting: whether the person paints on the shown proposal, so that no other takes its place.
+        drawing: tells whether the person is drawing something just now, so that the frame stays.
 
     Signals:
         failed(sentence, details): what was asked cannot be done now.
@@ -65,6 +66,7 @@ class ProposalReview(QObject):
         self._runner = runner
         self._start = start
         self.following = self.correcting = False
+        self.drawing: Callable[[], bool] = lambda: False
         self.waiting = WaitingProposals(session, thresholds, self)
         self._answers = Answers(session, self.waiting, self)
         self._live: Proposal | None = None
@@ -247,7 +249,7 @@ class ProposalReview(QObject):
 
     def _show(self, proposal: Proposal) -> None:
         self._session.set_proposal(proposal)
-        if self.following:
+        if self.following and not self.drawing():
             self._session.select(proposal.instance)
             self._session.go(proposal.frame)
 

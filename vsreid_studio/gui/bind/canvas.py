@@ -137,6 +137,7 @@ class CanvasBinder(QObject):
         self._wiped: tuple[int, dict[int, SoftMask]] | None = None
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
         session, follower = self._session, self._session.turns.follower
+        conductor.review.drawing = lambda: canvas.drawing
         session.frame_changed.connect(self._request)
         loader.loaded.connect(self._show_frame)
         session.changed.connect(follower(self._follow))
