@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from driving import LEFT, at, drag, draw_both, press, until_proposal, wait_idle
 from fake_engine import Script
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
@@ -301,4 +301,31 @@ def test_a_run_does_not_take_the_frame_from_a_polygon_that_is_drawn(
     press(window, Qt.Key.Key_Return)
     assert session.annotation.mask(0, 2).area > true_mask(0, 2).area
     press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+
+
+def test_an_answer_is_carried_out_after_a_run_that_comes_before_it(
+    qtbot: QtBot, window: MainWindow, script: Script, left: Proposal
+) -> None:
+    conductor = window.conductor
+    other = next(one.key for one in conductor.review.waiting.waiting if one.key != left.key and not one.data)
+    script.gate = threading.Semaphore(0)
+    window.session.mask_edits.clear_range([2], 1, LENGTH - 1)
+    assert conductor.propagate({2}, find=False)
+    window.parts.on_timeline.show_retrieval(other)
+    press(window, Qt.Key.Key_A)
+    runs: list[bool] = []
+
+    def begin() -> None:
+        window.session.mask_edits.clear_range([2], 1, LENGTH - 1)
+        runs.append(conductor.propagate({2}, find=False))
+
+    def begin_soon() -> None:
+        conductor.finished.disconnect(begin_soon)
+        QTimer.singleShot(0, window, begin)
+
+    conductor.finished.connect(begin_soon)
+    script.gate.release(1000)
+    qtbot.waitUntil(lambda: decided(window, other) is Verdict.ACCEPTED)
+    assert runs == [True]
     wait_idle(qtbot, window)

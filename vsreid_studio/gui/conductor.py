@@ -307,12 +307,19 @@ class Conductor(QObject):
         self.review.run_ended()
         self.finished.emit(outcome)
         self._tell_end(outcome)
+        if outcome is Outcome.CANCELLED:
+            self._next = None
+        else:
+            # Later: the job counts as ended once everybody has heard of it.
+            QTimer.singleShot(0, self, self._go_on)
+
+    def _go_on(self) -> None:
+        """Start what the answers given need, else the run that waits, unless something else has begun."""
+        if self.runner.busy:
+            return
         run, self._next = self._next, None
-        job = self.review.next_job() if outcome is not Outcome.CANCELLED else None
-        if job is not None:
+        if (job := self.review.next_job()) is not None:
             self._next = run
-            # Later: the job counts as ended once everybody has heard of it.
-            QTimer.singleShot(0, self, partial(self._start, job))
-        elif run is not None and outcome is not Outcome.CANCELLED:
-            # Later: the job counts as ended once everybody has heard of it.
-            QTimer.singleShot(0, self, run)
+            self._start(job)
+        elif run is not None:
+            run()
