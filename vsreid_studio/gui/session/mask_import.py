@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, sleep
 
 from ...engine.types import Cell, CellKey, SoftMask
 from ...engine.types.stepwise import clear_stepwise
@@ -23,6 +23,8 @@ from .writer import ProjectWriter, Reporter, shortened
 
 _PERIOD = 0.05
 """Seconds between two reports of an import."""
+_PAUSE = 0.004
+"""Seconds in which the window has Python's lock for itself, after each 1,000 cells that are let go."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,8 +129,9 @@ class MaskImport:
                 self._thread.reply(listener.ended)
             finally:
                 gc.unfreeze()
-                # The last that holds the cells: let go at once, 200,000 would hold Python's lock meanwhile.
-                clear_stepwise(cells)
+                # The last that holds the cells: let go at once, 200,000 would hold Python's lock meanwhile,
+                # just when the window shows them.
+                clear_stepwise(cells, poll=partial(sleep, _PAUSE))
 
         self._writer.post(put, failed)
 
