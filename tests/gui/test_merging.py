@@ -9,8 +9,10 @@ from small_clip import true_mask
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.session.merging import still_valid
+from vsreid_studio.project import Instance
 
 FIRST, KEY = CellKey(0, 1), CellKey(3, 1)
+KNOWN = {1: Instance(1, "red", "#ff0000")}
 
 
 def document(*, approved: bool = False) -> Annotation:
@@ -25,14 +27,14 @@ def document(*, approved: bool = False) -> Annotation:
 def test_a_run_replaces_what_it_found_there() -> None:
     annotation = document()
     emptied = annotation.set_cells("propagate", {KEY: Cell(SoftMask.empty(), 0)})
-    assert still_valid(annotation, {1}, emptied).after == emptied.after
+    assert still_valid(annotation, KNOWN, emptied).after == emptied.after
 
 
 def test_a_run_replaces_no_mask_that_a_person_has_pinned() -> None:
     annotation = document(approved=True)
     for cell in (Cell(SoftMask.empty(), 0), Cell(true_mask(3, 1), 3, made_by=Maker.RECOVERY), None):
         change = annotation.set_cells("propagate", {KEY: cell})
-        assert not still_valid(annotation, {1}, change).after
+        assert not still_valid(annotation, KNOWN, change).after
     drawn = Cell(true_mask(2, 1), 3, pinned=True, made_by=Maker.PERSON)
     answer = annotation.set_cells("correct retrieval", {KEY: drawn})
-    assert still_valid(annotation, {1}, answer).after == {KEY: drawn}
+    assert still_valid(annotation, KNOWN, answer).after == {KEY: drawn}

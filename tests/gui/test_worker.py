@@ -276,6 +276,42 @@ def test_deleting_an_instance_in_a_run(
     assert len(drawn.annotation.row(1)) == LENGTH
 
 
+def test_an_instance_that_is_locked_in_a_run_is_left_alone(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
+    script.gate = threading.Semaphore(0)
+    conductor.propagate(find=False)
+    script.gate.release(3)
+    qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) == 4)
+    drawn.instance_edits.lock(2, True)
+    drawn.catch_up()
+    with qtbot.waitSignal(conductor.finished):
+        script.gate.release(1000)
+    drawn.flush()
+    assert len(drawn.annotation.row(1)) == LENGTH
+    assert len(drawn.annotation.row(2)) == 4
+
+
+def test_a_proposal_for_a_locked_instance_can_be_rejected_but_not_accepted(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, heard: Heard
+) -> None:
+    asked = until_proposal(qtbot, conductor)
+    drawn.instance_edits.lock(asked.instance, True)
+    drawn.failed.connect(heard.listen("failed"))
+    assert not conductor.review.accept()
+    conductor.cancel()
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE)
+    assert not conductor.review.accept() and not conductor.review.give_to(1)
+    assert [str(sentence) for sentence, _ in heard.values] == [
+        f"{drawn.instances[asked.instance].name} is locked: unlock it to change its masks."
+    ] * 3
+    drawn.flush()
+    assert not drawn.annotation.decisions
+    assert conductor.review.reject()
+    drawn.flush()
+    assert drawn.annotation.decisions[asked.key].verdict is Verdict.REJECTED
+
+
 def test_undo_takes_a_persons_step_while_a_run_works(
     qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
 ) -> None:

@@ -188,7 +188,7 @@ class Answers(QObject):
     def _accept_now(self, key: CellKey) -> PropagateFrom | Propose | None:
         self.waiting.refresh()
         shown = self.waiting.shown(key)
-        if shown is None:
+        if shown is None or self._session.instances[key.instance].locked:
             return None
         rest, self._lined_up = self._lined_up, deque()
         self.give(Accept(), shown)

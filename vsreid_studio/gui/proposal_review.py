@@ -24,6 +24,7 @@ from ..engine.runtime.run import State
 from ..engine.types import Box, CellKey, Maker, SoftMask
 from ..project.history import StepKind
 from .answers import Answers, WaitingProposals
+from .edits import refuse_locked
 from .session import Session
 from .worker import Runner
 from .worker.jobs import Job
@@ -164,7 +165,7 @@ class ProposalReview(QObject):
 
     def _answer(self, answer: Answer) -> bool:
         proposal = self._session.proposal
-        if proposal is None:
+        if proposal is None or self._is_locked(answer, proposal):
             return False
         if proposal is self._live:
             if self._runner.answer(answer, proposal):
@@ -176,6 +177,15 @@ class ProposalReview(QObject):
             # The run is just ending; what was painted needs none.
             self._live = None
         return self._after(proposal, lambda: self._answers.give(answer, proposal))
+
+    def _is_locked(self, answer: Answer, proposal: Proposal) -> bool:
+        """Whether an answer would change masks of a locked instance, which is reported; painted ones may."""
+        edits = self._session.edits
+        if edits.shown is None or not isinstance(answer, Accept | Reassign | Redraw):
+            return False
+        with edits.reporting() as failure:
+            refuse_locked(edits.shown, answer.instance if isinstance(answer, Reassign) else proposal.instance)
+        return bool(failure)
 
     def _after(self, proposal: Proposal, answer: Callable[[], bool]) -> bool:
         """Answer a proposal that waits in the document, go on to the next one, and let the engine work."""
@@ -238,7 +248,9 @@ class ProposalReview(QObject):
             self.show_proposal(proposal.key)
 
     def _propose(self, number: int, proposal: Proposal) -> None:
-        if self._accepted_from is not None and proposal.similarity >= self._accepted_from:
+        one = self._session.instances.get(proposal.instance)
+        free = one is not None and not one.locked
+        if free and self._accepted_from is not None and proposal.similarity >= self._accepted_from:
             self._runner.answer(Accept(), proposal)
             return
         self._accepted_from = None

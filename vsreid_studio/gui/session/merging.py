@@ -6,27 +6,29 @@ from a mask that the person has changed meanwhile is not taken over.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 
 from ...engine.events import Change
 from ...engine.store.annotation import Annotation
 from ...engine.types import Cell, CellKey
+from ...project import Instance
 
 
-def still_valid(annotation: Annotation, known: Container[int], change: Change) -> Change:
+def still_valid(annotation: Annotation, known: Mapping[int, Instance], change: Change) -> Change:
     """The part of a run's change that does not conflict with what a person did meanwhile.
 
     A cell is taken only where the document still holds what the run found there: the cells are immutable, so
     identity tells. Only a person's answer replaces a pinned one.
 
     Args:
-        known: numbers of the instances that are still there.
+        known: the instances that are still there, by number. Masks of locked ones stay as they are.
     """
     cells = {
         key: cell
         for key, cell in change.after.items()
         if annotation.get(*key) is change.before[key]
         and (not annotation.pinned(*key) or (cell is not None and cell.pinned))
+        and not (key.instance in known and known[key.instance].locked)
         and (cell is None or (key.instance in known and _has_checkpoint(annotation, change, key, cell)))
     }
     decided = {
