@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -361,3 +363,24 @@ def test_what_no_class_can_be_is_refused(drawn: Session, heard: Heard) -> None:
     assert not drawn.instance_edits.set_class(9, "dog")
     assert heard.names == ["failed"] * 4
     assert drawn.categories == {1: "dog", 2: "cat"}
+
+
+def test_the_open_project_is_neither_read_nor_written_as_something_else(
+    drawn: Session, heard: Heard, tmp_path: Path
+) -> None:
+    drawn.failed.connect(heard.listen("failed"))
+    project = drawn.project.path
+    (tmp_path / "link.txt").symlink_to(project)
+    for path in (project, tmp_path / "link.txt"):
+        drawn.mask_edits.import_masks(path)
+        drawn.instance_edits.import_classes(path)
+        drawn.instance_edits.export_classes(path, lambda: None)
+        assert not drawn.flush()
+    assert len(heard.values) == 6
+    assert all("is the project" in str(sentence) for sentence, _ in heard.values)
+    code = "import sys; from pathlib import Path; from vsreid_studio.project import Project; "
+    code += "Project.open(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(project)]
+    other = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "open in another window" in other.stderr
+    assert drawn.mask_edits.edit_mask(2, 1, true_mask(2, 1), "Paint") and drawn.flush()

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.types import CellKey
+from ..errors import UserError
 from ..formats.points import Clicked, clicked_from
-from ..formats.targets import Sources
+from ..formats.targets import Sources, is_same_place
 from .document import Project
 from .notes import Settings
 
@@ -46,6 +47,19 @@ def sources_of(project: Project, video: Path | None = None) -> Sources:
         masks=masks,
         ground_truth=Path(truth) if isinstance(truth, str) else None,
     )
+
+
+def refuse_own(project: Project, path: Path) -> None:
+    """Make sure that a file that is about to be read or written is not the open project itself.
+
+    POSIX releases a process's locks on a file when it closes any descriptor of it: another window could then
+    open the project, too.
+
+    Raises:
+        UserError: it is.
+    """
+    if is_same_place(path, project.path):
+        raise UserError(f"{path} is the project that is open: choose another file.")
 
 
 def note_source(project: Project, masks: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...engine.events import Change
 from ...formats.classes import read_classes, write_classes
+from ...project.sources import refuse_own, sources_of
 from .. import edits
 from ..theme import DEFAULT_COLOURS
 from .edit_stack import EditStack
@@ -63,14 +64,27 @@ class InstanceEdits:
 
     def import_classes(self, path: Path) -> bool:
         """Add the classes of a file to the list, see `formats.classes.read_classes`."""
-        return self._edits.edit_later(lambda held: edits.add_classes(held, read_classes(path)))
+        if self._edits.shown is None:
+            return False
+        project = self._edits.writer.project
+
+        def make(held: edits.DocumentView) -> edits.Edit:
+            refuse_own(project, path)
+            return edits.add_classes(held, read_classes(path))
+
+        return self._edits.edit_later(make)
 
     def export_classes(self, path: Path, done: Callable[[], object]) -> None:
         """Write the list of classes to a file, on the document's thread; `done` is called afterwards."""
         shown = self._edits.shown
         listed = dict(shown.categories) if shown is not None else {}
         writer = self._edits.writer
-        writer.ask(lambda: write_classes(path, listed), lambda _: done(), self._edits.report)
+
+        def write() -> None:
+            sources_of(writer.project).refuse(path)
+            write_classes(path, listed)
+
+        writer.ask(write, lambda _: done(), self._edits.report)
 
     def rename_class(self, number: int, name: str) -> bool:
         """Give a class another name."""

@@ -16,6 +16,7 @@ from ...engine.types.stepwise import clear_stepwise
 from ...formats.annotations import GivenMasks
 from ...formats.given_masks import read_given_masks
 from ...formats.mask_coding import Reading
+from ...project.sources import refuse_own
 from .. import edits
 from .shown import CommittedEdit
 from .thread import DocumentThread, no_collection
@@ -107,6 +108,7 @@ class MaskImport:
                 self._thread.reply(partial(listener.progress, done, total))
 
         try:
+            refuse_own(self._writer.project, path)
             given = read_given_masks(path, self._writer.document.video, reading, frame=frame, each=each)
             # Those of files of annotations come all at once. What is in the file already costs nothing.
             for there in given.masks.values():
