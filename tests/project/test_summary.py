@@ -56,6 +56,17 @@ def test_doubtful_masks_are_listed_by_stretches(project: Project) -> None:
     ]
 
 
+def test_masks_that_a_person_marked_as_right_are_not_doubtful(project: Project) -> None:
+    put(project, cells={2: Cell(MASK, 0, confidence=0.5), 3: Cell(MASK, 0, confidence=0.4)})
+    nothing = project.annotation.set_cells("mark as right", {})
+    project.apply(nothing, reviewed=[CellKey(2, 1), CellKey(3, 1)])
+    assert summary_of(project).state is ClipState.PROPAGATED
+    # Another map than the one that was looked at is doubtful again.
+    other = SoftMask.from_dense(np.ones((20, 20), np.float32), (11, 10))
+    project.apply(project.annotation.set_cells("propagate", {CellKey(3, 1): Cell(other, 0, confidence=0.3)}))
+    assert [one.frame for one in summary_of(project).open] == [3]
+
+
 def test_proposals_wait_before_doubts(project: Project) -> None:
     put(project, cells={30: Cell(SoftMask.empty(), 0)})
     box = Box(40, 30, 60, 50)

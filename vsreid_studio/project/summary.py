@@ -113,7 +113,7 @@ def _finds(project: Project) -> Iterator[Open]:
 
 
 def _doubts(project: Project) -> Iterator[Open]:
-    for doubt in suspects(project.annotation):
+    for doubt in suspects(project.annotation, project.reviewed):
         name = _name(project, doubt.instance)
         yield Open(doubt.frame, doubt.instance, name, False, doubt.gain, doubt.reason)
 

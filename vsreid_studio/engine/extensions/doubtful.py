@@ -99,22 +99,32 @@ class MissingRange:
     computed: bool
 
 
-def suspects(annotation: Annotation) -> list[Doubt]:
+def suspects(annotation: Annotation, reviewed: Collection[CellKey] = ()) -> list[Doubt]:
     """The likely wrong stretches by the index alone: no map is decoded, which suits many videos at once.
 
     A frame counts where the network expects an overlap below `1 - SUSPECT`, or where the area differs by that
     much from the frames around. The `gain` is the sum of the doubted shares in the stretch.
 
+    Args:
+        reviewed: cells whose masks a person has looked at and left.
+
     Returns:
         The most doubtful first.
     """
-    found = [doubt for instance in annotation.instances for doubt in _suspects_of(annotation, instance)]
+    found = [
+        doubt
+        for instance in annotation.instances
+        for doubt in _suspects_of(
+            annotation, instance, [key.frame for key in reviewed if key.instance == instance]
+        )
+    ]
     return sorted(found, key=lambda doubt: (-doubt.gain, doubt.frame, doubt.instance))
 
 
-def _suspects_of(annotation: Annotation, instance: int) -> Iterator[Doubt]:
+def _suspects_of(annotation: Annotation, instance: int, reviewed: Sequence[int]) -> Iterator[Doubt]:
     records = annotation.records(instance)
     open_to = _unsettled(annotation, instance)
+    open_to[list(reviewed)] = False
     known = open_to & (records["area"] > 0)
     unsure = np.where(open_to, 1 - records["confidence"], 0.0)
     areas = np.where(records["area"] > 0, records["area"], np.nan)
