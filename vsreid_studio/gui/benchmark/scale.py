@@ -76,11 +76,13 @@ def imported(scratch: Path, frames: int, instances: int) -> None:
     session.mask_edits.import_masks(scratch / "masks")
     _until(lambda: not session.mask_edits.is_importing)
     report(ScaleFigure("import", f"import {frames:,} x {instances} masks", since(start) / 1000, "s"))
+    _shown(session)
     pulse.report("import", "importing")
     for name, step in (("undoing it", session.edits.undo), ("redoing it", session.edits.redo)):
         before = len(session.annotation)
         step()
         _until(lambda: len(session.annotation) != before)  # noqa: B023
+        _shown(session)
         pulse.report("import", name)
     report(ScaleFigure("import", "peak", peak(), "MB", MOST))
     pulse.stop()
@@ -224,6 +226,12 @@ def _open_video(session: Session, scratch: Path) -> None:
     _until(lambda: session.document is not None)
     # What is done once after opening is not the import's.
     _wait(1.0)
+
+
+def _shown(session: Session) -> None:
+    """Wait until all parts of the window show the document as it is, and are painted."""
+    _until(lambda: not session.turns.waiting)
+    _wait(0.2)
 
 
 def _ended(conductor: Conductor) -> float:
