@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -103,6 +104,51 @@ def test_edits_and_undo_keep_their_order(drawn: Session, gate: threading.Event) 
         drawn.edits.undo()
         drawn.flush()
     assert labels[:2] == ["third", "first"]
+
+
+@pytest.mark.parametrize("redone", [False, True])
+def test_of_an_instance_only_what_the_person_changes_is_changed_while_an_undo_is_under_way(
+    drawn: Session, redone: bool
+) -> None:
+    before = drawn.instances[1]
+    drawn.instance_edits.recolour(1, "#123456")
+    drawn.instance_edits.set_class(1, "dog")
+    drawn.flush()
+    changed = drawn.instances[1]
+    assert before.colour != changed.colour and before.category != changed.category
+    if redone:
+        drawn.edits.undo()
+        drawn.edits.undo()
+        drawn.flush()
+        assert drawn.instances[1] == before
+    held = threading.Event()
+    drawn.writer.post(held.wait, drawn.edits.report)
+    for _ in range(2):
+        (drawn.edits.redo if redone else drawn.edits.undo)()
+    drawn.instance_edits.rename(1, "other")
+    drawn.instance_edits.hide(1, True)
+    drawn.instance_edits.lock(1, True)
+    assert (drawn.instances[1].name, drawn.instances[1].locked) == ("other", True)
+    held.set()
+    assert drawn.flush()
+    left = changed if redone else before
+    assert drawn.instances[1] == replace(left, name="other", hidden=True, locked=True)
+    assert drawn.project.instances == drawn.instances
+
+
+def test_an_instance_that_an_undo_takes_away_is_not_brought_back(qtbot: QtBot, drawn: Session) -> None:
+    new = drawn.instance_edits.add_instance()
+    assert new is not None
+    drawn.flush()
+    held = threading.Event()
+    drawn.writer.post(held.wait, drawn.edits.report)
+    drawn.edits.undo()
+    with qtbot.waitSignal(drawn.failed) as told:
+        drawn.instance_edits.rename(new, "other")
+        held.set()
+        drawn.flush()
+    assert told.args[0] == f"There is no instance {new} any more."
+    assert new not in drawn.instances and new not in drawn.project.instances
 
 
 def test_what_cannot_be_saved_is_taken_back_and_told(qtbot: QtBot, drawn: Session) -> None:

@@ -7,7 +7,7 @@ goes with it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 import numpy as np
@@ -54,6 +54,8 @@ class Edit:
         categories: what becomes of the list of classes; None removes.
         asked: the cells that the person changed, where `change` also drops what was derived from them.
         reviewed: cells that the person has looked at, see `Project.apply`.
+        seen: the instances as the person saw them; what the edit leaves of them as it is stays as it is
+            where the edit comes in, too. Without them `instances` counts as a whole.
     """
 
     change: Change
@@ -61,6 +63,7 @@ class Edit:
     asked: Mapping[CellKey, Cell | None] | None = None
     categories: Mapping[int, str | None] = field(default_factory=dict)
     reviewed: Collection[CellKey] = ()
+    seen: Mapping[int, Instance] = field(default_factory=dict)
 
     @property
     def lists(self) -> bool:
@@ -74,6 +77,19 @@ class Edit:
             return annotation.decide(whole, self.change.decisions_after)
         whole = annotation.set_cells(self.change.label, self.change.after)
         return annotation.decide(whole, self.change.decisions_after)
+
+    def instances_upon(self, present: Mapping[int, Instance]) -> dict[int, Instance | None]:
+        """What becomes of instances that may be others now than those seen; without those that are gone."""
+        made: dict[int, Instance | None] = {}
+        for number, one in self.instances.items():
+            seen, now = self.seen.get(number), present.get(number)
+            if one is None or seen is None:
+                made[number] = one
+            elif now is not None:
+                names = (each.name for each in fields(one))
+                new = {n: getattr(one, n) for n in names if getattr(one, n) != getattr(seen, n)}
+                made[number] = replace(now, **new)
+        return made
 
 
 def _asked(

@@ -303,6 +303,9 @@ class EditStack(QObject):
     ) -> None:
         """Take an edit into what is shown, and have it put on disk."""
         assert self.shown is not None
+        # An undo that is under way may make others of them before the edit comes in.
+        there = self.shown.instances
+        edit = replace(edit, seen={n: there[n] for n in edit.instances if n in there})
         writer, number = self.writer, self.shown.add(edit, undoable)
         seen = {key: self.shown.annotation.get(*key) for key in edit.reviewed}
         self._keep_selected()

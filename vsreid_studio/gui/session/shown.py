@@ -212,11 +212,15 @@ class ShownDocument:
 
     def _rebase(self) -> None:
         self.annotation.replace_with(self._base.annotation)
-        instances: dict[int, Instance | None] = dict(self._base.instances)
+        instances: dict[int, Instance] = dict(self._base.instances)
         categories: dict[int, str | None] = dict(self._base.categories)
         for edit, _ in self._pending.values():
             self.annotation.apply(edit.upon(self.annotation))
-            instances.update(edit.instances)
+            for n, one in edit.instances_upon(instances).items():
+                if one is None:
+                    instances.pop(n, None)
+                else:
+                    instances[n] = one
             categories.update(edit.categories)
         self._arrange(instances, categories)
 

@@ -104,7 +104,7 @@ class ProjectWriter:
         group: str | None = None,
         kind: StepKind = StepKind.EDIT,
     ) -> CommittedEdit:
-        """Put a person's edit on disk; worked out again, as a run may have changed something before it.
+        """Put a person's edit on disk; worked out again, as a run or an undo may have changed something.
 
         Args:
             seen: the reviewed cells as the person saw them: those that are others now are not reviewed.
@@ -113,7 +113,11 @@ class ProjectWriter:
             UserError: an instance was deleted before it, or it cannot be saved.
         """
         change = edit.upon(self.project.annotation)
-        known = {**self.project.instances, **edit.instances}
+        instances = edit.instances_upon(self.project.instances)
+        if edit.instances and not instances:
+            raise UserError(edits.no_instance(min(edit.instances)))
+        edit = replace(edit, instances=instances)
+        known = {**self.project.instances, **instances}
         for key, cell in change.after.items():
             if cell is not None and known.get(key.instance) is None:
                 raise UserError(edits.no_instance(key.instance))
