@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -249,6 +250,50 @@ def test_what_is_painted_on_a_proposal_outlasts_its_waiting(
     qtbot.waitUntil(lambda: decided(window, left.key) is Verdict.ACCEPTED)
     assert window.session.annotation.mask(*left.key).area == painted
     wait_idle(qtbot, window)
+
+
+@pytest.mark.parametrize("asking", [False, True])
+@pytest.mark.parametrize("other", [False, True])
+def test_what_is_painted_on_a_proposal_outlasts_the_document(
+    qtbot: QtBot,
+    make: MakeWindow,
+    window: MainWindow,
+    pictures: Path,
+    tmp_path: Path,
+    asking: bool,
+    other: bool,
+) -> None:
+    asked = until_proposal(qtbot, window)
+    if not asking:
+        press(window, Qt.Key.Key_Escape)
+        wait_idle(qtbot, window)
+    painted = correct(qtbot, window, asked)
+    if other:
+        shutil.copytree(pictures, tmp_path / "other")
+        assert window.files.open(tmp_path / "other")
+        window.session.flush()
+        assert window.parts.on_canvas.correction is None and not window.conductor.runner.busy
+        assert not window.session.annotation.instances
+    window.close()
+    again = make()
+    again.files.open(pictures)
+    again.session.flush()
+    cell = again.session.annotation.get(*asked.key)
+    assert cell.mask.area == painted and cell.pinned and cell.made_by is Maker.PERSON
+    assert decided(again, asked.key) is Verdict.ACCEPTED
+    assert again.session.undo_label == "correct retrieval"
+
+
+def test_a_correction_without_a_stroke_answers_nothing_when_the_window_closes(
+    make: MakeWindow, window: MainWindow, pictures: Path, left: Proposal
+) -> None:
+    press(window, Qt.Key.Key_C)
+    assert window.parts.on_canvas.correction is not None
+    window.close()
+    again = make()
+    again.files.open(pictures)
+    again.session.flush()
+    assert decided(again, left.key) is None and left.key in again.session.proposals
 
 
 def test_left_alone_a_correction_gives_way_to_what_the_run_asks(

@@ -163,6 +163,16 @@ class ProposalReview(QObject):
         """It is this instance, with this mask."""
         return self._answer(Correct(mask))
 
+    def keep_correction(self, mask: SoftMask) -> None:
+        """It is this instance, with this mask; the document closes, so the engine computes nothing of it.
+
+        Call it when the run has ended.
+        """
+        proposal = self._session.proposal
+        if proposal is not None:
+            self._answers.give(Correct(mask), proposal)
+            self._answers.drop()
+
     def _answer(self, answer: Answer) -> bool:
         proposal = self._session.proposal
         if proposal is None or self._is_locked(answer, proposal):

@@ -74,7 +74,7 @@ def _joined(left: SoftMask | None, right: SoftMask | None, column: int) -> SoftM
 
 
 class Correction:
-    """Strokes on a proposal; they are in no document until it is accepted.
+    """Strokes on a proposal; they are in no document until it is accepted, or the document closes.
 
     Attributes:
         frame, instance: the cell that is proposed.
@@ -89,13 +89,18 @@ class Correction:
         """As painted so far."""
         return self._masks[-1]
 
+    @property
+    def painted(self) -> bool:
+        """Whether there is any stroke."""
+        return len(self._masks) > 1
+
     def paint(self, mask: SoftMask) -> None:
         """Take a stroke."""
         self._masks.append(mask)
 
     def undo(self) -> bool:
         """Take the last stroke back; False where there is none."""
-        if len(self._masks) == 1:
+        if not self.painted:
             return False
         self._masks.pop()
         return True
@@ -209,6 +214,8 @@ class CanvasBinder(QObject):
         """What is drawn belongs to the document that closes, not to the next one."""
         self.canvas.finish()
         self.clicks.forget()
+        if self.correction is not None and self.correction.painted:
+            self._conductor.review.keep_correction(self.correction.mask)
 
     def _request(self, index: int) -> None:
         """Ask for a frame with what is to be shown over it, composed on the thread that decodes."""
