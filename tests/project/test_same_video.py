@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsreid_studio.engine.types import Cell, CellKey, Click, Maker, SoftMask
+from vsreid_studio.engine.events import Decision, Verdict
+from vsreid_studio.engine.types import Box, Cell, CellKey, Click, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.engine.video.identity import agree, fingerprint, samples
 from vsreid_studio.formats.points import Clicked, Prompt, checksum
@@ -140,6 +141,42 @@ def test_masks_are_kept_without_the_frame_that_they_came_from(project: Path, cli
         take_changes(project, video, "keep")
     with Project.open(project) as opened:
         assert opened.annotation.origins(1) == {0: 0, 1: 1, 2: 1}
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_nothing_refers_to_a_frame_that_was_cleared(project: Path, clip: Path, added: bool) -> None:
+    decision = Decision(Verdict.ACCEPTED, Box(0, 0, 4, 4), 0.9, Maker.PERSON)
+    with Project.open(project) as opened:
+        there, empty = opened.annotation.get(0, 1), SoftMask.empty()
+        assert there is not None
+        cells: dict[CellKey, Cell | None] = {
+            CellKey(1, 1): replace(there, origin=1, pinned=False, second=2),
+            CellKey(2, 1): replace(there, origin=2, pinned=True),
+            CellKey(3, 1): replace(there, mask=empty, origin=2, pinned=False),
+            CellKey(4, 1): replace(there, origin=2, pinned=False, second=0),
+            CellKey(3, 2): replace(there, mask=empty, origin=2, pinned=False),
+        }
+        change = opened.annotation.set_cells("draw", cells)
+        decisions = {CellKey(2, 1): decision, CellKey(4, 1): decision}
+        other = {2: Instance(2, "b", "#445566")}
+        opened.apply(opened.annotation.decide(change, decisions), instances=other)
+    draw(clip, "00002", 22)
+    if added:
+        draw(clip, "00009", 9)
+    with open_video(clip) as video:
+        take_changes(project, video, "clear")
+    with Project.open(project) as opened:
+        left = {tuple(key): (cell.origin, cell.second) for key, cell in opened.annotation.cells()}
+        # The nearest mask that came from frame 2 is what the empty one beside it refers to now.
+        assert left == {(0, 1): (0, None), (1, 1): (1, None), (3, 1): (4, None), (4, 1): (4, 0)}
+        assert opened.annotation.checkpoints(1) == (0, 1, 4)
+        assert dict(opened.annotation.decisions) == {CellKey(4, 1): decision}
+        if added:
+            return
+        opened.undo()
+        left = {tuple(key): (cell.origin, cell.second) for key, cell in opened.annotation.cells()}
+        assert left[1, 1] == (1, 2) and left[2, 1] == (2, None) and left[3, 2] == left[3, 1] == (2, None)
+        assert opened.annotation.decisions.keys() == decisions.keys()
 
 
 def test_classes_points_and_runs_follow_too(project: Path, clip: Path) -> None:

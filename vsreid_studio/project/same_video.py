@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -181,7 +181,7 @@ def take_changes(path: Path, video: Video, way: Way) -> None:
                 moved == {index: index for index in range(video.length)}
                 and video.length == project.video.length
             ):
-                _clear(project, gone if way == "clear" else ())
+                _clear(project, gone if way == "clear" else set())
                 project.forget_candidates(gone)
                 project.proposals.forget([key for key in project.proposals.all if key.frame in gone])
                 _adopt(project, video, _hint(video))
@@ -265,33 +265,34 @@ def _places(project: Project, video: Video) -> dict[int, int]:
     return {old: now[name] for old, name in enumerate(names) if name in now}
 
 
-def _clear(project: Project, frames: Iterable[int]) -> None:
-    chosen = set(frames)
-    cells = {key: None for key, _ in project.annotation.cells() if key.frame in chosen}
-    if cells:
-        project.apply(project.annotation.set_cells("clear masks of changed frames", cells))
+def _clear(project: Project, frames: set[int]) -> None:
+    """Remove what is in some frames, in one step of undo; nothing that is left refers to it."""
+    annotation = project.annotation
+    left = dict(_left(annotation, {n: n for n in range(annotation.length) if n not in frames}))
+    cells = {
+        key: found
+        for key, cell in annotation.cells()
+        if (found := left.get(key)) is None or (found.origin, found.second) != (cell.origin, cell.second)
+    }
+    decided = {key: None for key in annotation.decisions if key.frame in frames}
+    if cells or decided:
+        change = annotation.set_cells("clear masks of changed frames", cells)
+        project.apply(annotation.decide(change, decided))
 
 
 def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int], cleared: set[int]) -> None:
     """Write a project of the video as it is now, with all that still has a frame."""
     annotation = project.annotation
-    cells: dict[CellKey, Cell | None] = {}
-    heirs = _heirs(annotation, moved, cleared)
-    for key, cell in annotation.cells():
-        frame = moved.get(key.frame)
-        origin = moved.get(cell.origin, heirs.get(_chain(key, cell)))
-        if frame is None or origin is None or frame in cleared:
-            continue
-        second = None if cell.second is None else moved.get(cell.second)
-        cells[CellKey(frame, key.instance)] = replace(cell, origin=origin, second=second)
+    places = {old: new for old, new in moved.items() if new not in cleared}
+    cells: dict[CellKey, Cell | None] = dict(_left(annotation, places))
     decisions = {
-        CellKey(moved[key.frame], key.instance): one
+        CellKey(places[key.frame], key.instance): one
         for key, one in annotation.decisions.items()
-        if key.frame in moved
+        if key.frame in places
     }
     with Project.create(path, reference_of(video)) as fresh:
         for setting in project.settings:
-            if (name := moved_setting(setting, moved)) is not None:
+            if (name := moved_setting(setting, places)) is not None:
                 fresh.settings.set(name, project.settings.get(setting))
         fresh.copy_runs(project.runs)
         note_frames(fresh, video)
@@ -299,16 +300,33 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
             fresh.annotation.set_cells("follow the changed video", cells), decisions
         )
         adaptation = {0: project.adaptation} if project.adaptation is not None else None
-        places = {CellKey(moved[key.frame], key.instance) for key in project.reviewed if key.frame in moved}
+        reviewed = {
+            CellKey(places[key.frame], key.instance) for key in project.reviewed if key.frame in places
+        }
         fresh.apply(
             change,
             instances=project.instances,
             categories=project.categories,
             adaptation=adaptation,
-            reviewed=places & cells.keys(),
+            reviewed=reviewed & cells.keys(),
             undoable=False,
         )
-        fresh.proposals.put(_moved_proposals(project, moved, cleared))
+        fresh.proposals.put(_moved_proposals(project, places))
+
+
+def _left(annotation: Annotation, places: Mapping[int, int]) -> Iterator[tuple[CellKey, Cell]]:
+    """The masks of the frames that are left, where they are now; each refers to frames that are left.
+
+    Args:
+        places: the new place of each frame whose masks are left, by its old one.
+    """
+    heirs = _heirs(annotation, places)
+    for key, cell in annotation.cells():
+        origin = places.get(cell.origin, heirs.get(_chain(key, cell)))
+        if key.frame in places and origin is not None:
+            second = None if cell.second is None else places.get(cell.second)
+            where = CellKey(places[key.frame], key.instance)
+            yield where, replace(cell, origin=origin, second=second)
 
 
 def _chain(key: CellKey, cell: Cell) -> _Chain:
@@ -316,7 +334,7 @@ def _chain(key: CellKey, cell: Cell) -> _Chain:
     return key.instance, cell.origin, key.frame > cell.origin
 
 
-def _heirs(annotation: Annotation, moved: Mapping[int, int], cleared: set[int]) -> dict[_Chain, int]:
+def _heirs(annotation: Annotation, places: Mapping[int, int]) -> dict[_Chain, int]:
     """The new checkpoint of each chain whose own one is gone: the mask that is left and was nearest to it.
 
     Returns:
@@ -324,23 +342,20 @@ def _heirs(annotation: Annotation, moved: Mapping[int, int], cleared: set[int]) 
     """
     nearest: dict[_Chain, int] = {}
     for key, cell in annotation.cells():
-        left = key.frame in moved and moved[key.frame] not in cleared
-        if cell.origin in moved or not left or not cell.mask.box.area:
+        if cell.origin in places or key.frame not in places or not cell.mask.box.area:
             continue
         chain = _chain(key, cell)
         if chain not in nearest or abs(key.frame - cell.origin) < abs(nearest[chain] - cell.origin):
             nearest[chain] = key.frame
-    return {chain: moved[frame] for chain, frame in nearest.items()}
+    return {chain: places[frame] for chain, frame in nearest.items()}
 
 
-def _moved_proposals(
-    project: Project, moved: Mapping[int, int], cleared: set[int]
-) -> Iterator[StoredProposal]:
+def _moved_proposals(project: Project, places: Mapping[int, int]) -> Iterator[StoredProposal]:
     """The proposals of frames that are still there and show the same."""
     for key, kept in project.proposals.all.items():
-        frame = moved.get(key.frame)
-        if frame is not None and frame not in cleared:
-            checkpoints = tuple(sorted(moved[old] for old in kept.checkpoints if old in moved))
+        frame = places.get(key.frame)
+        if frame is not None:
+            checkpoints = tuple(sorted(places[old] for old in kept.checkpoints if old in places))
             if checkpoints or not kept.checkpoints:
                 retrieval = replace(kept.retrieval, frame=frame)
                 yield replace(kept, retrieval=retrieval, run=0, checkpoints=checkpoints)
