@@ -25,6 +25,7 @@ def test_every_cell_and_decision_is_told(tmp_path: Path) -> None:
         CellKey(1, 2): Cell(SoftMask.empty(), 0, confidence=float("nan")),
         CellKey(0, 1): Cell(mask(), 0, True, Maker.IMPORT),
         CellKey(2, 1): Cell(mask(), 0, second=5),
+        CellKey(3, 1): Cell(mask(), 3, False, Maker.IMPORT),
     }
     decisions = {
         CellKey(3, 2): Decision(Verdict.REASSIGNED, Box(1, 2, 3, 4), 0.75, Maker.PERSON, given_to=1),
@@ -56,6 +57,8 @@ def test_every_cell_and_decision_is_told(tmp_path: Path) -> None:
         "confidence": 1.0,
     }
     assert record["instances"][0]["frames"][1]["second"] == 5
+    # A pinned import is a person's word; of one that nobody has approved, nothing is known.
+    assert [one["confidence"] for one in record["instances"][0]["frames"]] == [1.0, 1.0, None]
     assert (second["empty"], second["confidence"], second["made_by"]) == (True, None, "propagation")
     assert (third["frame"], third["origin"], third["made_by"], third["similarity"]) == (4, 4, "recovery", 0.8)
     assert record["decisions"] == [

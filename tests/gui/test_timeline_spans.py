@@ -16,6 +16,7 @@ from vsreid_studio.gui.timeline.spans import (
     FILLED,
     PINNED,
     RECOVERED,
+    UNRATED,
     SpanTrack,
     ranges,
 )
@@ -70,6 +71,21 @@ def test_update_finds_what_a_fresh_reading_finds() -> None:
 def test_pinned_recovery_keeps_its_kind() -> None:
     row = {2: Cell(mask(), 2, pinned=True, made_by=Maker.RECOVERY)}
     assert SpanTrack(4, row).flags[2] == FILLED | PINNED | CHECKPOINT | RECOVERED
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_an_imported_mask_is_unrated_until_it_is_approved(at_once: bool) -> None:
+    imported = Cell(mask(), 1, made_by=Maker.IMPORT)
+    cells = {
+        CellKey(1, 1): imported,
+        CellKey(2, 1): imported,
+        CellKey(3, 1): Cell(mask(), 3, pinned=True, made_by=Maker.IMPORT),
+        CellKey(4, 1): Cell(mask(), 3),
+        CellKey(5, 1): Cell(SoftMask.empty(), 1, made_by=Maker.IMPORT),
+    }
+    grid = Annotation(7, cells)
+    track = SpanTrack.of(grid.records(1)) if at_once else SpanTrack(7, grid.row(1))
+    assert track.flagged(UNRATED).tolist() == [1, 2]
 
 
 def test_neighbouring_frames_become_ranges() -> None:

@@ -230,6 +230,13 @@ def test_areas_of_stored_maps_are_there_at_once(view: TimelineView) -> None:
     assert np.isnan(np.delete(areas, 45)).all()
 
 
+def test_an_unknown_confidence_is_not_plotted(view: TimelineView) -> None:
+    cells = {CellKey(45, RIDER): Cell(mask(), 45, made_by=Maker.IMPORT), CellKey(46, RIDER): Cell(mask(), 45)}
+    view.set_annotation(Annotation(LENGTH, cells), ROWS)
+    view.state.selected = RIDER
+    assert np.flatnonzero(np.isfinite(view.strip.values(Curve.CONFIDENCE))).tolist() == [46]
+
+
 def test_curves_can_be_switched_off(qtbot: QtBot, view: TimelineView) -> None:
     both = view.strip.grab().toImage()
     for button in view.switches.buttons.values():
@@ -270,6 +277,8 @@ def test_a_box_asks_for_its_thumbnail_once_and_shows_it(qtbot: QtBot, view: Time
         (Cell(mask(), 55, second=70), ["from frame 55, 3 frames away", "less weight, from frame 70"]),
         (Cell(mask(), 55, smoothed=True), ["propagation, smoothed"]),
         (Cell(mask(), 58, made_by=Maker.RECOVERY), ["checkpoint", "recovery"]),
+        (Cell(mask(), 55, made_by=Maker.IMPORT), ["confidence unknown", "import"]),
+        (Cell(mask(), 58, pinned=True, made_by=Maker.IMPORT), ["confidence 1.00", "import, pinned"]),
         (Cell(SoftMask.empty(), 58, pinned=True, made_by=Maker.PERSON), ["marked as not", "person, pinned"]),
         (Cell(SoftMask.empty(), 57), ["not found", "1 frame away"]),
     ],

@@ -47,7 +47,8 @@ def provenance(
         other side where that had a say, too, else null), `smoothed` (whether it was drawn towards the frames
         beside it), `made_by`, `pinned`, `empty` (the instance is not in the frame), `similarity` (to the
         gallery: of the retrieval it was recovered by, or of what a propagated mask shows, else null) and
-        `confidence` (the J that is to be expected); a mask that was made of points has `clicked`, too: the
+        `confidence` (the J that is to be expected; null where nobody knows it, as of imported masks that no
+        person has approved); a mask that was made of points has `clicked`, too: the
         `points` as [x, y, 1 or 0], the `box` or null, whether they corrected a mask that was there
         (`corrects`), and the checksum of the click network's `weights`. Then the `decisions` on proposals,
         boxes as [x0, y0, x1, y1].
@@ -113,7 +114,7 @@ def _cell(frame: int, cell: Cell, points: Sequence[Clicked]) -> dict[str, Any]:
         "pinned": bool(cell.pinned),
         "empty": cell.mask.area == 0,
         "similarity": _plain(cell.similarity),
-        "confidence": _plain(cell.confidence),
+        "confidence": _plain(cell.known_confidence),
         **({"clicked": _plain(made[-1].plain())} if made else {}),
     }
 

@@ -54,6 +54,7 @@ class Cell:
         confidence: the expected IoU of the mask with the truth, in [0, 1]; 1 for a person's. For a
             propagated mask it is the predicted IoU until it is judged, see `trust`; for one that was then
             emptied, the probability that it was wrong. With `trust` a recovered mask is judged, too.
+            Of an imported mask that is not pinned it says nothing, see `known_confidence`.
         similarity: cosine similarity to the gallery: of the retrieval that this mask was recovered from,
             or of the box of a judged propagated mask; None for others.
         second: the checkpoint on the other side, where both were fused, see `bidirectional_fusion`.
@@ -68,6 +69,11 @@ class Cell:
     similarity: float | None = None
     second: int | None = None
     smoothed: bool = False
+
+    @property
+    def known_confidence(self) -> float | None:
+        """The confidence, or None for an imported mask that no person has approved: nobody measured it."""
+        return None if self.made_by is Maker.IMPORT and not self.pinned else self.confidence
 
     @property
     def judged(self) -> bool:

@@ -47,7 +47,8 @@ def describe(row: TimelineRow, frame: int, cell: Cell | None, box: TimelineBox |
     elif not empty:
         lines.append("checkpoint")
     if not empty:
-        lines.append(f"confidence {cell.confidence:.2f}")
+        known = cell.known_confidence
+        lines.append("confidence unknown" if known is None else f"confidence {known:.2f}")
     how = "".join(f", {word}" for word, so in (("smoothed", cell.smoothed), ("pinned", cell.pinned)) if so)
     lines.append(f"made by {cell.made_by}{how}")
     return "<br>".join(lines)

@@ -19,9 +19,9 @@ SPAN = np.dtype([("start", np.int32), ("stop", np.int32), ("origin", np.int32)])
 NONE = -1
 """The origin of a cell that has not been computed."""
 
-FILLED, ABSENT, PINNED, CHECKPOINT, RECOVERED = (1 << n for n in range(5))
+FILLED, ABSENT, PINNED, CHECKPOINT, RECOVERED, UNRATED = (1 << n for n in range(6))
 """Bits of `SpanTrack.flags`: the map is not empty; pinned as 'not in this frame'; pinned; c = i with a map;
-a checkpoint that re-identification found."""
+a checkpoint that re-identification found; a map whose confidence nobody knows."""
 
 
 class SpanTrack:
@@ -57,10 +57,11 @@ class SpanTrack:
         there, pinned, filled = ((records["flags"] & bit) > 0 for bit in kinds)
         checkpoint = filled & (records["origin"] == np.arange(len(records)))
         recovered = checkpoint & (records["maker"] == index.MAKERS.index(Maker.RECOVERY))
+        unrated = filled & ~pinned & (records["maker"] == index.MAKERS.index(Maker.IMPORT))
         track.origin[there] = records["origin"][there]
         track.confidence[there] = records["confidence"][there]
         bits = (filled, FILLED), (pinned, PINNED), (pinned & ~filled, ABSENT), (checkpoint, CHECKPOINT)
-        for where, bit in (*bits, (recovered, RECOVERED)):
+        for where, bit in (*bits, (recovered, RECOVERED), (unrated, UNRATED)):
             track.flags[where] |= bit
         track.spans = find_spans(track.origin)
         return track
@@ -133,6 +134,8 @@ def _flags(frame: int, cell: Cell) -> int:
         flags |= PINNED if filled else PINNED | ABSENT
     if filled and cell.origin == frame:
         flags |= CHECKPOINT | (RECOVERED if cell.made_by is Maker.RECOVERY else 0)
+    if filled and cell.known_confidence is None:
+        flags |= UNRATED
     return flags
 
 

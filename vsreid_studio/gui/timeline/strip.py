@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem
 
 from .axis import Columns, TimeAxis
-from .spans import FILLED
+from .spans import FILLED, UNRATED
 from .state import TimelineState, TimelineStyle, fade, mix
 from .surface import Surface
 
@@ -107,7 +107,7 @@ class Strip(Surface):
         if track is None:
             return nothing
         if curve is Curve.CONFIDENCE:
-            return np.where(track.flags & FILLED, track.confidence, np.nan)
+            return np.where(track.flags & (FILLED | UNRATED) == FILLED, track.confidence, np.nan)
         return self._area
 
     def paint_content(self, painter: QPainter) -> None:
