@@ -284,6 +284,25 @@ def test_what_is_painted_on_a_proposal_outlasts_the_document(
     assert again.session.undo_label == "correct retrieval"
 
 
+@pytest.mark.parametrize("asking", [False, True])
+def test_what_is_painted_on_a_proposal_outlasts_the_choice_of_another(
+    qtbot: QtBot, window: MainWindow, asking: bool
+) -> None:
+    asked = until_proposal(qtbot, window)
+    if not asking:
+        press(window, Qt.Key.Key_Escape)
+        wait_idle(qtbot, window)
+    waiting = window.conductor.review.waiting
+    other = next(one.key for one in waiting.waiting if one.key != asked.key)
+    painted = correct(qtbot, window, asked)
+    window.parts.on_timeline.show_retrieval(other)
+    assert window.parts.on_canvas.correction is None and window.session.frame == other.frame
+    qtbot.waitUntil(lambda: decided(window, asked.key) is Verdict.ACCEPTED)
+    assert window.session.annotation.mask(*asked.key).area == painted
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+
+
 def test_a_correction_without_a_stroke_answers_nothing_when_the_window_closes(
     make: MakeWindow, window: MainWindow, pictures: Path, left: Proposal
 ) -> None:

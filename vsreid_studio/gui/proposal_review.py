@@ -41,6 +41,7 @@ class ProposalReview(QObject):
         following: whether the present frame goes along with the shown proposal: until the person moves on.
         correcting: whether the person paints on the shown proposal, so that no other takes its place.
         drawing: tells whether the person is drawing something just now, so that the frame stays.
+        painted: what the person has painted on the shown proposal; None where there is no stroke.
 
     Signals:
         failed(sentence, details): what was asked cannot be done now.
@@ -68,6 +69,7 @@ class ProposalReview(QObject):
         self._start = start
         self.following = self.correcting = False
         self.drawing: Callable[[], bool] = lambda: False
+        self.painted: Callable[[], SoftMask | None] = lambda: None
         self.waiting = WaitingProposals(session, thresholds, self)
         self._answers = Answers(session, self.waiting, self)
         self._live: Proposal | None = None
@@ -77,7 +79,16 @@ class ProposalReview(QObject):
         runner.proposal.connect(self._propose)
 
     def show_proposal(self, key: CellKey) -> bool:
-        """Let the review show a proposal that waits, whether a run asks about it or not."""
+        """Let the review show a proposal that waits, whether a run asks about it or not.
+
+        What was painted on another one is the answer to that one, as points of another instance are kept.
+        """
+        before, mask = self._session.proposal, self.painted()
+        if mask is not None and before is not None and before.key != key:
+            self.correct(mask)
+            self.following = False
+            self._session.select(key.instance)
+            self._session.go(key.frame)
         shown = self._live if self._live is not None and self._live.key == key else self.waiting.shown(key)
         if shown is not None:
             self._session.set_proposal(shown)
@@ -163,13 +174,13 @@ class ProposalReview(QObject):
         """It is this instance, with this mask."""
         return self._answer(Correct(mask))
 
-    def keep_correction(self, mask: SoftMask) -> None:
-        """It is this instance, with this mask; the document closes, so the engine computes nothing of it.
+    def keep_painted(self) -> None:
+        """Answer with what was painted; the document closes, so the engine computes nothing of it.
 
         Call it when the run has ended.
         """
-        proposal = self._session.proposal
-        if proposal is not None:
+        proposal, mask = self._session.proposal, self.painted()
+        if proposal is not None and mask is not None:
             self._answers.give(Correct(mask), proposal)
             self._answers.drop()
 

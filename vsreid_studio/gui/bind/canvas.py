@@ -74,7 +74,8 @@ def _joined(left: SoftMask | None, right: SoftMask | None, column: int) -> SoftM
 
 
 class Correction:
-    """Strokes on a proposal; they are in no document until it is accepted, or the document closes.
+    """Strokes on a proposal; they are in no document until it is accepted, another is
+    chosen, or the document closes.
 
     Attributes:
         frame, instance: the cell that is proposed.
@@ -143,6 +144,7 @@ class CanvasBinder(QObject):
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
         session, follower = self._session, self._session.turns.follower
         conductor.review.drawing = lambda: canvas.drawing
+        conductor.review.painted = self._painted
         session.frame_changed.connect(self._request)
         loader.loaded.connect(self._show_frame)
         session.changed.connect(follower(self._follow))
@@ -210,12 +212,15 @@ class CanvasBinder(QObject):
         self._loader.open(self._session.video)
         self._request(self._session.frame)
 
+    def _painted(self) -> SoftMask | None:
+        correction = self.correction
+        return correction.mask if correction is not None and correction.painted else None
+
     def _close(self) -> None:
         """What is drawn belongs to the document that closes, not to the next one."""
         self.canvas.finish()
         self.clicks.forget()
-        if self.correction is not None and self.correction.painted:
-            self._conductor.review.keep_correction(self.correction.mask)
+        self._conductor.review.keep_painted()
 
     def _request(self, index: int) -> None:
         """Ask for a frame with what is to be shown over it, composed on the thread that decodes."""
