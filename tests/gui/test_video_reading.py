@@ -150,7 +150,8 @@ def test_a_file_that_had_to_be_decoded_is_not_decoded_again(
     for name in (path, project):
         session.close()
         assert opened(window, name).video.order is not None
-    source = SimpleNamespace(video=path, options=session.video.options, order=session.video.order)
+    video = session.video
+    source = SimpleNamespace(video=path, options=video.options, order=video.order, check=lambda _: None)
     bench = EngineCache(lambda: None)  # type: ignore[arg-type, return-value]
     assert bench.video(source).length == session.video.length  # type: ignore[arg-type]
     bench.clear()
