@@ -209,13 +209,18 @@ def test_another_instance_or_frame_keeps_the_mask(window: MainWindow, qtbot: QtB
     assert kept(window, 3, 2) == 0
 
 
-def test_what_is_kept_before_its_answer_is_kept_when_it_comes(
-    window: MainWindow, qtbot: QtBot, network: Squares
-) -> None:
+def keep_unanswered(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
+    """Click and keep it while the network stands still."""
     qtbot.waitUntil(lambda: len(network.asked) > 0)
     network.go.clear()
     click(window, 20, 20)
     QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+
+
+def test_what_is_kept_before_its_answer_is_kept_when_it_comes(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
+    keep_unanswered(window, qtbot, network)
     # A next click does not push it out of the queue.
     click(window, 50, 20)
     network.go.set()
@@ -378,10 +383,7 @@ def test_points_lie_in_the_frame(window: MainWindow, qtbot: QtBot, network: Squa
 def test_what_is_painted_after_a_click_is_not_lost_to_its_answer(
     window: MainWindow, qtbot: QtBot, network: Squares
 ) -> None:
-    qtbot.waitUntil(lambda: len(network.asked) > 0)
-    network.go.clear()
-    click(window, 20, 20)
-    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    keep_unanswered(window, qtbot, network)
     painted = SoftMask.from_dense(np.ones((9, 9), bool))
     assert window.session.mask_edits.edit_mask(0, 1, painted, "Paint")
     network.go.set()

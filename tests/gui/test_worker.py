@@ -276,17 +276,23 @@ def test_deleting_an_instance_in_a_run(
     assert len(drawn.annotation.row(1)) == LENGTH
 
 
-def test_an_instance_that_is_locked_in_a_run_is_left_alone(
-    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
-) -> None:
+def three_steps(qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script) -> threading.Semaphore:
+    """Begin a run that has taken three steps and waits for its gate, which is returned, in the fourth."""
     script.gate = threading.Semaphore(0)
     conductor.propagate(find=False)
     script.gate.release(3)
     qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) == 4)
+    return script.gate
+
+
+def test_an_instance_that_is_locked_in_a_run_is_left_alone(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
+) -> None:
+    gate = three_steps(qtbot, conductor, drawn, script)
     drawn.instance_edits.lock(2, True)
     drawn.catch_up()
     with qtbot.waitSignal(conductor.finished):
-        script.gate.release(1000)
+        gate.release(1000)
     drawn.flush()
     assert len(drawn.annotation.row(1)) == LENGTH
     assert len(drawn.annotation.row(2)) == 4
@@ -315,15 +321,12 @@ def test_a_proposal_for_a_locked_instance_can_be_rejected_but_not_accepted(
 def test_undo_takes_a_persons_step_while_a_run_works(
     qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
 ) -> None:
-    script.gate = threading.Semaphore(0)
-    conductor.propagate(find=False)
-    script.gate.release(3)
-    qtbot.waitUntil(lambda: len(drawn.annotation.row(2)) == 4)
+    gate = three_steps(qtbot, conductor, drawn, script)
     assert drawn.undo_label == "Paint"
     with qtbot.waitSignal(drawn.cells_dropped) as told:
         conductor.undo()
     assert {key.frame for key in told.args[0]} == {1, 2, 3}
-    script.gate.release(100)
+    gate.release(100)
     qtbot.waitUntil(lambda: conductor.state is State.IDLE)
     # Which of the two was drawn last is gone with all that came of it; the other one was carried on.
     left = {k: len(drawn.annotation.row(k)) for k in (1, 2)}

@@ -275,13 +275,18 @@ def test_what_does_not_explain_wrong_maps_does_not_keep_them(annotation: Annotat
     assert filled(annotation) == [0, 1, 2, 3]
 
 
-def test_two_instances_that_are_both_lost_do_not_keep_one_another() -> None:
+def both_lost() -> tuple[Annotation, Trust]:
+    """As `crossed`; the maps of both instances are wrong from frame 4 on."""
     annotation, reid = crossed(), Looking(wrong=range(4, 9))
     first = annotation.get(4, 2)
     assert first is not None
     start = {CellKey(0, 2): drawn(0, 2)} | {CellKey(n, 2): replace(first) for n in (1, 2, 3)}
     annotation.apply(annotation.set_cells("start", start))
-    trust = Trust(reid, Gallery(reid))
+    return annotation, Trust(reid, Gallery(reid))
+
+
+def test_two_instances_that_are_both_lost_do_not_keep_one_another() -> None:
+    annotation, trust = both_lost()
     changes = [e for e in trust.after_span(annotation, Plan((), (1, 2)), {}) if isinstance(e, Change)]
     assert filled(annotation) == [0, 1, 2, 3]
     cell = annotation.get(6, 1)
@@ -292,12 +297,8 @@ def test_two_instances_that_are_both_lost_do_not_keep_one_another() -> None:
 
 
 def test_a_map_that_a_person_approves_meanwhile_is_not_emptied() -> None:
-    annotation, reid = crossed(), Looking(wrong=range(4, 9))
-    first = annotation.get(4, 2)
-    assert first is not None
-    start = {CellKey(0, 2): drawn(0, 2)} | {CellKey(n, 2): replace(first) for n in (1, 2, 3)}
-    annotation.apply(annotation.set_cells("start", start))
-    steps = Trust(reid, Gallery(reid)).after_span(annotation, Plan((), (1, 2)), {})
+    annotation, trust = both_lost()
+    steps = trust.after_span(annotation, Plan((), (1, 2)), {})
     next(event for event in steps if isinstance(event, Change))
     cell = annotation.get(6, 1)
     assert cell is not None and cell.judged and cell.mask.area
