@@ -310,7 +310,7 @@ def derived_from_changed(before: Annotation, after: Annotation, change: Change) 
     derived: list[CellKey] = []
     for instance, touched in change.touched.items():
         frames = np.sort(np.fromiter(touched, np.intp, len(touched)))
-        was, stays = (_anchored(one, instance)[frames] for one in (before, after))
+        was, stays = (np.isin(frames, one.anchors(instance)) for one in (before, after))
         # Of those that are anchors before and after, another map makes another checkpoint.
         moved = frames[was & ~stays].tolist()
         for frame in frames[was & stays].tolist():
@@ -318,15 +318,6 @@ def derived_from_changed(before: Annotation, after: Annotation, change: Change) 
                 moved.append(frame)
         derived += _derived(after, instance, moved) if moved else ()
     return [key for key in derived if key not in change.after]
-
-
-def _anchored(annotation: Annotation, instance: int) -> NDArray[np.bool_]:
-    """(length,) where c = i."""
-    records = annotation.records(instance)
-    found: NDArray[np.bool_] = ((records["flags"] & THERE) > 0) & (
-        records["origin"] == np.arange(len(records))
-    )
-    return found
 
 
 def edit(
