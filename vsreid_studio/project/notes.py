@@ -65,6 +65,7 @@ def forget_candidates(database: Database, frames: Iterable[int]) -> None:
 
 
 _SET = "INSERT OR REPLACE INTO settings VALUES (?, ?)"
+_RUN = "INSERT INTO runs (started, weights) VALUES (?, ?)"
 RUN_SETTINGS = "run_settings"
 """Key of the settings of the last run."""
 _MOST = 10_000
@@ -110,7 +111,7 @@ def record_run(database: Database, weights: Mapping[str, str], settings: Mapping
     row = (datetime.now(UTC).isoformat(), json.dumps(dict(weights)))
     kept = (RUN_SETTINGS, json.dumps(dict(settings)))
     with database.transaction() as connection:
-        connection.execute("INSERT INTO runs (started, weights) VALUES (?, ?)", row)
+        connection.execute(_RUN, row)
         connection.execute(_SET, kept)
 
 
@@ -122,7 +123,7 @@ def copy_runs(database: Database, known: Iterable[RunRecord]) -> None:
     """
     rows = [(one.started.isoformat(), json.dumps(dict(one.weights))) for one in known]
     with database.transaction() as connection:
-        connection.executemany("INSERT INTO runs (started, weights) VALUES (?, ?)", rows)
+        connection.executemany(_RUN, rows)
 
 
 def runs(database: Database) -> tuple[RunRecord, ...]:

@@ -227,18 +227,22 @@ class Interaction(QObject):
         alt = self._active.kind is Tool.CLICK and bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
         right = alt or _RIGHT in (event.button(), self._button)
         straight = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        reach = _CLICK_REACH / self._navigation.viewport.scale
         at = self._point(event.position())
         if self._active.kind is Tool.CLICK:
             # The network knows nothing of places beside the frame.
             width, height = self._editor.picture.size
             at = min(max(at[0], 0.0), max(width - 1.0, 0.0)), min(max(at[1], 0.0), max(height - 1.0, 0.0))
-        return Pointer(at, right, straight, reach)
+        return Pointer(at, right, straight, self._reach)
+
+    @property
+    def _reach(self) -> float:
+        """How far a click may be from what it is meant for, in pixels of the frame."""
+        return _CLICK_REACH / self._navigation.viewport.scale
 
     def _beside(self, at: QPointF) -> bool:
         """Whether a click is beside the frame, farther than one that is meant for its edge."""
         (x, y), (width, height) = self._point(at), self._editor.picture.size
-        reach = _CLICK_REACH / self._navigation.viewport.scale
+        reach = self._reach
         return not (-reach <= x < width + reach and -reach <= y < height + reach)
 
     def _let_go(self) -> None:
