@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 from window_fixtures import Heard
 
-from vsreid_studio.engine.events import Accept, Change, Progress, Proposal, Reason, Verdict
+from vsreid_studio.engine.events import Accept, Change, Progress, Proposal, Reason, Steps, Verdict
 from vsreid_studio.engine.runtime.run import State
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.conductor import Conductor
@@ -501,7 +501,75 @@ def test_an_answer_to_another_proposal_is_refused(
     qtbot.waitUntil(lambda: conductor.state is State.IDLE)
 
 
-def test_a_step_that_takes_too_long_is_abandoned(
+def test_a_run_ends_within_a_step_that_takes_long(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script, runner: Runner
+) -> None:
+    """As while a network is compiled for the first time."""
+    outcomes: list[Outcome] = []
+    conductor.finished.connect(outcomes.append)
+    script.gate = threading.Semaphore(0)
+    conductor.propagate(find=False)
+    qtbot.waitUntil(lambda: bool(script.targets))
+    conductor.cancel()
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE)
+    assert outcomes == [Outcome.CANCELLED]
+    # It stands in its first step still, and the person goes on.
+    assert len(script.targets) == 1
+    drawn.mask_edits.mark_absent(2, [5])
+    assert conductor.propagate(find=False)
+    script.gate.release(1000)
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE)
+    assert outcomes == [Outcome.CANCELLED, Outcome.DONE]
+    assert sorted(drawn.annotation.row(1)) == list(range(LENGTH))
+    assert drawn.annotation.get(5, 2).made_by is Maker.PERSON
+    assert drawn.undo_label == "propagate"
+    drawn.edits.undo()
+    drawn.flush()
+    assert sorted(drawn.annotation.row(2)) == [0, 5]
+
+
+def test_what_a_run_does_after_it_was_given_up_is_dropped(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script, runner: Runner
+) -> None:
+    script.gate = threading.Semaphore(0)
+    conductor.propagate(find=False)
+    qtbot.waitUntil(lambda: bool(script.targets))
+    order = runner.order
+    assert order is not None
+    conductor.cancel()
+    qtbot.waitUntil(lambda: conductor.state is State.IDLE)
+    before = drawn.annotation
+    script.gate.release(1000)
+    qtbot.waitUntil(order.ended.is_set)
+    drawn.flush()
+    assert drawn.project.annotation.row(1).keys() == before.row(1).keys() == {0}
+    assert drawn.undo_label != "propagate"
+
+
+def test_an_export_that_is_cancelled_is_waited_for(
+    qtbot: QtBot, conductor: Conductor, drawn: Session, runner: Runner
+) -> None:
+    """Only it knows what it has written."""
+    begun, gate = threading.Event(), threading.Event()
+
+    class Writing:
+        def steps(self, control: object, send: object) -> Steps:
+            yield Progress("exporting", 0, 1)
+            begun.set()
+            gate.wait()
+
+    assert conductor.start(Writing())
+    qtbot.waitUntil(begun.is_set)
+    conductor.cancel()
+    with qtbot.waitSignal(runner._grace.timeout):
+        pass
+    assert conductor.state is State.RUNNING
+    with qtbot.waitSignal(conductor.finished) as done:
+        gate.set()
+    assert done.args == [Outcome.DONE]
+
+
+def test_a_step_that_takes_too_long_is_given_up(
     qtbot: QtBot,
     conductor: Conductor,
     drawn: Session,

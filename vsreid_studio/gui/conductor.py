@@ -251,7 +251,7 @@ class Conductor(QObject):
             project.record_run,
             writer.begin,
             writer.send,
-            writer.wait_for,
+            writer.wait,
             self.session.adaptation,
             video.options,
             careful=self.careful,

@@ -334,3 +334,30 @@ def test_a_long_run_returns_freed_memory_now_and_then(
     monkeypatch.setattr(pipeline, "return_freed_memory", lambda: returned.append(None))
     answer_all(whole(first_masks(12)))
     assert (len(returned) > 12) == often and bool(returned) == often
+
+
+def test_a_control_knows_of_a_step_that_carries_an_answer() -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def steps() -> Steps:
+        yield question()
+        begun.set()
+        gate.wait(PATIENCE)
+        yield Progress("propagating", 0, 1)
+        yield Progress("propagating", 1, 1)
+
+    carried: list[bool] = []
+    run = Driven(steps(), lambda event: carried.append(run.control.carries_answer))
+    run.start()
+    run.until(State.ASKING)
+    assert not run.control.carries_answer
+    assert run.control.answer(Accept())
+    run.control.cancel()
+    assert begun.wait(PATIENCE)
+    assert run.control.carries_answer
+    gate.set()
+    run.join()
+    # Until what came of it was emitted; after that the run is cancelled.
+    assert carried == [False, True]
+    assert not run.control.carries_answer
+    assert run.ended is False

@@ -34,6 +34,7 @@ class Control:
         self._cancel = False
         self._question: Proposal | None = None
         self._answer: Answer | None = None
+        self._carries_answer = False
 
     @property
     def state(self) -> State:
@@ -56,6 +57,12 @@ class Control:
         """Whether `cancel` was called."""
         with self._condition:
             return self._cancel
+
+    @property
+    def carries_answer(self) -> bool:
+        """Whether an answer was given whose step is not done: a cancelled run does that step, too."""
+        with self._condition:
+            return self._answer is not None or self._carries_answer
 
     def pause(self) -> None:
         """Stand still before the next step; a proposal that waits or is just coming can be answered."""
@@ -102,6 +109,7 @@ class Control:
         finally:
             with self._condition:
                 self._driven, self._question, self._answer = False, None, None
+                self._carries_answer = False
 
     def _proceed(self) -> bool:
         """Sleep through a pause; False when cancelled."""
@@ -120,7 +128,13 @@ class Control:
         with self._condition:
             self._condition.wait_for(lambda: self._cancel or self._answer is not None)
             answer, self._question, self._answer = self._answer, None, None
+            self._carries_answer = answer is not None
             return answer
+
+    def _answered(self) -> None:
+        """What came of an answer was emitted."""
+        with self._condition:
+            self._carries_answer = False
 
 
 def drive(steps: Steps, control: Control, emit: Callable[[Event], None]) -> bool:
@@ -151,13 +165,14 @@ def _pull(steps: Steps, control: Control, emit: Callable[[Event], None]) -> bool
             event = steps.send(answer)
         except StopIteration:
             return True
-        answer = None
         if isinstance(event, Proposal):
             control._ask(event)
             emit(event)
             answer = control._await()
         else:
             emit(event)
+            answer = None
+            control._answered()
     return False
 
 

@@ -71,10 +71,8 @@ class ProjectWriter:
 
         self.post(run, failed)
 
-    def wait_for(self, order: Order) -> None:
-        """Wait until the changes of an order are on disk; those of an abandoned one are undone."""
-        if order.abandoned.is_set():
-            self._thread.post(lambda: self.end(order), lambda error, text: None)
+    def wait(self) -> None:
+        """Wait until all that was asked and sent is done."""
         self._thread.wait_idle()
 
     # --- done on the document's thread
@@ -176,7 +174,7 @@ class ProjectWriter:
         return CommittedEdit(self.snapshot(), Change("adapt"))
 
     def close(self) -> None:
-        """Release the files. A run that was abandoned does no harm."""
+        """Release the files. A run that was given up does no harm."""
         self._closed.set()
         self.document.close()
 
@@ -236,13 +234,14 @@ class ProjectWriter:
         else:
             if isinstance(content, Outcome):
                 self.end(order)
+                order.over.set()
             elif isinstance(content, Proposal):
                 self._list(order, content)
             order.mailbox.put(content)
 
     def _list(self, order: Order, found: Proposal | Queue) -> None:
         """Keep what a run has found again."""
-        if order.abandoned.is_set():
+        if order.over.is_set():
             return
         job, project = order.job, self.project
         scope = (job.instances, job.frames) if isinstance(job, Propagate) else ()
@@ -250,7 +249,7 @@ class ProjectWriter:
             order.mailbox.put(CommittedProposals(self.snapshot()))
 
     def _let_in(self, order: Order, change: Change) -> None:
-        if order.abandoned.is_set():
+        if order.over.is_set():
             return
         fit = merging.still_valid(self.project.annotation, self.project.instances, change)
         if not fit.after and not fit.decisions_after:
@@ -266,7 +265,7 @@ class ProjectWriter:
             order.mailbox.put(content)
 
     def end(self, order: Order) -> None:
-        """A run has ended, or is abandoned: what it made from masks that were changed too late goes."""
+        """A run has ended, or was given up: what it made from masks that were changed too late goes."""
         if self._inbox is order.inbox:
             self._inbox = None
         self.project.close_groups()

@@ -97,7 +97,7 @@ class Source:
         record: notes in the project that a run starts, with which weights and settings; from any thread.
         begin: a copy of the annotation for a run, to whose inbox the person's changes go from then on; waits.
         send: passes on the messages of an order: changes once they are on disk, all in their order.
-        wait_for: waits until the messages sent are handled; those of an abandoned order are dropped.
+        wait: until the messages sent are handled.
         adaptation: what N_mp has learnt of the video; as it was when the job was ordered.
         options: how the video is read.
         careful: whether corrected instances are propagated more carefully, and slower.
@@ -110,7 +110,7 @@ class Source:
     record: Callable[[Mapping[str, str], Mapping[str, Any]], None]
     begin: Callable[[Any], Annotation]
     send: Callable[[Any, Any], None]
-    wait_for: Callable[[Any], None]
+    wait: Callable[[], None]
     adaptation: Adaptation | None = None
     options: ReadOptions = AS_USUAL
     careful: bool = True
@@ -214,6 +214,8 @@ class BackgroundTask(Protocol):
         ...
 
 
+RUNS = (Propagate, PropagateFrom, Propose, Adapt)
+"""Jobs that change nothing but by what they send."""
 Job: TypeAlias = Propagate | PropagateFrom | Propose | Adapt | BackgroundTask
 
 

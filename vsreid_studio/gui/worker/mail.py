@@ -147,7 +147,7 @@ class Order:
         inbox: takes the person's changes.
         mailbox: receives its messages.
         ended: set once the engine's thread has finished with it.
-        abandoned: set when its messages are no longer read.
+        over: set once its outcome was passed on; what it still brings is dropped.
         answers: how many proposals were answered; the changes between two answers are one step of undo.
     """
 
@@ -158,7 +158,7 @@ class Order:
     inbox: ConcurrentEdits = field(default_factory=ConcurrentEdits)
     mailbox: Mailbox = field(default_factory=Mailbox)
     ended: Flag = field(default_factory=Flag)
-    abandoned: Flag = field(default_factory=Flag)
+    over: Flag = field(default_factory=Flag)
     answers: list[object] = field(default_factory=list)
 
     @property

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QThread, QTimer, Signal
 from ...engine.events import Answer, Progress, Proposal
 from ...engine.runtime.run import State
 from ...project import Adaptation
-from .jobs import Device, EngineFactory, Job, Notice, Outcome, Source
+from .jobs import RUNS, Device, EngineFactory, Job, Notice, Outcome, Source
 from .mail import CommittedChange, CommittedProposals, Failure, Letter, Order, condensed
 from .worker import Worker, shipped_engine
 
@@ -82,12 +82,15 @@ PERIOD = 0.05
 """Seconds between two deliveries, so that the event loop stays free however fast the engine is."""
 PATIENCE = 1.0
 """Seconds that a document waits for the step under way before it closes."""
+GRACE = 0.12
+"""Seconds in which a cancelled run may end with its step. Compiling a network takes longer, once."""
 
 
 class Runner(QObject):
     """Starts jobs on the engine's thread and delivers their messages, one job at a time.
 
-    Nothing of a job arrives after its `finished`, and nothing at all of a job that was abandoned.
+    Nothing of a job arrives after its `finished`. A run that is cancelled in a long step is given up: the
+    step goes on, what comes of it is dropped, and the next job begins after it.
 
     Signals:
         started(job): a job is on its way.
@@ -141,6 +144,10 @@ class Runner(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._deliver)
+        self._grace = QTimer(self)
+        self._grace.setSingleShot(True)
+        self._grace.setInterval(round(GRACE * 1000))
+        self._grace.timeout.connect(self._give_up)
 
     @property
     def order(self) -> Order | None:
@@ -202,9 +209,10 @@ class Runner(QObject):
             self.state_changed.emit()
 
     def cancel(self) -> None:
-        """End the job before its next step; what is done stays."""
+        """End the job before its next step, a run also within a step that takes long; what is done stays."""
         if self._order is not None:
             self._order.control.cancel()
+            self._grace.start()
             self.state_changed.emit()
 
     def answer(self, answer: Answer, to: Proposal | None = None) -> bool:
@@ -226,17 +234,16 @@ class Runner(QObject):
         return True
 
     def end(self) -> None:
-        """End the job now and deliver its last messages, or abandon it when its step takes too long.
+        """End the job now and deliver its last messages, or give it up when its step takes too long.
 
-        Afterwards nothing more of it arrives. What an abandoned one still asks of a closed project fails on
-        the engine's thread, where nobody listens.
+        Afterwards nothing more of it arrives. What one that was given up still asks of a closed project
+        fails on the engine's thread, where nobody listens.
         """
         if (order := self._order) is not None:
             order.control.cancel()
-            ended = order.ended.wait(PATIENCE)
-            if not ended:
-                order.abandoned.set()
-            order.source.wait_for(order)
+            if not order.ended.wait(PATIENCE):
+                order.source.send(order, Outcome.CANCELLED)
+            order.source.wait()
             self._deliver()
         if self._order is order and order is not None:
             self._order = None
@@ -248,9 +255,24 @@ class Runner(QObject):
         """End the thread for good; returns when it has ended."""
         self.end()
         self._timer.stop()
+        self._grace.stop()
         if self._thread.isRunning():
             self._thread.quit()
             self._thread.wait()
+
+    def _give_up(self) -> None:
+        """A cancelled run is in a step that takes long: the window need not wait for it.
+
+        Other work, such as an export, is waited for: only it knows what it has written.
+        """
+        order = self._order
+        if order is None or not order.control.cancelled or not isinstance(order.job, RUNS):
+            return
+        if order.control.carries_answer:
+            self._grace.start()
+            return
+        # In its order among the messages of the run: what was sent before is kept, what comes later is not.
+        order.source.send(order, Outcome.CANCELLED)
 
     def _arrived(self) -> None:
         if self._timer.isActive():
@@ -291,5 +313,7 @@ class Runner(QObject):
                 self.failed.emit(number, sentence, details)
             case Outcome():
                 self._order = None
+                # The second outcome of a run that was given up.
+                self._letters.clear()
                 self.finished.emit(number, content)
                 self.state_changed.emit()
