@@ -15,6 +15,7 @@ from PIL import Image
 from vsreid_studio.engine.video import Video, open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.annotations import GivenMasks
+from vsreid_studio.formats.classes import Classes
 from vsreid_studio.formats.coco import export_coco, export_coco_video
 from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.given_masks import read_given_masks
@@ -115,6 +116,19 @@ def test_what_was_exported_is_read(tmp_path: Path, video: Video) -> None:
         assert given.names[5] == "dog"
 
 
+def test_a_class_of_the_same_name_is_read_as_a_class(tmp_path: Path, video: Video) -> None:
+    maps = [block(A) * 5 + block(B) * 9] * LENGTH
+    classes = Classes({3: "dog"}, {5: 3})
+    for number, write_all in enumerate((export_coco, export_coco_video)):
+        frames = [video.frame(index) for index in range(LENGTH)]
+        root = tmp_path / str(number)
+        write_all(root, Footage("clip", frames, maps), {5: "dog", 9: "cat"}, classes=classes)
+        (file,) = (path for path in root.rglob("[!.]*.json") if "provenance" not in path.parts)
+        given = read_given_masks(file, video)
+        assert given.names == {5: "dog", 9: "cat"}
+        assert given.classes == {5: "dog"}
+
+
 def test_youtube_vis_with_polygons(tmp_path: Path, video: Video) -> None:
     files = ["x/00000.jpg", "x/00002.jpg"]
     document = {
@@ -144,6 +158,18 @@ def test_labelme(tmp_path: Path, video: Video) -> None:
     check(read_given_masks(tmp_path / "m" / "00000.json", video, frame=2), {(2, 1): A, (2, 2): B})
 
 
+def test_a_group_and_a_single_shape_of_its_class_are_two_objects(tmp_path: Path, video: Video) -> None:
+    def shape(sides: tuple[int, int, int, int], **more: int) -> dict[str, Any]:
+        pairs = np.reshape(outline(sides), (-1, 2)).tolist()
+        return {"label": "dog", "points": pairs, "shape_type": "polygon", **more}
+
+    file = write(tmp_path / "00000.json", labelme(shape(A, group_id=1), shape(B)))
+    check(read_given_masks(file, video), {(0, 1): A, (0, 2): B})
+    xml = tmp_path / "a.xml"
+    xml.write_text(CVAT_IMAGES.replace('label="dog"', 'label="cat" group_id="1"'))
+    check(read_given_masks(xml, video), {(1, 1): A, (1, 2): B})
+
+
 CVAT_VIDEO = """<annotations><meta><task>
 <original_size><width>20</width><height>12</height></original_size></task></meta>
 <track id="0" label="dog"><polygon frame="0" outside="0" points="2,3;8,3;8,9;2,9"/>
@@ -170,6 +196,31 @@ def test_cvat(tmp_path: Path, video: Video) -> None:
     check(read_given_masks(file, video), {(0, 1): A, (1, 2): (10, 1, 18, 4)})
     file.write_text(CVAT_IMAGES)
     check(read_given_masks(file, video), {(1, 1): A, (1, 2): B})
+
+
+def test_cvat_boxes_and_ellipses_are_turned(
+    tmp_path: Path, video: Video, caplog: pytest.LogCaptureFixture
+) -> None:
+    shapes = (
+        '<box label="a" xtl="1" ytl="4" xbr="9" ybr="8" rotation="90"/>',
+        '<ellipse label="b" cx="14" cy="6" rx="5" ry="2" rotation="90"/>',
+        '<polyline label="c" points="1,1;5,5"/>',
+    )
+    image = f'<image id="0" name="a/00001.jpg" width="20" height="12">{"".join(shapes)}</image>'
+    (tmp_path / "a.xml").write_text(f"<annotations>{image}</annotations>")
+    given = read_given_masks(tmp_path / "a.xml", video)
+    there = found(given)
+    assert np.array_equal(there[1, 1], block((3, 2, 7, 10)))
+    box = given.masks[1][2].box
+    assert (box.x0, box.y0, box.x1, box.y1) == (12, 1, 16, 11)
+    assert given.masks[1][2].area == pytest.approx(np.pi * 10, rel=0.1)
+    assert "shapes without an area are left out: 1 polyline" in caplog.text
+    for angle, low, high in ((45, True, False), (-45, False, True)):
+        ellipse = f'<ellipse label="b" cx="10" cy="6" rx="6" ry="1" rotation="{angle}"/>'
+        (tmp_path / "a.xml").write_text(CVAT_IMAGES.replace("</image>", f"{ellipse}</image>"))
+        mask = found(read_given_masks(tmp_path / "a.xml", video))[1, 3]
+        # Clockwise: the right end goes down.
+        assert (mask[9, 13], mask[2, 13]) == (low, high)
 
 
 def test_yolo(tmp_path: Path, video: Video) -> None:

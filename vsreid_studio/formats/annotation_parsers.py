@@ -38,6 +38,7 @@ class FoundAnnotations:
         label: its class; may be empty.
         mask: P.
         name: its own; may be empty.
+        classed: whether the label is surely a class, also where it is the name, too.
     """
 
     frame: int
@@ -45,6 +46,7 @@ class FoundAnnotations:
     label: str
     mask: SoftMask
     name: str = ""
+    classed: bool = False
 
 
 class Frames:
@@ -157,10 +159,8 @@ def parse_coco(path: Path, document: Mapping[str, Any], frames: Frames) -> Itera
         with expecting(wrong):
             identity = next((mark[key] for key in ("instance_id", "track_id") if key in mark), None)
             mask = _segmentation(mark["segmentation"], frames)
-            label, name = labels.get(mark.get("category_id"), ""), str(mark.get("instance_name", ""))
-            yield FoundAnnotations(
-                places[mark["image_id"]], _identity(identity), label, SoftMask.from_dense(mask), name
-            )
+            soft, place = SoftMask.from_dense(mask), places[mark["image_id"]]
+            yield FoundAnnotations(place, _identity(identity), *_label(labels, mark, soft))
 
 
 def parse_youtube_vis(
@@ -183,12 +183,19 @@ def parse_youtube_vis(
         tracks = [it for it in document["annotations"] if it["video_id"] == chosen["id"]]
     for track in tracks:
         with expecting(wrong):
-            label, name = labels.get(track.get("category_id"), ""), str(track.get("instance_name", ""))
             identity = _identity(track["id"])
             for index, segmentation in zip(places, track["segmentations"], strict=True):
                 if segmentation is not None and index is not None:
                     mask = SoftMask.from_dense(_segmentation(segmentation, frames))
-                    yield FoundAnnotations(index, identity, label, mask, name)
+                    yield FoundAnnotations(index, identity, *_label(labels, track, mask))
+
+
+def _label(
+    labels: Mapping[Any, str], mark: Mapping[str, Any], mask: SoftMask
+) -> tuple[str, SoftMask, str, bool]:
+    """Of an annotation of COCO: class, mask, name, and whether the class is more than the name."""
+    label = labels.get(mark.get("category_id"), "")
+    return label, mask, str(mark.get("instance_name", "")), bool(mark.get("instance_classed"))
 
 
 def _segmentation(segmentation: Any, frames: Frames) -> Mask:
@@ -274,10 +281,15 @@ def parse_cvat(path: Path, frames: Frames) -> Iterator[FoundAnnotations]:
             frames.check(int(size.findtext("height", "0")), int(size.findtext("width", "0")))
         images = {image.get("name", ""): image for image in root.iter("image")}
         own = frames.own(images)
+    flat: list[str] = []
     for track in root.iter("track"):
         for shape in track:
             with expecting(wrong):
-                if shape.get("outside") != "1" and (mask := _cvat_shape(shape, frames)) is not None:
+                if shape.get("outside") == "1":
+                    continue
+                if (mask := _cvat_shape(shape, frames)) is None:
+                    flat.append(shape.tag)
+                else:
                     index = frames.numbered(int(shape.attrib["frame"]))
                     label = track.get("label", "")
                     yield FoundAnnotations(
@@ -290,10 +302,15 @@ def parse_cvat(path: Path, frames: Frames) -> Iterator[FoundAnnotations]:
         for shape in image:
             with expecting(wrong):
                 frames.check(int(image.get("height", 0)), int(image.get("width", 0)))
-                if (mask := _cvat_shape(shape, frames)) is not None:
+                if (mask := _cvat_shape(shape, frames)) is None:
+                    flat.append(shape.tag)
+                else:
                     label, group = shape.get("label", ""), shape.get("group_id") or None
                     identity = f"{label}\n{group}" if group not in {None, "0"} else None
                     yield FoundAnnotations(place, identity, label, SoftMask.from_dense(mask))
+    if flat:
+        kinds = ", ".join(f"{flat.count(kind)} {kind}" for kind in sorted(set(flat)))
+        log.warning("%s: shapes without an area are left out: %s", path, kinds)
 
 
 def _cvat_shape(shape: Element, frames: Frames) -> Mask | None:
@@ -303,7 +320,19 @@ def _cvat_shape(shape: Element, frames: Frames) -> Mask | None:
         return filled([points_of([float(x) for pair in pairs for x in pair])], frames.height, frames.width)
     if shape.tag == "box":
         x0, y0, x1, y1 = (float(shape.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-        return filled([points_of([x0, y0, x1, y0, x1, y1, x0, y1])], frames.height, frames.width)
+        corners = points_of([x0, y0, x1, y0, x1, y1, x0, y1])
+        centre = np.array([x0 + x1, y0 + y1]) / 2
+        turned = (corners - centre) @ _rotation(shape) + centre
+        return filled([turned], frames.height, frames.width)
+    if shape.tag == "ellipse":
+        centre = np.array([float(shape.attrib["cx"]), float(shape.attrib["cy"])])
+        radii = np.array([float(shape.attrib["rx"]), float(shape.attrib["ry"])])
+        if not (np.isfinite([centre, radii]).all() and (radii > 0).all()):
+            raise ValueError("no ellipse")
+        rows, columns = np.mgrid[: frames.height, : frames.width] + 0.5
+        along = (np.stack([columns, rows], axis=-1) - centre) @ _rotation(shape).T
+        inside: Mask = np.hypot(*np.moveaxis(along / radii, -1, 0)) <= 1
+        return inside
     if shape.tag == "mask":
         left, top, width, height = (int(shape.attrib[key]) for key in ("left", "top", "width", "height"))
         if not (0 < width <= frames.width and 0 < height <= frames.height):
@@ -312,6 +341,19 @@ def _cvat_shape(shape: Element, frames: Frames) -> Mask | None:
         # Along the rows here, unlike COCO's.
         return _placed(mask_of(lengths, width, height).T, left, top, frames)
     return None
+
+
+def _rotation(shape: Element) -> NDArray[np.float64]:
+    """What turns rows of x and y as CVAT turns a box or an ellipse: by degrees, clockwise in the picture.
+
+    Raises:
+        ValueError: the angle is no finite number.
+    """
+    angle = np.deg2rad(float(shape.get("rotation", "0")))
+    if not np.isfinite(angle):
+        raise ValueError("no angle")
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, sine], [-sine, cosine]])
 
 
 def parse_yolo(path: Path, frames: Frames, index: int) -> Iterator[FoundAnnotations]:

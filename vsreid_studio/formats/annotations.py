@@ -174,7 +174,7 @@ def _numbered(found: list[FoundAnnotations], form: str) -> GivenMasks:
         if one.name or one.label:
             names.setdefault(number, one.name or one.label)
         # What was exported without classes has the instances' names in their place.
-        if one.label and one.label != one.name:
+        if one.label and (one.classed or one.label != one.name):
             classes.setdefault(number, one.label)
     count = f"{len(identities)} object{'s' if len(identities) > 1 else ''}"
     return GivenMasks(masks, None, f"{form}, {count}{how}", names, classes)
@@ -189,7 +189,8 @@ def _identified(found: list[FoundAnnotations]) -> tuple[list[FoundAnnotations], 
             listed.append(one)
             continue
         place = seen[one.frame, one.label] = seen.get((one.frame, one.label), 0) + 1
-        listed.append(replace(one, identity=f"{one.label}\n{place}"))
+        # Unlike any identity of a group, so that this object and a group of the same class stay two.
+        listed.append(replace(one, identity=f"{one.label}\n\0{place}"))
     if max(seen.values()) == 1:
         return listed, ", told apart by their names"
     if len({one.frame for one in found}) == 1:

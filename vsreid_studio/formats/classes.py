@@ -43,6 +43,10 @@ class Classes:
     listed: Mapping[int, str] = field(default_factory=dict)
     of: Mapping[int, int] = field(default_factory=dict)
 
+    def has(self, number: int) -> bool:
+        """Whether an instance has a class."""
+        return self.of.get(number, -1) in self.listed
+
     def kind(self, names: Mapping[int, str], number: int) -> str:
         """What an instance is called in a list of categories: its class, else its name.
 

@@ -148,8 +148,9 @@ def export_coco(
     """Write `images/SEQUENCE/00000.jpg` on and `annotations/instances_SEQUENCE.json`, and read them back.
 
     An image's id is its frame's number, by its name or from 0; an annotation has besides COCO's fields
-    `instance_id` and `instance_name`. Instances of one class share a category. The frames in which nothing
-    is seen are images without annotations.
+    `instance_id`, `instance_name` and `instance_classed`: whether its category is a class, and not the name
+    of an instance without one. Instances of one class share a category. The frames in which nothing is seen
+    are images without annotations.
 
     See `exports.SequenceWriter` for arguments and errors.
     """
@@ -194,6 +195,7 @@ def _document(
                     "id": len(annotations) + 1,
                     "image_id": footage.number(index),
                     "instance_name": name_of(names, number),
+                    "instance_classed": classes.has(number),
                     "category_id": kinds[classes.kind(names, number)],
                     "instance_id": number,
                     "segmentation": segmentation(mark.counts, height, width),
@@ -285,6 +287,7 @@ def _video_document(
                 "id": number,
                 "video_id": 1,
                 "instance_name": name_of(names, number),
+                "instance_classed": classes.has(number),
                 "category_id": kinds[classes.kind(names, number)],
                 "iscrowd": 0,
                 "height": footage.height,
