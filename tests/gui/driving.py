@@ -10,6 +10,7 @@ from small_clip import HIDDEN, true_mask
 
 from vsreid_studio.engine.events import Proposal
 from vsreid_studio.engine.runtime.run import State
+from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.canvas import CanvasView
 from vsreid_studio.gui.main_window import MainWindow
 
@@ -68,3 +69,14 @@ def until_proposal(qtbot: QtBot, window: MainWindow) -> Proposal:
     qtbot.waitUntil(lambda: window.parts.canvas.index == session.proposal.frame)
     assert session.proposal is not None
     return session.proposal
+
+
+def correct(qtbot: QtBot, window: MainWindow, shown: Proposal) -> int:
+    """Paint on a proposal, without accepting it yet; how many pixels its mask has then."""
+    press(window, Qt.Key.Key_C)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == shown.frame)
+    window.actions_[Act.BRUSH].trigger()
+    drag(window, (4, 4), (30, 4))
+    correction = window.parts.on_canvas.correction
+    assert correction is not None and correction.mask.area > shown.recovered.area
+    return correction.mask.area

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from driving import LEFT, at, drag, draw_both, press, until_proposal, wait_idle
+from driving import LEFT, at, correct, drag, draw_both, press, until_proposal, wait_idle
 from fake_engine import Script
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
@@ -195,17 +195,6 @@ def test_undo_by_key_while_a_run_goes_on(qtbot: QtBot, window: MainWindow, scrip
     qtbot.waitUntil(lambda: len(session.annotation.row(1)) == LENGTH)
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
-
-
-def correct(qtbot: QtBot, window: MainWindow, shown: Proposal) -> int:
-    """Paint on a proposal, without accepting it yet; how many pixels its mask has then."""
-    press(window, Qt.Key.Key_C)
-    qtbot.waitUntil(lambda: window.parts.canvas.index == shown.frame)
-    window.actions_[Act.BRUSH].trigger()
-    drag(window, (4, 4), (30, 4))
-    correction = window.parts.on_canvas.correction
-    assert correction is not None and correction.mask.area > shown.recovered.area
-    return correction.mask.area
 
 
 def test_what_is_painted_on_a_proposal_outlasts_what_a_run_finds(

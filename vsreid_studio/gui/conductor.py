@@ -70,7 +70,7 @@ class Conductor(QObject):
         self._found_nothing = False
         self._importing = False
         session.importing.connect(self._follow_import)
-        session.closing.connect(self.end_job)
+        session.leaving.connect(self.end_job)
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
         runner.listed.connect(lambda _, snapshot: session.edits.take_proposals(snapshot))
@@ -202,7 +202,7 @@ class Conductor(QObject):
             self.runner.cancel()
 
     def end_job(self) -> None:
-        """Stop the running job and apply its results, before the document closes."""
+        """Stop the running job and apply its results: the document is to close."""
         self._next = None
         self.review.drop_jobs()
         self.runner.end()

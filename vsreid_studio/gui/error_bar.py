@@ -88,6 +88,10 @@ class ErrorBar(QFrame):
     def suggest(self, sentence: str, button: str, act: Callable[[], object]) -> None:
         """Show an error with a button for an action against it."""
         self._show(sentence, "", failure=True)
+        self.add_offer(button, act)
+
+    def add_offer(self, button: str, act: Callable[[], object]) -> None:
+        """Give what is shown a button for an action."""
         self._act = act
         self.offer.setText(button)
         self.offer.show()

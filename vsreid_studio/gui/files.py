@@ -160,7 +160,8 @@ class Files(QObject):
 
     def open_demo(self) -> bool:
         """Open a fresh copy of the bundled clip with its first masks, and let the engine begin."""
-        self._session.close()
+        if not self._session.close():
+            return False
         try:
             clip, mask = fresh_demo(self._data / "demo")
         except UserError as error:
@@ -242,7 +243,8 @@ class Files(QObject):
         before = session.project.path
         path = before if same_track else session.video.path
         # A project is open once: that of another track is looked for beside this one.
-        session.close()
+        if not session.close():
+            return False
         return session.open(path, then=self._tell_video, options=options, otherwise=before)
 
     def _tell_video(self) -> None:

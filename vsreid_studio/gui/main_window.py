@@ -43,6 +43,8 @@ from .workspace import Workspace, add_menus, add_toolbar
 if TYPE_CHECKING:
     from ..engine.runtime.clicker import Clicker
 
+_CLOSE_ANYWAY = "Close anyway"
+"""A button beside what could not be saved."""
 _PLACES = 3
 """Counts up when the docks change, so that places saved by an older version are not applied."""
 _SHARE = 0.9
@@ -224,17 +226,20 @@ class MainWindow(QMainWindow):
         return moved
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Put on disk what is on its way there, end the threads and go; stay once where that fails."""
-        self.session.mask_edits.cancel_import()
-        if not self.session.flush():
-            event.ignore()
-            return
+        """Put on disk what is on its way there, end the threads and go; stay where that fails."""
         self._keep_docks()
+        place = self.saveGeometry()
+        if self.conductor.runner.busy:
+            # The step under way may take a moment; the person need not watch.
+            self.hide()
+        if not self.session.close():
+            event.ignore()
+            self.show()
+            self.bar.add_offer(_CLOSE_ANYWAY, self._close_anyway)
+            return
         self._settings.setValue("docks", self._docked)
-        self._settings.setValue("window", self.saveGeometry())
-        # The step under way may take a moment; the person need not watch.
+        self._settings.setValue("window", place)
         self.hide()
-        self.session.close()
         self.loader.stop()
         self.parts.on_canvas.clicks.stop()
         self.parts.on_clips.stop()
@@ -243,6 +248,10 @@ class MainWindow(QMainWindow):
         self.rounds.stop()
         self.conductor.runner.stop()
         event.accept()
+
+    def _close_anyway(self) -> None:
+        self.session.close(discard=True)
+        self.close()
 
     def _lay_out(self) -> None:
         self._pages = Pages()
@@ -261,6 +270,7 @@ class MainWindow(QMainWindow):
         session.opening.connect(lambda path: bar.show_notice(f"Opening {path.name} …"))
         session.opened.connect(self._show_document)
         session.closed.connect(self._show_start)
+        session.kept_open.connect(lambda: bar.add_offer(_CLOSE_ANYWAY, partial(session.close, discard=True)))
         for source in (session, conductor, self.loader):
             source.failed.connect(bar.fail)
         conductor.notified.connect(bar.show_notice)

@@ -174,15 +174,20 @@ class ProposalReview(QObject):
         """It is this instance, with this mask."""
         return self._answer(Correct(mask))
 
-    def keep_painted(self) -> None:
+    def keep_painted(self) -> bool:
         """Answer with what was painted; the document closes, so the engine computes nothing of it.
 
         Call it when the run has ended.
+
+        Returns:
+            Whether something was painted and is on disk.
         """
         proposal, mask = self._session.proposal, self.painted()
-        if proposal is not None and mask is not None:
-            self._answers.give(Correct(mask), proposal)
-            self._answers.drop()
+        if proposal is None or mask is None:
+            return False
+        given = self._answers.give(Correct(mask), proposal)
+        self._answers.drop()
+        return given and self._session.flush()
 
     def _answer(self, answer: Answer) -> bool:
         proposal = self._session.proposal

@@ -152,7 +152,8 @@ class CanvasBinder(QObject):
         session.selection_changed.connect(follower(self._select))
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)
-        session.closing.connect(self._close)
+        session.leaving.connect(self._save)
+        session.closing.connect(self.clicks.forget)
         canvas.edited.connect(self._take_stroke)
         canvas.box_drawn.connect(self._take_box)
         canvas.candidate_moved.connect(self._redraw)
@@ -216,11 +217,11 @@ class CanvasBinder(QObject):
         correction = self.correction
         return correction.mask if correction is not None and correction.painted else None
 
-    def _close(self) -> None:
-        """What is drawn belongs to the document that closes, not to the next one."""
+    def _save(self) -> None:
+        """What is drawn belongs to the document that is to close, not to the next one."""
         self.canvas.finish()
-        self.clicks.forget()
-        self._conductor.review.keep_painted()
+        if self._conductor.review.keep_painted():
+            self._session.set_proposal(None)
 
     def _request(self, index: int) -> None:
         """Ask for a frame with what is to be shown over it, composed on the thread that decodes."""

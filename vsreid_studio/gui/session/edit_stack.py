@@ -47,6 +47,7 @@ class EditStack(QObject):
         shown: what the window shows of the open document, None while nothing is open.
         comparing: two rounds are shown instead of the document, so that no mask can be edited.
         doubts: the stretches in which masks are likely wrong; an edit of one crosses it off.
+        failures: how often something could not be done.
 
     Signals:
         changed(change): what is shown of cells and decisions has changed, by an edit or a run.
@@ -93,7 +94,7 @@ class EditStack(QObject):
         self._waits = waits
         self._writer: ProjectWriter | None = None
         self._imports: MaskImport | None = None
-        self._failures = 0
+        self.failures = 0
         self._unanswered = 0
         self._exchanges = 0
         self.shown: ShownDocument | None = None
@@ -380,7 +381,7 @@ class EditStack(QObject):
     def report(self, error: Exception, details: str) -> None:
         """Report what could not be done."""
         log.debug("The document stays as it was.", exc_info=error)
-        self._failures += 1
+        self.failures += 1
         self.failed.emit(sentence_of(error), details)
 
     def finish(self) -> bool:
@@ -389,9 +390,9 @@ class EditStack(QObject):
 
     def flush(self) -> bool:
         """Wait until all that was asked is done and on disk; whether none of it failed."""
-        failures = self._failures
+        failures = self.failures
         self.deliver_all()
-        return failures == self._failures
+        return failures == self.failures
 
     def catch_up(self) -> None:
         """Wait until all edits so far are on disk; it takes milliseconds, as they were encoded already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -52,7 +53,10 @@ class Session(QObject):
         opening(path): something is being opened; `opened`, `failed`, `video_changed` or `video_missing`
             follows.
         opened, closed: another document is there, or none.
-        closing: the document is about to close; drop references to it before the signal returns.
+        leaving: the document is to close; edit it by what is unfinished before the signal returns. It stays
+            open if that cannot be saved.
+        kept_open: it stays open, as something could not be saved; `failed` has said why.
+        closing: the document closes now; drop references to it before the signal returns.
         video_changed(error): a project's video has changed, and a person decides what becomes of the masks; a
             `VideoChanged`.
         video_missing(error): a project's video was not found; a `VideoMissing`.
@@ -64,6 +68,8 @@ class Session(QObject):
 
     opening = Signal(object)
     opened = Signal()
+    leaving = Signal()
+    kept_open = Signal()
     closing = Signal()
     closed = Signal()
     video_changed = Signal(object)
@@ -245,7 +251,7 @@ class Session(QObject):
 
         What cannot be worked out is left: it is nothing that a person did.
         """
-        self.writer.ask(make, done, lambda error, _: log.debug("Not worked out.", exc_info=error))
+        self.writer.ask(make, done, _log)
 
     def setting(self, key: str) -> Any:
         """What was kept in the project under a key; None where nothing was."""
@@ -297,7 +303,7 @@ class Session(QObject):
 
         Returns:
             Whether it is open, or, where the session does not wait, whether that was begun: `opened` follows.
-            What is open stays open meanwhile, and where it fails.
+            What is open stays open meanwhile, where it fails, and where its last edits cannot be saved.
         """
         path = absolute_path(path)
         if self.document is not None and path in {self.project.path, absolute_path(self.video.path)}:
@@ -318,6 +324,11 @@ class Session(QObject):
         return self.document is not None and self.document is not before and not self._open_failed
 
     def _arrive(self, opened: Opened) -> None:
+        if not self._save():
+            self._open_failed = True
+            self._thread.post(opened.writer.close, _log)
+            self.kept_open.emit()
+            return
         self._release()
         self.edits.begin(opened.writer, opened.snapshot)
         self._settings = opened.settings
@@ -343,12 +354,35 @@ class Session(QObject):
         else:
             self.edits.report(error, details)
 
-    def close(self) -> None:
-        """Put on disk what is on its way there, close what is open and end the thread."""
-        self.mask_edits.cancel_import()
-        self.edits.deliver_all()
+    def close(self, *, discard: bool = False) -> bool:
+        """Put on disk what is on its way there, close what is open and end the thread.
+
+        Args:
+            discard: close also where something cannot be saved.
+
+        Returns:
+            False where something could not be saved: the document stays open, and `kept_open` is emitted.
+        """
+        if not self.edits.is_open:
+            # What is being opened arrives.
+            self.edits.deliver_all()
+        if not self._save() and not discard:
+            self.kept_open.emit()
+            return False
         self._release()
         self._thread.stop()
+        return True
+
+    def _save(self) -> bool:
+        """Put on disk also what is unfinished; whether all of it is there."""
+        if not self.edits.is_open:
+            return True
+        writer, failures = self.writer, self.edits.failures
+        unsaved = writer.unsaved
+        self.mask_edits.cancel_import()
+        self.leaving.emit()
+        self.edits.deliver_all()
+        return (self.edits.failures, writer.unsaved) == (failures, unsaved)
 
     def flush(self) -> bool:
         """Wait until all that was asked is done and on disk; whether none of it failed."""
@@ -366,11 +400,18 @@ class Session(QObject):
         self.closing.emit()
         self.mask_edits.cancel_import()
         self.set_proposal(None)
+        project = self.project
         for key, value in (("frame", self.frame), ("selected", self.selected or 0)):
             if self._settings.get(key) != value:
-                self.keep_setting(key, value)
+                # No work is lost where this fails.
+                self.writer.post(partial(project.settings.set, key, value), _log)
         self.edits.end()
         self._settings = {}
         self.position.begin(0, 0, None)
         self.closed.emit()
         self.undo_changed.emit()
+
+
+def _log(error: Exception, details: str) -> None:
+    """Note a failure that a person need not know of."""
+    log.debug("Not done.", exc_info=error)

@@ -42,10 +42,12 @@ class ProjectWriter:
 
     Attributes:
         document: what is open.
+        unsaved: how many messages of runs could not be put on disk.
     """
 
     def __init__(self, document: Document, thread: DocumentThread) -> None:
         self.document = document
+        self.unsaved = 0
         self._thread = thread
         self._number = 0
         self._inbox: ConcurrentEdits | None = None
@@ -260,6 +262,7 @@ class ProjectWriter:
     def _break_off(self, order: Order, content: object, error: Exception, details: str) -> None:
         # A full disk, say: what cannot be kept must not be computed further.
         order.control.cancel()
+        self.unsaved += 1
         order.mailbox.put(Failure(sentence_of(error), details))
         if isinstance(content, Outcome):
             order.mailbox.put(content)
