@@ -16,7 +16,7 @@ from vsreid_studio.config import EARLIER_VALUES, Config, ReidConfig
 from vsreid_studio.engine.events import Decision, Event, Verdict
 from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.engine.runtime.engine import VideoEngine
-from vsreid_studio.engine.types import Box, Maker
+from vsreid_studio.engine.types import Box, CellKey, Maker
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
@@ -24,6 +24,7 @@ from vsreid_studio.headless import run as run_module
 from vsreid_studio.headless.run import run_task
 from vsreid_studio.headless.task import Task
 from vsreid_studio.project import Project
+from vsreid_studio.project.history import StepKind
 
 LENGTH, HIDDEN = 10, range(3, 6)  # of the clip in stand_ins.py
 
@@ -291,6 +292,48 @@ def test_an_own_project_that_a_person_has_checked_is_never_removed(
             project.apply(nothing, reviewed=[key])
     run_task(task, engine)
     assert task.project_file.exists()
+
+
+def test_drawings_outlive_a_run_that_fails_before_its_first_mask(task: Task, engine: VideoEngine) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task, engine, emit=stop_at(9))
+    with Project.open(task.project_file) as project:
+        made = {key: None for key, cell in project.annotation.cells() if not cell.pinned}
+        drawn = next(cell for _, cell in project.annotation.cells() if cell.pinned)
+        cell = replace(drawn, origin=4, made_by=Maker.PERSON)
+        project.apply(project.annotation.set_cells("draw", {**made, CellKey(4, 3): cell}))
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task, engine, emit=stop_at(0))
+    with Project.open(task.project_file) as project:
+        assert project.annotation.pinned(4, 3)
+
+
+@pytest.mark.parametrize("how", ["named", "classed", "imported"])
+def test_an_own_project_in_which_a_person_worked_is_never_removed(
+    task: Task, engine: VideoEngine, how: str
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_task(task, engine, emit=stop_at(9))
+    with Project.open(task.project_file) as project:
+        one, nothing = project.instances[1], project.annotation.set_cells(how, {})
+        if how == "named":
+            project.apply(nothing, instances={1: replace(one, name="dog")})
+        elif how == "classed":
+            project.apply(nothing, instances={1: replace(one, category=1)}, categories={1: "dog"})
+        else:
+            given = next(cell for _, cell in project.annotation.cells() if cell.pinned)
+            cells = {CellKey(4, 3): replace(given, origin=4)}
+            project.apply(project.annotation.set_cells("import masks", cells))
+    run_task(task, engine)
+    assert task.project_file.exists()
+
+
+def test_the_step_of_a_run_is_not_called_a_persons(
+    task: Task, engine: VideoEngine, tmp_path: Path
+) -> None:
+    run_task(replace(task, project=tmp_path / "mine.vsreid"), engine)
+    with Project.open(tmp_path / "mine.vsreid") as project:
+        assert [one.kind for one in project.rounds()] == [StepKind.EDIT, StepKind.RUN]
 
 
 def test_a_locked_instance_is_left_as_it_is(task: Task, engine: VideoEngine, tmp_path: Path) -> None:

@@ -14,12 +14,17 @@ from ..formats.annotations import first_cells
 from ..formats.classes import joined, number_of
 from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options
+from ..project.history import StepKind
 from ..project.same_video import FRAMES, VideoChanged, bind_video, note_frames, reference_of, take_changes
 from ..project.sources import note_points, note_source
+from ..project.undo import RoundRecord
 from .task import Inputs, MadeFrom, Task, difference
 
 _KEY = "headless"
 """The setting of a project for the run that it belongs to."""
+_IMPORT = "import masks"
+_EARLIER = frozenset({"propagate", "accept retrieval"})
+"""Steps that runs of earlier versions made as if a person had."""
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 
@@ -51,6 +56,7 @@ def project_of(task: Task, given: Inputs, *, overwrite: bool = False) -> Iterato
                 project.check_place()
             finally:
                 begun = any(not cell.pinned for _, cell in project.annotation.cells())
+                begun = begun or _has_drawings(project)
     except BaseException:
         if not task.keeps_project and not begun:
             remove(path)
@@ -130,7 +136,7 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
             listed = joined(listed, {1: name}) if name else listed
             one = _instance(number, given.names.get(number))
             instances[number] = replace(one, category=number_of(listed, name) if name else None)
-        change = project.annotation.set_cells("import masks", cells)
+        change = project.annotation.set_cells(_IMPORT, cells)
         project.apply(change, instances=instances, categories=listed)
         for clicked in given.clicked:
             note_points(project.settings, clicked)
@@ -147,17 +153,28 @@ def _is_own(project: Project) -> bool:
 def _has_drawings(project: Project) -> bool:
     """Whether a person has worked in it: opened in the window, a run's own project is one like any other.
 
-    Of a run itself only imported masks are pinned.
+    Of a run itself only imported masks are pinned, and the import is its first step.
     """
     decided = any(one.by is Maker.PERSON for one in project.annotation.decisions.values())
     return (
         decided
         or bool(project.reviewed_maps)
+        or any(_is_persons(place, step) for place, step in enumerate(project.rounds()))
         or any(
             cell.made_by is Maker.PERSON or (cell.pinned and cell.made_by is not Maker.IMPORT)
             for _, cell in project.annotation.cells()
         )
     )
+
+
+def _is_persons(place: int, step: RoundRecord) -> bool:
+    """Whether a person has made a step: drawn, imported, named or merged something, say.
+
+    Args:
+        place: in the order of the steps.
+    """
+    own = (place == 0 and step.label == _IMPORT) or step.label in _EARLIER
+    return step.kind is not StepKind.RUN and not own
 
 
 def _made_from(project: Project) -> object:

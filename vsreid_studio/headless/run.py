@@ -22,6 +22,7 @@ from ..formats.masks import write_mask
 from ..formats.owned import mark_all, refuse_existing
 from ..formats.provenance import provenance, write_provenance
 from ..project import Project
+from ..project.history import StepKind
 from ..project.sources import points_of
 from ..project.tracks import proposal_tracks
 from ..reading import read_json
@@ -147,7 +148,7 @@ def _drive(project: Project, task: Task, given: Inputs, emit: Emit) -> None:
 
     def take(event: Event) -> None:
         if isinstance(event, Change):
-            project.apply(event, group="headless run")
+            project.apply(event, group="headless run", kind=StepKind.RUN)
         elif task.keep_proposals and isinstance(event, Proposal | Queue):
             project.proposals.take(event, project.annotation)
         emit(event)
