@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from small_clip import true_mask
 
+from vsreid_studio.engine.events import Decision, Verdict
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.gui.session.merging import still_valid
 from vsreid_studio.project import Instance
 
@@ -38,3 +39,24 @@ def test_a_run_replaces_no_mask_that_a_person_has_pinned() -> None:
     drawn = Cell(true_mask(2, 1), 3, pinned=True, made_by=Maker.PERSON)
     answer = annotation.set_cells("correct retrieval", {KEY: drawn})
     assert still_valid(annotation, KNOWN, answer).after == {KEY: drawn}
+
+
+def test_an_answer_without_its_mask_is_not_remembered() -> None:
+    annotation, other = document(), CellKey(3, 2)
+    said = {KEY: Decision(Verdict.ACCEPTED, Box(0, 0, 4, 4), 0.9, Maker.PERSON)}
+    found = Cell(true_mask(3, 1), 3, made_by=Maker.RECOVERY)
+    accepted = annotation.decide(annotation.set_cells("accept retrieval", {KEY: found}), said)
+    assert still_valid(annotation, KNOWN, accepted).decisions_after == said
+    locked = {1: replace(KNOWN[1], locked=True)}
+    assert not still_valid(annotation, locked, accepted).decisions_after
+    drawn = annotation.set_cells("draw", {KEY: Cell(true_mask(2, 1), 3, pinned=True)})
+    assert not still_valid(annotation.with_change(drawn), KNOWN, accepted).decisions_after
+    given = {
+        KEY: replace(said[KEY], verdict=Verdict.REASSIGNED, given_to=2),
+        other: said[KEY],
+    }
+    both = {**KNOWN, 2: Instance(2, "green", "#00ff00")}
+    change = annotation.decide(annotation.set_cells("reassign retrieval", {other: found}), given)
+    assert still_valid(annotation, both, change).decisions_after == given
+    both[2] = replace(both[2], locked=True)
+    assert not still_valid(annotation, both, change).decisions_after

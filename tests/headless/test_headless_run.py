@@ -328,9 +328,7 @@ def test_an_own_project_in_which_a_person_worked_is_never_removed(
     assert task.project_file.exists()
 
 
-def test_the_step_of_a_run_is_not_called_a_persons(
-    task: Task, engine: VideoEngine, tmp_path: Path
-) -> None:
+def test_the_step_of_a_run_is_not_called_a_persons(task: Task, engine: VideoEngine, tmp_path: Path) -> None:
     run_task(replace(task, project=tmp_path / "mine.vsreid"), engine)
     with Project.open(tmp_path / "mine.vsreid") as project:
         assert [one.kind for one in project.rounds()] == [StepKind.EDIT, StepKind.RUN]

@@ -23,6 +23,7 @@ from ..project import Instance
 from .theme import DEFAULT_COLOURS, default_colour
 
 IMPORT_LABEL = "import masks"
+IMPORT_CHANGED = "Something was changed after the import: undo it, or import the masks again."
 
 
 class DocumentView(Protocol):

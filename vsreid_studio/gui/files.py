@@ -24,7 +24,7 @@ from ..project.sources import points_of, sources_of
 from . import widgets
 from .clip_scanner import Catalogue
 from .conductor import Conductor
-from .edits import IMPORT_LABEL
+from .edits import IMPORT_CHANGED, IMPORT_LABEL
 from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
 from .opening import VideoMissing, fresh_demo, holds_pictures, home_of, masks_beside
@@ -310,14 +310,11 @@ class Files(QObject):
     def _read_otherwise(self, done: Imported, reading: Reading) -> bool:
         """Import the same once more in place of what was imported, where nothing came after it."""
         session = self._session
-        if session.undo_label != IMPORT_LABEL or not session.edits.undo():
-            self._bar.fail("Something was changed after the import: undo it, or import the masks again.")
+        if session.undo_label != IMPORT_LABEL:
+            self._bar.fail(IMPORT_CHANGED)
             return False
         session.go(done.frame)
-        # Where they cannot be read so: what was there before is better than nothing.
-        return session.mask_edits.import_masks(
-            done.path, reading, machine=done.machine, otherwise=session.edits.redo
-        )
+        return session.mask_edits.import_masks(done.path, reading, machine=done.machine, replaces=True)
 
     def _offer_ways(self, change: VideoChanged) -> None:
         """Ask what becomes of the masks of a video that has changed."""

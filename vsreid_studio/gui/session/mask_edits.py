@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -83,7 +83,7 @@ class MaskEdits(QObject):
         reading: Reading | None = None,
         *,
         machine: bool = False,
-        otherwise: Callable[[], object] | None = None,
+        replaces: bool = False,
     ) -> bool:
         """Take masks from a picture, for the present frame, or from a folder, by the frames' names.
 
@@ -92,7 +92,8 @@ class MaskEdits(QObject):
         Args:
             reading: how pictures are taken, None to guess; `imported` reports the guess.
             machine: they were made by some program and are not pinned: corrections propagate over them.
-            otherwise: called where nothing was imported.
+            replaces: in place of the import that is the last step; where something was done since, or nothing
+                is imported, that one stays.
         """
         if self._edits.shown is None:
             return False
@@ -104,8 +105,6 @@ class MaskEdits(QObject):
         frame = self._position.frame
 
         def done(kept: CommittedEdit, reading: Reading | None, text: str) -> None:
-            nonlocal otherwise
-            otherwise = None
             self._edits.keep(kept)
             project = self._edits.writer.project
             self._edits.writer.post(lambda: note_source(project, path), self._edits.report)
@@ -115,14 +114,18 @@ class MaskEdits(QObject):
 
         def ended() -> None:
             self._import = None
-            if otherwise is not None:
-                otherwise()
             self.importing.emit(0, 0)
 
         self.importing.emit(0, 1)
-        listener = ImportListener(self._import, self.importing.emit, done, self._edits.report, ended)
-        self._edits.imports.start(path, reading, machine, frame, listener)
+        listener = ImportListener(
+            self._import, self.importing.emit, self._exchanged, done, self._edits.report, ended
+        )
+        self._edits.imports.start(path, reading, machine, frame, listener, replaces=replaces)
         return self._edits.finish()
+
+    def _exchanged(self, kept: CommittedEdit | None) -> None:
+        if kept is not None:
+            self._edits.keep(kept)
 
     @property
     def is_importing(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,11 @@ from time import monotonic, sleep
 
 from ...engine.types import Cell, CellKey, SoftMask
 from ...engine.types.stepwise import clear_stepwise
+from ...errors import UserError
 from ...formats.annotations import GivenMasks
 from ...formats.given_masks import read_given_masks
 from ...formats.mask_coding import Reading
+from ...project import Project
 from ...project.sources import refuse_own
 from .. import edits
 from .shown import CommittedEdit
@@ -35,6 +38,7 @@ class ImportListener:
     Attributes:
         stop: set to leave it off.
         progress: files read, and all.
+        exchanged: an earlier import was taken back, or is there again.
         done: what was kept, how pictures were taken, and what was taken for what; see `GivenMasks`.
         failed: why nothing was.
         ended: always the last.
@@ -42,6 +46,7 @@ class ImportListener:
 
     stop: Event
     progress: Callable[[int, int], object]
+    exchanged: Callable[[CommittedEdit | None], object]
     done: Callable[[CommittedEdit, Reading | None, str], object]
     failed: Reporter
     ended: Callable[[], object]
@@ -63,6 +68,8 @@ class MaskImport:
         machine: bool,
         frame: int,
         listener: ImportListener,
+        *,
+        replaces: bool = False,
     ) -> None:
         """Take masks from a picture or a folder, see `read_given_masks`; as one step, or not at all.
 
@@ -71,11 +78,12 @@ class MaskImport:
         Args:
             machine: see `edits.import_masks`.
             frame: takes a single picture's mask.
+            replaces: in place of the import that is the last step; where another one is, nothing is done.
         """
 
         def read() -> None:
             try:
-                self._read(path, reading, machine, frame, listener)
+                self._read(path, reading, machine, frame, listener, replaces)
             except _Stopped:
                 self._thread.reply(listener.ended)
             except Exception as error:
@@ -92,7 +100,13 @@ class MaskImport:
             self._running = None
 
     def _read(
-        self, path: Path, reading: Reading | None, machine: bool, frame: int, listener: ImportListener
+        self,
+        path: Path,
+        reading: Reading | None,
+        machine: bool,
+        frame: int,
+        listener: ImportListener,
+        replaces: bool,
     ) -> None:
         """On the import's own thread."""
         told = 0.0
@@ -125,7 +139,8 @@ class MaskImport:
         def put() -> None:
             cells: dict[CellKey, Cell | None] = {}
             try:
-                self._put(given, cells, machine, listener)
+                with self._replacing(listener) if replaces else nullcontext():
+                    self._put(given, cells, machine, listener)
             except _Stopped:
                 # Before all that was read and worked out is let go, which takes a while.
                 self._thread.reply(listener.ended)
@@ -136,6 +151,22 @@ class MaskImport:
                 clear_stepwise(cells, poll=partial(sleep, _PAUSE))
 
         self._writer.post(put, failed)
+
+    @contextmanager
+    def _replacing(self, listener: ImportListener) -> Iterator[None]:
+        """Take the last import back for the block, and do it again where that fails.
+
+        Raises:
+            UserError: something else is the last step.
+        """
+        if self._writer.project.undo_label != edits.IMPORT_LABEL:
+            raise UserError(edits.IMPORT_CHANGED)
+        self._thread.reply(partial(listener.exchanged, self._writer.exchange(Project.undo)))
+        try:
+            yield
+        except BaseException:
+            self._thread.reply(partial(listener.exchanged, self._writer.exchange(Project.redo)))
+            raise
 
     def _put(
         self,

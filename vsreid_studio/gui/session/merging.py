@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...engine.events import Change
+from ...engine.events import Change, Decision
 from ...engine.store.annotation import Annotation
 from ...engine.types import Cell, CellKey
 from ...project import Instance
@@ -18,7 +18,8 @@ def still_valid(annotation: Annotation, known: Mapping[int, Instance], change: C
     """The part of a run's change that does not conflict with what a person did meanwhile.
 
     A cell is taken only where the document still holds what the run found there: the cells are immutable, so
-    identity tells. Only a person's answer replaces a pinned one.
+    identity tells. Only a person's answer replaces a pinned one. An answer whose mask is not taken is not
+    remembered either, so that its proposal waits again.
 
     Args:
         known: the instances that are still there, by number. Masks of locked ones stay as they are.
@@ -31,12 +32,21 @@ def still_valid(annotation: Annotation, known: Mapping[int, Instance], change: C
         and not (key.instance in known and known[key.instance].locked)
         and (cell is None or (key.instance in known and _has_checkpoint(annotation, change, key, cell)))
     }
+    left = change.after.keys() - cells.keys()
     decided = {
         key: one
         for key, one in change.decisions_after.items()
-        if annotation.decisions.get(key) == change.decisions_before[key] and key.instance in known
+        if annotation.decisions.get(key) == change.decisions_before[key]
+        and key.instance in known
+        and not left.intersection(_decided_cells(key, one))
     }
     return annotation.decide(annotation.set_cells(change.label, cells), decided)
+
+
+def _decided_cells(key: CellKey, decision: Decision | None) -> list[CellKey]:
+    """The cells that a decision says something of."""
+    given_to = None if decision is None else decision.given_to
+    return [key] if given_to is None else [key, CellKey(key.frame, given_to)]
 
 
 def _has_checkpoint(annotation: Annotation, change: Change, key: CellKey, cell: Cell) -> bool:
