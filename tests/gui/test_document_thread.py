@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -358,3 +359,90 @@ def test_a_reply_that_fails_does_not_hold_up_the_others(qtbot: QtBot, drawn: Ses
         drawn.edits._thread.wait_idle()
     assert [str(error) for _, error, _ in raised] == ["a mistake in the window"]
     assert drawn.settled
+
+
+def while_waiting(drawn: Session, asked: Callable[[], object], then: Callable[[], object]) -> None:
+    """Ask for something that the document's thread does only after the window has done more."""
+    held = threading.Event()
+    drawn.writer.post(held.wait, drawn.edits.report)
+    asked()
+    then()
+    held.set()
+    assert drawn.flush()
+
+
+def added_and_drawn(drawn: Session) -> None:
+    number = drawn.instance_edits.add_instance("new")
+    assert number is not None and number == drawn.selected
+    drawn.mask_edits.edit_mask(5, number, true_mask(5, 2), "Paint")
+
+
+@pytest.mark.parametrize("back", ["undo", "redo", "go back"])
+def test_an_instance_that_is_added_while_another_comes_back_gets_a_number_of_its_own(
+    drawn: Session, back: str
+) -> None:
+    before = drawn.instances[2]
+    if back == "redo":
+        while 2 in drawn.instances:
+            drawn.edits.undo()
+            drawn.flush()
+    else:
+        drawn.instance_edits.delete(2)
+        drawn.flush()
+    assert 2 not in drawn.instances
+    ways: dict[str, Callable[[], object]] = {
+        "undo": drawn.edits.undo,
+        "redo": lambda: [drawn.edits.redo() for _ in range(12)],
+        "go back": lambda: drawn.edits.go_back(drawn.project.rounds()[-2]),
+    }
+    while_waiting(drawn, ways[back], lambda: added_and_drawn(drawn))
+    assert drawn.instances[2] == before and drawn.annotation.mask(0, 2).same(true_mask(0, 2))
+    (new,) = (one for one in drawn.instances.values() if one.name == "new")
+    assert new.number == 3 and drawn.annotation.get(5, 3) is not None
+    assert drawn.project.instances == drawn.instances
+
+
+def test_a_class_that_is_added_while_another_comes_back_gets_a_number_of_its_own(drawn: Session) -> None:
+    drawn.instance_edits.set_class(1, "dog")
+    drawn.flush()
+    drawn.instance_edits.remove_class(1)
+    drawn.flush()
+    assert drawn.categories == {}
+    while_waiting(drawn, drawn.edits.undo, lambda: drawn.instance_edits.set_class(2, "cat"))
+    assert drawn.categories == {1: "dog", 2: "cat"} == drawn.project.categories
+    assert [one.category for one in drawn.instances.values()] == [1, 2]
+
+
+@pytest.mark.parametrize("renames", [False, True])
+def test_a_class_that_an_undo_takes_away_is_not_another_one(
+    qtbot: QtBot, drawn: Session, renames: bool
+) -> None:
+    drawn.instance_edits.set_class(1, "dog")
+    drawn.instance_edits.remove_class(1)
+    drawn.instance_edits.set_class(1, "cat")
+    drawn.flush()
+    held = threading.Event()
+    drawn.writer.post(held.wait, drawn.edits.report)
+    drawn.edits.undo()
+    drawn.edits.undo()
+    with qtbot.waitSignal(drawn.failed) as told:
+        if renames:
+            drawn.instance_edits.rename_class(1, "lion")
+        else:
+            drawn.instance_edits.remove_class(1)
+        held.set()
+        drawn.flush()
+    assert told.args[0] == "There is no class cat any more."
+    assert drawn.categories == {1: "dog"} == drawn.project.categories
+
+
+def test_no_instance_is_added_while_an_import_may_bring_its_own(
+    qtbot: QtBot, drawn: Session, masks: Path
+) -> None:
+    assert drawn.mask_edits.import_masks(masks)
+    with qtbot.waitSignal(drawn.failed) as told:
+        assert drawn.instance_edits.add_instance("new") is None
+    assert "being imported" in told.args[0]
+    assert drawn.flush()
+    assert sorted(drawn.instances) == [1, 2, 3]
+    assert drawn.instance_edits.add_instance("new") == 4

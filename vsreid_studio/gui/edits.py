@@ -129,18 +129,21 @@ def new_instance(
     number: int | None = None,
     name: str | None = None,
     colours: Sequence[str] = DEFAULT_COLOURS,
+    reserved: Collection[int] = (),
 ) -> Instance:
     """An instance that is not there yet, at the end of the list.
 
     Args:
         number: its own, None for the lowest that is free.
         colours: '#rrggbb' to choose from, by its number.
+        reserved: numbers that are not free, beside those of `known`.
 
     Raises:
         UserError: there are as many as masks can number.
     """
     if number is None:
-        number = next((n for n in range(1, MAX_INSTANCE + 1) if n not in known), None)
+        free = (n for n in range(1, MAX_INSTANCE + 1) if n not in known and n not in reserved)
+        number = next(free, None)
         if number is None:
             raise UserError(f"There are {MAX_INSTANCE} instances, and masks cannot number more.")
     order = max((one.order for one in known.values()), default=0) + 1
@@ -292,12 +295,16 @@ def add_classes(document: DocumentView, given: Mapping[int, str]) -> Edit:
     return Edit(Change("add a class" if len(added) == 1 else f"add {len(added)} classes"), categories=added)
 
 
-def rename_class(document: DocumentView, number: int, name: str) -> Edit:
+def rename_class(document: DocumentView, number: int, old: str, name: str) -> Edit:
     """Give a class another name; the instances that have it keep it.
 
+    Args:
+        old: the name that it has now.
+
     Raises:
-        UserError: it has no letters, or is the name of another class.
+        UserError: the class is gone, or the new name has no letters or is that of another class.
     """
+    _refuse_other_class(document, number, old)
     name = plain(name)
     if not name:
         raise UserError("A class needs a name.")
@@ -306,12 +313,26 @@ def rename_class(document: DocumentView, number: int, name: str) -> Edit:
     return Edit(Change("rename a class"), categories={number: name})
 
 
-def remove_class(document: DocumentView, number: int) -> Edit:
-    """Take a class off the list; the instances that have it are left without."""
+def remove_class(document: DocumentView, number: int, name: str) -> Edit:
+    """Take a class off the list; the instances that have it are left without.
+
+    Args:
+        name: that it has now.
+
+    Raises:
+        UserError: the class is gone.
+    """
+    _refuse_other_class(document, number, name)
     without = {
         n: replace(one, category=None) for n, one in document.instances.items() if one.category == number
     }
-    return Edit(Change(f"remove the class {document.categories[number]}"), without, categories={number: None})
+    return Edit(Change(f"remove the class {name}"), without, categories={number: None})
+
+
+def _refuse_other_class(document: DocumentView, number: int, name: str) -> None:
+    """An undo may have given the number to another class since the person chose it."""
+    if document.categories.get(number) != name:
+        raise UserError(f"There is no class {name} any more.")
 
 
 def _added(document: DocumentView, listed: Mapping[int, str]) -> dict[int, str | None]:

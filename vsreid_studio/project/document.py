@@ -262,6 +262,11 @@ class Project:
         return self._undo.redo_label
 
     @property
+    def past_instances(self) -> frozenset[int]:
+        """See `Undo.instances`."""
+        return self._undo.instances
+
+    @property
     def dropped_cells(self) -> tuple[CellKey, ...]:
         """See `Undo.dropped_cells`."""
         return self._undo.dropped_cells

@@ -16,7 +16,7 @@ from .contents import Contents, ProjectState, plain, read_contents
 from .database import Database, damage_reported
 from .history import Exchanged, History, StepKind, write
 from .rows import cells_of
-from .schema import CELLS, UNDOABLE, Key, Row, Rows, Table, VideoRef
+from .schema import CELLS, INSTANCES, UNDOABLE, Key, Row, Rows, Table, VideoRef
 
 
 class Undo:
@@ -91,6 +91,12 @@ class Undo:
         """The step that `redo` would do again; None if there is none."""
         step = self._history.next()
         return step[1] if step else None
+
+    @property
+    def instances(self) -> frozenset[int]:
+        """Numbers of the instances that undo, redo or going back may bring back."""
+        found = self._database.rows(f"SELECT DISTINCT {INSTANCES.keys[0]} FROM step_{INSTANCES.name}")
+        return frozenset(number for (number,) in found)
 
     @property
     def _running(self) -> list[int]:

@@ -120,7 +120,7 @@ class EditStack(QObject):
 
     @property
     def exchanging(self) -> bool:
-        """Whether an undo or a redo is not done yet."""
+        """Whether an undo, a redo or going back is not done yet."""
         return self._exchanges > 0
 
     @property
@@ -185,20 +185,16 @@ class EditStack(QObject):
 
     def undo(self) -> bool:
         """Take the last step back, also one of an earlier session; whether there was one."""
-        return self._exchange(Project.undo)
+        return self._exchange(lambda writer: writer.exchange(Project.undo))
 
     def redo(self) -> bool:
         """Do the step again that was taken back last; whether there was one."""
-        return self._exchange(Project.redo)
+        return self._exchange(lambda writer: writer.exchange(Project.redo))
 
     def go_back(self, one: RoundRecord) -> bool:
         """Make everything as it was after a round; a step of undo."""
-        if self.shown is None:
-            return False
         label = f"go back to '{one.label}'"
-        self._ask(partial(self.writer.go_back, one.number, label), self.keep, self.report)
-        self.edited.emit()
-        return self.finish()
+        return self._exchange(lambda writer: writer.go_back(one.number, label))
 
     def take_proposals(self, snapshot: Snapshot) -> None:
         """Show what a run has found again."""
@@ -247,11 +243,11 @@ class EditStack(QObject):
         self._show(Edit(Change(f"{label} {old.name}"), {instance: new}), undoable=undoable)
         return self.finish()
 
-    def _exchange(self, way: Callable[[Project], Change | None]) -> bool:
+    def _exchange(self, work: Callable[[ProjectWriter], CommittedEdit | None]) -> bool:
         if self.shown is None:
             return False
         self._exchanges += 1
-        self._ask(partial(self.writer.exchange, way), self._exchanged, self._not_exchanged)
+        self._ask(partial(work, self.writer), self._exchanged, self._not_exchanged)
         self.edited.emit()
         self.undo_changed.emit()
         return self.finish()

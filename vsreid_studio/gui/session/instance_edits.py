@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...engine.events import Change
+from ...errors import UserError
 from ...formats.classes import read_classes, write_classes
 from ...project.sources import refuse_own, sources_of
 from .. import edits
@@ -22,8 +23,12 @@ class InstanceEdits:
         colours: '#rrggbb' of new instances, in turn.
     """
 
-    def __init__(self, stack: EditStack, position: Position) -> None:
+    def __init__(self, stack: EditStack, position: Position, importing: Callable[[], bool]) -> None:
+        """Args:
+        importing: tells whether masks are being imported, which may bring instances.
+        """
         self._edits = stack
+        self._importing = importing
         self._position = position
         self.colours: Sequence[str] = DEFAULT_COLOURS
 
@@ -37,7 +42,11 @@ class InstanceEdits:
         if shown is None:
             return None
         with self._edits.reporting() as failure:
-            one = edits.new_instance(shown.instances, name=name, colours=self.colours)
+            if self._importing():
+                raise UserError("Masks are being imported: add an object when they are there, or press Esc.")
+            # What comes back keeps its number.
+            reserved = shown.past_instances if self._edits.exchanging else ()
+            one = edits.new_instance(shown.instances, None, name, self.colours, reserved)
         if failure or not self._edits.apply(Change(f"add {one.name}"), instances={one.number: one}):
             return None
         self._position.select(one.number)
@@ -56,11 +65,11 @@ class InstanceEdits:
 
     def set_class(self, instance: int, name: str | None) -> bool:
         """Give an instance a class, by its name; None for no class."""
-        return self._edits.edit(lambda held: edits.set_class(held, instance, name))
+        return self._edit(lambda held: edits.set_class(held, instance, name))
 
     def add_classes(self, given: Mapping[int, str]) -> bool:
         """Add classes to the list."""
-        return self._edits.edit(lambda held: edits.add_classes(held, given))
+        return self._edit(lambda held: edits.add_classes(held, given))
 
     def import_classes(self, path: Path) -> bool:
         """Add the classes of a file to the list, see `formats.classes.read_classes`."""
@@ -88,11 +97,22 @@ class InstanceEdits:
 
     def rename_class(self, number: int, name: str) -> bool:
         """Give a class another name."""
-        return self._edits.edit(lambda held: edits.rename_class(held, number, name))
+        old = self._class(number)
+        return self._edit(lambda held: edits.rename_class(held, number, old, name))
 
     def remove_class(self, number: int) -> bool:
         """Take a class off the list, and from the instances that have it."""
-        return self._edits.edit(lambda held: edits.remove_class(held, number))
+        name = self._class(number)
+        return self._edit(lambda held: edits.remove_class(held, number, name))
+
+    def _edit(self, make: Callable[[edits.DocumentView], edits.Edit]) -> bool:
+        """Edit the classes: at once, or after an undo under way, as that may bring classes back."""
+        edit = self._edits.edit_later if self._edits.exchanging else self._edits.edit
+        return edit(make)
+
+    def _class(self, number: int) -> str:
+        """The name of a class, as it is shown."""
+        return self._edits.shown.categories.get(number, "") if self._edits.shown is not None else ""
 
     def hide(self, instance: int, hidden: bool) -> bool:
         """Hide or show; no step of undo."""

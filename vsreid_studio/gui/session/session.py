@@ -116,7 +116,7 @@ class Session(QObject):
         self.mask_edits = MaskEdits(self.edits, self.position, self)
         self.importing = self.mask_edits.importing
         self.imported = self.mask_edits.imported
-        self.instance_edits = InstanceEdits(self.edits, self.position)
+        self.instance_edits = InstanceEdits(self.edits, self.position, lambda: self.mask_edits.is_importing)
         # Scripts work with one object.
         self.undo, self.redo, self.apply = self.edits.undo, self.edits.redo, self.edits.apply
         self.edit_mask, self.import_masks = self.mask_edits.edit_mask, self.mask_edits.import_masks

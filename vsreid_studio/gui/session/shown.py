@@ -96,6 +96,7 @@ class Snapshot:
         undo_label, redo_label: the steps that can be taken back and done again.
         proposals: what runs found again, by cell.
         reviewed: see `Project.reviewed_maps`.
+        past_instances: see `Project.past_instances`.
     """
 
     number: int
@@ -107,6 +108,7 @@ class Snapshot:
     redo_label: str | None
     proposals: Mapping[CellKey, StoredProposal]
     reviewed: Mapping[CellKey, int]
+    past_instances: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +161,11 @@ class ShownDocument:
     def reviewed(self) -> frozenset[CellKey]:
         """The cells whose present masks a person has looked at and left, as far as it is on disk."""
         return still_reviewed(self._base.reviewed, self._base.annotation)
+
+    @property
+    def past_instances(self) -> frozenset[int]:
+        """Numbers that an undo, a redo or going back may bring back."""
+        return self._base.past_instances
 
     @property
     def undo_label(self) -> str | None:

@@ -93,6 +93,7 @@ class ProjectWriter:
             project.redo_label,
             project.proposals.all,
             project.reviewed_maps,
+            project.past_instances,
         )
 
     def commit(
