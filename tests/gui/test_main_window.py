@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from vsreid_studio.engine.types import Box, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.canvas.editor import NO_PICTURE
 from vsreid_studio.gui.export_dialog import ExportRequest  # type: ignore[attr-defined]
 from vsreid_studio.gui.instances.model import Role
 from vsreid_studio.gui.main_window import MainWindow
@@ -205,6 +207,34 @@ def test_a_stroke_on_a_locked_instance_is_refused(qtbot: QtBot, window: MainWind
     drag(window, (6, 16), (18, 16))
     assert window.session.annotation.get(0, 1) is None
     assert "locked" in window.bar.sentence.text()
+
+
+def test_nothing_is_drawn_before_the_first_frame_of_a_document_is_there(
+    qtbot: QtBot, window: MainWindow, pictures: Path, tmp_path: Path
+) -> None:
+    session, canvas = window.session, window.parts.canvas
+    session.mask_edits.edit_mask(3, 1, true_mask(3, 1), "Paint")
+    session.go(3)
+    qtbot.waitUntil(lambda: canvas.index == 3 and canvas.editor.mask(1).area > 0)
+    first = session.project.path
+    shutil.copytree(pictures, tmp_path / "other")
+    window.loader.blockSignals(True)
+    assert window.files.open(tmp_path / "other")
+    session.flush()
+    qtbot.waitUntil(canvas.isVisible)
+    assert session.project.path != first
+    window.actions_[Act.BRUSH].trigger()
+    drag(window, (6, 16), (18, 16))
+    canvas.fill_holes(1)
+    session.flush()
+    assert not len(session.annotation)
+    assert window.bar.sentence.text() == NO_PICTURE
+    window.loader.blockSignals(False)
+    session.go(1)
+    qtbot.waitUntil(lambda: canvas.index == 1)
+    drag(window, (6, 16), (18, 16))
+    session.flush()
+    assert session.annotation.pinned(1, 1)
 
 
 def test_painting_while_a_run_goes_on(qtbot: QtBot, window: MainWindow, script: Script) -> None:

@@ -153,7 +153,7 @@ class CanvasBinder(QObject):
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)
         session.leaving.connect(self._save)
-        session.closing.connect(self.clicks.forget)
+        session.closing.connect(self._forget)
         canvas.edited.connect(self._take_stroke)
         canvas.box_drawn.connect(self._take_box)
         canvas.candidate_moved.connect(self._redraw)
@@ -222,6 +222,12 @@ class CanvasBinder(QObject):
         self.canvas.finish()
         if self._conductor.review.keep_painted():
             self._session.set_proposal(None)
+
+    def _forget(self) -> None:
+        """Show no frame: drawn on before the next document's is there, it would change that document."""
+        self.clicks.forget()
+        self.canvas.forget()
+        self._frame = None
 
     def _request(self, index: int) -> None:
         """Ask for a frame with what is to be shown over it, composed on the thread that decodes."""

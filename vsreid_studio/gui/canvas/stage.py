@@ -176,6 +176,11 @@ class CanvasStage(pg.GraphicsView):
         self._frame, self._level, self._composed = frame, -1, composed
         self._show_level()
 
+    def forget(self) -> None:
+        """Show no frame."""
+        self._frame = self._composed = None
+        self._image.clear()
+
     def show_masks(self) -> None:
         """Show the picture's masks, of a frame of another size than before."""
         self.masks.set_pixels(self._picture.bounds, self._picture.pixels)

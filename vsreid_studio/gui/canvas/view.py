@@ -137,6 +137,16 @@ class CanvasView(QWidget):
             self._layers.take(composed)
         self._layers.restyle()
 
+    def forget(self) -> None:
+        """Show no frame: the document is closed. Nothing can be drawn until `set_frame`."""
+        self.finish()
+        self.index = -1
+        self.editor.clear()
+        self._layers.clear()
+        if self.picture.resize(0, 0):
+            self._stage.show_masks()
+        self._stage.forget()
+
     def take(self, composed: Composed) -> None:
         """Take what another thread has made of the present frame and masks that are set afterwards.
 
