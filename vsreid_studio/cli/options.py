@@ -224,6 +224,24 @@ def refuse_page(args: argparse.Namespace, sources: Sources, like: str) -> None:
     every.refuse(args.work, added_to=True)
 
 
+def check_weights(weights: Path | None, config: Config) -> None:
+    """Make sure that a person's own weights serve, before anything is started with them.
+
+    Args:
+        weights: a file for N_mp, None for the shipped one, which is not checked here.
+
+    Raises:
+        UserError: the file is missing, damaged, or of another network than the settings ask for.
+    """
+    if weights is None:
+        return
+    if not weights.is_file():
+        raise UserError(f"The weights {weights} are missing or cannot be read.")
+    from ..engine.runtime.models import check_propagation  # noqa: PLC0415  (torch)
+
+    check_propagation(config.propagation.size, weights)
+
+
 def config_of(args: argparse.Namespace) -> Config:
     """The settings that the options ask for, over those of the file.
 

@@ -20,6 +20,7 @@ from .options import (
     add_reading_option,
     add_video_options,
     add_worker_options,
+    check_weights,
     config_of,
     reading_of,
     video_options_of,
@@ -127,6 +128,9 @@ def run_tasks(args: argparse.Namespace, tasks: list[Task], *, go_on: bool = Fals
     config = config_of(args)
     if args.weights is not None and not args.weights.is_file():
         raise UserError(f"The weights {args.weights} are missing or cannot be read.")
+    if len(tasks) > 1:
+        # A single task loads them itself before it writes.
+        check_weights(args.weights, config)
 
     @cache
     def engine() -> VideoEngine:
@@ -170,7 +174,9 @@ def _run_on(workers: Workers, args: argparse.Namespace) -> int:
 
     tasks: list[Task] = []
     failures: list[TaskFailure] = []
-    make = partial(make_engine, config_of(args), args.weights and args.weights.absolute())
+    config = config_of(args)
+    check_weights(args.weights, config)
+    make = partial(make_engine, config, args.weights and args.weights.absolute())
     try:
         with ThreadPoolExecutor(1) as beside:
             # Workers take seconds to start.

@@ -12,7 +12,15 @@ from ..config import Config
 from ..errors import UserError, stopped
 from ..formats.owned import refuse_report
 from ..formats.targets import Sources
-from .options import Subparsers, add_command, add_davis_options, add_page_options, base_config, refuse_page
+from .options import (
+    Subparsers,
+    add_command,
+    add_davis_options,
+    add_page_options,
+    base_config,
+    check_weights,
+    refuse_page,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +109,9 @@ def run(args: argparse.Namespace) -> int:
 
     user = UserModel(args.first, args.corrections, args.frames)
     told = "" if user == UserModel() else f": {user.name}"
-    configs = _configs(args, base_config(args))
+    base = base_config(args)
+    check_weights(args.weights, base)
+    configs = _configs(args, base)
     candidates = args.work / "candidates"
     sessions = Sessions(DavisRoot(args.davis), args.image_set, args.output, candidates, args.limit, args.goal)
     try:

@@ -18,6 +18,7 @@ from .options import (
     add_page_options,
     add_worker_options,
     base_config,
+    check_weights,
     refuse_page,
     share,
     workers_of,
@@ -106,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
         sources += Sources.of_data_set(root)
     refuse_page(args, sources, "# Accuracy")
     base = base_config(args)
+    check_weights(args.weights, base)
     found = variants(base, args.weights, args.work, rows(args.adapt))
     chosen = [variant for variant in found if variant.row.name in args.rows]
     data = _data(args)
@@ -206,6 +208,7 @@ def run_thresholds(args: argparse.Namespace) -> int:
         sources += Sources.of_data_set(root)
     refuse_page(args, sources, "# Thresholds of re-identification")
     base = base_config(args)
+    check_weights(args.weights, base)
     tried: dict[Thresholds, GapSummary] = {}
     try:
         one = Thresholds(base.reid.rho_reid, base.reid.rho_occ, base.reid.least_confidence)

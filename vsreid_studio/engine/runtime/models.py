@@ -187,6 +187,15 @@ def load_propagation(
     return network.to(device, dtype).to(memory_format=torch.channels_last)
 
 
+def check_propagation(size: str, weights: Path) -> None:
+    """Make sure that a file holds the weights of an N_mp of this size.
+
+    Raises:
+        UserError: see `read_weights` and `fill`.
+    """
+    load_propagation(size, torch.device("cpu"), weights, exact=True)
+
+
 def load_inference(
     size: str, device: torch.device, weights: Path | None = None, *, adapted: bytes | None = None
 ) -> Inference:
