@@ -150,6 +150,20 @@ def test_gaps_are_confirmed_filled_and_searched(qtbot: QtBot, carried: MainWindo
     until(qtbot, window, lambda: window.parts.checker.gaps)
 
 
+def test_a_gap_that_has_been_filled_is_not_marked(qtbot: QtBot, carried: MainWindow) -> None:
+    window = carried
+    session, panel = window.session, window.parts.check
+    session.mask_edits.clear_range([2], 8, LENGTH - 1)
+    until(qtbot, window, lambda: any(one.first == 8 for one in window.parts.checker.gaps))
+    gap = next(one for one in window.parts.checker.gaps if one.first == 8)
+    session.mask_edits.edit_mask(8, 2, session.annotation.mask(0, 2), "Paint")
+    panel.absent_requested.emit(gap)
+    assert session.annotation.mask(8, 2).area
+    assert session.annotation.pinned(9, 2) and not session.annotation.mask(9, 2).area
+    panel.absent_requested.emit(gap)
+    assert "no gap" in window.bar.sentence.text()
+
+
 def test_the_speed_of_corrected_objects_is_chosen_and_told(
     qtbot: QtBot, window: MainWindow, script: Script, make: MakeWindow, pictures: Path
 ) -> None:

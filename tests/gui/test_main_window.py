@@ -273,6 +273,25 @@ def test_a_range_is_chosen_with_keys(qtbot: QtBot, window: MainWindow) -> None:
     assert window.session.range is None
 
 
+def test_absence_is_marked_in_the_chosen_frames_only_from_among_them(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    session, action = window.session, window.actions_[Act.ABSENT]
+    session.mask_edits.edit_mask(3, 1, true_mask(3, 1), "Paint")
+    session.choose_range(2, 4)
+    session.go(8)
+    assert action.text() == "Not in this frame"
+    press(window, Qt.Key.Key_X)
+    assert session.annotation.anchors(1) == (3, 8)
+    assert session.annotation.mask(3, 1).area
+    session.go(4)
+    assert action.text() == "Not in frames 2–4"
+    press(window, Qt.Key.Key_X)
+    assert session.annotation.anchors(1) == (2, 3, 4, 8)
+    session.choose_range(None)
+    assert action.text() == "Not in this frame"
+
+
 def test_dropping_a_file_opens_it(qtbot: QtBot, make: MakeWindow, pictures: Path) -> None:
     window = make()
     data = QMimeData()

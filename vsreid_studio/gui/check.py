@@ -20,6 +20,7 @@ _MOST = 50
 
 
 _NO_DOUBT = "No frame is doubtful."
+_NO_GAP = "There is no gap here any more: each of these frames has a mask or is marked."
 _LATER = "Doubtful frames are listed when the run has ended."
 
 
@@ -201,9 +202,7 @@ class CheckBinder(QObject):
         panel.right_requested.connect(
             lambda it: self._session.mask_edits.mark_right(it.instance, it.first, it.last)
         )
-        panel.absent_requested.connect(
-            lambda it: self._session.mask_edits.mark_absent(it.instance, range(it.first, it.last + 1))
-        )
+        panel.absent_requested.connect(self._mark_absent)
         panel.fill_requested.connect(self._fill)
         panel.search_requested.connect(self._search)
 
@@ -225,6 +224,19 @@ class CheckBinder(QObject):
         self._conductor.review.following = False
         self._session.select(entry.instance)
         self._session.go(entry.frame if isinstance(entry, Doubt) else entry.first)
+
+    def _mark_absent(self, gap: MissingRange) -> None:
+        """Not where a run or the person has put a mask since the gap was listed."""
+        annotation = self._session.annotation
+        frames = [
+            frame
+            for frame in range(gap.first, gap.last + 1)
+            if not annotation.mask(frame, gap.instance).area and not annotation.pinned(frame, gap.instance)
+        ]
+        if frames:
+            self._session.mask_edits.mark_absent(gap.instance, frames)
+        else:
+            self._conductor.notified.emit(_NO_GAP)
 
     def _fill(self, gap: MissingRange) -> None:
         """A run came here and lost it: then only a mask that is drawn helps."""

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMenu
 from ..engine.runtime.run import State
 from .actions import NEED_SELECTION, RANGED, SPECS, TOOLS, Act, Actions
 from .canvas import Tool
+from .check_panel import frames_text
 from .conductor import Conductor
 from .review.actions import Mode
 from .workspace import DrawnAnswers, Workspace
@@ -67,6 +68,7 @@ class Commands(QObject):
             signal.connect(session.turns.follower(self._refresh, bare=True))
         session.selection_changed.connect(self._offer_mending)
         session.frame_changed.connect(self._offer_mending)
+        session.frame_changed.connect(self._name_absent)
         session.changed.connect(self._offer_mending)
         session.opened.connect(self._offer_clicks)
         self._parts.playback.changed.connect(self._show_space)
@@ -187,6 +189,7 @@ class Commands(QObject):
         actions[Act.CAREFUL].setChecked(self._conductor.careful)
         actions.enable(state is not State.IDLE, Act.CANCEL)
         self._name_steps()
+        self._name_absent()
         self._offer_mending()
 
     def _name_steps(self) -> None:
@@ -302,8 +305,19 @@ class Commands(QObject):
     def _mark_absent(self) -> None:
         session = self._session
         if session.selected is not None:
-            first, last = session.range or (session.frame, session.frame)
-            session.mask_edits.mark_absent(session.selected, range(first, last + 1))
+            session.mask_edits.mark_absent(session.selected, self._absent_frames())
+
+    def _absent_frames(self) -> range:
+        """The chosen frames if the present one is among them, else that one alone."""
+        session = self._session
+        first, last = session.range or (session.frame, session.frame)
+        inside = first <= session.frame <= last
+        return range(first, last + 1) if inside else range(session.frame, session.frame + 1)
+
+    def _name_absent(self) -> None:
+        frames = self._absent_frames()
+        text = frames_text(frames[0], frames[-1]) if len(frames) > 1 else "this frame"
+        self._actions[Act.ABSENT].setText(f"Not in {text}")
 
     def _clear_frame(self) -> None:
         session = self._session
