@@ -125,6 +125,18 @@ def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(
     assert decided(window, other) is None
 
 
+def test_what_was_just_drawn_is_not_replaced_by_a_proposal(
+    qtbot: QtBot, window: MainWindow, left: Proposal
+) -> None:
+    session, drawn = window.session, true_mask(0, 2)
+    session.mask_edits.edit_mask(*left.key, drawn, "Paint")
+    assert not window.conductor.review.accept()
+    session.flush()
+    assert session.annotation.mask(*left.key).same(drawn)
+    assert decided(window, left.key) is None
+    assert session.proposal is None
+
+
 def test_another_box_is_looked_into_and_asked_about(qtbot: QtBot, window: MainWindow, left: Proposal) -> None:
     panel = window.parts.review
     press(window, Qt.Key.Key_D)

@@ -152,6 +152,8 @@ class Answers(QObject):
         if isinstance(answer, Correct) and to.instance in self._session.instances:
             cell = Cell(answer.mask, to.frame, pinned=True, made_by=Maker.PERSON)
             return self._put("correct retrieval", to, cell)
+        # What was drawn just now is not known to the list yet.
+        self.waiting.refresh()
         kept = self.waiting.get(to.key)
         if kept is None:
             return False
