@@ -330,6 +330,39 @@ def test_maps_that_nothing_refers_to_go_in_the_next_session(
     project.close()
 
 
+def test_another_map_never_counts_as_one_that_was_reviewed(
+    project: Project, make_cell: Callable[..., Cell]
+) -> None:
+    put(project, "Run", {A: make_cell(3)}, undoable=False)
+    put(project, "Mark", {}, reviewed=[A])
+    put(project, "Run", {A: None}, undoable=False)
+    for other in ({}, {A: make_cell(3)}):
+        # The first change of a session removes the map that nothing refers to.
+        project = reopened(project)
+        put(project, "Run", other, undoable=False)
+        assert A not in project.reviewed
+    put(project, "Mark", {}, reviewed=[A])
+    assert project.reviewed == {A}
+    project.close()
+
+
+def test_going_back_brings_back_what_was_reviewed(project: Project, make_cell: Callable[..., Cell]) -> None:
+    put(project, "Run", {A: make_cell(3), B: make_cell(3)})
+    put(project, "Mark", {}, reviewed=[A, B])
+    number = project.rounds()[-1].number
+    put(project, "Run", {A: make_cell(3)})
+    put(project, "Mark", {}, reviewed=[A])
+    put(project, "Run", {B: make_cell(3)})
+    assert project.reviewed == {A}
+    project.go_back(number, "go back")
+    assert project.reviewed == {A, B}
+    project.undo()
+    assert project.reviewed == {A}
+    project.go_back(project.rounds()[0].number, "go back")
+    put(project, "Run", {A: make_cell(3)})
+    assert A not in project.reviewed
+
+
 def test_values_leave_memory_and_undo_holds_none(project: Project, make_cell: Callable[..., Cell]) -> None:
     cells = [make_cell(3) for _ in range(4)]
     before = [cell.mask.values.copy() for cell in cells]

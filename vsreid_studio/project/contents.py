@@ -266,11 +266,29 @@ class Encoded:
     number: int = 0
 
 
+_LAST_MAP = """
+    SELECT max(number) FROM (
+        SELECT max(id) AS number FROM maps
+        UNION ALL SELECT max(map) FROM reviewed WHERE typeof(map) = 'integer' AND map < 1 << 40
+        UNION ALL SELECT max(map) FROM step_reviewed WHERE typeof(map) = 'integer' AND map < 1 << 40)"""
+"""The highest number that a map has, or had when a person looked at it; higher ones are of no program."""
+
+
 class MapFile:
-    """A `MapSource` in the table `maps`, whose rows are written once and never changed."""
+    """A `MapSource` in the table `maps`, whose rows are written once and never changed.
+
+    A number is not used again when its map is gone: what a person has looked at is noted by its number.
+    """
 
     def __init__(self, database: Database) -> None:
+        """Read the last number.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
         self._database = database
+        ((last,),) = database.rows(_LAST_MAP)
+        self._last = int(last or 0)
 
     def encode(self, masks: Iterable[SoftMask], known: MapCache) -> list[Encoded]:
         """What is to be written of some maps; what the file has already is not encoded again.
@@ -290,9 +308,9 @@ class MapFile:
         for one in encoded:
             number = one.number
             if one.data is not None:
-                row = (one.data, crc32(one.data))
-                sql = "INSERT INTO maps (data, checksum) VALUES (?, ?)"
-                number = connection.execute(sql, row).lastrowid or 0
+                number = self._last = self._last + 1
+                row = (number, one.data, crc32(one.data))
+                connection.execute("INSERT INTO maps (id, data, checksum) VALUES (?, ?, ?)", row)
             numbers[id(one.mask)] = number
         return numbers
 

@@ -320,9 +320,18 @@ class Project:
             held = self._undo.contents_after(number)
             change = self._state.change_to(held, label)
             self.apply(
-                change, instances=held.instances, categories=held.categories, adaptation=held.adaptation
+                change,
+                instances=held.instances,
+                categories=held.categories,
+                adaptation=held.adaptation,
+                reviewed=[key for key, map_ in held.reviewed.items() if map_ == self._map_after(change, key)],
             )
         return change
+
+    def _map_after(self, change: Change, key: CellKey) -> int | None:
+        """The number of the map that a cell has with a change, 0 for an empty one; None without a cell."""
+        cell = change.after[key] if key in change.after else self.annotation.get(*key)
+        return None if cell is None else self.maps.number(cell.mask) or 0
 
     @property
     def reviewed(self) -> frozenset[CellKey]:
