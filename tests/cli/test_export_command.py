@@ -55,6 +55,18 @@ def test_export_both_sizes(project: Path, tmp_path: Path, capsys: pytest.Capture
     assert call("export", project, "--output", tmp_path / "set", "--overwrite") == 0
 
 
+def test_objects_that_are_not_computed_are_told(
+    project: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert call("export", project, "--output", tmp_path / "whole") == 0
+    assert "not computed" not in caplog.text
+    with Project.open(project) as opened:
+        gone = {key: None for key, cell in opened.annotation.cells() if key.instance == 3 and key.frame > 6}
+        opened.apply(opened.annotation.set_cells("clear", gone))
+    assert call("export", project, "--output", tmp_path / "part") == 0
+    assert "In 3 frames some objects are not computed yet" in caplog.text
+
+
 def test_one_size_and_another_name(project: Path, tmp_path: Path) -> None:
     options = ["--resolution", "Full-Resolution", "--name", "walk", "--set", "mine"]
     assert call("export", project, "--output", tmp_path / "set", *options) == 0

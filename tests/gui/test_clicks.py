@@ -21,6 +21,7 @@ from vsreid_studio.errors import UserError
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.canvas import CanvasView, Tool
 from vsreid_studio.gui.canvas.tools import Points
+from vsreid_studio.gui.export_dialog import ExportDialog
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.project import Project
 from vsreid_studio.project.sources import points_of
@@ -355,6 +356,20 @@ def test_open_points_do_not_go_into_the_next_document(
     window.session.close()
     with Project.open(first) as project:
         assert (project.annotation.mask(0, 1).area > 0) is answered
+
+
+def test_open_points_are_copied_and_exported(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
+    for frame, act in enumerate((Act.COPY, Act.EXPORT)):
+        window.session.go(frame)
+        await_frame(window, qtbot, frame)
+        click(window, 20, 20)
+        qtbot.waitUntil(lambda: shown(window) == SQUARE)
+        window.actions_[act].trigger()
+        assert kept(window, frame) == SQUARE
+    window.findChild(ExportDialog).close()
+    window.session.go(5)
+    window.actions_[Act.PASTE].trigger()
+    assert kept(window, 5) == SQUARE
 
 
 def test_points_that_make_no_mask_change_nothing(window: MainWindow, qtbot: QtBot, network: Squares) -> None:

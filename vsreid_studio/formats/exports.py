@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import numpy as np
+
+from ..engine.store.annotation import Annotation
 from ..engine.types import Frame, LabelMap
 from ..engine.video import Video
 from ..errors import UserError
@@ -91,6 +94,14 @@ class ExportSource:
     paint: Paint = field(default_factory=Paint)
     source: Video | None = None
     record: Mapping[str, Any] | None = None
+
+
+def frames_not_computed(annotation: Annotation) -> int:
+    """Frames in which nobody has yet computed, drawn or denied one of the instances that have masks."""
+    lacking = np.zeros(annotation.length, np.bool_)
+    for instance in annotation.instances:
+        lacking |= annotation.stamps(instance) == 0
+    return int(np.count_nonzero(lacking))
 
 
 def export(request: ExportRequest, material: ExportSource, sources: Sources = _NONE) -> int:

@@ -15,6 +15,7 @@ from ..engine.video import ReadOptions
 from ..errors import UserError
 from ..formats.catalogue import ExportRequest
 from ..formats.clip_folders import input_beside
+from ..formats.exports import frames_not_computed
 from ..formats.frame_names import fit_name, mask_files_by_frame
 from ..formats.mask_coding import Reading
 from ..project import absolute_path
@@ -66,7 +67,7 @@ class Files(QObject):
         super().__init__(window)
         self._window, self._session, self._conductor = window, session, conductor
         self._bar, self._data = bar, data
-        self._exporting: ExportRequest | None = None
+        self._exporting: tuple[ExportRequest, int] | None = None
         self._folder: Path | None = None
         self._listing: tuple[Path, Callable[[], object] | None] | None = None
         session.closed.connect(self._forget_folder)
@@ -209,7 +210,7 @@ class Files(QObject):
         )
         if not self._conductor.start(work):
             return False
-        self._exporting, self._folder = request, request.folder
+        self._exporting, self._folder = (request, frames_not_computed(maps)), request.folder
         return True
 
     def ask_open(self) -> None:
@@ -333,8 +334,11 @@ class Files(QObject):
         self._folder = None
 
     def _tell_export(self, outcome: Outcome) -> None:
-        request, self._exporting = self._exporting, None
-        if request is not None and outcome is Outcome.DONE:
-            self._bar.show_notice(f"{request.sequence} is in {request.folder}.")
-        elif request is not None and outcome is Outcome.CANCELLED:
+        if self._exporting is None:
+            return
+        (request, lacking), self._exporting = self._exporting, None
+        if outcome is Outcome.DONE:
+            more = f" In {lacking} frames some objects are not computed yet." if lacking else ""
+            self._bar.show_notice(f"{request.sequence} is in {request.folder}.{more}")
+        elif outcome is Outcome.CANCELLED:
             self._bar.show_notice("The export was cancelled; nothing was written.")

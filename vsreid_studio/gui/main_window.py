@@ -307,7 +307,7 @@ class MainWindow(QMainWindow):
             Act.IMPORT_FOLDER: files.ask_masks,
             Act.COMPARE: self.comparison.ask,
             Act.READING: files.ask_reading,
-            Act.EXPORT: files.ask_export,
+            Act.EXPORT: self._ask_export,
             Act.CLIPS: self.parts.show_clips,
             Act.NEXT_CLIP: lambda: clips.step(1),
             Act.PREVIOUS_CLIP: lambda: clips.step(-1),
@@ -319,6 +319,11 @@ class MainWindow(QMainWindow):
             Act.ABOUT: files.about,
         }.items():
             self.actions_.connect(act, do)
+
+    def _ask_export(self) -> None:
+        # What is drawn is seen, so it is exported, too.
+        self.parts.canvas.finish()
+        self.files.ask_export()
 
     def _show_document(self) -> None:
         self.bar.hide()

@@ -14,7 +14,7 @@ from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.catalogue import DAVIS, OVERLAY, ExportRequest
 from ..formats.classes import read_classes
-from ..formats.exports import ExportSource, export, export_overlay
+from ..formats.exports import ExportSource, export, export_overlay, frames_not_computed
 from ..formats.frame_names import fit_name
 from ..formats.masks import Paint, rgb_of
 from ..formats.provenance import provenance
@@ -135,6 +135,5 @@ def _complete(project: Project) -> None:
     annotation = project.annotation
     if not len(annotation):
         raise UserError(f"The project {project.path} has no masks to export.")
-    full = max(len(annotation.row(number)) for number in annotation.instances)
-    if full < annotation.length:
-        log.warning("%d frames have no masks yet and are exported empty.", annotation.length - full)
+    if lacking := frames_not_computed(annotation):
+        log.warning("In %d frames some objects are not computed yet: they are exported without.", lacking)

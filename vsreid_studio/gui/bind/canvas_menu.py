@@ -46,6 +46,7 @@ class CanvasMenu(QObject):
         session = self._session
         if session.document is None or session.selected is None:
             return
+        self._canvas.finish()
         mask = session.annotation.mask(session.frame, session.selected)
         if not mask.box.area:
             self.notified.emit("The selected instance has no mask in this frame: there is nothing to copy.")
