@@ -1,4 +1,4 @@
-"""Files of text that others made, read without trust: JSON, TOML and XML.
+"""Files that others made, opened and read without trust; of text: JSON, TOML and XML.
 
 Every reader of the package goes through here, so that a damaged or hostile file is one sentence and neither a
 traceback, an endless wait nor a full memory.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
+import stat
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from .errors import UserError
@@ -35,6 +36,20 @@ _SHOWN = 60
 """Most letters of a value that a sentence quotes."""
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read its bytes.
+
+    Raises:
+        UserError: it is a pipe, a socket or a device, whose content may never come or never end.
+        OSError: it cannot be opened.
+    """
+    mode = path.stat().st_mode
+    # A folder is refused by the system, which says so.
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(f"{path} is no file, but a pipe, a socket or a device: give a file.")
+    return path.open("rb")
+
+
 def read_text(path: Path, most: int = DOCUMENT_SIZE) -> str:
     """Read a file of UTF-8 text, with or without a byte order mark.
 
@@ -45,7 +60,7 @@ def read_text(path: Path, most: int = DOCUMENT_SIZE) -> str:
         UserError: it cannot be read, is larger, or is not UTF-8.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(most + 1)
     except (OSError, ValueError) as error:
         what = getattr(error, "strerror", None) or str(error)

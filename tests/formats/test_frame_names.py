@@ -51,7 +51,7 @@ def test_two_pictures_of_one_name_and_links_to_nothing_are_refused(tmp_path: Pat
         clip(tmp_path, "1.jpg", "1.tif", "2.jpg")
     (tmp_path / "1.tif").unlink()
     (tmp_path / "3.jpg").symlink_to(tmp_path / "gone.jpg")
-    with pytest.raises(UserError, match=r"3.jpg is a link to a file that is not there"):
+    with pytest.raises(UserError, match=r"3.jpg is no file, or a link to one that is not there"):
         open_video(tmp_path)
 
 

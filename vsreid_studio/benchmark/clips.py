@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..formats.atomic import publish, staging
 from ..formats.davis import DavisRoot, frame_name
 from ..formats.masks import read_label_map, write_label_map
+from ..reading import open_file
 from .hidden import CONTEXT, BenchmarkClip, GapPlan, UnfitError, hide
 from .losses import distract, leave, lookalike
 from .pairs import pair
@@ -119,7 +120,7 @@ def read_sequence(davis_root: Path, name: str) -> tuple[tuple[Frame, ...], tuple
     for path in davis.annotation_files(name):
         source = davis.frames_folder(name) / f"{path.stem}.jpg"
         try:
-            with Image.open(source) as picture:
+            with open_file(source) as file, Image.open(file) as picture:
                 frames.append(np.asarray(picture.convert("RGB")))
         except OSError as error:
             raise UserError(f"The frame {source} cannot be read: {error}.") from error

@@ -17,6 +17,7 @@ from ..evaluation import InstanceScore, Report
 from ..formats.atomic import writable_folder, write_bytes, write_text
 from ..formats.davis import DavisRoot
 from ..formats.masks import Paint, Rgb, edges, painted, read_label_map
+from ..reading import open_file
 from .gaps import Accepted, around_gaps, read_gaps, summary
 from .report import Example, Figure, Line, Page, kept_text, read_published, render
 from .table_runs import DataSet, Kind, Scored, Variant
@@ -115,8 +116,8 @@ def write_figures(
     for number, one in enumerate(examples, 1):
         source = davis.frames_folder(one.sequence) / f"{one.frame}.jpg"
         try:
-            with Image.open(source) as file:
-                frame = np.asarray(file.convert("RGB"))
+            with open_file(source) as file, Image.open(file) as picture:
+                frame = np.asarray(picture.convert("RGB"))
         except OSError as error:
             raise UserError(f"The frame {source} cannot be read: {error}.") from error
         truth = read_label_map(davis.annotations_folder(one.sequence) / f"{one.frame}.png")

@@ -134,7 +134,7 @@ def mask_pictures(folder: Path) -> tuple[Path, ...]:
     found = [file for file in files if not file.name.startswith(".") and not file.is_dir()]
     found = [file for file in found if file.suffix.lower() == ".png"] or found
     if dead := next((file for file in found if not file.is_file()), None):
-        raise UserError(f"The mask {dead} is a link to a file that is not there any more.")
+        raise UserError(f"The mask {dead} is no file, or a link to one that is not there any more.")
     return tuple(sorted(found, key=lambda file: natural_key(file.name)))
 
 

@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from ..engine.video.pixels import check_picture_size
 from ..engine.video.still import read_headers
 from ..errors import UserError
-from ..reading import MEGABYTE
+from ..reading import MEGABYTE, open_file
 from .atomic import reason
 
 FORMATS = ("PNG", "TIFF", "BMP", "GIF", "WEBP", "JPEG")
@@ -91,7 +91,7 @@ def _quiet() -> Iterator[None]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(_FILE_SIZE + 1)
     except (OSError, ValueError) as error:
         what = reason(error) if isinstance(error, OSError) else str(error)

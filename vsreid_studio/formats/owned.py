@@ -91,7 +91,7 @@ def foreign(root: Path, place: Path, record: Path | None = None) -> list[Path]:
     known = _read(root)
     try:
         if any(_is_below(name, place, root) for name in known):
-            return [file for file in _files(place) if known.get(_name(file, root)) != _checksum_or_link(file)]
+            return [file for file in _files(place) if known.get(_name(file, root)) != _checksum_of_own(file)]
         return [file for file in _files(place) if not _of_earlier_version(file, record)]
     except OSError as error:
         raise UserError(f"{place} cannot be read: {reason(error)}.") from error
@@ -178,9 +178,9 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _checksum_or_link(path: Path) -> str:
-    """A link is never ours."""
-    return "" if path.is_symlink() else checksum(path)
+def _checksum_of_own(path: Path) -> str:
+    """A link, a pipe or a device is never ours, and is not read."""
+    return checksum(path) if path.is_file() and not path.is_symlink() else ""
 
 
 def _read(root: Path) -> dict[str, str]:
@@ -254,7 +254,7 @@ def refuse_report(path: Path, sources: Sources, like: str) -> None:
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise UserError(f"{path} cannot be written: {above} is not a folder that can be written to.")
-    if path.exists() and not _begins(path, like):
+    if path.exists() and not (path.is_file() and _begins(path, like)):
         raise UserError(f"{path} is there already, and is not what this command writes: choose another name.")
 
 

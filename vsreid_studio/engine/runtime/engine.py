@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...config import AdaptConfig, Config, digest, plain
 from ...errors import UserError
+from ...reading import open_file
 from ..algorithm.plan import Plan
 from ..algorithm.propagate import corrected
 from ..events import Progress
@@ -265,7 +266,7 @@ def assembled(
 def _sha256(path: Path) -> str:
     found = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while block := file.read(_BLOCK):
                 found.update(block)
     except OSError as error:

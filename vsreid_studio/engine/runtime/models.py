@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ... import paths
 from ...config import Config
 from ...errors import UserError
-from ...reading import expecting, read_toml
+from ...reading import expecting, open_file, read_toml
 from ..nets import propagation as propagations
 from ..nets.embedding import Embedder, embedder
 from ..nets.inference import CompiledInference, Inference, TorchInference
@@ -64,7 +64,8 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         UserError: the file is missing, damaged, not the one `models.toml` lists, or holds NaN or infinity.
     """
     try:
-        data = path.read_bytes()
+        with open_file(path) as file:
+            data = file.read()
     except OSError as error:
         raise UserError(f"The weights {path} are missing or cannot be read.") from error
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:

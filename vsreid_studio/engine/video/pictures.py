@@ -142,7 +142,7 @@ def _pictures(folder: Path) -> list[Path]:
             " move it to another folder."
         )
     if dead := next((file for file in files if not file.is_file()), None):
-        raise UserError(f"The picture {dead} is a link to a file that is not there any more.")
+        raise UserError(f"The picture {dead} is no file, or a link to one that is not there any more.")
     name, count = Counter(file.stem for file in files).most_common(1)[0]
     if count > 1:
         two = " and ".join(file.name for file in files if file.stem == name)

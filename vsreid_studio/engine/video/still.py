@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from ...errors import UserError
+from ...reading import open_file
 from ..types import Frame
 from .pixels import ValueRange, check_picture_size
 
@@ -72,7 +73,7 @@ def read_headers(file: Path) -> list[Header]:
         UserError: it cannot be read, is damaged, or of a kind that is not supported.
     """
     try:
-        with file.open("rb") as stream:
+        with open_file(file) as stream:
             start = stream.read(32)
             size = os.fstat(stream.fileno()).st_size
     except OSError as error:
