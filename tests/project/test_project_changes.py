@@ -129,10 +129,29 @@ def test_decisions_and_instances_are_undone_with_their_step(
     assert project.annotation.decisions[A] == decision
     assert project.instances[1].hidden
     project.undo()
-    assert project.instances[1] == RIDER
+    assert project.instances[1] == replace(RIDER, hidden=True)
     project.undo()
     assert not project.instances
     assert not project.annotation.decisions
+    project.close()
+
+
+def test_undo_and_going_back_unlock_nothing(project: Project, make_cell: Callable[..., Cell]) -> None:
+    put(project, "Draw", {A: make_cell(3)}, instances={1: RIDER})
+    number = project.rounds()[-1].number
+    cyclist = replace(RIDER, name="cyclist")
+    project.apply(Change("Rename"), instances={1: cyclist})
+    project.apply(Change("Lock"), instances={1: replace(cyclist, locked=True)}, undoable=False)
+    project.undo()
+    assert project.instances[1] == replace(RIDER, locked=True)
+    project = reopened(project)
+    assert project.instances[1] == replace(RIDER, locked=True)
+    project.apply(Change("Lock"), instances={1: RIDER}, undoable=False)
+    project.redo()
+    assert project.instances[1] == cyclist
+    project.apply(Change("Lock"), instances={1: replace(cyclist, locked=True)}, undoable=False)
+    project.go_back(number, "go back")
+    assert project.instances[1] == replace(RIDER, locked=True)
     project.close()
 
 

@@ -15,8 +15,8 @@ from ..engine.types.stepwise import Poll, clear_stepwise, interruptible
 from .contents import Contents, ProjectState, plain, read_contents
 from .database import Database, damage_reported
 from .history import Exchanged, History, StepKind, write
-from .rows import cells_of
-from .schema import CELLS, INSTANCES, UNDOABLE, Key, Row, Rows, Table, VideoRef
+from .rows import cells_of, instance_row, read_instance
+from .schema import CELLS, INSTANCES, UNDOABLE, Instance, Key, Row, Rows, Table, VideoRef
 
 
 class Undo:
@@ -130,6 +130,7 @@ class Undo:
         with damage_reported(self._database.path), self._database.transaction() as connection:
             self._history.delete_unused_maps(connection)
             exchanged = self._history.exchange(connection, number)
+            self._keep_switches(connection, exchanged.placed[INSTANCES])
             # Read before the commit: a damaged step must not get into place.
             held = read_contents(exchanged.placed, self._video, self._maps)
             change = self._state.change_to(held, label)
@@ -146,6 +147,14 @@ class Undo:
         self._state.place(held.instances, held.categories, held.adaptation, held.reviewed)
         clear_stepwise(exchanged.placed[CELLS], exchanged.replaced[CELLS])
         return change
+
+    def _keep_switches(self, connection: sqlite3.Connection, placed: dict[Key, Row | None]) -> None:
+        """Leave instances hidden and locked as they are, which no step has changed; rows are replaced."""
+        present = self._state.instances
+        for key, row in placed.items():
+            if row is not None:
+                placed[key] = instance_row(_as_switched(read_instance(key[0], row), present))
+        write(connection, INSTANCES, placed)
 
     def _dropped(
         self,
@@ -198,7 +207,18 @@ class Undo:
             UserError: the project is damaged.
         """
         with self._database.lock, damage_reported(self._database.path):
-            return read_contents(contents_after(self._database, number), self._video, self._maps)
+            held = read_contents(contents_after(self._database, number), self._video, self._maps)
+        present, instances = self._state.instances, dict(held.instances)
+        for n, one in held.instances.items():
+            if one is not None:
+                instances[n] = _as_switched(one, present)
+        return replace(held, instances=instances)
+
+
+def _as_switched(one: Instance, present: Mapping[int, Instance]) -> Instance:
+    """The instance, hidden and locked as it is now."""
+    now = present.get(one.number)
+    return one if now is None else replace(one, hidden=now.hidden, locked=now.locked)
 
 
 @dataclass(frozen=True, slots=True)
