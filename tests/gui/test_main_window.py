@@ -26,7 +26,7 @@ from vsreid_studio.engine.types import Box, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act
-from vsreid_studio.gui.canvas.editor import NO_PICTURE
+from vsreid_studio.gui.canvas import editor
 from vsreid_studio.gui.export_dialog import ExportRequest  # type: ignore[attr-defined]
 from vsreid_studio.gui.instances.model import Role
 from vsreid_studio.gui.main_window import MainWindow
@@ -228,7 +228,7 @@ def test_nothing_is_drawn_before_the_first_frame_of_a_document_is_there(
     canvas.fill_holes(1)
     session.flush()
     assert not len(session.annotation)
-    assert window.bar.sentence.text() == NO_PICTURE
+    assert window.bar.sentence.text() == editor.NO_PICTURE
     window.loader.blockSignals(False)
     session.go(1)
     qtbot.waitUntil(lambda: canvas.index == 1)
@@ -261,6 +261,31 @@ def test_enter_approves(qtbot: QtBot, window: MainWindow) -> None:
     assert window.session.annotation.get(3, 2).pinned
     press(window, Qt.Key.Key_Delete)
     assert window.session.annotation.get(3, 2) is None
+
+
+def test_nothing_is_done_to_a_mask_that_is_not_seen(qtbot: QtBot, window: MainWindow) -> None:
+    draw_both(qtbot, window)
+    window.conductor.propagate(find=False)
+    wait_idle(qtbot, window)
+    session = window.session
+    session.go(1)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == 1)
+    session.select(2)
+    press(window, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    session.instance_edits.hide(2, True)
+    session.flush()
+    before = session.annotation.get(1, 2)
+    v = Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier
+    for keys in ((Qt.Key.Key_Return,), (Qt.Key.Key_X,), (Qt.Key.Key_Delete,), v):
+        window.bar.hide()
+        press(window, *keys)
+        session.flush()
+        assert session.annotation.get(1, 2) is before
+        assert window.bar.sentence.text() == editor.HIDDEN
+    press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    session.flush()
+    assert session.annotation.pinned(1, 1)
+    assert session.annotation.get(1, 2) is before
 
 
 def test_a_range_is_chosen_with_keys(qtbot: QtBot, window: MainWindow) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMenu
 from ..engine.runtime.run import State
 from .actions import NEED_SELECTION, RANGED, SPECS, TOOLS, Act, Actions
 from .canvas import Tool
+from .canvas.editor import HIDDEN
 from .check_panel import frames_text
 from .conductor import Conductor
 from .review.actions import Mode
@@ -81,7 +82,7 @@ class Commands(QObject):
             Act.UNDO: self._undo,
             Act.REDO: conductor.redo,
             Act.APPROVE: self._approve,
-            Act.APPROVE_ALL: lambda: session.mask_edits.approve(session.frame, list(session.instances)),
+            Act.APPROVE_ALL: self._approve_all,
             Act.ABSENT: self._mark_absent,
             Act.CLEAR_FRAME: self._clear_frame,
             Act.CLEAR_RANGE: self._clear_range,
@@ -299,12 +300,25 @@ class Commands(QObject):
         """Enter on the timeline keeps the points, too, that wait on the canvas."""
         if self._parts.canvas.closable:
             self._parts.canvas.close_gesture()
-        elif self._session.selected is not None:
+        elif self._session.selected is not None and self._is_seen():
             self._session.mask_edits.approve(self._session.frame, [self._session.selected])
+
+    def _approve_all(self) -> None:
+        """Of what is seen; locked masks stay as they are."""
+        shown = [k for k, one in self._session.instances.items() if not (one.hidden or one.locked)]
+        self._session.mask_edits.approve(self._session.frame, shown)
+
+    def _is_seen(self) -> bool:
+        """Whether the selected instance is shown, which is reported if not."""
+        session = self._session
+        one = session.instances.get(session.selected) if session.selected is not None else None
+        if one is not None and one.hidden:
+            self._conductor.notified.emit(HIDDEN)
+        return one is not None and not one.hidden
 
     def _mark_absent(self) -> None:
         session = self._session
-        if session.selected is not None:
+        if session.selected is not None and self._is_seen():
             session.mask_edits.mark_absent(session.selected, self._absent_frames())
 
     def _absent_frames(self) -> range:
@@ -323,7 +337,7 @@ class Commands(QObject):
         session = self._session
         if self._parts.canvas.closable:
             self._parts.canvas.take_back()
-        elif session.selected is not None:
+        elif session.selected is not None and self._is_seen():
             session.mask_edits.clear_range([session.selected], session.frame, session.frame)
 
     def _clear_range(self) -> None:

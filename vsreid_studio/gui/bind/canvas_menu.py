@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu
 from ...engine.types import SoftMask
 from ..actions import Act, Actions
 from ..canvas import CanvasView
+from ..canvas.editor import HIDDEN
 from ..instances import InstancePanel
 from ..session import Session
 from ..theme import plain
@@ -61,6 +62,9 @@ class CanvasMenu(QObject):
             return
         if self._copied is None:
             self.notified.emit("No mask is copied: copy one first.")
+            return
+        if session.instances[session.selected].hidden:
+            self.notified.emit(HIDDEN)
             return
         self._canvas.finish()
         session.mask_edits.edit_mask(session.frame, session.selected, self._copied, "paste a mask")
