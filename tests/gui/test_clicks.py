@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from small_clip import HEIGHT, WIDTH
 from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.runtime.run import State
@@ -250,6 +251,28 @@ def test_the_resting_mouse_shows_what_a_click_would_make(
     assert kept(window) == 0
     QTest.mouseMove(window.parts.canvas, place(window, 60, 30))
     assert window.parts.canvas._stage.preview.image is None
+
+
+def test_a_click_leaves_what_is_drawn_of_other_instances(window: MainWindow, qtbot: QtBot) -> None:
+    canvas = window.parts.canvas
+
+    def shared() -> int:
+        one, two = (window.session.annotation.mask(0, k).hard(HEIGHT, WIDTH) for k in (1, 2))
+        return int(np.count_nonzero(one & two))
+
+    click(window, 20, 20)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) == SQUARE)
+    window.session.instance_edits.add_instance()
+    click(window, 20 + HALF + 2, 20)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window, instance=2) > 0)
+    assert kept(window, instance=2) < SQUARE
+    assert shared() == 0
+    # A click on the other instance takes from it.
+    click(window, 20, 20)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: shared() == SQUARE)
 
 
 def test_a_box_is_refined_by_points(window: MainWindow, qtbot: QtBot, network: Squares) -> None:

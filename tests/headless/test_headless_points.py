@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
+from vsreid_studio.engine.algorithm.merge import split
 from vsreid_studio.engine.runtime import clicker as clickers
 from vsreid_studio.engine.runtime import engine as engines
 from vsreid_studio.engine.runtime.models import entries
-from vsreid_studio.engine.types import Box, Click, Frame, Prediction, SoftMask
+from vsreid_studio.engine.types import Box, CellKey, Click, Frame, Prediction, SoftMask
+from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.masks import read_label_map, write_label_map
+from vsreid_studio.formats.points import Prompt
+from vsreid_studio.headless.points import masks_of_points
 
 CENTRES = {1: (12, 16), 3: (60, 36)}
 """Of the disks in frame 0 of the clip in stand_ins.py."""
@@ -77,6 +81,16 @@ def test_segment_writes_the_frames_that_have_points(
     assert "is there already" in capsys.readouterr().err
     assert main([*arguments, "--overwrite"]) == 0
     assert (out / "00000.png").read_bytes() == before
+
+
+def test_an_instance_leaves_the_pixels_of_one_that_is_drawn(clip: Clip) -> None:
+    drawn = split(read_label_map(clip.masks))
+    with open_video(clip.source) as video:
+        everything = Box(0, 0, video.width, video.height)
+        asked = Prompt(CellKey(0, 1), (Click(*CENTRES[1], adds=True),), everything)
+        found = masks_of_points(video, [asked], ByColour(), {0: {3: drawn[3]}})  # type: ignore[arg-type]
+    assert found[0][1].same(drawn[1])
+    assert found[0][3].same(drawn[3])
 
 
 def test_segment_keeps_out_of_the_clip(clip: Clip, points: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.algorithm.merge import merge, split
+from ..engine.algorithm.merge import beside_others, merge, split
 from ..engine.types import SoftMask
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
@@ -33,6 +33,8 @@ def masks_of_points(
         masks: by frame and instance number, or None: where an instance is in one, its points correct that
             mask, and else they select it again.
 
+    An instance leaves the pixels of those before it in the same frame, unless one of its points adds there.
+
     Returns:
         Masks by frame, ascending, and by instance number: those of `masks`, and those of the frames with
         points, in which no two masks overlap.
@@ -54,6 +56,8 @@ def masks_of_points(
                     "nothing is selected."
                 )
             mask = clicker.segment(picture, prompt.clicks, prompt.box, present).mask
+            others = [one for number, one in maps.items() if number != prompt.key.instance]
+            mask = beside_others(mask, present, others, prompt.clicks)
             if not mask.area:
                 raise UserError(
                     f"The points of instance {prompt.key.instance} in frame {frame} select nothing: "

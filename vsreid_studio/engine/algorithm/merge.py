@@ -1,14 +1,16 @@
-"""M: the maps of one frame, merged into a label map, and a label map split into masks."""
+"""M: the maps of one frame, merged into a label map, kept apart, and a label map split into masks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
 
 from ..store.annotation import Annotation
-from ..types import MAX_INSTANCE, Box, LabelMap, SoftMask
+from ..types import MAX_INSTANCE, Box, Click, LabelMap, SoftMask
+
+_HALF = 127
 
 
 def merge(masks: Mapping[int, SoftMask], height: int, width: int) -> LabelMap:
@@ -51,6 +53,41 @@ def merge(masks: Mapping[int, SoftMask], height: int, width: int) -> LabelMap:
         background[place] *= (255 - values) * np.float32(1 / 255)
     winner *= background < best
     return labels
+
+
+def beside_others(
+    mask: SoftMask, before: SoftMask | None, others: Iterable[SoftMask], clicks: Sequence[Click]
+) -> SoftMask:
+    """What clicks or a box have selected, without the pixels of other instances.
+
+    The click network does not know the other instances, and where two touch it often selects both. Not in
+    the paper.
+
+    Args:
+        mask: what the clicks and the box have made.
+        before: the mask before the first click, if any. Pixels that it shares with others stay.
+        others: masks of other instances in the same frame that a person has drawn. One is ignored if a click
+            adds on it, or if there is only a box and it covers more than half of `mask`: the person wants
+            those pixels.
+        clicks: all that were made.
+    """
+    values = mask.stored(mask.box)
+    selected, adds = values > _HALF, [one for one in clicks if one.adds]
+    taken = np.zeros_like(selected)
+    for other in others:
+        if not other.box.intersect(mask.box).area:
+            continue
+        there = other.stored(mask.box) > _HALF
+        wanted = any(other.covers(int(one.x), int(one.y)) for one in adds)
+        if not adds:
+            wanted = bool(2 * np.count_nonzero(there & selected) > np.count_nonzero(selected))
+        if not wanted:
+            taken |= there
+    if before is not None:
+        taken &= before.stored(mask.box) <= _HALF
+    if not taken.any():
+        return mask
+    return SoftMask.tight(np.where(taken, np.uint8(0), values), (mask.box.x0, mask.box.y0))
 
 
 def split(labels: LabelMap) -> dict[int, SoftMask]:

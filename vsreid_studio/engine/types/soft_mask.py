@@ -160,6 +160,10 @@ class SoftMask:
             part[there.slices] = self.values[here.slices]
         return part
 
+    def covers(self, x: int, y: int) -> bool:
+        """Whether P > 0.5 at a pixel, inside the frame or not."""
+        return bool(self.stored(Box(x, y, x + 1, y + 1))[0, 0] > 127)
+
     @property
     def area(self) -> int:
         """Pixels with P > 0.5."""

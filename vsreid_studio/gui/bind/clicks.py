@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from ...engine.algorithm.merge import beside_others
 from ...engine.types import Box, CellKey, Click, Frame, Prediction, SoftMask
+from ...errors import UserError
 from ...formats.points import Prompt
 from ..canvas import CanvasView
 from ..canvas.types import Tool
@@ -38,6 +40,7 @@ class _Question:
         points, box: see `Clicker.segment`.
         picture: (H, W, 3) uint8 RGB.
         present: the instance's map before the first point.
+        others: maps of other instances that a person has drawn in the frame.
         hovers: whether it only shows what a click would make.
     """
 
@@ -47,6 +50,7 @@ class _Question:
     box: Box | None
     picture: Frame
     present: SoftMask
+    others: tuple[SoftMask, ...] = ()
     hovers: bool = False
 
     def same_cell(self, other: _Question) -> bool:
@@ -86,11 +90,18 @@ class ClickBinder(QObject):
         canvas: CanvasView,
         loader: FrameLoader,
         make: Callable[[], Clicker] | None,
+        others: Callable[[CellKey], tuple[SoftMask, ...]],
         parent: QObject | None = None,
     ) -> None:
-        """Start nothing yet; `make` is called on the network's thread, None where there is no network."""
+        """Start nothing yet.
+
+        Args:
+            make: called on the network's thread; None where there is no network.
+            others: the maps of other instances that a person has drawn in a cell's frame. What is clicked
+                leaves their pixels, see `beside_others`.
+        """
         super().__init__(parent)
-        self._canvas, self._make = canvas, make
+        self._canvas, self._make, self._others = canvas, make, others
         self._thread: ClickThread | None = None
         self._shown: tuple[int, Frame] | None = None
         self._open: _Question | None = None
@@ -182,7 +193,9 @@ class ClickBinder(QObject):
             return
         same = self._open is not None and self._open.instance == instance
         present = self._open.present if self._open and same else self._canvas.editor.mask(instance)
-        question = _Question(self._canvas.index, instance, points, box, picture, present)
+        index = self._canvas.index
+        others = self._others(CellKey(index, instance))
+        question = _Question(index, instance, points, box, picture, present, others)
         self._open, self._answer = question, None
         self._go_on()
 
@@ -223,8 +236,9 @@ class ClickBinder(QObject):
             return
         if self._canvas.tool is Tool.CLICK and not self._canvas.editor.mask(instance).area:
             point = Click(float(self._mouse[0]), float(self._mouse[1]), adds=True)
-            nothing = SoftMask.empty()
-            self._ask(_Question(self._canvas.index, instance, (point,), None, picture, nothing, hovers=True))
+            index, nothing = self._canvas.index, SoftMask.empty()
+            others = self._others(CellKey(index, instance))
+            self._ask(_Question(index, instance, (point,), None, picture, nothing, others, hovers=True))
 
     def _ask(self, question: _Question) -> None:
         thread = self._started()
@@ -238,8 +252,16 @@ class ClickBinder(QObject):
 
     def _hand_over(self, question: _Question, future: Future[Prediction | None]) -> None:
         """Bring an answer from the network's thread to the window's."""
-        if not future.cancelled():
-            self._answered.emit(question, future.exception() or future.result())
+        if future.cancelled():
+            return
+        answer: object = future.exception() or future.result()
+        if isinstance(answer, Prediction) and question.others:
+            try:
+                mask = beside_others(answer.mask, question.present, question.others, question.points)
+                answer = Prediction(mask, answer.confidence)
+            except UserError as error:  # a map that cannot be read from disk
+                answer = error
+        self._answered.emit(question, answer)
 
     def _take_answer(self, question: _Question, answer: Prediction | Exception) -> None:
         if question is self._asked:
