@@ -15,7 +15,7 @@ from driving import LEFT, drag, draw_both, press, until_proposal, wait_idle
 from fake_engine import Script
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QLabel, QMenu
 from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 from window_fixtures import MakeWindow
@@ -427,6 +427,8 @@ def test_the_sheet_lists_the_keys(qtbot: QtBot, window: MainWindow) -> None:
     sheet = window.show_keys()
     qtbot.addWidget(sheet)
     assert sheet.isVisible()
+    texts = {label.text() for label in sheet.findChildren(QLabel)}
+    assert {"<b>Click tool</b>", "Take away", "Right or Alt click"} <= texts
 
 
 def test_light_and_dark(window: MainWindow) -> None:

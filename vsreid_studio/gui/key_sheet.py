@@ -36,6 +36,16 @@ MOUSE = (
     ("Scrub", "Drag on the timeline"),
     ("Choose frames", "Shift-drag on the timeline"),
 )
+CLICKS = (
+    ("Add to the object", "Click"),
+    ("Take away", "Right or Alt click"),
+    ("Move a point", "Drag it"),
+    ("Delete a point", "Right click on it"),
+    ("Take the last point back", "Backspace"),
+    ("Keep the mask", "Enter, another instance or frame"),
+    ("Discard the points", "Esc"),
+)
+"""What the click tool does while points are open."""
 
 
 class KeySheet(QDialog):
@@ -49,7 +59,7 @@ class KeySheet(QDialog):
         """
         super().__init__(parent)
         self.setWindowTitle("Keys")
-        groups: dict[str, list[tuple[str, str]]] = {"Mouse": list(MOUSE)}
+        groups: dict[str, list[tuple[str, str]]] = {"Mouse": list(MOUSE), "Click tool": list(CLICKS)}
         for group, text, keys in _rows(listed):
             groups.setdefault(group, []).append((text, keys))
         room = self.screen().availableSize() * 0.9
