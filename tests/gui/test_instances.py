@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QDropEvent
-from PySide6.QtWidgets import QColorDialog, QComboBox, QInputDialog, QLineEdit
+from PySide6.QtWidgets import QColorDialog, QComboBox, QInputDialog, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.instances import InstancePanel
@@ -303,6 +303,19 @@ def test_a_new_class_is_typed(qtbot: QtBot, panel: InstancePanel) -> None:
             qtbot.keyClick(line, Qt.Key.Key_Return)
         assert asked.args == [number, name]
         qtbot.waitUntil(lambda: not panel.findChildren(QInputDialog))
+
+
+def test_questions_show_any_name_as_it_is_and_short(panel: InstancePanel) -> None:
+    panel.set_instances({1: replace(RIDER, name="<b>bold</b>"), 2: replace(BIKE, name="long " * 60)})
+    panel.set_selected(1)
+    panel.actions_.category.trigger()
+    (dialog,) = panel.findChildren(QInputDialog)
+    (label,) = dialog.findChildren(QLabel)
+    assert "&lt;b&gt;bold" in label.text(), "Qt would read it as HTML"
+    dialog.reject()
+    panel.set_selected(2)
+    panel.actions_.delete.trigger()
+    assert len(panel.question.sentence.text()) < 120
 
 
 def test_the_list_of_classes(qtbot: QtBot) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QDockWidget, QLineEdit, QMainWindow
 from pytestqt.qtbot import QtBot
@@ -326,3 +326,13 @@ def test_figures(value: float, text: str) -> None:
 @pytest.mark.parametrize("reason", [None, *Reason])
 def test_every_reason_has_a_sentence(reason: Reason | None) -> None:
     assert "{" not in why_not(reason, ReidConfig(appearance_track=False))
+
+
+def test_a_long_name_takes_no_room_from_the_candidates(qtbot: QtBot, panel: ReviewPanel) -> None:
+    panel.set_search(BIKE, None)
+    QApplication.processEvents()
+    high = panel.queue.view.height()
+    panel.set_search(replace(BIKE, name="a long name " * 30), None)
+    QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+    assert panel.queue.view.height() == high
+    assert panel.queue.find_button.accessibleDescription().endswith("whole video")

@@ -9,6 +9,7 @@ from ..engine.algorithm.propagate import corrected
 from ..engine.events import Progress
 from ..engine.runtime.run import State
 from .conductor import Conductor
+from .theme import shortened
 from .transport import USUAL_RATE
 from .widgets import Elided
 
@@ -26,8 +27,6 @@ _DOING = {
 }
 _FRAMEWISE = {"propagating", "detecting", "exporting"}
 """Stages that count frames, so that a rate means something."""
-_WIDEST = 34
-"""Characters of a name before it is cut."""
 
 
 class Status(QObject):
@@ -115,7 +114,7 @@ class Status(QObject):
         name = session.video.names[session.frame]
         # A folder's frames are called as its pictures are, which need not be their places.
         if name != f"{session.frame:05d}":
-            text = f"{_shortened(name)} · {text}"
+            text = f"{shortened(name)} · {text}"
         if session.range is not None:
             text += f" · {session.range[0]}–{session.range[1]} chosen"
         rate = float(session.video.rate or USUAL_RATE)
@@ -168,18 +167,12 @@ class Status(QObject):
         if progress.stage != "propagating":
             return _DOING.get(progress.stage, progress.stage)
         one = self._session.instances.get(progress.instance or 0)
-        name = one.name[:_WIDEST] if one is not None else "all"
+        name = shortened(one.name) if one is not None else "all"
         # The last of a stage names no frame.
         text = f"propagating {name}" + (f" → {progress.frame}" if progress.frame is not None else "")
         if one is not None and corrected(self._session.annotation, one.number):
             text += " (corrected: careful, slower)" if self._careful else " (corrected: fast)"
         return text
-
-
-def _shortened(name: str) -> str:
-    """A name without its middle, where it is long: pictures of one folder often differ at their ends."""
-    half = _WIDEST // 2 - 1
-    return name if len(name) <= _WIDEST else f"{name[:half]}…{name[-half:]}"
 
 
 def _duration(seconds: float) -> str:

@@ -15,6 +15,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from .. import paths
 
 Role = QPalette.ColorRole
+_WIDEST = 34
+"""Characters of a name before `shortened` cuts it."""
 _DISABLED = QPalette.ColorGroup.Disabled
 
 _LIGHT: dict[Role, str] = {
@@ -221,6 +223,12 @@ def quiet_label(text: str = "") -> QLabel:
 def tip(text: str) -> str:
     """A text with a name or path in it as a tooltip, which Qt would read as HTML where it looks like that."""
     return f"<qt>{escape(text)}</qt>" if "<" in text else text
+
+
+def shortened(name: str) -> str:
+    """A name without its middle, where it is long: pictures of one folder often differ at their ends."""
+    half = _WIDEST // 2 - 1
+    return name if len(name) <= _WIDEST else f"{name[:half]}…{name[-half:]}"
 
 
 def plain(text: str) -> str:

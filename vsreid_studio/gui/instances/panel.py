@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from ...project import Instance
+from ..theme import shortened, tip
 from ..widgets import reveal
 from .actions import InstanceActions
 from .dialogs import QuestionStrip
@@ -308,7 +309,8 @@ class InstancePanel(QWidget):
         dialog = QInputDialog(self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setWindowTitle("Class")
-        dialog.setLabelText(f"Class of {self._instances[number].name}: type a name, or choose one (Down).")
+        name = shortened(self._instances[number].name)
+        dialog.setLabelText(tip(f"Class of {name}: type a name, or choose one (Down)."))
         dialog.setComboBoxEditable(True)
         # The first entry takes the class away.
         dialog.setComboBoxItems(["", *self._classes.values()])
@@ -336,22 +338,21 @@ class InstancePanel(QWidget):
 
     def _ask_delete(self, number: int) -> None:
         what = self._model.count(number) or "All its masks"
-        sentence = f"Delete {self._instances[number].name}? {what} will go. Undo brings them back."
+        sentence = f"Delete {shortened(self._instances[number].name)}? {what} will go. Undo brings them back."
         self._ask(sentence, "Delete", partial(self.delete_requested.emit, number))
 
     def _ask_delete_range(self, number: int) -> None:
         def agreed() -> None:
             self.delete_range_requested.emit(number, *self.question.frames)
 
-        sentence = (
-            f"Delete the masks of {self._instances[number].name} in these frames? Undo brings them back."
-        )
+        name = shortened(self._instances[number].name)
+        sentence = f"Delete the masks of {name} in these frames? Undo brings them back."
         self._agreed = agreed
         self.question.ask(sentence, "Delete", self._frames, self._length)
         reveal(self.question)
 
     def _ask_merge(self, source: int, target: int) -> None:
-        name, other = self._instances[source].name, self._instances[target].name
+        name, other = (shortened(self._instances[one].name) for one in (source, target))
         sentence = f"Make {name} a part of {other}? {name} leaves the list. Undo brings it back."
         self._ask(sentence, "Merge", partial(self.merge_requested.emit, source, target))
 

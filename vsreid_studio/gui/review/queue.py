@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPalette
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ...config import ReidConfig
 from ...engine.events import Retrieval
 from ...engine.types import CellKey
 from ...project import Instance
-from ..theme import quiet_label
+from ..widgets import Elided
 from .actions import empty, frame_ranges
 from .queue_model import Listed, QueueModel
 from .queue_view import QueueView
@@ -63,7 +63,8 @@ class CandidateList(QWidget):
         self.take_back.setEnabled(False)
         self.find_button = QPushButton("Find again")
         self.find_button.setToolTip("Look for the selected instance again, in the selected range of frames")
-        self._scope = quiet_label()
+        self._scope = Elided()
+        self._scope.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._instance: Instance | None = None
         row = QHBoxLayout()
         row.addWidget(self._title, 1)
