@@ -280,6 +280,22 @@ def test_masks_are_imported_at_the_present_frame(session: Session, pictures: Pat
     assert (cell.made_by, cell.pinned, cell.mask.area) == (Maker.IMPORT, True, 100)
 
 
+def test_a_programs_masks_do_not_hang_on_a_frame_without_the_object(drawn: Session, tmp_path: Path) -> None:
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for frame in range(4):
+        labels = true_mask(frame, 2).hard(48, 80).astype(np.uint8) * 2
+        write_label_map(folder / f"{frame:05d}.png", labels)
+    drawn.mask_edits.mark_absent(2, [0])
+    assert drawn.mask_edits.import_masks(folder, machine=True)
+    drawn.flush()
+    assert drawn.annotation.origins(2) == {0: 0, 1: 1, 2: 1, 3: 1}
+    assert not drawn.annotation.mask(0, 2).area
+    drawn.mask_edits.clear_range([2], 0, 0)
+    drawn.flush()
+    assert drawn.annotation.origins(2) == {1: 1, 2: 1, 3: 1}
+
+
 def test_a_mask_of_another_size_is_refused(drawn: Session, tmp_path: Path, qtbot: QtBot) -> None:
     write_label_map(tmp_path / "mask.png", np.ones((4, 4), np.uint8))
     before = drawn.undo_label

@@ -362,7 +362,7 @@ def import_masks(
     for number in given.numbers:
         if number in document.instances:
             refuse_locked(document, number)
-    first = _first_frames(given) if machine else {}
+    first = _first_frames(given, document.annotation) if machine else {}
     for frame in given.masks:
         if poll is not None:
             poll()
@@ -383,10 +383,11 @@ def import_masks(
     return Edit(change, new, cells, _added(document, listed))
 
 
-def _first_frames(given: GivenMasks) -> dict[int, int]:
-    """The first frame in which each instance has a mask, by its number."""
+def _first_frames(given: GivenMasks, annotation: Annotation) -> dict[int, int]:
+    """The first frame in which each instance has a mask and is not marked as absent, by its number."""
     first: dict[int, int] = {}
     for frame, there in given.masks.items():
         for instance in there:
-            first[instance] = min(frame, first.get(instance, frame))
+            if not _absent(annotation.get(frame, instance)):
+                first[instance] = min(frame, first.get(instance, frame))
     return first
