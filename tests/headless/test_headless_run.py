@@ -16,7 +16,7 @@ from vsreid_studio.config import EARLIER_VALUES, Config, ReidConfig
 from vsreid_studio.engine.events import Decision, Event, Verdict
 from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.engine.runtime.engine import VideoEngine
-from vsreid_studio.engine.types import Box, CellKey, Maker
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.masks import read_label_map, write_label_map
@@ -183,6 +183,21 @@ def test_a_named_project_stays(task: Task, engine: VideoEngine, tmp_path: Path, 
     run_task(replace(task, output=tmp_path / "again"), engine)
     assert not calls.propagated
     assert files(tmp_path / "again") == files(task.output)
+
+
+def test_masks_that_a_person_changed_since_are_told(task: Task, engine: VideoEngine, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.vsreid"
+    task = replace(task, project=mine)
+    run_task(task, engine)
+    assert run_task(task, engine).changed is None
+    with Project.open(mine) as project:
+        drawn = Cell(SoftMask.empty(), 4, pinned=True, made_by=Maker.PERSON)
+        project.apply(project.annotation.set_cells("mark absent", {CellKey(4, 3): drawn}))
+        with project._database.transaction() as connection:
+            later = "UPDATE steps SET made = '2100-01-01T00:00:00+00:00' WHERE label = 'mark absent'"
+            connection.execute(later)
+    outcome = run_task(task, engine)
+    assert (outcome.skipped, outcome.changed) == (True, mine)
 
 
 def test_a_named_project_of_other_work_is_refused(task: Task, engine: VideoEngine, tmp_path: Path) -> None:

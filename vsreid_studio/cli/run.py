@@ -306,7 +306,9 @@ def _clip_tasks(args: argparse.Namespace) -> list[Task]:
 
 def _summary(outcome: RunOutcome) -> str:
     if outcome.skipped:
-        return f"{outcome.folder}: complete, left as it is{_waiting_text(outcome.waiting)}"
+        changed = outcome.changed
+        more = f"; masks in {changed} were changed since: export them from there" if changed else ""
+        return f"{outcome.folder}: complete, left as it is{_waiting_text(outcome.waiting)}{more}"
     found = f", {outcome.recovered} found again" if outcome.recovered else ""
     found += _waiting_text(outcome.waiting)
     speed = f"{outcome.frames / outcome.seconds:.1f} frames/s" if outcome.seconds else ""

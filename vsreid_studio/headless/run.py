@@ -44,6 +44,7 @@ class RunOutcome:
         recovered: retrievals that were accepted.
         waiting: tracks of proposals that wait in the project for a person.
         seconds: spent on it.
+        changed: the project in which a person has changed masks since these were written, or None.
     """
 
     name: str
@@ -53,6 +54,7 @@ class RunOutcome:
     recovered: int
     waiting: int
     seconds: float
+    changed: Path | None = None
 
 
 def check(tasks: list[Task], engine: EngineOrMaker, *, overwrite: bool = False) -> None:
@@ -87,8 +89,10 @@ def run_task(
     sweep(task.output)
     with inputs(task, engine) as given:
         length, made_from = given.video.length, given.made_from
+        changed = False
         if skipped := finished(task.folder, made_from, given.video.names):
             recovered, waiting = 0, _waiting(task)
+            changed = _is_changed(task)
         else:
             refuse_other(task.folder, made_from, overwrite=overwrite)
             with _output(task.output):
@@ -98,7 +102,8 @@ def run_task(
                     _drive(project, task, given, emit or (lambda _: None))
                     recovered, waiting = _write(project, task, given)
         finish(task, made_from)
-    return RunOutcome(task.name, task.folder, length, skipped, recovered, waiting, monotonic() - start)
+    seconds, since = monotonic() - start, task.project_file if changed else None
+    return RunOutcome(task.name, task.folder, length, skipped, recovered, waiting, seconds, since)
 
 
 def _waiting(task: Task) -> int:
@@ -107,6 +112,20 @@ def _waiting(task: Task) -> int:
         return 0
     with Project.open(task.project_file) as project:
         return _waiting_tracks(project)
+
+
+def _is_changed(task: Task) -> bool:
+    """Whether a person has changed masks in the task's project since those of the folder were written."""
+    if not task.project_file.is_file():
+        return False
+    written = (task.folder / RECORD).stat().st_mtime
+    # In a window it cannot be looked into; what is done there is on its way.
+    with suppress(UserError), Project.open(task.project_file) as project:
+        return any(
+            one.cells and one.kind is not StepKind.RUN and one.made and one.made.timestamp() > written
+            for one in project.rounds()
+        )
+    return False
 
 
 def _waiting_tracks(project: Project) -> int:
