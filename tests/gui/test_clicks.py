@@ -191,12 +191,24 @@ def test_points_add_and_take_away_move_and_go(window: MainWindow, qtbot: QtBot, 
     assert kept(window) == 0
 
 
-def test_undo_takes_the_last_point_back_first(window: MainWindow, qtbot: QtBot) -> None:
+def test_undo_and_redo_go_through_the_points_first(window: MainWindow, qtbot: QtBot) -> None:
     click(window, 20, 20)
     click(window, 40, 20)
     qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
+    assert window.actions_[Act.UNDO].text() == "Undo point"
     window.actions_[Act.UNDO].trigger()
     qtbot.waitUntil(lambda: shown(window) == SQUARE)
+    assert window.actions_[Act.REDO].text() == "Redo point"
+    window.actions_[Act.REDO].trigger()
+    qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
+    assert not window.actions_[Act.REDO].isEnabled()
+    for _ in range(2):
+        window.actions_[Act.UNDO].trigger()
+    assert shown(window) == 0
+    assert window.actions_[Act.REDO].isEnabled()
+    window.session.go(1)
+    await_frame(window, qtbot, 1)
+    assert not window.actions_[Act.REDO].isEnabled(), "the points were of another frame"
 
 
 def test_another_instance_or_frame_keeps_the_mask(window: MainWindow, qtbot: QtBot) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from vsreid_studio.engine.types import Box, Click
 from vsreid_studio.gui.canvas.stroke import Point
-from vsreid_studio.gui.canvas.tools import FEW_CORNERS, NO_AREA, NO_BOX, Gesture, make_tool
+from vsreid_studio.gui.canvas.tools import FEW_CORNERS, NO_AREA, NO_BOX, Gesture, Points, make_tool
 from vsreid_studio.gui.canvas.types import (
     LARGEST_BRUSH,
     Abort,
@@ -170,6 +170,41 @@ def test_points_are_made_moved_deleted_and_kept() -> None:
     assert points.finish() == (TakePoints(),)
     click(points, (5, 5))
     assert points.cancel() == (AskPoints(()),)
+
+
+def test_steps_with_points_are_undone_and_redone() -> None:
+    points = tool(Tool.CLICK)
+    assert isinstance(points, Points)
+    a, b, moved, box = Click(5, 5, True), Click(20, 5, True), Click(8, 9, True), Box(1, 2, 30, 40)
+    points.begin(box)
+    click(points, (5, 5))
+    points.press(Pointer((5, 5), reach=2))
+    points.release(Pointer((8, 9)))
+    click(points, (20, 5))
+    points.press(Pointer((8, 9), right=True, reach=2))
+    states = [((), None), ((), box), ((a,), box), ((moved,), box), ((moved, b), box), ((b,), box)]
+    for state in reversed(states[:-1]):
+        assert points.undo() == (AskPoints(*state),)
+    assert not points.busy and points.undo() == ()
+    for state in states[1:]:
+        assert points.undone
+        assert points.redo() == (AskPoints(*state),)
+    assert not points.undone and points.redo() == ()
+    # A new step leaves nothing to redo, and neither does a mask that is kept.
+    points.undo()
+    click(points, (1, 1))
+    assert not points.undone
+    points.undo()
+    assert points.finish() == (TakePoints(),)
+    assert not points.undone
+
+
+def test_points_that_are_pressed_but_not_moved_are_no_step() -> None:
+    points = tool(Tool.CLICK)
+    click(points, (5, 5))
+    points.press(Pointer((5, 5), reach=2))
+    assert points.release(Pointer((5, 5))) == ()
+    assert points.undo() == (AskPoints(()),)
 
 
 def test_a_box_begins_points_and_goes_last() -> None:

@@ -80,7 +80,7 @@ class Commands(QObject):
         session, conductor, timeline = self._session, self._conductor, self._parts.timeline
         return {
             Act.UNDO: self._undo,
-            Act.REDO: conductor.redo,
+            Act.REDO: self._redo,
             Act.APPROVE: self._approve,
             Act.APPROVE_ALL: self._approve_all,
             Act.ABSENT: self._mark_absent,
@@ -206,6 +206,9 @@ class Commands(QObject):
         if self._points_open():
             self._actions[Act.UNDO].setText("Undo point")
             self._actions[Act.UNDO].setEnabled(True)
+        if self._parts.canvas.gesture.undone:
+            self._actions[Act.REDO].setText("Redo point")
+            self._actions[Act.REDO].setEnabled(True)
 
     def _offer_mending(self) -> None:
         session = self._session
@@ -235,7 +238,7 @@ class Commands(QObject):
         self._conductor.set_careful(careful)
 
     def _points_open(self) -> bool:
-        """Whether points wait to be kept; to undo is to take the last one back."""
+        """Whether points wait to be kept; to undo is to undo the last step of them."""
         canvas = self._parts.canvas
         return canvas.tool is Tool.CLICK and canvas.gesture.busy
 
@@ -246,9 +249,13 @@ class Commands(QObject):
 
     def _undo(self) -> None:
         if self._points_open():
-            self._parts.canvas.take_back()
+            self._parts.canvas.undo_step()
         elif not self._parts.on_canvas.undo_stroke():
             self._conductor.undo()
+
+    def _redo(self) -> None:
+        if not self._parts.canvas.redo_step():
+            self._conductor.redo()
 
     def _space(self) -> None:
         """Pause a run or go on with it; play and stop while the engine rests."""

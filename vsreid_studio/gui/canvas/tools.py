@@ -69,6 +69,19 @@ class Gesture:
         """Backspace: take the last step back."""
         return ()
 
+    def undo(self) -> Effects:
+        """Undo, while the gesture is under way: the same as Backspace where steps only add something."""
+        return self.back()
+
+    @property
+    def undone(self) -> bool:
+        """Whether there is a step to redo."""
+        return False
+
+    def redo(self) -> Effects:
+        """Do the step again that was undone last."""
+        return ()
+
     def cancel(self) -> Effects:
         """Esc: give the gesture up."""
         self.sketch, self.busy = (), False
@@ -248,22 +261,23 @@ class Points(Gesture):
         self.points: tuple[Click, ...] = ()
         self.box: Box | None = None
         self._moved: int | None = None
+        self._held: tuple[Click, ...] = ()
+        # Points and box before each step, and those that were undone.
+        self._past: list[tuple[tuple[Click, ...], Box | None]] = []
+        self._undone: list[tuple[tuple[Click, ...], Box | None]] = []
 
     def begin(self, box: Box) -> Effects:
         """Start from a box, which the points then refine."""
-        self.points, self.box = (), box
-        return self._ask()
+        return self._change((), box)
 
     def press(self, pointer: Pointer) -> Effects:
         """Make a point, take hold of one, or delete one."""
         hit = self._hit(pointer)
         if hit is None:
-            self.points += (Click(*pointer.at, adds=not pointer.right),)
-            return self._ask()
+            return self._change((*self.points, Click(*pointer.at, adds=not pointer.right)), self.box)
         if pointer.right:
-            self.points = self.points[:hit] + self.points[hit + 1 :]
-            return self._ask()
-        self._moved = hit
+            return self._change(self.points[:hit] + self.points[hit + 1 :], self.box)
+        self._moved, self._held = hit, self.points
         return ()
 
     def move(self, pointer: Pointer) -> Effects:
@@ -280,7 +294,8 @@ class Points(Gesture):
             return ()
         self.move(pointer)
         self._moved = None
-        return self._ask()
+        moved, self.points = self.points, self._held
+        return self._change(moved, self.box) if moved != self._held else ()
 
     def confirm(self) -> Effects:
         """Keep the mask; the next point starts a new one."""
@@ -288,9 +303,27 @@ class Points(Gesture):
 
     def back(self) -> Effects:
         """Take the last point back, or the box when there is no point."""
-        if not self.points:
-            self.box = None
-        self.points = self.points[:-1]
+        return self._change(self.points[:-1], self.box if self.points else None)
+
+    def undo(self) -> Effects:
+        """Undo the last step: a point that was made, moved or deleted, or the box."""
+        if not self._past:
+            return ()
+        self._undone.append((self.points, self.box))
+        self.points, self.box = self._past.pop()
+        return self._ask()
+
+    @property
+    def undone(self) -> bool:
+        """Whether there is a step to redo."""
+        return bool(self._undone)
+
+    def redo(self) -> Effects:
+        """Do the step again that was undone last."""
+        if not self._undone:
+            return ()
+        self._past.append((self.points, self.box))
+        self.points, self.box = self._undone.pop()
         return self._ask()
 
     def cancel(self) -> Effects:
@@ -301,7 +334,14 @@ class Points(Gesture):
         """Keep what the points have made."""
         return self.confirm()
 
+    def _change(self, points: tuple[Click, ...], box: Box | None) -> Effects:
+        self._past.append((self.points, self.box))
+        self._undone.clear()
+        self.points, self.box = points, box
+        return self._ask()
+
     def _ask(self) -> Effects:
+        self._moved = None
         self.busy = bool(self.points) or self.box is not None
         return (AskPoints(self.points, self.box),)
 
@@ -312,8 +352,14 @@ class Points(Gesture):
 
     def _end(self, effect: Effect) -> Effects:
         was_busy, self.busy = self.busy, False
+        had_undone = bool(self._undone)
         self.points, self.box, self._moved = (), None, None
-        return (effect,) if was_busy else ()
+        self._past.clear()
+        self._undone.clear()
+        if was_busy:
+            return (effect,)
+        # Nothing is drawn, but those who offer to redo have to know that there is nothing more.
+        return (AskPoints(()),) if had_undone else ()
 
 
 def make_tool(tool: Tool, options: ToolOptions) -> Gesture:

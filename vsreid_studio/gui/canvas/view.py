@@ -213,6 +213,16 @@ class CanvasView(QWidget):
         """Take the last point of the gesture under way back."""
         self._active.apply(self.gesture.back())
 
+    def undo_step(self) -> None:
+        """Undo the last step of the gesture under way."""
+        self._active.apply(self.gesture.undo())
+
+    def redo_step(self) -> bool:
+        """Do a step of the gesture again that was undone; False where there is none."""
+        there = self.gesture.undone
+        self._active.apply(self.gesture.redo())
+        return there
+
     def set_wipe(self, share: float | None) -> None:
         """Draw a line where two states of the masks meet, at this share of the width; None for no line."""
         self._wipe = share
