@@ -16,7 +16,9 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 from window_fixtures import MakeWindow
 
-from vsreid_studio.engine.extensions.doubtful import Doubt, DoubtfulFrames
+from vsreid_studio.engine.events import Progress, Steps
+from vsreid_studio.engine.extensions.doubtful import Doubt, DoubtfulFrames, MissingRange
+from vsreid_studio.engine.runtime.run import Control
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.types import Cell, CellKey, SoftMask
 from vsreid_studio.gui.check import CheckerThread, _CheckTask
@@ -162,6 +164,26 @@ def test_a_gap_that_has_been_filled_is_not_marked(qtbot: QtBot, carried: MainWin
     assert session.annotation.pinned(9, 2) and not session.annotation.mask(9, 2).area
     panel.absent_requested.emit(gap)
     assert "no gap" in window.bar.sentence.text()
+
+
+def test_a_gap_is_filled_alone_also_after_what_is_under_way(qtbot: QtBot, carried: MainWindow) -> None:
+    window, go_on = carried, Event()
+
+    class Busy:
+        def steps(self, control: Control, send: object) -> Steps:
+            yield Progress("exporting", 0, 1)
+            go_on.wait()
+
+    session = window.session
+    for first, last in ((3, 3), (9, LENGTH - 1)):
+        session.mask_edits.clear_range([2], first, last)
+    assert window.conductor.start(Busy())
+    window.parts.check.fill_requested.emit(MissingRange(2, 3, 3, computed=False))
+    go_on.set()
+    qtbot.waitUntil(lambda: session.annotation.get(3, 2) is not None)
+    wait_idle(qtbot, window)
+    assert session.annotation.get(9, 2) is None
+    assert session.range is None
 
 
 def test_the_speed_of_corrected_objects_is_chosen_and_told(

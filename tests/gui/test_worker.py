@@ -132,6 +132,24 @@ def test_accept_all_takes_what_is_at_least_as_similar(
     assert len(made) == 2
 
 
+def test_accept_all_ends_with_its_run(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
+    lose_red(drawn)
+    until_proposal(qtbot, conductor)
+    with qtbot.waitSignal(conductor.finished):
+        conductor.review.accept_all()
+    drawn.edits.undo()
+    drawn.flush()
+    conductor.review.waiting.refresh()
+    waiting = conductor.review.waiting.waiting[0]
+    assert conductor.review.show_proposal(waiting.key)
+    assert conductor.review.redraw(waiting.retrieval.box)
+    qtbot.waitUntil(lambda: drawn.proposal is not None or not conductor.runner.busy)
+    assert conductor.state is State.ASKING
+    with qtbot.waitSignal(conductor.finished):
+        conductor.cancel()
+    assert waiting.key not in drawn.annotation.decisions
+
+
 def test_a_redrawn_box_is_proposed_anew(qtbot: QtBot, conductor: Conductor, drawn: Session) -> None:
     lose_red(drawn)
     first = until_proposal(qtbot, conductor)

@@ -392,6 +392,20 @@ def test_proposals_wait_in_the_project_for_a_person(task: Task, engine: VideoEng
     assert (again.skipped, again.waiting) == (True, 1)
 
 
+def test_proposals_of_a_locked_instance_wait_on(task: Task, engine: VideoEngine) -> None:
+    kept = replace(task, keep_proposals=True)
+    run_task(kept, engine)
+    with Project.open(task.project_file) as project:
+        (found,) = {one.key.instance for one in project.waiting()}
+        before = project.waiting()
+        locked = {found: replace(project.instances[found], locked=True)}
+        project.apply(project.annotation.set_cells("lock", {}), instances=locked, undoable=False)
+    (task.folder / "00004.png").unlink()
+    assert not run_task(kept, engine).skipped
+    with Project.open(task.project_file) as project:
+        assert [one.key for one in project.waiting()] == [one.key for one in before]
+
+
 def test_a_run_that_accepts_leaves_kept_proposals_alone(task: Task, engine: VideoEngine) -> None:
     run_task(replace(task, keep_proposals=True), engine)
     before = (task.output / "clip.vsreid").read_bytes()

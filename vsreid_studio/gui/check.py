@@ -253,7 +253,4 @@ class CheckBinder(QObject):
         self._within(gap, find=True)
 
     def _within(self, gap: MissingRange, *, find: bool) -> None:
-        chosen = self._session.range
-        self._session.choose_range(gap.first, gap.last)
-        self._conductor.propagate({gap.instance}, find=find)
-        self._session.choose_range(*(chosen or (None,)))
+        self._conductor.propagate({gap.instance}, find=find, frames=range(gap.first, gap.last + 1))

@@ -110,7 +110,13 @@ class Conductor(QObject):
 
     # --- runs
 
-    def propagate(self, instances: Collection[int] | None = None, *, find: bool = True) -> bool:
+    def propagate(
+        self,
+        instances: Collection[int] | None = None,
+        *,
+        find: bool = True,
+        frames: range | None = None,
+    ) -> bool:
         """Propagate masks and find lost instances again; in the chosen range, if there is one.
 
         Pressing it again goes on after a pause. In a run it only shows a notice; after a box-select,
@@ -119,6 +125,7 @@ class Conductor(QObject):
         Args:
             instances: None for all that are not locked.
             find: whether to search for lost ones.
+            frames: instead of the chosen range.
         """
         if self.state is State.PAUSED:
             self.resume()
@@ -126,7 +133,8 @@ class Conductor(QObject):
         if self.session.document is None:
             return False
         if self.runner.order is not None:
-            self._begin_later(self.runner.order.job, partial(self.propagate, instances, find=find))
+            again = partial(self.propagate, instances, find=find, frames=frames)
+            self._begin_later(self.runner.order.job, again)
             return False
         known = self.session.instances
         chosen = {k for k in known if not known[k].locked and (instances is None or k in instances)}
@@ -140,8 +148,8 @@ class Conductor(QObject):
                 "",
             )
             return False
-        span = self.session.range
-        frames = range(span[0], span[1] + 1) if span is not None else None
+        if frames is None and (span := self.session.range) is not None:
+            frames = range(span[0], span[1] + 1)
         self.review.begin_run()
         if find:
             self.searched.emit(next(iter(chosen)) if instances is not None and len(chosen) == 1 else None)

@@ -248,6 +248,7 @@ class ProposalReview(QObject):
 
     def run_ended(self) -> None:
         """Keep showing the proposal that the run asked about: it waits on, in the document."""
+        self._accepted_from = None
         live, self._live = self._live, None
         if live is not None and self._session.proposal is live:
             self.waiting.refresh()

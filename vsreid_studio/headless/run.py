@@ -165,18 +165,19 @@ def _drive(project: Project, task: Task, given: Inputs, emit: Emit) -> None:
     modules = engine.modules(video, task.flo_folder, adapted)
     reid = engine.reid(video, project.candidates(engine.candidates_key))
 
+    # Proposals of locked instances wait on.
+    searched = _unlocked(project)
+
     def take(event: Event) -> None:
         if isinstance(event, Change):
             project.apply(event, group="headless run", kind=StepKind.RUN)
         elif task.keep_proposals and isinstance(event, Proposal | Queue):
-            project.proposals.take(event, project.annotation)
+            project.proposals.take(event, project.annotation, searched)
         emit(event)
 
     always: Answer = Skip() if task.keep_proposals else Accept(Maker.RECOVERY)
     # Nobody looks at what is accepted: a mistake that joined the gallery would look like proof for the next.
-    steps = modules.run(
-        project.annotation.copy(), reid, instances=_unlocked(project), grow=task.keep_proposals
-    )
+    steps = modules.run(project.annotation.copy(), reid, instances=searched, grow=task.keep_proposals)
     answer_all(steps, take, always)
 
 
