@@ -139,6 +139,26 @@ def test_an_empty_clip_begins_with_clicks(window: MainWindow, qtbot: QtBot, netw
     assert window.session.annotation.get(0, 1).pinned
 
 
+def test_a_window_begins_with_clicks(
+    make: MakeWindow, network: Squares, qtbot: QtBot, window: MainWindow, pictures: Path
+) -> None:
+    """Also in a document with masks; later the tool that was chosen stays, except in an empty one."""
+    click(window, 20, 20)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) == SQUARE)
+    window.close()
+    again = make(lambda: network)
+    assert again.files.open(pictures)
+    qtbot.waitUntil(lambda: again.session.document is not None)
+    assert kept(again) == SQUARE
+    assert again.parts.canvas.tool is Tool.CLICK
+    again.actions_[Act.BRUSH].trigger()
+    again.session.close()
+    assert again.files.open(pictures)
+    qtbot.waitUntil(lambda: again.session.document is not None)
+    assert again.parts.canvas.tool is Tool.BRUSH
+
+
 def test_points_of_a_kept_mask_are_noted(window: MainWindow, qtbot: QtBot) -> None:
     click(window, 20, 20)
     click(window, 22, 20, RIGHT)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, picture, true_mask
 from window_fixtures import MakeWindow
@@ -17,6 +18,7 @@ from vsreid_studio.engine.events import Queue, Retrieval
 from vsreid_studio.engine.types import Box, Cell, CellKey
 from vsreid_studio.formats.clip_folders import RECORD
 from vsreid_studio.formats.owned import MARKER
+from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.clip_scanner import Catalogue, catalogue
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.opening import open_document, project_places
@@ -265,6 +267,30 @@ def test_without_clips_the_keys_say_why(qtbot: QtBot, make: MakeWindow) -> None:
     window.bar.hide()
     QTest.keyClick(window, Qt.Key.Key_F8, SHIFT)
     assert "Open a folder of clips first" in window.bar.sentence.text()
+
+
+def test_with_a_single_clip_the_keys_go_through_its_doubtful_frames(
+    qtbot: QtBot, make: MakeWindow, pictures: Path
+) -> None:
+    window = make()
+    assert window.files.open(pictures)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    told = []
+    for act in (Act.NEXT_DOUBT, Act.NEXT_PLACE, Act.PREVIOUS_PLACE):
+        window.bar.sentence.setText("")
+        window.actions_[act].trigger()
+        told.append(window.bar.sentence.text())
+    assert told[0] and told[0] == told[1] == told[2]
+
+
+def test_files_are_looked_for_beside_the_open_clip(qtbot: QtBot, make: MakeWindow, pictures: Path) -> None:
+    window = make()
+    assert window.files.open(pictures)
+    qtbot.waitUntil(lambda: window.session.document is not None)
+    window.actions_[Act.OPEN].trigger()
+    dialog = window.findChild(QFileDialog)
+    assert Path(dialog.directory().absolutePath()) == pictures.parent
+    dialog.reject()
 
 
 def test_the_list_fits_beside_everything_else_on_a_small_screen(

@@ -56,6 +56,7 @@ class Commands(QObject):
         super().__init__(parent)
         self._actions, self._parts, self._conductor = actions, workspace, conductor
         self._session = session = conductor.session
+        self._is_first = True
         for act, do in self._everything().items():
             actions.connect(act, do)
         self._connect_tools()
@@ -243,8 +244,9 @@ class Commands(QObject):
         return canvas.tool is Tool.CLICK and canvas.gesture.busy
 
     def _offer_clicks(self) -> None:
-        """In a document without masks the first thing to do is to click an object."""
-        if self._parts.on_canvas.clicks.usable and not len(self._session.annotation):
+        """Start with clicks, and again in each document without masks: the first thing to do is to click."""
+        first, self._is_first = self._is_first, False
+        if self._parts.on_canvas.clicks.usable and (first or not len(self._session.annotation)):
             self._actions[Act.CLICK].trigger()
 
     def _undo(self) -> None:

@@ -215,13 +215,13 @@ class Files(QObject):
 
     def ask_open(self) -> None:
         """Ask for a video or a project."""
-        widgets.ask_file(self._window, "Open a video or a project", widgets.OPENABLE, None, self.open)
+        folder = self._beside
+        widgets.ask_file(self._window, "Open a video or a project", widgets.OPENABLE, folder, self.open)
 
     def ask_folder(self) -> None:
         """Ask for a folder of pictures."""
-        widgets.ask_folder(
-            self._window, "Open a folder of pictures, a folder of clips or a data set", None, self.open
-        )
+        title = "Open a folder of pictures, a folder of clips or a data set"
+        widgets.ask_folder(self._window, title, self._beside, self.open)
 
     def ask_mask(self) -> None:
         """Ask for a picture of masks for the present frame."""
@@ -279,6 +279,11 @@ class Files(QObject):
     @property
     def _place(self) -> Path | None:
         return self._session.project.path.parent if self._session.document is not None else None
+
+    @property
+    def _beside(self) -> Path | None:
+        """Where the open video lies: others are often beside it."""
+        return self._session.video.path.parent if self._session.document is not None else None
 
     def _offer_search(self, missing: VideoMissing) -> None:
         def ask() -> None:

@@ -311,14 +311,21 @@ class MainWindow(QMainWindow):
             Act.CLIPS: self.parts.show_clips,
             Act.NEXT_CLIP: lambda: clips.step(1),
             Act.PREVIOUS_CLIP: lambda: clips.step(-1),
-            Act.NEXT_PLACE: lambda: clips.next_place(1),
-            Act.PREVIOUS_PLACE: lambda: clips.next_place(-1),
+            Act.NEXT_PLACE: lambda: self._next_place(1),
+            Act.PREVIOUS_PLACE: lambda: self._next_place(-1),
             Act.QUIT: self.close,
             Act.KEYS: self.show_keys,
             Act.PREFERENCES: self.show_preferences,
             Act.ABOUT: files.about,
         }.items():
             self.actions_.connect(act, do)
+
+    def _next_place(self, by: int) -> None:
+        """Go to what waits or is doubtful in all clips, or in the only one that is open."""
+        if self.session.document is None or self.parts.clips.clips.clips:
+            self.parts.on_clips.next_place(by)
+        else:
+            self.actions_[Act.NEXT_DOUBT if by > 0 else Act.PREVIOUS_DOUBT].trigger()
 
     def _ask_export(self) -> None:
         # What is drawn is seen, so it is exported, too.
