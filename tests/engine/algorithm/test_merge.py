@@ -92,6 +92,17 @@ def test_another_instance_is_taken_from_where_it_is_clicked() -> None:
     assert beside_others(mask, _square(0, 8), [_square(6, 20)], taken_away).same(_square(0, 8))
 
 
+def test_the_rim_of_another_instance_goes_with_it() -> None:
+    values = np.zeros((4, 40), np.uint8)
+    values[:, :8] = values[:, 20:40] = 250
+    mask, other = SoftMask.tight(values), _square(22, 38)
+    assert beside_others(mask, None, [other], [Click(2, 2, True)]).same(_square(0, 8))
+    # A piece that is clicked stays, and so does what was there before.
+    clicked = beside_others(mask, None, [other], [Click(2, 2, True), Click(20, 2, True)])
+    assert clicked.area == 4 * (8 + 4)
+    assert beside_others(mask, _square(20, 22), [other], [Click(2, 2, True)]).area == 4 * (8 + 2)
+
+
 def test_a_box_in_another_instance_takes_from_it() -> None:
     mask = _square(0, 10)
     assert beside_others(mask, None, [_square(4, 20)], []) is mask
