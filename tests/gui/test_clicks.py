@@ -307,6 +307,27 @@ def test_a_click_leaves_what_is_drawn_of_other_instances(window: MainWindow, qtb
     qtbot.waitUntil(lambda: shared() == SQUARE)
 
 
+def test_instances_that_wait_for_their_masks_leave_each_other(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
+    qtbot.waitUntil(lambda: len(network.asked) > 0)
+    network.go.clear()
+    for instance, x in ((1, 20), (2, 20 + HALF + 2)):
+        if instance == 2:
+            window.session.instance_edits.add_instance()
+        click(window, x, 20)
+        QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    # A run that began now would begin without them.
+    window.actions_[Act.PROPAGATE].trigger()
+    assert "still being computed" in window.bar.sentence.text()
+    assert window.conductor.state is State.IDLE
+    network.go.set()
+    qtbot.waitUntil(lambda: kept(window, instance=2) > 0)
+    one, two = (window.session.annotation.mask(0, k).hard(HEIGHT, WIDTH) for k in (1, 2))
+    assert one.sum() == SQUARE
+    assert not (one & two).any()
+
+
 def test_a_box_is_refined_by_points(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
     window.actions_[Act.BOX].trigger()
     canvas = window.parts.canvas
@@ -334,6 +355,18 @@ def test_without_weights_it_says_so(make: MakeWindow, qtbot: QtBot, pictures: Pa
     qtbot.waitUntil(lambda: "weights are missing" in window.bar.sentence.text())
     assert window.status.clicks.text() == "no click network"
     assert shown(window) == 0
+
+
+def test_without_a_network_nothing_waits_for_clicks(make: MakeWindow, qtbot: QtBot, pictures: Path) -> None:
+    window = make()
+    assert window.files.open(pictures)
+    qtbot.waitUntil(lambda: window.parts.canvas.index == 0)
+    window.actions_[Act.CLICK].trigger()
+    click(window, 20, 20)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    assert "no click network" in window.bar.sentence.text()
+    window.actions_[Act.PROPAGATE].trigger()
+    assert "computed" not in window.bar.sentence.text()
 
 
 def test_clicks_are_answered_while_the_engine_runs(window: MainWindow, qtbot: QtBot, script: Script) -> None:

@@ -41,6 +41,7 @@ _ZOOM_STEP = 1.5
 _BRUSH_STEP = 1.15
 _SPECK = 0.0002
 """Share of the frame below which a stray piece of a mask is a speck."""
+_PENDING = "The masks of your clicks are still being computed: start again when they are shown."
 
 
 class Commands(QObject):
@@ -356,22 +357,29 @@ class Commands(QObject):
             session.mask_edits.clear_range(chosen, *session.range)
 
     def _propagate(self) -> None:
-        self._make_ready()
-        self._conductor.propagate()
+        if self._make_ready():
+            self._conductor.propagate()
 
     def _propagate_one(self) -> None:
-        self._make_ready()
-        if self._session.selected is not None:
+        if self._make_ready() and self._session.selected is not None:
             self._conductor.propagate({self._session.selected})
 
     def _find_again(self) -> None:
-        self._make_ready()
-        self._conductor.find_again()
+        if self._make_ready():
+            self._conductor.find_again()
 
-    def _make_ready(self) -> None:
-        """Keep what is drawn, and show the masks that a run makes instead of compared ones."""
+    def _make_ready(self) -> bool:
+        """Keep what is drawn, and show the masks that a run makes instead of compared ones.
+
+        Returns:
+            False where clicked masks are still to come: a run would begin without them.
+        """
         self._parts.canvas.finish()
         self._parts.rounds.compare.setChecked(False)
+        if self._parts.on_canvas.clicks.pending:
+            self._conductor.notified.emit(_PENDING)
+            return False
+        return True
 
     def _choose(self, *, start: bool) -> None:
         session, frame = self._session, self._session.frame

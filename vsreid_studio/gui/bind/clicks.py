@@ -129,6 +129,11 @@ class ClickBinder(QObject):
         return self._make is not None
 
     @property
+    def pending(self) -> bool:
+        """Whether masks that the person keeps are still to come from the network."""
+        return bool(self._taken)
+
+    @property
     def weights(self) -> str:
         """The sha256 of the network's weights; empty while it is not known."""
         ready = None if self._thread is None else self._thread.ready
@@ -243,6 +248,7 @@ class ClickBinder(QObject):
     def _ask(self, question: _Question) -> None:
         thread = self._started()
         if thread is None:
+            self._taken.clear()
             self._fail(question, NO_NETWORK)
             return
         self._asked = question
@@ -293,6 +299,16 @@ class ClickBinder(QObject):
             self._open = self._open.over(mask)
         prompt = Prompt(CellKey(question.frame, question.instance), question.points, question.box)
         self.kept.emit(mask if mask.area else SoftMask.empty(), prompt, question.present)
+        # To what is asked from now on this mask is another instance's.
+        self._taken = deque(self._beside_drawn(one) for one in self._taken)
+        if self._open is not None:
+            self._open = self._beside_drawn(self._open)
+
+    def _beside_drawn(self, question: _Question) -> _Question:
+        """A question that is not asked yet, with the other instances' masks as they are now."""
+        if question is self._asked:
+            return question
+        return replace(question, others=self._others(CellKey(question.frame, question.instance)))
 
     def _fail(self, question: _Question, sentence: str) -> None:
         if not question.hovers:
