@@ -197,7 +197,7 @@ def test_many_masks_that_change_at_once_are_composed_elsewhere(
     qtbot.waitUntil(lambda: canvas.picture.style.selected == 6)
     window.grab()
     assert not np.array_equal(canvas.picture.pixels, before)
-    session.edits.undo()
+    session.step_edits.undo()
     qtbot.waitUntil(lambda: not canvas.picture.masks)
     window.grab()
     assert not canvas.picture.pixels.any()

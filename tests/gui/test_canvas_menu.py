@@ -125,7 +125,7 @@ def test_a_mask_is_copied_into_another_frame(drawn: MainWindow) -> None:
     session.flush()
     assert session.annotation.mask(3, 2).same(square(10, 10, 10))
     assert session.annotation.get(3, 2).pinned
-    session.edits.undo()
+    session.step_edits.undo()
     session.flush()
     assert session.annotation.get(3, 2) is None
     session.go(5)

@@ -77,7 +77,7 @@ def test_figures_follow_the_masks(qtbot: QtBot, comparison: Comparison, drawn: S
     assert "10 frames" in comparison.panel.state.text()
     drawn.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint")
     wait_for(qtbot, comparison, 0, ["0.400"] * 3)
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     wait_for(qtbot, comparison, 0, ["0.300"] * 3)
     drawn.mask_edits.edit_mask(2, 2, SoftMask.from_dense(seen(picture(2), 1)), "Paint")
     wait_for(qtbot, comparison, 1, ["0.000"] * 3)

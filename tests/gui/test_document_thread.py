@@ -93,7 +93,7 @@ def test_an_edit_is_shown_at_once_and_saved_when_it_is_on_disk(
 def test_edits_and_undo_keep_their_order(drawn: Session, gate: threading.Event) -> None:
     drawn.mask_edits.edit_mask(3, 1, true_mask(3, 1), "first")
     drawn.mask_edits.edit_mask(3, 1, SoftMask.empty(), "second")
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.mask_edits.edit_mask(8, 1, true_mask(8, 1), "third")
     gate.set()
     drawn.flush()
@@ -102,7 +102,7 @@ def test_edits_and_undo_keep_their_order(drawn: Session, gate: threading.Event) 
     labels = []
     while drawn.undo_label:
         labels.append(drawn.undo_label)
-        drawn.edits.undo()
+        drawn.step_edits.undo()
         drawn.flush()
     assert labels[:2] == ["third", "first"]
 
@@ -118,14 +118,14 @@ def test_of_an_instance_only_what_the_person_changes_is_changed_while_an_undo_is
     changed = drawn.instances[1]
     assert before.colour != changed.colour and before.category != changed.category
     if redone:
-        drawn.edits.undo()
-        drawn.edits.undo()
+        drawn.step_edits.undo()
+        drawn.step_edits.undo()
         drawn.flush()
         assert drawn.instances[1] == before
     held = threading.Event()
     drawn.writer.post(held.wait, drawn.edits.report)
     for _ in range(2):
-        (drawn.edits.redo if redone else drawn.edits.undo)()
+        (drawn.step_edits.redo if redone else drawn.step_edits.undo)()
     drawn.instance_edits.rename(1, "other")
     drawn.instance_edits.hide(1, True)
     drawn.instance_edits.lock(1, True)
@@ -143,7 +143,7 @@ def test_an_instance_that_an_undo_takes_away_is_not_brought_back(qtbot: QtBot, d
     drawn.flush()
     held = threading.Event()
     drawn.writer.post(held.wait, drawn.edits.report)
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     with qtbot.waitSignal(drawn.failed) as told:
         drawn.instance_edits.rename(new, "other")
         held.set()
@@ -207,7 +207,7 @@ def test_a_folder_is_imported_as_one_step(
     assert len(drawn.annotation.row(3)) == LENGTH
     assert drawn.annotation.mask(5, 3).area == 20 * 30
     assert drawn.undo_label == "import masks"
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert list(drawn.instances) == [1, 2]
     assert list(drawn.annotation.row(1)) == [0]
@@ -260,7 +260,7 @@ def test_an_import_is_left_off_at_any_time_before_its_commit(
     monkeypatch.setattr(mask_import, "_refuse_stopped", count)
     drawn.mask_edits.import_masks(masks)
     drawn.flush()
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     for last in range(1, len(asked) + 1):
         left = [last]
@@ -289,7 +289,7 @@ def test_replies_that_take_long_let_the_window_have_its_turn(qtbot: QtBot, drawn
 
     for number in range(3):
         drawn._thread._replies.append(partial(slow, number))
-    drawn.edits._deliver()
+    drawn._thread._deliver_some()
     assert done == [0]
     qtbot.waitUntil(lambda: done == [0, 1, 2])
 
@@ -343,7 +343,7 @@ def test_no_search_for_cycles_stops_the_window_in_an_undo(
         return undo(project)
 
     monkeypatch.setattr(Project, "undo", noted)
-    assert drawn.edits.undo()
+    assert drawn.step_edits.undo()
     drawn.flush()
     assert seen == [False]
     assert gc.isenabled()
@@ -384,16 +384,16 @@ def test_an_instance_that_is_added_while_another_comes_back_gets_a_number_of_its
     before = drawn.instances[2]
     if back == "redo":
         while 2 in drawn.instances:
-            drawn.edits.undo()
+            drawn.step_edits.undo()
             drawn.flush()
     else:
         drawn.instance_edits.delete(2)
         drawn.flush()
     assert 2 not in drawn.instances
     ways: dict[str, Callable[[], object]] = {
-        "undo": drawn.edits.undo,
-        "redo": lambda: [drawn.edits.redo() for _ in range(12)],
-        "go back": lambda: drawn.edits.go_back(drawn.project.rounds()[-2]),
+        "undo": drawn.step_edits.undo,
+        "redo": lambda: [drawn.step_edits.redo() for _ in range(12)],
+        "go back": lambda: drawn.step_edits.go_back(drawn.project.rounds()[-2]),
     }
     while_waiting(drawn, ways[back], lambda: added_and_drawn(drawn))
     assert drawn.instances[2] == before and drawn.annotation.mask(0, 2).same(true_mask(0, 2))
@@ -408,7 +408,7 @@ def test_a_class_that_is_added_while_another_comes_back_gets_a_number_of_its_own
     drawn.instance_edits.remove_class(1)
     drawn.flush()
     assert drawn.categories == {}
-    while_waiting(drawn, drawn.edits.undo, lambda: drawn.instance_edits.set_class(2, "cat"))
+    while_waiting(drawn, drawn.step_edits.undo, lambda: drawn.instance_edits.set_class(2, "cat"))
     assert drawn.categories == {1: "dog", 2: "cat"} == drawn.project.categories
     assert [one.category for one in drawn.instances.values()] == [1, 2]
 
@@ -423,8 +423,8 @@ def test_a_class_that_an_undo_takes_away_is_not_another_one(
     drawn.flush()
     held = threading.Event()
     drawn.writer.post(held.wait, drawn.edits.report)
-    drawn.edits.undo()
-    drawn.edits.undo()
+    drawn.step_edits.undo()
+    drawn.step_edits.undo()
     with qtbot.waitSignal(drawn.failed) as told:
         if renames:
             drawn.instance_edits.rename_class(1, "lion")

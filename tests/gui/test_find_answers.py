@@ -34,7 +34,7 @@ def test_one_key_rejects_the_whole_find(qtbot: QtBot, window: MainWindow) -> Non
     assert first.key in window.session.annotation.decisions
     # One step takes all of it back.
     assert window.session.undo_label == "reject retrieval"
-    window.session.edits.undo()
+    window.session.step_edits.undo()
     window.session.flush()
     assert rejected(window) == []
     assert window.session.undo_label == "propagate"

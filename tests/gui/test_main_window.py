@@ -116,7 +116,7 @@ def test_the_whole_story(
     again.session.flush()
     assert again.session.annotation.origin(8, 2) == 10
     assert again.session.undo_label == label
-    again.session.edits.undo()
+    again.session.step_edits.undo()
     again.session.flush()
     assert again.session.annotation.origin(8, 2) != 10
 

@@ -39,7 +39,7 @@ def test_opening_again_brings_everything_back(drawn: Session, pictures: Path, tm
     assert [one.name for one in again.instances.values()] == ["red", "green"]
     assert again.annotation.mask(0, 1).same(true_mask(0, 1))
     assert again.undo_label == "Paint"
-    again.edits.undo()
+    again.step_edits.undo()
     again.flush()
     assert again.annotation.get(0, 2) is None
     assert [one.path.name for one in again.recent.projects()] == ["clip.vsreid"]
@@ -110,10 +110,10 @@ def test_a_stroke_is_pinned_and_drops_what_came_from_the_mask_before(drawn: Sess
     cell = drawn.annotation.get(0, 1)
     assert (cell.pinned, cell.origin, cell.made_by) == (True, 0, Maker.PERSON)
     assert list(drawn.annotation.row(1)) == [0]
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert sorted(drawn.annotation.row(1)) == [0, 1, 2]
-    drawn.edits.redo()
+    drawn.step_edits.redo()
     drawn.flush()
     assert list(drawn.annotation.row(1)) == [0]
 
@@ -142,7 +142,7 @@ def test_absent_and_clear(drawn: Session) -> None:
     assert not drawn.annotation.mask(5, 1).box.area
     assert drawn.mask_edits.clear_range([1, 2], 5, 9)
     assert sorted(drawn.annotation.row(1)) == [0, 4]
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert sorted(drawn.annotation.row(1)) == [0, 4, 5, 6]
 
@@ -168,7 +168,7 @@ def test_delete_and_undo(drawn: Session) -> None:
     assert list(drawn.instances) == [2]
     assert drawn.selected == 2
     assert drawn.undo_label == "delete red"
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert list(drawn.instances) == [1, 2]
     assert drawn.annotation.mask(0, 1).area
@@ -208,7 +208,7 @@ def test_proposals_of_a_deleted_instance_are_not_of_the_next_one_of_its_number(d
     found = [StoredProposal(Retrieval(5, k, Box(10, 10, 20, 20), 0.9, 0.0), 1, (0,)) for k in (1, 2)]
     drawn.project.proposals.put(found)
     drawn.instance_edits.delete(2)
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert [one.key for one in drawn.project.waiting()] == [(5, 1), (5, 2)], "undo brings them back"
     drawn.instance_edits.delete(2)
@@ -246,7 +246,7 @@ def test_merge_unites_masks_and_keeps_checkpoints(drawn: Session) -> None:
     assert drawn.annotation.mask(0, 1).area == both
     assert drawn.annotation.checkpoints(1) == (0, 3)
     assert not drawn.annotation.row(2)
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert drawn.annotation.mask(0, 2).area == true_mask(0, 2).area
 
@@ -259,7 +259,7 @@ def test_instances_are_renamed_recoloured_hidden_and_ordered(drawn: Session, qtb
     assert list(drawn.instances) == [2, 1]
     one = drawn.instances[1]
     assert (one.name, one.colour, one.hidden) == ("rider", "#abcdef", True)
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert list(drawn.instances) == [1, 2]
     with qtbot.waitSignal(drawn.failed):
@@ -318,7 +318,7 @@ def test_frames_and_ranges_stay_inside(drawn: Session) -> None:
 def test_nothing_is_done_without_a_document(session: Session) -> None:
     assert not session.mask_edits.edit_mask(0, 1, SoftMask.empty(), "Paint")
     assert session.instance_edits.add_instance() is None
-    assert not session.edits.undo()
+    assert not session.step_edits.undo()
     assert not session.edits.apply(Change("x"))
 
 
@@ -364,7 +364,7 @@ def test_classes_are_given_renamed_and_removed(drawn: Session) -> None:
     drawn.flush()
     assert drawn.project.categories == {1: "traffic light"}
     assert [one.category for one in drawn.project.instances.values()] == [None, None]
-    assert drawn.edits.undo()
+    assert drawn.step_edits.undo()
     drawn.flush()
     assert drawn.categories == {1: "traffic light", 2: "hound"}
     assert [one.category for one in drawn.instances.values()] == [2, 2]

@@ -120,7 +120,7 @@ def test_many_cells_fill_panels_and_timeline_in_events_of_their_own(
     monkeypatch.setattr(edit_stack, "_MANY", 0)
     spied.clear()
     before = len(session.annotation)
-    session.edits.undo()
+    session.step_edits.undo()
     qtbot.waitUntil(lambda: len(session.annotation) < before)
     qtbot.waitUntil(lambda: not session.turns.waiting)
     assert sorted(name for name, _ in spied) == [
@@ -147,7 +147,7 @@ def test_an_own_edit_and_a_flush_show_all_that_came_before(
         lambda: press(window, Qt.Key.Key_Right),
     ):
         spied.clear()
-        session.edits.undo()
+        session.step_edits.undo()
         session.edits.catch_up()
         assert session.turns.waiting
         assert not spied

@@ -120,7 +120,7 @@ def test_a_frame_that_no_run_has_looked_into_is_accepted_by_the_engine(
     wait_idle(qtbot, window)
     assert session.annotation.mask(*other).area
     assert session.undo_label == "accept retrieval"
-    session.edits.undo()
+    session.step_edits.undo()
     session.flush()
     assert decided(window, other) is None
 

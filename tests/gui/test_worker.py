@@ -44,7 +44,7 @@ def test_masks_are_carried_along_on_the_engines_thread(
     assert drawn.annotation.mask(7, 2).same(true_mask(7, 2))
     assert threading.main_thread().name not in script.threads
     assert drawn.undo_label == "propagate"
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert sorted(drawn.annotation.row(2)) == [0]
 
@@ -87,7 +87,7 @@ def test_a_proposal_waits_and_is_accepted(qtbot: QtBot, conductor: Conductor, dr
     assert drawn.annotation.get(*proposal.key).made_by is Maker.RECOVERY
     assert drawn.annotation.origin(LENGTH - 1, 1) == proposal.frame
     assert drawn.undo_label == "accept retrieval"
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert drawn.annotation.get(LENGTH - 1, 1) is None
     assert drawn.undo_label == "propagate"
@@ -350,7 +350,7 @@ def test_undo_takes_a_persons_step_while_a_run_works(
     left = {k: len(drawn.annotation.row(k)) for k in (1, 2)}
     assert sorted(left.values()) == [0, LENGTH]
     assert drawn.undo_label == "propagate"
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert sorted(len(drawn.annotation.row(k)) for k in (1, 2)) == [0, 1]
 
@@ -400,7 +400,7 @@ def test_a_video_that_has_changed_since_it_was_opened_is_refused(
 ) -> None:
     if ran_before:
         run(qtbot, conductor, find=False)
-        drawn.edits.undo()
+        drawn.step_edits.undo()
         drawn.flush()
     # All that come after it would be one frame further on.
     shutil.copy(pictures / "00000.png", pictures / "00000a.png")
@@ -541,7 +541,7 @@ def test_a_run_ends_within_a_step_that_takes_long(
     assert sorted(drawn.annotation.row(1)) == list(range(LENGTH))
     assert drawn.annotation.get(5, 2).made_by is Maker.PERSON
     assert drawn.undo_label == "propagate"
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     assert sorted(drawn.annotation.row(2)) == [0, 5]
 

@@ -224,11 +224,11 @@ class Conductor(QObject):
                 "There is no step of yours to undo. The run can be undone once it has ended (Esc)."
             )
             return
-        self.session.edits.undo()
+        self.session.step_edits.undo()
 
     def redo(self) -> None:
         """Do the step again that was undone last."""
-        self.session.edits.redo()
+        self.session.step_edits.redo()
 
     # --- how it is done
 

@@ -126,7 +126,7 @@ class RoundHistory(QObject):
     def refresh(self) -> None:
         """List the rounds as they are now, and score those that are new."""
         if self._session.document is not None:
-            self._session.ask_rounds(self._take)
+            self._session.step_edits.ask_rounds(self._take)
 
     def leave(self) -> None:
         """Show what is in the document again."""
@@ -162,7 +162,7 @@ class RoundHistory(QObject):
             self.panel.put_scores({})
         else:
             numbers = [0, *(one.number for one in rounds)]
-            self._session.ask_states(numbers, lambda states: self._score(truth.folder, states))
+            self._session.step_edits.ask_states(numbers, lambda states: self._score(truth.folder, states))
 
     def _score(self, folder: Path, states: Mapping[int, Annotation]) -> None:
         self._task = _ScoreTask(folder, self._session.video, states, self._scores)
@@ -186,7 +186,7 @@ class RoundHistory(QObject):
             self._timeline.hatch({k: frames for k, frames in changed.items() if frames})
             self._show()
 
-        self._session.ask_states([before, after], show)
+        self._session.step_edits.ask_states([before, after], show)
 
     def _show(self) -> None:
         if self.states is None:
@@ -201,7 +201,7 @@ class RoundHistory(QObject):
         if self._conductor.runner.busy:
             self._conductor.notified.emit("Let the run end, or end it with Esc, before you go back.")
             return
-        self._session.edits.go_back(one)
+        self._session.step_edits.go_back(one)
 
 
 def _changed(before: Annotation, after: Annotation, instance: int) -> list[int]:

@@ -78,7 +78,7 @@ def imported(scratch: Path, frames: int, instances: int) -> None:
     report(ScaleFigure("import", f"import {frames:,} x {instances} masks", since(start) / 1000, "s"))
     _shown(session)
     pulse.report("import", "importing")
-    for name, step in (("undoing it", session.edits.undo), ("redoing it", session.edits.redo)):
+    for name, step in (("undoing it", session.step_edits.undo), ("redoing it", session.step_edits.redo)):
         before = len(session.annotation)
         step()
         _until(lambda: len(session.annotation) != before)  # noqa: B023

@@ -1,4 +1,4 @@
-"""Edits of the open document: shown at once, put on disk in the order of asking, undone and redone."""
+"""Edits of the open document: shown at once, and put on disk in the order of asking."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from time import monotonic
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from ...engine.events import Change
 from ...engine.extensions.doubtful import Doubt
 from ...engine.types import Cell, CellKey
 from ...errors import UserError
-from ...project import Adaptation, Instance, Project
+from ...project import Adaptation, Instance
 from ...project.history import StepKind
-from ...project.undo import RoundRecord
 from .. import edits
 from ..edits import Edit
 from .mask_import import MaskImport
@@ -30,8 +28,6 @@ from .writer import ProjectWriter, Reporter, sentence_of
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 0.01
-"""Seconds of replies of the document's thread that the window takes in one go."""
 _MANY = 200
 """Cells beyond which a change is told to one part of the window after the other."""
 
@@ -81,7 +77,7 @@ class EditStack(QObject):
 
         Args:
             position: where the person is; an instance that goes is selected no more.
-            thread: of the document; its replies are delivered from here.
+            thread: of the document.
             turns: in which a change of very many cells is told.
             waits: see `Session`.
         """
@@ -89,14 +85,11 @@ class EditStack(QObject):
         self._position = position
         self._thread = thread
         self._turns = turns
-        # Queued, as the thread emits it.
-        thread.arrived.connect(self._deliver)
         self._waits = waits
         self._writer: ProjectWriter | None = None
         self._imports: MaskImport | None = None
         self.failures = 0
         self._unanswered = 0
-        self._exchanges = 0
         self.shown: ShownDocument | None = None
         self.doubts: Sequence[Doubt] = ()
         self.comparing = False
@@ -117,11 +110,6 @@ class EditStack(QObject):
     def is_open(self) -> bool:
         """Whether a document is open."""
         return self._writer is not None
-
-    @property
-    def exchanging(self) -> bool:
-        """Whether an undo, a redo or going back is not done yet."""
-        return self._exchanges > 0
 
     @property
     def settled(self) -> bool:
@@ -180,21 +168,8 @@ class EditStack(QObject):
         """Keep what the network has learnt of the video, or forget it; a step of undo."""
         if self.shown is None:
             return False
-        self._ask(partial(self.writer.set_adaptation, adaptation), self.keep, self.report)
+        self.ask(partial(self.writer.set_adaptation, adaptation), self.keep, self.report)
         return self.finish()
-
-    def undo(self) -> bool:
-        """Take the last step back, also one of an earlier session; whether there was one."""
-        return self._exchange(lambda writer: writer.exchange(Project.undo))
-
-    def redo(self) -> bool:
-        """Do the step again that was taken back last; whether there was one."""
-        return self._exchange(lambda writer: writer.exchange(Project.redo))
-
-    def go_back(self, one: RoundRecord) -> bool:
-        """Make everything as it was after a round; a step of undo."""
-        label = f"go back to '{one.label}'"
-        return self._exchange(lambda writer: writer.go_back(one.number, label))
 
     def take_proposals(self, snapshot: Snapshot) -> None:
         """Show what a run has found again."""
@@ -223,7 +198,7 @@ class EditStack(QObject):
             self._refuse(self.shown, instances)
         if failure:
             return False
-        self._ask(partial(self.writer.make, make), self.keep, self.report)
+        self.ask(partial(self.writer.make, make), self.keep, self.report)
         self.edited.emit()
         return self.finish()
 
@@ -233,40 +208,7 @@ class EditStack(QObject):
         for number in instances:
             edits.refuse_locked(shown, number)
 
-    def alter(
-        self, instance: int, label: str, how: Callable[[Instance], Instance], undoable: bool = True
-    ) -> bool:
-        """Put something else into an instance's record; whether it was not there before."""
-        old = self.shown.instances.get(instance) if self.shown is not None else None
-        if old is None or (new := how(old)) == old:
-            return False
-        self._show(Edit(Change(f"{label} {old.name}"), {instance: new}), undoable=undoable)
-        return self.finish()
-
-    def _exchange(self, work: Callable[[ProjectWriter], CommittedEdit | None]) -> bool:
-        if self.shown is None:
-            return False
-        self._exchanges += 1
-        self._ask(partial(work, self.writer), self._exchanged, self._not_exchanged)
-        self.edited.emit()
-        self.undo_changed.emit()
-        return self.finish()
-
-    def _exchanged(self, kept: CommittedEdit | None) -> None:
-        self._exchanges -= 1
-        if kept is not None:
-            self.keep(kept)
-            return
-        self.undo_changed.emit()
-        if self.settled:
-            self.saved.emit()
-
-    def _not_exchanged(self, error: Exception, details: str) -> None:
-        self._exchanges -= 1
-        self.undo_changed.emit()
-        self.report(error, details)
-
-    def _ask(self, work: Callable[[], object], done: Callable[[Any], object], failed: Reporter) -> None:
+    def ask(self, work: Callable[[], object], done: Callable[[Any], object], failed: Reporter) -> None:
         """Have something done to the project."""
 
         def answered(take: Callable[..., object], *answer: object) -> None:
@@ -306,7 +248,7 @@ class EditStack(QObject):
         writer, number = self.writer, self.shown.add(edit, undoable)
         seen = {key: self.shown.annotation.get(*key) for key in edit.reviewed}
         self._keep_selected()
-        self._ask(
+        self.ask(
             lambda: writer.commit(edit, seen=seen, undoable=undoable, group=group, kind=kind),
             partial(self.keep, number=number),
             partial(self._take_back, number),
@@ -393,28 +335,12 @@ class EditStack(QObject):
     def catch_up(self) -> None:
         """Wait until all edits so far are on disk; it takes milliseconds, as they were encoded already."""
         self._thread.wait_idle()
-        while (reply := self._thread.take()) is not None:
-            reply()
-
-    def _deliver(self) -> None:
-        """Take replies; what takes longer goes on when the window has had its turn."""
-        end = monotonic() + _AT_ONCE
-        while (reply := self._thread.take()) is not None:
-            try:
-                reply()
-            except BaseException:
-                # The rest must not wait for a reply that never comes.
-                QTimer.singleShot(0, self, self._deliver)
-                raise
-            if monotonic() > end:
-                QTimer.singleShot(0, self, self._deliver)
-                return
+        self._thread.deliver()
 
     def deliver_all(self) -> None:
         """Wait until the document's thread is idle, take all its replies, and have all of it shown."""
         while self._flush() or self._turns.waiting:
-            while (reply := self._thread.take()) is not None:
-                reply()
+            self._thread.deliver()
             self._turns.finish()
 
     def _flush(self) -> bool:

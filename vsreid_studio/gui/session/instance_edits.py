@@ -9,11 +9,13 @@ from pathlib import Path
 from ...engine.events import Change
 from ...errors import UserError
 from ...formats.classes import read_classes, write_classes
+from ...project import Instance
 from ...project.sources import refuse_own, sources_of
 from .. import edits
 from ..theme import DEFAULT_COLOURS
 from .edit_stack import EditStack
 from .shown import Position
+from .step_edits import StepEdits
 
 
 class InstanceEdits:
@@ -23,11 +25,15 @@ class InstanceEdits:
         colours: '#rrggbb' of new instances, in turn.
     """
 
-    def __init__(self, stack: EditStack, position: Position, importing: Callable[[], bool]) -> None:
+    def __init__(
+        self, stack: EditStack, steps: StepEdits, position: Position, importing: Callable[[], bool]
+    ) -> None:
         """Args:
+        steps: may bring instances and classes back.
         importing: tells whether masks are being imported, which may bring instances.
         """
         self._edits = stack
+        self._steps = steps
         self._importing = importing
         self._position = position
         self.colours: Sequence[str] = DEFAULT_COLOURS
@@ -45,7 +51,7 @@ class InstanceEdits:
             if self._importing():
                 raise UserError("Masks are being imported: add an object when they are there, or press Esc.")
             # What comes back keeps its number.
-            reserved = shown.past_instances if self._edits.exchanging else ()
+            reserved = shown.past_instances if self._steps.exchanging else ()
             one = edits.new_instance(shown.instances, None, name, self.colours, reserved)
         if failure or not self._edits.apply(Change(f"add {one.name}"), instances={one.number: one}):
             return None
@@ -57,11 +63,11 @@ class InstanceEdits:
         if not name.strip():
             self._edits.failed.emit("An instance needs a name.", "")
             return False
-        return self._edits.alter(instance, "rename", lambda one: replace(one, name=name.strip()))
+        return self._alter(instance, "rename", lambda one: replace(one, name=name.strip()))
 
     def recolour(self, instance: int, colour: str) -> bool:
         """Give another colour, '#rrggbb'."""
-        return self._edits.alter(instance, "recolour", lambda one: replace(one, colour=colour.lower()))
+        return self._alter(instance, "recolour", lambda one: replace(one, colour=colour.lower()))
 
     def set_class(self, instance: int, name: str | None) -> bool:
         """Give an instance a class, by its name; None for no class."""
@@ -105,9 +111,19 @@ class InstanceEdits:
         name = self._class(number)
         return self._edit(lambda held: edits.remove_class(held, number, name))
 
+    def _alter(
+        self, instance: int, label: str, how: Callable[[Instance], Instance], undoable: bool = True
+    ) -> bool:
+        """Put something else into an instance's record; whether it was not there before."""
+        old = self._edits.shown.instances.get(instance) if self._edits.shown is not None else None
+        if old is None or (new := how(old)) == old:
+            return False
+        change = Change(f"{label} {old.name}")
+        return self._edits.apply(change, instances={instance: new}, undoable=undoable)
+
     def _edit(self, make: Callable[[edits.DocumentView], edits.Edit]) -> bool:
         """Edit the classes: at once, or after an undo under way, as that may bring classes back."""
-        edit = self._edits.edit_later if self._edits.exchanging else self._edits.edit
+        edit = self._edits.edit_later if self._steps.exchanging else self._edits.edit
         return edit(make)
 
     def _class(self, number: int) -> str:
@@ -116,11 +132,11 @@ class InstanceEdits:
 
     def hide(self, instance: int, hidden: bool) -> bool:
         """Hide or show; no step of undo."""
-        return self._edits.alter(instance, "hide", lambda one: replace(one, hidden=hidden), undoable=False)
+        return self._alter(instance, "hide", lambda one: replace(one, hidden=hidden), undoable=False)
 
     def lock(self, instance: int, locked: bool) -> bool:
         """Lock against edits, or unlock; no step of undo."""
-        return self._edits.alter(instance, "lock", lambda one: replace(one, locked=locked), undoable=False)
+        return self._alter(instance, "lock", lambda one: replace(one, locked=locked), undoable=False)
 
     def reorder(self, numbers: Sequence[int]) -> bool:
         """Put the instances into another order."""

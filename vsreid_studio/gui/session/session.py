@@ -16,7 +16,6 @@ from ...engine.types import CellKey
 from ...engine.video import ReadOptions, Video
 from ...project import Adaptation, Instance, Project, StoredProposal, absolute_path
 from ...project.same_video import VideoChanged, Way
-from ...project.undo import RoundRecord
 from .. import edits
 from ..edits import Edit
 from ..opening import Document, VideoMissing
@@ -25,6 +24,7 @@ from .instance_edits import InstanceEdits
 from .mask_edits import MaskEdits
 from .opener import Opened, Opener, Recent, config_folder, data_folder
 from .shown import Position
+from .step_edits import StepEdits
 from .thread import DocumentThread
 from .turns import Turns
 from .writer import ProjectWriter
@@ -36,16 +36,16 @@ T = TypeVar("T")
 class Session(QObject):
     """One document or none; everything that shows it listens here.
 
-    Edits are methods of the parts `edits`, `mask_edits` and `instance_edits`; those that a script needs are
-    here, too. An edit is shown at once and
-    put on disk by the document's thread, in the order of asking. If that fails, it is taken back and `failed`
-    says why; `saved` comes when all is on disk.
+    Edits are methods of the parts `edits`, `step_edits`, `mask_edits` and `instance_edits`; those that a
+    script needs are here, too. An edit is shown at once, and put on disk by the document's thread in the
+    order of asking. If that fails, it is taken back and `failed` says why; `saved` comes when all is on disk.
 
     Attributes:
         recent: the projects opened last.
         position: where the person is.
         turns: those who show the document connect its followers.
-        edits: applies changes, undoes and redoes them.
+        edits: applies changes.
+        step_edits: undoes and redoes them, and goes back to a round.
         mask_edits: draws, approves, removes and imports masks.
         instance_edits: adds, names, merges and removes instances and classes.
 
@@ -116,9 +116,12 @@ class Session(QObject):
         self.mask_edits = MaskEdits(self.edits, self.position, self)
         self.importing = self.mask_edits.importing
         self.imported = self.mask_edits.imported
-        self.instance_edits = InstanceEdits(self.edits, self.position, lambda: self.mask_edits.is_importing)
+        self.step_edits = StepEdits(self.edits)
+        self.instance_edits = InstanceEdits(
+            self.edits, self.step_edits, self.position, lambda: self.mask_edits.is_importing
+        )
         # Scripts work with one object.
-        self.undo, self.redo, self.apply = self.edits.undo, self.edits.redo, self.edits.apply
+        self.undo, self.redo, self.apply = self.step_edits.undo, self.step_edits.redo, self.edits.apply
         self.edit_mask, self.import_masks = self.mask_edits.edit_mask, self.mask_edits.import_masks
         self.mark_absent, self.approve = self.mask_edits.mark_absent, self.mask_edits.approve
         self.clear_range = self.mask_edits.clear_range
@@ -199,7 +202,7 @@ class Session(QObject):
     @property
     def exchanging(self) -> bool:
         """Whether an undo or a redo is not done yet, so that the labels may be of what has gone."""
-        return self.edits.exchanging
+        return self.step_edits.exchanging
 
     @property
     def frame(self) -> int:
@@ -262,24 +265,6 @@ class Session(QObject):
         self._settings[key] = value
         project = self.project
         self.writer.post(lambda: project.settings.set(key, value), self.edits.report)
-
-    def ask_rounds(self, done: Callable[[list[RoundRecord]], object]) -> None:
-        """Have `done` called with what each run, answer and edit changed, the oldest first."""
-        writer = self.writer
-        writer.ask(writer.project.rounds, lambda found: self._if_open(writer, done, found), self.edits.report)
-
-    def ask_states(self, numbers: Sequence[int], done: Callable[[Mapping[int, Annotation]], object]) -> None:
-        """Have `done` called with the annotations after some rounds, by number; 0 is before the first."""
-        writer = self.writer
-
-        def states() -> dict[int, Annotation]:
-            return {number: writer.project.annotation_after(number) for number in numbers}
-
-        writer.ask(states, lambda found: self._if_open(writer, done, found), self.edits.report)
-
-    def _if_open(self, writer: ProjectWriter, done: Callable[[Any], object], found: object) -> None:
-        if self.edits.is_open and self.writer is writer:
-            done(found)
 
     # --- opening and closing
 

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from ..server import Server
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 Reply = Callable[[], object]
 """Something to be done on the window's thread."""
+_AT_ONCE = 0.01
+"""Seconds of replies that the window takes in one go."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,16 +38,16 @@ class Work:
 class DocumentThread(Server[Work]):
     """Does one thing after the other, in the order of asking, and replies to the window.
 
-    It runs while there is something to do or a document is open, and never waits for the window.
-
-    Signals:
-        arrived: there are replies, and before there were none.
+    It runs while there is something to do or a document is open, and never waits for the window. Replies are
+    delivered by the window's event loop, or at once by `deliver`.
     """
 
-    arrived = Signal()
+    _arrived = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("document", parent)
+        # Queued, as the thread emits it.
+        self._arrived.connect(self._deliver_some)
         self._asked: deque[Work] = deque()
         self._replies: deque[Reply] = deque()
         self._busy = False
@@ -64,10 +67,28 @@ class DocumentThread(Server[Work]):
             first = not self._replies
             self._replies.append(reply)
         if first:
-            self.arrived.emit()
+            self._arrived.emit()
 
-    def take(self) -> Reply | None:
-        """The next reply, None when there is none; on the window's thread."""
+    def deliver(self) -> None:
+        """Deliver all replies that are there; on the window's thread."""
+        while (reply := self._take()) is not None:
+            reply()
+
+    def _deliver_some(self) -> None:
+        """Deliver replies; what takes longer goes on when the window has had its turn."""
+        end = monotonic() + _AT_ONCE
+        while (reply := self._take()) is not None:
+            try:
+                reply()
+            except BaseException:
+                # The rest must not wait for a reply that never comes.
+                QTimer.singleShot(0, self, self._deliver_some)
+                raise
+            if monotonic() > end:
+                QTimer.singleShot(0, self, self._deliver_some)
+                return
+
+    def _take(self) -> Reply | None:
         with self._condition:
             return self._replies.popleft() if self._replies else None
 
