@@ -137,7 +137,7 @@ def test_accept_all_ends_with_its_run(qtbot: QtBot, conductor: Conductor, drawn:
     until_proposal(qtbot, conductor)
     with qtbot.waitSignal(conductor.finished):
         conductor.review.accept_all()
-    drawn.edits.undo()
+    drawn.step_edits.undo()
     drawn.flush()
     conductor.review.waiting.refresh()
     waiting = conductor.review.waiting.waiting[0]
