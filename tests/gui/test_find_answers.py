@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from driving import press, until_proposal, wait_idle
@@ -10,7 +11,8 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from window_fixtures import MakeWindow
 
-from vsreid_studio.engine.events import Verdict
+from vsreid_studio.engine.events import Decision, Reason, Verdict
+from vsreid_studio.engine.types import CellKey, Maker
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.review.queue_model import Listed
 
@@ -87,3 +89,39 @@ def test_a_find_unfolds_to_its_frames(qtbot: QtBot, window: MainWindow) -> None:
     assert queue.model.rowCount() == 1
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
+
+
+def test_taking_rejections_back_leaves_what_was_accepted(qtbot: QtBot, window: MainWindow) -> None:
+    first = until_proposal(qtbot, window)
+    press(window, Qt.Key.Key_A)
+    wait_idle(qtbot, window)
+    session, queue = window.session, window.parts.review.queue
+    accepted = session.annotation.decisions[first.key]
+    other = CellKey(first.frame + 1, first.instance)
+    said = {first.key: replace(accepted, verdict=Verdict.REJECTED), other: accepted}
+    session.edits.apply(session.annotation.decide(session.annotation.set_cells("decide", {}), said))
+    queue.choice.setCurrentIndex(queue.choice.findData(Listed.ALL))
+    row = queue.model.row_of(first.key)
+    assert row is not None
+    queue.view.setCurrentIndex(queue.model.index(row, 0))
+    assert {it.key for it in queue.model.track(row)} >= {first.key, other}
+    queue.take_back.click()
+    assert dict(session.annotation.decisions) == {other: accepted}
+
+
+def test_rejecting_a_find_leaves_what_was_decided_of_it(qtbot: QtBot, window: MainWindow) -> None:
+    first = until_proposal(qtbot, window)
+    press(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+    session = window.session
+    given = next(it for it in session.retrievals if it.instance == first.instance and it.frame > first.frame)
+    # As what was given to this instance from another one is listed: it was too weak to be offered.
+    session.set_retrievals(
+        [replace(it, reason=Reason.BELOW) if it is given else it for it in session.retrievals]
+    )
+    accepted = Decision(Verdict.ACCEPTED, given.box, given.similarity, Maker.PERSON)
+    session.annotation.apply(
+        session.annotation.decide(session.annotation.set_cells("give", {}), {given.key: accepted})
+    )
+    assert first.key in {it.key for it in window.conductor.review.waiting.find(first.key)}
+    assert given.key not in {it.key for it in window.conductor.review.waiting.find(first.key)}

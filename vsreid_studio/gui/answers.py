@@ -23,6 +23,7 @@ from ..engine.events import (
     Retrieval,
     Verdict,
 )
+from ..engine.runtime.matching import decided
 from ..engine.store.annotation import edit
 from ..engine.types import Cell, CellKey, Maker, SoftMask
 from ..project import StoredProposal
@@ -85,8 +86,9 @@ class WaitingProposals(QObject):
         return Proposal(*key, one.box, one.similarity, iou, (key.frame,), SoftMask.empty(), 0.0)
 
     def find(self, key: CellKey) -> tuple[Retrieval, ...]:
-        """All that belongs to the same object as a cell, see `track_of`."""
-        return track_of(key, self._session.retrievals)
+        """All that belongs to the same object as a cell, see `track_of`; none that is decided already."""
+        settled = set(decided(self._session.annotation)) - {key}
+        return track_of(key, [it for it in self._session.retrievals if it.key not in settled])
 
     def following(self, key: CellKey, answered: Sequence[CellKey] = ()) -> CellKey | None:
         """The best waiting proposal of another track, None where nothing else waits."""

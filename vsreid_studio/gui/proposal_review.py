@@ -139,9 +139,9 @@ class ProposalReview(QObject):
         return self._answer(Reject())
 
     def take_back(self, keys: Collection[CellKey]) -> bool:
-        """Forget that cells were rejected: the next run may propose them again."""
+        """Forget that cells were rejected: the next run may propose them again. Other answers stay."""
         known = self._session.annotation.decisions if self._session.document is not None else {}
-        before = {key: known[key] for key in keys if key in known}
+        before = {k: known[k] for k in keys if k in known and known[k].verdict is Verdict.REJECTED}
         if not before:
             return False
         change = Change("take rejection back", {}, {}, before, dict.fromkeys(before))
