@@ -20,9 +20,9 @@ from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 from window_fixtures import MakeWindow
 
-from vsreid_studio.engine.events import Verdict
+from vsreid_studio.engine.events import Change, Verdict
 from vsreid_studio.engine.runtime.run import State
-from vsreid_studio.engine.types import Box, Maker, SoftMask
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.davis import DavisRoot
 from vsreid_studio.gui.actions import Act
@@ -261,6 +261,18 @@ def test_enter_approves(qtbot: QtBot, window: MainWindow) -> None:
     assert window.session.annotation.get(3, 2).pinned
     press(window, Qt.Key.Key_Delete)
     assert window.session.annotation.get(3, 2) is None
+
+
+def test_to_approve_an_empty_mask_tells_what_that_means(window: MainWindow) -> None:
+    session = window.session
+    session.instance_edits.add_instance("green")
+    lost = Cell(SoftMask.empty(), 0, confidence=0.3)
+    session.apply(Change("propagate", {CellKey(3, 1): None}, {CellKey(3, 1): lost}))
+    session.go(3)
+    session.select(1)
+    press(window, Qt.Key.Key_Return)
+    assert session.annotation.get(3, 1).pinned
+    assert "not in frame 3" in window.bar.sentence.text()
 
 
 def test_nothing_is_done_to_a_mask_that_is_not_seen(qtbot: QtBot, window: MainWindow) -> None:

@@ -311,7 +311,14 @@ class Commands(QObject):
         if self._parts.canvas.closable:
             self._parts.canvas.close_gesture()
         elif self._session.selected is not None and self._is_seen():
-            self._session.mask_edits.approve(self._session.frame, [self._session.selected])
+            self._approve_one(self._session.frame, self._session.selected)
+
+    def _approve_one(self, frame: int, instance: int) -> None:
+        """Approve a mask; of an empty one nothing is seen, so tell what that means."""
+        absent = not self._session.annotation.mask(frame, instance).area
+        if self._session.mask_edits.approve(frame, [instance]) and absent:
+            name = self._session.instances[instance].name
+            self._conductor.notified.emit(f"{name} is marked as not in frame {frame}. Undo takes it back.")
 
     def _approve_all(self) -> None:
         """Of what is seen; locked masks stay as they are."""
