@@ -26,7 +26,7 @@ from vsreid_studio.engine.algorithm.plan import Plan, Step
 from vsreid_studio.engine.events import Change, Passed, Progress, Proposal, Reason, Reassign, Redraw, Skip
 from vsreid_studio.engine.extensions.appearance_track import TrustedEmbeddings
 from vsreid_studio.engine.extensions.gallery import Gallery
-from vsreid_studio.engine.extensions.trust import RECOVERED, Trust, chains
+from vsreid_studio.engine.extensions.trust import NO_MORE, RECOVERED, Trust, chains
 from vsreid_studio.engine.extensions.trust_model import LITE, Cues, cues_of, lost_maps
 from vsreid_studio.engine.runtime.search import CandidateSearch
 from vsreid_studio.engine.store.annotation import Annotation
@@ -262,7 +262,21 @@ def test_maps_that_another_instance_covers_are_unsure_but_stay() -> None:
     judged(annotation, Looking(wrong=range(4, 9)))
     assert filled(annotation) == list(range(9))
     cell = annotation.get(6, 1)
-    assert cell is not None and cell.judged and cell.confidence < 0.5
+    assert cell is not None and cell.judged and cell.confidence == pytest.approx(0.5, abs=0.04)
+
+
+def test_covered_maps_are_surer_than_their_cues_tell() -> None:
+    """From the first covered one on, also where it comes out again, until one is sure."""
+    alone, beside = carried(), crossed(first=5)
+    gone = {CellKey(n, 2): None for n in (7, 8)}
+    beside.apply(beside.set_cells("leave", gone))
+    unsure = range(4, 8)
+    for annotation in (alone, beside):
+        judged(annotation, Looking(wrong=unsure))
+    pairs = [(alone.get(n, 1), beside.get(n, 1)) for n in range(9)]
+    figures = [(one.confidence, other.confidence) for one, other in pairs if one and other]
+    assert all(one == other for one, other in [*figures[:5], figures[8]])
+    assert all(one < 0.4 and 0.46 < other <= NO_MORE for one, other in figures[5:8])
 
 
 @pytest.mark.parametrize(

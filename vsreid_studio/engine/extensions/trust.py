@@ -4,7 +4,8 @@ The paper accepts every propagated map. Here each is judged, see `trust_model`. 
 certainly wrong are emptied, so that re-identification searches these frames. Recovered maps are judged, too.
 
 An instance that another one covers in part looks like nothing before, and its predicted IoU falls, but most
-of its maps are right (docs/experiments.md). Such a run of maps is kept, with the low confidence.
+of its maps are right (docs/experiments.md). Such a run of maps is kept, and covered maps are given more
+confidence than the cues alone would give them.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ COVERED = 0.05
 """A run of wrong maps is kept if others hold this share of its first box, beyond that at the checkpoint."""
 KNOWN = 0.5
 """Others cover an instance with maps of at least this expected J."""
+UNSURE, BESIDE_OTHERS, NO_MORE = 0.8, (0.46, 0.36), 0.64
+"""Of maps with an expected J below `UNSURE`, from the first that others cover on: a + b times the expected J
+is expected instead, where that is more, but not more than `NO_MORE`, so that none becomes a trusted one."""
 
 
 class Trust:
@@ -68,8 +72,11 @@ class Trust:
     def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
         """Judge every chain with maps that are not judged yet, and embed right maps of earlier runs."""
         kept: list[_LostRun] = []
+        judged: list[tuple[int, list[int]]] = []
         for instance in plan.instances:
             for chain in chains(annotation, instance, plan.frames):
+                new = [n for n in chain if (cell := annotation.get(n, instance)) and not cell.judged]
+                judged.append((instance, new))
                 yield from self._judge(annotation, instance, chain, kept)
             yield from self._recall(annotation, instance)
             self._embedded = {key: one for key, one in self._embedded.items() if key.instance != instance}
@@ -79,6 +86,8 @@ class Trust:
                 change = annotation.set_cells("propagate", run.emptied(annotation))
                 annotation.apply(change)
                 yield change
+        for instance, frames in judged:
+            yield from _surer_where_covered(annotation, instance, frames)
 
     def trusted(self, annotation: Annotation, instance: int) -> TrustedEmbeddings:
         """The embeddings of the present maps of an instance that were judged right."""
@@ -236,11 +245,7 @@ class _LostRun:
 
     def covered(self, annotation: Annotation) -> bool:
         """Whether other instances cover the first map, more than that of the checkpoint."""
-        first = self.frames[0]
-        origin = annotation.origin(first, self.instance)
-        now = share_of_others(annotation, first, self.instance)
-        before = 0.0 if origin is None else share_of_others(annotation, origin, self.instance)
-        return now - before >= COVERED
+        return is_covered(annotation, self.frames[0], self.instance)
 
     def emptied(self, annotation: Annotation) -> dict[CellKey, Cell]:
         """The judged maps among them, emptied; not those that a person has approved meanwhile."""
@@ -250,6 +255,47 @@ class _LostRun:
             for (key, cell), wrong in zip(cells.items(), self.wrong, strict=True)
             if cell is not None and cell.judged and cell.origin != key.frame
         }
+
+
+def is_covered(annotation: Annotation, frame: int, instance: int) -> bool:
+    """Whether others cover a map, more than that of its checkpoint."""
+    origin = annotation.origin(frame, instance)
+    before = 0.0 if origin is None else share_of_others(annotation, origin, instance)
+    return share_of_others(annotation, frame, instance) - before >= COVERED
+
+
+def _surer_where_covered(annotation: Annotation, instance: int, frames: Sequence[int]) -> Work:
+    """Give the unsure maps of a chain more confidence from the first one on that others cover.
+
+    What a covered box shows says little, and the maps are better than the cues tell, until one is sure again.
+
+    Args:
+        frames: of the chain, in the order of propagation.
+    """
+    a, b = BESIDE_OTHERS
+    found: dict[CellKey, tuple[Cell, float]] = {}
+    covered = False
+    for number, frame in enumerate(frames):
+        cell = annotation.get(frame, instance)
+        if cell is None or cell.pinned or not cell.judged or not cell.mask.area or cell.confidence >= UNSURE:
+            covered = False
+            continue
+        if not covered:
+            yield Progress("judging", number, len(frames), frame, instance)
+            covered = is_covered(annotation, frame, instance)
+        more = min(NO_MORE, a + b * cell.confidence)
+        if covered and more > cell.confidence:
+            found[CellKey(frame, instance)] = cell, more
+    # A person may have drawn in some of these frames meanwhile.
+    after = {
+        key: replace(cell, confidence=more)
+        for key, (cell, more) in found.items()
+        if annotation.get(*key) is cell
+    }
+    if after:
+        change = annotation.set_cells("propagate", after)
+        annotation.apply(change)
+        yield change
 
 
 def share_of_others(annotation: Annotation, frame: int, instance: int) -> float:
