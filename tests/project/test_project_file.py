@@ -70,7 +70,7 @@ def read_until_closed(project: Project, told: list[str]) -> None:
             for mask in masks:
                 number = project.maps.number(mask)
                 assert number is not None
-                MapCache(project._maps).values(number, mask.box)
+                MapCache(project._committer._file).values(number, mask.box)
                 told.append("read")
     except UserError as error:
         told.append(str(error))

@@ -1,6 +1,6 @@
 """The project file: one SQLite file that holds everything a person made of one video."""
 
-from .contents import StaleChange
+from .commit import StaleChange
 from .document import Project
 from .notes import CandidateStore, Settings
 from .proposals import StoredProposal

@@ -15,17 +15,10 @@ from ..engine.events import Change, Decision
 from ..engine.store.annotation import Annotation
 from ..engine.store.maps import MapCache, encode_map
 from ..engine.types import Cell, CellKey, SoftMask
-from ..engine.types.stepwise import Poll, interruptible
 from ..errors import UserError
 from .database import Database, damaged
 from .rows import (
-    adaptation_row,
-    category_row,
     cells_of,
-    check_cell,
-    check_key,
-    decision_row,
-    instance_row,
     read_adaptation,
     read_category,
     read_decision,
@@ -41,8 +34,6 @@ from .schema import (
     REVIEWED,
     Adaptation,
     Instance,
-    Key,
-    Row,
     Rows,
     Table,
     VideoRef,
@@ -92,25 +83,6 @@ def read_contents(rows: Mapping[Table, Rows], video: VideoRef, maps: MapCache) -
             for key, row in rows[REVIEWED].items()
         },
     )
-
-
-def rows_beside_cells(
-    decisions: Mapping[CellKey, Decision | None],
-    instances: Mapping[int, Instance | None],
-    adaptation: Mapping[int, Adaptation | None],
-    categories: Mapping[int, str | None],
-    video: VideoRef,
-) -> dict[Table, Rows]:
-    """The rows of all that a change touches but cells and what was reviewed; None deletes."""
-    return {
-        DECISIONS: {
-            plain(key): None if one is None else decision_row(CellKey(*plain(key)), one, video)
-            for key, one in decisions.items()
-        },
-        INSTANCES: {(n,): None if one is None else instance_row(one) for n, one in instances.items()},
-        ADAPTATION: {(n,): None if one is None else adaptation_row(one) for n, one in adaptation.items()},
-        CATEGORIES: {(n,): None if name is None else category_row(n, name) for n, name in categories.items()},
-    }
 
 
 class ProjectState:
@@ -200,55 +172,6 @@ def still_reviewed(maps: Mapping[CellKey, int], annotation: Annotation) -> froze
 def plain(key: CellKey) -> tuple[int, int]:
     """Numbers that SQLite takes, whatever NumPy made of them."""
     return int(key.frame), int(key.instance)
-
-
-class StaleChange(UserError):  # noqa: N818
-    """A change would overwrite a mask that a person pinned after the change was worked out."""
-
-
-def check_change(
-    change: Change, instances: Mapping[int, Instance | None], video: VideoRef, poll: Poll | None
-) -> None:
-    """Check a change before it is committed.
-
-    Raises:
-        ValueError: something does not fit into the video.
-    """
-    if any(one is not None and one.number != number for number, one in instances.items()):
-        raise ValueError("an instance is named by its own number")
-    for key in interruptible(change.after, poll):
-        cell = change.after[key]
-        if cell is None:
-            check_key(key, video)
-        else:
-            check_cell(key, cell, video)
-
-
-def refuse_stale(change: Change, annotation: Annotation, poll: Poll | None) -> None:
-    """Check that a change overwrites no mask that was pinned after the change was worked out.
-
-    Raises:
-        StaleChange: it does.
-    """
-    for key in interruptible(change.before, poll):
-        before = change.before[key]
-        if annotation.pinned(*key) and not (before is not None and before.pinned):
-            raise StaleChange(
-                f"'{change.label}' was not applied: its mask in frame {key.frame} was pinned meanwhile."
-            )
-
-
-def reviewed_rows(database: Database, cells: Rows, keys: Iterable[CellKey]) -> dict[Key, Row | None]:
-    """The rows of cells that a person has looked at, with the maps that they have or are about to get."""
-    rows: dict[Key, Row | None] = {}
-    for key in map(plain, keys):
-        row = cells.get(key)
-        if key not in cells:
-            sql = "SELECT record, map FROM cells WHERE frame = ? AND instance = ?"
-            row = next(iter(database.rows(sql, *key)), None)
-        if row is not None:
-            rows[key] = (row[1] or 0,)
-    return rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,36 +14,16 @@ from ..engine.events import Change
 from ..engine.store.annotation import Annotation
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
-from ..engine.types.stepwise import Poll, clear_stepwise, emptied, interruptible
+from ..engine.types.stepwise import Poll
 from . import video
-from .contents import (
-    MapFile,
-    ProjectState,
-    check_change,
-    plain,
-    read_contents,
-    refuse_stale,
-    reviewed_rows,
-    rows_beside_cells,
-)
+from .commit import Committer
+from .contents import MapFile, ProjectState, read_contents
 from .database import Database, damage_reported
-from .history import StepKind, read, write
+from .history import StepKind, read
 from .notes import RUN_SETTINGS, CandidateStore, Settings, copy_runs, forget_candidates, record_run, runs
 from .proposals import ProposalStore, StoredProposal, waiting
-from .rows import cell_row, distinct_masks, read_index
-from .schema import (
-    CELLS,
-    REVIEWED,
-    UNDOABLE,
-    Adaptation,
-    Instance,
-    Key,
-    Row,
-    Rows,
-    RunRecord,
-    Table,
-    VideoRef,
-)
+from .rows import read_index
+from .schema import CELLS, UNDOABLE, Adaptation, Instance, RunRecord, VideoRef
 from .undo import RoundRecord, Undo
 from .upgrade import upgrade
 
@@ -74,8 +54,8 @@ class Project:
         self._database = database
         self._video = video.read_video(database)
         self.settings = Settings(database)
-        self._maps = MapFile(database)
-        self.maps = MapCache(self._maps)
+        map_file = MapFile(database)
+        self.maps = MapCache(map_file)
         most = self._video.length * MAX_INSTANCE
         with damage_reported(database.path):
             records = read_index(database.rows, self._video)
@@ -85,6 +65,9 @@ class Project:
         self._state = ProjectState(self._video.length, records, held, self.maps)
         self.annotation = self._state.annotation
         self._undo = Undo(database, self._state, self._video, self.maps, MAX_STEPS)
+        self._committer = Committer(
+            database, self._video, self._state, self._undo, self.proposals, map_file, self.maps
+        )
 
     @classmethod
     def create(cls, path: Path, video_ref: VideoRef) -> Project:
@@ -184,52 +167,17 @@ class Project:
             UserError: the disk is full, fails or is read-only.
             ValueError: a cell does not fit into the video.
         """
-        check_change(change, instances or {}, self._video, poll)
-        cells = change.after
-        # Before the file is locked: it takes longest.
-        masks = distinct_masks(cells[key] for key in interruptible(cells, poll))
-        encoded = self._maps.encode(interruptible(masks, poll), self.maps)
-        writes = rows_beside_cells(
-            change.decisions_after, instances or {}, adaptation or {}, categories or {}, self._video
+        self._committer.commit(
+            change,
+            instances or {},
+            categories or {},
+            adaptation or {},
+            reviewed,
+            undoable=undoable,
+            group=group,
+            poll=poll,
+            kind=kind,
         )
-        placed: dict[Key, Row | None] = {}
-        with emptied(placed), self._database.lock:
-            refuse_stale(change, self.annotation, poll)
-            with self._database.transaction(poll) as connection:
-                self._undo.delete_unused_maps(connection)
-                numbers = self._maps.write(connection, interruptible(encoded, poll))
-                for key in interruptible(cells, poll):
-                    cell = cells[key]
-                    number = 0 if cell is None else numbers.get(id(cell.mask), 0)
-                    placed[plain(key)] = None if cell is None else cell_row(key, cell, number)
-                looked_at = reviewed_rows(self._database, placed, reviewed)
-                rows: dict[Table, Rows] = {CELLS: placed, **writes, REVIEWED: looked_at}
-                if undoable:
-                    step = self._undo.keep(connection, rows, change.label, kind, group, poll)
-                for table, some in rows.items():
-                    write(connection, table, some, poll)
-                # What was found of a deleted instance is not of the one that gets its number.
-                known = self._state.instances
-                new = {n for n, one in (instances or {}).items() if one is not None and n not in known}
-                self.proposals.delete_rows(connection, new)
-                # Before the commit, after which nothing can be stopped, so that little is left to do then.
-                after = None if poll is None else self.annotation.with_change(change, poll)
-                seen = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
-                clear_stepwise(placed, poll=poll)
-                fresh = [one for one in interruptible(encoded, poll) if one.data is not None]
-                while encoded:
-                    encoded.pop()
-                if poll is not None:
-                    poll()
-            if undoable and group is not None:
-                self._undo.open_group(group, step, kind)
-            self._maps.adopt(fresh, numbers, self.maps)
-            if after is None:
-                self.annotation.apply(change)
-            else:
-                self.annotation.replace_with(after)
-            self.proposals.drop(new)
-            self._state.place(instances or {}, categories or {}, adaptation or {}, seen)
 
     def stage(self, masks: Sequence[SoftMask]) -> None:
         """Put maps into the file ahead of the change that uses them, so that they need not stay in memory.
@@ -239,13 +187,7 @@ class Project:
         Raises:
             UserError: the disk is full, fails or is read-only.
         """
-        encoded = self._maps.encode(masks, self.maps)
-        with self._database.transaction() as connection:
-            self._undo.delete_unused_maps(connection)
-            numbers = self._maps.write(connection, encoded)
-            loose = [(number,) for number in numbers.values()]
-            connection.executemany("INSERT OR IGNORE INTO loose VALUES (?)", loose)
-        self._maps.adopt(encoded, numbers, self.maps)
+        self._committer.stage(masks)
 
     def close_groups(self) -> None:
         """Let the steps of all groups be complete: the run that made them has ended."""
