@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..engine.algorithm.merge import merge
 from ..engine.algorithm.plan import Plan, Step
 from ..engine.algorithm.protocols import Reidentification
+from ..engine.algorithm.vsreid import Deferred
 from ..engine.extensions.gallery import Gallery
 from ..engine.flow import FlowSource
 from ..engine.nets.detector import Detections
@@ -203,7 +204,7 @@ def _smoothing(annotation: Annotation, modules: Modules, plan: Plan) -> float:
             for _ in extension.after_step(annotation, plan, step):
                 pass
     for last in modules.pipeline.after_span:
-        for _ in last.after_span(annotation, plan, {}):
+        for _ in last.after_span(annotation, plan, Deferred({}, {})):
             pass
     return (time.perf_counter() - started) / len(plan.steps)
 

@@ -49,6 +49,28 @@ def carried(probability: list[list[float]], origin: int, confidence: float = 0.9
     return Cell(SoftMask.from_dense(np.array(probability, np.float32)), origin, confidence=confidence)
 
 
+def test_a_run_that_ends_within_a_gap_leaves_no_farther_map_in_place_of_a_nearer_one() -> None:
+    annotation = grid(9, (8, 1, drawn(8, 1)))
+    propagate(annotation)
+    assert origins(annotation) == [8] * 9
+    annotation.apply(edit(annotation, "draw", {CellKey(0, 1): drawn(0, 1)}))
+    whole = annotation.copy()
+    propagate(whole)
+    assert origins(whole) == [0, 0, 0, 0, 0, 8, 8, 8, 8]
+    assert seconds(whole) == [None, 8, 8, 8, 8, 0, 0, 0, None]
+    for steps in range(40):
+        part = annotation.copy()
+        run_part = propagate_only(part, FakePropagation(), FUSING)
+        for _ in islice(run_part, steps):
+            pass
+        run_part.close()
+        assert origins(part)[4:] in ([8] * 5, [0, 8, 8, 8, 8])
+        propagate(part)
+        assert origins(part) == origins(whole) and seconds(part) == seconds(whole)
+        for frame in range(9):
+            assert part.mask(frame, 1).same(whole.mask(frame, 1))
+
+
 def test_a_gap_is_walked_forward_then_back_and_both_checkpoints_are_told() -> None:
     annotation = grid(6, (0, 1, drawn(0, 1)), (4, 1, drawn(4, 1)))
     propagation = propagate(annotation)

@@ -23,6 +23,7 @@ from fakes import (
 from numpy.typing import NDArray
 
 from vsreid_studio.engine.algorithm.plan import Plan, Step
+from vsreid_studio.engine.algorithm.vsreid import Deferred
 from vsreid_studio.engine.events import Change, Passed, Progress, Proposal, Reason, Reassign, Redraw, Skip
 from vsreid_studio.engine.extensions.appearance_track import TrustedEmbeddings
 from vsreid_studio.engine.extensions.gallery import Gallery
@@ -60,7 +61,7 @@ def carried(length: int = 9, quality: float = 0.9, origin: int = 0) -> Annotatio
 
 def judged(annotation: Annotation, reid: FakeReid, trust: Trust | None = None) -> list[Change]:
     trust = trust or Trust(reid, Gallery(reid))
-    events = list(trust.after_span(annotation, Plan((), (1,)), {}))
+    events = list(trust.after_span(annotation, Plan((), (1,)), Deferred({}, {})))
     assert all(isinstance(event, Progress | Change) for event in events)
     return [event for event in events if isinstance(event, Change)]
 
@@ -167,7 +168,7 @@ def test_what_a_person_draws_meanwhile_stays() -> None:
     annotation, reid = carried(), Looking(wrong=range(4, 9))
     trust = Trust(reid, Gallery(reid))
     mine = drawn(6, 1)
-    for event in trust.after_span(annotation, Plan((), (1,)), {}):
+    for event in trust.after_span(annotation, Plan((), (1,)), Deferred({}, {})):
         if isinstance(event, Progress):
             annotation.apply(annotation.set_cells("draw", {CellKey(6, 1): mine}))
     assert annotation.get(6, 1) is mine
@@ -301,7 +302,8 @@ def both_lost() -> tuple[Annotation, Trust]:
 
 def test_two_instances_that_are_both_lost_do_not_keep_one_another() -> None:
     annotation, trust = both_lost()
-    changes = [e for e in trust.after_span(annotation, Plan((), (1, 2)), {}) if isinstance(e, Change)]
+    judged = trust.after_span(annotation, Plan((), (1, 2)), Deferred({}, {}))
+    changes = [e for e in judged if isinstance(e, Change)]
     assert filled(annotation) == [0, 1, 2, 3]
     cell = annotation.get(6, 1)
     assert cell is not None and cell.judged and cell.confidence > 0.5
@@ -312,7 +314,7 @@ def test_two_instances_that_are_both_lost_do_not_keep_one_another() -> None:
 
 def test_a_map_that_a_person_approves_meanwhile_is_not_emptied() -> None:
     annotation, trust = both_lost()
-    steps = trust.after_span(annotation, Plan((), (1, 2)), {})
+    steps = trust.after_span(annotation, Plan((), (1, 2)), Deferred({}, {}))
     next(event for event in steps if isinstance(event, Change))
     cell = annotation.get(6, 1)
     assert cell is not None and cell.judged and cell.mask.area

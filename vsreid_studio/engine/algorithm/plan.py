@@ -165,7 +165,14 @@ def lockstep(
     def deferred_at(frame: int) -> frozenset[int]:
         return frozenset(k for k, gap in gaps if gap[0] < frame < gap[-1])
 
-    steps = [Step(frame - 1, frame, forward[frame]) for frame in sorted(forward)]
+    def nearer_at(frame: int) -> frozenset[int]:
+        """Those whose map there is from a nearer checkpoint: if the run is cancelled, that stays."""
+        there = ((k, gap[0], annotation.origin(frame, k)) for k, gap in gaps if gap[0] < frame < gap[-1])
+        return frozenset(
+            k for k, left, c in there if c is not None and c != left and abs(c - frame) <= frame - left
+        )
+
+    steps = [Step(frame - 1, frame, forward[frame], nearer_at(frame)) for frame in sorted(forward)]
     back = sorted(backward, reverse=True)
     steps += [Step(frame + 1, frame, backward[frame], deferred_at(frame)) for frame in back]
     return Plan(tuple(steps), tuple(instances), frames, tuple(gaps))

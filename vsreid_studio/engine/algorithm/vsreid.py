@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from ..events import Answer, Change, Event, Progress, Queue, Reason, Retrieval
 from ..store.annotation import Annotation
@@ -73,14 +73,29 @@ class AfterStep(Protocol):
         ...
 
 
+class Deferred(NamedTuple):
+    """The maps kept out of the annotation until a plan is done, with the checkpoints from which they came.
+
+    Attributes:
+        forward, backward: by the direction in which they were propagated.
+    """
+
+    forward: dict[CellKey, Cell]
+    backward: dict[CellKey, Cell]
+
+    def of(self, step: Step) -> dict[CellKey, Cell]:
+        """Those of the direction of a step."""
+        return self.forward if step.target > step.source else self.backward
+
+
 class AfterSpan(Protocol):
     """Called when a plan is done."""
 
-    def after_span(self, annotation: Annotation, plan: Plan, deferred: dict[CellKey, Cell]) -> Work:
+    def after_span(self, annotation: Annotation, plan: Plan, deferred: Deferred) -> Work:
         """What is to be done now.
 
         Args:
-            deferred: the maps kept out of the annotation, with the checkpoints from which they came.
+            deferred: the maps kept out of the annotation.
         """
         ...
 
@@ -148,16 +163,18 @@ class Algorithm:
             the plan, Progress before each step, then one Change with all cells of the frame.
         """
         yield plan
-        deferred: dict[CellKey, Cell] = {}
+        deferred = Deferred({}, {})
         self.total += len(plan.steps)
         for step in plan.steps:
             only = next(iter(step.origins)) if len(step.origins) == 1 else None
             yield Progress("propagating", self.done, self.total, step.target, only)
-            alive, cells = self._carried(step, deferred)
+            alive, cells = self._carried(step, deferred.of(step))
             # An empty map stays empty (Algorithm 1, line 5) and costs no flow and no network.
             moving = [k for k, cell in alive.items() if cell.mask.box.area]
             found = self.propagation.propagate(cells, step.source, step.target, moving) if moving else {}
-            change = self._change(step, alive, found, deferred)  # lines 8 and 9, 25 and 26, 29 and 30
+            change = self._change(
+                step, alive, found, deferred.of(step)
+            )  # lines 8 and 9, 25 and 26, 29 and 30
             self.done += 1
             if change.after:
                 self.annotation.apply(change)

@@ -9,13 +9,13 @@ confident map outweighs an uncertain one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..algorithm.plan import PaperPlanner, PendingFrames, Plan, lockstep, pending_frames
-from ..algorithm.vsreid import Work
+from ..algorithm.vsreid import Deferred, Work
 from ..events import Change, Progress
 from ..store.annotation import Annotation
 from ..types import Cell, CellKey, SoftMask
@@ -58,7 +58,7 @@ class BidirectionalFusion:
             return PaperPlanner().from_checkpoint(annotation, instance, origin)
         return self.initial(annotation, [instance], annotation.around(instance, origin))
 
-    def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
+    def after_span(self, annotation: Annotation, plan: Plan, deferred: Deferred) -> Work:
         """Fuse each gap in one change."""
         for instance, gap in plan.gaps:
             change = yield from self._fused(annotation, instance, gap, deferred)
@@ -67,23 +67,25 @@ class BidirectionalFusion:
                 yield change
 
     def _fused(
-        self, annotation: Annotation, instance: int, gap: range, later: Mapping[CellKey, Cell]
+        self, annotation: Annotation, instance: int, gap: range, deferred: Deferred
     ) -> Generator[Progress, None, Change | None]:
         """Let both checkpoints have their say in all that is between them, and smooth it.
 
         Args:
             gap: from one checkpoint to the other, both included.
-            later: what the later one has come to, and itself.
+            deferred: what the later one has come to, and itself, and of the earlier one what is not in the
+                annotation.
         """
         inner = gap[1:-1]
         before = {frame: cell for frame in gap if (cell := annotation.get(frame, instance)) is not None}
         end = before.get(gap[-1])
         # Else a person has drawn here meanwhile, and so below.
-        if end is None or end is not later.get(CellKey(gap[-1], instance)):
+        if end is None or end is not deferred.backward.get(CellKey(gap[-1], instance)):
             return None
         cells = dict(before)
         for frame in inner:
-            there, back = cells.get(frame), later.get(CellKey(frame, instance))
+            key = CellKey(frame, instance)
+            there, back = deferred.forward.get(key, cells.get(frame)), deferred.backward.get(key)
             if there is None or back is None or (there.origin, back.origin) != (gap[0], gap[-1]):
                 return None
             cells[frame] = fuse(frame, there, back)

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from ..algorithm.plan import Plan, Step
 from ..algorithm.propagate import corrected
-from ..algorithm.vsreid import Work
+from ..algorithm.vsreid import Deferred, Work
 from ..events import Change, Progress
 from ..flow import FlowSource, places, warping_error
 from ..nets.patches import inside, reduced
@@ -155,7 +155,7 @@ class TemporalSmoothing:
             if done and not any(k == instance and step.target in gap for k, gap in plan.gaps):
                 yield from self._rest(annotation, instance, done)
 
-    def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
+    def after_span(self, annotation: Annotation, plan: Plan, deferred: Deferred) -> Work:
         """Smooth what is not smooth yet."""
         for instance in plan.instances:
             yield from self._rest(annotation, instance, plan.frames)

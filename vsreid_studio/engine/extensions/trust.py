@@ -10,7 +10,7 @@ confidence than the cues alone would give them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..algorithm.plan import Plan, Step
 from ..algorithm.protocols import Reidentification
-from ..algorithm.vsreid import Work
+from ..algorithm.vsreid import Deferred, Work
 from ..events import Progress
 from ..store.annotation import Annotation
 from ..store.index import FILLED, MAKERS, THERE
@@ -69,7 +69,7 @@ class Trust:
                 block = finished_block(origin, step.target)
                 yield from self._embed(annotation, instance, [n for n in block if (n - origin) % EVERY == 0])
 
-    def after_span(self, annotation: Annotation, plan: Plan, deferred: Mapping[CellKey, Cell]) -> Work:
+    def after_span(self, annotation: Annotation, plan: Plan, deferred: Deferred) -> Work:
         """Judge every chain with maps that are not judged yet, and embed right maps of earlier runs."""
         kept: list[_LostRun] = []
         judged: list[tuple[int, list[int]]] = []
