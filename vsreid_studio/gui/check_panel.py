@@ -22,7 +22,7 @@ from ..project import Instance
 from .theme import quiet_label, swatch_icon
 
 _NO_DOUBTS = "No mask is doubtful. The list is updated whenever masks have changed and the engine is idle."
-_NO_GAPS = "No gaps: every object has a mask in each frame, or was marked as not in the frame."
+_NO_GAPS = "No gaps: every object that has masks has one in each frame, or is marked as not in the frame."
 _ROLE = Qt.ItemDataRole.UserRole
 
 
