@@ -57,6 +57,23 @@ def test_clicks_add_and_take_away() -> None:
     assert hard[60, 50] and not hard[60, 150]
 
 
+class Everything(Spots):
+    """Selects all that it sees."""
+
+    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+        return torch.ones_like(maps[0][0]), 0.5
+
+
+def test_a_box_bounds_the_mask_until_a_click_adds_outside() -> None:
+    clicker, box = Clicker(Everything(), size=64), Box(60, 40, 100, 80)
+    margin = Box(58, 38, 102, 82)
+    assert clicker.segment(FRAME, [], box).mask.box == margin
+    clicks = [Click(70, 50, True), Click(20, 50, False)]
+    assert clicker.segment(FRAME, clicks, box).mask.box == margin
+    wider = clicker.segment(FRAME, [*clicks, Click(120, 60, True)], box).mask
+    assert wider.covers(120, 60)
+
+
 def test_same_clicks_make_the_same_mask_one_by_one_or_at_once() -> None:
     clicks = [Click(50, 60, True), Click(120, 70, True), Click(52, 60, False)]
     one_by_one = Clicker(Spots(), size=64)

@@ -24,6 +24,8 @@ from .models import entries, fill, read_weights, resolve_device, shipped
 
 NAME = "clicks-lite"
 """Of the weights in `models.toml`."""
+BOX_MARGIN = 0.05
+"""How far an object may reach out of a person's box, on each side, as a share of the box's size."""
 KEPT_FEATURES, KEPT_ANSWERS = 8, 64
 """How many patches' features (6 MB each), and how many answers, are remembered."""
 
@@ -205,7 +207,8 @@ class Clicker:
         Args:
             frame: (H, W, 3) uint8 RGB. It is recognised by identity: pass the same array for the same frame.
             clicks: in the order in which they were made, inside the frame.
-            box: drawn around the instance, or None.
+            box: drawn around the instance, or None. Nothing outside of it, but for a margin, is selected
+                until a click adds there.
             present: the mask before the first click, such as a propagated one; None or an empty one where
                 there was none.
 
@@ -238,6 +241,8 @@ class Clicker:
         if present is not None and before is not None and clicks:
             # A mask that was there is corrected where it is clicked, and stays as it is elsewhere.
             found = found._replace(mask=changed_at(before, found.mask, clicks))
+        if box is not None:
+            found = found._replace(mask=_bounded(found.mask, box, clicks))
         self._steps[key] = ((frame, present), found)
         if len(self._steps) > KEPT_ANSWERS:
             self._steps.popitem(last=False)
@@ -286,6 +291,16 @@ class Clicker:
         if len(self._patches) > KEPT_FEATURES:
             self._patches.popitem(last=False)
         return found
+
+
+def _bounded(mask: SoftMask, box: Box, clicks: Sequence[Click]) -> SoftMask:
+    """A mask without what lies outside the person's box, unless a click adds there."""
+    bounds = box.enlarge(BOX_MARGIN)
+    inside = [bounds.x0 <= one.x < bounds.x1 and bounds.y0 <= one.y < bounds.y1 for one in clicks if one.adds]
+    part = mask.box.intersect(bounds)
+    if part == mask.box or not all(inside):
+        return mask
+    return SoftMask.tight(mask.stored(part), (part.x0, part.y0)) if part.area else SoftMask.empty()
 
 
 def _whole(frame: Frame) -> Box:
