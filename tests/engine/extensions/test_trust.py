@@ -84,6 +84,17 @@ def test_a_map_that_goes_over_to_something_else_ends_there() -> None:
     assert {key.frame for key in change.after} == set(range(1, 9))
 
 
+def test_maps_outside_the_frames_of_a_run_stay_as_they_are() -> None:
+    annotation, reid = carried(20), Looking(wrong=range(10, 20))
+    trust = Trust(reid, Gallery(reid))
+    for frames, left in ((range(2, 4), 20), (range(8, 13), 17), (None, 10)):
+        list(trust.after_span(annotation, Plan((), (1,), frames), Deferred({}, {})))
+        assert len(filled(annotation)) == left
+        told = [n for n in range(1, 20) if (cell := annotation.get(n, 1)) is not None and cell.judged]
+        assert frames is None or set(frames) <= set(told)
+    assert filled(annotation) == list(range(10))
+
+
 def test_the_way_back_is_judged_from_its_own_checkpoint() -> None:
     annotation = carried(origin=8)
     judged(annotation, Looking(wrong=range(5)))

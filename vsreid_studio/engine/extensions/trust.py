@@ -77,7 +77,7 @@ class Trust:
             for chain in chains(annotation, instance, plan.frames):
                 new = [n for n in chain if (cell := annotation.get(n, instance)) and not cell.judged]
                 judged.append((instance, new))
-                yield from self._judge(annotation, instance, chain, kept)
+                yield from self._judge(annotation, instance, chain, kept, plan.frames)
             yield from self._recall(annotation, instance)
             self._embedded = {key: one for key, one in self._embedded.items() if key.instance != instance}
         # What covers a run may itself have turned out to be wrong.
@@ -136,9 +136,17 @@ class Trust:
                 yield chain, found
 
     def _judge(
-        self, annotation: Annotation, instance: int, chain: Sequence[int], kept: list[_LostRun]
+        self,
+        annotation: Annotation,
+        instance: int,
+        chain: Sequence[int],
+        kept: list[_LostRun],
+        frames: Collection[int] | None,
     ) -> Work:
-        """Judge a chain; the runs of wrong maps that others cover are added to `kept`."""
+        """Judge a chain as a whole, and note it of its maps in `frames`, None for all.
+
+        The runs of wrong maps that others cover are added to `kept`.
+        """
         yield from self._embed(annotation, instance, _sampled_frames(annotation, instance, chain))
         cues = self._cues(annotation, instance, chain)
         if cues is not None:
@@ -161,7 +169,7 @@ class Trust:
         trusted = self._trusted.setdefault(instance, {})
         for n, frame in enumerate(chain):
             cell = annotation.get(frame, instance)
-            if cell is None or cell.judged:
+            if cell is None or cell.judged or (frames is not None and frame not in frames):
                 continue
             judged = replace(cell, similarity=float(cues.gallery[n]), confidence=float(expected[n]))
             if lost[n]:
