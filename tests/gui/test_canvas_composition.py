@@ -218,7 +218,12 @@ def test_many_masks_in_another_style_are_composed_elsewhere(
     }
     instances = {k: new_instance({}, k) for k in range(2, 8)}
     session.edits.apply(session.annotation.set_cells("import", cells), instances=instances)
-    qtbot.waitUntil(lambda: len(canvas.picture.masks) == 7)
+    session.flush()
+    # What was asked for with the masks, in the style of then, has arrived once another frame has.
+    session.go(1)
+    qtbot.waitUntil(lambda: canvas.index == 1)
+    session.go(0)
+    qtbot.waitUntil(lambda: canvas.index == 0 and len(canvas.picture.masks) == 7)
     window.grab()
     compose = Noted(monkeypatch, overlay, "compose")
     neighbours = Noted(monkeypatch, composition, "compose_neighbour")
