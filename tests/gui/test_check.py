@@ -166,18 +166,36 @@ def test_a_gap_that_has_been_filled_is_not_marked(qtbot: QtBot, carried: MainWin
     assert "no gap" in window.bar.sentence.text()
 
 
+class Busy:
+    """Work that ends when it is told to."""
+
+    def __init__(self, go_on: Event) -> None:
+        self._go_on = go_on
+
+    def steps(self, control: Control, send: object) -> Steps:
+        yield Progress("exporting", 0, 1)
+        self._go_on.wait()
+
+
+def test_what_a_run_makes_is_not_crossed_off_by_the_list_of_before(qtbot: QtBot, carried: MainWindow) -> None:
+    window, session, go_on = carried, carried.session, Event()
+    doubt = green(window)[0]
+    assert (doubt.first, doubt.last) == (5, 6)
+    assert window.conductor.start(Busy(go_on))
+    session.mask_edits.edit_mask(5, 2, session.annotation.mask(0, 2), "Paint")
+    go_on.set()
+    wait_idle(qtbot, window)
+    session.flush()
+    assert CellKey(6, 2) not in session.reviewed
+    until(qtbot, window, lambda: session.edits.doubts)
+
+
 def test_a_gap_is_filled_alone_also_after_what_is_under_way(qtbot: QtBot, carried: MainWindow) -> None:
     window, go_on = carried, Event()
-
-    class Busy:
-        def steps(self, control: Control, send: object) -> Steps:
-            yield Progress("exporting", 0, 1)
-            go_on.wait()
-
     session = window.session
     for first, last in ((3, 3), (9, LENGTH - 1)):
         session.mask_edits.clear_range([2], first, last)
-    assert window.conductor.start(Busy())
+    assert window.conductor.start(Busy(go_on))
     window.parts.check.fill_requested.emit(MissingRange(2, 3, 3, computed=False))
     go_on.set()
     qtbot.waitUntil(lambda: session.annotation.get(3, 2) is not None)

@@ -153,6 +153,9 @@ class Checker(QObject):
 
     def _make_way(self) -> None:
         """Stand still while the document changes; `refresh` goes on."""
+        if self._running:
+            # The list may be of masks that a run has replaced: nobody has looked at those.
+            self._session.edits.doubts = ()
         if self._running or not self._session.settled:
             self._thread.pause(True)
         if self._thread.paused:
