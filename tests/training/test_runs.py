@@ -18,7 +18,7 @@ from vsreid_studio.training.propagation import guiding_maps
 from vsreid_studio.training.propagation.guiding_maps import degraded
 from vsreid_studio.training.propagation.loss import RunLoss, collate_runs, segmentation_loss
 from vsreid_studio.training.propagation.runs import MEMORIES, Run, RunMaker
-from vsreid_studio.training.propagation.sample import leaked
+from vsreid_studio.training.propagation.sample import View, leaked
 
 SIDE = 64
 
@@ -42,6 +42,37 @@ def test_flow_goes_along_the_frames_between(clip: Clip) -> None:
     assert clip.flow(5, 4)[20, 20].tolist() == [-2, 0]
     assert clip.flow(5, 2)[20, 20].tolist() == [-6, 0]
     assert clip.flow(2, 5)[20, 20].tolist() == [6, 0]
+
+
+@pytest.fixture(scope="module")
+def large() -> Clip:
+    """The square four times as large."""
+    small = moving_square(9)
+    frames, labels, forward, backward = (
+        np.repeat(np.repeat(part, 4, axis=1), 4, axis=2)
+        for part in (small.frames, small.labels, small.forward, small.backward)
+    )
+    return Clip("large", frames, labels, forward * 4, backward * 4)
+
+
+def touches(view: View) -> bool:
+    """Whether the instance reaches an edge of its patch."""
+    inside = view.truth > 0.5
+    return bool(inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any())
+
+
+def test_in_truncated_runs_the_edge_of_the_frame_cuts_the_object_off(
+    large: Clip, stills: list[Still]
+) -> None:
+    maker, plain = (RunMaker(stills, [large], SIDE, strangers=0.0, truncated=share) for share in (1.0, 0.0))
+    runs = [_run(maker, seed) for seed in range(12)]
+    cut = [run for run in runs if all(touches(view) for view in run.steps)]
+    assert len(cut) > len(runs) / 2
+    assert all(view.truth.any() for run in cut for view in run.steps)
+    # What is remembered shows all of it, and so do other runs, but for guiding maps that lack a part.
+    assert not any(touches(run.known[0]) for run in cut)
+    others = [_run(plain, seed) for seed in range(12)]
+    assert not any(all(touches(view) for view in run.steps) for run in others)
 
 
 @pytest.mark.parametrize("seed", range(6))

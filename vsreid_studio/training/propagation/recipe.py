@@ -177,7 +177,8 @@ def train(args: Namespace) -> Path:
     if stage.stills or args.stage == "flow":
         own = read_stills([root / "stills" / name for name in STILLS])
         stills = Chained([own, *(Stills(pictures) for pictures in public_pictures(args))])
-    clips = read_clips(root / "davis2016", split(root / "davis2016", "train"), Path(args.cache))
+    names = [name for name in split(root / "davis2016", "train") if name not in args.leave_out]
+    clips = read_clips(root / "davis2016", names, Path(args.cache))
     if stage.runs:
         _check_lengths(clips, args.run_frames)
     trainer = Trainer(model, groups, schedule, Path(args.output), _described(stage, args), device, since)
@@ -208,6 +209,10 @@ def _described(stage: Stage, args: Namespace) -> dict[str, object]:
         found["samples"] = "device"
     if stage.runs and args.run_frames != RUN_FRAMES:
         found["run frames"] = args.run_frames
+    if stage.runs and args.truncated:
+        found["truncated"] = args.truncated
+    if args.leave_out:
+        found["leave_out"] = sorted(args.leave_out)
     return found
 
 
@@ -219,6 +224,8 @@ def _check_options(args: Namespace) -> None:
     """
     if args.samples_on == "device" and (args.coco or args.voc):
         raise UserError("--samples-on device holds the data in memory: leave out --coco and --voc.")
+    if args.samples_on == "device" and args.truncated:
+        raise UserError("--samples-on device makes no truncated runs: leave out --truncated.")
     if args.size == "lite" and (args.patch < 64 or args.patch % 64):
         raise UserError(f"--patch {args.patch} does not fit: choose a multiple of 64, such as 256 or 320.")
 
@@ -256,7 +263,7 @@ def _runs(
     stage: Stage, args: Namespace, stills: Sequence[Still], clips: Sequence[Clip]
 ) -> Callable[[int], RunBatch]:
     """Makes the batch of a step out of runs."""
-    maker = RunMaker(stills, clips, args.patch, args.run_frames)
+    maker = RunMaker(stills, clips, args.patch, args.run_frames, truncated=args.truncated)
 
     def draw(random: Generator) -> RunBatch:
         kinds = random.random(args.groups) < stage.stills
@@ -323,6 +330,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="consecutive frames of a run, 2 to 24, in the stages runs and finish (default: %(default)s)",
     )
     parser.add_argument(
+        "--truncated",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the runs, 0 to 1, in which the edge of the frame truncates the object (default: none)",
+    )
+    parser.add_argument(
+        "--leave-out", nargs="*", default=[], metavar="NAME", help="sequences to measure on, not trained on"
+    )
+    parser.add_argument(
         "--patch", type=int, default=256, help="side of the patches in pixels (default: %(default)s)"
     )
     parser.add_argument(
@@ -338,6 +355,16 @@ def _minutes(text: str) -> float:
         value = math.nan
     if not 0 < value < math.inf:
         raise ArgumentTypeError(f"'{text}' is no number of minutes above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError(f"'{text}' is no share between 0 and 1")
     return value
 
 

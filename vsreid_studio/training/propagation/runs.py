@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ...engine.flow import warp, warp_frame
-from ...engine.nets.patches import crop, patch_box
+from ...engine.nets.patches import LEAST_SIDE, crop, patch_box
 from ...engine.nets.propagation import nearness
 from ...engine.types import Box, Flow, Frame, Probability
 from ..clips import FLOW_SCALE, Clip, Still, degrade, relight
@@ -41,6 +41,9 @@ IN_OTHERS, REMEMBERED, LEAKED = 0.85, 0.85, 0.55
 of these the share whose map has leaked."""
 PORTRAIT = (1.2, 1.6)
 """Side of the patch that shows a stranger alone, relative to the stranger's longer side."""
+WINDOW, SEEN = (0.35, 1.1), 0.1
+"""In a truncated run: the sides of the part of the frame that is left, relative to the object's box, and the
+least share of that part which the object covers."""
 STRANGERS, GROUNDS, DECOYS = 0.7, 0.5, 0.2
 """Defaults of `RunMaker`."""
 UNLIT, KNOWN_LIGHT, STEP_LIGHT = 0.3, 1.0, 0.5
@@ -102,6 +105,8 @@ class RunMaker(ViewMaker):
         strangers: share of the runs through which a stranger passes.
         grounds: share of the runs of stills that get another still's ground.
         decoys: share of the views of stills whose guiding map lies on something else than the instance.
+        truncated: share of the runs of sequences in which the edge of the frame truncates the object, which
+            comes near or goes away until it is larger than what is left of the frame.
     """
 
     def __init__(
@@ -113,12 +118,14 @@ class RunMaker(ViewMaker):
         strangers: float = STRANGERS,
         grounds: float = GROUNDS,
         decoys: float = DECOYS,
+        truncated: float = 0.0,
     ) -> None:
         super().__init__(stills, clips, size, views=steps + 1)
         self.steps = steps
         self.strangers = strangers
         self.grounds = grounds
         self.decoys = decoys
+        self.truncated = truncated
 
     def still_run(self, rng: Generator) -> Run:
         """A run of one still under independent warps: only the memory connects its steps."""
@@ -139,9 +146,13 @@ class RunMaker(ViewMaker):
         placed: list[_Placed] = []
         paths = []
         begins_exact = rng.random() < EXACT
+        # No number is drawn without such runs, so that all others stay the same.
+        truncated = self.truncated > 0 and rng.random() < self.truncated
+        windows = _windows(rng, clip, frames[1:]) if truncated else None
         for number, frame in enumerate(frames[1:]):
             degraded = number > 0 or not begins_exact
-            placed.append(self._look(rng, clip, frame, _carried(rng, clip, frame, frames[number], degraded)))
+            carried = _carried(rng, clip, frame, frames[number], degraded)
+            placed.append(self._look(rng, clip, frame, carried, windows[number] if windows else None))
             if number:
                 flow = clip.flow(frame, frames[number])
                 paths.append(_path(flow, placed[-1].box, placed[-2].box, self.size // 2))
@@ -154,13 +165,27 @@ class RunMaker(ViewMaker):
             second = self._look(rng, clip, near).view
         return self._passed(rng, Run((known, second), again, [it.view for it in placed], paths, True))
 
-    def _look(self, rng: Generator, clip: Clip, frame: int, carried: _Carried | None = None) -> _Placed:
-        """A patch of a frame, guided by a map that the flow has carried there, or by its own exact mask."""
+    def _look(
+        self,
+        rng: Generator,
+        clip: Clip,
+        frame: int,
+        carried: _Carried | None = None,
+        window: Box | None = None,
+    ) -> _Placed:
+        """A patch of a frame, guided by a map that the flow has carried there, or by its own exact mask.
+
+        Args:
+            window: as much of the frame as there is, None for all of it.
+        """
         truth = (clip.labels[frame] > 0).astype(np.float32)
         guide, flow = (truth, None) if carried is None else (carried.guide, carried.flow)
         height, width = truth.shape
         tight = Box.around(guide > 0.5) or Box.around(truth > 0.5) or Box(0, 0, width, height)
         box = patch_box(tight, height, width, float(rng.uniform(*RUN_MARGIN)))
+        if window is not None:
+            common = box.intersect(window)
+            box = common if min(common.width, common.height) >= LEAST_SIDE else window
         nothing = np.zeros_like(truth)
         moving = None if flow is None else -flow
         picture = np.asarray(clip.frames[frame])
@@ -271,6 +296,28 @@ def run_frames(rng: Generator, length: int, steps: int) -> list[int]:
     first = int(rng.integers(length - apart * steps))
     frames = [first + apart * number for number in range(steps + 1)]
     return frames[::-1] if rng.random() < 0.5 else frames
+
+
+def _windows(rng: Generator, clip: Clip, frames: Sequence[int]) -> list[Box] | None:
+    """The part that is left of each of some frames; None where too little of the object would be in one."""
+    first, last = rng.uniform(*WINDOW, size=2)
+    sides = np.linspace(first, last, len(frames))
+    along, down = rng.uniform(0.15, 0.85, size=2)
+    windows = []
+    for frame, side in zip(frames, sides, strict=True):
+        truth = clip.labels[frame] > 0
+        box = Box.around(truth)
+        if box is None:
+            return None
+        x, y = box.x0 + along * box.width, box.y0 + down * box.height
+        wide, high = side * max(box.width, box.height / 2), side * max(box.height, box.width / 2)
+        window = Box(round(x - wide / 2), round(y - high / 2), round(x + wide / 2), round(y + high / 2)).clip(
+            *truth.shape
+        )
+        if min(window.width, window.height) < LEAST_SIDE or truth[window.slices].mean() < SEEN:
+            return None
+        windows.append(window)
+    return windows
 
 
 def _carried(rng: Generator, clip: Clip, target: int, source: int, degraded: bool) -> _Carried:
