@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.algorithm.merge import beside_others, merge, split
+from ..engine.algorithm.merge import merge, split
+from ..engine.extensions.clicked_masks import beside_others
 from ..engine.types import SoftMask
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError

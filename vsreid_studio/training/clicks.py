@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..engine.extensions.clicked_masks import changed_at
 from ..engine.nets.clicks import (
     PATCH,
     ClickNet,
-    changed_at,
     from_propagation,
     guiding_maps,
     local,

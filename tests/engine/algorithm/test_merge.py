@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vsreid_studio.engine.algorithm.merge import beside_others, merge, split
-from vsreid_studio.engine.types import Box, Click, SoftMask
+from vsreid_studio.engine.algorithm.merge import merge, split
+from vsreid_studio.engine.types import Box, SoftMask
 
 
 def flat(box: Box, value: int) -> SoftMask:
@@ -69,41 +69,3 @@ def test_refuses_what_is_no_instance(number: int) -> None:
 def test_refuses_a_box_outside_the_frame(box: Box) -> None:
     with pytest.raises(ValueError, match="outside a frame of 2 x 2"):
         merge({1: flat(box, 255)}, 2, 2)
-
-
-def _square(x0: int, x1: int, value: int = 250) -> SoftMask:
-    return SoftMask(Box(x0, 0, x1, 4), np.full((4, x1 - x0), value, np.uint8))
-
-
-def test_what_is_selected_leaves_other_instances() -> None:
-    clicks = [Click(2, 2, True)]
-    found = beside_others(_square(0, 10), None, [_square(6, 20), _square(30, 40)], clicks)
-    assert found.same(_square(0, 6))
-    # A mask that is no more than probable is not there.
-    assert beside_others(_square(0, 10), None, [_square(6, 20, 100)], clicks).same(_square(0, 10))
-
-
-def test_another_instance_is_taken_from_where_it_is_clicked() -> None:
-    mask = _square(0, 10)
-    assert beside_others(mask, None, [_square(6, 20)], [Click(2, 2, True), Click(8, 2, True)]) is mask
-    taken_away = [Click(2, 2, True), Click(8, 2, False)]
-    assert beside_others(mask, None, [_square(6, 20)], taken_away).same(_square(0, 6))
-    # What was shared before the clicks is no affair of theirs.
-    assert beside_others(mask, _square(0, 8), [_square(6, 20)], taken_away).same(_square(0, 8))
-
-
-def test_the_rim_of_another_instance_goes_with_it() -> None:
-    values = np.zeros((4, 40), np.uint8)
-    values[:, :8] = values[:, 20:40] = 250
-    mask, other = SoftMask.tight(values), _square(22, 38)
-    assert beside_others(mask, None, [other], [Click(2, 2, True)]).same(_square(0, 8))
-    # A piece that is clicked stays, and so does what was there before.
-    clicked = beside_others(mask, None, [other], [Click(2, 2, True), Click(20, 2, True)])
-    assert clicked.area == 4 * (8 + 4)
-    assert beside_others(mask, _square(20, 22), [other], [Click(2, 2, True)]).area == 4 * (8 + 2)
-
-
-def test_a_box_in_another_instance_takes_from_it() -> None:
-    mask = _square(0, 10)
-    assert beside_others(mask, None, [_square(4, 20)], []) is mask
-    assert beside_others(mask, None, [_square(6, 20)], []).same(_square(0, 6))

@@ -13,7 +13,6 @@ from vsreid_studio.engine.nets.clicks import (
     MAPS,
     ClickNet,
     ImageFeatures,
-    changed_at,
     from_propagation,
     guiding_maps,
     local,
@@ -236,53 +235,6 @@ def area(*boxes: tuple[int, int, int, int]) -> SoftMask:
     for x0, y0, x1, y1 in boxes:
         dense[y0:y1, x0:x1] = True
     return SoftMask.from_dense(dense)
-
-
-def joined(one: SoftMask, other: SoftMask) -> SoftMask:
-    return SoftMask.from_dense(one.hard(120, 200) | other.hard(120, 200))
-
-
-def test_a_correction_changes_only_what_is_clicked() -> None:
-    before = area((20, 20, 60, 60), (100, 20, 120, 40))
-    # The click adds on the right of the first piece; elsewhere a hole, and the second piece is gone.
-    after = area((20, 20, 30, 60), (40, 20, 90, 60))
-    found = changed_at(before, after, [Click(80, 40, True)]).hard(120, 200)
-    assert found[40, 80] and found[40, 35] and found[30, 110]
-    cut = changed_at(before, after, [Click(35, 40, False)]).hard(120, 200)
-    assert not cut[40, 35] and not cut[40, 80] and cut[30, 110]
-
-
-def test_a_correction_may_lie_outside() -> None:
-    before = area((20, 20, 60, 60))
-    after = area((20, 20, 60, 60), (150, 100, 160, 110))
-    assert changed_at(before, after, [Click(155, 105, True)]).same(after)
-    # Where the network does not follow the click, its mask is taken as it is.
-    assert changed_at(before, after, [Click(100, 10, True)]).same(after)
-
-
-def test_what_a_removal_cuts_off_goes_with_it() -> None:
-    # From the left: the object, what is removed, and a smaller and a larger part behind it.
-    after = area((10, 20, 60, 60), (85, 25, 95, 35), (85, 45, 125, 60))
-    before = area((10, 20, 85, 60), (85, 25, 95, 35), (85, 45, 125, 60))
-    click = Click(70, 40, False)
-    found = changed_at(before, after, [click]).hard(120, 200)
-    assert found[40, 30] and not found[40, 70] and not found[30, 90] and not found[50, 110]
-    held = changed_at(before, after, [Click(90, 30, True), click]).hard(120, 200)
-    assert held[30, 90] and not held[50, 110]
-    large = area((85, 25, 95, 35), (85, 36, 125, 66))
-    found = changed_at(joined(before, large), joined(after, large), [click]).hard(120, 200)
-    assert found[50, 110] and not found[40, 70]
-
-
-def test_a_click_never_removes_most_of_a_mask() -> None:
-    before = area((20, 20, 120, 60))
-    for after in (SoftMask.empty(), area((20, 20, 30, 60))):
-        found = changed_at(before, after, [Click(70, 40, False)])
-        assert not found.hard(120, 200)[40, 70]
-        assert 0.5 * before.area < found.area < before.area
-    # Less than half of it goes at once.
-    less = area((20, 20, 80, 60))
-    assert changed_at(before, less, [Click(110, 40, False)]).area == less.area
 
 
 def test_corrected_masks_keep_what_is_far() -> None:

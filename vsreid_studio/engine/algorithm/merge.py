@@ -1,17 +1,14 @@
-"""M: the maps of one frame, merged into a label map, kept apart, and a label map split into masks."""
+"""M: the maps of one frame, merged into a label map, and a label map split into masks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import reduce
 
-import cv2
 import numpy as np
 
 from ..store.annotation import Annotation
-from ..types import MAX_INSTANCE, Box, Click, LabelMap, SoftMask
-
-_HALF = 127
+from ..types import MAX_INSTANCE, Box, LabelMap, SoftMask
 
 
 def merge(masks: Mapping[int, SoftMask], height: int, width: int) -> LabelMap:
@@ -54,49 +51,6 @@ def merge(masks: Mapping[int, SoftMask], height: int, width: int) -> LabelMap:
         background[place] *= (255 - values) * np.float32(1 / 255)
     winner *= background < best
     return labels
-
-
-def beside_others(
-    mask: SoftMask, before: SoftMask | None, others: Iterable[SoftMask], clicks: Sequence[Click]
-) -> SoftMask:
-    """What clicks or a box have selected, without the pixels of other instances.
-
-    The click network does not know the other instances: where two touch it often selects both, and often it
-    selects what stands out beside what was clicked. Not in the paper.
-
-    Args:
-        mask: what the clicks and the box have made.
-        before: the mask before the first click, if any. Pixels that it shares with others stay.
-        others: masks of other instances in the same frame that a person has drawn. One is ignored if a click
-            adds on it, or if there is only a box and it covers more than half of `mask`: the person wants
-            those pixels.
-        clicks: all that were made.
-    """
-    values = mask.stored(mask.box)
-    selected, adds = values > _HALF, [one for one in clicks if one.adds]
-    taken = np.zeros_like(selected)
-    for other in others:
-        if not other.box.intersect(mask.box).area:
-            continue
-        there = other.stored(mask.box) > _HALF
-        wanted = any(other.covers(int(one.x), int(one.y)) for one in adds)
-        if not adds:
-            wanted = bool(2 * np.count_nonzero(there & selected) > np.count_nonzero(selected))
-        if not wanted:
-            taken |= there
-    if not taken.any():
-        return mask
-    # The rim of another instance is not wanted either: a piece goes that is mostly of others and not clicked.
-    count, pieces = cv2.connectedComponents(selected.astype(np.uint8))
-    areas, shares = (np.bincount(pieces[part], minlength=count) for part in (selected, taken & selected))
-    goes = 2 * shares > areas
-    for one in adds:
-        if mask.covers(int(one.x), int(one.y)):
-            goes[pieces[int(one.y) - mask.box.y0, int(one.x) - mask.box.x0]] = False
-    taken |= goes[pieces]
-    if before is not None:
-        taken &= before.stored(mask.box) <= _HALF
-    return SoftMask.tight(np.where(taken, np.uint8(0), values), (mask.box.x0, mask.box.y0))
 
 
 def split(labels: LabelMap) -> dict[int, SoftMask]:

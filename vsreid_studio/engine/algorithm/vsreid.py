@@ -168,13 +168,12 @@ class Algorithm:
         for step in plan.steps:
             only = next(iter(step.origins)) if len(step.origins) == 1 else None
             yield Progress("propagating", self.done, self.total, step.target, only)
-            alive, cells = self._carried(step, deferred.of(step))
+            apart = deferred.of(step)
+            alive, cells = self._carried(step, apart)
             # An empty map stays empty (Algorithm 1, line 5) and costs no flow and no network.
             moving = [k for k, cell in alive.items() if cell.mask.box.area]
             found = self.propagation.propagate(cells, step.source, step.target, moving) if moving else {}
-            change = self._change(
-                step, alive, found, deferred.of(step)
-            )  # lines 8 and 9, 25 and 26, 29 and 30
+            change = self._change(step, alive, found, apart)  # lines 8 and 9, 25 and 26, 29 and 30
             self.done += 1
             if change.after:
                 self.annotation.apply(change)

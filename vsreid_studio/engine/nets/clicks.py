@@ -34,11 +34,6 @@ ENLARGE = 0.3
 """How much the patch is larger than what it is about, on each side, as a share of its size."""
 LEAST_ENLARGE, MOST_ENLARGE = 0.1, 0.6
 """Within these a patch is kept from one click to the next."""
-_HALF = 127
-MOST_REMOVED = 0.5
-"""The most that one click removes of a mask, as a share of its area."""
-NEAR = 0.3
-"""Radius around a click within which it may remove more, as a share of the square root of the area."""
 FIRST_SHARE = 0.4
 """Side of the patch as a share of the frame's, where nothing is known but clicks."""
 
@@ -233,74 +228,6 @@ def paste_into(present: SoftMask | None, part: Box, probability: NDArray[np.floa
     values = present.inside(whole)
     values[part.shifted(-whole.x0, -whole.y0).slices] = probability
     return SoftMask.from_dense(values, (whole.x0, whole.y0))
-
-
-def changed_at(before: SoftMask, after: SoftMask, clicks: Sequence[Click]) -> SoftMask:
-    """Only what a click has changed where it was made: a mask that is there is not drawn again elsewhere.
-
-    A part that was connected to the object by nothing but what a click removes goes with it, if it is
-    smaller. A click never removes more than `MOST_REMOVED` of a mask, except close to where it was made.
-
-    Args:
-        before: the mask before the last click.
-        after: the network's prediction.
-        clicks: all so far; the last one is the one that changes the mask.
-
-    Returns:
-        `before`, with the connected piece that differs and holds the last click taken from `after`; all of
-        `after` where nothing differs there.
-    """
-    region = before.box.union(after.box) if before.box.area and after.box.area else before.box
-    old, new = before.stored(region), after.stored(region)
-    differs = (old > _HALF) != (new > _HALF)
-    places = [(int(click.x) - region.x0, int(click.y) - region.y0) for click in clicks]
-    x, y = places[-1]
-    if not (0 <= x < region.width and 0 <= y < region.height and differs[y, x]):
-        return after
-    _, pieces = cv2.connectedComponents(differs.astype(np.uint8))
-    taken = pieces == pieces[y, x]
-    if clicks[-1].adds or not old[y, x] > _HALF:
-        return SoftMask.tight(np.where(taken, new, old), (region.x0, region.y0))
-    held = [place for place, click in zip(places, clicks, strict=True) if click.adds]
-    removed = taken & (old > _HALF)
-    if np.count_nonzero(removed) <= MOST_REMOVED * before.area:
-        cut_off = _cut_off(old > _HALF, removed, held)
-        removed |= cut_off
-        new, taken = np.where(cut_off, 0, new).astype(np.uint8), taken | cut_off
-    if np.count_nonzero(removed) > MOST_REMOVED * before.area:
-        near = np.zeros(taken.shape, np.uint8)
-        cv2.circle(near, (x, y), int(NEAR * before.area**0.5), 1, -1)
-        taken &= near > 0
-    return SoftMask.tight(np.where(taken, new, old), (region.x0, region.y0))
-
-
-def _cut_off(
-    old: NDArray[np.bool_], removed: NDArray[np.bool_], held: Sequence[tuple[int, int]]
-) -> NDArray[np.bool_]:
-    """Parts that a removal separates from the object: none is larger than the removal or holds a click.
-
-    Args:
-        old: (H, W), the mask before.
-        removed: (H, W), part of a connected part of it.
-        held: (x, y) of the clicks that add; some may lie outside.
-    """
-    rest = (old & ~removed).astype(np.uint8)
-    _, parts, statistics, _ = cv2.connectedComponentsWithStats(rest)
-    areas = statistics[:, cv2.CC_STAT_AREA]
-    around = cv2.dilate(removed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    beside = np.unique(parts[around])
-    beside = beside[beside > 0]
-    goes = np.zeros(len(areas), np.bool_)
-    goes[beside] = areas[beside] <= np.count_nonzero(removed)
-    if beside.size:
-        # The largest part is the object.
-        goes[beside[areas[beside].argmax()]] = False
-    height, width = old.shape
-    for x, y in held:
-        if 0 <= x < width and 0 <= y < height:
-            goes[parts[y, x]] = False
-    found: NDArray[np.bool_] = goes[parts] if goes.any() else np.zeros_like(old)
-    return found
 
 
 def patch_still_fits(

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..nets.clicks import PATCH, ClickNet, ImageFeatures, changed_at, guiding_maps, patch_still_fits, zoomed
+from ..extensions.clicked_masks import bounded, changed_at
+from ..nets.clicks import PATCH, ClickNet, ImageFeatures, guiding_maps, patch_still_fits, zoomed
 from ..nets.compiled import Compiled
 from ..nets.layers import map_tensor, picture_tensor
 from ..nets.lite0 import fold_norms
@@ -24,8 +25,6 @@ from .models import entries, fill, read_weights, resolve_device, shipped
 
 NAME = "clicks-lite"
 """Of the weights in `models.toml`."""
-BOX_MARGIN = 0.05
-"""How far an object may reach out of a person's box, on each side, as a share of the box's size."""
 KEPT_FEATURES, KEPT_ANSWERS = 8, 64
 """How many patches' features (6 MB each), and how many answers, are remembered."""
 
@@ -242,7 +241,7 @@ class Clicker:
             # A mask that was there is corrected where it is clicked, and stays as it is elsewhere.
             found = found._replace(mask=changed_at(before, found.mask, clicks))
         if box is not None:
-            found = found._replace(mask=_bounded(found.mask, box, clicks))
+            found = found._replace(mask=bounded(found.mask, box, clicks))
         self._steps[key] = ((frame, present), found)
         if len(self._steps) > KEPT_ANSWERS:
             self._steps.popitem(last=False)
@@ -291,16 +290,6 @@ class Clicker:
         if len(self._patches) > KEPT_FEATURES:
             self._patches.popitem(last=False)
         return found
-
-
-def _bounded(mask: SoftMask, box: Box, clicks: Sequence[Click]) -> SoftMask:
-    """A mask without what lies outside the person's box, unless a click adds there."""
-    bounds = box.enlarge(BOX_MARGIN)
-    inside = [bounds.x0 <= one.x < bounds.x1 and bounds.y0 <= one.y < bounds.y1 for one in clicks if one.adds]
-    part = mask.box.intersect(bounds)
-    if part == mask.box or not all(inside):
-        return mask
-    return SoftMask.tight(mask.stored(part), (part.x0, part.y0)) if part.area else SoftMask.empty()
 
 
 def _whole(frame: Frame) -> Box:

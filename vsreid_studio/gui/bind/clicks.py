@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ...engine.algorithm.merge import beside_others
+from ...engine.extensions.clicked_masks import beside_others
 from ...engine.types import Box, CellKey, Click, Frame, Prediction, SoftMask
 from ...errors import UserError
 from ...formats.points import Prompt
