@@ -27,7 +27,7 @@ def put(root: Path, **files: str) -> None:
 
 def test_what_was_written_may_be_replaced(tmp_path: Path) -> None:
     put(tmp_path, one="1", two="2")
-    with pytest.raises(UserError, match="ask to overwrite"):
+    with pytest.raises(UserError, match="or overwrite it"):
         refuse_existing(tmp_path, [tmp_path / "a"], False)
     refuse_existing(tmp_path, [tmp_path / "a"], True)
     put(tmp_path, two="3")

@@ -188,7 +188,7 @@ def test_the_status_tells_where_and_how_fast(qtbot: QtBot, window: MainWindow, s
     window.conductor.progress.connect(lambda *_: texts.append(window.status.engine.text()))
     window.conductor.propagate(find=False)
     wait_idle(qtbot, window)
-    assert any("propagating all → " in text and "frames/s" in text for text in texts)
+    assert any("propagating all to frame " in text and "frames/s" in text for text in texts)
     assert window.status.engine.text() == "engine: idle (cpu)"
 
 

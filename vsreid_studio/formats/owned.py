@@ -65,7 +65,7 @@ def refuse_existing(
                 "changed since. Choose another place."
             )
         if not overwrite:
-            raise UserError(f"{place} is there already: choose another place or ask to overwrite it.")
+            raise UserError(f"{place} is there already: choose another place, or overwrite it (--overwrite).")
 
 
 def is_known(root: Path, place: Path, record: Path) -> bool:

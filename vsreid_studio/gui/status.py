@@ -169,7 +169,7 @@ class Status(QObject):
         one = self._session.instances.get(progress.instance or 0)
         name = shortened(one.name) if one is not None else "all"
         # The last of a stage names no frame.
-        text = f"propagating {name}" + (f" → {progress.frame}" if progress.frame is not None else "")
+        text = f"propagating {name}" + (f" to frame {progress.frame}" if progress.frame is not None else "")
         if one is not None and corrected(self._session.annotation, one.number):
             text += " (corrected: careful, slower)" if self._careful else " (corrected: fast)"
         return text
