@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +19,7 @@ from stand_ins import Calls, make_clip
 
 import vsreid_studio
 from vsreid_studio.app import main
+from vsreid_studio.errors import UserError
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
 
@@ -129,6 +132,17 @@ def test_options_that_are_refused(
     assert main(["run", *given, "--output", str(tmp_path / "out")]) == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_client_that_cannot_connect_is_closed() -> None:
+    """As garbage it would be closed at any time, also where that waits for ever."""
+    from vsreid_studio.headless import cluster  # noqa: PLC0415
+
+    gc.collect()
+    with pytest.raises(UserError, match="No Dask scheduler answers") as failed, ExitStack() as stack:
+        stack.enter_context(cluster.connected(cluster.Workers(scheduler="nonsense://x:1")))
+    made = [one for one in gc.get_objects() if type(one) is cluster._Connection]
+    assert failed and [one.status for one in made] == ["closed"]
 
 
 def test_scores_of_many_sequences(

@@ -63,6 +63,8 @@ HEAVY = "vsreid_studio.training.adaptation"
 _PLUGIN = "vsreid-studio"
 _TOLD_EVERY = 0.5
 """Seconds between two reports of a task's progress."""
+_TIMEOUT = 30
+"""Seconds in which a scheduler must answer."""
 _PATIENCE = 20.0
 """Seconds that tasks get to end by themselves after Ctrl-C: they do so after the step under way."""
 
@@ -81,6 +83,22 @@ class Workers:
     count: int | None = None
     scheduler: str | None = None
     threads: int | None = None
+
+
+class _Connection(Client):
+    """A client that is closed where it cannot connect.
+
+    One that is not is closed when Python finds it as garbage. If that is while another one starts, in the
+    same thread, both wait for one lock for ever.
+    """
+
+    def __init__(self, address: Any) -> None:
+        try:
+            super().__init__(address, timeout=_TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
+        except BaseException:
+            with suppress(Exception):  # it may lack what closing needs
+                self.close()  # type: ignore[no-untyped-call]
+            raise
 
 
 @contextmanager
@@ -102,7 +120,7 @@ def connected(workers: Workers, preload: str | None = None) -> Iterator[Cluster]
     with ExitStack() as stack:
         address: Any = workers.scheduler or stack.enter_context(_local(workers, preload))
         try:
-            client = stack.enter_context(Client(address, timeout=30, set_as_default=False))
+            client = stack.enter_context(_Connection(address))
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"No Dask scheduler answers at {address}: {error}.") from error
         _same_version(client)
