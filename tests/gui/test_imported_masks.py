@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
@@ -48,21 +49,21 @@ def test_a_reading_is_told_and_can_be_changed(window: MainWindow, tmp_path: Path
     assert session.annotation.mask(2, 1).area
 
 
+@pytest.mark.parametrize("way", ["All that is not background is one object", "What is opaque is one object"])
 def test_what_is_drawn_while_masks_are_read_otherwise_costs_nothing(
-    window: MainWindow, tmp_path: Path
+    window: MainWindow, tmp_path: Path, way: str
 ) -> None:
     session, bar = window.session, window.bar
     Image.fromarray(soft((session.video.height, session.video.width))).save(tmp_path / "matte.png")
     session.go(2)
     assert session.mask_edits.import_masks(tmp_path / "matte.png")
     session.flush()
-    for way in ("All that is not background is one object", "What is opaque is one object"):
-        offered = {action.text(): action for action in bar.offer.menu().actions()}
-        offered[way].trigger()
-        session.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint")
-        session.flush()
-        assert session.annotation.mask(2, 1).area
-        assert session.annotation.mask(1, 1).same(true_mask(1, 1))
+    offered = {action.text(): action for action in bar.offer.menu().actions()}
+    offered[way].trigger()
+    session.mask_edits.edit_mask(1, 1, true_mask(1, 1), "Paint")
+    session.flush()
+    assert session.annotation.mask(2, 1).area
+    assert session.annotation.mask(1, 1).same(true_mask(1, 1))
 
 
 def test_later_changes_are_not_undone(window: MainWindow, tmp_path: Path) -> None:

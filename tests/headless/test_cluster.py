@@ -189,14 +189,19 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def start(clips: Path, output: Path) -> subprocess.Popen[str]:
     """The command in a session of its own, as a terminal starts one."""
     command = [sys.executable, "main.py", "run", "--clips", str(clips), "--output", str(output)]
-    return subprocess.Popen(
-        [*command, "--workers", "2"],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    # A shell lets what it starts in the background ignore SIGINT, and a process inherits that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [*command, "--workers", "2"],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def steps_of(log: Path) -> list[tuple[int, str, int]]:
