@@ -159,8 +159,9 @@ def parse_coco(path: Path, document: Mapping[str, Any], frames: Frames) -> Itera
         with expecting(wrong):
             identity = next((mark[key] for key in ("instance_id", "track_id") if key in mark), None)
             mask = _segmentation(mark["segmentation"], frames)
-            soft, place = SoftMask.from_dense(mask), places[mark["image_id"]]
-            yield FoundAnnotations(place, _identity(identity), *_label(labels, mark, soft))
+            yield _found(
+                places[mark["image_id"]], _identity(identity), labels, mark, SoftMask.from_dense(mask)
+            )
 
 
 def parse_youtube_vis(
@@ -187,15 +188,15 @@ def parse_youtube_vis(
             for index, segmentation in zip(places, track["segmentations"], strict=True):
                 if segmentation is not None and index is not None:
                     mask = SoftMask.from_dense(_segmentation(segmentation, frames))
-                    yield FoundAnnotations(index, identity, *_label(labels, track, mask))
+                    yield _found(index, identity, labels, track, mask)
 
 
-def _label(
-    labels: Mapping[Any, str], mark: Mapping[str, Any], mask: SoftMask
-) -> tuple[str, SoftMask, str, bool]:
-    """Of an annotation of COCO: class, mask, name, and whether the class is more than the name."""
-    label = labels.get(mark.get("category_id"), "")
-    return label, mask, str(mark.get("instance_name", "")), bool(mark.get("instance_classed"))
+def _found(
+    frame: int, identity: str | int | None, labels: Mapping[Any, str], mark: Mapping[str, Any], mask: SoftMask
+) -> FoundAnnotations:
+    """A mask with the class and the name that an annotation of COCO gives it."""
+    label, name = labels.get(mark.get("category_id"), ""), str(mark.get("instance_name", ""))
+    return FoundAnnotations(frame, identity, label, mask, name, bool(mark.get("instance_classed")))
 
 
 def _segmentation(segmentation: Any, frames: Frames) -> Mask:

@@ -348,21 +348,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
 
 
-def _minutes(text: str) -> float:
+def _number(text: str) -> float:
+    """NaN where it is none, which lies in no range."""
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
-        value = math.nan
+        return math.nan
+
+
+def _minutes(text: str) -> float:
+    value = _number(text)
     if not 0 < value < math.inf:
         raise ArgumentTypeError(f"'{text}' is no number of minutes above 0")
     return value
 
 
 def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 <= value <= 1:
         raise ArgumentTypeError(f"'{text}' is no share between 0 and 1")
     return value
