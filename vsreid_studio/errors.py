@@ -11,6 +11,13 @@ class UserError(Exception):
     """
 
 
+class Refusal(UserError):  # noqa: N818
+    """What was asked cannot be done as things are: nothing failed, and the sentence says what to do first.
+
+    The window shows it as a notice.
+    """
+
+
 INTERRUPTED = 130
 """As shells report a program that Ctrl-C ended: 128 + SIGINT."""
 TERMINATED = 143

@@ -66,7 +66,7 @@ def test_without_a_mask_there_is_nothing_to_learn_from(
 ) -> None:
     session.open(pictures)
     session.flush()
-    conductor.failed.connect(heard.listen("failed"))
+    conductor.notified.connect(heard.listen("notified"))
     assert not conductor.adapt()
     assert "Draw or approve" in str(heard.values[0][0])
 

@@ -440,7 +440,7 @@ def test_no_instance_is_added_while_an_import_may_bring_its_own(
     qtbot: QtBot, drawn: Session, masks: Path
 ) -> None:
     assert drawn.mask_edits.import_masks(masks)
-    with qtbot.waitSignal(drawn.failed) as told:
+    with qtbot.waitSignal(drawn.refused) as told:
         assert drawn.instance_edits.add_instance("new") is None
     assert "being imported" in told.args[0]
     assert drawn.flush()

@@ -78,14 +78,14 @@ def test_before_and_after_are_shown_side_by_side(qtbot: QtBot, rounds: MainWindo
     press(window, Qt.Key.Key_B)
     drag(window, (40, 40), (60, 40))
     assert told == [COMPARED] and session.undo_label == label
-    failed = []
-    session.failed.connect(lambda sentence, _: failed.append(sentence))
+    refused: list[str] = []
+    session.refused.connect(refused.append)
     session.select(1)
     for key in (Qt.Key.Key_Return, Qt.Key.Key_X, Qt.Key.Key_Delete):
         press(window, key)
     window.parts.check.absent_requested.emit(MissingRange(1, 5, 6, computed=True))
     session.instance_edits.delete(2)
-    assert failed == [COMPARED] * 5 and session.undo_label == label
+    assert refused == [COMPARED] * 5 and session.undo_label == label
     assert window.bar.isVisible()
     press(window, Qt.Key.Key_Escape)
     assert window.rounds.states is None and not panel.compare.isChecked()

@@ -124,7 +124,7 @@ def test_approve_pins_a_mask_as_it_is(drawn: Session, qtbot: QtBot) -> None:
     assert drawn.mask_edits.approve(2, [1, 2])
     cell = drawn.annotation.get(2, 1)
     assert (cell.pinned, cell.origin, cell.second, cell.made_by) == (True, 2, None, Maker.PROPAGATION)
-    with qtbot.waitSignal(drawn.failed):
+    with qtbot.assertNotEmitted(drawn.failed), qtbot.waitSignal(drawn.refused):
         assert not drawn.mask_edits.approve(2, [1])
 
 
@@ -157,7 +157,7 @@ def test_a_locked_instance_is_not_changed(drawn: Session, qtbot: QtBot) -> None:
         lambda: drawn.mask_edits.mark_absent(1, [3]),
     ]
     for act in acts:
-        with qtbot.waitSignal(drawn.failed) as told:
+        with qtbot.waitSignal(drawn.refused) as told:
             assert not act()
         assert told.args[0] == "red is locked: unlock it to change its masks."
 
@@ -262,7 +262,7 @@ def test_instances_are_renamed_recoloured_hidden_and_ordered(drawn: Session, qtb
     drawn.step_edits.undo()
     drawn.flush()
     assert list(drawn.instances) == [1, 2]
-    with qtbot.waitSignal(drawn.failed):
+    with qtbot.waitSignal(drawn.refused):
         assert not drawn.instance_edits.rename(1, "  ")
 
 
@@ -372,12 +372,13 @@ def test_classes_are_given_renamed_and_removed(drawn: Session) -> None:
 
 def test_what_no_class_can_be_is_refused(drawn: Session, heard: Heard) -> None:
     drawn.failed.connect(heard.listen("failed"))
+    drawn.refused.connect(heard.listen("refused"))
     assert drawn.instance_edits.add_classes({1: "dog", 2: "cat"})
     assert not drawn.instance_edits.rename_class(1, "cat")
     assert not drawn.instance_edits.rename_class(1, "  ")
     assert not drawn.instance_edits.add_classes({5: "cat"})
     assert not drawn.instance_edits.set_class(9, "dog")
-    assert heard.names == ["failed"] * 4
+    assert heard.names == ["refused", "refused", "refused", "failed"]
     assert drawn.categories == {1: "dog", 2: "cat"}
 
 

@@ -182,3 +182,35 @@ def test_propagate_with_all_locked_says_so(qtbot: QtBot, window: MainWindow) -> 
         window.session.instance_edits.lock(number, True)
     press(window, Qt.Key.Key_P)
     assert window.bar.sentence.text() == "What is drawn is locked: unlock it first."
+
+
+def test_a_hint_is_a_notice_and_shows_beneath_a_failure(window: MainWindow) -> None:
+    bar = window.bar
+    press(window, Qt.Key.Key_P)
+    assert bar.sentence.text().startswith("Draw an object") and bar.property("failure") is False
+    bar.fail("The disk is full.")
+    press(window, Qt.Key.Key_Return)
+    assert bar.sentence.text() == "The disk is full." and bar.property("failure") is True
+    assert bar.beneath.isVisible() and "not approved yet" in bar.beneath.text()
+    bar._timer.timeout.emit()
+    assert bar.isVisible() and not bar.beneath.isVisible()
+    press(window, Qt.Key.Key_Return)
+    bar.fail("Another one.")
+    assert not bar.beneath.isVisible()
+
+
+def test_what_is_refused_leaves_nothing_to_save(qtbot: QtBot, window: MainWindow) -> None:
+    edits = window.session.instance_edits
+    edits.add_classes({1: "dog"})
+    window.session.flush()
+    edits.import_classes(_listed(window, "dog"))
+    assert window.status.kept.text() == "saving"
+    window.session.flush()
+    assert window.bar.sentence.text() == "The list has all of these classes already."
+    assert window.status.kept.text() == "saved"
+
+
+def _listed(window: MainWindow, *names: str) -> Path:
+    path = window.session.project.path.with_name("classes.txt")
+    path.write_text("\n".join(names))
+    return path

@@ -321,7 +321,7 @@ def test_a_proposal_for_a_locked_instance_can_be_rejected_but_not_accepted(
 ) -> None:
     asked = until_proposal(qtbot, conductor)
     drawn.instance_edits.lock(asked.instance, True)
-    drawn.failed.connect(heard.listen("failed"))
+    drawn.refused.connect(heard.listen("refused"))
     assert not conductor.review.accept()
     conductor.cancel()
     qtbot.waitUntil(lambda: conductor.state is State.IDLE)
@@ -430,7 +430,7 @@ def test_nothing_to_propagate_is_told(
 ) -> None:
     session.open(pictures)
     session.flush()
-    with qtbot.waitSignal(conductor.failed) as told:
+    with qtbot.waitSignal(conductor.notified) as told:
         assert not conductor.propagate()
     assert told.args[0].startswith("Draw an object")
 

@@ -37,8 +37,8 @@ class Conductor(QObject):
         review: shows proposals and takes the answers.
 
     Signals:
-        notified(sentence): information that is no failure.
-        failed(sentence, details): a run could not go on, or what was asked cannot be done now.
+        notified(sentence): information that is no failure, such as why something cannot be done now.
+        failed(sentence, details): a run could not go on.
         progress(progress, rate, seconds_left): of the run under way; seconds_left may be None.
         finished(outcome): of a run; its last change is in the document.
         searched(instance): a search for one instance alone begins, or with None one for all.
@@ -65,7 +65,7 @@ class Conductor(QObject):
         self.session = session
         self.runner = runner
         self.review = ProposalReview(session, runner, self._start, thresholds or ReidConfig(), self)
-        self.review.failed.connect(self.failed)
+        self.review.notified.connect(self.notified)
         self._next: Callable[[], object] | None = None
         self._found_nothing = False
         self._importing = False
@@ -141,11 +141,10 @@ class Conductor(QObject):
         annotation = self.session.annotation
         if not any(annotation.checkpoints(k) for k in chosen):
             locked = [k for k in known if known[k].locked and (instances is None or k in instances)]
-            self.failed.emit(
+            self.notified.emit(
                 "What is drawn is locked: unlock it first."
                 if any(annotation.checkpoints(k) for k in locked)
-                else "Draw an object in some frame first; then its mask can be carried along.",
-                "",
+                else "Draw an object in some frame first; then its mask can be propagated."
             )
             return False
         if frames is None and (span := self.session.range) is not None:
@@ -159,7 +158,7 @@ class Conductor(QObject):
     def find_again(self) -> bool:
         """Search for the selected instance, in the chosen range or everywhere."""
         if self.session.selected is None:
-            self.failed.emit("Select the instance to look for first.", "")
+            self.notified.emit("Select the instance to look for first.")
             return False
         return self.propagate({self.session.selected})
 
@@ -169,7 +168,7 @@ class Conductor(QObject):
             return False
         annotation = self.session.annotation
         if not any(annotation.pinned(i, k) for k in annotation.instances for i in annotation.checkpoints(k)):
-            self.failed.emit("Draw or approve a mask first: it is what the network learns from.", "")
+            self.notified.emit("Draw or approve a mask first: it is what the network learns from.")
             return False
         return self._start(Adapt())
 
@@ -183,7 +182,7 @@ class Conductor(QObject):
     def start(self, task: BackgroundTask) -> bool:
         """Do other work on the engine's thread."""
         if self.runner.busy:
-            self.failed.emit("The engine is busy: let the run end, or cancel it.", "")
+            self.notified.emit("The engine is busy: let the run end, or cancel it.")
             return False
         return self._start(task)
 

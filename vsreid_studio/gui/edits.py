@@ -16,7 +16,7 @@ from ..engine.events import Change
 from ..engine.store.annotation import Annotation, edit
 from ..engine.types import MAX_INSTANCE, Cell, CellKey, Maker, SoftMask
 from ..engine.types.stepwise import Poll
-from ..errors import UserError
+from ..errors import Refusal, UserError
 from ..formats.annotations import GivenMasks, first_cells
 from ..formats.classes import joined, number_of, plain
 from ..project import Instance
@@ -115,13 +115,14 @@ def refuse_locked(document: DocumentView, number: int) -> None:
     """Make sure that the masks of an instance may be changed.
 
     Raises:
-        UserError: it is locked, or not there.
+        Refusal: it is locked.
+        UserError: it is not there.
     """
     one = document.instances.get(number)
     if one is None:
         raise UserError(no_instance(number))
     if one.locked:
-        raise UserError(f"{one.name} is locked: unlock it to change its masks.")
+        raise Refusal(f"{one.name} is locked: unlock it to change its masks.")
 
 
 def new_instance(
@@ -139,13 +140,13 @@ def new_instance(
         reserved: numbers that are not free, beside those of `known`.
 
     Raises:
-        UserError: there are as many as masks can number.
+        Refusal: there are as many as masks can number.
     """
     if number is None:
         free = (n for n in range(1, MAX_INSTANCE + 1) if n not in known and n not in reserved)
         number = next(free, None)
         if number is None:
-            raise UserError(f"There are {MAX_INSTANCE} instances, and masks cannot number more.")
+            raise Refusal(f"There are {MAX_INSTANCE} instances, and masks cannot number more.")
     order = max((one.order for one in known.values()), default=0) + 1
     colour = default_colour(number, colours).name()
     return Instance(number, name or f"object {number}", colour, order=order)
@@ -166,7 +167,7 @@ def mark_absent(document: DocumentView, instance: int, frames: Iterable[int]) ->
     }
     name = document.instances[instance].name
     if not cells:
-        raise UserError(f"{name} is marked as not in this frame already. Clear the frame to remove the mark.")
+        raise Refusal(f"{name} is marked as not in this frame already. Clear the frame to remove the mark.")
     return _asked(document, f"mark {name} absent", cells)
 
 
@@ -183,7 +184,7 @@ def approve(document: DocumentView, frame: int, instances: Iterable[int]) -> Edi
         if cell is not None and not cell.pinned
     }
     if not cells:
-        raise UserError(f"Frame {frame} has no mask that is not approved yet.")
+        raise Refusal(f"Frame {frame} has no mask that is not approved yet.")
     return _asked(document, "approve", cells)
 
 
@@ -196,7 +197,7 @@ def clear(document: DocumentView, instances: Iterable[int], first: int, last: in
         if first <= frame <= last
     }
     if not cells:
-        raise UserError("There is no mask to clear in this range.")
+        raise Refusal("There is no mask to clear in this range.")
     return _asked(document, f"clear frames {first} to {last}", cells)
 
 
@@ -286,12 +287,12 @@ def add_classes(document: DocumentView, given: Mapping[int, str]) -> Edit:
     """Add classes to the list, see `formats.classes.joined`.
 
     Raises:
-        UserError: all of them are in it already.
+        Refusal: all of them are in it already.
     """
     listed = {number: name for number, name in ((n, plain(name)) for n, name in given.items()) if name}
     added = _added(document, joined(document.categories, listed))
     if not added:
-        raise UserError("The list has all of these classes already.")
+        raise Refusal("The list has all of these classes already.")
     return Edit(Change("add a class" if len(added) == 1 else f"add {len(added)} classes"), categories=added)
 
 
@@ -302,14 +303,15 @@ def rename_class(document: DocumentView, number: int, old: str, name: str) -> Ed
         old: the name that it has now.
 
     Raises:
-        UserError: the class is gone, or the new name has no letters or is that of another class.
+        UserError: the class is gone.
+        Refusal: the new name has no letters, or is that of another class.
     """
     _refuse_other_class(document, number, old)
     name = plain(name)
     if not name:
-        raise UserError("A class needs a name.")
+        raise Refusal("A class needs a name.")
     if number_of(document.categories, name) not in {None, number}:
-        raise UserError(f"There is a class {name} already.")
+        raise Refusal(f"There is a class {name} already.")
     return Edit(Change("rename a class"), categories={number: name})
 
 

@@ -29,8 +29,11 @@ OFFER_SECONDS = 30
 class ErrorBar(QFrame):
     """Shows one sentence at a time, with details to unfold; the newest one wins.
 
+    A failure stays until it is dismissed. What a notice says meanwhile is shown beneath it for a while.
+
     Attributes:
         sentence, details: what is shown.
+        beneath: a notice below a failure.
         unfold: shows or hides the details.
         dismiss: takes the bar away.
         offer: does something about it, when there is something to be done.
@@ -51,6 +54,11 @@ class ErrorBar(QFrame):
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.sentence.setAccessibleName("Message")
+        self.beneath = QLabel()
+        self.beneath.setWordWrap(True)
+        self.beneath.setTextFormat(Qt.TextFormat.PlainText)
+        self.beneath.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.beneath.setAccessibleName("Notice")
         self.offer = QPushButton("Do it")
         self.unfold = QToolButton()
         self.unfold.setText("Details")
@@ -80,10 +88,13 @@ class ErrorBar(QFrame):
         self._show(sentence, details, failure=True)
 
     def show_notice(self, sentence: str) -> None:
-        """Show a notice, which disappears by itself. It does not replace an error."""
-        if not (self.isVisible() and self._failure):
+        """Show a notice, which disappears by itself. It does not replace a failure."""
+        if self.isVisible() and self._failure:
+            self.beneath.setText(sentence)
+            self.beneath.show()
+        else:
             self._show(sentence, "", failure=False)
-            self._timer.start(NOTICE_SECONDS * 1000)
+        self._timer.start(NOTICE_SECONDS * 1000)
 
     def suggest(self, sentence: str, button: str, act: Callable[[], object]) -> None:
         """Show an error with a button for an action against it."""
@@ -131,6 +142,7 @@ class ErrorBar(QFrame):
         layout.setContentsMargins(10, 6, 6, 6)
         layout.addLayout(row)
         layout.addWidget(self.details)
+        layout.addWidget(self.beneath)
 
     def _show(self, sentence: str, details: str, *, failure: bool) -> None:
         self._timer.stop()
@@ -139,6 +151,7 @@ class ErrorBar(QFrame):
         self.details.setPlainText(details)
         self.unfold.setChecked(False)
         self.details.hide()
+        self.beneath.hide()
         self.unfold.setVisible(bool(details))
         self.offer.hide()
         if self.offer.menu() is not None:
@@ -168,6 +181,8 @@ class ErrorBar(QFrame):
             or (menu is not None and menu.isVisible())
         ):
             self._timer.start(NOTICE_SECONDS * 1000)
+        elif self._failure:
+            self.beneath.hide()
         else:
             self.hide()
 

@@ -317,7 +317,7 @@ class Files(QObject):
         """Import the same once more in place of what was imported, where nothing came after it."""
         session = self._session
         if session.undo_label != IMPORT_LABEL:
-            self._bar.fail(IMPORT_CHANGED)
+            self._bar.show_notice(IMPORT_CHANGED)
             return False
         session.go(done.frame)
         return session.mask_edits.import_masks(done.path, reading, machine=done.machine, replaces=True)

@@ -188,7 +188,7 @@ class MainWindow(QMainWindow):
         dropped = event.mimeData().urls()
         paths = [Path(url.toLocalFile()) for url in dropped if url.isLocalFile()]
         if not paths:
-            self.bar.fail("Only files and folders of this computer can be opened.")
+            self.bar.show_notice("Only files and folders of this computer can be opened.")
             return
         event.acceptProposedAction()
         rest = f"the other {len(dropped) - 1}" if len(dropped) > 2 else "the other one"
@@ -274,6 +274,7 @@ class MainWindow(QMainWindow):
         for source in (session, conductor, self.loader):
             source.failed.connect(bar.fail)
         conductor.notified.connect(bar.show_notice)
+        session.refused.connect(bar.show_notice)
         conductor.device_known.connect(lambda _: setattr(self, "_engine_known", True))
         conductor.progress.connect(self._follow_run)
         self.parts.on_canvas.notified.connect(bar.show_notice)

@@ -44,10 +44,10 @@ class ProposalReview(QObject):
         painted: what the person has painted on the shown proposal; None where there is no stroke.
 
     Signals:
-        failed(sentence, details): what was asked cannot be done now.
+        notified(sentence): what was asked cannot be done now.
     """
 
-    failed = Signal(str, str)
+    notified = Signal(str)
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class ProposalReview(QObject):
         if proposal is not None and instance == proposal.instance:
             return self.accept()
         if not self._session.annotation.checkpoints(instance):
-            self.failed.emit("It can be given to an instance only that has a mask somewhere.", "")
+            self.notified.emit("It can only be given to an instance that has a mask in some frame.")
             return False
         return self._answer(Reassign(instance))
 

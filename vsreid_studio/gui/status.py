@@ -73,6 +73,7 @@ class Status(QObject):
         session.saved.connect(lambda: self.kept.setText("saved"))
         session.edited.connect(lambda: self.kept.setText("saving"))
         session.failed.connect(self._fail)
+        session.refused.connect(self._refuse)
         conductor.progress.connect(self._progress)
         conductor.state_changed.connect(self._state)
         conductor.device_known.connect(self._know)
@@ -83,6 +84,11 @@ class Status(QObject):
         """An edit may have been taken back as it could not be saved; the bar over the canvas says why."""
         if self.kept.text() == "saving" and self._session.settled:
             self.kept.setText("not saved")
+
+    def _refuse(self) -> None:
+        """What was refused left nothing to save."""
+        if self.kept.text() == "saving" and self._session.settled:
+            self.kept.setText("saved")
 
     def show_pixel(self, x: int, y: int) -> None:
         """Show what is under the mouse; negative figures for nothing."""

@@ -44,7 +44,7 @@ class InstanceBinder(QObject):
         self.panel = panel
         self._session = session = conductor.session
         self._classes: ClassDialog | None = None
-        for signal in (session.instances_changed, session.failed):
+        for signal in (session.instances_changed, session.failed, session.refused):
             signal.connect(self._show_listed)
         session.closed.connect(self._close_listed)
         self._timer = QTimer(self)

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from ...engine.events import Change
 from ...engine.extensions.doubtful import Doubt
 from ...engine.types import Cell, CellKey
-from ...errors import UserError
+from ...errors import Refusal, UserError
 from ...project import Adaptation, Instance
 from ...project.history import StepKind
 from .. import edits
@@ -54,6 +54,7 @@ class EditStack(QObject):
         cells_dropped(cells): the CellKeys of masks that went with what was undone, as they came from it.
         proposals_changed: the list of proposals has changed.
         failed(sentence, details): something could not be done.
+        refused(sentence): something was not done, as it makes no sense now; see `Refusal`.
     """
 
     changed = Signal(object)
@@ -64,6 +65,7 @@ class EditStack(QObject):
     cells_dropped = Signal(object)
     proposals_changed = Signal()
     failed = Signal(str, str)
+    refused = Signal(str)
 
     def __init__(
         self,
@@ -204,7 +206,7 @@ class EditStack(QObject):
 
     def _refuse(self, shown: ShownDocument, instances: Sequence[int]) -> None:
         if instances and self.comparing:
-            raise UserError(edits.COMPARED)
+            raise Refusal(edits.COMPARED)
         for number in instances:
             edits.refuse_locked(shown, number)
 
@@ -317,7 +319,19 @@ class EditStack(QObject):
             self.report(error, "".join(traceback.format_exception(error)))
 
     def report(self, error: Exception, details: str) -> None:
-        """Report what could not be done."""
+        """Report what could not be done, or why it was refused."""
+        if isinstance(error, Refusal):
+            self.refuse(str(error))
+        else:
+            self.fail(error, details)
+
+    def refuse(self, sentence: str) -> None:
+        """Report why something was not done; in a script it counts as a failure."""
+        self.failures += 1
+        self.refused.emit(sentence)
+
+    def fail(self, error: Exception, details: str) -> None:
+        """Report what could not be done as a failure, also where it was only refused."""
         log.debug("The document stays as it was.", exc_info=error)
         self.failures += 1
         self.failed.emit(sentence_of(error), details)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...engine.events import Change
-from ...errors import UserError
+from ...errors import Refusal
 from ...formats.classes import read_classes, write_classes
 from ...project import Instance
 from ...project.sources import refuse_own, sources_of
@@ -49,7 +49,7 @@ class InstanceEdits:
             return None
         with self._edits.reporting() as failure:
             if self._importing():
-                raise UserError("Masks are being imported: add an object when they are there, or press Esc.")
+                raise Refusal("Masks are being imported: add an object when they are there, or press Esc.")
             # What comes back keeps its number.
             reserved = shown.past_instances if self._steps.exchanging else ()
             one = edits.new_instance(shown.instances, None, name, self.colours, reserved)
@@ -61,7 +61,7 @@ class InstanceEdits:
     def rename(self, instance: int, name: str) -> bool:
         """Give another name; blanks at its ends go, and an empty one is refused."""
         if not name.strip():
-            self._edits.failed.emit("An instance needs a name.", "")
+            self._edits.refuse("An instance needs a name.")
             return False
         return self._alter(instance, "rename", lambda one: replace(one, name=name.strip()))
 

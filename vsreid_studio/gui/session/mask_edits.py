@@ -98,7 +98,7 @@ class MaskEdits(QObject):
         if self._edits.shown is None:
             return False
         if self._import is not None:
-            self._edits.failed.emit("Masks are being imported: wait for them, or press Esc.", "")
+            self._edits.refuse("Masks are being imported: wait for them, or press Esc.")
             return False
         self._import = Event()
 
@@ -118,7 +118,7 @@ class MaskEdits(QObject):
 
         self.importing.emit(0, 1)
         listener = ImportListener(
-            self._import, self.importing.emit, self._exchanged, done, self._edits.report, ended
+            self._import, self.importing.emit, self._exchanged, done, self._edits.fail, ended
         )
         self._edits.imports.start(path, reading, machine, frame, listener, replaces=replaces)
         return self._edits.finish()

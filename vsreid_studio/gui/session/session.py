@@ -61,8 +61,8 @@ class Session(QObject):
             `VideoChanged`.
         video_missing(error): a project's video was not found; a `VideoMissing`.
         frame_changed, selection_changed, range_changed, proposal_changed, retrievals_changed: see `Position`.
-        changed, edited, instances_changed, undo_changed, saved, cells_dropped, proposals_changed, failed: see
-            `EditStack`.
+        changed, edited, instances_changed, undo_changed, saved, cells_dropped, proposals_changed, failed,
+            refused: see `EditStack`.
         importing, imported: see `MaskEdits`.
     """
 
@@ -113,6 +113,7 @@ class Session(QObject):
         self.cells_dropped = self.edits.cells_dropped
         self.proposals_changed = self.edits.proposals_changed
         self.failed = self.edits.failed
+        self.refused = self.edits.refused
         self.mask_edits = MaskEdits(self.edits, self.position, self)
         self.importing = self.mask_edits.importing
         self.imported = self.mask_edits.imported
