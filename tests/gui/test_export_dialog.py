@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
+from driving import draw_both
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from vsreid_studio.errors import UserError
 from vsreid_studio.formats.catalogue import DAVIS, FORMATS, OVERLAY, ExportFormat, ExportRequest
 from vsreid_studio.formats.owned import write_marker
 from vsreid_studio.gui.export_dialog import ExportDialog
+from vsreid_studio.gui.main_window import MainWindow
 
 LEFT = Qt.MouseButton.LeftButton
 VIDEO = ExportFormat("overlay", "Overlay video", "An MP4 with the masks drawn over the frames.")
@@ -136,3 +141,77 @@ def test_every_format_is_offered(qtbot: QtBot, tmp_path: Path, form: ExportForma
     dialog.sequence.setText("another")
     dialog.sequence.setText("clip")
     assert "already" in dialog.problem.text()
+
+
+def test_a_folder_that_cannot_be_written_leaves_the_dialog_as_it_was_typed(
+    qtbot: QtBot, dialog: ExportDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full").mkdir()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vsreid_studio.formats.atomic.tempfile.TemporaryFile", full)
+    retype(qtbot, dialog, "rider")
+    dialog.folder.setText(str(tmp_path / "full" / "a" / "b"))
+    with qtbot.assertNotEmitted(dialog.export_requested):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert dialog.isVisible() and dialog.sequence.text() == "rider"
+    assert "cannot be written to: no space left on device" in dialog.problem.text()
+    # Nothing is left of the trial, and another folder is another chance.
+    assert not (tmp_path / "full" / "a").exists()
+    monkeypatch.undo()
+    dialog.folder.setText(str(tmp_path / "other"))
+    assert not dialog.problem.text()
+    with qtbot.waitSignal(dialog.export_requested):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("~nobody-of-this-name/x", "no user"), ("/" + 300 * "x", "too long")],
+)
+def test_a_folder_that_cannot_be_is_told(dialog: ExportDialog, typed: str, words: str) -> None:
+    dialog.folder.setText(typed)
+    assert words in dialog.problem.text()
+    assert not dialog.export.isEnabled()
+
+
+def test_a_relative_folder_is_told_whole(dialog: ExportDialog) -> None:
+    dialog.folder.setText("somewhere")
+    assert dialog.request().folder == Path.cwd() / "somewhere"
+
+
+def test_what_was_asked_last_is_filled_in(qtbot: QtBot, tmp_path: Path) -> None:
+    last = ExportRequest("davis", tmp_path, ("480p",), "rider", "mine", True)
+    dialog = ExportDialog(folder=tmp_path / "x", sequence="clip", last=last)
+    qtbot.addWidget(dialog)
+    assert dialog.request() == last
+
+
+def test_an_export_that_fails_is_offered_again_as_it_was_asked(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_both(qtbot, window)
+    asked = ExportRequest("cutouts", tmp_path / "out", (), "rider", "", False)
+
+    def full(*_: object, **__: object) -> None:
+        raise UserError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vsreid_studio.gui.worker.jobs.export", full)
+        assert window.files.export(asked)
+        qtbot.waitUntil(window.bar.offer.isVisible)
+    assert window.bar.sentence.text() == "The disk is full."
+    window.bar.offer.click()
+    dialog = window.findChild(ExportDialog)
+    assert dialog is not None and dialog.request() == asked
+    dialog.reject()
+    with qtbot.waitSignal(window.conductor.finished):
+        assert window.files.export(replace(asked, overwrite=True))
+    window.files.ask_export()
+    (dialog,) = (one for one in window.findChildren(ExportDialog) if one.isVisible())
+    # What is there now is not replaced unasked.
+    assert dialog.request() == asked and "already" in dialog.problem.text()
+    dialog.reject()

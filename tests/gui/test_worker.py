@@ -326,7 +326,7 @@ def test_a_proposal_for_a_locked_instance_can_be_rejected_but_not_accepted(
     conductor.cancel()
     qtbot.waitUntil(lambda: conductor.state is State.IDLE)
     assert not conductor.review.accept() and not conductor.review.give_to(1)
-    assert [str(sentence) for sentence, _ in heard.values] == [
+    assert [str(sentence) for (sentence,) in heard.values] == [
         f"{drawn.instances[asked.instance].name} is locked: unlock it to change its masks."
     ] * 3
     drawn.flush()

@@ -90,6 +90,19 @@ def writable_folder(path: Path) -> Path:
     return path
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Try whether an output folder can be created and written to; folders that are made for it go again.
+
+    Raises:
+        UserError: it cannot.
+    """
+    missing = _missing(path)
+    try:
+        writable_folder(path)
+    finally:
+        _remove(missing)
+
+
 def in_folder(path: Path) -> Path:
     """The same path, when the folder that it lies in is there, see `writable_folder`."""
     writable_folder(path.parent)
@@ -108,7 +121,7 @@ def staging(parent: Path, target: Path | None = None) -> Iterator[Path]:
     Raises:
         UserError: the parent cannot be created or written to, or the block raised an OSError.
     """
-    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    missing = _missing(parent)
     known = target or parent
     try:
         writable_folder(parent)
@@ -121,12 +134,22 @@ def staging(parent: Path, target: Path | None = None) -> Iterator[Path]:
                 error.args = (re.sub(hidden, lambda _: str(known), str(error)),)
                 raise
     except BaseException as error:
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
+        _remove(missing)
         if isinstance(error, OSError):
             raise cannot_write(known, error) from error
         raise
+
+
+def _missing(folder: Path) -> list[Path]:
+    """The folder and those above it that are not there, the innermost first."""
+    return [one for one in (folder, *folder.parents) if not one.exists()]
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    """Remove folders as far as they are empty."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def publish(moves: Sequence[tuple[Path, Path]], stage: Path) -> None:

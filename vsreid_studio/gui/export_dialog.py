@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from ..errors import UserError
+from ..formats.atomic import reason, refuse_unwritable
 from ..formats.catalogue import FORMATS, ExportFormat, ExportRequest, targets
 from ..formats.frame_names import check_name
 from ..formats.owned import is_known
@@ -56,6 +57,7 @@ class ExportDialog(QDialog):
         sequence: str = "",
         formats: tuple[ExportFormat, ...] = FORMATS,
         sources: Sources = _NONE,
+        last: ExportRequest | None = None,
     ) -> None:
         """Fill in what is likely.
 
@@ -64,6 +66,7 @@ class ExportDialog(QDialog):
             sequence: usually the video's name.
             formats: to choose from.
             sources: what may not be written over.
+            last: what was asked last, to be filled in instead.
         """
         super().__init__(parent)
         self.setWindowTitle("Export")
@@ -94,6 +97,8 @@ class ExportDialog(QDialog):
         self._lay_out()
         self._take_format()
         self._connect()
+        if last is not None:
+            self._fill(last)
 
     @property
     def chosen(self) -> ExportFormat:
@@ -104,7 +109,7 @@ class ExportDialog(QDialog):
         """What is filled in, valid or not."""
         return ExportRequest(
             self.chosen.key,
-            Path(self.folder.text().strip()).expanduser(),
+            _whole(self.folder.text().strip()),
             tuple(name for name, box in self.resolutions.items() if box.isChecked()),
             self.sequence.text().strip(),
             self.image_set.currentText().strip() if self.chosen.sets else "",
@@ -112,11 +117,20 @@ class ExportDialog(QDialog):
         )
 
     def accept(self) -> None:
-        """Close and hand the request on, unless something is missing."""
+        """Close and hand the request on, unless something is missing or the folder cannot be written."""
         self._check()
-        if self.export.isEnabled():
-            super().accept()
-            self.export_requested.emit(self.request())
+        if not self.export.isEnabled():
+            return
+        request = self.request()
+        try:
+            refuse_unwritable(request.folder)
+        except UserError as error:
+            self.problem.setText(str(error))
+            self.folder.setFocus()
+            self.folder.selectAll()
+            return
+        super().accept()
+        self.export_requested.emit(request)
 
     @property
     def _folder_title(self) -> str:
@@ -186,6 +200,18 @@ class ExportDialog(QDialog):
         self._form.setRowVisible(self.image_set, bool(chosen.sets))
         self._check()
 
+    def _fill(self, last: ExportRequest) -> None:
+        keys = [it.key for it in self._formats]
+        if last.format_key in keys:
+            self.format_box.setCurrentIndex(keys.index(last.format_key))
+        self.folder.setText(str(last.folder))
+        self.sequence.setText(last.sequence)
+        if last.image_set:
+            self.image_set.setCurrentText(last.image_set)
+        for name, box in self.resolutions.items():
+            box.setChecked(name in last.resolutions)
+        self.overwrite.setChecked(last.overwrite)
+
     def _choose_folder(self) -> None:
         dialog = QFileDialog(self, self._folder_title, self.folder.text())
         dialog.setFileMode(QFileDialog.FileMode.Directory)
@@ -195,7 +221,10 @@ class ExportDialog(QDialog):
         dialog.open()
 
     def _check(self) -> None:
-        problem = next(self._problems(self.request()), "")
+        try:
+            problem = next(self._problems(self.request()), "")
+        except OSError as error:
+            problem = f"The folder cannot be looked into: {reason(error)}."
         self.problem.setText(problem)
         self.export.setEnabled(not problem)
         self.export.setToolTip(tip(problem))
@@ -204,6 +233,8 @@ class ExportDialog(QDialog):
         """What is wrong, the most urgent first, a sentence each."""
         if not self.folder.text().strip():
             yield f"Choose the {self._folder_title.lower()}."
+        if not request.folder.is_absolute():
+            yield f"{request.folder.parts[0]} is no user of this computer: choose another folder."
         if request.folder.exists() and not request.folder.is_dir():
             yield f"{request.folder} is a file where a folder is needed."
         yield from _name_problems(request.sequence, self.chosen.thing)
@@ -232,6 +263,14 @@ class ExportDialog(QDialog):
             for size in request.resolutions or ("",)
         )
         return [place for place in places if place.is_file() or (place.is_dir() and any(place.iterdir()))]
+
+
+def _whole(text: str) -> Path:
+    """The whole path of what was typed; one of an unknown user stays as it is."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        return Path(text)
 
 
 def _name_problems(name: str, what: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -68,9 +69,9 @@ class Files(QObject):
         self._window, self._session, self._conductor = window, session, conductor
         self._bar, self._data = bar, data
         self._exporting: tuple[ExportRequest, int] | None = None
-        self._folder: Path | None = None
+        self._asked: ExportRequest | None = None
         self._listing: tuple[Path, Callable[[], object] | None] | None = None
-        session.closed.connect(self._forget_folder)
+        session.closed.connect(self._forget_export)
         session.video_missing.connect(self._offer_search)
         session.imported.connect(self._tell_reading)
         session.video_changed.connect(self._offer_ways)
@@ -184,7 +185,7 @@ class Files(QObject):
 
     def export(self, request: ExportRequest) -> bool:
         """Write a data set or a video, on the engine's thread."""
-        session = self._session
+        session, self._asked = self._session, request
         colours = {number: one.colour for number, one in session.instances.items() if not one.hidden}
         names = {number: one.name for number, one in session.instances.items()}
         weights, settings = session.project.last_weights, session.project.last_settings
@@ -210,7 +211,7 @@ class Files(QObject):
         )
         if not self._conductor.start(work):
             return False
-        self._exporting, self._folder = (request, frames_not_computed(maps)), request.folder
+        self._exporting = request, frames_not_computed(maps)
         return True
 
     def ask_open(self) -> None:
@@ -256,13 +257,13 @@ class Files(QObject):
     def ask_export(self) -> None:
         """Ask what to export and where."""
         name = fit_name(self._session.video.name)
-        # Where the last one went, else beside the project, but not where only the program looks.
+        # Beside the project, but not where only the program looks.
         for place in (self._session.project.path.parent, home_of(self._session.video.path), Path.home()):
             if not place.is_relative_to(self._data):
                 break
-        folder = self._folder or place / f"{name}-export"
+        folder = place / f"{name}-export"
         sources = sources_of(self._session.project, self._session.video.path)
-        dialog = ExportDialog(self._window, sequence=name, folder=folder, sources=sources)
+        dialog = ExportDialog(self._window, sequence=name, folder=folder, sources=sources, last=self._asked)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.export_requested.connect(self.export)
         dialog.open()
@@ -335,15 +336,19 @@ class Files(QObject):
         acts = {text: partial(open_with, changed=way) for text, way in ways.items()}
         self._bar.offer_choice(str(change), "What to do", acts, stays=True)
 
-    def _forget_folder(self) -> None:
-        self._folder = None
+    def _forget_export(self) -> None:
+        self._asked = None
 
     def _tell_export(self, outcome: Outcome) -> None:
         if self._exporting is None:
             return
         (request, lacking), self._exporting = self._exporting, None
         if outcome is Outcome.DONE:
+            # What is there now is replaced only if that is asked for again.
+            self._asked = replace(request, overwrite=False)
             more = f" In {lacking} frames some objects are not computed yet." if lacking else ""
             self._bar.show_notice(f"{request.sequence} is in {request.folder}.{more}")
         elif outcome is Outcome.CANCELLED:
             self._bar.show_notice("The export was cancelled; nothing was written.")
+        else:
+            self._bar.add_offer("Export again …", self.ask_export)
