@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from ..config import ReidConfig
 from ..engine.events import Change
-from ..engine.store.annotation import Annotation
+from ..engine.store.annotation import Annotation, derived_from_changed
 from ..engine.store.maps import MapCache
 from ..engine.types import MAX_INSTANCE, CellKey, SoftMask
 from ..engine.types.stepwise import Poll
@@ -260,7 +260,7 @@ class Project:
         """
         with self._database.lock:
             held = self._undo.contents_after(number)
-            change = self._state.change_to(held, label)
+            change = self._without_stale(self._state.change_to(held, label))
             self.apply(
                 change,
                 instances=held.instances,
@@ -269,6 +269,16 @@ class Project:
                 reviewed=[key for key, map_ in held.reviewed.items() if map_ == self._map_after(change, key)],
             )
         return change
+
+    def _without_stale(self, change: Change) -> Change:
+        """The change, which also removes what a run has derived from a checkpoint that is not there then.
+
+        A run is an earlier round than what a person did while it went on, but may have derived masks from it.
+        """
+        after = self.annotation.with_change(change)
+        stale = derived_from_changed(self.annotation, after, change)
+        whole = self.annotation.set_cells(change.label, {**change.after, **dict.fromkeys(stale)})
+        return self.annotation.decide(whole, change.decisions_after)
 
     def _map_after(self, change: Change, key: CellKey) -> int | None:
         """The number of the map that a cell has with a change, 0 for an empty one; None without a cell."""

@@ -137,7 +137,7 @@ class History:
         """
         if kind is not StepKind.RUN:
             self._drop(connection, "done < 1")
-        row = (label, str(kind), datetime.now(UTC).isoformat(timespec="seconds"))
+        row = (label, str(kind), _now())
         sql = "INSERT INTO steps (label, kind, made) VALUES (?, ?, ?)"
         step = connection.execute(sql, row).lastrowid
         oldest = "SELECT id FROM steps ORDER BY id DESC LIMIT 1 OFFSET ?"
@@ -177,8 +177,25 @@ class History:
             )
         _hold_present(connection, step, table, keys)
 
+    def put_last(self, connection: sqlite3.Connection, step: int) -> int:
+        """Let a step that is about to be redone come after the runs made since it was undone; its number.
+
+        It changes what these have left, as a step made now would.
+        """
+        if self.done(connection, step) or not self._followed(connection, step):
+            return step
+        sql = (
+            "INSERT INTO steps (label, kind, made, done) SELECT label, kind, ?, done FROM steps WHERE id = ?"
+        )
+        last = connection.execute(sql, (_now(), step)).lastrowid
+        assert last is not None
+        for table in UNDOABLE:
+            connection.execute(f"UPDATE step_{table.name} SET step = ? WHERE step = ?", (last, step))
+        connection.execute("DELETE FROM steps WHERE id = ?", (step,))
+        return last
+
     def exchange(self, connection: sqlite3.Connection, step: int) -> Exchanged:
-        """Undo a step that is done, or redo one that is not.
+        """Undo a step that is done, or redo one that is not and that `put_last` has put last.
 
         What a later step, which stays, has changed too keeps its present row: the two steps exchange the rows
         they hold, as if the later one had been made without this one.
@@ -214,17 +231,20 @@ class History:
     ) -> dict[Key, Row | None]:
         """Of some cells, what the first step found that was made after `step` or is still open.
 
+        Where there is none, it is what the last run found that was begun before: it went on after `step`.
+
         Returns:
             The rows by key; without those that no such step has changed.
         """
-        which = f"(id > ? OR id IN ({', '.join(str(int(one)) for one in open_steps)}))"
+        later = f"(id > ? OR id IN ({', '.join(str(int(one)) for one in open_steps)}))"
         sql = (
             f"SELECT {', '.join(CELLS.values)} FROM step_cells JOIN steps ON id = step "
-            f"WHERE done = 1 AND id != ? AND {which} AND {_named(CELLS)} ORDER BY id LIMIT 1"
+            f"WHERE done = 1 AND id != ? AND ({later} OR kind != '{StepKind.EDIT}') AND {_named(CELLS)} "
+            f"ORDER BY {later} DESC, CASE WHEN {later} THEN id ELSE -id END LIMIT 1"
         )
         found: dict[Key, Row | None] = {}
         for key in keys:
-            for row in connection.execute(sql, (step, step, *key)):
+            for row in connection.execute(sql, (step, step, *key, step, step)):
                 found[key] = None if row[0] is None else row
         return found
 
@@ -264,6 +284,11 @@ def _replace_later(
             connection.execute(put, (*held, step, *key))
             replaced[key] = row
     return replaced
+
+
+def _now() -> str:
+    """The time that steps are made at, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _named(table: Table) -> str:

@@ -129,6 +129,7 @@ class Undo:
         number, label = step
         with damage_reported(self._database.path), self._database.transaction() as connection:
             self._history.delete_unused_maps(connection)
+            number = self._history.put_last(connection, number)
             exchanged = self._history.exchange(connection, number)
             self._keep_switches(connection, exchanged.placed[INSTANCES])
             # Read before the commit: a damaged step must not get into place.
