@@ -213,6 +213,17 @@ def test_a_folder_is_imported_as_one_step(
     assert list(drawn.annotation.row(1)) == [0]
 
 
+def test_that_all_files_are_read_is_told_however_fast(
+    drawn: Session, masks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsreid_studio.gui.session.mask_import._PERIOD", 60.0)
+    seen = []
+    drawn.importing.connect(lambda *how: seen.append(how))
+    assert drawn.mask_edits.import_masks(masks)
+    drawn.flush()
+    assert seen[-2:] == [(LENGTH, LENGTH), (0, 0)]
+
+
 def test_a_stroke_during_an_import_is_not_lost(
     drawn: Session, masks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,7 @@ def cancel(scratch: Path, frames: int, instances: int) -> None:
     session, conductor = made.session, made.conductor
     clip = scratch / "short.mp4"
     make_video(clip, 60)
+    fresh(clip.with_suffix(".vsreid"))
     session.open(clip)
     _until(lambda: session.document is not None)
     session.mask_edits.edit_mask(0, 1, mask_at(0, 1), "draw")

@@ -115,7 +115,8 @@ class MaskImport:
             nonlocal told
             _refuse_stopped(listener)
             self._writer.project.stage([mask for mask in masks if mask.box.area])
-            if monotonic() - told > _PERIOD:
+            # That all is read is always told: what follows takes a while, too.
+            if done == total or monotonic() - told > _PERIOD:
                 told = monotonic()
                 # A search for cycles among hundreds of thousands of cells would stop all threads.
                 gc.freeze()
