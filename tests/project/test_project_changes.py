@@ -2,6 +2,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -409,6 +410,14 @@ def test_classes_are_undone_and_kept(project: Project) -> None:
         assert again.instances[1] == rider
         again.undo()
         assert (again.categories, again.instances) == ({}, {})
+
+
+def test_a_long_list_of_classes_fits_into_the_project_of_a_short_clip(path: Path, video: VideoRef) -> None:
+    listed = {number: f"class {number}" for number in range(1, 1204)}
+    with Project.create(path, replace(video, length=1)) as project:
+        project.apply(Change("add 1203 classes"), categories=listed)
+    with Project.open(path) as again:
+        assert again.categories == listed
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 10_000])

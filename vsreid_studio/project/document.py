@@ -28,6 +28,8 @@ from .undo import RoundRecord, Undo
 from .upgrade import upgrade
 
 MAX_STEPS = 200
+_ROWS = 1_000_000
+"""Rows that a table may have in any case: a list of classes is as long for a short clip as for a long one."""
 
 
 class Project:
@@ -56,7 +58,7 @@ class Project:
         self.settings = Settings(database)
         map_file = MapFile(database)
         self.maps = MapCache(map_file)
-        most = self._video.length * MAX_INSTANCE
+        most = max(self._video.length * MAX_INSTANCE, _ROWS)
         with damage_reported(database.path):
             records = read_index(database.rows, self._video)
             found = {table: read(database, table, most) for table in UNDOABLE if table is not CELLS}
