@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.atomic import staging
-from vsreid_studio.formats.owned import MARKER, foreign, mark_all, publish_owned, refuse_existing
+from vsreid_studio.formats.owned import MARKER, foreign, mark_all, placing, publish_owned, refuse_existing
 
 
 def put(root: Path, **files: str) -> None:
@@ -45,6 +46,44 @@ def test_what_a_person_added_or_changed_is_refused_by_name(tmp_path: Path, name:
         with pytest.raises(UserError, match=rf"it has {name}, which this program did not write") as error:
             refuse_existing(tmp_path, [tmp_path / "a"], overwrite)
         assert "overwrite" not in str(error.value)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_comes_to_its_place_while_it_is_made_is_not_replaced(tmp_path: Path, overwrite: bool) -> None:
+    with (
+        pytest.raises(UserError, match="which this program did not write"),
+        placing(tmp_path, files=[Path("film.mp4")], overwrite=overwrite) as stage,
+    ):
+        (stage / "film.mp4").write_text("ours")
+        (tmp_path / "film.mp4").write_text("mine")
+    assert (tmp_path / "film.mp4").read_text() == "mine"
+
+
+def test_lists_are_changed_by_one_after_the_other(tmp_path: Path) -> None:
+    """A second one waits until the first has put its list in place, and adds to that."""
+    begun = threading.Event()
+    others: list[threading.Thread] = []
+
+    def add(name: str, waits: bool) -> None:
+        def listed() -> bytes:
+            before = (tmp_path / "list").read_bytes() if (tmp_path / "list").exists() else b""
+            if waits:
+                begun.set()
+                # The other one comes as far as it can meanwhile.
+                others[0].join(0.2)
+            return before + name.encode()
+
+        with placing(tmp_path, files=[Path(name)], lists={Path("list"): listed}, overwrite=False) as stage:
+            (stage / name).touch()
+            if not waits:
+                assert begun.wait(60)
+
+    others.append(threading.Thread(target=add, args=("b", False)))
+    others[0].start()
+    add("a", True)
+    others[0].join()
+    assert (tmp_path / "list").read_text() == "ab"
+    assert json.loads((tmp_path / MARKER).read_text())["sha256"].keys() == {"a", "b", "list"}
 
 
 KILLED = """

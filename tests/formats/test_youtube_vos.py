@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from grids import NAMES, awkward_maps, frames_like
 from PIL import Image
 
+from vsreid_studio.engine.types import Frame
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.footage import Footage
 from vsreid_studio.formats.youtube_vos import VosObject, export_youtube_vos, read_masks, read_objects
@@ -49,6 +51,19 @@ def test_other_videos_are_kept(tmp_path: Path) -> None:
         write(tmp_path, "theirs", overwrite=True)
     write(tmp_path, overwrite=True)
     assert len(read_objects(tmp_path, "clip")) == 5
+
+
+def test_videos_that_are_exported_at_the_same_time_are_both_listed(tmp_path: Path) -> None:
+    maps = awkward_maps()
+
+    def frames() -> Iterator[Frame]:
+        write(tmp_path, "other")
+        yield from frames_like(maps)
+
+    export_youtube_vos(tmp_path, Footage("clip", frames(), maps), NAMES)
+    assert len(read_objects(tmp_path, "clip")) == len(read_objects(tmp_path, "other")) == 5
+    write(tmp_path, "clip", overwrite=True)
+    write(tmp_path, "other", overwrite=True)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"videos": []}', "{", "\ud800"])

@@ -150,13 +150,16 @@ def export_davis(
     names = Path("ImageSets", _YEAR, f"{check_name(image_set)}.txt")
     parts = [Path(kind, size, sequence) for size in resolutions for kind in ("JPEGImages", "Annotations")]
     record = record_path(root, sequence)
-    with placing(root, folders=parts, lists=[names], overwrite=overwrite, record=record) as stage:
-        _fill(stage, footage, resolutions)
+
+    def listed() -> bytes | None:
         # A list may hold more than names, so that it is added to and not written again.
-        listed = (root / names).read_bytes() if (root / names).is_file() else b""
-        if not listed.strip() or sequence not in read_sequence_list(root / names):
-            (stage / names).parent.mkdir(parents=True)
-            (stage / names).write_bytes(b"\n".join([*listed.splitlines(), sequence.encode(), b""]))
+        before = (root / names).read_bytes() if (root / names).is_file() else b""
+        if before.strip() and sequence in read_sequence_list(root / names):
+            return None
+        return b"\n".join([*before.splitlines(), sequence.encode(), b""])
+
+    with placing(root, folders=parts, lists={names: listed}, overwrite=overwrite, record=record) as stage:
+        _fill(stage, footage, resolutions)
     return footage.count
 
 

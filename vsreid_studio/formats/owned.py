@@ -10,9 +10,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import UserError
 from .atomic import cannot_write, publish, reason, staging, sweep
@@ -23,6 +25,7 @@ _FORMAT = "vsreid-studio files"
 _IGNORED = re.compile(r"\._.*|\.DS_Store|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 """What file managers leave in folders."""
 _NAMED_BY_FRAME = re.compile(r"[0-9]{5,}\.(jpg|png)")
+_NO_LISTS: Mapping[Path, Callable[[], bytes | None]] = MappingProxyType({})
 _SLACK = 2.0
 """Seconds that the clocks of file systems round times to."""
 
@@ -50,6 +53,12 @@ def refuse_existing(
             does.
     """
     sweep(root)
+    _refuse_existing(root, folders, overwrite, files, record)
+
+
+def _refuse_existing(
+    root: Path, folders: Iterable[Path], overwrite: bool, files: Iterable[Path], record: Path | None
+) -> None:
     for place, is_folder in (*((it, True) for it in folders), *((it, False) for it in files)):
         if place.exists() and place.is_dir() != is_folder:
             there, needed = ("file", "folder") if is_folder else ("folder", "file")
@@ -103,7 +112,7 @@ def placing(
     *,
     folders: Sequence[Path] = (),
     files: Sequence[Path] = (),
-    lists: Sequence[Path] = (),
+    lists: Mapping[Path, Callable[[], bytes | None]] = _NO_LISTS,
     overwrite: bool,
     record: Path | None = None,
 ) -> Iterator[Path]:
@@ -112,20 +121,31 @@ def placing(
     Args:
         root, overwrite, record: see `refuse_existing`.
         folders, files: what the block writes, below the stage as later below `root`; at least one.
-        lists: files that may name other things, too. What the block writes of them replaces what is there.
+        lists: files that name other things, too, each with a function that returns its new content, or None
+            to leave it. Called when the block has ended and nobody else writes: what another export has
+            added to the list meanwhile is there.
 
     Yields:
         The stage, an empty folder.
 
     Raises:
-        UserError: as `refuse_existing`, or something cannot be written; what was there is there still.
+        UserError: as `refuse_existing`, also of what has come there during the block, or something cannot be
+            written; what was there is there still.
     """
     parts = (*folders, *files)
-    refuse_existing(root, [root / it for it in folders], overwrite, [root / it for it in files], record)
+    there = [root / it for it in folders], overwrite, [root / it for it in files], record
+    refuse_existing(root, *there)
     with staging(root, root / parts[0]) as stage:
         yield stage
-        written = [it for it in lists if (stage / it).exists()]
-        publish_owned(root, [(stage / it, root / it) for it in (*parts, *written)], stage)
+        with _alone_in(root):
+            _refuse_existing(root, *there)
+            moves = [(stage / it, root / it) for it in parts]
+            for place, content in lists.items():
+                if (data := content()) is not None:
+                    (stage / place).parent.mkdir(parents=True, exist_ok=True)
+                    (stage / place).write_bytes(data)
+                    moves.append((stage / place, root / place))
+            _publish_owned(root, moves, stage)
 
 
 def publish_owned(root: Path, moves: Sequence[tuple[Path, Path]], stage: Path) -> None:
@@ -137,6 +157,32 @@ def publish_owned(root: Path, moves: Sequence[tuple[Path, Path]], stage: Path) -
     Raises:
         UserError: something cannot be written; what was there is there still.
     """
+    with _alone_in(root):
+        _publish_owned(root, moves, stage)
+
+
+@contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Let one process or thread after the other change what the lists below `root` name.
+
+    Where the system or the drive has no such locks, nobody waits.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415  (there is none on Windows)
+
+    # Of the folder itself, so that no file is left.
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _publish_owned(root: Path, moves: Sequence[tuple[Path, Path]], stage: Path) -> None:
     try:
         listed = _read(root)
         for staged, target in moves:

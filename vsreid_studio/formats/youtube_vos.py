@@ -54,23 +54,32 @@ def export_youtube_vos(
     """
     video = check_name(footage.name)
     parts, record = YOUTUBE_VOS.parts(video), record_path(root, video)
-    with placing(root, folders=parts, lists=[Path(META)], overwrite=overwrite, record=record) as stage:
+    seen: dict[int, list[str]] = {}
+
+    def known() -> dict[str, Any]:
         meta = _read_meta(root / META) if (root / META).exists() else {"videos": {}}
         if video in meta["videos"] and not (overwrite and is_known(root, root / parts[1], record)):
             raise UserError(f"{root / META} names a video {video} already: choose another name.")
-        seen = _fill(stage, video, footage)
+        return meta
+
+    def listed() -> bytes:
+        meta = known()
         objects = {
-            str(number): {
-                "category": classes.kind(names, number),
-                "frames": seen[number],
-            }
+            str(number): {"category": classes.kind(names, number), "frames": seen[number]}
             for number in sorted(seen)
         }
         meta["videos"][video] = {"objects": objects}
-        (stage / META).write_text(json.dumps(meta, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
+        if {one.number: list(one.frames) for one in _objects(json.loads(text), video, root / META)} != seen:
+            raise UserError(f"{root / META} would tell otherwise of {video}.")
+        return text.encode()
+
+    with placing(
+        root, folders=parts, lists={Path(META): listed}, overwrite=overwrite, record=record
+    ) as stage:
+        known()
+        seen.update(_fill(stage, video, footage))
         footage.confirm(read_masks(stage, video), root / "Annotations" / video)
-        if {one.number: list(one.frames) for one in read_objects(stage, video)} != seen:
-            raise UserError(f"{root / META} was written but tells otherwise of {video}.")
     return footage.count
 
 
@@ -80,14 +89,17 @@ def read_objects(root: Path, video: str) -> tuple[VosObject, ...]:
     Raises:
         UserError: `meta.json` cannot be read, or does not know the video.
     """
-    videos = _read_meta(root / META)["videos"]
+    return _objects(_read_meta(root / META), video, root / META)
+
+
+def _objects(meta: Mapping[str, Any], video: str, path: Path) -> tuple[VosObject, ...]:
     try:
         objects = [
             VosObject(int(key), str(one.get("category", "")), tuple(str(frame) for frame in one["frames"]))
-            for key, one in videos[video]["objects"].items()
+            for key, one in meta["videos"][video]["objects"].items()
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{root / META} tells nothing useful of a video {video}.") from error
+        raise UserError(f"{path} tells nothing useful of a video {video}.") from error
     return tuple(sorted(objects, key=lambda one: one.number))
 
 
