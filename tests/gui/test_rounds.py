@@ -120,14 +120,33 @@ def test_one_goes_back_to_a_round_and_undoes_that(qtbot: QtBot, rounds: MainWind
     assert session.annotation.decisions
 
 
-def test_rounds_are_scored_against_a_truth(qtbot: QtBot, rounds: MainWindow, tmp_path: Path) -> None:
-    window, folder = rounds, tmp_path / "truth"
+def truth_in(folder: Path, *numbers: int) -> Path:
+    """The exact masks; instance 1 has those of the first of these numbers, and so on."""
     folder.mkdir()
     for frame in range(LENGTH):
         labels = np.zeros((48, 80), np.uint8)
-        for number in (1, 2):
-            labels[true_mask(frame, number).hard(48, 80)] = number
+        for value, number in enumerate(numbers, 1):
+            labels[true_mask(frame, number).hard(48, 80)] = value
         Image.fromarray(labels).save(folder / f"{frame:05d}.png")
+    return folder
+
+
+def test_another_truth_gives_other_scores(qtbot: QtBot, rounds: MainWindow, tmp_path: Path) -> None:
+    entries = rounds.parts.rounds.entries
+    rounds.comparison.compare(truth_in(tmp_path / "truth", 1, 2))
+    qtbot.waitUntil(lambda: entries.count() == 2 and "(+" in entries.item(0).text())
+    first = entries.item(0).text()
+    rounds.comparison.compare(truth_in(tmp_path / "swapped", 2, 1))
+
+    def swapped() -> bool:
+        return rounds.comparison.truth is not None and rounds.comparison.truth.folder.name == "swapped"
+
+    qtbot.waitUntil(swapped)
+    qtbot.waitUntil(lambda: "J&F" in entries.item(0).text() and entries.item(0).text() != first)
+
+
+def test_rounds_are_scored_against_a_truth(qtbot: QtBot, rounds: MainWindow, tmp_path: Path) -> None:
+    window, folder = rounds, truth_in(tmp_path / "truth", 1, 2)
     window.comparison.compare(folder)
     entries = window.parts.rounds.entries
     qtbot.waitUntil(lambda: entries.count() == 2 and "(+" in entries.item(0).text())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +29,12 @@ class _ScoreTask:
     """Rounds to be scored.
 
     Attributes:
-        folder: of the truth.
+        truth: that the window compares with. Its masks are read anew, as one thread may use them.
         states: the annotation after each round, by number.
-        known: scores of a frame by what is in it; grows.
+        known: scores of a frame by what is in it, of this truth alone; grows.
     """
 
-    folder: Path
+    truth: Truth
     video: Video
     states: Mapping[int, Annotation]
     known: dict[tuple[int, ...], NDArray[np.float64]] = field(default_factory=dict)
@@ -56,12 +55,12 @@ class RoundScorer(NewestServer[_ScoreTask]):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("rounds", parent)
-        self._truth: Truth | None = None
+        self._read: tuple[Truth, Truth] | None = None
 
     def _serve(self, task: _ScoreTask) -> None:
-        if self._truth is None or self._truth.folder != task.folder:
-            self._truth = Truth.read(task.folder, task.video)
-        truth, scores = self._truth, {}
+        if self._read is None or self._read[0] is not task.truth:
+            self._read = task.truth, Truth.read(task.truth.folder, task.video)
+        truth, scores = self._read[1], {}
         for number in sorted(task.states, reverse=True):
             frames = []
             for frame in truth.files:
@@ -106,7 +105,6 @@ class RoundHistory(QObject):
         self._conductor, self._session, self._comparison = conductor, conductor.session, comparison
         self._canvas, self._timeline = canvas, timeline
         self._task: _ScoreTask | None = None
-        self._scores: dict[tuple[int, ...], NDArray[np.float64]] = {}
         self._scorer = RoundScorer(self)
         self._scorer.scored.connect(self._take_scores)
         self._scorer.failed.connect(self._report)
@@ -146,7 +144,7 @@ class RoundHistory(QObject):
     def _begin(self) -> None:
         self.leave()
         self._scorer.ask(None)
-        self._task, self._scores = None, {}
+        self._task = None
         self.panel.put([], {})
         self.panel.put_scores({})
 
@@ -162,10 +160,11 @@ class RoundHistory(QObject):
             self.panel.put_scores({})
         else:
             numbers = [0, *(one.number for one in rounds)]
-            self._session.step_edits.ask_states(numbers, lambda states: self._score(truth.folder, states))
+            self._session.step_edits.ask_states(numbers, lambda states: self._score(truth, states))
 
-    def _score(self, folder: Path, states: Mapping[int, Annotation]) -> None:
-        self._task = _ScoreTask(folder, self._session.video, states, self._scores)
+    def _score(self, truth: Truth, states: Mapping[int, Annotation]) -> None:
+        known = self._task.known if self._task is not None and self._task.truth is truth else {}
+        self._task = _ScoreTask(truth, self._session.video, states, known)
         self._scorer.ask(self._task)
 
     def _take_scores(self, task: _ScoreTask, scores: Mapping[int, float]) -> None:
