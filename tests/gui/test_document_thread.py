@@ -23,7 +23,7 @@ from vsreid_studio.engine.types import SoftMask
 from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.opening import Document
-from vsreid_studio.gui.session import Session, mask_import
+from vsreid_studio.gui.session import Imported, Session, mask_import
 from vsreid_studio.gui.session import opener as module
 from vsreid_studio.gui.session.thread import DocumentThread
 from vsreid_studio.project import Project
@@ -233,6 +233,39 @@ def test_a_stroke_during_an_import_is_not_lost(
     drawn.flush()
     assert drawn.annotation.mask(3, 2).same(true_mask(3, 2))
     assert drawn.undo_label == "import masks"
+
+
+@pytest.mark.parametrize("frame", [0, 3])
+def test_what_is_drawn_during_an_import_is_later_than_the_import(
+    drawn: Session, masks: Path, frame: int
+) -> None:
+    told: list[Imported] = []
+    drawn.imported.connect(told.append)
+    drawn.mask_edits.import_masks(masks)
+    drawn.mask_edits.edit_mask(frame, 1, true_mask(3, 2), "Paint")
+    drawn.flush()
+    assert drawn.annotation.mask(frame, 1).same(true_mask(3, 2))
+    assert drawn.annotation.mask(5, 1).area == 9 * 9
+    assert told[0].left == 1
+    # What was there before is replaced as always.
+    drawn.mask_edits.import_masks(masks)
+    drawn.flush()
+    assert drawn.annotation.mask(frame, 1).area == 9 * 9
+    assert told[1].left == 0
+
+
+def test_that_an_import_was_stopped_is_told_where_nothing_of_it_is_kept(drawn: Session, masks: Path) -> None:
+    stopped: list[bool] = []
+    drawn.mask_edits.import_stopped.connect(lambda: stopped.append(True))
+    drawn.mask_edits.import_masks(masks)
+    drawn.mask_edits.cancel_import()
+    drawn.flush()
+    assert stopped == [True]
+    drawn.mask_edits.import_masks(masks)
+    drawn.flush()
+    # Too late: it is there.
+    assert not drawn.mask_edits.cancel_import()
+    assert stopped == [True]
 
 
 @pytest.mark.parametrize("how", ["cancelled", "unfit", "of another size"])

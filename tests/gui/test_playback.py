@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from threading import Event
+from typing import NoReturn
+
 import pytest
 from driving import drag, draw_both, focused, press, wait_idle
 from fake_engine import Script
@@ -11,8 +15,11 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 
 from vsreid_studio.engine.runtime.run import State
+from vsreid_studio.errors import UserError
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.gui.review.actions import AT_WORK
+from vsreid_studio.gui.session import mask_import
 
 LAST = LENGTH - 1
 
@@ -135,6 +142,32 @@ def test_space_in_a_run_pauses_the_run(qtbot: QtBot, window: MainWindow, script:
     assert not window.parts.playback.playing
     press(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
+
+
+def test_space_plays_while_masks_are_imported(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = Event()
+
+    def wait(*_: object, **__: object) -> NoReturn:
+        goes_on.wait(5)
+        raise UserError("There is nothing to import.")
+
+    monkeypatch.setattr(mask_import, "read_given_masks", wait)
+    monkeypatch.setattr(mask_import, "refuse_own", lambda *_: None)
+    window.session.mask_edits.import_masks(tmp_path)
+    try:
+        assert window.conductor.state is State.RUNNING
+        assert window.actions_[Act.PAUSE].text() == "Play"
+        assert window.parts.review.nothing.text() != AT_WORK
+        press(window, Qt.Key.Key_Space)
+        assert window.parts.playback.playing
+        window.parts.playback.stop()
+        press(window, Qt.Key.Key_Escape)
+    finally:
+        goes_on.set()
+    qtbot.waitUntil(lambda: not window.session.mask_edits.is_importing)
+    assert window.actions_[Act.PAUSE].text() == "Play"
 
 
 def test_a_frame_can_be_typed(qtbot: QtBot, window: MainWindow) -> None:

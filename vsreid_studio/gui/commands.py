@@ -261,15 +261,19 @@ class Commands(QObject):
             self._conductor.redo()
 
     def _space(self) -> None:
-        """Pause a run or go on with it; play and stop while the engine rests."""
-        if self._conductor.state in {State.RUNNING, State.PAUSED}:
+        """Pause a run or go on with it; play and stop while there is none."""
+        if self._pausable:
             self._conductor.toggle_pause()
         else:
             self._parts.playback.toggle()
 
+    @property
+    def _pausable(self) -> bool:
+        return self._conductor.in_run and self._conductor.state in {State.RUNNING, State.PAUSED}
+
     def _show_space(self) -> None:
         state, canvas = self._conductor.state, self._parts.canvas
-        engine = state in {State.RUNNING, State.PAUSED}
+        engine = self._pausable
         if engine:
             self._parts.playback.stop()
         # The canvas pans with Space held, but in a run the key is needed at once.

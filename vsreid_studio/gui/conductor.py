@@ -19,7 +19,7 @@ from .proposal_review import ProposalReview
 from .session import Session
 from .session.shown import CommittedEdit, Snapshot
 from .worker import Adapt, Outcome, Propagate, Runner, Source
-from .worker.jobs import BackgroundTask, Job
+from .worker.jobs import RUNS, BackgroundTask, Job
 from .worker.mail import CommittedChange
 
 CAREFUL = "careful"
@@ -70,6 +70,8 @@ class Conductor(QObject):
         self._found_nothing = False
         self._importing = False
         session.importing.connect(self._follow_import)
+        stopped = "The import was stopped; nothing of it was kept."
+        session.mask_edits.import_stopped.connect(lambda: self.notified.emit(stopped))
         session.leaving.connect(self.end_job)
         runner.changed.connect(self._let_in)
         runner.progress.connect(lambda _, *what: self.progress.emit(*what))
@@ -89,6 +91,11 @@ class Conductor(QObject):
         if self.runner.state is State.IDLE and self.session.mask_edits.is_importing:
             return State.RUNNING
         return self.runner.state
+
+    @property
+    def in_run(self) -> bool:
+        """Whether a run is under way, also one that is paused or waits; an import or an export is none."""
+        return self.runner.order is not None and isinstance(self.runner.order.job, RUNS)
 
     @property
     def careful(self) -> bool:
@@ -196,6 +203,8 @@ class Conductor(QObject):
 
     def toggle_pause(self) -> None:
         """Pause a run, or go on."""
+        if not self.in_run:
+            return
         if self.state is State.RUNNING:
             self.pause()
         elif self.state is State.PAUSED:

@@ -348,12 +348,14 @@ def import_masks(
     label: str = IMPORT_LABEL,
     *,
     machine: bool = False,
+    drawn: Collection[CellKey] = (),
     poll: Poll | None = None,
 ) -> Edit:
     """Given masks as pinned ones, and an instance for each number that is new.
 
     Args:
         cells: an empty mapping that takes the cells. They live as long as the caller keeps them there.
+        drawn: cells that a person has drawn since they asked for the import; these stay.
         machine: as unreviewed masks: not pinned, derived from the first one of each instance,
             so that a correction propagates over them. What a person pinned stays.
         poll: see `stepwise.interruptible`.
@@ -369,6 +371,8 @@ def import_masks(
         if poll is not None:
             poll()
         for key, cell in first_cells({frame: given.masks[frame]}).items():
+            if key in drawn:
+                continue
             if not machine:
                 cells[key] = cell
             elif not document.annotation.pinned(*key):

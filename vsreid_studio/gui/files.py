@@ -301,9 +301,13 @@ class Files(QObject):
 
     def _tell_reading(self, done: Imported) -> None:
         """Say what masks were taken for, and offer the other ways to take them."""
+        masks = "1 mask" if done.left == 1 else f"{done.left} masks"
+        kept = f"The import left {masks} as drawn meanwhile." if done.left else ""
         if done.reading is Reading.PALETTE:
+            if kept:
+                self._bar.show_notice(kept)
             return
-        sentence = f"{done.path.name} was read as {done.text}."
+        sentence = f"{done.path.name} was read as {done.text}. {kept}".rstrip()
         if done.reading is None:
             self._bar.show_notice(sentence)
             return

@@ -18,7 +18,6 @@ from ...engine.events import (
     Skip,
     Verdict,
 )
-from ...engine.runtime.run import State
 from ...engine.store.annotation import overwritten
 from ...engine.types import CellKey, Frame
 from ..conductor import Conductor
@@ -59,7 +58,7 @@ class ReviewBinder(QObject):
         session.opened.connect(self._open)
         session.closed.connect(self._open)
         conductor.searched.connect(panel.queue.show_only)
-        conductor.state_changed.connect(lambda: panel.set_running(conductor.state is not State.IDLE))
+        conductor.state_changed.connect(lambda: panel.set_running(conductor.in_run))
         panel.answered.connect(self._answer)
         panel.track_rejected.connect(self._reject_track)
         panel.taken_back.connect(conductor.review.take_back)

@@ -30,6 +30,7 @@ class Imported:
         machine: whether they were taken as some program's.
         reading: how pictures were taken, None for files of annotations.
         text: what was taken for what.
+        left: how many masks that a person drew meanwhile were left as they are.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Imported:
     machine: bool
     reading: Reading | None
     text: str
+    left: int = 0
 
 
 class MaskEdits(QObject):
@@ -45,10 +47,12 @@ class MaskEdits(QObject):
     Signals:
         importing(done, total): files of an import that are read; 0 of 0 at its end.
         imported(Imported): masks were taken from files.
+        import_stopped: an import was left off; nothing of it is kept.
     """
 
     importing = Signal(int, int)
     imported = Signal(object)
+    import_stopped = Signal()
 
     def __init__(self, stack: EditStack, position: Position, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -100,26 +104,33 @@ class MaskEdits(QObject):
         if self._import is not None:
             self._edits.refuse("Masks are being imported: wait for them, or press Esc.")
             return False
-        self._import = Event()
-
+        stop = self._import = Event()
+        over = False
         frame = self._position.frame
 
-        def done(kept: CommittedEdit, reading: Reading | None, text: str) -> None:
+        def done(kept: CommittedEdit, reading: Reading | None, text: str, left: int) -> None:
+            nonlocal over
+            over = True
             self._edits.keep(kept)
             project = self._edits.writer.project
             self._edits.writer.post(lambda: note_source(project, path), self._edits.report)
             if self._position.selected is None and self._edits.shown is not None:
                 self._position.select(next(iter(self._edits.shown.instances), None))
-            self.imported.emit(Imported(path, frame, machine, reading, text))
+            self.imported.emit(Imported(path, frame, machine, reading, text, left))
+
+        def failed(error: Exception, details: str) -> None:
+            nonlocal over
+            over = True
+            self._edits.fail(error, details)
 
         def ended() -> None:
             self._import = None
             self.importing.emit(0, 0)
+            if stop.is_set() and not over:
+                self.import_stopped.emit()
 
         self.importing.emit(0, 1)
-        listener = ImportListener(
-            self._import, self.importing.emit, self._exchanged, done, self._edits.fail, ended
-        )
+        listener = ImportListener(stop, self.importing.emit, self._exchanged, done, failed, ended)
         self._edits.imports.start(path, reading, machine, frame, listener, replaces=replaces)
         return self._edits.finish()
 

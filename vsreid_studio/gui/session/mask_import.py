@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,9 @@ from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
 
+import numpy as np
+
+from ...engine.store.annotation import Annotation
 from ...engine.types import Cell, CellKey, SoftMask
 from ...engine.types.stepwise import clear_stepwise
 from ...errors import UserError
@@ -39,7 +42,8 @@ class ImportListener:
         stop: set to leave it off.
         progress: files read, and all.
         exchanged: an earlier import was taken back, or is there again.
-        done: what was kept, how pictures were taken, and what was taken for what; see `GivenMasks`.
+        done: what was kept, how pictures were taken, what was taken for what (see `GivenMasks`), and of how
+            many masks a person's own, drawn meanwhile, were left.
         failed: why nothing was.
         ended: always the last.
     """
@@ -47,7 +51,7 @@ class ImportListener:
     stop: Event
     progress: Callable[[int, int], object]
     exchanged: Callable[[CommittedEdit | None], object]
-    done: Callable[[CommittedEdit, Reading | None, str], object]
+    done: Callable[[CommittedEdit, Reading | None, str, int], object]
     failed: Reporter
     ended: Callable[[], object]
 
@@ -74,16 +78,21 @@ class MaskImport:
         """Take masks from a picture or a folder, see `read_given_masks`; as one step, or not at all.
 
         Files are read and their maps put into the file on a thread of its own, so that edits have their turn.
+        What a person draws meanwhile is later than the import, and stays.
 
         Args:
             machine: see `edits.import_masks`.
             frame: takes a single picture's mask.
             replaces: in place of the import that is the last step; where another one is, nothing is done.
         """
+        begun: list[Annotation] = []
+        if not replaces:
+            # In its turn, so that it has all that was asked for before.
+            self._writer.post(lambda: begun.append(self._writer.project.annotation.copy()), listener.failed)
 
         def read() -> None:
             try:
-                self._read(path, reading, machine, frame, listener, replaces)
+                self._read(path, reading, machine, frame, listener, replaces, begun)
             except _Stopped:
                 self._thread.reply(listener.ended)
             except Exception as error:
@@ -107,8 +116,13 @@ class MaskImport:
         frame: int,
         listener: ImportListener,
         replaces: bool,
+        begun: Sequence[Annotation],
     ) -> None:
-        """On the import's own thread."""
+        """On the import's own thread.
+
+        Args:
+            begun: takes the annotation as it was when the import was asked for; none where it replaces one.
+        """
         told = 0.0
 
         def each(done: int, total: int, masks: Collection[SoftMask]) -> None:
@@ -141,7 +155,7 @@ class MaskImport:
             cells: dict[CellKey, Cell | None] = {}
             try:
                 with self._replacing(listener) if replaces else nullcontext():
-                    self._put(given, cells, machine, listener)
+                    self._put(given, cells, machine, listener, begun)
             except _Stopped:
                 # Before all that was read and worked out is let go, which takes a while.
                 self._thread.reply(listener.ended)
@@ -175,23 +189,38 @@ class MaskImport:
         cells: dict[CellKey, Cell | None],
         machine: bool,
         listener: ImportListener,
+        begun: Sequence[Annotation],
     ) -> None:
         """Put masks that were read into the project, and tell the listener.
 
         Args:
             cells: see `edits.import_masks`.
+            begun: the annotation as it was when the import was asked for, or none.
 
         Raises:
             _Stopped: the person does not want them any more; nothing has changed.
         """
         poll = partial(_refuse_stopped, listener)
         with no_collection():
-            made = edits.import_masks(self._writer.project, given, cells, machine=machine, poll=poll)
+            project = self._writer.project
+            drawn = pinned_since(project.annotation, begun[0], given.numbers) if begun else frozenset()
+            made = edits.import_masks(project, given, cells, machine=machine, drawn=drawn, poll=poll)
             short = shortened(made.change)
             self._writer.apply(made.change, made, poll=poll)
             kept = self._writer.kept(made.change, made.lists, short)
-            self._thread.reply(partial(listener.done, kept, given.reading, given.text))
+            left = sum(key.instance in given.masks.get(key.frame, ()) for key in drawn)
+            self._thread.reply(partial(listener.done, kept, given.reading, given.text, left))
             self._thread.reply(listener.ended)
+
+
+def pinned_since(now: Annotation, before: Annotation, instances: Iterable[int]) -> frozenset[CellKey]:
+    """The cells of some instances that are pinned now and were others, or none, before."""
+    return frozenset(
+        CellKey(frame, number)
+        for number in instances
+        for frame in np.flatnonzero(now.stamps(number) != before.stamps(number)).tolist()
+        if now.pinned(frame, number)
+    )
 
 
 class _Stopped(Exception):  # noqa: N818
