@@ -6,6 +6,7 @@ import pytest
 from driving import focused
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 
@@ -38,3 +39,14 @@ def test_a_frame_beyond_the_last_is_the_last(qtbot: QtBot, window: MainWindow) -
     qtbot.waitUntil(window.parts.canvas.hasFocus)
     assert window.session.frame == LENGTH - 1
     assert not window.bar.isVisible()
+
+
+@pytest.mark.parametrize("pasted", ["42 %", "42", " 42 ", "42 % "])
+def test_a_number_is_pasted_with_its_unit(qtbot: QtBot, pasted: str) -> None:
+    box = NumberBox(1, 100, " %")
+    qtbot.addWidget(box)
+    QApplication.clipboard().setText(pasted)
+    box.selectAll()
+    QTest.keyClick(box, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert (box.value(), box.text()) == (42, "42 %")

@@ -11,6 +11,7 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QColor, QKeySequence
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 from window_fixtures import MakeWindow
 
 from vsreid_studio.config import Config
@@ -67,7 +68,8 @@ def test_what_makes_no_sense_is_as_usual(tmp_path: Path, name: str, value: str) 
 def dialog(window: MainWindow) -> Iterator[PreferencesDialog]:
     made = window.show_preferences()
     yield made
-    made.close()
+    if isValid(made):
+        made.close()
 
 
 def test_the_theme_changes_at_once(window: MainWindow, dialog: PreferencesDialog, tmp_path: Path) -> None:
@@ -167,3 +169,59 @@ def test_the_review_names_the_chosen_thresholds(
     assert window.parts.review.card.similarity.words[1] == "needs 70 %"
     window.conductor.cancel()
     wait_idle(qtbot, window)
+
+
+def test_return_ends_a_field_and_not_the_dialog(window: MainWindow, dialog: PreferencesDialog) -> None:
+    dialog.opacity.selectAll()
+    QTest.keyClicks(dialog.opacity, "30")
+    QTest.keyClick(dialog.opacity, Qt.Key.Key_Return)
+    assert dialog.isVisible() and window.preferences.opacity == 0.3
+    dialog.tabs.setCurrentIndex(1)
+    QTest.keyClicks(dialog.filter, "zoom")
+    QTest.keyClick(dialog.filter, Qt.Key.Key_Return)
+    assert dialog.isVisible()
+    QTest.keyClick(dialog.filter, Qt.Key.Key_Escape)
+    assert not isValid(dialog) or not dialog.isVisible()
+
+
+def test_what_is_filtered_out_gets_no_key(window: MainWindow, dialog: PreferencesDialog) -> None:
+    dialog.table.selectRow(row_of(dialog, "Propagate"))
+    QTest.keyClicks(dialog.filter, " Zoom in ")
+    assert dialog.table.currentRow() == row_of(dialog, "Zoom in")
+    dialog.filter.setText("nothing like this")
+    assert dialog.table.currentRow() == -1 and not dialog.recorder.isEnabled()
+    assert dialog.trouble.text() == "No action and no key has this in it."
+    dialog.filter.clear()
+    assert dialog.trouble.text().startswith("Choose an action")
+
+
+def test_a_reset_can_be_taken_back(window: MainWindow, dialog: PreferencesDialog, tmp_path: Path) -> None:
+    dialog.opacity.setValue(20)
+    dialog.table.selectRow(row_of(dialog, "Propagate"))
+    dialog.clear.click()
+    mine = window.preferences
+    dialog.reset.click()
+    assert window.preferences == Preferences() and dialog.reset.text() == "Undo the reset"
+    dialog.reset.click()
+    assert window.preferences == mine == PreferenceFile(tmp_path / "config").read()
+    assert dialog.opacity.value() == 20 and window.actions_[Act.PROPAGATE].shortcut().isEmpty()
+    dialog.reset.click()
+    dialog.opacity.setValue(60)
+    assert dialog.reset.text() == "Reset to defaults"
+
+
+def test_preferences_that_cannot_be_kept_are_told_and_count(
+    window: MainWindow, dialog: PreferencesDialog, tmp_path: Path
+) -> None:
+    place = tmp_path / "config" / FILE
+    place.unlink(missing_ok=True)
+    place.mkdir()
+    dialog.opacity.setValue(20)
+    assert "The preferences are not kept" in window.bar.sentence.text()
+    assert str(place) in window.bar.sentence.text()
+    assert window.parts.canvas.display.opacity == pytest.approx(0.2)
+    place.rmdir()
+    window.bar.hide()
+    dialog.opacity.setValue(30)
+    assert not window.bar.isVisible()
+    assert PreferenceFile(tmp_path / "config").read().opacity == 0.3

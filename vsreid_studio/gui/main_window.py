@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, Q
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from ..engine.events import Progress, Proposal
+from ..errors import UserError
 from .actions import Act, Actions
 from .bind.canvas_menu import CanvasMenu
 from .clip_scanner import Catalogue
@@ -153,7 +154,10 @@ class MainWindow(QMainWindow):
         return dialog
 
     def _change_preferences(self, preferences: Preferences) -> None:
-        self._preference_file.write(preferences)
+        try:
+            self._preference_file.write(preferences)
+        except UserError as error:
+            self.bar.fail(str(error))
         self._prefer(preferences)
 
     def _prefer(self, preferences: Preferences) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtGui import QColor, QKeySequence
 
 from ..config import Config
+from ..errors import UserError
 from .actions import explain
 from .keys import Keyed, clash
 from .theme import DEFAULT_COLOURS, ColourScheme
@@ -55,19 +56,28 @@ class Preferences:
 
 
 class PreferenceFile:
-    """Keeps preferences; Qt writes the file under another name and renames it."""
+    """Keeps preferences; Qt writes the file under another name and renames it.
+
+    Attributes:
+        path: of the file.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._settings = QSettings(str(folder / FILE), QSettings.Format.IniFormat)
-        self._settings.setAtomicSyncRequired(True)
+        self.path = folder / FILE
+
+    def _open(self) -> QSettings:
+        """Opened each time, as one that has failed once tells of it for ever."""
+        settings = QSettings(str(self.path), QSettings.Format.IniFormat)
+        settings.setAtomicSyncRequired(True)
+        return settings
 
     def read(self) -> Preferences:
         """What was kept; of what makes no sense, the default."""
-        usual = Preferences()
-        kept = {name: self._settings.value(name) for name in self._settings.childKeys()}
-        self._settings.beginGroup("keys")
-        keys = {name: str(self._settings.value(name) or "") for name in self._settings.allKeys()}
-        self._settings.endGroup()
+        usual, settings = Preferences(), self._open()
+        kept = {name: settings.value(name) for name in settings.childKeys()}
+        settings.beginGroup("keys")
+        keys = {name: str(settings.value(name) or "") for name in settings.allKeys()}
+        settings.endGroup()
         colours = tuple(str(kept.get("colours") or "").split())
         return Preferences(
             scheme=ColourScheme(kept["scheme"]) if kept.get("scheme") in set(ColourScheme) else usual.scheme,
@@ -81,18 +91,24 @@ class PreferenceFile:
         )
 
     def write(self, preferences: Preferences) -> None:
-        """Keep these; what is as usual is left out, so that it follows later versions."""
-        usual = Preferences()
-        self._settings.clear()
+        """Keep these; what is as usual is left out, so that it follows later versions.
+
+        Raises:
+            UserError: the file cannot be written; the preferences count until the program ends.
+        """
+        usual, settings = Preferences(), self._open()
+        settings.clear()
         for name in ("scheme", "opacity", "device", "threads", "rho_reid", "least_confidence"):
             value = getattr(preferences, name)
             if value != getattr(usual, name):
-                self._settings.setValue(name, str(value))
+                settings.setValue(name, str(value))
         if preferences.colours != usual.colours:
-            self._settings.setValue("colours", " ".join(preferences.colours))
+            settings.setValue("colours", " ".join(preferences.colours))
         for name, keys in preferences.keys.items():
-            self._settings.setValue(f"keys/{name}", _SEPARATOR.join(keys))
-        self._settings.sync()
+            settings.setValue(f"keys/{name}", _SEPARATOR.join(keys))
+        settings.sync()
+        if settings.status() is not QSettings.Status.NoError:
+            raise UserError(f"The preferences are not kept: {self.path} cannot be written.")
 
 
 def name_of(one: Keyed) -> str:

@@ -44,7 +44,7 @@ class PreferencesDialog(QDialog):
         swatches: a button for each colour of new instances.
         table, filter: the actions with their keys, and what narrows them down.
         recorder, record, clear: takes a key for the chosen action, sets it, or leaves it without.
-        reset: back to the defaults.
+        reset: back to the defaults, and back from them until something else is changed.
 
     Signals:
         changed (object): the new `Preferences`.
@@ -65,16 +65,19 @@ class PreferencesDialog(QDialog):
         self._held, self._listed = preferences, list(listed)
         self._usual = {name_of(one): one.usual for one in self._listed}
         self._quiet = False
+        self._before: Preferences | None = None
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("Pages of preferences")
         self.tabs.addTab(self._appearance(), "Appearance")
         self.tabs.addTab(self._keys(), "Keys")
         self.tabs.addTab(self._engine(), "Engine")
-        self.reset = QPushButton("Reset to defaults")
-        self.reset.setAccessibleName("Reset all preferences to defaults")
+        self.reset = QPushButton()
+        self.reset.setToolTip("Reset all pages; the same button takes it back")
         self.reset.setAutoDefault(False)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.rejected.connect(self.reject)
+        # Return ends what is typed in a field, not the dialog.
+        close.button(QDialogButtonBox.StandardButton.Close).setAutoDefault(False)
         foot = QHBoxLayout()
         foot.addWidget(self.reset)
         foot.addStretch(1)
@@ -207,13 +210,19 @@ class PreferencesDialog(QDialog):
 
     def _take(self, **changes: Any) -> None:
         if not self._quiet:
+            self._before = None
+            self._name_reset()
             self._held = replace(self._held, **changes)
             self.changed.emit(self._held)
 
     def _reset(self) -> None:
-        self._held = Preferences()
+        before, self._before = self._before, self._held if self._before is None else None
+        self._held = before or Preferences()
         self.changed.emit(self._held)
         self._show()
+
+    def _name_reset(self) -> None:
+        self.reset.setText("Reset to defaults" if self._before is None else "Undo the reset")
 
     def _show(self) -> None:
         held, self._quiet = self._held, True
@@ -226,6 +235,7 @@ class PreferencesDialog(QDialog):
         for button, colour in zip(self.swatches, held.colours, strict=False):
             button.setIcon(swatch_icon(self, QColor(colour)))
         self._quiet = False
+        self._name_reset()
         self._show_keys()
 
     def _show_keys(self) -> None:
@@ -255,6 +265,8 @@ class PreferencesDialog(QDialog):
         self.record.setEnabled(bool(one is not None and key and not taken))
         if taken:
             self.trouble.setText(taken)
+        elif self._visible() is None:
+            self.trouble.setText("No action and no key has this in it.")
         elif one is None or not key:
             self.trouble.setText("Choose an action, press its new key in the field, then Set.")
         else:
@@ -289,13 +301,26 @@ class PreferencesDialog(QDialog):
         self._show_keys()
 
     def _narrow(self, text: str) -> None:
+        wanted = text.strip().lower()
         for row in range(self.table.rowCount()):
             items = (self.table.item(row, column) for column in range(3))
-            found = any(item is not None and text.lower() in item.text().lower() for item in items)
+            found = any(item is not None and wanted in item.text().lower() for item in items)
             self.table.setRowHidden(row, not found)
+        # What is not seen must not get a key.
+        row = self.table.currentRow()
+        if row >= 0 and self.table.isRowHidden(row):
+            shown = self._visible()
+            self.table.setCurrentCell(-1 if shown is None else shown, 0)
+        self._tell_clash()
+
+    def _visible(self) -> int | None:
+        """The first row that is shown."""
+        rows = range(self.table.rowCount())
+        return next((row for row in rows if not self.table.isRowHidden(row)), None)
 
     def _ask_colour(self, place: int, _: bool = False) -> QColorDialog:
         dialog = QColorDialog(QColor(self._held.colours[place]), self)
+        dialog.setWindowTitle(f"Colour {place + 1} of new instances")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.colorSelected.connect(partial(self._recolour, place))
         dialog.open()

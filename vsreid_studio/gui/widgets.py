@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from ..engine.video.pictures import VIDEOS
+from .theme import tip
 
 _LEAST_LINES = 5
 """Of text, that show of a dock that scrolls."""
@@ -118,7 +119,7 @@ class Elided(QLabel):
 
     def _explain(self) -> None:
         text = self.text()
-        self.setToolTip("" if self.shown == text else text)
+        self.setToolTip("" if self.shown == text else tip(text))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw what there is room for."""
@@ -361,5 +362,9 @@ class NumberBox(QSpinBox):
         return self.textFromValue(min(max(typed, self.minimum()), self.maximum())) + self.suffix()
 
     def _typed(self, text: str) -> int | None:
-        digits = text.removesuffix(self.suffix()).strip()
+        # A number may be pasted with its unit, beside the field's own.
+        digits = text
+        while self.suffix() and digits.endswith(self.suffix()):
+            digits = digits.removesuffix(self.suffix())
+        digits = digits.strip()
         return int(digits) if digits.isdecimal() and len(digits) <= _DIGITS else None
