@@ -12,9 +12,11 @@ from PySide6.QtWidgets import QColorDialog, QComboBox, QInputDialog, QLabel, QLi
 from pytestqt.qtbot import QtBot
 
 from vsreid_studio.gui.instances import InstancePanel
-from vsreid_studio.gui.instances.dialogs import ClassDialog
+from vsreid_studio.gui.instances.dialogs import HINT, ClassDialog
 from vsreid_studio.gui.instances.model import Role
 from vsreid_studio.gui.instances.view import RowPart
+from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.gui.session import Session
 from vsreid_studio.project import Instance
 
 LEFT = Qt.MouseButton.LeftButton
@@ -334,3 +336,49 @@ def test_the_list_of_classes(qtbot: QtBot) -> None:
     with qtbot.waitSignal(dialog.renamed) as renamed:
         dialog.list.item(0).setText("rider")
     assert (removed.args, renamed.args) == ([5], [4, "rider"])
+
+
+def test_a_name_is_one_line(drawn: Session) -> None:
+    assert drawn.instance_edits.rename(1, " two\nlines\tand\x07 \u202ea 👩\u200d🚀 ")
+    assert drawn.instances[1].name == "two lines and a 👩\u200d🚀"
+    number = drawn.instance_edits.add_instance("one\nmore")
+    assert number is not None and drawn.instances[number].name == "one more"
+    number = drawn.instance_edits.add_instance("\n\x07")
+    assert number is not None and drawn.instances[number].name == f"object {number}"
+    assert not drawn.instance_edits.rename(1, "\u202e\n")
+
+
+def test_a_class_that_is_there_is_shown_and_told_in_the_dialog(qtbot: QtBot, window: MainWindow) -> None:
+    dialog = window.parts.on_instances.show_classes()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    for name in ("dog", "cat"):
+        qtbot.keyClicks(dialog.name, f" {name} ")
+        qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+    assert window.session.categories == {1: "dog", 2: "cat"} and dialog.name.text() == ""
+    qtbot.keyClicks(dialog.name, "dog")
+    qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+    assert dialog.told.text() == "There is a class dog already."
+    assert dialog.list.currentItem().text() == "dog" and dialog.name.selectedText() == "dog"
+    qtbot.keyClicks(dialog.name, "x")
+    assert dialog.told.text() == HINT
+    dialog.list.item(0).setText("cat")
+    assert dialog.told.text() == "There is a class cat already."
+    assert [dialog.list.item(row).text() for row in range(2)] == ["dog", "cat"]
+    dialog.close()
+
+
+def test_a_class_that_is_being_renamed_outlives_other_changes(qtbot: QtBot, window: MainWindow) -> None:
+    window.session.instance_edits.add_classes({1: "dog"})
+    dialog = window.parts.on_instances.show_classes()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    dialog.list.setCurrentRow(0)
+    dialog.list.editItem(dialog.list.item(0))
+    (editor,) = dialog.list.findChildren(QLineEdit)
+    editor.selectAll()
+    qtbot.keyClicks(editor, "hou")
+    window.session.instance_edits.add_instance("other")
+    window.session.flush()
+    qtbot.keyClicks(editor, "nd")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: window.session.categories == {1: "hound"})
+    dialog.close()

@@ -355,3 +355,32 @@ def test_a_held_key_moves_on_but_ends_and_clears_once(window: MainWindow) -> Non
     assert {Act.NEXT, Act.PREVIOUS, Act.UNDO, Act.REDO, Act.ZOOM_IN, Act.LARGER} <= held
     once = {Act.CLEAR_FRAME, Act.CLEAR_RANGE, Act.LEAVE, Act.CANCEL, Act.APPROVE, Act.ABSENT, Act.PROPAGATE}
     assert not once & held
+
+
+def test_undo_and_redo_in_a_field_are_of_what_is_typed(qtbot: QtBot, window: MainWindow) -> None:
+    draw_both(qtbot, window)
+    window.conductor.undo()
+    qtbot.waitUntil(lambda: window.session.redo_label is not None)
+    undo, redo = window.session.undo_label, window.session.redo_label
+    editor = rename(window)
+    name = editor.text()
+    typed("goat")
+    key(Qt.Key.Key_Z, CONTROL)
+    assert editor.text() == name
+    key(Qt.Key.Key_Y, CONTROL)
+    assert editor.text() == "goat"
+    key(Qt.Key.Key_Z, CONTROL)
+    key(Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier)
+    assert editor.text() == "goat"
+    key(Qt.Key.Key_Escape)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    box = window.parts.options.size_box
+    box.setFocus()
+    for held in (CONTROL, CONTROL | Qt.KeyboardModifier.ShiftModifier):
+        key(Qt.Key.Key_Z, held)
+    key(Qt.Key.Key_Y, CONTROL)
+    assert (window.session.undo_label, window.session.redo_label) == (undo, redo)
+    key(Qt.Key.Key_Escape)
+    qtbot.waitUntil(window.parts.canvas.hasFocus)
+    key(Qt.Key.Key_Y, CONTROL)
+    qtbot.waitUntil(lambda: window.session.redo_label != redo)

@@ -17,6 +17,7 @@ from .canvas.editor import HIDDEN
 from .check_panel import frames_text
 from .conductor import Conductor
 from .review.actions import Mode
+from .theme import plain, shortened
 from .workspace import DrawnAnswers, Workspace
 
 _TOOLS = {
@@ -41,6 +42,8 @@ _ZOOM_STEP = 1.5
 _BRUSH_STEP = 1.15
 _SPECK = 0.0002
 """Share of the frame below which a stray piece of a mask is a speck."""
+_LONGEST_LABEL = 60
+"""Letters of a step's label, which may have the name of an instance in it, in the menu."""
 _PENDING = "The masks of your clicks are still being computed: start again when they are shown."
 
 
@@ -203,7 +206,8 @@ class Commands(QObject):
             (Act.REDO, "Redo", self._session.redo_label),
         ):
             action = self._actions[act]
-            action.setText(f"{word} {_lower(label)}".replace("&", "&&") if label and not unknown else word)
+            known = label is not None and not unknown
+            action.setText(f"{word} {plain(_lower(shortened(label, _LONGEST_LABEL)))}" if known else word)
             action.setEnabled(unknown or label is not None)
         if self._points_open():
             self._actions[Act.UNDO].setText("Undo point")

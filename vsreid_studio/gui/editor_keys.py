@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QSpinBox, QWidget
 
 _RETURN = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -20,14 +22,16 @@ class EditorKeys(QObject):
     Only editors get a filter: one on the application would see every event.
     """
 
-    def __init__(self, window: QWidget, home: QWidget) -> None:
+    def __init__(self, window: QWidget, home: QWidget, undo: QAction, redo: QAction) -> None:
         """Watch the focus.
 
         Args:
             window: whose editors, and those of its floating docks, are watched; dialogs are not.
             home: gets the focus when an editor is done.
+            undo, redo: actions whose keys undo and redo the typing while an editor has the focus.
         """
         super().__init__(window)
+        self._undo, self._redo = undo, redo
         self._window, self._home = window, home
         self._editor: QWidget | None = None
         self._before: object = None
@@ -40,9 +44,12 @@ class EditorKeys(QObject):
         if not isinstance(event, QKeyEvent) or watched is not self._editor:
             return False
         if event.type() == QEvent.Type.ShortcutOverride:
-            if _own(event):
+            if _own(event) or self._step(event) is not None:
                 event.accept()
             return False
+        if event.type() == QEvent.Type.KeyPress and (step := self._step(event)) is not None:
+            step()
+            return True
         if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
             _restore(self._editor, self._before)
             self._leave()
@@ -50,6 +57,18 @@ class EditorKeys(QObject):
             self._leave()
         # The editor takes the key, too: this is how it commits.
         return False
+
+    def _step(self, event: QKeyEvent) -> Callable[[], None] | None:
+        """What an undo or redo key does in the editor."""
+        line = self._editor
+        if isinstance(line, QAbstractSpinBox):
+            line = line.lineEdit()
+        if not isinstance(line, QLineEdit):
+            return None
+        pressed = QKeySequence(event.keyCombination())
+        if pressed in self._undo.shortcuts():
+            return line.undo
+        return line.redo if pressed in self._redo.shortcuts() else None
 
     def _leave(self) -> None:
         # Later: the editor of a list gives the focus to its list first.

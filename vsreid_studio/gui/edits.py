@@ -149,7 +149,7 @@ def new_instance(
             raise Refusal(f"There are {MAX_INSTANCE} instances, and masks cannot number more.")
     order = max((one.order for one in known.values()), default=0) + 1
     colour = default_colour(number, colours).name()
-    return Instance(number, name or f"object {number}", colour, order=order)
+    return Instance(number, plain(name or "") or f"object {number}", colour, order=order)
 
 
 def draw(document: DocumentView, frame: int, instance: int, mask: SoftMask, label: str) -> Edit:

@@ -125,7 +125,7 @@ class MainWindow(QMainWindow):
         self.commands = Commands(self.actions_, self.parts, self.conductor, self)
         menu = CanvasMenu(self.parts.canvas, self.parts.instances, self.session, self.actions_, self)
         menu.notified.connect(self.bar.show_notice)
-        EditorKeys(self, self.parts.canvas)
+        EditorKeys(self, self.parts.canvas, self.actions_[Act.UNDO], self.actions_[Act.REDO])
         self._keyed = keyed(self.actions_, self.parts.instances.actions_, self.parts.review.actions_)
         self._connect()
         self._settings = QSettings(str(self._config / "window.ini"), QSettings.Format.IniFormat)

@@ -225,10 +225,10 @@ def tip(text: str) -> str:
     return f"<qt>{escape(text)}</qt>" if "<" in text else text
 
 
-def shortened(name: str) -> str:
+def shortened(name: str, widest: int = _WIDEST) -> str:
     """A name without its middle, where it is long: pictures of one folder often differ at their ends."""
-    half = _WIDEST // 2 - 1
-    return name if len(name) <= _WIDEST else f"{name[:half]}…{name[-half:]}"
+    half = widest // 2 - 1
+    return name if len(name) <= widest else f"{name[:half]}…{name[-half:]}"
 
 
 def plain(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.types import Maker
 from ..errors import UserError
 from ..formats.annotations import first_cells
-from ..formats.classes import joined, number_of
+from ..formats.classes import joined, number_of, plain
 from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options
 from ..project.history import StepKind
@@ -188,4 +188,6 @@ def _kept(project: Project) -> dict[str, Any]:
 
 def _instance(number: int, name: str | None) -> Instance:
     red, green, blue = (int(value) for value in PALETTE[number])
-    return Instance(number, name or f"instance {number}", f"#{red:02x}{green:02x}{blue:02x}", order=number)
+    return Instance(
+        number, plain(name or "") or f"instance {number}", f"#{red:02x}{green:02x}{blue:02x}", order=number
+    )

@@ -46,6 +46,8 @@ class InstanceBinder(QObject):
         self._classes: ClassDialog | None = None
         for signal in (session.instances_changed, session.failed, session.refused):
             signal.connect(self._show_listed)
+        for told in (session.failed, session.refused):
+            told.connect(self._tell_listed)
         session.closed.connect(self._close_listed)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -98,6 +100,11 @@ class InstanceBinder(QObject):
         """Also what was refused: the list is as it was."""
         if self._classes is not None:
             self._classes.set_classes(self._session.categories)
+
+    def _tell_listed(self, sentence: str) -> None:
+        """In the list, too, which may cover the bar."""
+        if self._classes is not None:
+            self._classes.tell(sentence)
 
     def _close_listed(self) -> None:
         if self._classes is not None:

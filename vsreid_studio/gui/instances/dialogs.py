@@ -22,10 +22,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ...formats.classes import plain
 from .. import widgets
-from ..theme import quiet_label
+from ..theme import quiet_label, shortened
 from ..widgets import NumberBox
 
+HINT = "Exports use a class as the category of its instances."
 FILTER = "Lists of classes (*.txt *.json);;All files (*)"
 _NUMBER = Qt.ItemDataRole.UserRole + 1
 
@@ -36,6 +38,7 @@ class ClassDialog(QDialog):
     Attributes:
         list: a class in each row; F2 or a double click renames.
         name: takes the name of a new class.
+        told: what classes are for, or why something was not done.
         add, remove, take, give: the buttons; to import is to take, to export to give.
 
     Signals:
@@ -60,6 +63,7 @@ class ClassDialog(QDialog):
         self.name = QLineEdit()
         self.name.setPlaceholderText("Name of a new class")
         self.name.setAccessibleName("Name of a new class")
+        self.told = quiet_label(HINT)
         self.add, self.remove = QPushButton("Add"), QPushButton("Remove")
         self.take, self.give = QPushButton("Import …"), QPushButton("Export …")
         self.take.setToolTip("Add the classes of a text file (a name a line) or of COCO JSON (categories)")
@@ -84,12 +88,13 @@ class ClassDialog(QDialog):
         foot.addStretch(1)
         foot.addWidget(close)
         layout = QVBoxLayout(self)
-        layout.addWidget(quiet_label("Exports use a class as the category of its instances."))
+        layout.addWidget(self.told)
         layout.addLayout(top)
         layout.addWidget(self.list, 1)
         layout.addLayout(foot)
         line = self.fontMetrics().height()
         self.resize(28 * line, 24 * line)
+        self.name.textEdited.connect(lambda _: self.tell(HINT))
         self.name.returnPressed.connect(self._add)
         self.add.clicked.connect(self._add)
         self.remove.clicked.connect(self._remove)
@@ -101,6 +106,11 @@ class ClassDialog(QDialog):
 
     def set_classes(self, classes: Mapping[int, str]) -> None:
         """Show these; the chosen one stays chosen as long as it is there."""
+        shown = [self.list.item(row) for row in range(self.list.count())]
+        if [(int(item.data(_NUMBER)), item.text()) for item in shown] == list(classes.items()):
+            # A name that is being typed in the list would be lost.
+            return
+        self.tell(HINT)
         chosen = self._chosen()
         with self._quietly():
             self.list.clear()
@@ -113,6 +123,10 @@ class ClassDialog(QDialog):
                 if number == chosen:
                     self.list.setCurrentItem(item)
         self._refresh()
+
+    def tell(self, sentence: str) -> None:
+        """Say why something was not done."""
+        self.told.setText(sentence)
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -131,8 +145,14 @@ class ClassDialog(QDialog):
         self.give.setEnabled(self.list.count() > 0)
 
     def _add(self) -> None:
-        if self.name.text().strip():
-            self.added.emit(self.name.text())
+        name = plain(self.name.text())
+        there = self.list.findItems(name, Qt.MatchFlag.MatchExactly | Qt.MatchFlag.MatchCaseSensitive)
+        if there:
+            self.list.setCurrentItem(there[0])
+            self.tell(f"There is a class {shortened(name)} already.")
+            self.name.selectAll()
+        elif name:
+            self.added.emit(name)
             self.name.clear()
         self.name.setFocus()
 

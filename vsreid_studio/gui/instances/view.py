@@ -36,6 +36,8 @@ from ...project import Instance
 from ..theme import smaller, tip
 from .model import MIME, Index, InstanceModel, Role
 
+LONGEST_NAME = 255
+"""Letters that can be typed."""
 EMPTY = "Nothing to cut out yet.\n\nAdd an instance, then draw it\nin the frame where it is seen best."
 
 
@@ -153,6 +155,7 @@ class InstanceDelegate(QStyledItemDelegate):
         """A line for the name."""
         editor = QLineEdit(parent)
         editor.setAccessibleName("Name of the instance")
+        editor.setMaxLength(LONGEST_NAME)
         return editor
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...engine.events import Change
 from ...errors import Refusal
-from ...formats.classes import read_classes, write_classes
+from ...formats.classes import plain, read_classes, write_classes
 from ...project import Instance
 from ...project.sources import refuse_own, sources_of
 from .. import edits
@@ -59,11 +59,12 @@ class InstanceEdits:
         return one.number
 
     def rename(self, instance: int, name: str) -> bool:
-        """Give another name; blanks at its ends go, and an empty one is refused."""
-        if not name.strip():
+        """Give another name, in one line (see `formats.classes.plain`); an empty one is refused."""
+        name = plain(name)
+        if not name:
             self._edits.refuse("An instance needs a name.")
             return False
-        return self._alter(instance, "rename", lambda one: replace(one, name=name.strip()))
+        return self._alter(instance, "rename", lambda one: replace(one, name=name))
 
     def recolour(self, instance: int, colour: str) -> bool:
         """Give another colour, '#rrggbb'."""
