@@ -206,8 +206,9 @@ class Commands(QObject):
             (Act.REDO, "Redo", self._session.redo_label),
         ):
             action = self._actions[act]
-            known = label is not None and not unknown
-            action.setText(f"{word} {plain(_lower(shortened(label, _LONGEST_LABEL)))}" if known else word)
+            known = label if label and not unknown else ""
+            step = plain(_lower(shortened(known, _LONGEST_LABEL)))
+            action.setText(f"{word} {step}" if step else word)
             action.setEnabled(unknown or label is not None)
         if self._points_open():
             self._actions[Act.UNDO].setText("Undo point")

@@ -111,9 +111,12 @@ class InstanceBinder(QObject):
             self._classes.close()
 
     def _export_classes(self, path: Path) -> None:
-        self._session.instance_edits.export_classes(
-            path, lambda: self.notified.emit(f"The list of classes is in {path}.")
-        )
+        def done() -> None:
+            sentence = f"The list of classes is in {path}."
+            self.notified.emit(sentence)
+            self._tell_listed(sentence)
+
+        self._session.instance_edits.export_classes(path, done)
 
     def _show(self) -> None:
         self.panel.set_classes(self._session.categories)
