@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,13 @@ def test_what_is_learnt_is_kept_and_used(
     qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script
 ) -> None:
     propagate(qtbot, conductor)
+    assert drawn.project.last_settings["adapted"] is None
     assert adapt(qtbot, conductor) is Outcome.DONE
     assert drawn.adaptation == Adaptation("abc", b"learnt")
     drawn.mask_edits.clear_range([1, 2], 1, 5)
     propagate(qtbot, conductor)
     assert script.adapted == [None, b"learnt"]
+    assert drawn.project.last_settings["adapted"] == hashlib.sha256(b"learnt").hexdigest()
 
 
 def test_undo_takes_it_back(qtbot: QtBot, conductor: Conductor, drawn: Session, script: Script) -> None:
@@ -81,3 +84,4 @@ def test_it_goes_with_its_own_weights_only(
     propagate(qtbot, conductor)
     assert script.adapted == [b"older" if base == "abc" else None]
     assert bool(heard.values) == (base == "other")
+    assert (drawn.project.last_settings["adapted"] is None) == (base == "other")

@@ -74,6 +74,24 @@ def test_after_esc_it_is_still_there_to_be_answered(qtbot: QtBot, window: MainWi
     assert session.annotation.origin(LENGTH - 1, left.instance) == left.frame
 
 
+def test_the_weights_that_carry_out_an_answer_are_noted(
+    qtbot: QtBot, window: MainWindow, left: Proposal
+) -> None:
+    project, engine = window.session.project, window.conductor.runner._worker._cache.engine
+    assert len(project.runs) == 1 and project.last_weights == engine.checksums
+    for runs, weights in ((1, "abc"), (2, "newer")):
+        engine.checksums = {"propagation-lite": weights}  # type: ignore[misc]
+        choose(window)
+        press(window, Qt.Key.Key_A)
+        qtbot.waitUntil(lambda: decided(window, left.key) is Verdict.ACCEPTED)
+        wait_idle(qtbot, window)
+        assert len(project.runs) == runs
+        assert project.last_weights == {"propagation-lite": weights}
+        window.session.step_edits.undo()
+        window.session.flush()
+        qtbot.waitUntil(lambda: window.parts.review.queue.model.count(Listed.WAITING) == 1)
+
+
 def test_after_reopening_an_entry_shows_box_and_mask_and_is_answered(
     qtbot: QtBot, make: MakeWindow, window: MainWindow, pictures: Path, left: Proposal
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -356,16 +357,22 @@ class Project:
         """
         self._database.check_place()
 
-    def record_run(self, weights: Mapping[str, str], settings: Mapping[str, Any]) -> None:
+    def record_run(
+        self, weights: Mapping[str, str], settings: Mapping[str, Any], *, if_other: bool = False
+    ) -> None:
         """Note that a run starts now, with which weights and settings.
 
         Args:
             weights: the checksum of each file of weights that it uses, by name.
             settings: plain data for JSON.
+            if_other: do nothing where the last run had the same.
 
         Raises:
             UserError: the file cannot be written.
         """
+        known = self.last_weights, self.last_settings
+        if if_other and known == (dict(weights), json.loads(json.dumps(settings))):
+            return
         record_run(self._database, weights, settings)
 
     def copy_runs(self, known: Iterable[RunRecord]) -> None:

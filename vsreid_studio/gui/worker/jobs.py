@@ -79,6 +79,16 @@ class ModuleMaker(Protocol):
         ...
 
 
+class RecordRun(Protocol):
+    """See `project.Project.record_run`."""
+
+    def __call__(
+        self, weights: Mapping[str, str], settings: Mapping[str, Any], *, if_other: bool = False
+    ) -> None:
+        """Note weights and settings."""
+        ...
+
+
 def _unchecked(video: Video) -> None:
     """Take any video."""
 
@@ -94,7 +104,8 @@ class Source:
     Attributes:
         video: the file or folder; the engine opens it for itself, so that it never waits for the window.
         candidates: the project's store for networks of this checksum; from any thread.
-        record: notes in the project that a run starts, with which weights and settings; from any thread.
+        record: notes in the project that a run starts, with which weights and settings, or, where that is
+            asked, that what follows has others than the last run; from any thread.
         begin: a copy of the annotation for a run, to whose inbox the person's changes go from then on; waits.
         send: passes on the messages of an order: changes once they are on disk, all in their order.
         wait: until the messages sent are handled.
@@ -107,7 +118,7 @@ class Source:
 
     video: Path
     candidates: Callable[[str], CandidateStore]
-    record: Callable[[Mapping[str, str], Mapping[str, Any]], None]
+    record: RecordRun
     begin: Callable[[Any], Annotation]
     send: Callable[[Any, Any], None]
     wait: Callable[[], None]

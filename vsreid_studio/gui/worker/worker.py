@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import traceback
 from contextlib import closing
@@ -96,15 +97,28 @@ class EngineCache:
         Raises:
             UserError: the video or the weights are missing.
         """
-        video = self.video(source)
-        adaptation = source.adaptation
-        if adaptation is not None and adaptation.base != self.engine.base:
-            adaptation = None
+        video, adaptation = self.video(source), self._fitting(source)
         if self._modules is None or self._made_with != (adaptation, source.careful):
             adapted = None if adaptation is None else adaptation.data
             self._modules = self.engine.modules(video, adapted=adapted, careful=source.careful)
             self._made_with = adaptation, source.careful
         return self._modules
+
+    def record(self, source: Source, *, if_other: bool = False) -> None:
+        """Note what a run, or with `if_other` an answer, depends on; see `Source.record`.
+
+        Raises:
+            UserError: the project cannot be written.
+        """
+        adaptation = self._fitting(source)
+        adapted = None if adaptation is None else hashlib.sha256(adaptation.data).hexdigest()
+        settings = {**self.engine.run_settings, "careful": source.careful, "adapted": adapted}
+        source.record(self.engine.checksums, settings, if_other=if_other)
+
+    def _fitting(self, source: Source) -> Adaptation | None:
+        """What was learnt of the video, unless that was of other weights."""
+        adaptation = source.adaptation
+        return adaptation if adaptation is not None and adaptation.base == self.engine.base else None
 
     def reid(self, source: Source) -> Reidentification | None:
         """M_reid for the document; None where the settings switch it off.
@@ -151,7 +165,7 @@ def _propagate(job: Propagate, order: Order, cache: EngineCache, send: Send) -> 
     reid = _reid(job, order, cache, send)
     if order.source.adaptation is not None and order.source.adaptation.base != engine.base:
         send(Notice("The adaptation was made for other weights and is not used: adapt again."))
-    order.source.record(engine.checksums, {**engine.run_settings, "careful": order.source.careful})
+    cache.record(order.source)
     scene = order.source.begin(order.inbox)
     yield from _with_edits(
         modules.run(scene, reid, instances=job.instances, frames=job.frames), scene, order, send
@@ -163,6 +177,7 @@ def _propagate_from(job: PropagateFrom, order: Order, cache: EngineCache, send: 
     yield Progress("loading", 0, 1, *job.key)
     modules = cache.modules(order.source)
     send(Device(str(cache.engine.device)))
+    cache.record(order.source, if_other=True)
     scene = order.source.begin(order.inbox)
     yield from _with_edits(modules.propagate_from(scene, job.key.instance, job.key.frame), scene, order, send)
 
@@ -175,6 +190,7 @@ def _propose(job: Propose, order: Order, cache: EngineCache, send: Send) -> Step
     reid = cache.reid(order.source)
     if reid is None:
         raise UserError("This answer needs the search for lost objects, which the settings switch off.")
+    cache.record(order.source, if_other=True)
     scene = order.source.begin(order.inbox)
     run = _with_edits(modules.propose(scene, reid, job.retrieval), scene, order, send)
     given: Answer | None = job.answer
