@@ -104,6 +104,50 @@ def test_coco_takes_the_folder_of_the_video(tmp_path: Path, video: Video) -> Non
         read_given_masks(write(tmp_path / "c.json", coco(*marks, names=names)), video)
 
 
+@pytest.mark.parametrize(
+    "names", [("a/00001.jpg", "b/00001.jpg"), ("1.jpg", "00001.jpg"), ("1.jpg", "1.jpg")]
+)
+@pytest.mark.parametrize("form", ["coco", "vis", "cvat"])
+def test_two_pictures_for_one_frame_are_refused(
+    tmp_path: Path, video: Video, form: str, names: tuple[str, str]
+) -> None:
+    """Else the objects of both would be in it, or of one of them be lost."""
+    masks = [[outline(A)], [outline(B)]]
+    path = tmp_path / "it.json"
+    if form == "coco":
+        marks = [{"image_id": n, "category_id": 1, "segmentation": one} for n, one in enumerate(masks)]
+        images = [{"id": n, "file_name": name} for n, name in enumerate(names)]
+        write(path, {"images": images, "annotations": marks})
+    elif form == "vis":
+        listed = [{"id": 1, "file_names": list(names)}]
+        write(path, {"videos": listed, "annotations": [{"id": 1, "video_id": 1, "segmentations": masks}]})
+    else:
+        path = tmp_path / "it.xml"
+        box = '<box label="dog" xtl="2" ytl="3" xbr="8" ybr="9"/>'
+        path.write_text(
+            "".join(f'<image name="{name}">{box}</image>' for name in names).join(
+                ("<annotations>", "</annotations>")
+            )
+        )
+    with pytest.raises(UserError, match=r"several pictures of the name 0*1 "):
+        read_given_masks(path, video)
+
+
+def test_two_pictures_of_one_id_are_refused(tmp_path: Path, video: Video) -> None:
+    images = [{"id": 1, "file_name": f"0000{n}.jpg"} for n in range(2)]
+    marks = [{"image_id": 1, "category_id": 1, "segmentation": [outline(A)]}]
+    with pytest.raises(UserError, match="several pictures of the id 1"):
+        read_given_masks(write(tmp_path / "coco.json", {"images": images, "annotations": marks}), video)
+
+
+def test_two_files_for_one_frame_are_refused(tmp_path: Path, video: Video) -> None:
+    (tmp_path / "yolo").mkdir()
+    for name in ("1.txt", "00001.txt"):
+        (tmp_path / "yolo" / name).write_text("0 .1 .1 .5 .1 .5 .5\n")
+    with pytest.raises(UserError, match="are both of frame 00001"):
+        read_given_masks(tmp_path / "yolo", video)
+
+
 def test_what_was_exported_is_read(tmp_path: Path, video: Video) -> None:
     maps = [block(A) * 5, block(A) * 5 + block(B) * 9, block(B) * 0, block(B) * 9]
     frames = [video.frame(index) for index in range(LENGTH)]

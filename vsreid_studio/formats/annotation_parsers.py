@@ -101,7 +101,7 @@ class Frames:
         """Those names that mean pictures of this video: of a data set of many, those in its folder.
 
         Raises:
-            UserError: one of that folder is none of the video.
+            UserError: one of that folder is none of the video, or two of them mean the same picture.
         """
         every = list(names)
         inside = {name for name in every if _path(name).parent.name == self._video.name}
@@ -113,6 +113,13 @@ class Frames:
                 *("%s: %d pictures are no frames of %s (%s)", self._where, len(passed), self._video.path),
                 passed[0],
             )
+        there: dict[int | None, str] = {}
+        for name in (name for name in every if name in listed):
+            frame = self.named(name)
+            if frame in there:
+                both = f"({quoted(there[frame])} and {quoted(name)})"
+                raise UserError(f"{self._where} has several pictures of the name {_path(name).stem} {both}.")
+            there[frame] = name
         return listed
 
     def unmatched(self, name: str) -> UserError:
@@ -143,17 +150,17 @@ def parse_coco(path: Path, document: Mapping[str, Any], frames: Frames) -> Itera
     wrong = f"{path} is not a COCO file of instances"
     with expecting(wrong):
         labels = {it["id"]: str(it["name"]) for it in document.get("categories", ())}
-        images = {image["id"]: image for image in document["images"]}
-        own = frames.own(str(image["file_name"]) for image in images.values())
+        images = list(document["images"])
+        own = frames.own(str(image["file_name"]) for image in images)
         places = dict[Any, int]()
-        for key, image in images.items():
+        for image in images:
             if str(image["file_name"]) in own:
                 index = frames.named(str(image["file_name"]))
                 assert index is not None
-                if index in places.values():
-                    raise UserError(f"{path} has several pictures of the name {quoted(image['file_name'])}.")
+                if image["id"] in places:
+                    raise UserError(f"{path} has several pictures of the id {quoted(image['id'])}.")
                 frames.check(image.get("height"), image.get("width"))
-                places[key] = index
+                places[image["id"]] = index
         marks = [mark for mark in document["annotations"] if mark["image_id"] in places]
     for mark in marks:
         with expecting(wrong):
@@ -280,8 +287,8 @@ def parse_cvat(path: Path, frames: Frames) -> Iterator[FoundAnnotations]:
         size = root.find("meta//original_size")
         if size is not None:
             frames.check(int(size.findtext("height", "0")), int(size.findtext("width", "0")))
-        images = {image.get("name", ""): image for image in root.iter("image")}
-        own = frames.own(images)
+        own = frames.own(image.get("name", "") for image in root.iter("image"))
+        images = [image for image in root.iter("image") if image.get("name", "") in own]
     flat: list[str] = []
     for track in root.iter("track"):
         for shape in track:
@@ -296,9 +303,8 @@ def parse_cvat(path: Path, frames: Frames) -> Iterator[FoundAnnotations]:
                     yield FoundAnnotations(
                         index, f"track {track.attrib['id']}", label, SoftMask.from_dense(mask)
                     )
-    for name in own:
-        image = images[name]
-        place = frames.named(name)
+    for image in images:
+        place = frames.named(image.get("name", ""))
         assert place is not None
         for shape in image:
             with expecting(wrong):

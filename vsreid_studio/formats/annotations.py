@@ -129,6 +129,10 @@ def _read(path: Path, video: Video, frame: int | None) -> tuple[str, Iterator[Fo
             raise UserError(
                 f"No file in {path} is named like a frame of {video.path} ({video.names[0]} ...)."
             )
+        first: dict[int, Path] = {}
+        for file, index in placed:
+            if (other := first.setdefault(index, file)) is not file:
+                raise UserError(f"{other} and {file} are both of frame {video.names[index]}.")
         reader, form = (parse_labelme, "labelme") if kinds == {".json"} else (parse_yolo, "YOLO")
         return form, (one for file, index in placed for one in reader(file, frames, index))
     named = frame if frame is not None else frames.named(path.stem)
