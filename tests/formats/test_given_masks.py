@@ -87,6 +87,18 @@ def test_objects_may_overlap_and_be_soft(tmp_path: Path, video: Video) -> None:
     assert np.array_equal(given.masks[0][1].stored(given.masks[0][1].box), edge[:, 1:])
 
 
+def test_objects_in_255_beside_objects_in_their_numbers(tmp_path: Path, video: Video) -> None:
+    """What is void in one object's files is another object's own value."""
+    for frame in range(2):
+        save(tmp_path / "m" / "cat" / f"{frame:05d}.png", block(0, 255) * np.uint8(frame))
+        save(tmp_path / "m" / "dog" / f"{frame:05d}.png", block(1, 1) + block(2, 255))
+    given = read_given_masks(tmp_path / "m", video)
+    assert given.names == {1: "cat", 2: "dog"}
+    assert list(drawn(given, 0)) == [2]
+    assert np.array_equal(drawn(given, 1)[1], block(0) > 0)
+    assert np.array_equal(drawn(given, 1)[2], block(1) > 0)
+
+
 def test_a_frame_named_like_an_object_is_a_frame(tmp_path: Path) -> None:
     for index in range(3):
         save(tmp_path / "clip" / f"shot_{index}.png", block(0))

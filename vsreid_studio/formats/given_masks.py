@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -92,17 +92,27 @@ def _of_objects(objects: Mapping[str, Mapping[int, Path]], size: tuple[int, int]
     for number, name in _numbered(objects).items():
         if not name.isdigit():
             names[number] = name
-        for frame, file in objects[name].items():
+        files = objects[name]
+        # What is void in files with other values is the object where there are none.
+        whole = not any(reader.labels(file).any() for file in _polled(files.values(), each, done, total))
+        for frame, file in files.items():
             there = masks.setdefault(frame, {})
-            found = reader.masks(file, void=True)
+            found = {} if whole else reader.masks(file, void=True)
             if len(found) == 1:
                 there[number] = next(iter(found.values()))
-            elif found:
-                there[number] = SoftMask.from_dense(reader.labels(file) > 0)
+            elif found or whole:
+                mask = SoftMask.from_dense(reader.labels(file, keep_void=whole) > 0)
+                there |= {number: mask} if mask.area else {}
             done += 1
             each(done, total, [there[number]] if number in there else [])
     text = f"a file for each of {len(objects)} objects"
     return GivenMasks(dict(sorted(masks.items())), Reading.OBJECTS, text, names)
+
+
+def _polled(files: Iterable[Path], each: Each, done: int, total: int) -> Iterator[Path]:
+    for file in files:
+        each(done, total, ())
+        yield file
 
 
 def _numbered(objects: Mapping[str, object]) -> dict[int, str]:
