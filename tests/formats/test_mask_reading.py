@@ -203,6 +203,31 @@ def test_numbers_of_16_bits(tmp_path: Path) -> None:
     assert np.array_equal(reader.labels(file), two())
 
 
+@pytest.mark.parametrize("levels", [(1, 2), (1001, 1002), (300, 65535)])
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_numbers_of_16_bits_in_a_file_of_colours(
+    tmp_path: Path, levels: tuple[int, int], channels: int, suffix: str
+) -> None:
+    """Of which Pillow reads the upper half."""
+    file = tmp_path / f"m.{suffix}"
+    pixels = np.repeat(np.array([0, *levels], np.uint16)[two()][..., None], channels, 2)
+    if channels == 4:
+        pixels[..., 3] = 65535
+    assert cv2.imwrite(str(file), pixels)
+    assert np.array_equal(MaskReader([file]).labels(file), two())
+
+
+def test_colours_of_16_bits(tmp_path: Path) -> None:
+    file, other = tmp_path / "m.png", tmp_path / "other.png"
+    assert cv2.imwrite(str(file), painted(two(), BLACK, RED, BLUE).astype(np.uint16) * 257 // 2)
+    assert set(np.unique(MaskReader([file]).labels(file))) == {0, 1, 2}
+    close = np.array([(0, 0, 0), (9, 0, 0), (8, 0, 0)], np.uint16)[two()]
+    assert cv2.imwrite(str(other), close)
+    with pytest.raises(UserError, match="colours that differ in 16 bits only"):
+        MaskReader([other])
+
+
 def test_a_photo_is_no_mask(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8)
     with pytest.raises(UserError, match="a picture and no mask"):

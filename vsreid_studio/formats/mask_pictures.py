@@ -1,7 +1,8 @@
 """Mask pictures opened without trust: sizes before pixels, and no pixel from a damaged file.
 
-Pillow and never OpenCV: OpenCV expands a palette to colours, whereupon the instance numbers are gone. Pillow
-does not check the sums of a PNG's pixels: one flipped bit would silently give other labels.
+Pillow and not OpenCV, which expands a palette to colours, whereupon the instance numbers are gone; only what
+has more than one channel of 16 bits is decoded by OpenCV. Pillow does not check the sums of a PNG's pixels:
+one flipped bit would silently give other labels.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ..engine.video.pixels import check_picture_size
@@ -26,6 +30,8 @@ FORMATS = ("PNG", "TIFF", "BMP", "GIF", "WEBP", "JPEG")
 """Those that Pillow may try; others of its readers run programs or fonts."""
 _FILE_SIZE = 512 * MEGABYTE
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II", b"MM")
+_PLACE_OF_DEPTH = 24
 _CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">IIBBBBB")
 _PLACE_OF_SIZE = struct.Struct(">16xII")
@@ -79,6 +85,32 @@ def open_mask(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     # Pillow's decoders answer damage with exceptions of many kinds, documented and not.
     except Exception as error:
         raise _damaged(path, "its pixels cannot be decoded") from error
+
+
+def deep_samples(path: Path) -> NDArray[np.uint16] | None:
+    """The samples of a PNG or TIFF in colours, or with alpha, of 16 bits; Pillow keeps their upper half.
+
+    The file has passed `open_mask`.
+
+    Returns:
+        (H, W, 3 or 4) uint16, red first; None for a file of 8 bits.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with open_file(path) as file:
+        head = file.read(_PLACE_OF_DEPTH + 1)
+    png = head.startswith(_SIGNATURE)
+    if (png and head[-1] != 16) or not (png or head.startswith(_TIFF)):
+        return None
+    try:
+        found = cv2.imdecode(np.frombuffer(_bytes(path), np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if found is None or found.dtype != np.uint16 or found.ndim != 3:
+        return None
+    order = cv2.COLOR_BGRA2RGBA if found.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(found, order), np.uint16)
 
 
 @contextmanager

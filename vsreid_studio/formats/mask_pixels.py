@@ -16,7 +16,7 @@ from PIL import Image
 
 from ..engine.types import read_only
 from ..errors import UserError
-from .mask_pictures import open_mask
+from .mask_pictures import deep_samples, open_mask
 
 BLACK, WHITE = 0x000000, 0xFFFFFF
 MAX_VALUES = 4096
@@ -107,6 +107,8 @@ def read_pixels(path: Path, size: tuple[int, int] | None = None) -> Pixels:
     mode = picture.mode
     if mode in {"P", "PA"}:
         return _palette_pixels(picture)
+    if mode in {"LA", "RGB", "RGBA"} and (deep := deep_samples(path)) is not None and (deep % 257).any():
+        return _deep_pixels(path, deep)
     if mode in {"1", "L", "LA", "La"}:
         grey = np.asarray(picture.convert("LA" if mode != "1" else "L"))
         return _with_alpha(Kind.GREY, grey) if grey.ndim == 2 else _with_alpha(Kind.GREY, *_parts(grey))
@@ -118,6 +120,20 @@ def read_pixels(path: Path, size: tuple[int, int] | None = None) -> Pixels:
     if mode.startswith("I") or mode == "F":
         return Pixels(Kind.GREY, _deep_grey(path, np.asarray(picture)))
     raise UserError(f"{path} has pixels of kind {mode}, which no mask has: save it as PNG.")
+
+
+def _deep_pixels(path: Path, samples: NDArray[np.uint16]) -> Pixels:
+    """Pixels of samples of 16 bits, see `deep_samples`, that 8 bits do not hold."""
+    colours = samples[..., :3]
+    alpha = (samples[..., 3] >> 8).astype(np.uint8) if samples.shape[2] == 4 else None
+    if (colours == colours[..., :1]).all():
+        return _with_alpha(Kind.GREY, _deep_grey(path, colours[..., 0]), alpha)
+    short = codes((colours >> 8).astype(np.uint8))
+    packed = colours.astype(np.int64) @ np.array([1 << 32, 1 << 16, 1])
+    opaque = alpha is None or bool((alpha == 255).all())
+    if opaque and len(np.unique(packed)) > len(np.unique(short)):
+        raise UserError(f"{path} has colours that differ in 16 bits only: save it with 8 bits a channel.")
+    return _with_alpha(Kind.COLOUR, short, alpha)
 
 
 def codes(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
