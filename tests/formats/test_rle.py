@@ -6,7 +6,7 @@ from grids import awkward_maps
 
 from vsreid_studio.engine.types import LabelMap
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.coco import box_of
+from vsreid_studio.formats.marks import box_of
 from vsreid_studio.formats.rle import (
     MAX_POINTS,
     compressed,

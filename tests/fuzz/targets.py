@@ -21,9 +21,10 @@ from vsreid_studio.engine.flow.source import read_flo
 from vsreid_studio.engine.types import Candidates
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.evaluation.reliability import measure_reliability
-from vsreid_studio.formats.coco import marks_of, segmentation
+from vsreid_studio.formats.coco import segmentation
 from vsreid_studio.formats.davis import read_sequence_list
 from vsreid_studio.formats.given_masks import read_given_masks
+from vsreid_studio.formats.marks import marks_of
 from vsreid_studio.formats.masks import encode_label_map, read_label_map
 from vsreid_studio.formats.mots import read_mots
 from vsreid_studio.formats.points import read_points

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from vsreid_studio.errors import UserError
-from vsreid_studio.formats.coco import marks_of, segmentation
+from vsreid_studio.formats.coco import segmentation
+from vsreid_studio.formats.marks import marks_of
 from vsreid_studio.training.propagation.views import ViewMaker
 from vsreid_studio.training.public import (
     Annotated,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from ..engine.types import LabelMap
 from ..errors import UserError
@@ -17,33 +14,11 @@ from .catalogue import COCO, COCO_VIDEO
 from .classes import NO_CLASSES, Classes, categories_json, name_of
 from .footage import Footage
 from .frame_names import check_name
+from .marks import Mark, MarkFile, json_pieces, write_pieces
 from .masks import write_frame
 from .owned import placing
 from .provenance import record_path
-from .rle import compressed, expanded, label_map, run_lengths
-
-
-class Mark(NamedTuple):
-    """The COCO record of a mask, small enough to keep for every frame of a long video.
-
-    Attributes:
-        counts: compressed run lengths.
-        area: pixels.
-        box: [x, y, width, height].
-    """
-
-    counts: str
-    area: int
-    box: list[float]
-
-
-def marks_of(labels: LabelMap) -> dict[int, Mark]:
-    """The masks of a frame by instance number, ascending; (H, W) uint8."""
-    height = labels.shape[0]
-    return {
-        number: Mark(compressed(lengths), sum(lengths[1::2]), box_of(lengths, height))
-        for number, lengths in run_lengths(labels).items()
-    }
+from .rle import expanded, label_map
 
 
 def segmentation(counts: str, height: int, width: int) -> dict[str, Any]:
@@ -62,29 +37,6 @@ def lengths_of(mask: Mapping[str, Any]) -> list[int]:
     return expanded(counts) if isinstance(counts, str) else [int(length) for length in counts]
 
 
-def box_of(lengths: Sequence[int], height: int) -> list[float]:
-    """The tight box [x, y, width, height] of a mask that has a pixel, as COCO gives it.
-
-    Args:
-        lengths: run lengths down the columns.
-        height: of the frame in pixels.
-    """
-    bounds = np.cumsum(lengths)
-    starts, ends = bounds[:-1:2], bounds[1::2] - 1
-    left, right = int(starts[0] // height), int(ends[-1] // height)
-    if np.any(starts // height != ends // height):
-        # A run that goes on in the next column has touched the bottom and the top.
-        top, bottom = 0, height - 1
-    else:
-        top, bottom = int((starts % height).min()), int((ends % height).max())
-    return [float(side) for side in (left, top, right - left + 1, bottom - top + 1)]
-
-
-def write_coco(path: Path, document: Mapping[str, Any]) -> None:
-    """Write JSON in UTF-8. Not atomic: the folder is staged."""
-    path.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def read_coco(path: Path, lists: Iterable[str]) -> dict[str, Any]:
     """Read JSON that has some lists.
 
@@ -101,19 +53,19 @@ def export_listing(
     root: Path,
     parts: Sequence[Path],
     footage: Footage,
-    document: Callable[[Footage, list[dict[int, Mark]]], dict[str, Any]],
-    read: Callable[[Path], Iterator[LabelMap]],
+    document: Callable[[Footage, MarkFile], dict[str, Any]],
     *,
     overwrite: bool,
 ) -> int:
     """Write a sequence's pictures and the file that lists its masks, read the file back, and publish both.
 
+    Memory does not grow with the masks, and the file may be larger than those that are read of others.
+
     Args:
         root: of the data set; created when missing.
         parts: where the folder of pictures and the file go, below `root`; these two.
         footage: the sequence; consumed.
-        document: what the file holds, of the footage and each frame's masks.
-        read: the label maps of the file.
+        document: what the file holds, of the footage and each frame's masks; see `json_pieces`.
         overwrite: replace what is there.
 
     Returns:
@@ -128,12 +80,12 @@ def export_listing(
     with placing(root, folders=[pictures], files=[listing], overwrite=overwrite, record=record) as stage:
         for folder in (stage / pictures, stage / listing.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        found: list[dict[int, Mark]] = []
-        for index, frame, labels in footage:
-            write_frame(stage / pictures / f"{footage.file(index)}.jpg", frame)
-            found.append(marks_of(labels))
-        write_coco(stage / listing, document(footage, found))
-        footage.confirm(read(stage / listing), root / listing)
+        with MarkFile(stage) as found:
+            for index, frame, labels in footage:
+                write_frame(stage / pictures / f"{footage.file(index)}.jpg", frame)
+                found.add(labels)
+            found.confirm(footage, root / listing)
+            write_pieces(stage / listing, lambda: _json(document(footage, found)), root / listing)
     return footage.count
 
 
@@ -156,7 +108,7 @@ def export_coco(
     """
     parts = COCO.parts(check_name(footage.name))
     document = partial(_document, names=names, classes=classes)
-    return export_listing(root, parts, footage, document, read_coco_masks, overwrite=overwrite)
+    return export_listing(root, parts, footage, document, overwrite=overwrite)
 
 
 def read_coco_masks(path: Path) -> Iterator[LabelMap]:
@@ -182,28 +134,32 @@ def read_coco_masks(path: Path) -> Iterator[LabelMap]:
         raise UserError(f"{path} is not a COCO instances file with masks in run lengths.") from error
 
 
+def _json(document: Mapping[str, Any]) -> Iterator[str]:
+    yield from json_pieces(document)
+    yield "\n"
+
+
 def _document(
-    footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str], classes: Classes
+    footage: Footage, found: MarkFile, names: Mapping[int, str], classes: Classes
 ) -> dict[str, Any]:
-    kinds = classes.categories(names, (number for marks in found for number in marks))
+    kinds = classes.categories(names, found.seen)
     height, width = footage.height, footage.width
-    annotations: list[dict[str, Any]] = []
-    for index, marks in enumerate(found):
-        for number, mark in marks.items():
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": footage.number(index),
-                    "instance_name": name_of(names, number),
-                    "instance_classed": classes.has(number),
-                    "category_id": kinds[classes.kind(names, number)],
-                    "instance_id": number,
-                    "segmentation": segmentation(mark.counts, height, width),
-                    "area": mark.area,
-                    "bbox": mark.box,
-                    "iscrowd": 0,
-                }
-            )
+    there = ((index, *mark) for index in range(footage.count) for mark in found.frame(index).items())
+    annotations = (
+        {
+            "id": place,
+            "image_id": footage.number(index),
+            "instance_name": name_of(names, number),
+            "instance_classed": classes.has(number),
+            "category_id": kinds[classes.kind(names, number)],
+            "instance_id": number,
+            "segmentation": segmentation(mark.counts, height, width),
+            "area": mark.area,
+            "bbox": mark.box,
+            "iscrowd": 0,
+        }
+        for place, (index, number, mark) in enumerate(there, 1)
+    )
     return {
         "info": {"description": f"{footage.name}, exported by vsreid-studio"},
         "licenses": [],
@@ -239,7 +195,7 @@ def export_coco_video(
     """
     parts = COCO_VIDEO.parts(check_name(footage.name))
     document = partial(_video_document, names=names, classes=classes)
-    return export_listing(root, parts, footage, document, read_coco_video, overwrite=overwrite)
+    return export_listing(root, parts, footage, document, overwrite=overwrite)
 
 
 def read_coco_video(path: Path, video: int = 1) -> Iterator[LabelMap]:
@@ -266,10 +222,9 @@ def read_coco_video(path: Path, video: int = 1) -> Iterator[LabelMap]:
 
 
 def _video_document(
-    footage: Footage, found: list[dict[int, Mark]], names: Mapping[int, str], classes: Classes
+    footage: Footage, found: MarkFile, names: Mapping[int, str], classes: Classes
 ) -> dict[str, Any]:
-    seen = sorted({number for marks in found for number in marks})
-    kinds = classes.categories(names, seen)
+    kinds = classes.categories(names, found.seen)
     return {
         "info": {"description": f"{footage.name}, exported by vsreid-studio"},
         "licenses": [],
@@ -282,7 +237,7 @@ def _video_document(
                 "file_names": [f"{footage.name}/{footage.file(index)}.jpg" for index in range(footage.count)],
             }
         ],
-        "annotations": [
+        "annotations": (
             {
                 "id": number,
                 "video_id": 1,
@@ -293,18 +248,23 @@ def _video_document(
                 "height": footage.height,
                 "width": footage.width,
                 "length": footage.count,
-                **_track([marks.get(number) for marks in found], footage.height, footage.width),
+                **_track(footage, found, number),
             }
-            for number in seen
-        ],
+            for number in found.seen
+        ),
         "categories": categories_json(kinds),
     }
 
 
-def _track(masks: list[Mark | None], height: int, width: int) -> dict[str, list[Any]]:
+def _track(footage: Footage, found: MarkFile, number: int) -> dict[str, Iterator[Any]]:
     """A list over the frames for each field of the COCO record of a mask."""
+    height, width = footage.height, footage.width
+
+    def marks() -> Iterator[Mark | None]:
+        return (found.get(index, number) for index in range(footage.count))
+
     return {
-        "segmentations": [None if it is None else segmentation(it.counts, height, width) for it in masks],
-        "bboxes": [None if it is None else it.box for it in masks],
-        "areas": [None if it is None else it.area for it in masks],
+        "segmentations": (None if it is None else segmentation(it.counts, height, width) for it in marks()),
+        "bboxes": (None if it is None else it.box for it in marks()),
+        "areas": (None if it is None else it.area for it in marks()),
     }

@@ -13,9 +13,10 @@ from .catalogue import MOTS
 from .classes import NO_CLASSES, Classes
 from .footage import Footage
 from .frame_names import check_name
+from .marks import MarkFile, write_pieces
 from .owned import placing
 from .provenance import record_path
-from .rle import compressed, expanded, label_map, run_lengths
+from .rle import expanded, label_map
 
 _CLASS = 1000
 """An object's id is its class times this plus its instance number, as in KITTI MOTS."""
@@ -41,19 +42,14 @@ def export_mots(
     text, listing = MOTS.parts(sequence)
     record = record_path(root, sequence)
     with placing(root, files=[text, listing], overwrite=overwrite, record=record) as stage:
-        # As text, which is small: a long video has many masks.
-        found = [
-            {number: compressed(lengths) for number, lengths in run_lengths(labels).items()}
-            for _, _, labels in footage
-        ]
-        seen = (number for marks in found for number in marks)
-        kinds = {kind: place for place, kind in enumerate(classes.categories(names, seen), 1)}
-        kind_of = partial(classes.kind, names)
-        (stage / text).write_text("".join(_lines(footage, found, kind_of, kinds)), encoding="ascii")
+        with MarkFile(stage) as found:
+            for _, _, labels in footage:
+                found.add(labels)
+            found.confirm(footage, root / text)
+            kinds = {kind: n for n, kind in enumerate(classes.categories(names, found.seen), 1)}
+            lines = partial(_lines, footage, found, partial(classes.kind, names), kinds)
+            write_pieces(stage / text, lines, root / text)
         (stage / listing).write_text("".join(f"{kind}\n" for kind in kinds), encoding="utf-8")
-        numbers = [footage.number(index) for index in range(footage.count)]
-        written = read_mots(stage / text, footage.height, footage.width, numbers)
-        footage.confirm(written, root / text)
         if read_labels(stage / listing) != tuple(kinds):
             raise UserError(f"{root / listing} was written but reads back differently.")
     return footage.count
@@ -96,16 +92,13 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def _lines(
-    footage: Footage,
-    found: list[dict[int, str]],
-    kind_of: Callable[[int], str],
-    kinds: Mapping[str, int],
+    footage: Footage, found: MarkFile, kind_of: Callable[[int], str], kinds: Mapping[str, int]
 ) -> Iterator[str]:
-    for frame, marks in enumerate(found):
-        for number, text in marks.items():
+    for frame in range(footage.count):
+        for number, mark in found.frame(frame).items():
             kind = kinds[kind_of(number)]
             size = f"{footage.height} {footage.width}"
-            yield f"{footage.number(frame)} {kind * _CLASS + number} {kind} {size} {text}\n"
+            yield f"{footage.number(frame)} {kind * _CLASS + number} {kind} {size} {mark.counts}\n"
 
 
 def _parsed(path: Path, place: int, line: str) -> tuple[int, int, tuple[int, int], str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import numpy as np
 from ..engine.events import Decision
 from ..engine.store.annotation import Annotation
 from ..engine.types import Cell, CellKey
-from .atomic import write_text
+from .atomic import replacing
 from .points import Clicked
 
 FORMAT = "vsreid-studio provenance"
 VERSION = 1
+_PIECES = 50_000
+"""Pieces of JSON that are written at a time."""
 
 
 def provenance(
@@ -98,9 +101,13 @@ def write_provenance(path: Path, record: Mapping[str, Any]) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    # A backslash of `_text` alone would make it an escape of JSON, and the lone surrogate come back.
-    write_text(path, re.sub("[\ud800-\udfff]", lambda found: "\\" + _text(found[0]), text))
+    pieces = json.JSONEncoder(indent=1, ensure_ascii=False, allow_nan=False).iterencode(record)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        # Many at a time: a long video's record has millions.
+        while some := "".join(islice(pieces, _PIECES)):
+            # A backslash of `_text` alone would make it an escape of JSON, and the lone surrogate come back.
+            file.write(re.sub("[\ud800-\udfff]", lambda found: "\\" + _text(found[0]), some))
+        file.write("\n")
 
 
 def _cell(frame: int, cell: Cell, points: Sequence[Clicked]) -> dict[str, Any]:
