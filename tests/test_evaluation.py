@@ -17,6 +17,7 @@ from vsreid_studio.errors import UserError
 from vsreid_studio.evaluation import (
     boundary_f,
     evaluate,
+    evaluate_folders,
     evaluate_sequence,
     jaccard,
     shared_sequences,
@@ -180,6 +181,30 @@ def test_instances_are_those_of_the_first_frame(tmp_path: Path) -> None:
 def test_void_in_the_truth_is_background(tmp_path: Path) -> None:
     truth = [labels(1, 255)] * 3
     assert scored(tmp_path, truth, [labels(1)] * 3) == {"1": (1, 1)}
+
+
+@pytest.mark.parametrize("kind", ["colours", "16 bits"])
+def test_colours_mean_the_same_objects_in_truth_and_results(tmp_path: Path, kind: str) -> None:
+    """Also where the results show them in another order; and each is told apart from a colour too many."""
+    colours = np.array([(0, 0, 0), (240, 90, 10), (20, 200, 160), (99, 9, 9)], np.uint8)
+    levels = np.array([0, 1001, 2002, 3003], np.uint16)
+
+    def write(folder: Path, frames: dict[int, NDArray[np.uint8]]) -> None:
+        folder.mkdir(parents=True)
+        for frame, it in frames.items():
+            Image.fromarray(colours[it] if kind == "colours" else levels[it]).save(
+                folder / f"{frame:05d}.png"
+            )
+
+    first, second = labels(1, 0, 2), labels(2, 0, 1)
+    write(tmp_path / "truth", {0: first, 1: second, 2: second, 3: second})
+    write(tmp_path / "result", {1: second, 2: labels(2)})
+    report = evaluate_folders(tmp_path / "truth", tmp_path / "result")
+    scores = report.sequences["result"]
+    assert scores[1].j_series == (1.0, 0.0) and scores[2].j_series == (1.0, 1.0)
+    write(tmp_path / "other", {1: labels(2, 0, 3), 2: second})
+    with pytest.raises(UserError, match="has an instance 3"):
+        evaluate_folders(tmp_path / "truth", tmp_path / "other")
 
 
 @pytest.mark.parametrize("number", [2, 255])

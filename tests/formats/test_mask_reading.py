@@ -203,6 +203,14 @@ def test_numbers_of_16_bits(tmp_path: Path) -> None:
     assert np.array_equal(reader.labels(file), two())
 
 
+def test_a_later_object_does_not_move_numbers_of_16_bits(tmp_path: Path) -> None:
+    first = save(tmp_path / "0.png", np.array([0, 1001, 2007], np.uint16)[two()])
+    later = save(tmp_path / "1.png", np.array([0, 1001, 300], np.uint16)[two()])
+    reader = MaskReader([first, later])
+    assert np.array_equal(reader.labels(first), MaskReader([first]).labels(first))
+    assert np.array_equal(reader.labels(later), np.array([0, 1, 3])[two()])
+
+
 @pytest.mark.parametrize("levels", [(1, 2), (1001, 1002), (300, 65535)])
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("suffix", ["png", "tif"])

@@ -274,7 +274,7 @@ def _pairs(
     files: Sequence[Path], truth: MaskReader, result: Path, found: Mapping[str, Path]
 ) -> Iterator[tuple[str, LabelMap, LabelMap]]:
     """Truth and result of each frame. Only the truth may have void: in a result, 255 is a number too high."""
-    results = MaskReader(found[file.stem] for file in files if file.stem in found)
+    results = MaskReader((found[file.stem] for file in files if file.stem in found), like=truth)
     for file in files:
         if file.stem not in found:
             raise UserError(f"The results lack {result / file.name}.")

@@ -7,7 +7,7 @@ distinguished by all pictures of the sequence together, never picture by picture
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -108,6 +108,22 @@ def coding_of(survey: Survey, reading: Reading | None, file: Path) -> MaskCoding
     return _soft(survey) if reading is Reading.SOFT else _numbers(survey, file)
 
 
+def numbered_like(coding: MaskCoding, other: MaskCoding) -> MaskCoding:
+    """The coding with the numbers that another one has for the same colours.
+
+    Colours, and levels of 16 bits, are numbered in the order in which a sequence shows them, so that two
+    sequences of the same objects may number them otherwise. Values that the other one has not follow.
+    """
+    both = coding.numbers and other.numbers and coding.reading is other.reading
+    if not both or coding.void or other.void:
+        return coding
+    last = max(other.numbers.values())
+    fresh = [value for value, number in coding.numbers.items() if number and value not in other.numbers]
+    numbers = {value: other.numbers.get(value, number) for value, number in coding.numbers.items()}
+    numbers |= {value: min(last + place, MAX_INSTANCE) for place, value in enumerate(fresh, 1)}
+    return replace(coding, numbers=numbers)
+
+
 def _guessed(survey: Survey, file: Path) -> MaskCoding:
     if survey.clear and not _labels_on_clear(survey):
         return _alpha(survey)
@@ -205,11 +221,15 @@ def _numbers(survey: Survey, file: Path) -> MaskCoding:
     what = "grey levels" if survey.kinds <= {Kind.GREY} else "palette indices"
     if not survey.deep:
         return MaskCoding(Reading.PALETTE, f"{what} as instance numbers", void=True)
-    levels = sorted(value for value in survey.values if value)
+    # In the order of appearance: an object that comes later moves no numbers of those before.
+    # Levels of one picture ascend.
+    levels = [value for value in survey.values if value]
     if len(levels) > MAX_INSTANCE:
         raise UserError(f"{file} has {len(levels)} grey levels: masks number 254 instances at most.")
     numbers = {0: 0, **{level: number for number, level in enumerate(levels, 1)}}
-    return MaskCoding(Reading.PALETTE, "grey levels of 16 bits as objects, from the lowest on", numbers)
+    return MaskCoding(
+        Reading.PALETTE, "grey levels of 16 bits as objects, in the order of appearance", numbers
+    )
 
 
 def _by_colours(survey: Survey, file: Path, *, forced: bool) -> MaskCoding:

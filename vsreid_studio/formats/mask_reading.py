@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine.types import MAX_INSTANCE, LabelMap, SoftMask
 from ..errors import UserError
-from .mask_coding import Reading, coding_of, is_comparable
+from .mask_coding import Reading, coding_of, is_comparable, numbered_like
 from .mask_pixels import Pixels, Survey, histogram, read_pixels
 
 VOID = 255
@@ -33,6 +33,7 @@ class MaskReader:
         reading: Reading | None = None,
         size: tuple[int, int] | None = None,
         poll: Callable[[], object] = lambda: None,
+        like: MaskReader | None = None,
     ) -> None:
         """Look at every picture.
 
@@ -41,6 +42,8 @@ class MaskReader:
             reading: how to take them, None to guess. `OBJECTS` guesses how each file shows its object.
             size: (height, width) that each must have, None for any.
             poll: called before each picture; what it raises ends the reading.
+            like: of the same objects: colours that it has numbered in the order of their appearance have the
+                same numbers here, and others follow.
 
         Raises:
             UserError: one cannot be read or has another size, or they cannot be taken so.
@@ -52,6 +55,8 @@ class MaskReader:
         if not is_comparable(survey):
             survey = self._survey(paths, poll, as_colours=True)
         self._coding = coding_of(survey, reading, paths[0] if paths else Path())
+        if like is not None:
+            self._coding = numbered_like(self._coding, like._coding)
         self.reading, self.text = self._coding.reading, self._coding.text
 
     def labels(self, file: Path, *, keep_void: bool = False) -> LabelMap:
