@@ -7,8 +7,9 @@ import pytest
 from grids import HEIGHT, NAMES, WIDTH, awkward_maps, frames_like
 
 from vsreid_studio.errors import UserError
+from vsreid_studio.formats.classes import Classes
 from vsreid_studio.formats.footage import Footage
-from vsreid_studio.formats.mots import export_mots, read_labels, read_mots
+from vsreid_studio.formats.mots import IGNORED, export_mots, read_labels, read_mots
 
 
 def test_lines(tmp_path: Path) -> None:
@@ -26,6 +27,21 @@ def test_lines(tmp_path: Path) -> None:
     labels = ("Läuferin", "自転車", "rider", "never seen", "two words")
     assert read_labels(tmp_path / "clip.labels.txt") == labels
     assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["clip.labels.txt", "clip.txt"]
+
+
+@pytest.mark.parametrize("count", [9, 10, 12])
+def test_no_class_has_the_number_of_ignored_regions(tmp_path: Path, count: int) -> None:
+    """Evaluations of MOTS leave class 10 out."""
+    names = [f"kind {number}" for number in range(1, count + 1)]
+    classes = Classes(dict(enumerate(names, 1)), {1: count})
+    maps = [np.ones((HEIGHT, WIDTH), np.uint8)]
+    export_mots(tmp_path, Footage("clip", frames_like(maps), maps), {1: "one"}, classes=classes)
+    _, identity, kind, *_ = (tmp_path / "clip.txt").read_text("ascii").split()
+    labels = read_labels(tmp_path / "clip.labels.txt")
+    assert kind != "10" and identity == f"{kind}001"
+    assert labels[int(kind) - 1] == names[-1]
+    assert [label for label in labels if label != IGNORED] == names
+    assert [place for place, label in enumerate(labels, 1) if label == IGNORED] == [10][: count > 9]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,10 @@ from .owned import placing
 from .provenance import record_path
 from .rle import expanded, label_map
 
+IGNORED = "(ignored region)"
+"""In the list of classes the line of a number that no class has."""
+_IGNORED_CLASS = 10
+"""Evaluations of MOTS leave out what has this class."""
 _CLASS = 1000
 """An object's id is its class times this plus its instance number, as in KITTI MOTS."""
 
@@ -33,8 +37,8 @@ def export_mots(
     """Write `SEQUENCE.txt` and the names of its classes, `SEQUENCE.labels.txt`, and read them back.
 
     Frames have the numbers of their names, else 0 on; classes are numbered from 1 in the order of the lines
-    of the second file; instances of one class share it. An id modulo 1000 is the instance's number. Lines
-    come by frame, then by instance.
+    of the second file, of which the tenth is no class; instances of one class share it. An id modulo 1000 is
+    the instance's number. Lines come by frame, then by instance.
 
     See `exports.SequenceWriter` for arguments and errors.
     """
@@ -46,11 +50,14 @@ def export_mots(
             for _, _, labels in footage:
                 found.add(labels)
             found.confirm(footage, root / text)
-            kinds = {kind: n for n, kind in enumerate(classes.categories(names, found.seen), 1)}
+            listed = [*classes.categories(names, found.seen)]
+            if len(listed) >= _IGNORED_CLASS:
+                listed.insert(_IGNORED_CLASS - 1, IGNORED)
+            kinds = {kind: n for n, kind in enumerate(listed, 1) if n != _IGNORED_CLASS}
             lines = partial(_lines, footage, found, partial(classes.kind, names), kinds)
             write_pieces(stage / text, lines, root / text)
-        (stage / listing).write_text("".join(f"{kind}\n" for kind in kinds), encoding="utf-8")
-        if read_labels(stage / listing) != tuple(kinds):
+        (stage / listing).write_text("".join(f"{kind}\n" for kind in listed), encoding="utf-8")
+        if read_labels(stage / listing) != tuple(listed):
             raise UserError(f"{root / listing} was written but reads back differently.")
     return footage.count
 
