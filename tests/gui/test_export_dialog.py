@@ -7,7 +7,7 @@ from errno import ENOSPC
 from pathlib import Path
 
 import pytest
-from driving import draw_both
+from driving import draw_both, focused
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
@@ -124,6 +124,23 @@ def test_the_overlay_video_asks_less(qtbot: QtBot, tmp_path: Path) -> None:
     with qtbot.waitSignal(dialog.export_requested) as asked:
         dialog.accept()
     assert asked.args[0] == ExportRequest("overlay", tmp_path, (), "clip", "", True)
+
+
+def test_a_set_is_called_as_it_was_typed(qtbot: QtBot, dialog: ExportDialog) -> None:
+    dialog.image_set.setFocus()
+    dialog.image_set.lineEdit().selectAll()
+    qtbot.keyClicks(dialog.image_set.lineEdit(), "te")
+    assert dialog.request().image_set == "te"
+
+
+def test_tab_goes_through_the_fields_as_they_stand(qtbot: QtBot, dialog: ExportDialog) -> None:
+    dialog.format_box.setCurrentIndex(1)
+    dialog.format_box.setCurrentIndex(0)
+    dialog.folder.setFocus()
+    sizes = dialog.resolutions.values()
+    for field in (dialog.choose, dialog.sequence, dialog.image_set, *sizes, dialog.overwrite):
+        qtbot.keyClick(focused(), Qt.Key.Key_Tab)
+        assert field.hasFocus() or field.isAncestorOf(focused())
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.key)

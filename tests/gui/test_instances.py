@@ -382,3 +382,15 @@ def test_a_class_that_is_being_renamed_outlives_other_changes(qtbot: QtBot, wind
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: window.session.categories == {1: "hound"})
     dialog.close()
+
+
+def test_long_classes_make_no_dialog_wider(panel: InstancePanel) -> None:
+    widths = []
+    for name in ("dog", 400 * "dog "):
+        panel.set_classes({1: name})
+        panel.set_selected(1)
+        panel.actions_.category.trigger()
+        (dialog,) = (one for one in panel.findChildren(QInputDialog) if one.isVisible())
+        widths.append(dialog.sizeHint().width())
+        dialog.reject()
+    assert widths[0] == widths[1] < 800

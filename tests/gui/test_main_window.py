@@ -14,7 +14,7 @@ import pytest
 from driving import LEFT, drag, draw_both, press, until_proposal, wait_idle
 from fake_engine import Script
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QKeySequence
 from PySide6.QtWidgets import QLabel, QMenu
 from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
@@ -538,3 +538,8 @@ def test_classes_are_imported_exported_and_shown(window: MainWindow, qtbot: QtBo
     session.flush()
     assert window.parts.instances.view.model().index(0, 0).data(Role.COUNT).startswith("dog · ")
     dialog.close()
+
+
+def test_each_menu_opens_with_a_letter_of_its_own(window: MainWindow) -> None:
+    letters = [QKeySequence.mnemonic(one.text()).toString() for one in window.menuBar().actions()]
+    assert all(letters) and len(set(letters)) == len(letters)

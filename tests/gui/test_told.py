@@ -208,6 +208,10 @@ def test_what_is_refused_leaves_nothing_to_save(qtbot: QtBot, window: MainWindow
     window.session.flush()
     assert window.bar.sentence.text() == "The list has all of these classes already."
     assert window.status.kept.text() == "saved"
+    edits.import_classes(_listed(window))
+    window.session.flush()
+    assert "names no class" in window.bar.sentence.text()
+    assert window.status.kept.text() == "saved"
 
 
 def _listed(window: MainWindow, *names: str) -> Path:

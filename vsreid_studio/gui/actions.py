@@ -23,6 +23,12 @@ class Group(StrEnum):
     VIEW = "View"
     HELP = "Help"
 
+    @property
+    def title(self) -> str:
+        """With the letter that opens its menu with Alt."""
+        place = {Group.ENGINE: 1, Group.FRAMES: 1}.get(self, 0)
+        return f"{self.value[:place]}&{self.value[place:]}"
+
 
 class Act(StrEnum):
     """The actions of the window itself; the value names each in the file of keys."""

@@ -8,6 +8,8 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QSpinBox, QWidget
 
+PRESENT = "present"
+"""A property of an editor: what Esc puts into it, where that changes while it has the focus."""
 _RETURN = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _TAB = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
 _COMMAND = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
@@ -51,7 +53,8 @@ class EditorKeys(QObject):
             step()
             return True
         if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
-            _restore(self._editor, self._before)
+            present = watched.property(PRESENT)
+            _restore(self._editor, self._before if present is None else present)
             self._leave()
         elif event.type() == QEvent.Type.KeyPress and event.key() in _RETURN:
             self._leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -82,6 +83,8 @@ class ExportDialog(QDialog):
         self.image_set = QComboBox()
         self.image_set.setAccessibleName("Set")
         self.image_set.setEditable(True)
+        # It would turn a new name into a longer one of the list.
+        self.image_set.setCompleter(None)  # type: ignore[arg-type]  # Qt takes none, its stubs do not say so
         self.overwrite = QCheckBox()
         self.resolutions: dict[str, QCheckBox] = {}
         self.problem = QLabel()
@@ -188,12 +191,15 @@ class ExportDialog(QDialog):
         self._name_label.setText(f"{chosen.thing.capitalize()} &name")
         for old in self.resolutions.values():
             self._sizes.removeWidget(old)
+            old.hide()
             old.deleteLater()
         self.resolutions = {name: QCheckBox(name) for name in chosen.resolutions}
         for box in self.resolutions.values():
             box.setChecked(True)
             box.toggled.connect(self._check)
             self._sizes.insertWidget(self._sizes.count() - 1, box)
+        for before, after in pairwise([self.image_set, *self.resolutions.values(), self.overwrite]):
+            QWidget.setTabOrder(before, after)
         self._form.setRowVisible(self._sizes, bool(chosen.resolutions))
         self.image_set.clear()
         self.image_set.addItems(chosen.sets)

@@ -72,23 +72,22 @@ class Status(QObject):
         session.opened.connect(lambda: self.kept.setText("saved"))
         session.saved.connect(lambda: self.kept.setText("saved"))
         session.edited.connect(lambda: self.kept.setText("saving"))
-        session.failed.connect(self._fail)
-        session.refused.connect(self._refuse)
+        session.taken_back.connect(lambda: self._settle("not saved"))
+        for signal in (session.failed, session.refused):
+            signal.connect(lambda *_: self._settle("saved"))
         conductor.progress.connect(self._progress)
         conductor.state_changed.connect(self._state)
         conductor.device_known.connect(self._know)
         self._place()
         self._state()
 
-    def _fail(self) -> None:
-        """An edit may have been taken back as it could not be saved; the bar over the canvas says why."""
-        if self.kept.text() == "saving" and self._session.settled:
-            self.kept.setText("not saved")
+    def _settle(self, text: str) -> None:
+        """Nothing is on its way to the disk any more; the bar over the canvas says why not.
 
-    def _refuse(self) -> None:
-        """What was refused left nothing to save."""
+        What was refused or could not be read has left nothing to save.
+        """
         if self.kept.text() == "saving" and self._session.settled:
-            self.kept.setText("saved")
+            self.kept.setText(text)
 
     def show_pixel(self, x: int, y: int) -> None:
         """Show what is under the mouse; negative figures for nothing."""

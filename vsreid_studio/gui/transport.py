@@ -6,6 +6,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from .actions import Act, Actions
+from .editor_keys import PRESENT
 from .frames import FrameLoader
 from .session import Session
 from .widgets import NumberBox
@@ -38,6 +39,7 @@ class Transport(QWidget):
         row.addSpacing(4)
         row.addWidget(self.frame)
         self.frame.valueChanged.connect(session.go)
+        self.frame.editingFinished.connect(self._end_edit)
         session.frame_changed.connect(self._show)
         session.opened.connect(self._open)
         actions.connect(Act.JUMP, self.ask)
@@ -53,7 +55,16 @@ class Transport(QWidget):
         self.frame.blockSignals(blocked)
         self._show(self._session.frame)
 
+    def _end_edit(self) -> None:
+        self.frame.lineEdit().setModified(False)
+        if self._session.document is not None:
+            self._show(self._session.frame)
+
     def _show(self, frame: int) -> None:
+        """Show another frame, but not over what is being typed: a run or the video may go on meanwhile."""
+        self.frame.setProperty(PRESENT, frame)
+        if self.frame.hasFocus() and self.frame.lineEdit().isModified():
+            return
         blocked = self.frame.blockSignals(True)
         self.frame.setValue(frame)
         self.frame.blockSignals(blocked)

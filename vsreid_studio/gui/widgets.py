@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -40,8 +41,9 @@ OPENABLE = f"Videos and projects ({_PATTERNS} *.vsreid);;All files (*)"
 MASKS = "Masks (*.png *.tif *.tiff *.bmp *.gif *.webp *.json *.xml *.txt);;All files (*)"
 
 
-_DIGITS = 9
-"""Of a number that can be typed."""
+_NUMBER = re.compile(r"[+\-−]?\d{0,9}([.,]\d{0,9})?")
+"""What can be typed into a field for a number, also when it is not complete."""
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 
 
 class Overlaid(QWidget):
@@ -338,7 +340,8 @@ class NumberBox(QSpinBox):
     """A spin box that takes a number out of its range for the nearest one in it.
 
     A plain spin box refuses the digit that leads out of the range: 150 typed into a field that ends at 100
-    would be 15. It emits a new value when the edit is done, not with each digit.
+    would be 15, and 1.5 as well. Here a fraction is rounded. A new value is emitted when the edit is done,
+    not with each digit.
     """
 
     def __init__(self, least: int, most: int, unit: str = "", parent: QWidget | None = None) -> None:
@@ -348,23 +351,23 @@ class NumberBox(QSpinBox):
         self.setKeyboardTracking(False)
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        """Let digits be typed that lead out of the range."""
+        """Let be typed what leads out of the range, and a fraction."""
         state, text, position = super().validate(text, position)
-        if state is QValidator.State.Invalid and self._typed(text) is not None:
+        if state is QValidator.State.Invalid and _NUMBER.fullmatch(self._bare(text)):
             state = QValidator.State.Intermediate
         return state, text, position
 
     def fixup(self, text: str) -> str:
         """The nearest number of the range, when the edit is done."""
-        typed = self._typed(text)
-        if typed is None:
+        try:
+            typed = round(float(self._bare(text).replace(",", ".").replace("−", "-")))
+        except ValueError:
             return super().fixup(text)
         return self.textFromValue(min(max(typed, self.minimum()), self.maximum())) + self.suffix()
 
-    def _typed(self, text: str) -> int | None:
-        # A number may be pasted with its unit, beside the field's own.
-        digits = text
-        while self.suffix() and digits.endswith(self.suffix()):
-            digits = digits.removesuffix(self.suffix())
-        digits = digits.strip()
-        return int(digits) if digits.isdecimal() and len(digits) <= _DIGITS else None
+    def _bare(self, text: str) -> str:
+        """Without the unit, which may be pasted with a number beside the field's own; also of thousands."""
+        while self.suffix() and text.endswith(self.suffix()):
+            text = text.removesuffix(self.suffix())
+        text = text.strip()
+        return text.replace(",", "") if _THOUSANDS.fullmatch(text) else text

@@ -60,6 +60,7 @@ class ClassDialog(QDialog):
         self._quiet = False
         self.list = QListWidget()
         self.list.setAccessibleName("Classes")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.name = QLineEdit()
         self.name.setPlaceholderText("Name of a new class")
         self.name.setAccessibleName("Name of a new class")
@@ -208,8 +209,10 @@ class QuestionStrip(QFrame):
         self.first.setAccessibleName("First frame")
         self.last.setAccessibleName("Last frame")
         # A range is never the wrong way round, also while it is typed.
+        self._wanted = 0
         self.first.setKeyboardTracking(True)
-        self.first.valueChanged.connect(self.last.setMinimum)
+        self.first.valueChanged.connect(self._follow_first)
+        self.last.valueChanged.connect(self._note_last)
         self._range = QWidget()
         frames = QHBoxLayout(self._range)
         frames.setContentsMargins(0, 0, 0, 0)
@@ -250,7 +253,9 @@ class QuestionStrip(QFrame):
             self.first.setRange(0, length - 1)
             self.last.setRange(0, length - 1)
             self.last.setValue(frames[1])
+            self._wanted = frames[1]
             self.first.setValue(frames[0])
+            self._follow_first(frames[0])
         self.sentence.setText(sentence)
         self.setAccessibleName(sentence)
         self.yes.setText(yes)
@@ -259,6 +264,16 @@ class QuestionStrip(QFrame):
         asked = self.yes if frames is None else self.first
         asked.setFocus(Qt.FocusReason.OtherFocusReason)
         self.first.selectAll()
+
+    def _follow_first(self, first: int) -> None:
+        """The last frame is pushed along, and comes back where the first one does."""
+        wanted = self._wanted
+        self.last.setMinimum(first)
+        self.last.setValue(max(first, wanted))
+        self._wanted = wanted
+
+    def _note_last(self, last: int) -> None:
+        self._wanted = last
 
     def dismiss(self) -> None:
         """Take the question as answered with no."""

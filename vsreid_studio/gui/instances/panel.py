@@ -28,6 +28,9 @@ from .dialogs import QuestionStrip
 from .model import InstanceModel
 from .view import InstanceView, RowPart
 
+_NAME_LETTERS = 30
+"""Letters of a class that the field for it has room for."""
+
 
 class InstancePanel(QWidget):
     """Lists the instances and asks for what is to be done to them; changes nothing itself.
@@ -317,6 +320,9 @@ class InstancePanel(QWidget):
         dialog.setTextValue(self._classes.get(self._instances[number].category or -1, ""))
         box = dialog.findChild(QComboBox)
         assert box is not None
+        # Else the dialog is as wide as the longest name.
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(_NAME_LETTERS)
         line = box.lineEdit()
         assert line is not None
         # It would turn a new name into a longer one of the list.
@@ -337,8 +343,8 @@ class InstancePanel(QWidget):
         return [] if source is None else [(source, other) for other in others]
 
     def _ask_delete(self, number: int) -> None:
-        what = self._model.count(number) or "All its masks"
-        sentence = f"Delete {shortened(self._instances[number].name)}? {what} will go. Undo brings them back."
+        name, what = shortened(self._instances[number].name), self._model.count(number) or "all its masks"
+        sentence = f"Delete {name} ({what})? Undo brings it back."
         self._ask(sentence, "Delete", partial(self.delete_requested.emit, number))
 
     def _ask_delete_range(self, number: int) -> None:

@@ -53,6 +53,7 @@ class EditStack(QObject):
         saved: all edits are on disk.
         cells_dropped(cells): the CellKeys of masks that went with what was undone, as they came from it.
         proposals_changed: the list of proposals has changed.
+        taken_back: an edit could not be put on disk; `failed` follows.
         failed(sentence, details): something could not be done.
         refused(sentence): something was not done, as it makes no sense now; see `Refusal`.
     """
@@ -64,6 +65,7 @@ class EditStack(QObject):
     saved = Signal()
     cells_dropped = Signal(object)
     proposals_changed = Signal()
+    taken_back = Signal()
     failed = Signal(str, str)
     refused = Signal(str)
 
@@ -284,6 +286,7 @@ class EditStack(QObject):
         edit = self.shown.take_back(number)
         self._keep_selected()
         self._announce(edit.change, edit.lists)
+        self.taken_back.emit()
         self.report(error, details)
 
     def _keep_selected(self) -> None:

@@ -61,8 +61,8 @@ class Session(QObject):
             `VideoChanged`.
         video_missing(error): a project's video was not found; a `VideoMissing`.
         frame_changed, selection_changed, range_changed, proposal_changed, retrievals_changed: see `Position`.
-        changed, edited, instances_changed, undo_changed, saved, cells_dropped, proposals_changed, failed,
-            refused: see `EditStack`.
+        changed, edited, instances_changed, undo_changed, saved, cells_dropped, proposals_changed,
+            taken_back, failed, refused: see `EditStack`.
         importing, imported: see `MaskEdits`.
     """
 
@@ -112,6 +112,7 @@ class Session(QObject):
         self.saved = self.edits.saved
         self.cells_dropped = self.edits.cells_dropped
         self.proposals_changed = self.edits.proposals_changed
+        self.taken_back = self.edits.taken_back
         self.failed = self.edits.failed
         self.refused = self.edits.refused
         self.mask_edits = MaskEdits(self.edits, self.position, self)
