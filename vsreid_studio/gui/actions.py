@@ -24,7 +24,7 @@ class Group(StrEnum):
     HELP = "Help"
 
     @property
-    def title(self) -> str:
+    def menu_title(self) -> str:
         """With the letter that opens its menu with Alt."""
         place = {Group.ENGINE: 1, Group.FRAMES: 1}.get(self, 0)
         return f"{self.value[:place]}&{self.value[place:]}"

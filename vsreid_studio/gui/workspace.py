@@ -153,7 +153,7 @@ _BEFORE_THESE = {
 def add_menus(window: QMainWindow, actions: Actions, docks: Sequence[QDockWidget]) -> None:
     """Every action, by group; the docks below the view's."""
     for group in Group:
-        menu = window.menuBar().addMenu(group.title)
+        menu = window.menuBar().addMenu(group.menu_title)
         menu.setToolTipsVisible(True)
         for action in actions.of(group):
             if any(actions[act] is action for act in _BEFORE_THESE):
