@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from clips import number_of, packed_avi, two_tracks
+from clips import encode, number_of, packed_avi, two_tracks
 from PIL import Image
 from PySide6.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
@@ -18,7 +18,7 @@ from vsreid_studio.engine.video import ReadOptions, ValueRange, open_video
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.session import Session
-from vsreid_studio.gui.video_reading import ReadingDialog, reading_of
+from vsreid_studio.gui.video_reading import ReadingDialog, notes_of, reading_of
 from vsreid_studio.gui.worker.worker import EngineCache
 
 OK = QDialogButtonBox.StandardButton.Ok
@@ -93,6 +93,22 @@ def test_nothing_is_asked_where_there_is_no_choice(qtbot: QtBot, window: MainWin
     assert not window.actions_[Act.READING].isEnabled()
     assert not window.bar.isVisible()
     assert reading_of(session.video) == ""
+
+
+def test_a_video_that_is_cut_short_is_told_in_the_window(window: MainWindow, tmp_path: Path) -> None:
+    path = encode(tmp_path / "cut.mkv", "libx264")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    session = opened(window, path)
+    length = session.video.length
+    told = f"cut.mkv: it is cut short: the {length} frames that are there are used."
+    assert window.bar.sentence.text() == told
+    assert window.bar.isVisible()
+
+
+def test_a_choice_is_told_once(window: MainWindow, tmp_path: Path) -> None:
+    session = opened(window, two_tracks(tmp_path / "two.mkv", 0))
+    assert notes_of(session.video) == ""
+    assert window.bar.sentence.text() == reading_of(session.video)
 
 
 def test_an_unchanged_choice_changes_nothing(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from .error_bar import ErrorBar
 from .export_dialog import ExportDialog
 from .opening import VideoMissing, fresh_demo, holds_pictures, home_of, masks_beside
 from .session import Imported, Session
-from .video_reading import ReadingDialog, reading_of
+from .video_reading import ReadingDialog, notes_of, reading_of
 from .worker import Outcome
 from .worker.jobs import Export
 
@@ -250,9 +250,15 @@ class Files(QObject):
         return session.open(path, then=self._tell_video, options=options, otherwise=before)
 
     def _tell_video(self) -> None:
-        """Say how the video is read where there is a choice, unless something else is being said."""
-        if (sentence := reading_of(self._session.video)) and not self._bar.isVisible():
-            self._bar.suggest(sentence, "Choose …", self.ask_reading)
+        """Say what is to be known of how the video is read, unless something else is being said."""
+        if self._bar.isVisible():
+            return
+        video = self._session.video
+        sentences = " ".join(one for one in (notes_of(video), reading_of(video)) if one)
+        if reading_of(video):
+            self._bar.suggest(sentences, "Choose …", self.ask_reading)
+        elif sentences:
+            self._bar.show_notice(sentences)
 
     def ask_export(self) -> None:
         """Ask what to export and where."""

@@ -33,6 +33,14 @@ def reading_of(video: Video) -> str:
     return " ".join(sentences)
 
 
+def notes_of(video: Video) -> str:
+    """What else a person should know of it, as that it is cut short; empty where there is nothing."""
+    # These are told with their choice, see `reading_of`.
+    told = ("of its video tracks", "samples of")
+    notes = "; ".join(note for note in video.notes if not note.startswith(told))
+    return f"{video.path.name}: {notes}." if notes else ""
+
+
 class ReadingDialog(QDialog):
     """Asks for a track and a range of values; fields for what the video has no choice of are left out.
 
