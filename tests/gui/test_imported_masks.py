@@ -32,7 +32,7 @@ def test_a_reading_is_told_and_can_be_changed(window: MainWindow, tmp_path: Path
     session.go(2)
     assert session.mask_edits.import_masks(tmp_path / "matte.png")
     session.flush()
-    assert bar.sentence.text() == "matte.png was read as one soft-edged object."
+    assert bar.sentence.text() == "matte.png was read as one soft-edged object, object 1."
     assert len(np.unique(session.annotation.mask(2, 1).values)) > 10
     session.go(0)
     offered = {action.text(): action for action in bar.offer.menu().actions()}
@@ -40,13 +40,35 @@ def test_a_reading_is_told_and_can_be_changed(window: MainWindow, tmp_path: Path
     offered["All that is not background is one object"].trigger()
     session.flush()
     assert set(np.unique(session.annotation.mask(2, 1).values).tolist()) <= {0, 255}
-    assert bar.sentence.text() == "matte.png was read as one object."
+    assert bar.sentence.text() == "matte.png was read as one object, object 1."
     # What cannot be read so leaves what was there.
     offered = {action.text(): action for action in bar.offer.menu().actions()}
     offered["What is opaque is one object"].trigger()
     session.flush()
     assert "no transparent pixel" in bar.sentence.text()
     assert session.annotation.mask(2, 1).area
+
+
+def test_a_picture_of_one_object_is_of_the_selected_instance(window: MainWindow, tmp_path: Path) -> None:
+    session, bar = window.session, window.bar
+    shape = session.video.height, session.video.width
+    Image.fromarray(true_mask(2, 2).hard(*shape).astype(np.uint8) * 255).save(tmp_path / "dog.png")
+    session.mask_edits.edit_mask(2, 1, true_mask(2, 1), "Paint")
+    dog = session.instance_edits.add_instance("dog")
+    assert dog is not None
+    session.go(2)
+    assert session.mask_edits.import_masks(tmp_path / "dog.png")
+    session.select(1)
+    session.flush()
+    assert session.annotation.mask(2, 1).same(true_mask(2, 1))
+    assert np.array_equal(session.annotation.mask(2, dog).hard(*shape), true_mask(2, 2).hard(*shape))
+    assert bar.sentence.text() == "dog.png was read as one object, dog."
+    # Read otherwise it is of the same one.
+    offered = {action.text(): action for action in bar.offer.menu().actions()}
+    offered["Grey levels are one soft-edged object"].trigger()
+    session.flush()
+    assert session.annotation.mask(2, 1).same(true_mask(2, 1))
+    assert session.annotation.mask(2, dog).area
 
 
 @pytest.mark.parametrize("way", ["All that is not background is one object", "What is opaque is one object"])

@@ -51,6 +51,15 @@ class GivenMasks:
         """The instances, ascending."""
         return tuple(sorted({number for there in self.masks.values() for number in there}))
 
+    def as_instance(self, number: int) -> GivenMasks:
+        """The same masks as those of one instance where pictures show one object and no number."""
+        if self.reading not in {Reading.BINARY, Reading.SOFT, Reading.ALPHA}:
+            return self
+        moved = {
+            frame: dict(zip([number], there.values(), strict=False)) for frame, there in self.masks.items()
+        }
+        return replace(self, masks=moved)
+
 
 def first_cells(masks: Mapping[int, Mapping[int, SoftMask]]) -> dict[CellKey, Cell]:
     """Each object of each given mask as a pinned checkpoint.

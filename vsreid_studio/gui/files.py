@@ -44,6 +44,9 @@ _READINGS = {
     Reading.OBJECTS: "Each file is an object",
 }
 
+_ONE_OBJECT = {Reading.BINARY, Reading.SOFT, Reading.ALPHA}
+"""Readings of pictures that do not number their object: it is the selected one."""
+
 _ABOUT = (
     "<b>vsreid-studio {version}</b><p>Cut objects out of video: mask propagation with reviewable "
     "re-identification, after Li et al., Video Object Segmentation with Re-identification, 2017.</p>"
@@ -313,7 +316,9 @@ class Files(QObject):
             if kept:
                 self._bar.show_notice(kept)
             return
-        sentence = f"{done.path.name} was read as {done.text}. {kept}".rstrip()
+        one = self._session.instances.get(done.instance) if done.reading in _ONE_OBJECT else None
+        told = done.text if one is None else f"{done.text}, {one.name}"
+        sentence = f"{done.path.name} was read as {told}. {kept}".rstrip()
         if done.reading is None:
             self._bar.show_notice(sentence)
             return
@@ -331,6 +336,7 @@ class Files(QObject):
             self._bar.show_notice(IMPORT_CHANGED)
             return False
         session.go(done.frame)
+        session.select(done.instance)
         return session.mask_edits.import_masks(done.path, reading, machine=done.machine, replaces=True)
 
     def _offer_ways(self, change: VideoChanged) -> None:

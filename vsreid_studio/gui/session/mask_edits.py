@@ -16,7 +16,7 @@ from ...project.sources import note_source
 from .. import edits
 from ..edits import Edit
 from .edit_stack import EditStack
-from .mask_import import ImportListener
+from .mask_import import ImportListener, ImportTarget
 from .shown import CommittedEdit, Position
 
 
@@ -27,6 +27,7 @@ class Imported:
     Attributes:
         path: of the file or folder.
         frame: the one that a single picture went to.
+        instance: the one that pictures of one object without a number went to.
         machine: whether they were taken as some program's.
         reading: how pictures were taken, None for files of annotations.
         text: what was taken for what.
@@ -35,6 +36,7 @@ class Imported:
 
     path: Path
     frame: int
+    instance: int
     machine: bool
     reading: Reading | None
     text: str
@@ -91,7 +93,7 @@ class MaskEdits(QObject):
     ) -> bool:
         """Take masks from a picture, for the present frame, or from a folder, by the frames' names.
 
-        `importing` reports the progress.
+        What shows one object and no number is of the selected instance. `importing` reports the progress.
 
         Args:
             reading: how pictures are taken, None to guess; `imported` reports the guess.
@@ -106,7 +108,7 @@ class MaskEdits(QObject):
             return False
         stop = self._import = Event()
         over = False
-        frame = self._position.frame
+        target = ImportTarget(self._position.frame, self._position.selected or 1)
 
         def done(kept: CommittedEdit, reading: Reading | None, text: str, left: int) -> None:
             nonlocal over
@@ -116,7 +118,7 @@ class MaskEdits(QObject):
             self._edits.writer.post(lambda: note_source(project, path), self._edits.report)
             if self._position.selected is None and self._edits.shown is not None:
                 self._position.select(next(iter(self._edits.shown.instances), None))
-            self.imported.emit(Imported(path, frame, machine, reading, text, left))
+            self.imported.emit(Imported(path, target.frame, target.instance, machine, reading, text, left))
 
         def failed(error: Exception, details: str) -> None:
             nonlocal over
@@ -131,7 +133,7 @@ class MaskEdits(QObject):
 
         self.importing.emit(0, 1)
         listener = ImportListener(stop, self.importing.emit, self._exchanged, done, failed, ended)
-        self._edits.imports.start(path, reading, machine, frame, listener, replaces=replaces)
+        self._edits.imports.start(path, reading, machine, target, listener, replaces=replaces)
         return self._edits.finish()
 
     def _exchanged(self, kept: CommittedEdit | None) -> None:

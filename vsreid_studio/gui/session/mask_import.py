@@ -34,6 +34,19 @@ _PAUSE = 0.004
 """Seconds in which the window has Python's lock for itself, after each 1,000 cells that are let go."""
 
 
+@dataclass(frozen=True, slots=True)
+class ImportTarget:
+    """Where masks go that do not say so.
+
+    Attributes:
+        frame: takes a single picture.
+        instance: takes what shows one object and no number.
+    """
+
+    frame: int
+    instance: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ImportListener:
     """The receiver of the progress of an import, on the window's thread.
@@ -70,7 +83,7 @@ class MaskImport:
         path: Path,
         reading: Reading | None,
         machine: bool,
-        frame: int,
+        target: ImportTarget,
         listener: ImportListener,
         *,
         replaces: bool = False,
@@ -82,7 +95,7 @@ class MaskImport:
 
         Args:
             machine: see `edits.import_masks`.
-            frame: takes a single picture's mask.
+            target: takes what names no frame, or no instance.
             replaces: in place of the import that is the last step; where another one is, nothing is done.
         """
         begun: list[Annotation] = []
@@ -92,7 +105,7 @@ class MaskImport:
 
         def read() -> None:
             try:
-                self._read(path, reading, machine, frame, listener, replaces, begun)
+                self._read(path, reading, machine, target, listener, replaces, begun)
             except _Stopped:
                 self._thread.reply(listener.ended)
             except Exception as error:
@@ -113,7 +126,7 @@ class MaskImport:
         path: Path,
         reading: Reading | None,
         machine: bool,
-        frame: int,
+        target: ImportTarget,
         listener: ImportListener,
         replaces: bool,
         begun: Sequence[Annotation],
@@ -138,7 +151,9 @@ class MaskImport:
 
         try:
             refuse_own(self._writer.project, path)
-            given = read_given_masks(path, self._writer.document.video, reading, frame=frame, each=each)
+            video = self._writer.document.video
+            given = read_given_masks(path, video, reading, frame=target.frame, each=each)
+            given = given.as_instance(target.instance)
             # Those of files of annotations come all at once. What is in the file already costs nothing.
             for there in given.masks.values():
                 _refuse_stopped(listener)
