@@ -88,6 +88,40 @@ def test_what_is_drawn_while_masks_are_read_otherwise_costs_nothing(
     assert session.annotation.mask(1, 1).same(true_mask(1, 1))
 
 
+def test_a_colour_is_the_same_instance_in_every_import(window: MainWindow, tmp_path: Path) -> None:
+    session = window.session
+    shape = session.video.height, session.video.width
+    colours = np.array([(0, 0, 0), (240, 90, 10), (20, 200, 160), (99, 9, 90)], np.uint8)
+
+    def take(frame: int, *numbers: int) -> None:
+        labels = np.zeros(shape, np.uint8)
+        for place, number in enumerate(numbers):
+            labels[10 * place : 10 * place + 8, 4:20] = number
+        Image.fromarray(colours[labels]).save(tmp_path / f"{frame}.png")
+        session.go(frame)
+        assert session.mask_edits.import_masks(tmp_path / f"{frame}.png")
+        session.flush()
+
+    def top(frame: int, instance: int) -> int:
+        box = session.annotation.mask(frame, instance).hard_box
+        return -1 if box is None else box.y0
+
+    take(0, 1, 2)
+    assert (top(0, 1), top(0, 2)) == (0, 10)
+    drawn = session.instance_edits.add_instance("drawn")
+    assert drawn == 3
+    take(1, 2, 3, 1)
+    assert (top(1, 2), top(1, 4), top(1, 1)) == (0, 10, 20)
+    assert not session.annotation.mask(1, drawn).area
+    take(2, 3)
+    assert top(2, 4) == 0
+    # What a colour became is of no meaning once that is gone.
+    session.instance_edits.delete(2)
+    session.flush()
+    take(3, 2, 1)
+    assert top(3, 1) == 10 and top(3, 2) == 0 and session.annotation.instances == (1, 2, 4)
+
+
 def test_later_changes_are_not_undone(window: MainWindow, tmp_path: Path) -> None:
     session, bar = window.session, window.bar
     Image.fromarray(soft((session.video.height, session.video.width))).save(tmp_path / "matte.png")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class GivenMasks:
         text: what was taken for what, such as 'one soft-edged object'.
         names: of instances, by number, if the files have any.
         classes: names of their classes, by instance number, if the files have any.
+        values: of pictures, see `MaskReader.values`.
     """
 
     masks: Mapping[int, Mapping[int, SoftMask]]
@@ -45,6 +46,7 @@ class GivenMasks:
     text: str
     names: Mapping[int, str] = field(default_factory=dict)
     classes: Mapping[int, str] = field(default_factory=dict)
+    values: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -59,6 +61,25 @@ class GivenMasks:
             frame: dict(zip([number], there.values(), strict=False)) for frame, there in self.masks.items()
         }
         return replace(self, masks=moved)
+
+    def numbered_as(self, known: Mapping[int, int], taken: Collection[int]) -> GivenMasks:
+        """The same masks, of the instances that earlier ones in the same colours or levels became.
+
+        Args:
+            known: instance by colour or level; with none, all stays as it is.
+            taken: the instances that there are. What is not known becomes another one, as far as there are
+                numbers.
+        """
+        if not known or not self.values:
+            return self
+        free = (n for n in range(1, MAX_INSTANCE + 1) if n not in taken and n not in known.values())
+        values = {it: known[it] if it in known else next(free, number) for it, number in self.values.items()}
+        moved = {number: values[it] for it, number in self.values.items()}
+        masks = {
+            frame: {moved[number]: mask for number, mask in there.items()}
+            for frame, there in self.masks.items()
+        }
+        return replace(self, masks=masks, values=values)
 
 
 def first_cells(masks: Mapping[int, Mapping[int, SoftMask]]) -> dict[CellKey, Cell]:

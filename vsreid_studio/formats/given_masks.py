@@ -67,7 +67,7 @@ def read_given_masks(
     for done, (index, file) in enumerate(sorted(files.items()), 1):
         masks[index] = reader.masks(file, void=void)
         each(done, len(files), masks[index].values())
-    return _some(path, GivenMasks(masks, reader.reading, reader.text))
+    return _some(path, GivenMasks(masks, reader.reading, reader.text, values=reader.values))
 
 
 def _some(path: Path, given: GivenMasks) -> GivenMasks:

@@ -70,6 +70,11 @@ class MaskCoding:
     top: int = 255
     void: bool = False
 
+    @property
+    def values(self) -> dict[int, int]:
+        """Instance by colour or level, where these are numbered in the order of appearance; else empty."""
+        return {} if self.void else {value: number for value, number in self.numbers.items() if number}
+
 
 def is_comparable(survey: Survey) -> bool:
     """Whether a value means the same in each picture, so that colours need not be compared."""

@@ -25,6 +25,7 @@ class MaskReader:
     Attributes:
         reading: how they are taken.
         text: the same for a person, such as 'one soft-edged object'.
+        values: instance by colour or level, where these are numbered in the order of appearance; else empty.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class MaskReader:
         self._coding = coding_of(survey, reading, paths[0] if paths else Path())
         if like is not None:
             self._coding = numbered_like(self._coding, like._coding)
-        self.reading, self.text = self._coding.reading, self._coding.text
+        self.reading, self.text, self.values = self._coding.reading, self._coding.text, self._coding.values
 
     def labels(self, file: Path, *, keep_void: bool = False) -> LabelMap:
         """One of the pictures as instance numbers, a soft object where it is above one half.

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..engine.types import CellKey
 from ..errors import UserError
+from ..formats.annotations import GivenMasks
 from ..formats.points import Clicked, clicked_from
 from ..formats.targets import Sources, is_same_place
 from .document import Project
@@ -23,6 +24,8 @@ from .notes import Settings
 _KEY = "read_from"
 _TRUTH = "truth"
 """Where the window keeps the folder that the masks are compared with."""
+_VALUES = "mask_values"
+"""What colours and levels of imported masks became."""
 _BYTES = "bytes:"
 """Begins the place of a file whose name is not UTF-8."""
 
@@ -72,6 +75,35 @@ def note_source(project: Project, masks: Path) -> None:
     place = _place(masks.absolute())
     if isinstance(known, list) and place not in known:
         project.settings.set(_KEY, [*known, place])
+
+
+def numbered_as_before(project: Project, given: GivenMasks) -> GivenMasks:
+    """Masks in colours, or levels of 16 bits, of the instances that earlier imports in these became."""
+    listed = _values(project).get(str(given.reading), {})
+    known = {value: number for value, number in listed.items() if number in project.instances}
+    return given.numbered_as(known, project.instances)
+
+
+def note_values(project: Project, given: GivenMasks) -> None:
+    """Remember what instances the colours or levels of imported masks became.
+
+    Raises:
+        UserError: the project cannot be written.
+    """
+    if given.values:
+        known = _values(project)
+        known[str(given.reading)] = {**known.get(str(given.reading), {}), **given.values}
+        project.settings.set(_VALUES, {reading: list(one.items()) for reading, one in known.items()})
+
+
+def _values(project: Project) -> dict[str, dict[int, int]]:
+    """Instances by value, by reading; what cannot be read is left out."""
+    kept = project.settings.get(_VALUES)
+    found: dict[str, dict[int, int]] = {}
+    with suppress(AttributeError, TypeError, ValueError):
+        for reading, pairs in kept.items():
+            found[reading] = {int(value): int(number) for value, number in pairs}
+    return found
 
 
 def _place(path: Path) -> str:

@@ -22,7 +22,7 @@ from ...formats.annotations import GivenMasks
 from ...formats.given_masks import read_given_masks
 from ...formats.mask_coding import Reading
 from ...project import Project
-from ...project.sources import refuse_own
+from ...project.sources import note_values, numbered_as_before, refuse_own
 from .. import edits
 from .shown import CommittedEdit
 from .thread import DocumentThread, no_collection
@@ -218,11 +218,13 @@ class MaskImport:
         poll = partial(_refuse_stopped, listener)
         with no_collection():
             project = self._writer.project
+            given = numbered_as_before(project, given)
             drawn = pinned_since(project.annotation, begun[0], given.numbers) if begun else frozenset()
             made = edits.import_masks(project, given, cells, machine=machine, drawn=drawn, poll=poll)
             short = shortened(made.change)
             self._writer.apply(made.change, made, poll=poll)
             kept = self._writer.kept(made.change, made.lists, short)
+            note_values(project, given)
             left = sum(key.instance in given.masks.get(key.frame, ()) for key in drawn)
             self._thread.reply(partial(listener.done, kept, given.reading, given.text, left))
             self._thread.reply(listener.ended)
