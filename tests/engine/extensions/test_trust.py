@@ -323,6 +323,19 @@ def test_two_instances_that_are_both_lost_do_not_keep_one_another() -> None:
     assert filled(annotation) == list(range(9))
 
 
+def test_what_was_kept_as_covered_stays_outside_the_frames_of_a_run() -> None:
+    annotation, trust = both_lost()
+    list(trust.after_span(annotation, Plan((), (1,)), Deferred({}, {})))
+    assert filled(annotation) == list(range(9))
+    cell = annotation.get(5, 1)
+    assert cell is not None
+    anew = replace(cell, similarity=None)
+    annotation.apply(annotation.set_cells("propagate", {CellKey(5, 1): anew}))
+    # In these frames what covers the run turns out to be wrong itself.
+    list(trust.after_span(annotation, Plan((), (1, 2), range(4, 6)), Deferred({}, {})))
+    assert filled(annotation) == [0, 1, 2, 3, 6, 7, 8]
+
+
 def test_a_map_that_a_person_approves_meanwhile_is_not_emptied() -> None:
     annotation, trust = both_lost()
     steps = trust.after_span(annotation, Plan((), (1, 2)), Deferred({}, {}))

@@ -83,7 +83,7 @@ class Trust:
         # What covers a run may itself have turned out to be wrong.
         for run in kept:
             if not run.covered(annotation):
-                change = annotation.set_cells("propagate", run.emptied(annotation))
+                change = annotation.set_cells("propagate", run.emptied(annotation, plan.frames))
                 annotation.apply(change)
                 yield change
         for instance, frames in judged:
@@ -255,13 +255,18 @@ class _LostRun:
         """Whether other instances cover the first map, more than that of the checkpoint."""
         return is_covered(annotation, self.frames[0], self.instance)
 
-    def emptied(self, annotation: Annotation) -> dict[CellKey, Cell]:
-        """The judged maps among them, emptied; not those that a person has approved meanwhile."""
+    def emptied(self, annotation: Annotation, within: Collection[int] | None) -> dict[CellKey, Cell]:
+        """The judged maps among them, emptied; not those that a person has approved meanwhile.
+
+        Args:
+            within: only those in these frames, None for all.
+        """
         cells = {CellKey(frame, self.instance): annotation.get(frame, self.instance) for frame in self.frames}
         return {
             key: replace(cell, mask=SoftMask.empty(), confidence=float(wrong))
             for (key, cell), wrong in zip(cells.items(), self.wrong, strict=True)
             if cell is not None and cell.judged and cell.origin != key.frame
+            if within is None or key.frame in within
         }
 
 
