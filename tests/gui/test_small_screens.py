@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from driving import draw_both, until_proposal, wait_idle
@@ -46,6 +47,19 @@ def test_everything_fits(qtbot: QtBot, window: MainWindow, truth: Path) -> None:
     assert window.rect().contains(bottom)
     window.conductor.cancel()
     wait_idle(qtbot, window)
+
+
+def test_opening_another_clip_keeps_the_windows_size(
+    qtbot: QtBot, window: MainWindow, pictures: Path, tmp_path: Path
+) -> None:
+    other = copytree(pictures, tmp_path / "other")
+    window.resize(size := QSize(1000, 648))
+    qtbot.wait(50)
+    assert window.size() == size
+    window.files.open(other)
+    qtbot.waitUntil(lambda: window.session.document is not None and window.session.video.path == other)
+    qtbot.wait(100)
+    assert window.size() == size
 
 
 def test_nothing_in_a_dock_is_covered_or_cut(qtbot: QtBot, window: MainWindow, truth: Path) -> None:

@@ -378,11 +378,12 @@ class MainWindow(QMainWindow):
     def _show_start(self) -> None:
         self._docking.stop()
         self._keep_docks()
-        self._pages.setCurrentWidget(self.start)
         self.parts.show_docks(False)
         self.comparison.dock.hide()
         self._toolbar.hide()
         self.statusBar().hide()
+        # Last: between the docks it would make the window larger.
+        self._pages.setCurrentWidget(self.start)
         self.start.set_recent(self.session.recent.projects())
         self.start.open_button.setFocus()
         self.setWindowTitle("vsreid-studio")
