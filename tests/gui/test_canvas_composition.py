@@ -207,6 +207,28 @@ def test_many_masks_that_change_at_once_are_composed_elsewhere(
     assert sum(area for area, here in areas if not here) > sum(area for area, here in areas if here)
 
 
+def test_one_large_mask_that_changes_is_composed_elsewhere(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, canvas = window.session, window.parts.canvas
+    window.grab()
+    monkeypatch.setattr("vsreid_studio.gui.bind.canvas._PIXELS", 600)
+    compose = Noted(monkeypatch, overlay, "compose")
+    large = SoftMask.tight(np.full((30, 40), 255, np.uint8), (5, 5))
+    session.mask_edits.edit_mask(0, 1, large, "Paint")
+    qtbot.waitUntil(lambda: 1 in canvas.picture.masks)
+    window.grab()
+    assert canvas.picture.pixels[20, 20]
+    # What goes is as large as what comes.
+    session.step_edits.undo()
+    qtbot.waitUntil(lambda: not canvas.picture.masks)
+    window.grab()
+    assert not canvas.picture.pixels.any()
+    assert compose.threads and threading.main_thread() not in compose.threads
+    session.mask_edits.edit_mask(0, 1, true_mask(0, 1), "Paint")
+    assert 1 in canvas.picture.masks
+
+
 def test_many_masks_in_another_style_are_composed_elsewhere(
     qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
