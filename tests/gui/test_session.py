@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -278,6 +279,39 @@ def test_masks_are_imported_at_the_present_frame(session: Session, pictures: Pat
     assert list(session.instances) == [1, 4]
     cell = session.annotation.get(2, 4)
     assert (cell.made_by, cell.pinned, cell.mask.area) == (Maker.IMPORT, True, 100)
+
+
+def test_the_first_instance_takes_its_name_and_class_from_annotations(
+    session: Session, pictures: Path, tmp_path: Path
+) -> None:
+    """It is there, without a mask, when a clip is opened; what a person has named keeps its name."""
+    session.open(pictures)
+    session.flush()
+    marks = [
+        {
+            **{"image_id": 1, "instance_id": n, "instance_name": f"rider {n}", "category_id": 7},
+            "segmentation": [[5, 5, 20, 5, 20, 20, 5, 20]],
+        }
+        for n in (1, 2, 3)
+    ]
+    name = session.video.names[0]
+    document = {
+        "images": [{"id": 1, "file_name": f"{name}.png"}],
+        "categories": [{"id": 7, "name": "person"}],
+        "annotations": marks,
+    }
+    (tmp_path / "it.json").write_text(json.dumps(document))
+    session.instance_edits.add_instance()
+    session.instance_edits.rename(2, "mine")
+    session.flush()
+    assert session.mask_edits.import_masks(tmp_path / "it.json")
+    session.flush()
+    named = {n: (one.name, one.category) for n, one in session.instances.items()}
+    assert session.categories == {1: "person"}
+    assert named == {1: ("rider 1", 1), 2: ("mine", None), 3: ("rider 3", 1)}
+    session.undo()
+    session.flush()
+    assert [one.name for one in session.instances.values()] == ["object 1", "mine"]
 
 
 def test_a_programs_masks_do_not_hang_on_a_frame_without_the_object(drawn: Session, tmp_path: Path) -> None:

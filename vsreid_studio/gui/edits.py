@@ -379,14 +379,25 @@ def import_masks(
                 cells[key] = replace(cell, pinned=False, origin=first[key.instance])
     known, listed = dict(document.instances), document.categories
     for number in given.numbers:
-        if number not in known:
+        if number not in known or _is_blank(document, number):
             name = given.classes.get(number)
             listed = joined(listed, {1: name}) if name else listed
-            one = new_instance(known, number, given.names.get(number))
-            known[number] = replace(one, category=number_of(listed, name) if name else None)
-    new: dict[int, Instance | None] = {n: one for n, one in known.items() if n not in document.instances}
+            one = known.get(number) or new_instance(known, number)
+            category = number_of(listed, name) if name else one.category
+            known[number] = replace(one, name=given.names.get(number) or one.name, category=category)
+    new: dict[int, Instance | None] = {n: one for n, one in known.items() if one != document.instances.get(n)}
     change = edit(document.annotation, label, cells, poll)
     return Edit(change, new, cells, _added(document, listed))
+
+
+def _is_blank(document: DocumentView, number: int) -> bool:
+    """Whether an instance is as it was added, as the first one is when a clip is opened: nobody made it."""
+    one = document.instances[number]
+    return one.name == _default_name(number) and one.category is None and not document.annotation.row(number)
+
+
+def _default_name(number: int) -> str:
+    return f"object {number}"
 
 
 def _first_frames(given: GivenMasks, annotation: Annotation) -> dict[int, int]:
