@@ -122,6 +122,28 @@ def test_a_colour_is_the_same_instance_in_every_import(window: MainWindow, tmp_p
     assert top(3, 1) == 10 and top(3, 2) == 0 and session.annotation.instances == (1, 2, 4)
 
 
+def test_an_earlier_import_is_not_replaced(window: MainWindow, tmp_path: Path) -> None:
+    session, bar = window.session, window.bar
+    for frame in (1, 2):
+        grey = np.roll(soft((session.video.height, session.video.width)), frame, axis=1)
+        Image.fromarray(grey).save(tmp_path / f"{frame}.png")
+        session.go(frame)
+        assert session.mask_edits.import_masks(tmp_path / f"{frame}.png")
+        session.flush()
+    offered = {action.text(): action for action in bar.offer.menu().actions()}
+    session.undo()
+    session.flush()
+    before = session.annotation.mask(1, 1)
+    assert before.area and not session.annotation.mask(2, 1).area
+    offered["All that is not background is one object"].trigger()
+    session.flush()
+    assert session.annotation.mask(1, 1).same(before)
+    assert "changed after the import" in bar.sentence.text()
+    session.redo()
+    session.flush()
+    assert session.annotation.mask(2, 1).area
+
+
 def test_later_changes_are_not_undone(window: MainWindow, tmp_path: Path) -> None:
     session, bar = window.session, window.bar
     Image.fromarray(soft((session.video.height, session.video.width))).save(tmp_path / "matte.png")

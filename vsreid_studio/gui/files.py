@@ -337,7 +337,7 @@ class Files(QObject):
             return False
         session.go(done.frame)
         session.select(done.instance)
-        return session.mask_edits.import_masks(done.path, reading, machine=done.machine, replaces=True)
+        return session.mask_edits.import_masks(done.path, reading, machine=done.machine, replaces=done.step)
 
     def _offer_ways(self, change: VideoChanged) -> None:
         """Ask what becomes of the masks of a video that has changed."""

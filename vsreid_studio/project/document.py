@@ -202,6 +202,11 @@ class Project:
         return self._undo.undo_label
 
     @property
+    def undo_step(self) -> int | None:
+        """The number of that step."""
+        return self._undo.undo_step
+
+    @property
     def redo_label(self) -> str | None:
         """The step that `redo` would do again; None if there is none."""
         return self._undo.redo_label

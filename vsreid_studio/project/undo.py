@@ -87,6 +87,12 @@ class Undo:
         return step[1] if step else None
 
     @property
+    def undo_step(self) -> int | None:
+        """The number of that step; see `RoundRecord`."""
+        step = self._history.last(self._running)
+        return step[0] if step else None
+
+    @property
     def redo_label(self) -> str | None:
         """The step that `redo` would do again; None if there is none."""
         step = self._history.next()

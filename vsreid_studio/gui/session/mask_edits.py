@@ -32,6 +32,7 @@ class Imported:
         reading: how pictures were taken, None for files of annotations.
         text: what was taken for what.
         left: how many masks that a person drew meanwhile were left as they are.
+        step: of undo.
     """
 
     path: Path
@@ -40,7 +41,8 @@ class Imported:
     machine: bool
     reading: Reading | None
     text: str
-    left: int = 0
+    left: int
+    step: int | None
 
 
 class MaskEdits(QObject):
@@ -89,7 +91,7 @@ class MaskEdits(QObject):
         reading: Reading | None = None,
         *,
         machine: bool = False,
-        replaces: bool = False,
+        replaces: int | None = None,
     ) -> bool:
         """Take masks from a picture, for the present frame, or from a folder, by the frames' names.
 
@@ -98,8 +100,8 @@ class MaskEdits(QObject):
         Args:
             reading: how pictures are taken, None to guess; `imported` reports the guess.
             machine: they were made by some program and are not pinned: corrections propagate over them.
-            replaces: in place of the import that is the last step; where something was done since, or nothing
-                is imported, that one stays.
+            replaces: in place of the import of this step; where something was done since, or nothing is
+                imported, that one stays.
         """
         if self._edits.shown is None:
             return False
@@ -110,7 +112,9 @@ class MaskEdits(QObject):
         over = False
         target = ImportTarget(self._position.frame, self._position.selected or 1)
 
-        def done(kept: CommittedEdit, reading: Reading | None, text: str, left: int) -> None:
+        def done(
+            kept: CommittedEdit, reading: Reading | None, text: str, left: int, step: int | None
+        ) -> None:
             nonlocal over
             over = True
             self._edits.keep(kept)
@@ -118,7 +122,8 @@ class MaskEdits(QObject):
             self._edits.writer.post(lambda: note_source(project, path), self._edits.report)
             if self._position.selected is None and self._edits.shown is not None:
                 self._position.select(next(iter(self._edits.shown.instances), None))
-            self.imported.emit(Imported(path, target.frame, target.instance, machine, reading, text, left))
+            where = path, target.frame, target.instance
+            self.imported.emit(Imported(*where, machine, reading, text, left, step))
 
         def failed(error: Exception, details: str) -> None:
             nonlocal over

@@ -55,8 +55,8 @@ class ImportListener:
         stop: set to leave it off.
         progress: files read, and all.
         exchanged: an earlier import was taken back, or is there again.
-        done: what was kept, how pictures were taken, what was taken for what (see `GivenMasks`), and of how
-            many masks a person's own, drawn meanwhile, were left.
+        done: what was kept, how pictures were taken, what was taken for what (see `GivenMasks`), of how many
+            masks a person's own, drawn meanwhile, were left, and the number of the step.
         failed: why nothing was.
         ended: always the last.
     """
@@ -64,7 +64,7 @@ class ImportListener:
     stop: Event
     progress: Callable[[int, int], object]
     exchanged: Callable[[CommittedEdit | None], object]
-    done: Callable[[CommittedEdit, Reading | None, str, int], object]
+    done: Callable[[CommittedEdit, Reading | None, str, int, int | None], object]
     failed: Reporter
     ended: Callable[[], object]
 
@@ -86,7 +86,7 @@ class MaskImport:
         target: ImportTarget,
         listener: ImportListener,
         *,
-        replaces: bool = False,
+        replaces: int | None = None,
     ) -> None:
         """Take masks from a picture or a folder, see `read_given_masks`; as one step, or not at all.
 
@@ -96,10 +96,11 @@ class MaskImport:
         Args:
             machine: see `edits.import_masks`.
             target: takes what names no frame, or no instance.
-            replaces: in place of the import that is the last step; where another one is, nothing is done.
+            replaces: in place of the import of this step, which is the last one; where another one is,
+                nothing is done.
         """
         begun: list[Annotation] = []
-        if not replaces:
+        if replaces is None:
             # In its turn, so that it has all that was asked for before.
             self._writer.post(lambda: begun.append(self._writer.project.annotation.copy()), listener.failed)
 
@@ -128,7 +129,7 @@ class MaskImport:
         machine: bool,
         target: ImportTarget,
         listener: ImportListener,
-        replaces: bool,
+        replaces: int | None,
         begun: Sequence[Annotation],
     ) -> None:
         """On the import's own thread.
@@ -169,7 +170,7 @@ class MaskImport:
         def put() -> None:
             cells: dict[CellKey, Cell | None] = {}
             try:
-                with self._replacing(listener) if replaces else nullcontext():
+                with nullcontext() if replaces is None else self._replacing(replaces, listener):
                     self._put(given, cells, machine, listener, begun)
             except _Stopped:
                 # Before all that was read and worked out is let go, which takes a while.
@@ -183,13 +184,13 @@ class MaskImport:
         self._writer.post(put, failed)
 
     @contextmanager
-    def _replacing(self, listener: ImportListener) -> Iterator[None]:
-        """Take the last import back for the block, and do it again where that fails.
+    def _replacing(self, step: int, listener: ImportListener) -> Iterator[None]:
+        """Take an import back for the block, and do it again where that fails.
 
         Raises:
             UserError: something else is the last step.
         """
-        if self._writer.project.undo_label != edits.IMPORT_LABEL:
+        if self._writer.project.undo_step != step:
             raise UserError(edits.IMPORT_CHANGED)
         self._thread.reply(partial(listener.exchanged, self._writer.exchange(Project.undo)))
         try:
@@ -226,7 +227,8 @@ class MaskImport:
             kept = self._writer.kept(made.change, made.lists, short)
             note_values(project, given)
             left = sum(key.instance in given.masks.get(key.frame, ()) for key in drawn)
-            self._thread.reply(partial(listener.done, kept, given.reading, given.text, left))
+            step = project.undo_step
+            self._thread.reply(partial(listener.done, kept, given.reading, given.text, left, step))
             self._thread.reply(listener.ended)
 
 
