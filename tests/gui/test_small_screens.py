@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from shutil import copytree
 
@@ -119,10 +120,22 @@ def test_a_question_is_in_sight(qtbot: QtBot, window: MainWindow) -> None:
     draw_both(qtbot, window)
     window.resize(SCREEN)
     window.resizeDocks([window.parts.docks[0]], [120], Qt.Orientation.Vertical)
-    window.parts.instances.actions_.delete.trigger()
-    qtbot.wait(50)
     question = window.parts.instances.question
-    assert question.visibleRegion().boundingRect() == question.rect()
+
+    def whole() -> bool:
+        parts = (question.first, question.last, question.yes, question.no)
+        shown = [one for one in parts if one.isVisible()]
+        text = question.sentence
+        return (
+            question.visibleRegion().boundingRect() == question.rect()
+            and all(one.height() >= one.minimumSizeHint().height() for one in shown)
+            and text.height() >= text.heightForWidth(text.width())
+        )
+
+    for ask in (window.parts.instances.actions_.delete, window.parts.instances.actions_.delete_range):
+        ask.trigger()
+        qtbot.waitUntil(whole)
+        question.dismiss()
 
 
 def test_all_answers_show_on_a_low_window(qtbot: QtBot, window: MainWindow) -> None:
@@ -155,3 +168,17 @@ def test_the_comparison_leaves_room_for_the_review(qtbot: QtBot, window: MainWin
     assert panel.table.verticalScrollBar().maximum() == 0
     window.conductor.cancel()
     wait_idle(qtbot, window)
+
+
+def test_another_document_makes_the_window_no_wider(
+    qtbot: QtBot, window: MainWindow, pictures: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(pictures, tmp_path / "other")
+    window.resize(SCREEN - QSize(128, 0))
+    width = window.width()
+    qtbot.waitUntil(window.parts.canvas.isVisible)
+    for path in (other, pictures):
+        assert window.files.open(path)
+        window.session.flush()
+        qtbot.waitUntil(window.parts.canvas.isVisible)
+        assert window.width() == width

@@ -65,6 +65,7 @@ def test_another_track_has_a_project_of_its_own(qtbot: QtBot, window: MainWindow
 def test_another_range_of_values(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     session = opened(window, dark(tmp_path / "dark"))
     assert "samples of 0 to 4095" in window.bar.sentence.text()
+    assert window.bar.property("failure") is False and window.bar.offer.isVisibleTo(window.bar)
     session.mask_edits.edit_mask(0, 1, SoftMask.from_dense(np.eye(48, 80, dtype=bool)), "Paint")
     project = session.project.path
     before = int(session.video.frame(0)[40, 40, 0])
@@ -120,6 +121,16 @@ def test_an_unchanged_choice_changes_nothing(qtbot: QtBot, window: MainWindow, t
         dialog.high.setValue(2000)
         dialog.accept()
     assert taken == [ReadOptions(None, ValueRange(0, 2000))]
+
+
+def test_black_above_white_is_told(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    with open_video(dark(tmp_path / "dark")) as video:
+        dialog = ReadingDialog(window, video, lambda _: None)
+    qtbot.addWidget(dialog)
+    dialog.low.setValue(5000)
+    assert not dialog.buttons.button(OK).isEnabled() and "lower value" in dialog.problem.text()
+    dialog.low.setValue(5)
+    assert dialog.buttons.button(OK).isEnabled() and not dialog.problem.text()
 
 
 def test_the_old_document_comes_back_when_a_reading_fails(

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QTableView,
     QTabWidget,
@@ -60,12 +59,11 @@ class ClipPanel(QWidget):
         self.sets = QComboBox()
         self.sets.setAccessibleName("List of the data set")
         self._root = quiet_label()
-        self.table = _table(self._shown, "Clips", stretch=1)
+        self.table = _table(self._shown, "Clips", stretch=0)
         self.todo = _table(self.places, "To look at in all clips", stretch=3)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("Clips, and what is to be looked at")
-        self._nothing = QLabel("Nothing waits and nothing is doubtful.")
         self._lay_out()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)

@@ -101,6 +101,12 @@ class ErrorBar(QFrame):
         self._show(sentence, "", failure=True)
         self.add_offer(button, act)
 
+    def inform(self, sentence: str, button: str, act: Callable[[], object]) -> None:
+        """Show a notice with a button for an action; it disappears by itself, though later."""
+        self._show(sentence, "", failure=False)
+        self.add_offer(button, act)
+        self._timer.start(OFFER_SECONDS * 1000)
+
     def add_offer(self, button: str, act: Callable[[], object]) -> None:
         """Give what is shown a button for an action."""
         self._act = act

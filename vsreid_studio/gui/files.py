@@ -259,7 +259,7 @@ class Files(QObject):
         video = self._session.video
         sentences = " ".join(one for one in (notes_of(video), reading_of(video)) if one)
         if reading_of(video):
-            self._bar.suggest(sentences, "Choose …", self.ask_reading)
+            self._bar.inform(sentences, "Choose …", self.ask_reading)
         elif sentences:
             self._bar.show_notice(sentences)
 

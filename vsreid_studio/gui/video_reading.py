@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ..engine.video import ReadOptions, ValueRange, Video
+from .theme import quiet_label
 
 _LARGEST = 1e9
 _DIGITS = 3
@@ -47,6 +48,7 @@ class ReadingDialog(QDialog):
     Attributes:
         tracks: the video's tracks, in order; None where there is one.
         low, high: values that are black and white; None where samples have 8 bits.
+        problem: why these cannot be.
         buttons: OK (enabled for a range that is one), Cancel, and Reset for the range that fits the clip.
     """
 
@@ -65,6 +67,7 @@ class ReadingDialog(QDialog):
         self.tracks: QComboBox | None = None
         self.low: QDoubleSpinBox | None = None
         self.high: QDoubleSpinBox | None = None
+        self.problem = quiet_label()
         buttons = QDialogButtonBox.StandardButton
         shown = buttons.Ok | buttons.Cancel
         if len(video.tracks) > 1 and video.track is not None:
@@ -83,7 +86,10 @@ class ReadingDialog(QDialog):
             row.addWidget(self.low)
             row.addWidget(QLabel("to"))
             row.addWidget(self.high)
+            self.low.setAccessibleName("Value that is black")
+            self.high.setAccessibleName("Value that is white")
             form.addRow("Black to white", row)
+            form.addRow(self.problem)
             shown |= buttons.Reset
         self.buttons = QDialogButtonBox(shown)
         form.addRow(self.buttons)
@@ -119,6 +125,7 @@ class ReadingDialog(QDialog):
         assert self.high is not None
         fits = self.low.value() < self.high.value()
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(fits)
+        self.problem.setText("" if fits else "Black has to be a lower value than white.")
 
     def _fit(self) -> None:
         self._fitting = True

@@ -205,9 +205,10 @@ class Scrolled(QScrollArea):
         return QSize(least.width() + bar, min(least.height(), self._lines * self.fontMetrics().height()))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take notice when the widget needs another width."""
+        """Take notice when the widget needs another width or height."""
         if watched is self._held and event.type() is QEvent.Type.LayoutRequest:
             self.updateGeometry()
+            self.widget().updateGeometry()
         return super().eventFilter(watched, event)
 
 
