@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from shutil import copytree
 
@@ -168,17 +167,3 @@ def test_the_comparison_leaves_room_for_the_review(qtbot: QtBot, window: MainWin
     assert panel.table.verticalScrollBar().maximum() == 0
     window.conductor.cancel()
     wait_idle(qtbot, window)
-
-
-def test_another_document_makes_the_window_no_wider(
-    qtbot: QtBot, window: MainWindow, pictures: Path, tmp_path: Path
-) -> None:
-    other = shutil.copytree(pictures, tmp_path / "other")
-    window.resize(SCREEN - QSize(128, 0))
-    width = window.width()
-    qtbot.waitUntil(window.parts.canvas.isVisible)
-    for path in (other, pictures):
-        assert window.files.open(path)
-        window.session.flush()
-        qtbot.waitUntil(window.parts.canvas.isVisible)
-        assert window.width() == width

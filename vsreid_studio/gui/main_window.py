@@ -380,8 +380,6 @@ class MainWindow(QMainWindow):
         self._keep_docks()
         self.parts.show_docks(False)
         self.comparison.dock.hide()
-        # Only now, or the room that it needs beside the docks would make the window wider.
-        self._pages.setCurrentWidget(self.start)
         self._toolbar.hide()
         self.statusBar().hide()
         # Last: between the docks it would make the window larger.
