@@ -350,6 +350,7 @@ def test_a_name_is_one_line(drawn: Session) -> None:
 
 def test_a_class_that_is_there_is_shown_and_told_in_the_dialog(qtbot: QtBot, window: MainWindow) -> None:
     dialog = window.parts.on_instances.show_classes()
+    assert not dialog.remove.isEnabled() and not dialog.give.isEnabled()
     qtbot.waitUntil(dialog.isActiveWindow)
     for name in ("dog", "cat"):
         qtbot.keyClicks(dialog.name, f" {name} ")

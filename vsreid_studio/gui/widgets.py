@@ -191,7 +191,8 @@ class Scrolled(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
-        self.setWidget(_Shrinking(held))
+        self._shrinking = _Shrinking(held)
+        self.setWidget(self._shrinking)
         held.installEventFilter(self)
 
     def sizeHint(self) -> QSize:
@@ -208,7 +209,7 @@ class Scrolled(QScrollArea):
         """Take notice when the widget needs another width or height."""
         if watched is self._held and event.type() is QEvent.Type.LayoutRequest:
             self.updateGeometry()
-            self.widget().updateGeometry()
+            self._shrinking.updateGeometry()
         return super().eventFilter(watched, event)
 
 

@@ -110,6 +110,7 @@ class ClassDialog(QDialog):
         shown = [self.list.item(row) for row in range(self.list.count())]
         if [(int(item.data(_NUMBER)), item.text()) for item in shown] == list(classes.items()):
             # A name that is being typed in the list would be lost.
+            self._refresh()
             return
         self.tell(HINT)
         chosen = self._chosen()
