@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_clip import LENGTH, true_mask
@@ -10,11 +12,14 @@ from small_clip import LENGTH, true_mask
 from vsreid_studio.engine.events import Progress
 from vsreid_studio.engine.runtime.run import Control, drive
 from vsreid_studio.engine.store.annotation import Annotation
-from vsreid_studio.engine.types import Cell, CellKey
+from vsreid_studio.engine.types import Cell, CellKey, Click
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.catalogue import ExportRequest
+from vsreid_studio.formats.points import Clicked, Prompt
+from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.gui.worker.jobs import Export
+from vsreid_studio.project.sources import noted, setting_of
 
 
 @pytest.mark.parametrize(("cancelled_at", "written"), [(3, False), (LENGTH - 1, True)])
@@ -45,3 +50,19 @@ def test_a_video_that_is_not_the_documents_any_more_is_not_exported(pictures: Pa
     with pytest.raises(UserError, match="has changed"):
         drive(export.steps(Control(), lambda event: None), Control(), lambda event: None)
     assert not (tmp_path / "out").exists()
+
+
+def test_points_on_their_way_to_the_disk_are_in_the_record(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session, busy = window.session, threading.Event()
+    asked: list[Any] = []
+    monkeypatch.setattr(window.conductor, "start", asked.append)
+    clicked = Clicked(Prompt(CellKey(0, 1), (Click(3, 4, True),), None), False, "abc", "mask")
+    session.writer.post(lambda: busy.wait(60), lambda error, text: None)
+    try:
+        session.keep_setting(setting_of(CellKey(0, 1)), noted(None, clicked))
+        window.files.export(ExportRequest("mots", tmp_path / "out", (), "clip", "", False))
+    finally:
+        busy.set()
+    assert asked[0].points == {CellKey(0, 1): (clicked,)}

@@ -194,7 +194,7 @@ class Files(QObject):
         weights, settings = session.project.last_weights, session.project.last_settings
         sources = sources_of(session.project, session.video.path)
         video, maps = session.video, session.annotation.copy()
-        points = points_of(session.project.settings)
+        points = points_of(session.settings)
         classes = classes_of(session.categories, session.instances)
         options = video.options
         work = Export(

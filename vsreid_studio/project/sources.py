@@ -163,7 +163,7 @@ def note_points(settings: Settings, clicked: Clicked) -> None:
     settings.set(name, noted(settings.get(name), clicked))
 
 
-def points_of(settings: Settings) -> dict[CellKey, tuple[Clicked, ...]]:
+def points_of(settings: Settings | Mapping[str, Any]) -> dict[CellKey, tuple[Clicked, ...]]:
     """What is noted in a project, oldest first; what cannot be read is left out."""
     found: dict[CellKey, tuple[Clicked, ...]] = {}
     for name in settings:
@@ -172,7 +172,7 @@ def points_of(settings: Settings) -> dict[CellKey, tuple[Clicked, ...]]:
         try:
             frame, instance = name.removeprefix(PREFIX).split("/")
             key = CellKey(int(frame), int(instance))
-            found[key] = tuple(clicked_from(key, str(one["mask"]), one) for one in settings.get(name))
+            found[key] = tuple(clicked_from(key, str(one["mask"]), one) for one in settings.get(name) or ())
         except (KeyError, TypeError, ValueError):
             continue
     return found

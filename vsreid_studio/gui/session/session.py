@@ -262,6 +262,11 @@ class Session(QObject):
         """What was kept in the project under a key; None where nothing was."""
         return self._settings.get(key)
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All that was kept in the project, by key, also what is still on its way to the disk."""
+        return self._settings
+
     def keep_setting(self, key: str, value: Any) -> None:
         """Keep a JSON value in the project."""
         self._settings[key] = value
