@@ -12,6 +12,7 @@ from fake_engine import Script
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 from small_clip import LENGTH
 from window_fixtures import MakeWindow
@@ -197,6 +198,21 @@ def test_a_hint_is_a_notice_and_shows_beneath_a_failure(window: MainWindow) -> N
     press(window, Qt.Key.Key_Return)
     bar.fail("Another one.")
     assert not bar.beneath.isVisible()
+
+
+def test_an_earlier_failure_goes_where_something_is_tried_anew(window: MainWindow) -> None:
+    bar = window.bar
+    for ask in (window.files.ask_mask, window.files.ask_masks, window.files.ask_open, window.comparison.ask):
+        bar.fail("The mask cannot be read.")
+        ask()
+        assert not bar.isVisible()
+        for dialog in window.findChildren(QFileDialog):
+            dialog.reject()
+    bar.suggest("The video has moved.", "Find it …", lambda: None)
+    window.files.ask_mask()
+    assert bar.isVisible()
+    for dialog in window.findChildren(QFileDialog):
+        dialog.reject()
 
 
 def test_what_is_refused_leaves_nothing_to_save(qtbot: QtBot, window: MainWindow) -> None:

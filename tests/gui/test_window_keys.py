@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -384,3 +385,15 @@ def test_undo_and_redo_in_a_field_are_of_what_is_typed(qtbot: QtBot, window: Mai
     qtbot.waitUntil(window.parts.canvas.hasFocus)
     key(Qt.Key.Key_Y, CONTROL)
     qtbot.waitUntil(lambda: window.session.redo_label != redo)
+
+
+def test_a_name_that_is_being_typed_is_kept_where_the_document_closes(
+    qtbot: QtBot, window: MainWindow, pictures: Path
+) -> None:
+    draw_both(qtbot, window)
+    rename(window)
+    typed("goat")
+    assert window.session.close()
+    assert window.files.open(pictures)
+    window.session.flush()
+    assert window.session.instances[2].name == "goat"

@@ -222,6 +222,7 @@ class Comparison(QObject):
 
     def ask(self) -> None:
         """Ask for the folder of the truth."""
+        self._bar.begin_anew()
         if self._session.document is not None:
             frames = self._session.video.path
             known = self.truth.folder if self.truth is not None else masks_beside(frames) or frames

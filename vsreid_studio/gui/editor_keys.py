@@ -41,6 +41,11 @@ class EditorKeys(QObject):
         assert isinstance(app, QApplication)
         app.focusChanged.connect(self._follow)
 
+    def end_typing(self) -> None:
+        """Let the editor that has the focus take what was typed, as when it is left."""
+        if self._editor is not None:
+            self._home.setFocus()
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Claim plain keys, and end the edit with Return or Esc."""
         if not isinstance(event, QKeyEvent) or watched is not self._editor:

@@ -87,6 +87,14 @@ class ErrorBar(QFrame):
         """Show that something could not be done; it stays until it is dismissed."""
         self._show(sentence, details, failure=True)
 
+    def begin_anew(self) -> None:
+        """Something is tried, again or for the first time: an earlier failure is no news any more.
+
+        One that offers something to be done stays.
+        """
+        if self._failure and self.offer.isHidden():
+            self.hide()
+
     def show_notice(self, sentence: str) -> None:
         """Show a notice, which disappears by itself. It does not replace a failure."""
         if self.isVisible() and self._failure:

@@ -214,26 +214,32 @@ class Files(QObject):
         )
         if not self._conductor.start(work):
             return False
+        # What is said there may be that an earlier one failed.
+        self._bar.hide()
         self._exporting = request, frames_not_computed(maps)
         return True
 
     def ask_open(self) -> None:
         """Ask for a video or a project."""
+        self._bar.begin_anew()
         folder = self._beside
         widgets.ask_file(self._window, "Open a video or a project", widgets.OPENABLE, folder, self.open)
 
     def ask_folder(self) -> None:
         """Ask for a folder of pictures."""
+        self._bar.begin_anew()
         title = "Open a folder of pictures, a folder of clips or a data set"
         widgets.ask_folder(self._window, title, self._beside, self.open)
 
     def ask_mask(self) -> None:
         """Ask for a picture of masks for the present frame."""
+        self._bar.begin_anew()
         take = self._session.mask_edits.import_masks
         widgets.ask_file(self._window, "Import a mask", widgets.MASKS, self._place, take)
 
     def ask_masks(self) -> None:
         """Ask for a folder of masks."""
+        self._bar.begin_anew()
         take = self._session.mask_edits.import_masks
         widgets.ask_folder(self._window, "Import a folder of masks", self._place, take)
 
@@ -265,6 +271,7 @@ class Files(QObject):
 
     def ask_export(self) -> None:
         """Ask what to export and where."""
+        self._bar.begin_anew()
         name = fit_name(self._session.video.name)
         # Beside the project, but not where only the program looks.
         for place in (self._session.project.path.parent, home_of(self._session.video.path), Path.home()):
