@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -120,6 +121,37 @@ def test_a_colour_is_the_same_instance_in_every_import(window: MainWindow, tmp_p
     session.flush()
     take(3, 2, 1)
     assert top(3, 1) == 10 and top(3, 2) == 0 and session.annotation.instances == (1, 2, 4)
+
+
+def test_a_label_is_the_same_instance_in_every_import(window: MainWindow, tmp_path: Path) -> None:
+    session = window.session
+
+    def take(frame: int, *labels: str) -> None:
+        shapes = [
+            {"label": label, "points": [[4, 10 * n], [20, 10 * n + 8]], "shape_type": "rectangle"}
+            for n, label in enumerate(labels)
+        ]
+        (tmp_path / "it.json").write_text(json.dumps({"shapes": shapes}))
+        session.go(frame)
+        assert session.mask_edits.import_masks(tmp_path / "it.json")
+        session.flush()
+
+    def tops(frame: int) -> dict[str, int]:
+        found = session.annotation.frame_masks(frame)
+        return {session.instances[k].name: mask.box.y0 for k, mask in found.items()}
+
+    session.mask_edits.edit_mask(0, 1, true_mask(0, 1), "Paint")
+    take(0, "dog", "cat")
+    assert session.annotation.mask(0, 1).same(true_mask(0, 1))
+    assert {name: tops(0)[name] for name in ("dog", "cat")} == {"dog": 0, "cat": 10}
+    take(1, "cat", "bird", "dog", "dog")
+    assert len(session.annotation.frame_masks(1)) == 4
+    assert tops(1)["cat"] == 0 and tops(1)["bird"] == 10
+    first = next(k for k, one in session.instances.items() if one.name == "dog")
+    assert session.annotation.mask(1, first).box.y0 == 20
+    session.instance_edits.rename(first, "Rex")
+    take(2, "cat", "dog")
+    assert tops(2) == {"cat": 0, "Rex": 10}
 
 
 def test_an_earlier_import_is_not_replaced(window: MainWindow, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from .annotation_parsers import (
 from .frame_names import mask_pictures
 from .mask_coding import Reading
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, eq=False)
 class GivenMasks:
@@ -38,7 +41,8 @@ class GivenMasks:
         text: what was taken for what, such as 'one soft-edged object'.
         names: of instances, by number, if the files have any.
         classes: names of their classes, by instance number, if the files have any.
-        values: of pictures, see `MaskReader.values`.
+        values: instance by what the files tell objects apart by, where they number none: a colour or level of
+            pictures, see `MaskReader.values`, or a label and its place among equal ones.
     """
 
     masks: Mapping[int, Mapping[int, SoftMask]]
@@ -46,7 +50,7 @@ class GivenMasks:
     text: str
     names: Mapping[int, str] = field(default_factory=dict)
     classes: Mapping[int, str] = field(default_factory=dict)
-    values: Mapping[int, int] = field(default_factory=dict)
+    values: Mapping[Any, int] = field(default_factory=dict)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -62,24 +66,25 @@ class GivenMasks:
         }
         return replace(self, masks=moved)
 
-    def numbered_as(self, known: Mapping[int, int], taken: Collection[int]) -> GivenMasks:
-        """The same masks, of the instances that earlier ones in the same colours or levels became.
+    def numbered_as(self, known: Mapping[int | str, int], taken: Collection[int]) -> GivenMasks:
+        """The same masks, of the instances that the same `values` became before.
 
         Args:
-            known: instance by colour or level; with none, all stays as it is.
-            taken: the instances that there are. What is not known becomes another one, as far as there are
-                numbers.
+            known: instance by value.
+            taken: the instances that no other value becomes, as far as there are numbers.
         """
-        if not known or not self.values:
-            return self
-        free = (n for n in range(1, MAX_INSTANCE + 1) if n not in taken and n not in known.values())
+        used = {*taken, *known.values()}
+        free = (n for n in range(1, MAX_INSTANCE + 1) if n not in used)
         values = {it: known[it] if it in known else next(free, number) for it, number in self.values.items()}
         moved = {number: values[it] for it, number in self.values.items()}
-        masks = {
-            frame: {moved[number]: mask for number, mask in there.items()}
-            for frame, there in self.masks.items()
-        }
-        return replace(self, masks=masks, values=values)
+        moved |= {number: next(free, number) for number in self.numbers if number not in moved}
+        masks = {frame: _renamed(there, moved) for frame, there in self.masks.items()}
+        names, classes = _renamed(self.names, moved), _renamed(self.classes, moved)
+        return replace(self, masks=masks, names=names, classes=classes, values=values)
+
+
+def _renamed(by_number: Mapping[int, T], moved: Mapping[int, int]) -> dict[int, T]:
+    return {moved.get(number, number): one for number, one in by_number.items()}
 
 
 def first_cells(masks: Mapping[int, Mapping[int, SoftMask]]) -> dict[CellKey, Cell]:
@@ -210,8 +215,10 @@ def _numbered(found: list[FoundAnnotations], form: str) -> GivenMasks:
         # What was exported without classes has the instances' names in their place.
         if one.label and (one.classed or one.label != one.name):
             classes.setdefault(number, one.label)
+    # Labels mean the same in another file; other identities are the file's own.
+    labelled = {it: numbers[it] for it in identities if isinstance(it, str) and "\n" in it}
     count = f"{len(identities)} object{'s' if len(identities) > 1 else ''}"
-    return GivenMasks(masks, None, f"{form}, {count}{how}", names, classes)
+    return GivenMasks(masks, None, f"{form}, {count}{how}", names, classes, labelled)
 
 
 def _identified(found: list[FoundAnnotations]) -> tuple[list[FoundAnnotations], str]:

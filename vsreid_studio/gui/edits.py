@@ -20,6 +20,7 @@ from ..errors import Refusal, UserError
 from ..formats.annotations import GivenMasks, first_cells
 from ..formats.classes import joined, number_of, plain
 from ..project import Instance
+from ..project.schema import default_name
 from .theme import DEFAULT_COLOURS, default_colour
 
 IMPORT_LABEL = "import masks"
@@ -149,7 +150,7 @@ def new_instance(
             raise Refusal(f"There are {MAX_INSTANCE} instances, and masks cannot number more.")
     order = max((one.order for one in known.values()), default=0) + 1
     colour = default_colour(number, colours).name()
-    return Instance(number, plain(name or "") or f"object {number}", colour, order=order)
+    return Instance(number, plain(name or "") or default_name(number), colour, order=order)
 
 
 def draw(document: DocumentView, frame: int, instance: int, mask: SoftMask, label: str) -> Edit:
@@ -384,7 +385,9 @@ def import_masks(
             listed = joined(listed, {1: name}) if name else listed
             one = known.get(number) or new_instance(known, number)
             category = number_of(listed, name) if name else one.category
-            known[number] = replace(one, name=given.names.get(number) or one.name, category=category)
+            known[number] = replace(
+                one, name=plain(given.names.get(number, "")) or one.name, category=category
+            )
     new: dict[int, Instance | None] = {n: one for n, one in known.items() if one != document.instances.get(n)}
     change = edit(document.annotation, label, cells, poll)
     return Edit(change, new, cells, _added(document, listed))
@@ -392,12 +395,7 @@ def import_masks(
 
 def _is_blank(document: DocumentView, number: int) -> bool:
     """Whether an instance is as it was added, as the first one is when a clip is opened: nobody made it."""
-    one = document.instances[number]
-    return one.name == _default_name(number) and one.category is None and not document.annotation.row(number)
-
-
-def _default_name(number: int) -> str:
-    return f"object {number}"
+    return document.instances[number].is_blank and not document.annotation.row(number)
 
 
 def _first_frames(given: GivenMasks, annotation: Annotation) -> dict[int, int]:

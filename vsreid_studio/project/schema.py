@@ -79,6 +79,16 @@ class Instance:
         if not _COLOUR.fullmatch(self.colour):
             raise ValueError(f"a colour is written '#rrggbb', not {self.colour!r}")
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nobody has named or classed it."""
+        return self.name == default_name(self.number) and self.category is None
+
+
+def default_name(number: int) -> str:
+    """Of an instance that nobody has named."""
+    return f"object {number}"
+
 
 def classes_of(listed: Mapping[int, str], instances: Mapping[int, Instance]) -> Classes:
     """The classes of a project as exports take them.

@@ -16,6 +16,7 @@ from typing import Any
 from ..engine.types import CellKey
 from ..errors import UserError
 from ..formats.annotations import GivenMasks
+from ..formats.classes import plain
 from ..formats.points import Clicked, clicked_from
 from ..formats.targets import Sources, is_same_place
 from .document import Project
@@ -25,7 +26,7 @@ _KEY = "read_from"
 _TRUTH = "truth"
 """Where the window keeps the folder that the masks are compared with."""
 _VALUES = "mask_values"
-"""What colours and levels of imported masks became."""
+"""What colours, levels and labels of imported masks became."""
 _BYTES = "bytes:"
 """Begins the place of a file whose name is not UTF-8."""
 
@@ -78,31 +79,50 @@ def note_source(project: Project, masks: Path) -> None:
 
 
 def numbered_as_before(project: Project, given: GivenMasks) -> GivenMasks:
-    """Masks in colours, or levels of 16 bits, of the instances that earlier imports in these became."""
-    listed = _values(project).get(str(given.reading), {})
-    known = {value: number for value, number in listed.items() if number in project.instances}
-    return given.numbered_as(known, project.instances)
+    """Masks without numbers of their own, of the instances that earlier imports of the same became.
+
+    Of labels that are not known, those become the instances of their names, and else new ones.
+    """
+    instances = project.instances
+    known = {
+        value: number
+        for value, number in _values(project).get(_kind(given), {}).items()
+        if number in instances
+    }
+    labels = {it: number for it, number in given.values.items() if isinstance(it, str) and it not in known}
+    for it, number in labels.items():
+        named = (n for n, one in instances.items() if one.name == plain(given.names.get(number, "")))
+        if (found := next((n for n in named if n not in known.values()), None)) is not None:
+            known[it] = found
+    if not given.values or not (known or labels):
+        return given
+    blank = {n for n, one in instances.items() if one.is_blank and not project.annotation.row(n)}
+    return given.numbered_as(known, instances.keys() - blank)
 
 
 def note_values(project: Project, given: GivenMasks) -> None:
-    """Remember what instances the colours or levels of imported masks became.
+    """Remember what instances masks without numbers of their own became.
 
     Raises:
         UserError: the project cannot be written.
     """
     if given.values:
         known = _values(project)
-        known[str(given.reading)] = {**known.get(str(given.reading), {}), **given.values}
-        project.settings.set(_VALUES, {reading: list(one.items()) for reading, one in known.items()})
+        known[_kind(given)] = {**known.get(_kind(given), {}), **given.values}
+        project.settings.set(_VALUES, {kind: list(one.items()) for kind, one in known.items()})
 
 
-def _values(project: Project) -> dict[str, dict[int, int]]:
-    """Instances by value, by reading; what cannot be read is left out."""
+def _kind(given: GivenMasks) -> str:
+    return "labels" if given.reading is None else str(given.reading)
+
+
+def _values(project: Project) -> dict[str, dict[int | str, int]]:
+    """Instances by value, by kind; what cannot be read is left out."""
     kept = project.settings.get(_VALUES)
-    found: dict[str, dict[int, int]] = {}
+    found: dict[str, dict[int | str, int]] = {}
     with suppress(AttributeError, TypeError, ValueError):
-        for reading, pairs in kept.items():
-            found[reading] = {int(value): int(number) for value, number in pairs}
+        for kind, pairs in kept.items():
+            found[kind] = {it if isinstance(it, str) else int(it): int(number) for it, number in pairs}
     return found
 
 
