@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from vsreid_studio.errors import UserError
 from vsreid_studio.formats.catalogue import ExportRequest
 from vsreid_studio.formats.points import Clicked, Prompt
 from vsreid_studio.gui.main_window import MainWindow
+from vsreid_studio.gui.worker import jobs
 from vsreid_studio.gui.worker.jobs import Export
 from vsreid_studio.project.sources import noted, setting_of
 
@@ -66,3 +68,21 @@ def test_points_on_their_way_to_the_disk_are_in_the_record(
     finally:
         busy.set()
     assert asked[0].points == {CellKey(0, 1): (clicked,)}
+
+
+@pytest.mark.parametrize(("form", "asked"), [("mots", [False]), ("overlay", [])])
+def test_no_search_for_cycles_stops_the_window_while_a_record_is_made(
+    pictures: Path, tmp_path: Path, form: str, asked: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[bool] = []
+
+    def made(*arguments: object) -> dict[str, object]:
+        searched.append(gc.isenabled())
+        return {}
+
+    monkeypatch.setattr(jobs, "provenance", made)
+    annotation = Annotation(LENGTH, {CellKey(0, 1): Cell(true_mask(0, 1), 0, pinned=True)})
+    export = Export(ExportRequest(form, tmp_path / "out", (), "clip", "", False), pictures, annotation)
+    assert drive(export.steps(Control(), lambda event: None), Control(), lambda event: None)
+    assert searched == asked
+    assert gc.isenabled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from itertools import islice
@@ -54,3 +55,16 @@ def emptied(mapping: MutableMapping[Any, Any]) -> Iterator[None]:
         yield
     finally:
         clear_stepwise(mapping)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Put Python's search for cycles off: among hundreds of thousands of cells it would stop all threads."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        # What was made meanwhile counts as old: else the next search, at once, would look through all of it.
+        gc.freeze()
+        gc.unfreeze()
+        gc.enable()

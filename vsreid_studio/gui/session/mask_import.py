@@ -16,7 +16,7 @@ import numpy as np
 
 from ...engine.store.annotation import Annotation
 from ...engine.types import Cell, CellKey, SoftMask
-from ...engine.types.stepwise import clear_stepwise
+from ...engine.types.stepwise import clear_stepwise, no_collection
 from ...errors import UserError
 from ...formats.annotations import GivenMasks
 from ...formats.given_masks import read_given_masks
@@ -25,7 +25,7 @@ from ...project import Project
 from ...project.sources import note_values, numbered_as_before, refuse_own
 from .. import edits
 from .shown import CommittedEdit
-from .thread import DocumentThread, no_collection
+from .thread import DocumentThread
 from .writer import ProjectWriter, Reporter, shortened
 
 _PERIOD = 0.05

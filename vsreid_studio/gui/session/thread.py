@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -119,16 +117,3 @@ class DocumentThread(Server[Work]):
 
     def _fail(self, task: Work, error: Exception, details: str) -> None:
         task.failed(error, details)
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Put Python's search for cycles off: among hundreds of thousands of cells it would stop all threads."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        # What was made meanwhile counts as old: else the next search, at once, would look through all of it.
-        gc.freeze()
-        gc.unfreeze()
-        gc.enable()

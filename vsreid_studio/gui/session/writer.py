@@ -12,7 +12,7 @@ from typing import Any
 from ...engine.events import Change, Proposal, Queue
 from ...engine.store.annotation import Annotation
 from ...engine.types import Cell, CellKey
-from ...engine.types.stepwise import Poll
+from ...engine.types.stepwise import Poll, no_collection
 from ...errors import UserError
 from ...project import Adaptation, Project
 from ...project.history import StepKind
@@ -23,7 +23,7 @@ from ..worker.jobs import Message, Outcome, Propagate
 from ..worker.mail import CommittedChange, CommittedProposals, ConcurrentEdits, Failure, Order
 from . import merging
 from .shown import CommittedEdit, Snapshot
-from .thread import DocumentThread, no_collection
+from .thread import DocumentThread
 
 AHEAD = 16
 """Changes of a run that wait for the disk before the run waits."""

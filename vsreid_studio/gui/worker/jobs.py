@@ -15,8 +15,9 @@ from ...engine.events import Answer, Event, Progress, Retrieval, Steps
 from ...engine.runtime.run import Control
 from ...engine.store.annotation import Annotation
 from ...engine.types import CellKey, Frame
+from ...engine.types.stepwise import no_collection
 from ...engine.video import AS_USUAL, FrameOrder, ReadOptions, Video, open_video
-from ...formats.catalogue import ExportRequest
+from ...formats.catalogue import OVERLAY, ExportRequest
 from ...formats.classes import NO_CLASSES, Classes
 from ...formats.exports import ExportSource, export
 from ...formats.masks import Paint, rgb_of
@@ -298,9 +299,12 @@ class Export:
     def _write(self, video: Video, frames: Iterator[Frame]) -> None:
         paint = Paint({number: rgb_of(colour) for number, colour in self.colours.items()})
         labels = label_maps(self.annotation, video.height, video.width)
-        record = provenance(
-            self.annotation, self.names, self.settings, self.weights, video.names, self.points
-        )
+        record = None
+        if self.request.format_key != OVERLAY.key:
+            with no_collection():
+                record = provenance(
+                    self.annotation, self.names, self.settings, self.weights, video.names, self.points
+                )
         export(
             self.request,
             ExportSource(frames, labels, self.names, self.classes, video.names, paint, video, record),
