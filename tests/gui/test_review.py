@@ -336,3 +336,10 @@ def test_a_long_name_takes_no_room_from_the_candidates(qtbot: QtBot, panel: Revi
     QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
     assert panel.queue.view.height() == high
     assert panel.queue.find_button.accessibleDescription().endswith("whole video")
+
+
+def test_a_name_that_changes_while_it_is_asked_about_is_shown(panel: ReviewPanel) -> None:
+    panel.set_instances({**ALL, 1: replace(RIDER, name="jockey")})
+    assert panel.card.heading.text() == "jockey, found again?" and panel.mode is Mode.ASKING
+    panel.set_instances({**ALL, 1: replace(RIDER, name=40 * "long ")})
+    assert len(panel.card.heading.text()) < 60

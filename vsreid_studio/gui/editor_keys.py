@@ -79,8 +79,8 @@ class EditorKeys(QObject):
         return line.redo if pressed in self._redo.shortcuts() else None
 
     def _leave(self) -> None:
-        # Later: the editor of a list gives the focus to its list first.
-        QTimer.singleShot(0, self._home, self._home.setFocus)
+        # Later: the editor of a list commits and gives the focus to its list first, which is an event away.
+        QTimer.singleShot(0, self._home, lambda: QTimer.singleShot(0, self._home, self._home.setFocus))
 
     def _follow(self, old: QWidget | None, new: QWidget | None) -> None:
         if self._editor is not None:

@@ -14,7 +14,7 @@ from ..canvas import CanvasView
 from ..canvas.editor import HIDDEN
 from ..instances import InstancePanel
 from ..session import Session
-from ..theme import plain
+from ..theme import plain, shortened
 
 _TO_MASK = (Act.APPROVE, Act.ABSENT, Act.CLEAR_FRAME, Act.CLEAR_RANGE)
 _TO_ENGINE = (Act.FIND_AGAIN, Act.PROPAGATE_ONE)
@@ -96,12 +96,12 @@ class CanvasMenu(QObject):
     def _fill(self, menu: QMenu, instances: Sequence[int]) -> None:
         session, panel = self._session, self._panel.actions_
         assert session.selected is not None
-        menu.addSection(plain(session.instances[session.selected].name))
+        menu.addSection(plain(shortened(session.instances[session.selected].name)))
         others = [number for number in instances if number != session.selected]
         if others:
             below = menu.addMenu("Select what lies below")
             for number in others:
-                name = plain(session.instances[number].name)
+                name = plain(shortened(session.instances[number].name))
                 below.addAction(name).triggered.connect(lambda _=False, k=number: session.select(k))
         menu.addActions([panel.rename, panel.recolour])
         menu.addMenu(panel.class_menu)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from ...project import Instance
-from ..theme import plain
+from ..theme import plain, shortened
 
 KEYED = range(1, 10)
 """Instances that a digit key selects."""
@@ -91,7 +91,7 @@ class InstanceActions:
         self.merge_menu.clear()
         offered = []
         for source, target in pairs:
-            action = self.merge_menu.addAction(plain(f"{source.name} → {target.name}"))
+            action = self.merge_menu.addAction(plain(f"{shortened(source.name)} → {shortened(target.name)}"))
             action.setEnabled(not (source.locked or target.locked))
             offered.append((action, source.number, target.number))
         return offered
@@ -109,7 +109,8 @@ class InstanceActions:
         offered: list[tuple[QAction, str | None]] = []
         for place, (number, name) in enumerate(classes.items(), 1):
             # The first nine have a digit, so that the menu is quick by keys.
-            text = f"&{place} {plain(name)}" if place < 10 else plain(name)
+            shown = plain(shortened(name))
+            text = f"&{place} {shown}" if place < 10 else shown
             offered.append((self._choice(text, number == chosen), name))
         offered.append((self._choice("&No class", chosen is None), None))
         return offered

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVB
 from ...config import ReidConfig
 from ...engine.events import Proposal
 from ...project import Instance
-from ..theme import swatch
+from ..theme import shortened, swatch
 from .actions import UNSEEN, Mode, consequence, figure, unseen
 
 
@@ -261,11 +261,8 @@ class ProposalCard(QWidget):
 
     def set_proposal(self, proposal: Proposal, instance: Instance, thresholds: ReidConfig) -> None:
         """Show another proposal; its crops come by `crops.set_crops`."""
-        colour = QColor(instance.colour)
         found = proposal.recovered.area > 0
-        self._swatch.setPixmap(swatch(self, colour))
-        self.heading.setText(f"{instance.name}, found again?")
-        self.crops.describe(f"{instance.name}, as known", f"found in frame {proposal.frame}", colour)
+        self.name(proposal, instance)
         self.similarity.set_reading(
             GaugeReading(proposal.similarity, thresholds.rho_reid, "needs", known=proposal.similarity > -1)
         )
@@ -277,6 +274,13 @@ class ProposalCard(QWidget):
             self._consequence = consequence(proposal)
         else:
             self._consequence = UNSEEN if unseen(proposal) else "No mask was found in this box. Redraw it."
+
+    def name(self, proposal: Proposal, instance: Instance) -> None:
+        """Show what the instance is called, in its colour."""
+        name, colour = shortened(instance.name), QColor(instance.colour)
+        self._swatch.setPixmap(swatch(self, colour))
+        self.heading.setText(f"{name}, found again?")
+        self.crops.describe(f"{name}, as known", f"found in frame {proposal.frame}", colour)
 
     def _detail(self, proposal: Proposal, thresholds: ReidConfig) -> None:
         """The figures by the names of the method, where one asks for them."""

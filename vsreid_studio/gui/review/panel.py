@@ -15,7 +15,7 @@ from ...config import ReidConfig
 from ...engine.events import Accept, Answer, Proposal, Reassign, Reject, Retrieval, Skip
 from ...engine.types import CellKey
 from ...project import Instance
-from ..theme import plain, quiet_label, swatch_icon
+from ..theme import plain, quiet_label, shortened, swatch_icon
 from ..widgets import Pages
 from .actions import NOTHING, KeyButton, Mode, ReviewActions, figure, nothing, unseen
 from .card import ProposalCard
@@ -142,6 +142,8 @@ class ReviewPanel(QWidget):
         self._instances = dict(instances)
         self._receivers = tuple(instances if receivers is None else receivers)
         self.queue.set_instances(instances)
+        if self._proposal is not None and self._proposal.instance in instances:
+            self.card.name(self._proposal, instances[self._proposal.instance])
         self._enter(self.mode)
 
     def set_queue(
@@ -273,7 +275,7 @@ class ReviewPanel(QWidget):
         menu.clear()
         for instance in self._others():
             key = "&" if instance.number < 10 else ""
-            action = menu.addAction(f"{key}{instance.number}  {plain(instance.name)}")
+            action = menu.addAction(f"{key}{instance.number}  {plain(shortened(instance.name))}")
             action.setIcon(swatch_icon(self, QColor(instance.colour)))
             action.triggered.connect(partial(self._answer, Reassign(instance.number)))
         button = self.buttons[self.actions_.everything.index(self.actions_.give)]
