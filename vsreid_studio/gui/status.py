@@ -160,13 +160,14 @@ class Status(QObject):
         if self._conductor.state is not State.RUNNING:
             self._state()
             return
-        text = f"engine: {self._doing}"
         counted = progress.stage in _FRAMEWISE
-        if rate and counted:
-            text += f", {rate:.1f} frames/s" if rate < 10 else f", {rate:.0f} frames/s"
+        figures = []
         if left is not None and (counted or progress.stage == "adapting"):
-            text += f", {_duration(left)} left"
-        self.engine.setText(text)
+            figures.append(f"{_duration(left)} left")
+        if rate and counted:
+            figures.append(f"{rate:.1f} frames/s" if rate < 10 else f"{rate:.0f} frames/s")
+        # First what a person waits for: in a small window the end of the line is cut.
+        self.engine.setText(f"engine: {', '.join([*figures, self._doing])}")
 
     def _words(self, progress: Progress) -> str:
         if progress.stage != "propagating":
