@@ -194,6 +194,16 @@ def test_the_status_tells_where_and_how_fast(qtbot: QtBot, window: MainWindow, s
     assert window.status.engine.text() == "engine: idle (cpu)"
 
 
+def test_the_status_tells_how_far_an_import_is(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window.session.mask_edits, "_import", threading.Event())
+    told = []
+    for done in (0, 7, 12):
+        window.session.importing.emit(done, 12)
+        told.append(window.status.engine.text())
+    files = ("looking at 12 files", "7 of 12 files", "saving 12 files")
+    assert told == [f"engine: importing masks: {text}" for text in files]
+
+
 def test_scrubbing_shows_the_newest_frame(qtbot: QtBot, window: MainWindow) -> None:
     for frame in range(LENGTH):
         window.parts.timeline.go_to(frame)

@@ -170,6 +170,11 @@ class Status(QObject):
         self.engine.setText(f"engine: {', '.join([*figures, self._doing])}")
 
     def _words(self, progress: Progress) -> str:
+        if progress.stage == "importing" and progress.total > 1:
+            # All files are looked at before the first is read.
+            done, total = progress.done, progress.total
+            how = f"{done} of {total}" if done < total else f"saving {total}"
+            return f"importing masks: {how if done else f'looking at {total}'} files"
         if progress.stage != "propagating":
             return _DOING.get(progress.stage, progress.stage)
         one = self._session.instances.get(progress.instance or 0)
