@@ -29,6 +29,15 @@ def test_the_bar_grows_with_its_details_and_the_picture_stays(qtbot: QtBot) -> N
     assert picture.height() == place.height()
 
 
+def test_a_word_that_may_be_cut_is_in_the_tip(qtbot: QtBot) -> None:
+    bar = ErrorBar()
+    qtbot.addWidget(bar)
+    bar.fail(f"/home/{30 * 'name'} cannot be read.")
+    assert 30 * "name" in bar.sentence.toolTip()
+    bar.fail("It cannot be read.")
+    assert not bar.sentence.toolTip()
+
+
 class Painted(QObject):
     """Notes for each paint how many widgets still waited."""
 

@@ -19,11 +19,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from .theme import drawing, icon
+from .theme import drawing, icon, tip
 
 NOTICE_SECONDS = 8
 OFFER_SECONDS = 30
 """Of what can be made use of, but need not."""
+_LONG_WORD = 40
+"""Letters, beyond which a word may be cut."""
 
 
 class ErrorBar(QFrame):
@@ -162,6 +164,9 @@ class ErrorBar(QFrame):
         self._timer.stop()
         self._failure, self._act = failure, None
         self.sentence.setText(sentence)
+        # A label breaks lines between words only: a long name of a file is cut.
+        cut = max(map(len, sentence.split()), default=0) > _LONG_WORD
+        self.sentence.setToolTip(tip(sentence) if cut else "")
         self.details.setPlainText(details)
         self.unfold.setChecked(False)
         self.details.hide()
