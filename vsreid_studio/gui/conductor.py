@@ -80,6 +80,7 @@ class Conductor(QObject):
         runner.notice.connect(self._tell_notice)
         runner.proposal.connect(self._note_proposal)
         runner.device.connect(lambda _, name: self.device_known.emit(name))
+        runner.failed.connect(lambda *_: session.note_failure())
         runner.failed.connect(lambda _, sentence, details: self.failed.emit(sentence, details))
         runner.finished.connect(self._finish)
         runner.state_changed.connect(self.state_changed)

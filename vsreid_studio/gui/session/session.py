@@ -95,6 +95,7 @@ class Session(QObject):
         self._thread = DocumentThread(self)
         self._settings: dict[str, Any] = {}
         self._open_failed = False
+        self._told_unsaved = 0
         self.recent = Recent(config or config_folder())
         self._opener = Opener(self._thread, self.recent, data or data_folder(), self._arrive, self._fail_open)
         self.position = Position(self)
@@ -370,11 +371,16 @@ class Session(QObject):
         if not self.edits.is_open:
             return True
         writer, failures = self.writer, self.edits.failures
-        unsaved = writer.unsaved
+        # What the person has not heard of yet counts, too.
+        unsaved = self._told_unsaved
         self.mask_edits.cancel_import()
         self.leaving.emit()
         self.edits.deliver_all()
         return (self.edits.failures, writer.unsaved) == (failures, unsaved)
+
+    def note_failure(self) -> None:
+        """The person hears why a run could not go on: what it could not save is told."""
+        self._told_unsaved = self.writer.unsaved if self.edits.is_open else 0
 
     def flush(self) -> bool:
         """Wait until all that was asked is done and on disk; whether none of it failed."""
@@ -399,6 +405,7 @@ class Session(QObject):
                 self.writer.post(partial(project.settings.set, key, value), _log)
         self.edits.end()
         self._settings = {}
+        self._told_unsaved = 0
         self.position.begin(0, 0, None)
         self.closed.emit()
         self.undo_changed.emit()
