@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.benchmark.clicks import Series, click_through, figures
-from vsreid_studio.engine.types import Box, Click, Frame, Prediction, SoftMask
+from vsreid_studio.engine.types import NO_CONTEXT, Box, Click, ClickContext, Frame, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.evaluation import (
     boundary_f,
@@ -345,7 +345,12 @@ class Squares:
     """Each click adds a square of 10 pixels."""
 
     def segment(
-        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+        self,
+        frame: Frame,
+        clicks: Sequence[Click],
+        box: Box | None = None,
+        present: SoftMask | None = None,
+        context: ClickContext = NO_CONTEXT,
     ) -> Prediction:
         found = np.zeros(frame.shape[:2], np.bool_)
         for click in clicks:

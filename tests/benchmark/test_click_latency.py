@@ -14,7 +14,7 @@ from vsreid_studio import app
 from vsreid_studio.benchmark import clicks as clicks_module
 from vsreid_studio.benchmark.clicks import CLICKS, Latency, Waits, enlarged, latency_table, measure_clicks
 from vsreid_studio.engine.runtime.click_thread import ClickThread
-from vsreid_studio.engine.types import Click, Prediction, SoftMask
+from vsreid_studio.engine.types import NO_CONTEXT, Click, ClickContext, Prediction, SoftMask
 from vsreid_studio.engine.video import open_video
 
 
@@ -28,7 +28,7 @@ class Asked:
         self.idle = Event()
         self.clicks: list[tuple[Click, ...]] = []
 
-    def prepare(self, frame: np.ndarray) -> None:
+    def prepare(self, frame: np.ndarray, context: ClickContext = NO_CONTEXT) -> None:
         self.prepared += 1
         self.idle.set()
 
@@ -44,9 +44,9 @@ class Patient(ClickThread):
         super().__init__(lambda: asked)  # type: ignore[arg-type,return-value]
         self._asked = asked
 
-    def prepare(self, frame: np.ndarray) -> None:
+    def prepare(self, frame: np.ndarray, context: ClickContext = NO_CONTEXT) -> None:
         self._asked.idle.clear()
-        super().prepare(frame)
+        super().prepare(frame, context)
         assert self._asked.idle.wait(30)
 
 

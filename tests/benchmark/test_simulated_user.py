@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,17 @@ from vsreid_studio.engine.algorithm.protocols import MaskPropagation, Reidentifi
 from vsreid_studio.engine.runtime.pipeline import Modules, Pipeline
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.store.view import Cells
-from vsreid_studio.engine.types import Box, Candidates, Click, Frame, Prediction, SoftMask
+from vsreid_studio.engine.types import (
+    NO_CONTEXT,
+    Box,
+    Candidates,
+    Click,
+    ClickContext,
+    Frame,
+    Prediction,
+    SoftMask,
+)
+from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
 
 HEIGHT, WIDTH, LENGTH = 40, 90, 15
@@ -179,7 +190,12 @@ class Squares:
     """Clicks select a square of 20 pixels around the first one that adds, or shift it to the last."""
 
     def segment(
-        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+        self,
+        frame: Frame,
+        clicks: Sequence[Click],
+        box: Box | None = None,
+        present: SoftMask | None = None,
+        context: ClickContext = NO_CONTEXT,
     ) -> Prediction:
         found = np.zeros((HEIGHT, WIDTH), np.bool_)
         adds = [click for click in clicks if click.adds]
@@ -189,8 +205,15 @@ class Squares:
         return Prediction(SoftMask.from_dense(found), 1.0)
 
 
-def pictures(_: int) -> NDArray[np.uint8]:
-    return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+class Pictures(Video):
+    """Black frames."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("clip.mp4"), "clip", 0)
+        self.length, self.height, self.width = len(moving()), HEIGHT, WIDTH
+
+    def _read(self, index: int) -> Frame:
+        return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
 
 def test_time_is_counted_for_what_is_painted_and_searched() -> None:
@@ -208,7 +231,13 @@ def test_time_of_answers() -> None:
 def test_clicks_are_counted_and_cost_less() -> None:
     user = UserModel("clicked", "clicked")
     session = simulate(
-        moving(), modules(Still()), None, limit=1, user=user, clicker=Squares(), frame_of=pictures
+        moving(),
+        modules(Still()),
+        None,
+        limit=1,
+        user=user,
+        clicker=Squares(),
+        video=Pictures(),
     )
     first, second = session.rounds
     assert first.seconds == 2.5 * first.interactions

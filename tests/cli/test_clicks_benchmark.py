@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from vsreid_studio.app import main
-from vsreid_studio.engine.runtime import clicker
-from vsreid_studio.engine.types import Box, Click, Frame, Prediction, SoftMask
-from vsreid_studio.formats.masks import write_label_map
+from vsreid_studio.engine.runtime import click_networks, clicker
+from vsreid_studio.engine.types import NO_CONTEXT, Box, Click, ClickContext, Frame, Prediction, SoftMask
+from vsreid_studio.formats.masks import read_label_map, write_label_map
 
 
 class Red:
@@ -22,16 +23,24 @@ class Red:
     def __init__(self, *_: object, **__: object) -> None:
         pass
 
+    told: ClassVar[list[ClickContext]] = []
+
     def segment(
-        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+        self,
+        frame: Frame,
+        clicks: Sequence[Click],
+        box: Box | None = None,
+        present: SoftMask | None = None,
+        context: ClickContext = NO_CONTEXT,
     ) -> Prediction:
+        self.told.append(context)
         return Prediction(SoftMask.from_dense(frame[..., 0] > 200), 1.0)
 
 
 @pytest.fixture
 def davis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(clicker, "Clicker", Red)
-    monkeypatch.setattr(clicker, "load_network", lambda **_: None)
+    monkeypatch.setattr(click_networks, "load_network", lambda **_: None)
     root = tmp_path / "davis"
     (root / "ImageSets" / "2016").mkdir(parents=True)
     (root / "ImageSets" / "2016" / "val.txt").write_text("one\n")
@@ -64,6 +73,24 @@ def test_page_and_figures(davis: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert found["From nothing"]["figures"]["mIoU@1"] > 0.95
     assert len(list((tmp_path / "pictures").iterdir())) == 4
     assert main(arguments) == 0
+
+
+def test_what_the_network_is_told(davis: Path, tmp_path: Path) -> None:
+    """Of corrections the first frame; of the second instance in a frame the mask of the first."""
+    file = davis / "Annotations/480p/one/00000.png"
+    labels = read_label_map(file, keep_void=True)
+    labels[30:40][labels[30:40] == 1] = 2
+    write_label_map(file, labels)
+    Red.told.clear()
+    arguments = ["clicks-benchmark", "--davis", str(davis), "--set", "val", "--every", "2"]
+    assert main([*arguments, "--masks", str(tmp_path / "made")]) == 0
+    first, second = Red.told[0], next(one for one in Red.told if one.others)
+    assert first.neighbour is not None and first.trusted is None
+    (drawn,) = second.others
+    # All that is red was selected for the first one.
+    assert drawn.area > 1000
+    (known,) = {one.trusted[1].area for one in Red.told if one.trusted is not None}
+    assert known == 30 * 40
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from small_clip import HEIGHT, WIDTH
 from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.runtime.run import State
-from vsreid_studio.engine.types import Box, CellKey, Click, Prediction, SoftMask
+from vsreid_studio.engine.types import NO_CONTEXT, Box, CellKey, Click, ClickContext, Prediction, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.canvas import CanvasView, Tool
@@ -39,17 +39,19 @@ class Squares:
         asked: the points and the box of each question.
         fails: whether answers raise.
         go: answers wait for this.
+        contexts: of each question.
     """
 
     weights = "ab12"
 
     def __init__(self) -> None:
         self.asked: list[tuple[tuple[Click, ...], Box | None, bool]] = []
+        self.contexts: list[ClickContext] = []
         self.fails = False
         self.go = Event()
         self.go.set()
 
-    def prepare(self, frame: NDArray[np.uint8]) -> None:
+    def prepare(self, frame: NDArray[np.uint8], context: ClickContext = NO_CONTEXT) -> None:
         return
 
     def segment(
@@ -58,11 +60,13 @@ class Squares:
         clicks: Sequence[Click],
         box: Box | None = None,
         present: SoftMask | None = None,
+        context: ClickContext = NO_CONTEXT,
     ) -> Prediction:
         self.go.wait(60)
         if self.fails:
             raise UserError("The frame is too large.")
         self.asked.append((tuple(clicks), box, present is not None))
+        self.contexts.append(context)
         mask = np.zeros(frame.shape[:2], bool) if present is None else present.hard(*frame.shape[:2]).copy()
         if box is not None:
             mask[box.slices] = True
@@ -157,6 +161,29 @@ def test_a_window_begins_with_clicks(
     assert again.files.open(pictures)
     qtbot.waitUntil(lambda: again.session.document is not None)
     assert again.parts.canvas.tool is Tool.BRUSH
+
+
+def test_the_network_is_told_of_frames_around(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
+    video = window.session.video
+    assert video is not None
+    click(window, 20, 20)
+    QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: kept(window) == SQUARE)
+    window.session.go(3)
+    await_frame(window, qtbot, 3)
+    contexts = window.parts.on_canvas.clicks.contexts
+    qtbot.waitUntil(lambda: set(contexts.known_frames) == {0, 4})
+    click(window, 30, 20)
+    qtbot.waitUntil(lambda: shown(window) == SQUARE)
+    context = network.contexts[-1]
+    assert np.array_equal(context.neighbour, video.frame(4))  # type: ignore[arg-type]
+    assert context.trusted is not None
+    frame, mask = context.trusted
+    assert np.array_equal(frame, video.frame(0)) and mask.area == SQUARE
+    # One more click is made with the same context: what it told the network is known already.
+    click(window, 34, 24)
+    qtbot.waitUntil(lambda: shown(window) > SQUARE)
+    assert network.contexts[-1] is context
 
 
 def test_points_of_a_kept_mask_are_noted(window: MainWindow, qtbot: QtBot) -> None:

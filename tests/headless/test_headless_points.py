@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,16 @@ from vsreid_studio.engine.algorithm.merge import split
 from vsreid_studio.engine.runtime import clicker as clickers
 from vsreid_studio.engine.runtime import engine as engines
 from vsreid_studio.engine.runtime.models import entries
-from vsreid_studio.engine.types import Box, CellKey, Click, Frame, Prediction, SoftMask
+from vsreid_studio.engine.types import (
+    NO_CONTEXT,
+    Box,
+    CellKey,
+    Click,
+    ClickContext,
+    Frame,
+    Prediction,
+    SoftMask,
+)
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.formats.points import Prompt
@@ -38,7 +48,12 @@ class ByColour:
         pass
 
     def segment(
-        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+        self,
+        frame: Frame,
+        clicks: Sequence[Click],
+        box: Box | None = None,
+        present: SoftMask | None = None,
+        context: ClickContext = NO_CONTEXT,
     ) -> Prediction:
         found = np.zeros(frame.shape[:2], np.bool_) if present is None else present.hard(*frame.shape[:2])
         for click in clicks:
@@ -91,6 +106,27 @@ def test_an_instance_leaves_the_pixels_of_one_that_is_drawn(clip: Clip) -> None:
         found = masks_of_points(video, [asked], ByColour(), {0: {3: drawn[3]}})  # type: ignore[arg-type]
     assert found[0][1].same(drawn[1])
     assert found[0][3].same(drawn[3])
+
+
+def test_the_network_learns_of_the_clip(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[ClickContext] = []
+
+    class Listening(ByColour):
+        def segment(self, *given: Any) -> Prediction:
+            told.append(given[4])
+            return super().segment(*given)
+
+    drawn = split(read_label_map(clip.masks))
+    asked = [Prompt(CellKey(frame, 1), (Click(*CENTRES[1], adds=True),), None) for frame in (0, 1)]
+    with open_video(clip.source) as video:
+        clicker: Any = Listening()
+        masks_of_points(video, asked, clicker, {0: {3: drawn[3]}})
+        first, later = told
+        assert first.others == (drawn[3],) and first.trusted is None
+        assert np.array_equal(first.neighbour, video.frame(1))  # type: ignore[arg-type]
+        assert not later.others and later.trusted is not None
+        frame, mask = later.trusted
+        assert np.array_equal(frame, video.frame(0)) and mask.same(drawn[1])
 
 
 def test_segment_keeps_out_of_the_clip(clip: Clip, points: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 from PIL import Image
 
 from vsreid_studio.engine.nets.clicks import ClickNet, ClickPrediction
-from vsreid_studio.engine.runtime.clicker import Clicker, load_network
+from vsreid_studio.engine.nets.stream import MemoryEntry
+from vsreid_studio.engine.runtime.click_networks import load_network
+from vsreid_studio.engine.runtime.clicker import Clicker
 from vsreid_studio.engine.types import Click, SoftMask
 from vsreid_studio.training import clicks
 from vsreid_studio.training.click_samples import Sample, SampleMaker, read_own
@@ -55,7 +58,8 @@ def test_every_part_learns_from_a_session(maker: SampleMaker) -> None:
     torch.manual_seed(0)
     model = clicks.initial(None)
     clicks.parameter_groups(model, "late")
-    batch = [maker.sample(np.random.default_rng(seed), False) for seed in range(2)]
+    samples = [maker.sample(np.random.default_rng(seed), False) for seed in range(20)]
+    batch = [next(one for one in samples if one.trusted), next(one for one in samples if one.others)]
     loss, told = SessionLoss(64, 3, 0, 0)(model, batch)
     loss.backward()
     assert torch.isfinite(loss) and set(told) == {"J", "J_last"}
@@ -68,9 +72,14 @@ def test_sessions_begin_with_the_whole_frame(maker: SampleMaker) -> None:
     seen: list[torch.Tensor] = []
 
     class Spy(ClickNet):
-        def forward(self, patch: torch.Tensor, maps: torch.Tensor) -> ClickPrediction:
+        def forward(
+            self,
+            patch: torch.Tensor,
+            maps: torch.Tensor,
+            memories: Sequence[Sequence[MemoryEntry]] | None = None,
+        ) -> ClickPrediction:
             seen.append(maps)
-            return super().forward(patch, maps)
+            return super().forward(patch, maps, memories)
 
     frame, disk = picture(np.random.default_rng(0), 60)
     SessionLoss(64, 3, 0, 0)(Spy(), [Sample(frame, disk, None, (), None)])

@@ -25,9 +25,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..engine.extensions.clicked_masks import beside_others, neighbour
 from ..engine.runtime.click_thread import ClickThread
 from ..engine.runtime.pipeline import Modules
-from ..engine.types import Box, Click, Frame, Prediction, SoftMask
+from ..engine.types import NO_CONTEXT, Box, Click, ClickContext, Frame, Prediction, SoftMask
 from ..engine.video import Video
 from ..evaluation.measures import next_click
 from .report import grid, number, paged
@@ -51,7 +52,12 @@ class Segments(Protocol):
     """What is measured: `engine.runtime.clicker.Clicker`, for one."""
 
     def segment(
-        self, frame: Frame, clicks: Sequence[Click], box: Box | None = None, present: SoftMask | None = None
+        self,
+        frame: Frame,
+        clicks: Sequence[Click],
+        box: Box | None = None,
+        present: SoftMask | None = None,
+        context: ClickContext = NO_CONTEXT,
     ) -> Prediction:
         """The mask that clicks make."""
         ...
@@ -86,6 +92,7 @@ def click_through(
     *,
     ignored: NDArray[np.bool_] | None = None,
     present: SoftMask | None = None,
+    context: ClickContext = NO_CONTEXT,
     goal: float = max(GOALS),
     limit: int = LIMIT,
 ) -> tuple[Series, list[Click], SoftMask]:
@@ -97,6 +104,7 @@ def click_through(
         truth: (H, W) bool.
         ignored: (H, W) bool, pixels that do not count, or None.
         present: the mask to begin with, None for nothing.
+        context: what the video tells besides. The pixels of its others are left to them, as in the window.
 
     Returns:
         The figures, the clicks and the last mask.
@@ -109,7 +117,8 @@ def click_through(
         if click is None:
             break
         clicks.append(click)
-        mask = clicker.segment(frame, clicks, None, present).mask
+        mask = clicker.segment(frame, clicks, None, present, context).mask
+        mask = beside_others(mask, present, context.others, clicks)
         shares.append(_iou(mask, truth, ignored))
     return Series(name, tuple(round(share, 4) for share in shares)), clicks, mask
 
@@ -263,14 +272,18 @@ def measure_clicks(
 def _waits(thread: ClickThread, frames: Sequence[Frame], target: SoftMask, random: Generator) -> Waits:
     first: list[float] = []
     later: list[float] = []
-    for frame in frames:
-        thread.prepare(frame)
+    for index, frame in enumerate(frames):
+        # As in the window: the next frame and the first one, with a mask there, are known.
+        beside = neighbour(index, len(frames))
+        trusted = (frames[0], target) if index else None
+        context = ClickContext((), None if beside is None else frames[beside], trusted)
+        thread.prepare(frame, context)
         time.sleep(_SHOWN)
         clicks: list[Click] = []
         for place in range(CLICKS):
             clicks.append(_click(target, frame.shape[:2], random, adds=place % 3 != 2))
             started = time.perf_counter()
-            thread.ask(frame, clicks).result()
+            thread.ask(frame, clicks, context=context).result()
             (later if place else first).append(time.perf_counter() - started)
             time.sleep(_BETWEEN)
     return Waits(tuple(first), tuple(later))

@@ -256,7 +256,7 @@ class Sessions:
                 on_round=on_round,
                 user=user,
                 clicker=engine.clicker if user.clicks else None,
-                frame_of=video.frame,
+                video=video,
             )
 
     def _read(self) -> None:

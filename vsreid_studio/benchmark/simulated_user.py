@@ -26,7 +26,8 @@ from ..engine.events import Accept, Answer, Change, Proposal, Reject
 from ..engine.extensions.doubtful import doubtful
 from ..engine.runtime.pipeline import Modules
 from ..engine.store.annotation import Annotation, edit
-from ..engine.types import Candidates, Cell, CellKey, Frame, LabelMap, Maker, SoftMask
+from ..engine.types import Candidates, Cell, CellKey, LabelMap, Maker, SoftMask
+from ..engine.video import Video
 from ..errors import UserError
 from ..evaluation.comparison import frame_scores
 from .clicks import Segments
@@ -80,7 +81,7 @@ def simulate(
     on_round: Callable[[Round], None] | None = None,
     user: UserModel | None = None,
     clicker: Segments | None = None,
-    frame_of: Callable[[int], Frame] | None = None,
+    video: Video | None = None,
 ) -> UserSession:
     """Work on a sequence until J&F reaches a goal or nothing is left to correct.
 
@@ -93,13 +94,13 @@ def simulate(
         on_round: called with each round.
         user: how the person works; None for painting, and knowing the worst frame.
         clicker: answers clicks, where the person clicks.
-        frame_of: gives the pictures, where the person clicks.
+        video: the pictures, where the person clicks.
 
     Raises:
         UserError: there are fewer than 3 frames, or no object in the first.
     """
     user = user or UserModel()
-    hand = Annotator(Clock(user.seconds), clicker, frame_of)
+    hand = Annotator(Clock(user.seconds), clicker, video)
     person = _SimulatedUser(truth, modules, reid and Remembering(reid), adapt, user, hand)
     person.draw_first()
     rounds: list[Round] = []
@@ -275,7 +276,15 @@ class _SimulatedUser:
         if how == "painted":
             mask = self.hand.paint(self._true(key))
         else:
-            mask = self.hand.click(key.frame, self._true(key), self.annotation.mask(*key))
+            others = [
+                cell.mask
+                for k in self.instances
+                if k != key.instance and (cell := self.annotation.get(key.frame, k)) and cell.pinned
+            ]
+            known = self.annotation.nearest_drawn(key.instance, key.frame)
+            trusted = None if known is None else (known, self.annotation.mask(known, key.instance))
+            present = self.annotation.mask(*key)
+            mask = self.hand.click(key.frame, self._true(key), present, others, trusted)
         return Cell(mask, key.frame, pinned=True, made_by=Maker.PERSON)
 
     def _true(self, key: CellKey) -> NDArray[np.bool_]:

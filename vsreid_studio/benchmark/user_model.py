@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.types import Frame, SoftMask
+from ..engine.extensions.clicked_masks import context_in
+from ..engine.types import SoftMask
+from ..engine.video import Video
 from ..evaluation.comparison import Figures
 from .clicks import Segments, click_through
 
@@ -94,36 +96,51 @@ class Annotator:
 
     Attributes:
         clicker: answers clicks; None where nothing is clicked.
-        frame_of: the pictures; None where nothing is clicked.
+        video: the pictures; None where nothing is clicked.
     """
 
     clock: Clock
     clicker: Segments | None = None
-    frame_of: Callable[[int], Frame] | None = None
+    video: Video | None = None
 
     def paint(self, truth: NDArray[np.bool_]) -> SoftMask:
         """The truth."""
         self.clock.spend(self.clock.rates.painting)
         return SoftMask.from_dense(truth)
 
-    def click(self, frame: int, truth: NDArray[np.bool_], present: SoftMask | None) -> SoftMask:
+    def click(
+        self,
+        frame: int,
+        truth: NDArray[np.bool_],
+        present: SoftMask | None,
+        others: Sequence[SoftMask] = (),
+        trusted: tuple[int, SoftMask] | None = None,
+    ) -> SoftMask:
         """What clicks make of a mask; one that clicks have made worse is left as it was.
+
+        Args:
+            frame: its number.
+            truth: (H, W) bool.
+            present: the mask that is there.
+            others, trusted: see `context_in`.
 
         Raises:
             ValueError: there is nothing that answers clicks.
         """
-        if self.clicker is None or self.frame_of is None:
+        if self.clicker is None or self.video is None:
             raise ValueError("there is nothing that answers clicks")
         if not truth.any():
             # One key says that the instance is not in the frame.
             self.clock.spend(self.clock.rates.click)
             return SoftMask.empty()
+        picture, context = self.video.frame(frame), context_in(self.video, frame, others, trusted)
         series, clicks, mask = click_through(
             str(frame),
-            self.frame_of(frame),
+            picture,
             truth,
             self.clicker,
             present=present,
+            context=context,
             goal=ENOUGH,
             limit=MOST_CLICKS,
         )
@@ -133,7 +150,7 @@ class Annotator:
             return mask
         if best == 0:
             return present or SoftMask.empty()
-        return self.clicker.segment(self.frame_of(frame), clicks[:best], None, present).mask
+        return self.clicker.segment(picture, clicks[:best], None, present, context).mask
 
 
 def goals_to(last: float) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..config import Config
 from ..errors import UserError, stopped
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..benchmark.user_model import Round
-    from ..engine.types import Frame, SoftMask
+    from ..engine.types import ClickContext, Frame, LabelMap, SoftMask
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -164,8 +164,9 @@ def _add_clicks_benchmark(subparsers: Subparsers) -> None:
         help="count the clicks that a mask needs: NoC@80, NoC@85, NoC@90, mIoU@k",
         description=(
             "A simulated person clicks on the instances of every N-th frame, from nothing, into the middle "
-            "of the largest error, until the IoU is .90 or 20 clicks are made. With --masks also on masks "
-            "that a run has made, where their IoU is below --below."
+            "of the largest error, until the IoU is .90 or 20 clicks are made. Of several instances in a "
+            "frame those before are there. With --masks also on masks that a run has made, where their IoU "
+            "is below --below."
         ),
     )
     add_davis_options(parser)
@@ -194,8 +195,9 @@ def run_clicks_benchmark(args: argparse.Namespace) -> int:
 
     # torch and OpenCV: `--help` need not wait for them.
     from ..benchmark.clicks import Series, click_through, render, to_json  # noqa: PLC0415
-    from ..engine.nets.clicks import PATCH  # noqa: PLC0415
-    from ..engine.runtime.clicker import Clicker, load_network  # noqa: PLC0415
+    from ..engine.nets.click_maps import PATCH  # noqa: PLC0415
+    from ..engine.runtime.click_networks import load_network  # noqa: PLC0415
+    from ..engine.runtime.clicker import Clicker  # noqa: PLC0415
     from ..formats.atomic import write_text  # noqa: PLC0415
     from ..formats.owned import refuse_report  # noqa: PLC0415
     from ..formats.targets import Sources  # noqa: PLC0415
@@ -207,8 +209,14 @@ def run_clicks_benchmark(args: argparse.Namespace) -> int:
     clicker = Clicker(load_network(weights=args.weights), size=args.patch or PATCH)
     fresh: list[Series] = []
     corrected: list[Series] = []
-    for name, frame, truth, void, found in _masks(args):
-        series, clicks, mask = click_through(name, frame, truth, clicker, ignored=void)
+    drawn: list[SoftMask] = []
+    for name, frame, truth, void, found, context, known in _masks(args):
+        # Of several instances in a frame those before are there when the next one is clicked.
+        if not (fresh and _same_frame(fresh[-1].name, name)):
+            drawn = []
+        told = replace(context, others=tuple(drawn))
+        series, clicks, mask = click_through(name, frame, truth, clicker, ignored=void, context=told)
+        drawn.append(mask)
         fresh.append(series)
         _tell_series(series)
         if args.pictures:
@@ -216,7 +224,9 @@ def run_clicks_benchmark(args: argparse.Namespace) -> int:
         if found is None:
             continue
         if _share(found, truth, void) < args.below:
-            series, clicks, mask = click_through(name, frame, truth, clicker, ignored=void, present=found)
+            series, clicks, mask = click_through(
+                name, frame, truth, clicker, ignored=void, present=found, context=known
+            )
             corrected.append(series)
             _tell_series(series)
             if args.pictures:
@@ -232,10 +242,30 @@ def run_clicks_benchmark(args: argparse.Namespace) -> int:
     return 0
 
 
-def _masks(
-    args: argparse.Namespace,
-) -> Iterator[tuple[str, Frame, NDArray[np.bool_], NDArray[np.bool_], SoftMask | None]]:
-    """What is clicked on: its name, frame, truth, what does not count, and the mask of a run."""
+class _Clicked(NamedTuple):
+    """What is clicked on.
+
+    Attributes:
+        name: of the sequence, the frame and the instance.
+        frame: (H, W, 3) uint8 RGB.
+        truth, void: (H, W) bool; pixels of `void` do not count.
+        found: the mask of a run, if there is one.
+        context: for clicks from nothing.
+        known: for corrections: with the first frame, and the mask there from which that run began.
+    """
+
+    name: str
+    frame: Frame
+    truth: NDArray[np.bool_]
+    void: NDArray[np.bool_]
+    found: SoftMask | None
+    context: ClickContext
+    known: ClickContext
+
+
+def _masks(args: argparse.Namespace) -> Iterator[_Clicked]:
+    """What is clicked on."""
+    from ..engine.extensions.clicked_masks import context_in  # noqa: PLC0415
     from ..engine.types import SoftMask  # noqa: PLC0415
     from ..engine.video import open_video  # noqa: PLC0415
     from ..formats.davis import DavisRoot, frame_name  # noqa: PLC0415
@@ -245,16 +275,33 @@ def _masks(
     davis = DavisRoot(args.davis)
     for name in davis.sequences(args.image_set):
         files = davis.annotation_files(name)
+
+        def made(number: int, name: str = name) -> LabelMap | None:
+            path: Path | None = args.masks
+            return None if path is None else read_label_map(path / name / frame_name(number, ".png"))
+
         with open_video(davis.frames_folder(name)) as video:
+            first = made(0)
             for number in range(0, min(video.length, len(files)), args.every):
-                labels = read_label_map(files[number], keep_void=True)
-                frame = video.frame(number)
-                made = None
-                if args.masks:
-                    made = read_label_map(args.masks / name / frame_name(number, ".png"))
+                labels, run = read_label_map(files[number], keep_void=True), made(number)
                 for instance in sorted(set(labels[labels > 0].tolist()) - {VOID}):
-                    found = None if made is None else SoftMask.from_dense(made == instance)
-                    yield f"{name}/{number:05d}/{instance}", frame, labels == instance, labels == VOID, found
+                    trusted = None
+                    if first is not None and number and (first == instance).any():
+                        trusted = 0, SoftMask.from_dense(first == instance)
+                    yield _Clicked(
+                        f"{name}/{number:05d}/{instance}",
+                        video.frame(number),
+                        labels == instance,
+                        labels == VOID,
+                        None if run is None else SoftMask.from_dense(run == instance),
+                        context_in(video, number),
+                        context_in(video, number, trusted=trusted),
+                    )
+
+
+def _same_frame(one: str, other: str) -> bool:
+    """Whether two names of `_Clicked` are of the same frame."""
+    return one.rsplit("/", 1)[0] == other.rsplit("/", 1)[0]
 
 
 def _share(found: SoftMask, truth: NDArray[np.bool_], void: NDArray[np.bool_]) -> float:

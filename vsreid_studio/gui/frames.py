@@ -95,6 +95,11 @@ class FrameLoader(Server[_FrameTask]):
             self._jobs.clear()
             self._epoch += 1
 
+    @property
+    def length(self) -> int:
+        """Frames of the video; 0 without any."""
+        return 0 if self._video is None else self._video.length
+
     def request(self, index: int, prepare: Prepare | None = None) -> None:
         """Ask for a frame; a request not yet begun is forgotten.
 

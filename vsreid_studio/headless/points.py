@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.algorithm.merge import merge, split
-from ..engine.extensions.clicked_masks import beside_others
-from ..engine.types import SoftMask
+from ..engine.extensions.clicked_masks import beside_others, context_in
+from ..engine.types import CellKey, SoftMask
 from ..engine.video import AS_USUAL, ReadOptions, Video, open_video
 from ..errors import UserError
 from ..formats.atomic import staging
@@ -36,6 +36,8 @@ def masks_of_points(
 
     An instance leaves the pixels of those before it in the same frame, unless one of its points adds there.
 
+    Where masks of an instance are known in other frames, the nearest one tells what it looks like.
+
     Returns:
         Masks by frame, ascending, and by instance number: those of `masks`, and those of the frames with
         points, in which no two masks overlap.
@@ -56,8 +58,9 @@ def masks_of_points(
                     f"Instance {prompt.key.instance} in frame {frame} has no point that adds, nor a box: "
                     "nothing is selected."
                 )
-            mask = clicker.segment(picture, prompt.clicks, prompt.box, present).mask
             others = [one for number, one in maps.items() if number != prompt.key.instance]
+            context = context_in(video, frame, others, _nearest(found, prompt.key))
+            mask = clicker.segment(picture, prompt.clicks, prompt.box, present, context).mask
             mask = beside_others(mask, present, others, prompt.clicks)
             if not mask.area:
                 raise UserError(
@@ -68,6 +71,19 @@ def masks_of_points(
         labels = merge(maps, video.height, video.width)
         found[frame] = split(labels)
     return dict(sorted(found.items()))
+
+
+def _nearest(masks: Mapping[int, Mapping[int, SoftMask]], key: CellKey) -> tuple[int, SoftMask] | None:
+    """The instance's mask in the frame next to one's own, with that frame's number."""
+    known = [
+        frame
+        for frame, maps in masks.items()
+        if frame != key.frame and key.instance in maps and maps[key.instance].area
+    ]
+    if not known:
+        return None
+    frame = min(known, key=lambda one: (abs(one - key.frame), one))
+    return frame, masks[frame][key.instance]
 
 
 def segment(

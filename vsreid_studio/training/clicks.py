@@ -17,20 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..engine.extensions.clicked_masks import changed_at
-from ..engine.nets.clicks import (
-    PATCH,
-    ClickNet,
-    from_propagation,
-    guiding_maps,
-    local,
-    paste_into,
-    zoomed,
-)
+from ..engine.nets.click_maps import PATCH, guiding_maps, local, paste_into, trusted_patch, zoomed
+from ..engine.nets.clicks import ClickNet, from_propagation, with_context
 from ..engine.nets.layers import map_tensor, mixed_precision, picture_tensor
 from ..engine.nets.lite0 import Lite0, freeze_norms
 from ..engine.nets.patches import crop, paste
+from ..engine.nets.stream import MemoryEntry
 from ..engine.runtime.models import shipped
-from ..engine.types import Box
+from ..engine.types import Box, Frame, SoftMask
 from ..evaluation.measures import next_click
 from .click_samples import Sample, SampleMaker, read_own
 from .clips import STILLS, read_clips, read_stills, split
@@ -77,15 +71,34 @@ class SessionLoss:
         sessions = [_Session(sample, random) for sample in batch]
         total = torch.zeros(())
         shares = []
+        memories = self._memories(model, sessions)
         for _ in range(self.looks):
             for session in sessions:
                 session.go_on()
-            loss, share = self._look(model, sessions)
+            loss, share = self._look(model, sessions, memories)
             total = total + loss
             shares.append(share)
         return total / self.looks, {"J": shares[0], "J_last": shares[-1]}
 
-    def _look(self, model: ClickNet, sessions: Sequence[_Session]) -> tuple[Tensor, float]:
+    def _memories(self, model: ClickNet, sessions: Sequence[_Session]) -> list[list[MemoryEntry]]:
+        """What each session's trusted frame says, encoded once."""
+        found: list[list[MemoryEntry]] = [[] for _ in sessions]
+        views = {n: s.trusted_view(self.size) for n, s in enumerate(sessions) if s.sample.trusted is not None}
+        if views:
+            like = torch.zeros(())
+            patch = picture_tensor(np.stack([picture for picture, _ in views.values()]), like)
+            with mixed_precision(patch.device):
+                features = model.encode(patch)
+                entries = model.remember(
+                    features, map_tensor(np.stack([maps for _, maps in views.values()]), like)
+                )
+            for number, entry in zip(views, entries, strict=True):
+                found[number] = [entry]
+        return found
+
+    def _look(
+        self, model: ClickNet, sessions: Sequence[_Session], memories: Sequence[Sequence[MemoryEntry]]
+    ) -> tuple[Tensor, float]:
         like = torch.zeros(())
         patch = picture_tensor(
             np.stack([crop(s.sample.frame, s.part, self.size).astype(np.uint8) for s in sessions]), like
@@ -93,7 +106,7 @@ class SessionLoss:
         maps = map_tensor(np.stack([s.maps(self.size) for s in sessions]), like)
         truth = map_tensor(np.stack([s.truth(self.size) for s in sessions]), like)
         with mixed_precision(patch.device):
-            found = model(patch, maps)
+            found = model(patch, maps, memories)
         final = found.logits.float()
         everywhere = torch.ones(len(sessions))
         taken = np.stack([s.taken(p[0]) for s, p in zip(sessions, (final.detach() > 0).numpy(), strict=True)])
@@ -169,7 +182,16 @@ class _Session:
 
     def maps(self, size: int) -> np.ndarray:
         """The guiding maps."""
-        return guiding_maps(self.present, self.clicks, self.sample.box, self.part, size)
+        sample = self.sample
+        return guiding_maps(
+            self.present, self.clicks, sample.box, self.part, size, sample.others, sample.flow
+        )
+
+    def trusted_view(self, size: int) -> tuple[Frame, np.ndarray]:
+        """The patch of the trusted frame, (size, size, 3) uint8, and its guiding maps."""
+        assert self.sample.trusted is not None
+        frame, mask = self.sample.trusted
+        return trusted_patch(frame, SoftMask.from_dense(mask), size)
 
     def truth(self, size: int) -> np.ndarray:
         """(size, size, 1) float32, the truth in the patch."""
@@ -213,7 +235,8 @@ class _Session:
 def initial(init: str | None) -> ClickNet:
     """The network with the weights of a file, or with those of the shipped N_mp."""
     model = ClickNet()
-    model.load_state_dict(load_file(init) if init else from_propagation(shipped("propagation-lite")))
+    weights = load_file(init) if init else from_propagation(shipped("propagation-lite"))
+    model.load_state_dict(with_context(weights))
     return model
 
 

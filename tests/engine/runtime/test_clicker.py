@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from threading import Event
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from vsreid_studio.engine.nets.clicks import (
+from vsreid_studio.engine.flow import FlowField
+from vsreid_studio.engine.nets.click_maps import (
     MAPS,
-    ClickNet,
-    ImageFeatures,
-    from_propagation,
     guiding_maps,
     local,
+    motion_map,
     paste_into,
     patch_still_fits,
     zoomed,
 )
+from vsreid_studio.engine.nets.clicks import ClickNet, ImageFeatures, from_propagation
 from vsreid_studio.engine.nets.propagation import lite
+from vsreid_studio.engine.nets.stream import MemoryEntry
+from vsreid_studio.engine.runtime.click_networks import CompiledNetwork, prepared
 from vsreid_studio.engine.runtime.click_thread import ClickThread
-from vsreid_studio.engine.runtime.clicker import Clicker, CompiledNetwork, prepared
-from vsreid_studio.engine.types import Box, Click, SoftMask
+from vsreid_studio.engine.runtime.clicker import Clicker
+from vsreid_studio.engine.types import Box, Click, ClickContext, Frame, SoftMask
 from vsreid_studio.errors import UserError
 
 
@@ -33,14 +38,22 @@ class Spots:
     def __init__(self) -> None:
         self.encoded = 0
         self.answers = 0
+        self.maps = torch.zeros(0)
+        self.memory: Sequence[MemoryEntry] = ()
 
     def encode(self, patch: Tensor) -> ImageFeatures:
         self.encoded += 1
         return ImageFeatures(patch, patch, {})
 
-    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+    def remember(self, features: ImageFeatures, maps: Tensor) -> list[MemoryEntry]:
+        return [MemoryEntry(features.coarse.flatten(), features.coarse.flatten(), maps[0, 0].flatten())]
+
+    def answer(
+        self, features: ImageFeatures, patch: Tensor, maps: Tensor, memory: Sequence[MemoryEntry]
+    ) -> tuple[Tensor, float]:
         self.answers += 1
-        present, added, removed, _ = maps[0]
+        self.maps, self.memory = maps[0], memory
+        present, added, removed, *_ = maps[0]
         return torch.maximum(present, added) * (1 - removed), 0.5
 
 
@@ -59,7 +72,9 @@ def test_clicks_add_and_take_away() -> None:
 class Everything(Spots):
     """Selects all that it sees."""
 
-    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+    def answer(
+        self, features: ImageFeatures, patch: Tensor, maps: Tensor, memory: Sequence[MemoryEntry]
+    ) -> tuple[Tensor, float]:
         return torch.ones_like(maps[0][0]), 0.5
 
 
@@ -136,10 +151,51 @@ def test_zoom_holds_mask_clicks_and_box() -> None:
 def test_guiding_maps_lie_where_the_clicks_do() -> None:
     maps = guiding_maps(None, [Click(10, 30, True), Click(30, 10, False)], None, Box(0, 0, 40, 40), 80)
     assert maps.shape == (80, 80, len(MAPS))
-    assert maps[61, 21].tolist() == [0, 1, 0, 0]
-    assert maps[21, 61].tolist() == [0, 0, 1, 0]
+    assert maps[61, 21].tolist() == [0, 1, 0, 0, 0, 0]
+    assert maps[21, 61].tolist() == [0, 0, 1, 0, 0, 0]
     boxed = guiding_maps(None, [], Box(10, 0, 20, 40), Box(0, 0, 40, 40), 80)
     assert boxed[:, 20:40, 3].all() and not boxed[:, :20, 3].any()
+
+
+def drifting(shift: int) -> Frame:
+    """A textured ground that stands still, and a textured disk at x = 60 + `shift`."""
+    rng = np.random.default_rng(0)
+    ground = cv2.resize(rng.integers(0, 255, (30, 50, 3), dtype=np.uint8), (200, 120))
+    disk = cv2.resize(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8), (48, 48))
+    rows, columns = np.mgrid[-24:24, -24:24]
+    frame, inside = ground.copy(), rows**2 + columns**2 < 22**2
+    part = frame[36:84, 36 + shift : 84 + shift]
+    part[inside] = disk[inside]
+    return frame
+
+
+def test_the_network_is_told_of_others_of_motion_and_of_trusted_frames() -> None:
+    network = Spots()
+    clicker = Clicker(network, size=64)
+    frame, other = drifting(0), area((150, 40, 180, 90))
+    context = ClickContext((other,), drifting(6), (FRAME, area((20, 20, 80, 60))))
+    clicker.segment(frame, [Click(60, 60, True)], Box(0, 0, 200, 120), None, context)
+    names = dict(zip(MAPS, network.maps.numpy(), strict=True))
+    scale = np.array([64 / 200, 64 / 120])
+    x, y = (np.array([165, 65]) * scale).astype(int)
+    assert names["others"][y, x] > 0.99 and names["others"][:, :32].max() == 0
+    # The disk moves, the ground does not.
+    (x, y), (far_x, far_y) = ((np.array(place) * scale).astype(int) for place in ((64, 52), (120, 100)))
+    assert names["moving"][y, x] > 0.5
+    assert names["moving"][far_y, far_x] < 0.1
+    (entry,) = network.memory
+    assert 0.2 < float(entry.share.mean()) < 0.8
+    # Remembered: the same context is not worked out again, another one is.
+    encoded = network.encoded
+    clicker.segment(frame, [Click(60, 60, True), Click(70, 60, True)], Box(0, 0, 200, 120), None, context)
+    assert network.encoded == encoded
+    clicker.segment(frame, [Click(60, 60, True)], Box(0, 0, 200, 120))
+    assert not network.memory and network.maps[4:].max() == 0
+
+
+def test_no_motion_is_told_where_all_moves_together() -> None:
+    flow = FlowField(np.full((30, 50, 2), 3, np.float32), 120, 200)
+    assert motion_map(flow, [Click(60, 60, True)], Box(0, 0, 200, 120), 64).max() == 0
 
 
 @pytest.fixture(scope="module")
@@ -154,16 +210,36 @@ def test_compiled_network_says_what_torch_says(network: ClickNet) -> None:
     compiled = prepared(network, torch.device("cpu"))
     assert isinstance(compiled, CompiledNetwork)
     patch = torch.rand(1, 3, 64, 64) * 2 - 1
-    maps = torch.zeros(1, 4, 64, 64)
+    maps = torch.zeros(1, len(MAPS), 64, 64)
     maps[:, 0, 10:30, 10:30] = 1
     maps[:, 1, 18:24, 18:24] = 1
     maps[:, 2, 40:46, 40:46] = 1
-    found, quality = compiled.answer(compiled.encode(patch), patch, maps)
+    found, quality = compiled.answer(compiled.encode(patch), patch, maps, [])
     with torch.no_grad():
         wanted = network(patch, maps)
     assert (found - wanted.logits[0, 0].sigmoid()).abs().max() < 0.1
     assert (found - wanted.logits[0, 0].sigmoid()).abs().mean() < 0.02
     assert abs(quality - float(wanted.quality.sigmoid())) < 0.05
+
+
+def test_a_trusted_frame_is_read_alike_compiled_or_not(network: ClickNet) -> None:
+    torch.manual_seed(1)
+    recalling = deepcopy(network)
+    torch.nn.init.normal_(recalling.recall.weight)
+    patch, known = (torch.rand(1, 3, 64, 64) * 2 - 1 for _ in range(2))
+    maps, mask = torch.zeros(2, 1, len(MAPS), 64, 64)
+    maps[:, 1, 18:24, 18:24] = 1
+    mask[:, 0, 10:40, 10:40] = 1
+    with torch.no_grad():
+        (wanted,) = recalling.remember(recalling.encode(known), mask)
+    compiled = prepared(recalling, torch.device("cpu"))
+    (entry,) = compiled.remember(compiled.encode(known), mask)
+    for one, other in zip(entry, wanted, strict=True):
+        assert one.shape == other.shape
+        assert (one - other).abs().mean() < 0.03 * other.abs().mean()
+    features = compiled.encode(patch)
+    found, without = (compiled.answer(features, patch, maps, memory)[0] for memory in ([entry], []))
+    assert not torch.equal(found, without)
 
 
 def test_without_clicks_nothing_is_read(network: ClickNet) -> None:
@@ -177,7 +253,7 @@ def test_places_like_a_clicked_one_are_told_apart(network: ClickNet) -> None:
     keys = torch.zeros(1, 64, 4, 4)
     keys[:, 0] = 1
     keys[:, :2, :, 2:] = torch.tensor([0.0, 1.0])[:, None, None]
-    maps = torch.zeros(1, 4, 64, 64)
+    maps = torch.zeros(1, len(MAPS), 64, 64)
     maps[:, 1, 4:14, 4:14] = 1
     maps[:, 2, 4:14, 52:62] = 1
     read = network.compare(keys, torch.rand(1, 128, 4, 4), maps)
@@ -239,7 +315,9 @@ def area(*boxes: tuple[int, int, int, int]) -> SoftMask:
 
 def test_corrected_masks_keep_what_is_far() -> None:
     class Forgetful(Spots):
-        def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+        def answer(
+            self, features: ImageFeatures, patch: Tensor, maps: Tensor, memory: Sequence[MemoryEntry]
+        ) -> tuple[Tensor, float]:
             return maps[0, 1], 0.5
 
     present = area((20, 20, 80, 60))

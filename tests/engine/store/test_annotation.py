@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from fakes import absent, drawn, first_masks, grid, inverse, patch, story
 
@@ -52,6 +54,19 @@ def test_checkpoints_and_anchors() -> None:
     assert annotation.checkpoints(1) == (0,)
     assert [annotation.anchored(i, 1) for i in range(5)] == [True, False, False, True, False]
     assert list(annotation.frame_masks(3)) == []
+
+
+def test_the_nearest_drawn_mask_is_a_persons_and_not_empty() -> None:
+    annotation = grid(
+        12,
+        (1, 1, drawn(1, 1)),
+        (3, 1, absent(3)),
+        (4, 1, replace(drawn(4, 1), pinned=False, made_by=Maker.RECOVERY)),
+        (9, 1, drawn(9, 1)),
+    )
+    nearest = [annotation.nearest_drawn(1, frame) for frame in range(12)]
+    assert nearest == [1, 9, 1, 1, 1, 1, 9, 9, 9, 1, 9, 9]
+    assert annotation.nearest_drawn(2, 0) is None
 
 
 def test_checkpoints_follow_every_change() -> None:

@@ -1,18 +1,22 @@
-"""Clicked masks: what of the click network's prediction is taken.
+"""Clicked masks: what the click network is told of the video, and what of its prediction is taken.
 
-The network sees one patch and no other instance, and predicts a mask that is there anew. So a correction
-changes only the piece that was clicked, a box bounds what it selects, and other instances keep their pixels.
+The network predicts a mask that is there anew. So a correction changes only the piece that was clicked, a box
+bounds what it selects, and other instances keep their pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Box, Click, SoftMask
+from ..types import Box, Click, ClickContext, SoftMask
+
+if TYPE_CHECKING:
+    from ..video import Video
 
 _HALF = 127
 MOST_REMOVED = 0.5
@@ -21,6 +25,34 @@ NEAR = 0.3
 """Radius around a click within which it may remove more, as a share of the square root of the area."""
 BOX_MARGIN = 0.05
 """How far an object may reach out of a person's box, on each side, as a share of the box's size."""
+
+
+def context_in(
+    video: Video,
+    frame: int,
+    others: Sequence[SoftMask] = (),
+    trusted: tuple[int, SoftMask] | None = None,
+) -> ClickContext:
+    """The context of a frame of a video.
+
+    Args:
+        others: masks of other instances in the frame.
+        trusted: another frame's number, and the instance's mask there, which is not empty.
+
+    Raises:
+        UserError: a frame cannot be read.
+    """
+    beside = neighbour(frame, video.length)
+    return ClickContext(
+        tuple(others),
+        None if beside is None else video.frame(beside),
+        None if trusted is None else (video.frame(trusted[0]), trusted[1]),
+    )
+
+
+def neighbour(frame: int, length: int) -> int | None:
+    """The frame to which the motion in a frame is measured: the next one, or the one before the last."""
+    return frame + 1 if frame + 1 < length else frame - 1 if frame else None
 
 
 def changed_at(before: SoftMask, after: SoftMask, clicks: Sequence[Click]) -> SoftMask:
@@ -106,8 +138,7 @@ def beside_others(
 ) -> SoftMask:
     """What clicks or a box have selected, without the pixels of other instances.
 
-    The click network does not know the other instances: where two touch it often selects both, and often it
-    selects what stands out beside what was clicked.
+    Where two touch the click network may select both, although it knows the masks of the others.
 
     Args:
         mask: what the clicks and the box have made.

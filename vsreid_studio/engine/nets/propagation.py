@@ -38,11 +38,11 @@ class OutlineRefinement(nn.Module):
     KEEPS = -4.0
     """Logit of how much of the guiding map is kept, before training."""
 
-    def __init__(self, inner: int) -> None:
-        """`inner`: channels of what the RGB stream's logits come from."""
+    def __init__(self, inner: int, maps: int = 4) -> None:
+        """`inner`: channels of what the RGB stream's logits come from; `maps`: of `maps` and `carried`."""
         super().__init__()
         self.detail = nn.Sequential(
-            nn.Conv2d(7, self.DETAIL, 4, 2, 1, bias=False),
+            nn.Conv2d(3 + maps, self.DETAIL, 4, 2, 1, bias=False),
             nn.BatchNorm2d(self.DETAIL, momentum=0.03),
             nn.ReLU(inplace=True),
         )

@@ -249,10 +249,14 @@ class Stream(nn.Module):
 
         A patch may show another instance only: its places then speak for the ground (share 0).
         """
-        value = self.value_of(features, self.maps(maps)).flatten(2)
-        keys = _unit_length(self.key(features.coarse))
-        share = averaged(maps[:, :1], features.coarse).flatten(1)
-        return [MemoryEntry(*entry) for entry in zip(keys, value, share, strict=True)]
+        value = self.value_of(features, self.maps(maps))
+        return self.entries(self.key(features.coarse), value, maps)
+
+    def entries(self, keys: Tensor, value: Tensor, maps: Tensor) -> list[MemoryEntry]:
+        """The last part of `memorise`, from the keys (of any length) and the values."""
+        share = averaged(maps[:, :1], value).flatten(1)
+        parts = zip(_unit_length(keys), value.flatten(2), share, strict=True)
+        return [MemoryEntry(*entry) for entry in parts]
 
     def value_of(self, features: Features, levels: dict[int, Tensor]) -> Tensor:
         """What a patch and its maps say at each place: (N, width, h, w)."""

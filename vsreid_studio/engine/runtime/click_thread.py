@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..types import Box, Click, Frame, Prediction, SoftMask
+from ..types import NO_CONTEXT, Box, Click, ClickContext, Frame, Prediction, SoftMask
 from .clicker import Clicker
 
 Task: TypeAlias = Callable[[Clicker], Prediction | None]
@@ -44,6 +44,7 @@ class ClickThread:
         clicks: Sequence[Click],
         box: Box | None = None,
         present: SoftMask | None = None,
+        context: ClickContext = NO_CONTEXT,
     ) -> Future[Prediction | None]:
         """Ask for what `Clicker.segment` gives; a question that still waits is cancelled.
 
@@ -51,13 +52,13 @@ class ClickThread:
             A future whose callbacks run on the thread. It is cancelled when a newer question comes first.
         """
         clicks = tuple(clicks)
-        return self._put(lambda clicker: clicker.segment(frame, clicks, box, present))
+        return self._put(lambda clicker: clicker.segment(frame, clicks, box, present, context))
 
-    def prepare(self, frame: Frame) -> None:
-        """Encode a frame ahead, when nothing else is requested."""
+    def prepare(self, frame: Frame, context: ClickContext = NO_CONTEXT) -> None:
+        """Encode a frame and its context ahead, when nothing else is requested."""
 
         def look(clicker: Clicker) -> None:
-            clicker.prepare(frame)
+            clicker.prepare(frame, context)
 
         with self._changed:
             free = self._waiting is None

@@ -5,134 +5,27 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..extensions.clicked_masks import bounded, changed_at
-from ..nets.clicks import PATCH, ClickNet, ImageFeatures, guiding_maps, patch_still_fits, zoomed
-from ..nets.compiled import Compiled
+from ..flow import DisFlow, FlowField
+from ..flow.field import shrink
+from ..nets.click_maps import PATCH, guiding_maps, patch_still_fits, trusted_patch, zoomed
+from ..nets.clicks import ImageFeatures
 from ..nets.layers import map_tensor, picture_tensor
-from ..nets.lite0 import fold_norms
 from ..nets.patches import crop, paste
-from ..nets.stream import Features
-from ..types import Box, Click, Frame, Prediction, SoftMask
-from .models import entries, fill, read_weights, resolve_device, shipped
+from ..nets.stream import MemoryEntry
+from ..types import NO_CONTEXT, Box, Click, ClickContext, Frame, Prediction, SoftMask
+from .click_networks import NAME, Network, load_network
+from .models import entries
 
-NAME = "clicks-lite"
-"""Of the weights in `models.toml`."""
-KEPT_FEATURES, KEPT_ANSWERS = 8, 64
-"""How many patches' features (6 MB each), and how many answers, are remembered."""
-
-
-class Network(Protocol):
-    """Runs the click network on one patch."""
-
-    def encode(self, patch: Tensor) -> ImageFeatures:
-        """Features of the picture alone; they stay valid."""
-        ...
-
-    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
-        """Probabilities (H, W) of the instance, and the IoU that the network expects of them."""
-        ...
-
-
-class TorchNetwork:
-    """As torch runs it: on a GPU."""
-
-    def __init__(self, network: ClickNet, device: torch.device) -> None:
-        self._network = network.to(device)
-        self._device = device
-
-    @torch.inference_mode()
-    def encode(self, patch: Tensor) -> ImageFeatures:
-        """See `Network`."""
-        return self._network.encode(patch.to(self._device))
-
-    @torch.inference_mode()
-    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
-        """See `Network`."""
-        drawn = self._network.answer(features, patch.to(self._device), maps.to(self._device))
-        return drawn.logits[0, 0].float().sigmoid().cpu(), float(drawn.quality.float().sigmoid())
-
-
-class CompiledNetwork:
-    """Compiled for the CPU, with requests of its own: a run that goes on has others, so none waits."""
-
-    def __init__(self, network: ClickNet) -> None:
-        """`network`: float32, on the CPU, its norms folded."""
-        stream = network.stream
-        strides = stream.decoder.strides
-
-        def encode(patch: Tensor) -> tuple[Tensor, ...]:
-            features = network.encode(patch)
-            return (features.coarse, features.keys, *(features.skips[stride] for stride in strides))
-
-        def read_maps(coarse: Tensor, maps: Tensor) -> tuple[Tensor, ...]:
-            levels = stream.maps(maps)
-            value = stream.value_of(Features(coarse, {}), levels)
-            return (value, *(levels[stride] for stride in strides))
-
-        def compare(keys: Tensor, value: Tensor, maps: Tensor) -> tuple[Tensor, ...]:
-            return (network.compare(keys, value, maps),)
-
-        def draw(
-            patch: Tensor, maps: Tensor, value: Tensor, read: Tensor, *fine: Tensor
-        ) -> tuple[Tensor, ...]:
-            skips, levels = (
-                dict(zip(strides, part, strict=True)) for part in (fine[: len(strides)], fine[len(strides) :])
-            )
-            drawn = network.draw(ImageFeatures(value, value, skips), value, read, levels, patch, maps)
-            return drawn.logits.sigmoid(), drawn.quality.sigmoid()
-
-        self._strides = strides
-        self._encode = Compiled(encode)
-        self._maps = Compiled(read_maps)
-        self._compare = Compiled(compare, exact=True)
-        self._draw = Compiled(draw)
-
-    @torch.inference_mode()
-    def encode(self, patch: Tensor) -> ImageFeatures:
-        """See `Network`."""
-        # Copied: the next result is written to the same memory.
-        coarse, keys, *skips = (part.clone() for part in self._encode(patch))
-        return ImageFeatures(coarse, keys, dict(zip(self._strides, skips, strict=True)))
-
-    @torch.inference_mode()
-    def answer(self, features: ImageFeatures, patch: Tensor, maps: Tensor) -> tuple[Tensor, float]:
-        """See `Network`."""
-        value, *levels = self._maps(features.coarse, maps)
-        (read,) = self._compare(features.keys, value, maps)
-        skips = [features.skips[stride] for stride in self._strides]
-        probability, quality = self._draw(patch, maps, value, read, *skips, *levels)
-        return probability[0, 0].clone(), float(quality)
-
-
-def load_network(device: str = "auto", weights: Path | None = None) -> Network:
-    """The click network with its weights, in the form in which the device is fastest.
-
-    Args:
-        device: 'auto', 'cpu' or 'cuda'.
-        weights: a safetensors file instead of the shipped one.
-
-    Raises:
-        UserError: the weights are missing or do not fit, or there is no such device.
-    """
-    network = ClickNet()
-    fill(network, read_weights(weights) if weights else shipped(NAME), str(weights or NAME))
-    return prepared(network, resolve_device(device))
-
-
-def prepared(network: ClickNet, device: torch.device) -> Network:
-    """A network of which the weights do not change any more, ready to run; it is changed in place."""
-    network.eval().requires_grad_(False)
-    fold_norms(network)
-    network = network.to(memory_format=torch.channels_last)
-    return CompiledNetwork(network) if device.type == "cpu" else TorchNetwork(network, device)
+KEPT_FEATURES, KEPT_ANSWERS, KEPT_CONTEXTS = 8, 64, 4
+"""How many patches' features (6 MB each), how many answers, and how many contexts are remembered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +35,16 @@ class _Patch:
     frame: Frame
     picture: Tensor
     features: ImageFeatures
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadContext:
+    """What a frame's context says: it holds the frame and the context, so that their ids stay taken."""
+
+    frame: Frame
+    context: ClickContext
+    flow: FlowField | None
+    memory: Sequence[MemoryEntry]
 
 
 class _Step(NamedTuple):
@@ -183,16 +86,20 @@ class Clicker:
         self._size = size
         self._patches: OrderedDict[tuple[int, Box], _Patch] = OrderedDict()
         self._steps: OrderedDict[tuple[object, ...], tuple[object, _Step]] = OrderedDict()
+        self._contexts: OrderedDict[tuple[int, int], _ReadContext] = OrderedDict()
+        self._estimator = DisFlow()
         self._lock = Lock()
 
-    def prepare(self, frame: Frame) -> None:
-        """Encode a whole frame before the first click, which then takes half the time.
+    def prepare(self, frame: Frame, context: ClickContext = NO_CONTEXT) -> None:
+        """Encode a whole frame and its context before the first click, which then takes half the time.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
+            context: see `segment`.
         """
         with self._lock:
             self._encoded(frame, _whole(frame))
+            self._known(frame, context)
 
     def segment(
         self,
@@ -200,6 +107,7 @@ class Clicker:
         clicks: Sequence[Click],
         box: Box | None = None,
         present: SoftMask | None = None,
+        context: ClickContext = NO_CONTEXT,
     ) -> Prediction:
         """The mask that clicks make.
 
@@ -210,73 +118,99 @@ class Clicker:
                 until a click adds there.
             present: the mask before the first click, such as a propagated one; None or an empty one where
                 there was none.
+            context: what else is known of the instance; recognised by identity, as the frame.
 
         Returns:
             The mask, and the IoU that the network expects it to have, in [0, 1]. Without clicks and box it
             is `present`.
         """
         with self._lock:
-            step = self._after(frame, tuple(clicks), box, present)
+            known = self._known(frame, context)
+            step = self._after(known, tuple(clicks), box, present)
             return Prediction(step.mask, step.confidence)
 
     def _after(
-        self, frame: Frame, clicks: tuple[Click, ...], box: Box | None, present: SoftMask | None
+        self, known: _ReadContext, clicks: tuple[Click, ...], box: Box | None, present: SoftMask | None
     ) -> _Step:
         """What came of the clicks, remembered or computed from what came of all but the last."""
         if present is not None and not present.area:
             present = None
         if not clicks and box is None:
             return _Step(present or SoftMask.empty(), 1.0 if present else 0.0, None)
-        key = (id(frame), id(present), box, clicks)
+        key = (id(known), id(present), box, clicks)
         if key in self._steps:
             self._steps.move_to_end(key)
             return self._steps[key][1]
         if clicks and (len(clicks) > 1 or box is not None):
-            step = self._after(frame, clicks[:-1], box, present)
+            step = self._after(known, clicks[:-1], box, present)
             before = step.mask if step.mask.area else None
         else:
             step, before = None, present
-        found = self._step(frame, clicks, box, before, None if step is None else step.part)
+        found = self._step(known, clicks, box, before, None if step is None else step.part)
         if present is not None and before is not None and clicks:
             # A mask that was there is corrected where it is clicked, and stays as it is elsewhere.
             found = found._replace(mask=changed_at(before, found.mask, clicks))
         if box is not None:
             found = found._replace(mask=bounded(found.mask, box, clicks))
-        self._steps[key] = ((frame, present), found)
+        self._steps[key] = ((known, present), found)
         if len(self._steps) > KEPT_ANSWERS:
             self._steps.popitem(last=False)
         return found
 
     def _step(
         self,
-        frame: Frame,
+        known: _ReadContext,
         clicks: tuple[Click, ...],
         box: Box | None,
         present: SoftMask | None,
         last: Box | None,
     ) -> _Step:
         """One click more, or the box: looked at whole first where nothing is known, then closer."""
-        height, width = frame.shape[:2]
+        height, width = known.frame.shape[:2]
         if present is None and box is None:
-            present = self._segment(frame, _whole(frame), clicks, box, None).mask
+            present = self._segment(known, _whole(known.frame), clicks, box, None).mask
         part = zoomed(present, clicks, box, height, width)
         if last is not None and patch_still_fits(last, present, clicks, box, height, width):
             part = last
-        return self._segment(frame, part, clicks, box, present)
+        return self._segment(known, part, clicks, box, present)
 
     def _segment(
         self,
-        frame: Frame,
+        known: _ReadContext,
         part: Box,
         clicks: tuple[Click, ...],
         box: Box | None,
         present: SoftMask | None,
     ) -> _Step:
-        patch = self._encoded(frame, part)
-        maps = map_tensor(guiding_maps(present, clicks, box, part, self._size)[None], torch.zeros(()))
-        probability, quality = self._network.answer(patch.features, patch.picture, maps)
+        patch = self._encoded(known.frame, part)
+        maps = guiding_maps(present, clicks, box, part, self._size, known.context.others, known.flow)
+        probability, quality = self._network.answer(
+            patch.features, patch.picture, map_tensor(maps[None], torch.zeros(())), known.memory
+        )
         mask = SoftMask.from_dense(paste(probability.numpy(), part), (part.x0, part.y0))
         return _Step(mask, quality, part)
+
+    def _known(self, frame: Frame, context: ClickContext) -> _ReadContext:
+        key = (id(frame), id(context))
+        if key in self._contexts:
+            self._contexts.move_to_end(key)
+            return self._contexts[key]
+        flow: FlowField | None = None
+        memory: Sequence[MemoryEntry] = ()
+        if context.neighbour is not None:
+            small = [shrink(one, self._estimator.short_side) for one in (frame, context.neighbour)]
+            flow = FlowField(self._estimator(small[0], small[1]), *frame.shape[:2])
+        if context.trusted is not None:
+            picture, maps = trusted_patch(*context.trusted, self._size)
+            patch = picture_tensor(picture[None], torch.zeros(()))
+            memory = self._network.remember(
+                self._network.encode(patch), map_tensor(maps[None], torch.zeros(()))
+            )
+        found = _ReadContext(frame, context, flow, memory)
+        self._contexts[key] = found
+        if len(self._contexts) > KEPT_CONTEXTS:
+            self._contexts.popitem(last=False)
+        return found
 
     def _encoded(self, frame: Frame, part: Box) -> _Patch:
         key = (id(frame), part)

@@ -28,7 +28,7 @@ from ..store.view import Cells
 from ..types import Frame, SoftMask
 from ..video import Video
 from . import models
-from .clicker import NAME as CLICKS
+from .click_networks import NAME as CLICKS
 from .clicker import Clicker
 from .pipeline import Modules, Pipeline
 from .propagation import PatchNetwork

@@ -144,6 +144,18 @@ class Annotation:
         row = self._rows.get(instance)
         return row.checkpoint_tuple if row is not None else ()
 
+    def nearest_drawn(self, instance: int, frame: int) -> int | None:
+        """The frame closest to this one, but another, with a mask that is pinned and not empty."""
+        known = self.checkpoints(instance)
+        before, after = bisect_left(known, frame) - 1, bisect_right(known, frame)
+        while before >= 0 or after < len(known):
+            earlier = after >= len(known) or (before >= 0 and frame - known[before] <= known[after] - frame)
+            found = known[before] if earlier else known[after]
+            if self.pinned(found, instance):
+                return found
+            before, after = (before - 1, after) if earlier else (before, after + 1)
+        return None
+
     def anchors(self, instance: int) -> tuple[int, ...]:
         """Frames with c = i, ascending: the checkpoints, and 'not in this frame'."""
         row = self._rows.get(instance)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from .cells import Candidates, Cell, CellKey, Click, Maker, Prediction
+from .cells import NO_CONTEXT, Candidates, Cell, CellKey, Click, ClickContext, Maker, Prediction
 from .geometry import MAX_INSTANCE, NOWHERE, Box, Flow, Frame, LabelMap, Probability, read_only
 from .soft_mask import SoftMask, StoredMap
 
 __all__ = [
     "MAX_INSTANCE",
     "NOWHERE",
+    "NO_CONTEXT",
     "Box",
     "Candidates",
     "Cell",
     "CellKey",
     "Click",
+    "ClickContext",
     "Flow",
     "Frame",
     "LabelMap",

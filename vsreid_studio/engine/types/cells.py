@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import Box, read_only
+from .geometry import Box, Frame, read_only
 from .soft_mask import SoftMask
 
 
@@ -31,6 +31,26 @@ class Click(NamedTuple):
     x: float
     y: float
     adds: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClickContext:
+    """What a video tells of an instance besides the frame that is clicked.
+
+    Attributes:
+        others: masks of other instances in the same frame.
+        neighbour: the next or previous frame, (H, W, 3) uint8 RGB: it shows what moves together. None where
+            it is not known.
+        trusted: another frame, (H, W, 3) uint8 RGB, with the instance's mask there, which is not empty: it
+            shows what the instance looks like. None where there is none.
+    """
+
+    others: tuple[SoftMask, ...] = ()
+    neighbour: Frame | None = None
+    trusted: tuple[Frame, SoftMask] | None = None
+
+
+NO_CONTEXT = ClickContext()
 
 
 class Maker(StrEnum):

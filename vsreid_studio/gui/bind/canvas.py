@@ -21,6 +21,7 @@ from ..canvas.types import Display
 from ..conductor import Conductor
 from ..edits import COMPARED
 from ..frames import FrameLoader
+from .click_contexts import ClickContexts
 from .clicks import ClickBinder
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ class CanvasBinder(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.clicks = ClickBinder(canvas, loader, clicker, self._drawn_beside, self)
+        self.clicks = ClickBinder(
+            canvas, loader, clicker, ClickContexts(conductor.session, loader, self), self
+        )
         self.canvas = canvas
         self.correction: Correction | None = None
         self.redrawing = False
@@ -350,12 +353,6 @@ class CanvasBinder(QObject):
         """A click begins the first instance; among several it must be chosen."""
         if not self._session.instances:
             self._session.instance_edits.add_instance()
-
-    def _drawn_beside(self, key: CellKey) -> tuple[SoftMask, ...]:
-        """The masks of other instances that a person has drawn or approved in a cell's frame."""
-        session = self._session
-        cells = (session.annotation.get(key.frame, k) for k in session.instances if k != key.instance)
-        return tuple(one.mask for one in cells if one is not None and one.pinned and one.mask.area)
 
     def _keep_clicked(self, mask: SoftMask, prompt: Prompt, before: SoftMask) -> None:
         """Take a mask that points have made, and note them in the project.

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ...engine.extensions.clicked_masks import beside_others
-from ...engine.types import Box, CellKey, Click, Frame, Prediction, SoftMask
+from ...engine.types import NO_CONTEXT, Box, CellKey, Click, ClickContext, Frame, Prediction, SoftMask
 from ...errors import UserError
 from ...formats.points import Prompt
 from ..canvas import CanvasView
 from ..canvas.types import Tool
 from ..frames import FrameLoader
+from .click_contexts import ClickContexts
 
 if TYPE_CHECKING:
     from ...engine.runtime.click_thread import ClickThread
@@ -40,7 +41,7 @@ class _Question:
         points, box: see `Clicker.segment`.
         picture: (H, W, 3) uint8 RGB.
         present: the instance's map before the first point.
-        others: maps of other instances that a person has drawn in the frame.
+        context: what the video tells besides; its others are maps that a person has drawn in the frame.
         hovers: whether it only shows what a click would make.
     """
 
@@ -50,12 +51,17 @@ class _Question:
     box: Box | None
     picture: Frame
     present: SoftMask
-    others: tuple[SoftMask, ...] = ()
+    context: ClickContext = NO_CONTEXT
     hovers: bool = False
+
+    @property
+    def key(self) -> CellKey:
+        """Of the cell."""
+        return CellKey(self.frame, self.instance)
 
     def same_cell(self, other: _Question) -> bool:
         """Whether both are about the same instance in the same frame."""
-        return (self.frame, self.instance) == (other.frame, other.instance)
+        return self.key == other.key
 
     def over(self, mask: SoftMask) -> _Question:
         """The same points, over another mask."""
@@ -67,6 +73,9 @@ class ClickBinder(QObject):
 
     The network has a thread of its own, so it answers while a run goes on, too. The thread starts when the
     click tool or a box is first used.
+
+    Attributes:
+        contexts: what the network is told besides.
 
     Signals:
         notified(sentence): why nothing came of a click.
@@ -90,18 +99,18 @@ class ClickBinder(QObject):
         canvas: CanvasView,
         loader: FrameLoader,
         make: Callable[[], Clicker] | None,
-        others: Callable[[CellKey], tuple[SoftMask, ...]],
+        contexts: ClickContexts,
         parent: QObject | None = None,
     ) -> None:
         """Start nothing yet.
 
         Args:
             make: called on the network's thread; None where there is no network.
-            others: the maps of other instances that a person has drawn in a cell's frame. What is clicked
-                leaves their pixels, see `beside_others`.
+            contexts: what the network is told besides. What is clicked leaves the pixels of other instances
+                that a person has drawn, see `beside_others`.
         """
         super().__init__(parent)
-        self._canvas, self._make, self._others = canvas, make, others
+        self._canvas, self._make, self.contexts = canvas, make, contexts
         self._thread: ClickThread | None = None
         self._shown: tuple[int, Frame] | None = None
         self._open: _Question | None = None
@@ -116,6 +125,7 @@ class ClickBinder(QObject):
         self._answered.connect(self._take_answer)
         self._prepared.connect(self._tell_state)
         loader.loaded.connect(self._show)
+        contexts.grown.connect(self._prepare_again)
         canvas.points_changed.connect(self._change)
         canvas.points_taken.connect(self._take)
         canvas.instance_wanted.connect(self.instance_wanted)
@@ -143,7 +153,11 @@ class ClickBinder(QObject):
         """Load the network now, and encode the frame shown: the first click is then fast."""
         thread = self._started()
         if thread is not None and self._shown is not None:
-            thread.prepare(self._shown[1])
+            index, frame = self._shown
+            instance = self._canvas.editor.selected
+            thread.prepare(
+                frame, NO_CONTEXT if instance is None else self.contexts.of(CellKey(index, instance))
+            )
 
     def begin(self, box: Box) -> None:
         """Ask for what is in a box, which points then refine; without a network, say so."""
@@ -157,6 +171,7 @@ class ClickBinder(QObject):
         """Another document opens: answers that are still to come are for the one before."""
         self._taken.clear()
         self._open = self._answer = self._asked = self._shown = None
+        self.contexts.forget()
         self._rest.stop()
 
     def stop(self) -> None:
@@ -199,8 +214,8 @@ class ClickBinder(QObject):
         same = self._open is not None and self._open.instance == instance
         present = self._open.present if self._open and same else self._canvas.editor.mask(instance)
         index = self._canvas.index
-        others = self._others(CellKey(index, instance))
-        question = _Question(index, instance, points, box, picture, present, others)
+        context = self.contexts.of(CellKey(index, instance))
+        question = _Question(index, instance, points, box, picture, present, context)
         self._open, self._answer = question, None
         self._go_on()
 
@@ -242,8 +257,8 @@ class ClickBinder(QObject):
         if self._canvas.tool is Tool.CLICK and not self._canvas.editor.mask(instance).area:
             point = Click(float(self._mouse[0]), float(self._mouse[1]), adds=True)
             index, nothing = self._canvas.index, SoftMask.empty()
-            others = self._others(CellKey(index, instance))
-            self._ask(_Question(index, instance, (point,), None, picture, nothing, others, hovers=True))
+            context = self.contexts.of(CellKey(index, instance))
+            self._ask(_Question(index, instance, (point,), None, picture, nothing, context, hovers=True))
 
     def _ask(self, question: _Question) -> None:
         thread = self._started()
@@ -253,7 +268,7 @@ class ClickBinder(QObject):
             return
         self._asked = question
         present = question.present if question.present.area else None
-        future = thread.ask(question.picture, question.points, question.box, present)
+        future = thread.ask(question.picture, question.points, question.box, present, question.context)
         future.add_done_callback(partial(self._hand_over, question))
 
     def _hand_over(self, question: _Question, future: Future[Prediction | None]) -> None:
@@ -261,9 +276,10 @@ class ClickBinder(QObject):
         if future.cancelled():
             return
         answer: object = future.exception() or future.result()
-        if isinstance(answer, Prediction) and question.others:
+        others = question.context.others
+        if isinstance(answer, Prediction) and others:
             try:
-                mask = beside_others(answer.mask, question.present, question.others, question.points)
+                mask = beside_others(answer.mask, question.present, others, question.points)
                 answer = Prediction(mask, answer.confidence)
             except UserError as error:  # a map that cannot be read from disk
                 answer = error
@@ -308,7 +324,11 @@ class ClickBinder(QObject):
         """A question that is not asked yet, with the other instances' masks as they are now."""
         if question is self._asked:
             return question
-        return replace(question, others=self._others(CellKey(question.frame, question.instance)))
+        return replace(question, context=self.contexts.of(question.key))
+
+    def _prepare_again(self) -> None:
+        if self._open is None and self._canvas.tool is Tool.CLICK:
+            self.prepare()
 
     def _fail(self, question: _Question, sentence: str) -> None:
         if not question.hovers:

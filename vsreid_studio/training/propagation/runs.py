@@ -230,7 +230,7 @@ class RunMaker(ViewMaker):
         in_others = rng.random() < IN_OTHERS
         remembered = in_others and rng.random() < REMEMBERED
         mixed = remembered and rng.random() < LEAKED
-        stranger = self._cutout(rng) if mixed else self._stranger(rng, run.steps)
+        stranger = self.cutout(rng) if mixed else self._stranger(rng, run.steps)
         ways = crossing(rng, len(run.steps), in_others)
         steps = [
             add_passing_object(rng, view, stranger, way) for view, way in zip(run.steps, ways, strict=True)
@@ -246,7 +246,7 @@ class RunMaker(ViewMaker):
         """The stranger alone, as another instance that is remembered: nothing of this one is there."""
         high, wide = stranger.mask.shape
         side = round(max(high, wide) * rng.uniform(*PORTRAIT))
-        ground = self._cutout(rng).frame
+        ground = self.cutout(rng).frame
         frame = cv2.resize(ground, (side, side), interpolation=cv2.INTER_LINEAR)
         mask = np.zeros((side, side), np.float32)
         y, x = (side - high) // 2, (side - wide) // 2

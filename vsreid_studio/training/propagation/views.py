@@ -212,10 +212,11 @@ class ViewMaker:
         model = _any(rng, views)
         box = Box.around(model.truth > 0.5)
         if box is None or rng.random() > TWINS:
-            return self._cutout(rng)
+            return self.cutout(rng)
         return Cutout(model.patch[box.slices], np.ascontiguousarray(model.truth[box.slices]))
 
-    def _cutout(self, rng: Generator) -> Cutout:
+    def cutout(self, rng: Generator) -> Cutout:
+        """An object of a still or of a clip's frame."""
         if self.clips and rng.random() < FROM_CLIPS:
             clip = _any(rng, self.clips)
             number = rng.integers(len(clip.frames))

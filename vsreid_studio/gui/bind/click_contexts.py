@@ -1,0 +1,92 @@
+"""What the click network is told of the video: other instances, the next frame, and a trusted one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from PySide6.QtCore import QObject, Signal
+
+from ...engine.extensions.clicked_masks import neighbour
+from ...engine.types import Cell, CellKey, ClickContext, Frame
+from ..frames import FrameLoader
+from ..session import Session
+
+_AROUND = "frames around a click"
+"""Marks what is asked of the loader of frames."""
+
+
+class ClickContexts(QObject):
+    """Makes the contexts of clicks; the frames that they need are decoded by the loader.
+
+    Signals:
+        grown(): a frame was decoded, so the context of the same cell tells more now.
+    """
+
+    grown = Signal()
+
+    def __init__(self, session: Session, loader: FrameLoader, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._loader = session, loader
+        self._frames: dict[int, Frame] = {}
+        # With the cells that it was made of: while somebody holds a cell, it is the same object.
+        self._last: tuple[ClickContext, tuple[Cell, ...]] | None = None
+        loader.done.connect(self._take_frame)
+
+    @property
+    def known_frames(self) -> Collection[int]:
+        """The frames around the last cell that are decoded."""
+        return self._frames.keys()
+
+    def of(self, key: CellKey) -> ClickContext:
+        """What the video tells of a cell, as far as its frames are decoded; the others are asked for.
+
+        Returns the same object while nothing of it changes: what the network makes of it is then remembered.
+        """
+        annotation = self._session.annotation
+        beside = neighbour(key.frame, self._loader.length)
+        drawn = annotation.nearest_drawn(key.instance, key.frame)
+        self._want({frame for frame in (beside, drawn) if frame is not None})
+        cells = self._drawn_beside(key)
+        others = tuple(cell.mask for cell in cells)
+        trusted = None
+        if drawn is not None and drawn in self._frames:
+            cell = annotation.get(drawn, key.instance)
+            if cell is not None:
+                trusted, cells = (self._frames[drawn], cell.mask), (*cells, cell)
+        found = ClickContext(others, None if beside is None else self._frames.get(beside), trusted)
+        if self._last is None or not _same(self._last[0], found):
+            self._last = found, cells
+        return self._last[0]
+
+    def forget(self) -> None:
+        """Another document opens."""
+        self._frames.clear()
+        self._last = None
+
+    def _drawn_beside(self, key: CellKey) -> tuple[Cell, ...]:
+        """The cells of other instances that a person has drawn or approved in a cell's frame."""
+        session = self._session
+        cells = (session.annotation.get(key.frame, k) for k in session.instances if k != key.instance)
+        return tuple(one for one in cells if one is not None and one.pinned and one.mask.area)
+
+    def _want(self, frames: set[int]) -> None:
+        self._frames = {index: frame for index, frame in self._frames.items() if index in frames}
+        for index in frames - self._frames.keys():
+            self._loader.process((_AROUND, index), index, _unchanged)
+
+    def _take_frame(self, key: object, frame: Frame) -> None:
+        if isinstance(key, tuple) and key[0] == _AROUND:
+            self._frames[key[1]] = frame
+            self.grown.emit()
+
+
+def _unchanged(frame: Frame) -> Frame:
+    return frame
+
+
+def _same(one: ClickContext, other: ClickContext) -> bool:
+    """Whether both are made of the same pictures and masks."""
+    first, second = (
+        (*context.others, context.neighbour, *(context.trusted or (None, None))) for context in (one, other)
+    )
+    return len(first) == len(second) and all(a is b for a, b in zip(first, second, strict=True))
