@@ -33,7 +33,7 @@ RANKS = {
 # The rooms of the engine, each with the rooms that it may import from (docs/architecture.md).
 ENGINE = {
     "types": "",
-    "parallel": "",
+    "parallel": "types",
     "events": "types",
     "video": "types",
     "store": "types events",
@@ -154,6 +154,12 @@ def test_app_starts_without_torch_and_qt() -> None:
     bad = QT | TORCH
     code = f"import sys, vsreid_studio.app; print(sorted({{n.split('.')[0] for n in sys.modules}} & {bad!r}))"
     assert run(code) == "[]"
+
+
+def test_a_window_starts_the_thread_of_clicks_without_torch() -> None:
+    """Its own thread would stand still for a second."""
+    code = "import sys, vsreid_studio.gui.main_window; print('torch' in sys.modules)"
+    assert run(code) == "False"
 
 
 def test_a_run_without_detection_loads_no_torchvision() -> None:

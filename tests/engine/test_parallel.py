@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import cv2
@@ -28,6 +29,15 @@ def test_the_first_failure_is_told() -> None:
 
     with pytest.raises(ValueError, match="0"):
         side_by_side(fails, range(3))
+
+
+def test_torch_is_loaded_and_works_as_after_a_plain_import() -> None:
+    code = "from vsreid_studio.engine.parallel import load_torch; load_torch(); load_torch(); "
+    code += (
+        "import sys; found = 'torch' in sys.modules; import torch; print(found, float(torch.ones(3).sum()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "3.0"]
 
 
 def test_opencv_has_one_thread_whatever_the_machine_has() -> None:

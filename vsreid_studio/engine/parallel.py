@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from queue import SimpleQueue
 from threading import local
 from typing import TypeVar
 
 import cv2
+
+from .types.stepwise import no_collection
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,6 +25,8 @@ R = TypeVar("R")
 _here = local()
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 """glibc's names in `malloc.h`."""
+_TORCH = {"libtorch_global_deps.so": ctypes.RTLD_GLOBAL, "libtorch_cpu.so": 0, "libtorch_python.so": 0}
+"""Torch's libraries, and how it loads them. One that is not there, or lacks something, is left to torch."""
 _MALLOC = {_ARENA_MAX: 2, _MMAP_THRESHOLD: 2**22, _TRIM_THRESHOLD: 2**24}
 
 
@@ -37,6 +44,22 @@ def prepare_process() -> None:
     if (tune := _of_glibc("mallopt")) is not None:
         for name, value in _MALLOC.items():
             tune(name, value)
+
+
+def load_torch() -> None:
+    """Import torch while other threads go on, such as that of a window.
+
+    Python holds its lock while it loads a library, with torch's for .2 to .3 s. So they are loaded before,
+    in the same order, by a call of the C library, for which Python lets go of the lock.
+    """
+    spec = find_spec("torch") if "torch" not in sys.modules else None
+    load = _of_glibc("dlopen")
+    if load is not None and spec is not None and spec.submodule_search_locations:
+        folder = Path(spec.submodule_search_locations[0]) / "lib"
+        for name, mode in _TORCH.items():
+            load(os.fsencode(folder / name), os.RTLD_NOW | mode)
+    with no_collection():
+        import torch  # noqa: F401, PLC0415
 
 
 def return_freed_memory() -> None:

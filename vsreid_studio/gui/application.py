@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
-from ..engine.parallel import prepare_process
+from ..engine.parallel import load_torch, prepare_process
 from ..errors import UserError
 from .main_window import MainWindow
 from .theme import Theme, program_icon
@@ -60,6 +60,7 @@ def run(path: Path | None, *, demo: bool = False) -> int:
 
 def _clicker() -> Clicker:
     """The click network with the shipped weights; called on a thread of its own."""
+    load_torch()
     from ..engine.runtime.clicker import Clicker  # noqa: PLC0415  (torch)
 
     return Clicker()

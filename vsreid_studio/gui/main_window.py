@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, Q
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from ..engine.events import Progress, Proposal
+from ..engine.parallel import load_torch, use_threads
 from ..errors import UserError
 from .actions import Act, Actions
 from .bind.canvas_menu import CanvasMenu
@@ -177,9 +178,8 @@ class MainWindow(QMainWindow):
 
     def _make_engine(self) -> ModuleMaker:
         """On the engine's thread."""
+        load_torch()
         if self.preferences.threads:
-            from ..engine.parallel import use_threads  # noqa: PLC0415  (torch)
-
             use_threads(self.preferences.threads)
         return shipped_engine(self.preferences.config)
 

@@ -22,6 +22,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional
 
 from ..parallel import Lanes
+from ..types.stepwise import no_collection
 from .layers import compute_type
 from .translation import joined, translated
 
@@ -131,7 +132,13 @@ class Compiled:
             "ENABLE_CPU_PINNING": False,
         }
         # In inference mode an operation may be traced as several others, and under autocast with casts.
-        with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
+        # Tracing makes so many objects that collections among them would stop a window for .2 s at a time.
+        with (
+            no_collection(),
+            torch.inference_mode(False),
+            torch.no_grad(),
+            torch.autocast("cpu", enabled=False),
+        ):
             given = [torch.zeros(value.shape) for value in inputs]
             model = _rebuilt(make_fx(self._function)(*given))
         core = ov.Core()

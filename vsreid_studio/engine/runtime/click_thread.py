@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Condition, Thread
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from ..types import NO_CONTEXT, Box, Click, ClickContext, Frame, Prediction, SoftMask
-from .clicker import Clicker
 
-Task: TypeAlias = Callable[[Clicker], Prediction | None]
+if TYPE_CHECKING:
+    from .clicker import Clicker  # With torch: a window imports this module on its own thread.
+
+Task: TypeAlias = "Callable[[Clicker], Prediction | None]"
 """What is to be done with the network."""
 
 
@@ -24,7 +26,7 @@ class ClickThread:
             error if it cannot be.
     """
 
-    def __init__(self, make: Callable[[], Clicker] = Clicker) -> None:
+    def __init__(self, make: Callable[[], Clicker]) -> None:
         """Start, and load the network meanwhile.
 
         Args:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ...engine.extensions.clicked_masks import beside_others
+from ...engine.runtime.click_thread import ClickThread
 from ...engine.types import NO_CONTEXT, Box, CellKey, Click, ClickContext, Frame, Prediction, SoftMask
 from ...errors import UserError
 from ...formats.points import Prompt
@@ -21,7 +22,6 @@ from ..frames import FrameLoader
 from .click_contexts import ClickContexts
 
 if TYPE_CHECKING:
-    from ...engine.runtime.click_thread import ClickThread
     from ...engine.runtime.clicker import Clicker
 
 REST_MS = 120
@@ -182,8 +182,6 @@ class ClickBinder(QObject):
 
     def _started(self) -> ClickThread | None:
         if self._thread is None and self._make is not None:
-            from ...engine.runtime.click_thread import ClickThread  # noqa: PLC0415  (torch)
-
             self._thread = ClickThread(self._make)
             self._tell_state()
             self._thread.ready.add_done_callback(lambda _: self._prepared.emit())
