@@ -17,7 +17,17 @@ from small_clip import HEIGHT, WIDTH
 from window_fixtures import MakeWindow
 
 from vsreid_studio.engine.runtime.run import State
-from vsreid_studio.engine.types import NO_CONTEXT, Box, CellKey, Click, ClickContext, Prediction, SoftMask
+from vsreid_studio.engine.types import (
+    NO_CONTEXT,
+    Box,
+    CellKey,
+    Click,
+    ClickContext,
+    Frame,
+    Prediction,
+    SoftMask,
+)
+from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
 from vsreid_studio.gui.actions import Act
 from vsreid_studio.gui.canvas import CanvasView, Tool
@@ -186,6 +196,57 @@ def test_the_network_is_told_of_frames_around(window: MainWindow, qtbot: QtBot, 
     assert network.contexts[-1] is context
 
 
+def test_frames_that_were_passed_are_neither_decoded_nor_kept(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts = window.parts.on_canvas.clicks.contexts
+    asked: list[object] = []
+    qtbot.waitUntil(lambda: set(contexts.known_frames) == {1})
+    dropped: list[object] = []
+    blank = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    monkeypatch.setattr(window.loader, "process", lambda key, *_: asked.append(key))
+    monkeypatch.setattr(window.loader, "drop", dropped.append)
+    contexts.grown.disconnect()  # The window would ask for what is around the frame that it shows.
+    contexts.of(CellKey(2, 1))
+    contexts.of(CellKey(3, 1))
+    assert dropped[-1] == asked[0]
+    # It was being decoded.
+    window.loader.done.emit(asked[0], blank)
+    assert not contexts.known_frames
+    window.loader.done.emit(asked[1], blank)
+    assert set(contexts.known_frames) == {4}
+
+
+def test_a_damaged_frame_beside_is_told_once_and_clicks_do_without(
+    window: MainWindow, qtbot: QtBot, network: Squares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts, loader = window.parts.on_canvas.clicks.contexts, window.loader
+    qtbot.waitUntil(lambda: set(contexts.known_frames) == {1})
+    video = window.session.video
+    assert video is not None
+    read = type(video).frame
+
+    def frame(video: Video, index: int) -> Frame:
+        if index == 4:
+            raise UserError("The picture is damaged.")
+        return read(video, index)
+
+    monkeypatch.setattr(type(video), "frame", frame)
+    told: list[str] = []
+    loader.failed.connect(lambda sentence, _: told.append(sentence))
+    with qtbot.waitSignal(loader.missed):
+        window.session.go(3)
+    await_frame(window, qtbot, 3)
+    click(window, 20, 20)
+    qtbot.waitUntil(lambda: shown(window) == SQUARE)
+    click(window, 50, 20)
+    qtbot.waitUntil(lambda: shown(window) == 2 * SQUARE)
+    assert network.contexts[-1].neighbour is None
+    with qtbot.waitSignal(loader.done):
+        loader.process("after all others", 0, lambda frame: frame)
+    assert len(told) == 1
+
+
 def test_points_of_a_kept_mask_are_noted(window: MainWindow, qtbot: QtBot) -> None:
     click(window, 20, 20)
     click(window, 22, 20, RIGHT)
@@ -310,6 +371,48 @@ def test_the_resting_mouse_shows_what_a_click_would_make(
     assert kept(window) == 0
     QTest.mouseMove(window.parts.canvas, place(window, 60, 30))
     assert window.parts.canvas._stage.preview.image is None
+
+
+def test_no_click_is_shown_that_would_be_refused(
+    window: MainWindow, qtbot: QtBot, network: Squares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canvas, clicks = window.parts.canvas, window.parts.on_canvas.clicks
+    QTest.mouseMove(canvas, place(window, 30, 20))
+    qtbot.waitUntil(lambda: canvas._stage.preview.image is not None)
+    asked: list[object] = []
+    monkeypatch.setattr(clicks, "_ask", asked.append)
+    canvas.set_locked({1})
+    clicks._hover()
+    assert not asked
+    canvas.set_locked(())
+    canvas.editor.set_masks({}, hidden={1})
+    clicks._hover()
+    assert not asked
+    canvas.editor.set_masks({}, hidden=())
+    clicks._hover()
+    assert len(asked) == 1
+
+
+def test_what_waits_keeps_the_frames_around_it(window: MainWindow, qtbot: QtBot, network: Squares) -> None:
+    contexts = window.parts.on_canvas.clicks.contexts
+    qtbot.waitUntil(lambda: set(contexts.known_frames) == {1})
+    qtbot.waitUntil(lambda: len(network.asked) > 0)
+    network.go.clear()
+    for instance, x in ((1, 20), (2, 50)):
+        if instance == 2:
+            window.session.instance_edits.add_instance()
+        click(window, x, 20)
+        QTest.keyClick(window.parts.canvas, Qt.Key.Key_Return)
+    window.session.go(3)
+    await_frame(window, qtbot, 3)
+    qtbot.waitUntil(lambda: set(contexts.known_frames) == {4})
+    network.go.set()
+    qtbot.waitUntil(lambda: kept(window, instance=2) == SQUARE)
+    assert window.session.video is not None
+    told = network.contexts[-1]
+    assert np.array_equal(told.neighbour, window.session.video.frame(1))  # type: ignore[arg-type]
+    assert [one.area for one in told.others] == [SQUARE]
+    assert set(contexts.known_frames) == {4}
 
 
 def test_a_click_leaves_what_is_drawn_of_other_instances(window: MainWindow, qtbot: QtBot) -> None:

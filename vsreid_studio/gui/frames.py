@@ -36,7 +36,7 @@ class _FrameJob:
     """Work on a frame that can wait.
 
     Attributes:
-        key: identifies the requester, which can drop it.
+        key: identifies the requester, see `FrameLoader.drop`.
         index: of the frame.
         work: what is to be done with it.
     """
@@ -70,13 +70,15 @@ class FrameLoader(Server[_FrameTask]):
         loaded(index, frame, prepared): a frame that `request` asked for, and what was prepared of it.
         done(key, result): what `crop` or `process` asked for.
         failed(sentence, details): a frame cannot be read, or work on it failed.
+        missed(key): nothing comes of what `crop` or `process` asked for; `failed` told why.
     """
 
     loaded = Signal(int, object, object)
     done = Signal(object, object)
     failed = Signal(str, str)
+    missed = Signal(object)
     _served = Signal(object, object)
-    _missed = Signal(object, str)
+    _failed = Signal(object, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("frames", parent)
@@ -86,7 +88,7 @@ class FrameLoader(Server[_FrameTask]):
         self._jobs: OrderedDict[Hashable, _FrameJob] = OrderedDict()
         # This object lives on the GUI's thread: what arrives there is compared with what is open there.
         self._served.connect(self._deliver)
-        self._missed.connect(self._report)
+        self._failed.connect(self._report)
 
     def open(self, video: Video | None) -> None:
         """Serve this video from now on, or none; answers about the one before are dropped."""
@@ -120,6 +122,11 @@ class FrameLoader(Server[_FrameTask]):
             self._jobs.setdefault(key, _FrameJob(key, index, work))
             self._condition.notify()
 
+    def drop(self, key: Hashable) -> None:
+        """Forget work that has not begun."""
+        with self._condition:
+            self._jobs.pop(key, None)
+
     def _serve(self, task: _FrameTask) -> None:
         frame = task.video.frame(task.index)
         if task.job is not None:
@@ -128,7 +135,7 @@ class FrameLoader(Server[_FrameTask]):
             self._served.emit(task, (frame, task.prepare(frame) if task.prepare is not None else None))
 
     def _fail(self, task: _FrameTask, error: Exception, details: str) -> None:
-        self._missed.emit(task, str(error) if isinstance(error, UserError | IndexError) else details)
+        self._failed.emit(task, str(error) if isinstance(error, UserError | IndexError) else details)
 
     def _next(self) -> _FrameTask | None:
         with self._condition:
@@ -158,6 +165,8 @@ class FrameLoader(Server[_FrameTask]):
             return
         what = "shown" if task.job is None else "worked on"
         self.failed.emit(f"Frame {task.index} cannot be {what}.", details)
+        if task.job is not None:
+            self.missed.emit(task.job.key)
 
 
 def _cut(frame: Frame, box: Box) -> Frame:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
-from vsreid_studio.engine.extensions.clicked_masks import beside_others, changed_at
-from vsreid_studio.engine.types import Box, Click, SoftMask
+from vsreid_studio.engine.extensions.clicked_masks import beside_others, changed_at, context_in
+from vsreid_studio.engine.types import Box, Click, Frame, SoftMask
+from vsreid_studio.engine.video import Video
+from vsreid_studio.errors import UserError
 
 
 def area(*boxes: tuple[int, int, int, int]) -> SoftMask:
@@ -15,6 +19,26 @@ def area(*boxes: tuple[int, int, int, int]) -> SoftMask:
 
 def joined(one: SoftMask, other: SoftMask) -> SoftMask:
     return SoftMask.from_dense(one.hard(120, 200) | other.hard(120, 200))
+
+
+class Damaged:
+    """A video of three frames, of which the last cannot be read."""
+
+    length = 3
+
+    def frame(self, index: int) -> Frame:
+        if index == 2:
+            raise UserError("Frame 2 is damaged.")
+        return np.full((4, 4, 3), index, np.uint8)
+
+
+def test_no_motion_is_told_where_the_next_frame_is_damaged() -> None:
+    video = cast(Video, Damaged())
+    neighbour = context_in(video, 0).neighbour
+    assert neighbour is not None and neighbour[0, 0, 0] == 1
+    mask = area((0, 0, 2, 2))
+    context = context_in(video, 1, [mask], (0, mask))
+    assert context.neighbour is None and context.others == (mask,) and context.trusted is not None
 
 
 def test_a_correction_changes_only_what_is_clicked() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from copy import deepcopy
 from threading import Event
@@ -27,7 +29,7 @@ from vsreid_studio.engine.nets.propagation import lite
 from vsreid_studio.engine.nets.stream import MemoryEntry
 from vsreid_studio.engine.runtime.click_networks import CompiledNetwork, prepared
 from vsreid_studio.engine.runtime.click_thread import ClickThread
-from vsreid_studio.engine.runtime.clicker import Clicker
+from vsreid_studio.engine.runtime.clicker import KEPT_CONTEXTS, Clicker
 from vsreid_studio.engine.types import Box, Click, ClickContext, Frame, SoftMask
 from vsreid_studio.errors import UserError
 
@@ -191,6 +193,18 @@ def test_the_network_is_told_of_others_of_motion_and_of_trusted_frames() -> None
     assert network.encoded == encoded
     clicker.segment(frame, [Click(60, 60, True)], Box(0, 0, 200, 120))
     assert not network.memory and network.maps[4:].max() == 0
+
+
+def test_frames_are_held_while_their_answers_can_be_asked_for_only() -> None:
+    clicker = Clicker(Spots(), size=64)
+    held: list[weakref.ref[Frame]] = []
+    for _ in range(20):
+        frame, neighbour = np.zeros((120, 200, 3), np.uint8), np.ones((120, 200, 3), np.uint8)
+        held.append(weakref.ref(neighbour))
+        clicker.segment(frame, [Click(60, 60, True)], context=ClickContext((), neighbour))
+    del frame, neighbour
+    gc.collect()
+    assert sum(one() is not None for one in held) == KEPT_CONTEXTS
 
 
 def test_no_motion_is_told_where_all_moves_together() -> None:

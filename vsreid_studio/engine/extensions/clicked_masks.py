@@ -7,13 +7,15 @@ bounds what it selects, and other instances keep their pixels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Box, Click, ClickContext, SoftMask
+from ...errors import UserError
+from ..types import Box, Click, ClickContext, Frame, SoftMask
 
 if TYPE_CHECKING:
     from ..video import Video
@@ -33,19 +35,24 @@ def context_in(
     others: Sequence[SoftMask] = (),
     trusted: tuple[int, SoftMask] | None = None,
 ) -> ClickContext:
-    """The context of a frame of a video.
+    """The context of a frame of a video; without motion where the frame beside it cannot be read.
 
     Args:
         others: masks of other instances in the frame.
         trusted: another frame's number, and the instance's mask there, which is not empty.
 
     Raises:
-        UserError: a frame cannot be read.
+        UserError: the trusted frame cannot be read.
     """
     beside = neighbour(frame, video.length)
+    moved: Frame | None = None
+    if beside is not None:
+        # A damaged frame must not keep a person from the ones next to it.
+        with suppress(UserError):
+            moved = video.frame(beside)
     return ClickContext(
         tuple(others),
-        None if beside is None else video.frame(beside),
+        moved,
         None if trusted is None else (video.frame(trusted[0]), trusted[1]),
     )
 

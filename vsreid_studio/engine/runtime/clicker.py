@@ -55,6 +55,14 @@ class _Step(NamedTuple):
     part: Box | None
 
 
+class _Kept(NamedTuple):
+    """A remembered step; it holds what it was made of, so that their ids stay taken."""
+
+    known: _ReadContext
+    present: SoftMask | None
+    step: _Step
+
+
 class Clicker:
     """Makes masks of clicks.
 
@@ -85,7 +93,7 @@ class Clicker:
         self._network = network or load_network(device)
         self._size = size
         self._patches: OrderedDict[tuple[int, Box], _Patch] = OrderedDict()
-        self._steps: OrderedDict[tuple[object, ...], tuple[object, _Step]] = OrderedDict()
+        self._steps: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
         self._contexts: OrderedDict[tuple[int, int], _ReadContext] = OrderedDict()
         self._estimator = DisFlow()
         self._lock = Lock()
@@ -140,7 +148,7 @@ class Clicker:
         key = (id(known), id(present), box, clicks)
         if key in self._steps:
             self._steps.move_to_end(key)
-            return self._steps[key][1]
+            return self._steps[key].step
         if clicks and (len(clicks) > 1 or box is not None):
             step = self._after(known, clicks[:-1], box, present)
             before = step.mask if step.mask.area else None
@@ -152,7 +160,7 @@ class Clicker:
             found = found._replace(mask=changed_at(before, found.mask, clicks))
         if box is not None:
             found = found._replace(mask=bounded(found.mask, box, clicks))
-        self._steps[key] = ((known, present), found)
+        self._steps[key] = _Kept(known, present, found)
         if len(self._steps) > KEPT_ANSWERS:
             self._steps.popitem(last=False)
         return found
@@ -209,7 +217,10 @@ class Clicker:
         found = _ReadContext(frame, context, flow, memory)
         self._contexts[key] = found
         if len(self._contexts) > KEPT_CONTEXTS:
-            self._contexts.popitem(last=False)
+            _, oldest = self._contexts.popitem(last=False)
+            # Its answers hold its three frames, and nobody can ask for them any more.
+            for stale in [one for one, kept in self._steps.items() if kept.known is oldest]:
+                del self._steps[stale]
         return found
 
     def _encoded(self, frame: Frame, part: Box) -> _Patch:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from PySide6.QtCore import QObject, Signal
 
 from ...engine.extensions.clicked_masks import neighbour
-from ...engine.types import Cell, CellKey, ClickContext, Frame
+from ...engine.types import Cell, CellKey, ClickContext, Frame, SoftMask
 from ..frames import FrameLoader
 from ..session import Session
 
@@ -27,10 +27,14 @@ class ClickContexts(QObject):
     def __init__(self, session: Session, loader: FrameLoader, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._loader = session, loader
+        self._wanted: set[int] = set()
         self._frames: dict[int, Frame] = {}
+        # Not asked for again: each time would be reported as an error.
+        self._unreadable: set[int] = set()
         # With the cells that it was made of: while somebody holds a cell, it is the same object.
         self._last: tuple[ClickContext, tuple[Cell, ...]] | None = None
         loader.done.connect(self._take_frame)
+        loader.missed.connect(self._miss_frame)
 
     @property
     def known_frames(self) -> Collection[int]:
@@ -58,9 +62,15 @@ class ClickContexts(QObject):
             self._last = found, cells
         return self._last[0]
 
+    def others(self, key: CellKey) -> tuple[SoftMask, ...]:
+        """The masks of other instances that a person has drawn or approved in a cell's frame."""
+        return tuple(cell.mask for cell in self._drawn_beside(key))
+
     def forget(self) -> None:
         """Another document opens."""
+        self._wanted.clear()
         self._frames.clear()
+        self._unreadable.clear()
         self._last = None
 
     def _drawn_beside(self, key: CellKey) -> tuple[Cell, ...]:
@@ -70,14 +80,22 @@ class ClickContexts(QObject):
         return tuple(one for one in cells if one is not None and one.pinned and one.mask.area)
 
     def _want(self, frames: set[int]) -> None:
+        # Whoever goes through a long video leaves many requests behind: none is decoded or kept for nothing.
+        for index in self._wanted - frames:
+            self._loader.drop((_AROUND, index))
+        self._wanted = frames
         self._frames = {index: frame for index, frame in self._frames.items() if index in frames}
-        for index in frames - self._frames.keys():
+        for index in frames - self._frames.keys() - self._unreadable:
             self._loader.process((_AROUND, index), index, _unchanged)
 
     def _take_frame(self, key: object, frame: Frame) -> None:
-        if isinstance(key, tuple) and key[0] == _AROUND:
+        if isinstance(key, tuple) and key[0] == _AROUND and key[1] in self._wanted:
             self._frames[key[1]] = frame
             self.grown.emit()
+
+    def _miss_frame(self, key: object) -> None:
+        if isinstance(key, tuple) and key[0] == _AROUND:
+            self._unreadable.add(key[1])
 
 
 def _unchanged(frame: Frame) -> Frame:

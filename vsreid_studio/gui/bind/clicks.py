@@ -252,6 +252,8 @@ class ClickBinder(QObject):
         idle = self._open is None and not self._taken
         if not idle or instance is None or picture is None or self._mouse is None or not self.usable:
             return
+        if self._canvas.editor.objection(instance):
+            return  # A click would be refused.
         if self._canvas.tool is Tool.CLICK and not self._canvas.editor.mask(instance).area:
             point = Click(float(self._mouse[0]), float(self._mouse[1]), adds=True)
             index, nothing = self._canvas.index, SoftMask.empty()
@@ -314,6 +316,7 @@ class ClickBinder(QObject):
         prompt = Prompt(CellKey(question.frame, question.instance), question.points, question.box)
         self.kept.emit(mask if mask.area else SoftMask.empty(), prompt, question.present)
         # To what is asked from now on this mask is another instance's.
+        # Its other frames stay: those around the frame that is shown now are decoded, not those around its.
         self._taken = deque(self._beside_drawn(one) for one in self._taken)
         if self._open is not None:
             self._open = self._beside_drawn(self._open)
@@ -322,7 +325,10 @@ class ClickBinder(QObject):
         """A question that is not asked yet, with the other instances' masks as they are now."""
         if question is self._asked:
             return question
-        return replace(question, context=self.contexts.of(question.key))
+        if question is self._open:
+            return replace(question, context=self.contexts.of(question.key))
+        others = self.contexts.others(question.key)
+        return replace(question, context=replace(question.context, others=others))
 
     def _prepare_again(self) -> None:
         if self._open is None and self._canvas.tool is Tool.CLICK:

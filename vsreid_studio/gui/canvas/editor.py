@@ -117,7 +117,7 @@ class Editor(QObject):
 
     def may_change(self, instance: int | None) -> bool:
         """Whether an instance can be changed now; emits `refused` if not."""
-        reason = self._objection(instance)
+        reason = self.objection(instance)
         if reason:
             self.refused.emit(reason)
         return not reason
@@ -160,7 +160,8 @@ class Editor(QObject):
             "There are no specks to remove.",
         )
 
-    def _objection(self, instance: int | None) -> str:
+    def objection(self, instance: int | None) -> str:
+        """Why an instance cannot be changed now, as a sentence; empty if it can."""
         if not self.picture.bounds.area:
             return NO_PICTURE
         if self._closed:
