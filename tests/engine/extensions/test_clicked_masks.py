@@ -4,7 +4,12 @@ from typing import cast
 
 import numpy as np
 
-from vsreid_studio.engine.extensions.clicked_masks import beside_others, changed_at, context_in
+from vsreid_studio.engine.extensions.clicked_masks import (
+    beside_others,
+    changed_at,
+    context_in,
+    near_clicks,
+)
 from vsreid_studio.engine.types import Box, Click, Frame, SoftMask
 from vsreid_studio.engine.video import Video
 from vsreid_studio.errors import UserError
@@ -19,6 +24,19 @@ def area(*boxes: tuple[int, int, int, int]) -> SoftMask:
 
 def joined(one: SoftMask, other: SoftMask) -> SoftMask:
     return SoftMask.from_dense(one.hard(120, 200) | other.hard(120, 200))
+
+
+def test_pieces_far_from_all_clicks_go() -> None:
+    clicked, close, far = area((20, 20, 60, 60)), area((64, 20, 70, 60)), area((120, 20, 160, 60))
+    mask = joined(joined(clicked, close), far)
+    one = Click(30, 30, True)
+    assert near_clicks(mask, [one]).same(joined(clicked, close))
+    # Each piece that is clicked stays, and a click that takes away holds none.
+    assert near_clicks(mask, [one, Click(130, 30, True)]) is mask
+    assert near_clicks(mask, [one, Click(130, 30, False)]).same(joined(clicked, close))
+    # Beside the mask a click says nothing about its pieces.
+    assert near_clicks(mask, [Click(100, 100, True)]) is mask
+    assert near_clicks(SoftMask.empty(), [one]).area == 0
 
 
 class Damaged:

@@ -195,6 +195,31 @@ def test_the_network_is_told_of_others_of_motion_and_of_trusted_frames() -> None
     assert not network.memory and network.maps[4:].max() == 0
 
 
+class TwoDisks(Spots):
+    """Selects the same two places of the frame, whatever is clicked."""
+
+    def answer(
+        self, features: ImageFeatures, patch: Tensor, maps: Tensor, memory: Sequence[MemoryEntry]
+    ) -> tuple[Tensor, float]:
+        return (patch[0, 0] > patch[0, 0].mean()).float(), 0.5
+
+
+def test_clicks_from_nothing_select_what_is_near_them() -> None:
+    frame = FRAME.copy()
+    frame[40:80, 20:60] = frame[40:80, 140:180] = 255
+    clicker = Clicker(TwoDisks(), size=64)
+
+    def there(mask: SoftMask) -> list[bool]:
+        return [mask.covers(x, 60) for x in (40, 160)]
+
+    click = Click(40, 60, True)
+    assert there(clicker.segment(frame, [click]).mask) == [True, False]
+    # A mask that is there keeps its pieces, and a box tells itself what is meant.
+    both = SoftMask.from_dense(frame[..., 0] > 0)
+    assert there(clicker.segment(frame, [click], None, both).mask) == [True, True]
+    assert there(clicker.segment(frame, [click], Box(0, 0, 200, 120)).mask) == [True, True]
+
+
 def test_frames_are_held_while_their_answers_can_be_asked_for_only() -> None:
     clicker = Clicker(Spots(), size=64)
     held: list[weakref.ref[Frame]] = []

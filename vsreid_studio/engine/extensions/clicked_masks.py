@@ -25,6 +25,8 @@ MOST_REMOVED = 0.5
 """The most that one click removes of a mask, as a share of its area."""
 NEAR = 0.3
 """Radius around a click within which it may remove more, as a share of the square root of the area."""
+APART = 0.2
+"""How far a piece may lie from the clicked ones, as a share of the square root of their area."""
 BOX_MARGIN = 0.05
 """How far an object may reach out of a person's box, on each side, as a share of the box's size."""
 
@@ -128,6 +130,32 @@ def _cut_off(
             goes[parts[y, x]] = False
     found: NDArray[np.bool_] = goes[parts] if goes.any() else np.zeros_like(old)
     return found
+
+
+def near_clicks(mask: SoftMask, clicks: Sequence[Click]) -> SoftMask:
+    """A mask without the pieces far from the clicked ones: of a crowd, the network selects parts of many.
+
+    A piece close to the clicked ones stays: something in front of an object may divide it.
+
+    Returns:
+        `mask` itself where nothing goes, or where no click that adds lies on it.
+    """
+    if not mask.area:
+        return mask
+    values = mask.stored(mask.box)
+    selected = values > _HALF
+    _, pieces = cv2.connectedComponents(selected.astype(np.uint8))
+    places = [(int(one.x), int(one.y)) for one in clicks if one.adds]
+    held = {int(pieces[y - mask.box.y0, x - mask.box.x0]) for x, y in places if mask.covers(x, y)} - {0}
+    if not held:
+        return mask
+    clicked = np.isin(pieces, list(held))
+    distances = cv2.distanceTransform((~clicked).astype(np.uint8), cv2.DIST_L2, 3)
+    close = np.unique(pieces[selected & (distances <= APART * np.count_nonzero(clicked) ** 0.5)])
+    gone = selected & ~np.isin(pieces, close)
+    if not gone.any():
+        return mask
+    return SoftMask.tight(np.where(gone, np.uint8(0), values), (mask.box.x0, mask.box.y0))
 
 
 def bounded(mask: SoftMask, box: Box, clicks: Sequence[Click]) -> SoftMask:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..extensions.clicked_masks import bounded, changed_at
+from ..extensions.clicked_masks import bounded, changed_at, near_clicks
 from ..flow import DisFlow, FlowField
 from ..flow.field import shrink
 from ..nets.click_maps import PATCH, guiding_maps, patch_still_fits, trusted_patch, zoomed
@@ -154,7 +154,8 @@ class Clicker:
             before = step.mask if step.mask.area else None
         else:
             step, before = None, present
-        found = self._step(known, clicks, box, before, None if step is None else step.part)
+        nothing = present is None and box is None
+        found = self._step(known, clicks, box, before, None if step is None else step.part, nothing)
         if present is not None and before is not None and clicks:
             # A mask that was there is corrected where it is clicked, and stays as it is elsewhere.
             found = found._replace(mask=changed_at(before, found.mask, clicks))
@@ -172,15 +173,24 @@ class Clicker:
         box: Box | None,
         present: SoftMask | None,
         last: Box | None,
+        nothing: bool,
     ) -> _Step:
-        """One click more, or the box: looked at whole first where nothing is known, then closer."""
+        """One click more, or the box: looked at whole first where nothing is known, then closer.
+
+        Args:
+            last: the part of the frame that the click before was answered in, if any.
+            nothing: whether the clicks began without a mask or a box: only what they select is taken.
+        """
         height, width = known.frame.shape[:2]
         if present is None and box is None:
             present = self._segment(known, _whole(known.frame), clicks, box, None).mask
+            if nothing:
+                present = near_clicks(present, clicks)
         part = zoomed(present, clicks, box, height, width)
         if last is not None and patch_still_fits(last, present, clicks, box, height, width):
             part = last
-        return self._segment(known, part, clicks, box, present)
+        found = self._segment(known, part, clicks, box, present)
+        return found._replace(mask=near_clicks(found.mask, clicks)) if nothing else found
 
     def _segment(
         self,
