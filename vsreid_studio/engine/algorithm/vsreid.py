@@ -132,11 +132,7 @@ class Algorithm:
             instances, frames: those to be propagated to; frames None for all.
             search, offer: None only propagates.
         """
-        known: dict[int, tuple[int, ...]] | None = None
-        # A checkpoint that a person has drawn meanwhile ends the chain there, and begins others.
-        while (there := {k: self.annotation.checkpoints(k) for k in instances}) != known:
-            known = there
-            yield from self.propagate(self.planner.initial(self.annotation, instances, frames))  # 4 to 9
+        yield from self.propagate(self.planner.initial(self.annotation, instances, frames))  # 4 to 9
         if search is None or offer is None:
             return
         withheld: dict[CellKey, Reason] = {}
