@@ -276,11 +276,7 @@ class _SimulatedUser:
         if how == "painted":
             mask = self.hand.paint(self._true(key))
         else:
-            others = [
-                cell.mask
-                for k in self.instances
-                if k != key.instance and (cell := self.annotation.get(key.frame, k)) and cell.pinned
-            ]
+            others = [cell.mask for cell in self.annotation.drawn_beside(*key)]
             known = self.annotation.nearest_drawn(key.instance, key.frame)
             trusted = None if known is None else (known, self.annotation.mask(known, key.instance))
             present = self.annotation.mask(*key)

@@ -69,6 +69,19 @@ def test_the_nearest_drawn_mask_is_a_persons_and_not_empty() -> None:
     assert annotation.nearest_drawn(2, 0) is None
 
 
+def test_what_a_person_has_drawn_of_others_in_a_frame() -> None:
+    annotation = grid(
+        3,
+        (0, 1, drawn(0, 1)),
+        (0, 2, drawn(0, 2)),
+        (0, 3, absent(0)),
+        (0, 4, derived(0)),
+        (1, 2, drawn(1, 2)),
+    )
+    assert annotation.drawn_beside(0, 1) == (annotation.get(0, 2),)
+    assert annotation.drawn_beside(2, 1) == ()
+
+
 def test_checkpoints_follow_every_change() -> None:
     annotation = grid(6, (0, 1, drawn(0, 1)))
     assert annotation.checkpoints(1) == (0,)

@@ -144,6 +144,11 @@ class Annotation:
         row = self._rows.get(instance)
         return row.checkpoint_tuple if row is not None else ()
 
+    def drawn_beside(self, frame: int, instance: int) -> tuple[Cell, ...]:
+        """The cells of the other instances in a frame that are pinned and not empty."""
+        cells = (self.get(frame, k) for k in self.instances if k != instance)
+        return tuple(cell for cell in cells if cell is not None and cell.pinned and cell.mask.area)
+
     def nearest_drawn(self, instance: int, frame: int) -> int | None:
         """The frame closest to this one, but another, with a mask that is pinned and not empty."""
         known = self.checkpoints(instance)

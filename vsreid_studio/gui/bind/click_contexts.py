@@ -50,7 +50,7 @@ class ClickContexts(QObject):
         beside = neighbour(key.frame, self._loader.length)
         drawn = annotation.nearest_drawn(key.instance, key.frame)
         self._want({frame for frame in (beside, drawn) if frame is not None})
-        cells = self._drawn_beside(key)
+        cells = annotation.drawn_beside(*key)
         others = tuple(cell.mask for cell in cells)
         trusted = None
         if drawn is not None and drawn in self._frames:
@@ -64,7 +64,7 @@ class ClickContexts(QObject):
 
     def others(self, key: CellKey) -> tuple[SoftMask, ...]:
         """The masks of other instances that a person has drawn or approved in a cell's frame."""
-        return tuple(cell.mask for cell in self._drawn_beside(key))
+        return tuple(cell.mask for cell in self._session.annotation.drawn_beside(*key))
 
     def forget(self) -> None:
         """Another document opens."""
@@ -72,12 +72,6 @@ class ClickContexts(QObject):
         self._frames.clear()
         self._unreadable.clear()
         self._last = None
-
-    def _drawn_beside(self, key: CellKey) -> tuple[Cell, ...]:
-        """The cells of other instances that a person has drawn or approved in a cell's frame."""
-        session = self._session
-        cells = (session.annotation.get(key.frame, k) for k in session.instances if k != key.instance)
-        return tuple(one for one in cells if one is not None and one.pinned and one.mask.area)
 
     def _want(self, frames: set[int]) -> None:
         # Whoever goes through a long video leaves many requests behind: none is decoded or kept for nothing.
