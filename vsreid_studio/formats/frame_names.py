@@ -175,7 +175,8 @@ def mask_files_by_frame(folder: Path, video: Video) -> dict[int, Path]:
     files = mask_pictures(folder)
     # Masks may lie in the folder of the pictures.
     if isinstance(video, PictureFolder) and folder.resolve() == video.path.resolve():
-        files = tuple(file for file in files if file.name not in {it.name for it in video.files})
+        pictures = {it.name for it in video.files}
+        files = tuple(file for file in files if file.name not in pictures)
     for file in files:
         frame = finder.frame(file.stem)
         if frame is None:

@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsreid_studio.engine.video import PictureStack, ReadOptions, ValueRange, open_video
-from vsreid_studio.engine.video.picture_names import paired_kinds, split_masks, without_mask_affix
+from vsreid_studio.engine.video.picture_names import (
+    natural_key,
+    paired_kinds,
+    split_masks,
+    without_mask_affix,
+)
 from vsreid_studio.engine.video.pixels import fitting_range
 from vsreid_studio.errors import UserError
 
@@ -270,6 +275,14 @@ def test_a_stack_that_is_cut_short(tmp_path: Path, name: str) -> None:
         for index in range(5):
             video.frame(min(index, video.length - 1))
         raise UserError(f"{video.length} frames of {name}")
+
+
+def test_names_sort_by_their_numbers_and_without_regard_to_case() -> None:
+    ordered = ["", "00", "7", "A", "a", "a0", "a01", "a1", "a1b", "a2", "a2b9", "a2b10", "a10", "a10a"]
+    ordered += ["a 2", "ab", "frame_9", "frame_10", "Frame_11", "é2"]
+    for seed in range(5):
+        mixed = random.Random(seed).sample(ordered, len(ordered))
+        assert sorted(mixed, key=natural_key) == ordered
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+_DIGITS = re.compile(r"[0-9]+")
 _MASK_AFFIX = re.compile(r"[ ._-]?masks?$|^masks?[ ._-]", re.IGNORECASE)
 _WORDS = (
     "gt|ground[ _-]?truth|seg|segm|segmentation|labels?|mattes?|alpha|annotations?|annos?|instances?|inst"
@@ -15,10 +16,19 @@ _OTHER_AFFIX = re.compile(rf"[ ._-]({_WORDS})$|^({_WORDS})[ ._-]", re.IGNORECASE
 """Words that names of masks bear beside the name of their picture."""
 
 
-def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Sorts names by the numbers in them: 'frame_2' before 'frame_10'."""
-    parts = re.split(r"([0-9]+)", name.lower())
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts], name
+def natural_key(name: str) -> str:
+    """Sorts names by the numbers in them, and else without regard to case: 'frame_2' before 'frame_10'.
+
+    A number is written with its length before it, so that it sorts as text: no thread runs while a list is
+    sorted, and tuples of parts would take .1 s for 10,000 names.
+    """
+    return f"{_DIGITS.sub(_sortable, name.lower())}\0{name}"
+
+
+def _sortable(number: re.Match[str]) -> str:
+    digits = number[0].lstrip("0")
+    # Below any letter, so that 'a1' comes before 'ab', and 'a' before both.
+    return f"\1{chr(len(digits))}{digits}"
 
 
 def without_mask_affix(stem: str) -> str:
