@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,10 +15,12 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
 from window_fixtures import Heard
 
-from vsreid_studio.engine.events import Change, Retrieval
+from vsreid_studio.engine.events import Change, Queue, Retrieval
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.session import Session
+from vsreid_studio.gui.worker.jobs import Propagate, Source
+from vsreid_studio.gui.worker.mail import Order
 from vsreid_studio.project import Project, StoredProposal
 
 
@@ -224,6 +228,31 @@ def test_proposals_of_a_deleted_instance_are_not_of_the_next_one_of_its_number(d
     drawn.close()
     with Project.open(path) as project:
         assert list(project.proposals.all) == [(5, 1)]
+
+
+def test_what_a_run_finds_is_of_the_instance_that_it_searched(drawn: Session) -> None:
+    found = Queue(tuple(Retrieval(5, k, Box(10, 10, 20, 20), 0.9, 0.0) for k in (1, 2)))
+    order = Order(1, Propagate(), cast(Source, drawn.writer))
+    drawn.writer.begin(order.inbox)
+    drawn.instance_edits.delete(2)
+    drawn.flush()
+    drawn.instance_edits.add_instance("another one")
+    drawn.flush()
+    drawn.writer.send(order, found)
+    drawn.flush()
+    assert list(drawn.project.proposals.all) == [(5, 1)]
+    drawn.step_edits.undo()
+    drawn.step_edits.undo()
+    drawn.flush()
+    assert [one.name for one in drawn.instances.values()] == ["red", "green"]
+    drawn.writer.send(order, found)
+    drawn.flush()
+    assert list(drawn.project.proposals.all) == [(5, 1), (5, 2)]
+    assert drawn.instance_edits.add_instance("a third one") == 3
+    drawn.flush()
+    drawn.writer.send(order, Queue((*found.retrievals, replace(found.retrievals[0], instance=3))))
+    drawn.flush()
+    assert list(drawn.project.proposals.all) == [(5, 1), (5, 2), (5, 3)]
 
 
 @pytest.mark.parametrize("source", [1, 2])

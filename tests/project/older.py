@@ -58,10 +58,13 @@ def make_older(path: Path, version: int, alter: Values = lambda values: values) 
 
 def _drop_new(connection: sqlite3.Connection, version: int) -> None:
     """Take away what came after version 5."""
-    for table in ("categories", "step_categories"):
+    for table in ("identities", "step_identities", "past_proposals"):
         connection.execute(f"DROP TABLE {table}")
-    for table in ("instances", "step_instances"):
-        connection.execute(f"ALTER TABLE {table} DROP COLUMN category")
+    if version < 7:
+        for table in ("categories", "step_categories"):
+            connection.execute(f"DROP TABLE {table}")
+        for table in ("instances", "step_instances"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN category")
     if version < 6:
         for table in ("proposals", "reviewed", "step_reviewed"):
             connection.execute(f"DROP TABLE {table}")

@@ -92,17 +92,17 @@ def test_the_header_tells_what_it_is(closed: Path) -> None:
     with closed.open("rb") as file:
         header = file.read(100)
     assert header[68:72] == b"VSRe"
-    assert int.from_bytes(header[60:64]) == 7
+    assert int.from_bytes(header[60:64]) == 8
 
 
 def test_a_newer_project_is_refused(closed: Path) -> None:
     connection = sqlite3.connect(closed)
-    connection.execute("PRAGMA user_version = 8")
+    connection.execute("PRAGMA user_version = 9")
     connection.close()
     refused(closed, "made by a newer version")
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7])
 def test_a_project_of_an_older_version_keeps_its_cells(
     project: Project, make_cell: Callable[..., Cell], version: int
 ) -> None:

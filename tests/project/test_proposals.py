@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from older import make_older
 
-from vsreid_studio.engine.events import Decision, Proposal, Queue, Reason, Retrieval, Verdict
+from vsreid_studio.engine.events import Change, Decision, Proposal, Queue, Reason, Retrieval, Verdict
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project, StoredProposal
@@ -122,6 +122,156 @@ def test_what_was_compared_with_masks_that_are_gone_does_not_wait(drawn: Project
     gone = drawn.annotation.set_cells("delete", {CellKey(0, 2): None})
     drawn.apply(gone, instances={2: None})
     assert frames(drawn) == [20]
+
+
+def create(project: Project, number: int, cell: Cell) -> None:
+    change = project.annotation.set_cells("draw", {CellKey(0, number): cell})
+    project.apply(change, instances={number: Instance(number, f"object {number}", "#4477aa")})
+
+
+def delete(project: Project, number: int) -> None:
+    gone = project.annotation.set_cells(
+        "delete", {CellKey(frame, number): None for frame in project.annotation.row(number)}
+    )
+    decided = {key: None for key in project.annotation.decisions if key.instance == number}
+    project.apply(project.annotation.decide(gone, decided), instances={number: None})
+
+
+def reopened(project: Project) -> Project:
+    project.close()
+    return Project.open(project.path)
+
+
+def test_they_go_and_come_with_their_own_instance(drawn: Project, make_cell: Callable[..., Cell]) -> None:
+    rejected = {CellKey(60, 1): Decision(Verdict.REJECTED, BOX, 0.9, Maker.PERSON)}
+    take(drawn, Queue((retrieval(20), retrieval(30, 2), retrieval(60))), proposal(20))
+    drawn.apply(drawn.annotation.decide(drawn.annotation.set_cells("reject", {}), rejected))
+    first = dict(drawn.proposals.all)
+    delete(drawn, 1)
+    assert frames(drawn) == [30]
+    create(drawn, 1, make_cell(0, pinned=True))
+    assert frames(drawn) == [30]
+    take(drawn, Queue((retrieval(20), retrieval(40))), instances=[1])
+    second = dict(drawn.proposals.all)
+    assert frames(drawn) == [20, 30, 40]
+    with reopened(drawn) as again:
+        assert dict(again.proposals.all) == second
+        again.undo()
+        assert frames(again) == [30], "of the second one nothing is left"
+        again.undo()
+        assert dict(again.proposals.all) == first
+        assert frames(again) == [20, 30], "what was rejected stays rejected"
+        again.redo()
+        again.redo()
+        assert dict(again.proposals.all) == second
+        again.undo()
+        again.undo()
+        with reopened(again) as third:
+            assert dict(third.proposals.all) == first
+
+
+def test_what_was_found_between_undo_and_redo_waits_for_the_next_undo(drawn: Project) -> None:
+    delete(drawn, 1)
+    drawn.undo()
+    take(drawn, proposal(20))
+    drawn.redo()
+    assert frames(drawn) == []
+    drawn.undo()
+    assert frames(drawn) == [20]
+    assert drawn.proposals.all[CellKey(20, 1)].recovered is not None
+
+
+def test_going_back_brings_those_of_the_instance_of_then(
+    drawn: Project, make_cell: Callable[..., Cell]
+) -> None:
+    take(drawn, Queue((retrieval(20), retrieval(30, 2))))
+    then = drawn.undo_step
+    assert then is not None
+    delete(drawn, 1)
+    drawn.go_back(then, "go back")
+    assert frames(drawn) == [20, 30], "also where no other has its number"
+    drawn.undo()
+    create(drawn, 1, make_cell(0, pinned=True))
+    drawn.apply(Change("lock"), instances={1: replace(drawn.instances[1], locked=True)}, undoable=False)
+    take(drawn, Queue((retrieval(40),)), instances=[1])
+    now = drawn.undo_step
+    assert now is not None
+    drawn.go_back(then, "go back")
+    assert frames(drawn) == [20, 30]
+    assert not drawn.instances[1].locked, "another one is locked"
+    with reopened(drawn) as again:
+        again.undo()
+        assert frames(again) == [30, 40]
+        assert again.instances[1].locked
+        again.redo()
+        assert frames(again) == [20, 30]
+        again.go_back(now, "go back")
+        assert frames(again) == [30, 40]
+        again.go_back(0, "go back")
+        assert frames(again) == []
+        again.undo()
+        assert frames(again) == [30, 40]
+
+
+def test_those_that_nothing_brings_back_go(
+    project: Project, make_cell: Callable[..., Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsreid_studio.project.document.MAX_STEPS", 3)
+    with reopened(project) as short:
+
+        def past() -> int:
+            ((count,),) = short._database.rows("SELECT count(*) FROM past_proposals")
+            return int(count)
+
+        create(short, 1, make_cell(0, pinned=True))
+        take(short, proposal(20))
+        delete(short, 1)
+        for _ in range(2):
+            short.apply(short.annotation.set_cells("x", {}))
+        assert past() == 1
+        short.apply(short.annotation.set_cells("x", {}))
+        assert past() == 0
+        create(short, 1, make_cell(0, pinned=True))
+        assert frames(short) == []
+
+
+def test_a_damaged_proposal_that_would_come_back_is_told(drawn: Project) -> None:
+    take(drawn, proposal(20))
+    delete(drawn, 1)
+    drawn.close()
+    with closing(sqlite3.connect(drawn.path)) as connection:
+        connection.execute("UPDATE past_proposals SET x1 = 5000")
+        connection.commit()
+    with Project.open(drawn.path) as again:
+        with pytest.raises(UserError, match="damaged"):
+            again.undo()
+        assert list(again.instances) == [2]
+        assert again.undo_label == "delete"
+
+
+def test_in_an_older_file_they_are_those_of_the_present_instance(
+    drawn: Project, make_cell: Callable[..., Cell]
+) -> None:
+    delete(drawn, 1)
+    create(drawn, 1, make_cell(0, pinned=True))
+    take(drawn, Queue((retrieval(20), retrieval(30, 2))))
+    drawn.close()
+    make_older(drawn.path, 7)
+    with Project.open(drawn.path) as again:
+        assert frames(again) == [20, 30]
+        again.undo()
+        assert frames(again) == [30]
+        again.undo()
+        assert frames(again) == [30], "the first one had none"
+        again.redo()
+        again.redo()
+        assert frames(again) == [20, 30]
+        delete(again, 2)
+        create(again, 2, make_cell(0, pinned=True))
+        assert frames(again) == [20]
+        again.undo()
+        again.undo()
+        assert frames(again) == [20, 30]
 
 
 def test_what_it_would_do_is_told_as_things_are_now(drawn: Project, make_cell: Callable[..., Cell]) -> None:

@@ -13,6 +13,7 @@ from vsreid_studio.engine.events import Queue, Retrieval
 from vsreid_studio.engine.types import Box, Cell, CellKey, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.project import Instance, Project
+from vsreid_studio.project.schema import SCHEMA_VERSION
 from vsreid_studio.project.summary import ClipState, read_summary, summary_of
 
 MASK = SoftMask.from_dense(np.ones((20, 20), np.float32), (10, 10))
@@ -76,9 +77,12 @@ def test_proposals_wait_before_doubts(project: Project) -> None:
     assert found.open[0].text == "Found again? Similarity 92 %."
 
 
-def test_looking_changes_nothing(project: Project) -> None:
+@pytest.mark.parametrize("version", [7, SCHEMA_VERSION])
+def test_looking_changes_nothing(project: Project, version: int) -> None:
     put(project)
     project.close()
+    if version < SCHEMA_VERSION:
+        make_older(project.path, version)
     before = project.path.read_bytes(), sorted(project.path.parent.iterdir())
     assert read_summary(project.path).state is ClipState.PROPAGATED
     assert (project.path.read_bytes(), sorted(project.path.parent.iterdir())) == before

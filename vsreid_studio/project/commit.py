@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..engine.events import Change, Decision
@@ -29,6 +30,7 @@ from .schema import (
     CATEGORIES,
     CELLS,
     DECISIONS,
+    IDENTITIES,
     INSTANCES,
     REVIEWED,
     Adaptation,
@@ -60,7 +62,7 @@ class Committer:
         video: its length and size.
         state: changes with each commit.
         undo: keeps what is there before.
-        proposals: those of instances that are new go.
+        proposals: follow the instances that come and go.
         file, maps: keep the maps of cells, and know which of them the file has.
         """
         self._database = database
@@ -79,12 +81,18 @@ class Committer:
         adaptation: Mapping[int, Adaptation | None],
         reviewed: Iterable[CellKey],
         *,
+        identities: Mapping[int, int | None] | None = None,
         undoable: bool,
         group: str | None,
         poll: Poll | None,
         kind: StepKind,
     ) -> None:
-        """See `Project.apply`."""
+        """See `Project.apply`.
+
+        Args:
+            identities: of instances that come back, None for those that go; without it those that come are
+                new ones.
+        """
         _check_change(change, instances, self._video, poll)
         cells, annotation = change.after, self._state.annotation
         # Before the file is locked: it takes longest.
@@ -102,15 +110,21 @@ class Committer:
                     number = 0 if cell is None else numbers.get(id(cell.mask), 0)
                     placed[plain(key)] = None if cell is None else cell_row(key, cell, number)
                 looked_at = _reviewed_rows(self._database, placed, reviewed)
-                rows: dict[Table, Rows] = {CELLS: placed, **writes, REVIEWED: looked_at}
+                if identities is None:
+                    identities = _new_identities(connection, instances, self._state.instances)
+                owners: Rows = {(n,): None if one is None else (one,) for n, one in identities.items()}
+                rows: dict[Table, Rows] = {
+                    CELLS: placed,
+                    **writes,
+                    REVIEWED: looked_at,
+                    IDENTITIES: owners,
+                }
                 if undoable:
                     step = self._undo.keep(connection, rows, change.label, kind, group, poll)
                 for table, some in rows.items():
                     write(connection, table, some, poll)
-                # What was found of a deleted instance is not of the one that gets its number.
-                known = self._state.instances
-                new = {n for n, one in instances.items() if one is not None and n not in known}
-                self._proposals.delete_rows(connection, new)
+                owned = self._state.identities, self._state.identities_with(identities)
+                proposals = self._proposals.follow(connection, *owned)
                 # Before the commit, after which nothing can be stopped, so that little is left to do then.
                 after = None if poll is None else annotation.with_change(change, poll)
                 seen = {CellKey(*key): row[0] for key, row in looked_at.items() if row is not None}
@@ -127,8 +141,8 @@ class Committer:
                 annotation.apply(change)
             else:
                 annotation.replace_with(after)
-            self._proposals.drop(new)
-            self._state.place(instances, categories, adaptation, seen)
+            self._proposals.adopt(proposals)
+            self._state.place(instances, categories, adaptation, seen, identities)
 
     def stage(self, masks: Sequence[SoftMask]) -> None:
         """See `Project.stage`."""
@@ -158,6 +172,24 @@ def _rows_beside_cells(
         ADAPTATION: {(n,): None if one is None else adaptation_row(one) for n, one in adaptation.items()},
         CATEGORIES: {(n,): None if name is None else category_row(n, name) for n, name in categories.items()},
     }
+
+
+_LAST_IDENTITY = """
+    SELECT ifnull(max(identity), 0) FROM (
+        SELECT identity FROM identities
+        UNION ALL SELECT identity FROM step_identities UNION ALL SELECT identity FROM past_proposals)"""
+
+
+def _new_identities(
+    connection: sqlite3.Connection, instances: Mapping[int, Instance | None], known: Mapping[int, Instance]
+) -> dict[int, int | None]:
+    """The identities of instances that are new; None for those that go."""
+    identities: dict[int, int | None] = {int(n): None for n, one in instances.items() if one is None}
+    new = [int(n) for n, one in instances.items() if one is not None and n not in known]
+    if new:
+        ((last,),) = connection.execute(_LAST_IDENTITY).fetchall()
+        identities.update(zip(new, range(last + 1, last + 1 + len(new)), strict=True))
+    return identities
 
 
 class StaleChange(UserError):  # noqa: N818

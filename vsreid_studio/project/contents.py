@@ -22,6 +22,7 @@ from .rows import (
     read_adaptation,
     read_category,
     read_decision,
+    read_identity,
     read_instance,
     read_reviewed,
 )
@@ -30,6 +31,7 @@ from .schema import (
     CATEGORIES,
     CELLS,
     DECISIONS,
+    IDENTITIES,
     INSTANCES,
     REVIEWED,
     Adaptation,
@@ -42,10 +44,15 @@ from .schema import (
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Cells, decisions, instances, the adaptation, names of classes and what was reviewed; None for no row.
+    """All that takes part in undo; None for no row.
 
-    Of the adaptation there is one, in slot 0, or none. What was reviewed is a map by its number, 0 for an
-    empty one.
+    Attributes:
+        cells, decisions: by cell.
+        instances: by number.
+        adaptation: one, in slot 0, or none.
+        categories: names of classes by number.
+        reviewed: numbers of the maps that a person has looked at, by cell; 0 for an empty one.
+        identities: by the number of the instance, see `ProjectState.identities`.
     """
 
     cells: Mapping[CellKey, Cell | None]
@@ -54,6 +61,7 @@ class Contents:
     adaptation: Mapping[int, Adaptation | None]
     categories: Mapping[int, str | None]
     reviewed: Mapping[CellKey, int | None]
+    identities: Mapping[int, int | None]
 
 
 def read_contents(rows: Mapping[Table, Rows], video: VideoRef, maps: MapCache) -> Contents:
@@ -82,6 +90,10 @@ def read_contents(rows: Mapping[Table, Rows], video: VideoRef, maps: MapCache) -
             CellKey(*key): None if row is None else read_reviewed(CellKey(*key), row, video)
             for key, row in rows[REVIEWED].items()
         },
+        {
+            number: None if row is None else read_identity(number, row)
+            for (number,), row in rows[IDENTITIES].items()
+        },
     )
 
 
@@ -92,6 +104,8 @@ class ProjectState:
         annotation: cells and decisions.
         adaptation: what N_mp has learnt of this video, if it was adapted.
         reviewed_maps: numbers of the maps that a person has looked at and left, by cell; nobody changes it.
+        identities: what tells instances that are there from earlier ones of the same number; nobody changes
+            it. One that is not listed has the identity 0.
     """
 
     def __init__(self, length: int, records: NDArray[np.void], held: Contents, maps: MapCache) -> None:
@@ -107,7 +121,8 @@ class ProjectState:
         self._categories: dict[int, str] = {}
         self.adaptation: Adaptation | None = None
         self.reviewed_maps: Mapping[CellKey, int] = MappingProxyType({})
-        self.place(held.instances, held.categories, held.adaptation, held.reviewed)
+        self.identities: Mapping[int, int] = MappingProxyType({})
+        self.place(held.instances, held.categories, held.adaptation, held.reviewed, held.identities)
 
     @property
     def instances(self) -> Mapping[int, Instance]:
@@ -131,6 +146,7 @@ class ProjectState:
         categories: Mapping[int, str | None],
         adaptation: Mapping[int, Adaptation | None],
         reviewed: Mapping[CellKey, int | None],
+        identities: Mapping[int, int | None],
     ) -> None:
         """Put in place what a committed change did beside cells and decisions; None removes."""
         for number, one in instances.items():
@@ -149,6 +165,13 @@ class ProjectState:
             self.reviewed_maps = MappingProxyType(
                 {k: number for k, number in both.items() if number is not None}
             )
+        if identities:
+            self.identities = self.identities_with(identities)
+
+    def identities_with(self, placed: Mapping[int, int | None]) -> Mapping[int, int]:
+        """The identities with some others; None removes."""
+        both = {**self.identities, **placed}
+        return MappingProxyType({n: one for n, one in both.items() if one is not None})
 
     def change_to(self, held: Contents, label: str) -> Change:
         """The change of the annotation that puts cells and decisions in place; nothing is applied yet."""

@@ -12,7 +12,16 @@ from typing import Any
 
 from ..engine.types.stepwise import Poll
 from ..errors import UserError
-from .schema import APPLICATION_ID, CREATE, SCHEMA_VERSION, Row, as_created, only_tables
+from .schema import (
+    APPLICATION_ID,
+    CREATE,
+    CREATE_7,
+    IDENTITIES,
+    SCHEMA_VERSION,
+    Row,
+    as_created,
+    only_tables,
+)
 
 _PRIMARY = 0xFF  # SQLite's extended error codes carry the primary one in the lowest byte
 _SENTENCES = {
@@ -164,7 +173,9 @@ class Database:
 
     @classmethod
     def open_readonly(cls, path: Path) -> Database:
-        """An existing file of this version, only to be read: nothing is locked, upgraded or left beside it.
+        """An existing file, only to be read: nothing is locked, upgraded or left beside it.
+
+        It is of this version or of 7, which has all but what undo needs.
 
         Args:
             path: absolute.
@@ -183,12 +194,16 @@ class Database:
                 ((version,),) = database.rows("PRAGMA user_version")
                 if identity != APPLICATION_ID:
                     raise UserError(f"{path} is not a vsreid-studio project.")
-                if version != SCHEMA_VERSION:
+                created = {7: CREATE_7, SCHEMA_VERSION: CREATE}.get(version)
+                if created is None:
                     word = "an older" if version < SCHEMA_VERSION else "a newer"
                     raise UserError(f"The project {path} was made by {word} version of vsreid-studio.")
                 database.pragma("trusted_schema = OFF")
-                if not (only_tables(database._connection) and as_created(database._connection, CREATE)):
+                if not (only_tables(database._connection) and as_created(database._connection, created)):
                     raise damaged(path)
+                if created is CREATE_7:
+                    columns = f"{IDENTITIES.name} ({IDENTITIES.columns})"
+                    database._connection.execute(f"CREATE TEMP TABLE {columns}")
             except BaseException:
                 database.close()
                 raise

@@ -67,7 +67,7 @@ class Project:
             self.proposals = ProposalStore(database, self._video)
         self._state = ProjectState(self._video.length, records, held, self.maps)
         self.annotation = self._state.annotation
-        self._undo = Undo(database, self._state, self._video, self.maps, MAX_STEPS)
+        self._undo = Undo(database, self._state, self.proposals, self._video, self.maps, MAX_STEPS)
         self._committer = Committer(
             database, self._video, self._state, self._undo, self.proposals, map_file, self.maps
         )
@@ -130,6 +130,11 @@ class Project:
     def instances(self) -> Mapping[int, Instance]:
         """The instances by number, in the person's order; a copy."""
         return self._state.instances
+
+    @property
+    def identities(self) -> Mapping[int, int]:
+        """What tells the instances from earlier ones of the same number, by number."""
+        return self._state.identities
 
     @property
     def categories(self) -> Mapping[int, str]:
@@ -269,12 +274,18 @@ class Project:
         with self._database.lock:
             held = self._undo.contents_after(number)
             change = self._without_stale(self._state.change_to(held, label))
-            self.apply(
+            looked_at = [key for key, map_ in held.reviewed.items() if map_ == self._map_after(change, key)]
+            self._committer.commit(
                 change,
-                instances=held.instances,
-                categories=held.categories,
-                adaptation=held.adaptation,
-                reviewed=[key for key, map_ in held.reviewed.items() if map_ == self._map_after(change, key)],
+                held.instances,
+                held.categories,
+                held.adaptation,
+                looked_at,
+                identities=held.identities,
+                undoable=True,
+                group=None,
+                poll=None,
+                kind=StepKind.EDIT,
             )
         return change
 

@@ -30,6 +30,11 @@ TIDY = (
     "AND NOT EXISTS (SELECT 1 FROM step_cells WHERE map = +id)"
 )
 
+_FORGET = (
+    "DELETE FROM past_proposals WHERE (instance, identity) NOT IN "
+    "(SELECT number, ifnull(identity, 0) FROM step_identities)"
+)
+
 
 class StepKind(StrEnum):
     """Who made a step."""
@@ -151,7 +156,10 @@ class History:
 
     @staticmethod
     def _drop(connection: sqlite3.Connection, which: str, *parameters: int) -> None:
-        """Forget steps. The maps that they alone refer to go with the next `delete_unused_maps`."""
+        """Forget steps, and the proposals of instances that no step is left to bring back.
+
+        The maps that they alone refer to go with the next `delete_unused_maps`.
+        """
         gone = f"SELECT id FROM steps WHERE {which}"
         connection.execute(
             "INSERT OR IGNORE INTO loose SELECT map FROM step_cells "
@@ -159,6 +167,7 @@ class History:
             parameters,
         )
         connection.execute(f"DELETE FROM steps WHERE {which}", parameters)
+        connection.execute(_FORGET)
 
     def keep(self, connection: sqlite3.Connection, step: int, table: Table, keys: Iterable[Key]) -> None:
         """Let the step hold what it changes, save keys of which it holds an earlier row.

@@ -17,7 +17,7 @@ from ..engine.runtime.matching import LISTED, decided
 from ..engine.store.annotation import Annotation, overwritten
 from ..engine.store.maps import decode_map, encode_map
 from ..engine.types import MAX_INSTANCE, NOWHERE, Box, CellKey, SoftMask
-from .database import Database
+from .database import Database, damage_reported
 from .schema import Row, VideoRef
 
 _COLUMNS = (
@@ -28,6 +28,7 @@ _FROM_MASKS = {Reason.CONSISTENT, Reason.PRESENT}
 """Reasons that follow from the present masks: `StoredProposal.is_waiting` checks them itself."""
 _MOST = 100_000
 """Proposals in a file, beyond which it is hostile."""
+_TOO_MANY = "there are more proposals than runs list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,11 @@ class StoredProposal:
 class ProposalStore:
     """The proposals of a project by cell. Any thread may use it.
 
-    They take no part in undo: an answer is a decision, and whether a proposal waits follows from the
+    They are no steps of undo: an answer is a decision, and whether a proposal waits follows from the
     decisions and cells that are there. So undoing an answer lets it wait again.
+
+    Each belongs to the instance it was made for. Those of an instance that goes are laid aside, by its
+    identity, and come back with it. The next one of that number never gets them.
     """
 
     def __init__(self, database: Database, video: VideoRef) -> None:
@@ -115,7 +119,7 @@ class ProposalStore:
         self._database, self._video = database, video
         rows = database.rows(f"SELECT {_COLUMNS} FROM proposals LIMIT {_MOST + 1}")
         if len(rows) > _MOST:
-            raise ValueError("there are more proposals than a run lists")
+            raise ValueError(_TOO_MANY)
         self._held: Mapping[CellKey, StoredProposal] = MappingProxyType(
             {one.key: one for one in (_read(row, video) for row in rows)}
         )
@@ -140,7 +144,8 @@ class ProposalStore:
         Args:
             event: of the run.
             annotation: as it is now.
-            instances, frames: those that the run searches, None for all.
+            instances, frames: those that the run searches, None for all. What is found of other instances
+                is not kept.
 
         Returns:
             Whether anything is otherwise now.
@@ -151,6 +156,8 @@ class ProposalStore:
         with self._database.lock:
             run = self._last_run()
             if isinstance(event, Proposal):
+                if instances is not None and event.instance not in instances:
+                    return False
                 new: dict[CellKey, StoredProposal | None] = {event.key: _of_proposal(event, annotation, run)}
             else:
                 new = self._replacing(event.retrievals, annotation, run, instances, frames)
@@ -165,16 +172,45 @@ class ProposalStore:
         with self._database.lock:
             self._write(dict.fromkeys(keys))
 
-    def delete_rows(self, connection: sqlite3.Connection, instances: Collection[int]) -> None:
-        """Delete those of some instances in a transaction; `drop` comes after its commit."""
-        rows = [(int(number),) for number in instances]
-        connection.executemany("DELETE FROM proposals WHERE instance = ?", rows)
+    def follow(
+        self, connection: sqlite3.Connection, before: Mapping[int, int], after: Mapping[int, int]
+    ) -> Mapping[CellKey, StoredProposal]:
+        """Exchange those of instances that go for those of instances that come back, in a transaction.
 
-    def drop(self, instances: Collection[int]) -> None:
-        """Let go of those of some instances, which are not in the file any more."""
-        if any(key.instance in instances for key in self._held):
-            held = {key: one for key, one in self._held.items() if key.instance not in instances}
-            self._held = MappingProxyType(held)
+        Args:
+            before, after: identities of the instances by number, see `ProjectState.identities`.
+
+        Returns:
+            What `adopt` takes after the commit.
+
+        Raises:
+            UserError: the file cannot be written, or a row is damaged.
+        """
+        numbers = [n for n in before.keys() | after.keys() if before.get(n, 0) != after.get(n, 0)]
+        if not numbers:
+            return self._held
+        held = {key: one for key, one in self._held.items() if key.instance not in numbers}
+        for number in numbers:
+            gone, back = (number, before.get(number, 0)), (number, after.get(number, 0))
+            connection.execute(
+                f"INSERT OR REPLACE INTO past_proposals (identity, {_COLUMNS}) "
+                f"SELECT ?2, {_COLUMNS} FROM proposals WHERE instance = ?1",
+                gone,
+            )
+            connection.execute("DELETE FROM proposals WHERE instance = ?", (number,))
+            which = "FROM past_proposals WHERE instance = ? AND identity = ?"
+            rows = connection.execute(f"SELECT {_COLUMNS} {which} LIMIT {_MOST + 1}", back).fetchall()
+            with damage_reported(self._database.path):
+                held.update((one.key, one) for one in (_read(row, self._video) for row in rows))
+                if len(held) > _MOST:
+                    raise ValueError(_TOO_MANY)
+            connection.execute(f"INSERT INTO proposals ({_COLUMNS}) SELECT {_COLUMNS} {which}", back)
+            connection.execute(f"DELETE {which}", back)
+        return MappingProxyType(held)
+
+    def adopt(self, held: Mapping[CellKey, StoredProposal]) -> None:
+        """After the commit: put in place what `follow` returned."""
+        self._held = held
 
     def put(self, kept: Iterable[StoredProposal]) -> None:
         """Keep these, each in place of what there was for its cell.
@@ -210,7 +246,7 @@ class ProposalStore:
                 new[key] = None
         seen: dict[int, tuple[int, ...]] = {}
         for one in retrievals:
-            if one.reason is Reason.SETTLED:
+            if one.reason is Reason.SETTLED or (instances is not None and one.instance not in instances):
                 # What was answered stays as it was asked, so that undo lets it wait again.
                 continue
             # That it was skipped in this run means nothing afterwards: it waits.

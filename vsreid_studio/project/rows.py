@@ -22,6 +22,8 @@ from .schema import Adaptation, Instance, Key, Row, VideoRef
 
 _FAR = 2**31
 """Bound of whole numbers that stand for places."""
+_LAST = 2**40
+"""Bound of numbers that are counted up."""
 _LONG = 10_000
 """Characters that a text of a person may have."""
 _ROWS = 1000
@@ -279,6 +281,18 @@ def read_category(number: int, row: Row) -> str:
     if not (isinstance(name, str) and name.strip() and len(name) < _LONG and 0 <= number < _FAR):
         raise ValueError(f"class {number} makes no sense")
     return name
+
+
+def read_identity(number: int, row: Row) -> int:
+    """What tells an instance from an earlier one of the same number.
+
+    Raises:
+        ValueError: the row does not make sense.
+    """
+    (identity,) = row
+    if not (_whole(number) and 1 <= number <= MAX_INSTANCE and _whole(identity) and 0 < identity < _LAST):
+        raise ValueError(f"the identity of instance {number} makes no sense")
+    return int(identity)
 
 
 def adaptation_row(adaptation: Adaptation) -> Row:

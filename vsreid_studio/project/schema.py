@@ -1,8 +1,9 @@
-"""The tables of a project file, version 7, and the records that are kept in them.
+"""The tables of a project file, version 8, and the records that are kept in them.
 
 2 added the adaptation, 3 the second checkpoint of a cell, 4 whether it was smoothed. 5 keeps maps in a table
 of their own, so that the index of a long video is read without them. 6 keeps proposals, what was reviewed,
-and of each step who made it and when. 7 added classes of instances.
+and of each step who made it and when. 7 added classes of instances. 8 tells instances apart that have the
+same number one after the other, and keeps the proposals of those that are gone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 APPLICATION_ID = int.from_bytes(b"VSRe")
 """Application id in the file's header, which distinguishes a project from other SQLite files."""
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 Row: TypeAlias = tuple[Any, ...]
 """Values of one row in SQLite's types, without its key."""
 Key: TypeAlias = tuple[int, ...]
@@ -163,7 +164,9 @@ INSTANCES = Table("instances", INSTANCES_OF_5.keys, (*INSTANCES_OF_5.values, "ca
 CATEGORIES = Table("categories", ("number",), ("name",))
 ADAPTATION = Table("adaptation", ("slot",), ("base", "data", "checksum"))
 REVIEWED = Table("reviewed", ("frame", "instance"), ("map",))
-UNDOABLE = (CELLS, DECISIONS, INSTANCES, ADAPTATION, REVIEWED, CATEGORIES)
+IDENTITIES = Table("identities", ("number",), ("identity",))
+"""What tells an instance from an earlier one of the same number; no row stands for 0, see `upgrade`."""
+UNDOABLE = (CELLS, DECISIONS, INSTANCES, ADAPTATION, REVIEWED, CATEGORIES, IDENTITIES)
 """The tables that take part in undo."""
 
 _ADAPTATION = (
@@ -174,6 +177,18 @@ _ADAPTATION = (
         checksum INTEGER NOT NULL)""",
     ADAPTATION.undo_table,
 )
+_PROPOSAL = """
+    frame INTEGER NOT NULL, instance INTEGER NOT NULL,
+    x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
+    similarity REAL NOT NULL, iou REAL NOT NULL,
+    reason TEXT,                  -- why it is not offered; NULL for one that waits
+    map_x0 INTEGER NOT NULL, map_y0 INTEGER NOT NULL, map_x1 INTEGER NOT NULL, map_y1 INTEGER NOT NULL,
+    confidence REAL NOT NULL,
+    data BLOB NOT NULL,           -- the map as in `maps`; empty where no run has recovered it
+    checkpoints BLOB NOT NULL,    -- frames of the checkpoints it was compared with, int32
+    run INTEGER NOT NULL,         -- of the table runs; 0 where it is not known
+    checksum INTEGER NOT NULL     -- CRC-32 of data and checkpoints
+"""
 ADDED: dict[int, tuple[str, ...]] = {
     2: _ADAPTATION,
     3: ("ALTER TABLE cells ADD COLUMN second INTEGER", "ALTER TABLE step_cells ADD COLUMN second"),
@@ -183,6 +198,19 @@ ADDED: dict[int, tuple[str, ...]] = {
         "ALTER TABLE step_instances ADD COLUMN category",
         "CREATE TABLE categories (number INTEGER PRIMARY KEY, name TEXT NOT NULL)",
         CATEGORIES.undo_table,
+    ),
+    8: (
+        """CREATE TABLE identities (
+            number INTEGER PRIMARY KEY,   -- of an instance that is there
+            identity INTEGER NOT NULL)    -- never given to two instances""",
+        IDENTITIES.undo_table,
+        f"CREATE TABLE past_proposals (identity INTEGER NOT NULL, {_PROPOSAL},"
+        " PRIMARY KEY (instance, identity, frame))",
+        # Proposals are those of the instance that has their number now, not of the one before it, which
+        # undoing the step that brought the present one leads back to.
+        "INSERT INTO identities SELECT number, number FROM instances",
+        "INSERT INTO step_identities SELECT step, number, NULL FROM step_instances "
+        "JOIN steps ON id = step WHERE done = 1 AND name IS NULL",
     ),
 }
 """SQL by the version that a file becomes by it; version 5 needs more, see `upgrade`."""
@@ -253,18 +281,7 @@ _OTHERS = (
 )
 _ADDED_6 = (
     # One row a cell: the best candidate that a run found for it, with the map that N_mp recovered in its box.
-    """CREATE TABLE proposals (
-        frame INTEGER NOT NULL, instance INTEGER NOT NULL,
-        x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
-        similarity REAL NOT NULL, iou REAL NOT NULL,
-        reason TEXT,                  -- why it is not offered; NULL for one that waits
-        map_x0 INTEGER NOT NULL, map_y0 INTEGER NOT NULL, map_x1 INTEGER NOT NULL, map_y1 INTEGER NOT NULL,
-        confidence REAL NOT NULL,
-        data BLOB NOT NULL,           -- the map as in `maps`; empty where no run has recovered it
-        checkpoints BLOB NOT NULL,    -- frames of the checkpoints it was compared with, int32
-        run INTEGER NOT NULL,         -- of the table runs; 0 where it is not known
-        checksum INTEGER NOT NULL,    -- CRC-32 of data and checkpoints
-        PRIMARY KEY (frame, instance))""",
+    f"CREATE TABLE proposals ({_PROPOSAL}, PRIMARY KEY (frame, instance))",
     # Masks that a person has looked at and not changed, as long as the cell has the same map.
     """CREATE TABLE reviewed (
         frame INTEGER NOT NULL, instance INTEGER NOT NULL,
@@ -275,7 +292,8 @@ _ADDED_6 = (
     "ALTER TABLE steps ADD COLUMN made TEXT NOT NULL DEFAULT ''",  # when, in UTC; empty where not known
 )
 ADDED[6] = _ADDED_6
-CREATE = (*_OTHERS, *CREATE_CELLS, *_ADDED_6, *ADDED[7])
+CREATE_7 = (*_OTHERS, *CREATE_CELLS, *_ADDED_6, *ADDED[7])
+CREATE = (*CREATE_7, *ADDED[8])
 CREATE_5 = (*_OTHERS, *CREATE_CELLS)
 CREATE_4 = (*_OTHERS, *CREATE_CELLS_OF_4)
 

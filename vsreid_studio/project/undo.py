@@ -15,8 +15,9 @@ from ..engine.types.stepwise import Poll, clear_stepwise, interruptible
 from .contents import Contents, ProjectState, plain, read_contents
 from .database import Database, damage_reported
 from .history import Exchanged, History, StepKind, write
+from .proposals import ProposalStore
 from .rows import cells_of, instance_row, read_instance
-from .schema import CELLS, INSTANCES, UNDOABLE, Instance, Key, Row, Rows, Table, VideoRef
+from .schema import CELLS, IDENTITIES, INSTANCES, UNDOABLE, Instance, Key, Row, Rows, Table, VideoRef
 
 
 class Undo:
@@ -28,17 +29,25 @@ class Undo:
     """
 
     def __init__(
-        self, database: Database, state: ProjectState, video: VideoRef, maps: MapCache, limit: int
+        self,
+        database: Database,
+        state: ProjectState,
+        proposals: ProposalStore,
+        video: VideoRef,
+        maps: MapCache,
+        limit: int,
     ) -> None:
         """Args:
         database: of the project.
         state: what undo and redo change in memory.
+        proposals: follow the instances that come and go.
         video: its length and size.
         maps: read the maps of cells.
         limit: steps kept; the oldest go first.
         """
         self._database = database
         self._state = state
+        self._proposals = proposals
         self._video = video
         self._maps = maps
         self._history = History(database, limit)
@@ -137,7 +146,7 @@ class Undo:
             self._history.delete_unused_maps(connection)
             number = self._history.put_last(connection, number)
             exchanged = self._history.exchange(connection, number)
-            self._keep_switches(connection, exchanged.placed[INSTANCES])
+            self._keep_switches(connection, exchanged.placed)
             # Read before the commit: a damaged step must not get into place.
             held = read_contents(exchanged.placed, self._video, self._maps)
             change = self._state.change_to(held, label)
@@ -145,23 +154,40 @@ class Undo:
             dropped = self._dropped(connection, number, change, exchanged, after)
             write(connection, CELLS, dropped)
             others = cells_of(dropped, self._video, self._maps)
+            owned = self._state.identities, self._state.identities_with(held.identities)
+            proposals = self._proposals.follow(connection, *owned)
         if others:
             change = self._state.change_to(replace(held, cells={**held.cells, **others}), label)
             after.apply(after.set_cells(label, others))
         self.dropped_cells = tuple(key for key in others if self._state.annotation.get(*key) is not None)
         self._groups = {name: one for name, one in self._groups.items() if one[0] != number}
         self._state.annotation.replace_with(after)
-        self._state.place(held.instances, held.categories, held.adaptation, held.reviewed)
+        self._proposals.adopt(proposals)
+        self._state.place(held.instances, held.categories, held.adaptation, held.reviewed, held.identities)
         clear_stepwise(exchanged.placed[CELLS], exchanged.replaced[CELLS])
         return change
 
-    def _keep_switches(self, connection: sqlite3.Connection, placed: dict[Key, Row | None]) -> None:
+    def _keep_switches(
+        self, connection: sqlite3.Connection, placed: dict[Table, dict[Key, Row | None]]
+    ) -> None:
         """Leave instances hidden and locked as they are, which no step has changed; rows are replaced."""
-        present = self._state.instances
-        for key, row in placed.items():
+        identities = {key[0]: None if row is None else row[0] for key, row in placed[IDENTITIES].items()}
+        rows = placed[INSTANCES]
+        for key, row in rows.items():
             if row is not None:
-                placed[key] = instance_row(_as_switched(read_instance(key[0], row), present))
-        write(connection, INSTANCES, placed)
+                rows[key] = instance_row(self._as_switched(read_instance(key[0], row), identities))
+        write(connection, INSTANCES, rows)
+
+    def _as_switched(self, one: Instance, identities: Mapping[int, int | None]) -> Instance:
+        """The instance, hidden and locked as it is now, if it is there.
+
+        Args:
+            identities: those that change with it.
+        """
+        now, known = self._state.instances.get(one.number), self._state.identities.get(one.number)
+        if now is None or identities.get(one.number, known) != known:
+            return one
+        return replace(one, hidden=now.hidden, locked=now.locked)
 
     def _dropped(
         self,
@@ -215,17 +241,11 @@ class Undo:
         """
         with self._database.lock, damage_reported(self._database.path):
             held = read_contents(contents_after(self._database, number), self._video, self._maps)
-        present, instances = self._state.instances, dict(held.instances)
-        for n, one in held.instances.items():
-            if one is not None:
-                instances[n] = _as_switched(one, present)
+        instances = {
+            n: None if one is None else self._as_switched(one, held.identities)
+            for n, one in held.instances.items()
+        }
         return replace(held, instances=instances)
-
-
-def _as_switched(one: Instance, present: Mapping[int, Instance]) -> Instance:
-    """The instance, hidden and locked as it is now."""
-    now = present.get(one.number)
-    return one if now is None else replace(one, hidden=now.hidden, locked=now.locked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class ProjectWriter:
         self._thread = thread
         self._number = 0
         self._inbox: ConcurrentEdits | None = None
+        self._searched: Mapping[int, int] = {}
         self._room = BoundedSemaphore(AHEAD)
         self._closed = Event()
 
@@ -189,6 +190,7 @@ class ProjectWriter:
         """
         if self._inbox is not None:
             self._inbox.post(change)
+            self._searched = {**self.project.identities, **self._searched}
         return CommittedEdit(self.snapshot(), short or shortened(change), instances)
 
     # --- runs of the engine; called on the engine's thread
@@ -203,6 +205,7 @@ class ProjectWriter:
 
         def take() -> None:
             self._inbox = inbox
+            self._searched = self.project.identities
             answer.set_result(self.project.annotation.copy())
 
         self._ask(take, lambda error, _: answer.set_exception(error))
@@ -243,12 +246,14 @@ class ProjectWriter:
             order.mailbox.put(content)
 
     def _list(self, order: Order, found: Proposal | Queue) -> None:
-        """Keep what a run has found again."""
+        """Keep what a run has found again; not for an instance that got the number of one it searched."""
         if order.over.is_set():
             return
         job, project = order.job, self.project
-        scope = (job.instances, job.frames) if isinstance(job, Propagate) else ()
-        if project.proposals.take(found, project.annotation, *scope):
+        numbers, frames = (job.instances, job.frames) if isinstance(job, Propagate) else (None, None)
+        same = {n for n in project.instances if project.identities.get(n) == self._searched.get(n)}
+        searched = same if numbers is None else same.intersection(numbers)
+        if project.proposals.take(found, project.annotation, searched, frames):
             order.mailbox.put(CommittedProposals(self.snapshot()))
 
     def _let_in(self, order: Order, change: Change) -> None:
