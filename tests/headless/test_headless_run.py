@@ -9,22 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import packed_avi
-from stand_ins import Calls, Clip
+from PIL import Image
+from stand_ins import COLOURS, Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.config import EARLIER_VALUES, Config, ReidConfig
-from vsreid_studio.engine.events import Decision, Event, Verdict
+from vsreid_studio.engine.events import Change, Decision, Event, Verdict
 from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.engine.runtime.engine import VideoEngine
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
+from vsreid_studio.formats.given_masks import read_given_masks
 from vsreid_studio.formats.masks import read_label_map, write_label_map
 from vsreid_studio.headless import run as run_module
 from vsreid_studio.headless.run import run_task
 from vsreid_studio.headless.task import Task
 from vsreid_studio.project import Project
 from vsreid_studio.project.history import StepKind
+from vsreid_studio.project.sources import numbered_as_before
 
 LENGTH, HIDDEN = 10, range(3, 6)  # of the clip in stand_ins.py
 
@@ -272,6 +275,42 @@ def test_later_masks_bring_new_instances(task: Task, engine: VideoEngine, tmp_pa
     frames = {one["instance"]: one["frames"] for one in record["instances"]}
     assert [cell["origin"] for cell in frames[3]] == [5] * LENGTH
     assert frames[3][5]["pinned"]
+
+
+def test_what_colours_of_first_masks_became_is_remembered(
+    task: Task, engine: VideoEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In the order of appearance the second object is instance 2.
+    monkeypatch.setitem(COLOURS, 2, COLOURS[3])
+    assert task.masks is not None
+    labels = np.unique(read_label_map(task.masks), return_inverse=True)[1]
+    colours = np.array([(0, 0, 0), (240, 90, 10), (20, 200, 160)], np.uint8)
+    Image.fromarray(colours[labels]).save(tmp_path / "first.png")
+    Image.fromarray(colours[labels[::-1, ::-1]]).save(tmp_path / "turned.png")
+    task = replace(task, masks=tmp_path / "first.png", project=tmp_path / "it.vsreid")
+
+    def became(project: Project) -> dict[object, int]:
+        with open_video(task.source) as video:
+            turned = read_given_masks(tmp_path / "turned.png", video, frame=4)
+        return dict(numbered_as_before(project, turned).values)
+
+    run_task(task, engine)
+    with open_video(task.source) as video:
+        first = read_given_masks(tmp_path / "first.png", video)
+        assert set(first.values.values()) == {1, 2}
+    with Project.open(task.project_file) as project:
+        assert became(project) == dict(first.values)
+        # As an earlier version left it.
+        project.settings.set("mask_values", None)
+        assert became(project) != dict(first.values)
+    run_task(replace(task, output=tmp_path / "again"), engine)
+    with Project.open(task.project_file) as project:
+        assert became(project) == dict(first.values)
+        project.settings.set("mask_values", None)
+        project.apply(Change("merge"), instances={1: replace(project.instances[1], name="both")})
+    run_task(replace(task, output=tmp_path / "third"), engine)
+    with Project.open(task.project_file) as project:
+        assert project.settings.get("mask_values") is None, "a person has made others of them"
 
 
 def test_an_own_project_in_which_a_person_drew_is_never_removed(task: Task, engine: VideoEngine) -> None:

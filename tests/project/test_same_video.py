@@ -13,6 +13,8 @@ from vsreid_studio.engine.events import Decision, Verdict
 from vsreid_studio.engine.types import Box, Cell, CellKey, Click, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.engine.video.identity import agree, fingerprint, samples
+from vsreid_studio.formats.annotations import GivenMasks
+from vsreid_studio.formats.mask_coding import Reading
 from vsreid_studio.formats.points import Clicked, Prompt, checksum
 from vsreid_studio.project import Instance, Project
 from vsreid_studio.project.same_video import (
@@ -22,7 +24,7 @@ from vsreid_studio.project.same_video import (
     reference_of,
     take_changes,
 )
-from vsreid_studio.project.sources import note_points, points_of
+from vsreid_studio.project.sources import note_points, note_values, numbered_as_before, points_of
 
 H, W = 16, 24
 
@@ -186,6 +188,11 @@ def test_classes_points_and_runs_follow_too(project: Path, clip: Path) -> None:
         clear, mask = opened.annotation.set_cells("", {}), opened.annotation.mask(3, 1)
         opened.apply(clear, instances={1: one}, categories={2: "dog"}, reviewed=[CellKey(4, 1)])
         note_points(opened.settings, Clicked(prompt, False, "ab", checksum(mask)))
+        for number in (2, 7):
+            opened.apply(clear, instances={number: Instance(number, "other", "#123456")})
+        opened.apply(clear, instances={2: None})
+        given = GivenMasks({0: {7: mask}}, Reading.COLOURS, "", values={0x123456: 7})
+        note_values(opened, given)
         opened.record_run({"net": "12"}, {"a": 1})
         runs = opened.runs
     (clip / "00002.png").unlink()
@@ -198,6 +205,8 @@ def test_classes_points_and_runs_follow_too(project: Path, clip: Path) -> None:
         assert opened.runs == runs
         assert opened.last_settings == {"a": 1}
         assert opened.reviewed == {CellKey(4, 1)}
+        asked = replace(given, masks={0: {1: mask}}, values={0x123456: 1})
+        assert numbered_as_before(opened, asked).values == {0x123456: 7}
         noted = points_of(opened.settings)
         # Frame 2 is another one now, and the former frame 3 is still that.
         assert list(noted) == [CellKey(3, 1)]

@@ -4,10 +4,20 @@ from pathlib import Path
 
 import numpy as np
 
+from vsreid_studio.engine.events import Change
 from vsreid_studio.engine.types import Box, CellKey, Click, SoftMask
+from vsreid_studio.formats.annotations import GivenMasks
+from vsreid_studio.formats.mask_coding import Reading
 from vsreid_studio.formats.points import Clicked, Prompt, checksum
+from vsreid_studio.project import Instance, Project
 from vsreid_studio.project.notes import Settings
-from vsreid_studio.project.sources import note_points, points_of, setting_of
+from vsreid_studio.project.sources import (
+    note_points,
+    note_values,
+    numbered_as_before,
+    points_of,
+    setting_of,
+)
 
 KEY = CellKey(12, 3)
 
@@ -47,6 +57,33 @@ def test_few_masks_of_a_cell_are_remembered() -> None:
         note_points(kept, clicked(side)[1])
     found = points_of(kept)[KEY]
     assert len(found) == 20 and found[-1] == clicked(39)[1]
+
+
+def test_a_colour_is_that_of_the_instance_it_became_and_of_no_other(project: Project) -> None:
+    mask = SoftMask.from_dense(np.ones((3, 3), np.bool_))
+
+    def add(number: int) -> None:
+        project.apply(Change("add"), instances={number: Instance(number, f"a {number}", "#123456")})
+
+    def became() -> int:
+        given = GivenMasks({0: {1: mask}}, Reading.COLOURS, "", values={99: 1})
+        return int(numbered_as_before(project, given).values[99])
+
+    add(1)
+    add(2)
+    note_values(project, GivenMasks({0: {2: mask}}, Reading.COLOURS, "", values={99: 2}))
+    assert became() == 2
+    project.apply(Change("delete"), instances={2: None})
+    add(2)
+    assert became() == 1, "as nothing is known of it"
+    add(3)
+    note_values(project, GivenMasks({0: {3: mask}}, Reading.COLOURS, "", values={99: 3}))
+    assert became() == 3
+    for _ in range(3):
+        project.undo()
+    assert became() == 2
+    project.settings.set("mask_values", {str(Reading.COLOURS): [[99, 2], [98, 1, None], [97]]})
+    assert became() == 2, "as earlier versions kept it"
 
 
 def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:

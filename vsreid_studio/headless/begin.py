@@ -16,7 +16,7 @@ from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options
 from ..project.history import StepKind
 from ..project.same_video import FRAMES, VideoChanged, bind_video, note_frames, reference_of, take_changes
-from ..project.sources import note_points, note_source
+from ..project.sources import has_values, note_points, note_source, note_values
 from ..project.undo import RoundRecord
 from .task import Inputs, MadeFrom, Task, difference
 
@@ -132,14 +132,17 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
         listed: dict[int, str] = {}
         instances = {}
         for number in numbers:
-            name = given.classes.get(number)
+            name = given.read.classes.get(number)
             listed = joined(listed, {1: name}) if name else listed
-            one = _instance(number, given.names.get(number))
+            one = _instance(number, given.read.names.get(number))
             instances[number] = replace(one, category=number_of(listed, name) if name else None)
         change = project.annotation.set_cells(_IMPORT, cells)
         project.apply(change, instances=instances, categories=listed)
         for clicked in given.clicked:
             note_points(project.settings, clicked)
+    # Also where an earlier version, or a run that was killed, has left it out.
+    if not has_values(project, given.read) and not _has_drawings(project):
+        note_values(project, given.read)
 
 
 def _untouched(project: Project) -> bool:

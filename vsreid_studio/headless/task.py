@@ -123,10 +123,9 @@ class Inputs:
     Attributes:
         engine: the engine.
         video: open.
-        masks: P[i, k] by frame and instance number.
+        masks: P[i, k] by frame and instance number, of files and of points.
         made_from: identifies the input.
-        names: of instances, by number, if the masks give any.
-        classes: names of their classes, likewise.
+        read: what was read of files, without points.
         clicked: how masks came of points.
     """
 
@@ -134,8 +133,7 @@ class Inputs:
     video: Video
     masks: Mapping[int, Mapping[int, SoftMask]]
     made_from: MadeFrom
-    names: Mapping[int, str] = field(default_factory=dict)
-    classes: Mapping[int, str] = field(default_factory=dict)
+    read: GivenMasks
     clicked: Sequence[Clicked] = ()
 
 
@@ -207,7 +205,7 @@ def inputs(task: Task, engine: EngineOrMaker) -> Iterator[Inputs]:
             "settings": digest([engine.identity, *others]),
             "usual": digest([engine.earlier_identity, *others]),
         }
-        yield Inputs(engine, video, masks, made_from, given.names, given.classes, clicked)
+        yield Inputs(engine, video, masks, made_from, given, clicked)
 
 
 def _known_order(task: Task) -> FrameOrder | None:

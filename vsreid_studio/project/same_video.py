@@ -20,7 +20,7 @@ from ..formats.atomic import staging
 from .document import Project
 from .proposals import StoredProposal
 from .schema import VideoRef
-from .sources import moved_setting
+from .sources import carry_values, moved_setting
 from .video import absolute_path, keep_order, read_order
 
 Way = Literal["keep", "clear"]
@@ -312,6 +312,7 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
             undoable=False,
         )
         fresh.proposals.put(_moved_proposals(project, places))
+        carry_values(project, fresh)
 
 
 def _left(annotation: Annotation, places: Mapping[int, int]) -> Iterator[tuple[CellKey, Cell]]:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..engine.types import CellKey
 from ..errors import UserError
@@ -27,6 +27,10 @@ _TRUTH = "truth"
 """Where the window keeps the folder that the masks are compared with."""
 _VALUES = "mask_values"
 """What colours, levels and labels of imported masks became."""
+_MOST_VALUES = 2000
+"""Colours, levels or labels that are remembered, of one kind."""
+_Noted: TypeAlias = tuple[int | str, int, int | None]
+"""A colour, level or label, the number of the instance it became, and its identity; None if not known."""
 _BYTES = "bytes:"
 """Begins the place of a file whose name is not UTF-8."""
 
@@ -84,11 +88,7 @@ def numbered_as_before(project: Project, given: GivenMasks) -> GivenMasks:
     Of labels that are not known, those become the instances of their names, and else new ones.
     """
     instances = project.instances
-    known = {
-        value: number
-        for value, number in _values(project).get(_kind(given), {}).items()
-        if number in instances
-    }
+    known = _values(project, _kind(given))
     labels = {it: number for it, number in given.values.items() if isinstance(it, str) and it not in known}
     for it, number in labels.items():
         named = (n for n, one in instances.items() if one.name == plain(given.names.get(number, "")))
@@ -106,23 +106,62 @@ def note_values(project: Project, given: GivenMasks) -> None:
     Raises:
         UserError: the project cannot be written.
     """
-    if given.values:
-        known = _values(project)
-        known[_kind(given)] = {**known.get(_kind(given), {}), **given.values}
-        project.settings.set(_VALUES, {kind: list(one.items()) for kind, one in known.items()})
+    _note(project, _kind(given), given.values)
+
+
+def has_values(project: Project, given: GivenMasks) -> bool:
+    """Whether it is remembered what masks such as these became."""
+    return not given.values or bool(_noted(project).get(_kind(given)))
+
+
+def carry_values(project: Project, fresh: Project) -> None:
+    """Remember in a project what is remembered in the one that it was made from, of the same instances.
+
+    Raises:
+        UserError: the new project cannot be written.
+    """
+    for kind in _noted(project):
+        _note(fresh, kind, _values(project, kind))
 
 
 def _kind(given: GivenMasks) -> str:
     return "labels" if given.reading is None else str(given.reading)
 
 
-def _values(project: Project) -> dict[str, dict[int | str, int]]:
-    """Instances by value, by kind; what cannot be read is left out."""
+def _values(project: Project, kind: str) -> dict[int | str, int]:
+    """Instances by value, as far as they are there: another one of the same number is not meant."""
+    known = project.identities
+    return {
+        it: number
+        for it, number, identity in _noted(project).get(kind, ())
+        if number in project.instances and identity in {None, known.get(number, 0)}
+    }
+
+
+def _note(project: Project, kind: str, values: Mapping[int | str, int]) -> None:
+    """Remember instances by value, beside those that an undo may bring back."""
+    known, there = project.identities, project.instances
+    new: list[_Noted] = [(it, n, known.get(n, 0)) for it, n in values.items() if n in there]
+    if new:
+        noted = _noted(project)
+        noted[kind] = [*(one for one in noted.get(kind, ()) if one not in new), *new][-_MOST_VALUES:]
+        project.settings.set(_VALUES, noted)
+
+
+def _noted(project: Project) -> dict[str, list[_Noted]]:
+    """What is remembered, oldest first, by kind; what cannot be read is left out.
+
+    Earlier versions did not keep the identities.
+    """
     kept = project.settings.get(_VALUES)
-    found: dict[str, dict[int | str, int]] = {}
+    found: dict[str, list[_Noted]] = {}
     with suppress(AttributeError, TypeError, ValueError):
-        for kind, pairs in kept.items():
-            found[kind] = {it if isinstance(it, str) else int(it): int(number) for it, number in pairs}
+        for kind, listed in kept.items():
+            found[kind] = []
+            for it, number, *more in listed:
+                value = it if isinstance(it, str) else int(it)
+                identity = int(more[0]) if more and more[0] is not None else None
+                found[kind].append((value, int(number), identity))
     return found
 
 
