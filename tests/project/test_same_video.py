@@ -17,6 +17,7 @@ from vsreid_studio.formats.annotations import GivenMasks
 from vsreid_studio.formats.mask_coding import Reading
 from vsreid_studio.formats.points import Clicked, Prompt, checksum
 from vsreid_studio.project import Instance, Project
+from vsreid_studio.project.open_points import OpenPoints, note_open_points, open_points_of
 from vsreid_studio.project.same_video import (
     VideoChanged,
     bind_video,
@@ -193,6 +194,8 @@ def test_classes_points_and_runs_follow_too(project: Path, clip: Path) -> None:
         opened.apply(clear, instances={2: None})
         given = GivenMasks({0: {7: mask}}, Reading.COLOURS, "", values={0x123456: 7})
         note_values(opened, given)
+        open_ = [OpenPoints(Prompt(CellKey(frame, 7), prompt.clicks, None), "ab") for frame in (2, 3)]
+        note_open_points(opened, open_)
         opened.record_run({"net": "12"}, {"a": 1})
         runs = opened.runs
     (clip / "00002.png").unlink()
@@ -207,6 +210,7 @@ def test_classes_points_and_runs_follow_too(project: Path, clip: Path) -> None:
         assert opened.reviewed == {CellKey(4, 1)}
         asked = replace(given, masks={0: {1: mask}}, values={0x123456: 1})
         assert numbered_as_before(opened, asked).values == {0x123456: 7}
+        assert open_points_of(opened) == open_[1:], "the frame of the other ones is gone"
         noted = points_of(opened.settings)
         # Frame 2 is another one now, and the former frame 3 is still that.
         assert list(noted) == [CellKey(3, 1)]

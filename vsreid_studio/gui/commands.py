@@ -392,7 +392,8 @@ class Commands(QObject):
         """
         self._parts.canvas.finish()
         self._parts.rounds.compare.setChecked(False)
-        if self._parts.on_canvas.clicks.pending:
+        on_canvas = self._parts.on_canvas
+        if on_canvas.clicks.pending or on_canvas.open_points.pending:
             self._conductor.notified.emit(_PENDING)
             return False
         return True

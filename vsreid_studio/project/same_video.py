@@ -18,6 +18,7 @@ from ..engine.video.identity import agree, is_of_content, samples
 from ..errors import UserError
 from ..formats.atomic import staging
 from .document import Project
+from .open_points import carry_open_points
 from .proposals import StoredProposal
 from .schema import VideoRef
 from .sources import carry_values, moved_setting
@@ -313,6 +314,7 @@ def _rebuild(project: Project, video: Video, path: Path, moved: Mapping[int, int
         )
         fresh.proposals.put(_moved_proposals(project, places))
         carry_values(project, fresh)
+        carry_open_points(project, fresh, places)
 
 
 def _left(annotation: Annotation, places: Mapping[int, int]) -> Iterator[tuple[CellKey, Cell]]:

@@ -23,6 +23,7 @@ from ..edits import COMPARED
 from ..frames import FrameLoader
 from .click_contexts import ClickContexts
 from .clicks import ClickBinder
+from .open_points import OpenPointsKeeper
 
 if TYPE_CHECKING:
     from ...engine.runtime.clicker import Clicker
@@ -124,6 +125,7 @@ class CanvasBinder(QObject):
         correction: of the proposal that waits, while the person paints it right.
         redrawing: whether the next box is the proposal's.
         clicks: asks what points make.
+        open_points: keeps points whose masks are not computed yet.
 
     Signals:
         notified(sentence): why nothing was drawn.
@@ -153,6 +155,8 @@ class CanvasBinder(QObject):
         self._shown_colours: dict[int, QColor] = {}
         self._wiped: tuple[int, dict[int, SoftMask]] | None = None
         self._conductor, self._session, self._loader = conductor, conductor.session, loader
+        self.open_points = OpenPointsKeeper(conductor.session, loader, self.clicks, self)
+        self.open_points.notified.connect(self.notified)
         session, follower = self._session, self._session.turns.follower
         conductor.review.drawing = lambda: canvas.drawing
         conductor.review.painted = self._painted
@@ -223,6 +227,7 @@ class CanvasBinder(QObject):
     def _open(self) -> None:
         self._loader.open(self._session.video)
         self._request(self._session.frame)
+        self.open_points.open()
 
     def _painted(self) -> SoftMask | None:
         correction = self.correction
@@ -231,11 +236,13 @@ class CanvasBinder(QObject):
     def _save(self) -> None:
         """What is drawn belongs to the document that is to close, not to the next one."""
         self.canvas.finish()
+        self.open_points.save()
         if self._conductor.review.keep_painted():
             self._session.set_proposal(None)
 
     def _forget(self) -> None:
         """Show no frame: drawn on before the next document's is there, it would change that document."""
+        self.open_points.forget()
         self.clicks.forget()
         self.canvas.forget()
         self._frame = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from PySide6.QtCore import QObject, Signal
 
@@ -46,21 +46,35 @@ class ClickContexts(QObject):
 
         Returns the same object while nothing of it changes: what the network makes of it is then remembered.
         """
-        annotation = self._session.annotation
-        beside = neighbour(key.frame, self._loader.length)
-        drawn = annotation.nearest_drawn(key.instance, key.frame)
-        self._want({frame for frame in (beside, drawn) if frame is not None})
-        cells = annotation.drawn_beside(*key)
-        others = tuple(cell.mask for cell in cells)
-        trusted = None
-        if drawn is not None and drawn in self._frames:
-            cell = annotation.get(drawn, key.instance)
-            if cell is not None:
-                trusted, cells = (self._frames[drawn], cell.mask), (*cells, cell)
-        found = ClickContext(others, None if beside is None else self._frames.get(beside), trusted)
+        self._want(self.around(key))
+        found, cells = self._made(key, self._frames)
         if self._last is None or not _same(self._last[0], found):
             self._last = found, cells
         return self._last[0]
+
+    def around(self, key: CellKey) -> set[int]:
+        """The frames that the context of a cell needs."""
+        found = {neighbour(key.frame, self._loader.length)}
+        return {it for it in found | {self._drawn(key)} if it is not None}
+
+    def made(self, key: CellKey, frames: Mapping[int, Frame]) -> ClickContext:
+        """What the video tells of a cell, by frames that the caller has decoded; see `around`."""
+        return self._made(key, frames)[0]
+
+    def _drawn(self, key: CellKey) -> int | None:
+        return self._session.annotation.nearest_drawn(key.instance, key.frame)
+
+    def _made(self, key: CellKey, frames: Mapping[int, Frame]) -> tuple[ClickContext, tuple[Cell, ...]]:
+        """A context, and the cells that it is made of."""
+        beside, drawn = neighbour(key.frame, self._loader.length), self._drawn(key)
+        cells = tuple(self._session.annotation.drawn_beside(*key))
+        others = tuple(cell.mask for cell in cells)
+        trusted = None
+        if drawn is not None and drawn in frames:
+            cell = self._session.annotation.get(drawn, key.instance)
+            if cell is not None:
+                trusted, cells = (frames[drawn], cell.mask), (*cells, cell)
+        return ClickContext(others, None if beside is None else frames.get(beside), trusted), cells
 
     def others(self, key: CellKey) -> tuple[SoftMask, ...]:
         """The masks of other instances that a person has drawn or approved in a cell's frame."""

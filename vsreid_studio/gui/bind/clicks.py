@@ -59,6 +59,11 @@ class _Question:
         """Of the cell."""
         return CellKey(self.frame, self.instance)
 
+    @property
+    def prompt(self) -> Prompt:
+        """What was clicked."""
+        return Prompt(self.key, self.points, self.box)
+
     def same_cell(self, other: _Question) -> bool:
         """Whether both are about the same instance in the same frame."""
         return self.key == other.key
@@ -84,6 +89,7 @@ class ClickBinder(QObject):
         instance_wanted(): a point is to be made, and no instance is selected.
         tool_wanted(): a box was drawn, which points shall refine.
         state_changed(sentence): the network is being prepared, or there is none; empty when it answers.
+        unfinished_changed(): see `unfinished`.
     """
 
     notified = Signal(str)
@@ -91,6 +97,7 @@ class ClickBinder(QObject):
     instance_wanted = Signal()
     tool_wanted = Signal()
     state_changed = Signal(str)
+    unfinished_changed = Signal()
     _answered = Signal(object, object)
     _prepared = Signal()
 
@@ -142,6 +149,23 @@ class ClickBinder(QObject):
     def pending(self) -> bool:
         """Whether masks that the person keeps are still to come from the network."""
         return bool(self._taken)
+
+    @property
+    def unfinished(self) -> list[tuple[Prompt, SoftMask]]:
+        """The points that are open or whose masks are still to come, with the masks before them."""
+        asked = [*self._taken, *([self._open] if self._open is not None else [])]
+        return [(one.prompt, one.present) for one in asked]
+
+    def ask_again(self, prompt: Prompt, picture: Frame, present: SoftMask, context: ClickContext) -> None:
+        """Ask for a mask that is kept when it comes; of a frame that need not be shown.
+
+        Args:
+            picture: the frame.
+            present: the instance's map there.
+        """
+        self._taken.append(_Question(*prompt.key, prompt.clicks, prompt.box, picture, present, context))
+        self.unfinished_changed.emit()
+        self._go_on()
 
     @property
     def weights(self) -> str:
@@ -205,6 +229,7 @@ class ClickBinder(QObject):
         if not points and box is None:
             self._open = self._answer = None
             self._canvas.set_draft(instance, None)
+            self.unfinished_changed.emit()
             return
         picture = self._picture()
         if picture is None:
@@ -215,6 +240,7 @@ class ClickBinder(QObject):
         context = self.contexts.of(CellKey(index, instance))
         question = _Question(index, instance, points, box, picture, present, context)
         self._open, self._answer = question, None
+        self.unfinished_changed.emit()
         self._go_on()
 
     def _take(self, instance: int) -> None:
@@ -228,6 +254,7 @@ class ClickBinder(QObject):
         else:
             self._taken.append(question)
             self._go_on()
+        self.unfinished_changed.emit()
 
     def _go_on(self) -> None:
         """Ask what comes next: what the person keeps, in order, then what is open.
@@ -265,6 +292,7 @@ class ClickBinder(QObject):
         if thread is None:
             self._taken.clear()
             self._fail(question, NO_NETWORK)
+            self.unfinished_changed.emit()
             return
         self._asked = question
         present = question.present if question.present.area else None
@@ -301,6 +329,8 @@ class ClickBinder(QObject):
         elif question is self._open:
             self._answer = answer.mask
             self._canvas.set_draft(question.instance, answer.mask)
+        if taken:
+            self.unfinished_changed.emit()
         self._go_on()
 
     def _keep(self, question: _Question, mask: SoftMask) -> None:
@@ -313,8 +343,7 @@ class ClickBinder(QObject):
         self._taken = deque(one.over(mask) if one.same_cell(question) else one for one in self._taken)
         if self._open is not None and self._open.same_cell(question):
             self._open = self._open.over(mask)
-        prompt = Prompt(CellKey(question.frame, question.instance), question.points, question.box)
-        self.kept.emit(mask if mask.area else SoftMask.empty(), prompt, question.present)
+        self.kept.emit(mask if mask.area else SoftMask.empty(), question.prompt, question.present)
         # To what is asked from now on this mask is another instance's.
         # Its other frames stay: those around the frame that is shown now are decoded, not those around its.
         self._taken = deque(self._beside_drawn(one) for one in self._taken)

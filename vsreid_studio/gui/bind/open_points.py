@@ -1,0 +1,210 @@
+"""Points whose masks are not computed yet: kept in the project, and asked of the network again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from ...engine.types import Frame, SoftMask
+from ...formats.points import Prompt
+from ...project import Project
+from ...project.open_points import OpenPoints, note_open_points, open_points_of
+from ..frames import FrameLoader
+from ..session import Session
+from .clicks import ClickBinder
+
+_AFTER_MS = 100
+"""Points that are made within this time are written once."""
+_AGAIN = "frames of open points"
+"""Marks what is asked of the loader of frames."""
+
+
+class OpenPointsKeeper(QObject):
+    """Writes open points into the project, and asks for the masks of those that an earlier session left.
+
+    They are written on the document's thread. Those of an earlier session are asked for one after the other,
+    each with the frames that it needs, as if the person had kept them just now.
+
+    Signals:
+        notified(sentence): what becomes of points whose masks are not computed.
+    """
+
+    notified = Signal(str)
+
+    def __init__(
+        self, session: Session, loader: FrameLoader, clicks: ClickBinder, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._loader, self._clicks = session, loader, clicks
+        self._found = False
+        self._waiting: deque[OpenPoints] = deque()
+        self._asked: OpenPoints | None = None
+        self._left: list[OpenPoints] = []
+        self._frames: dict[int, Frame] = {}
+        self._wanted: set[int] = set()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_AFTER_MS)
+        self._timer.timeout.connect(self._write)
+        clicks.unfinished_changed.connect(self._follow)
+        loader.done.connect(self._take_frame)
+        loader.missed.connect(self._miss_frame)
+
+    @property
+    def pending(self) -> bool:
+        """Whether masks of an earlier session are still to come from the network."""
+        return self._asked is not None or (bool(self._waiting) and self._clicks.usable)
+
+    def open(self) -> None:
+        """A document is open: look for the points that an earlier session left."""
+        project = self._session.project
+        self._session.work_out(partial(_look, project), partial(self._take_found, project))
+
+    def save(self) -> None:
+        """Write what is not written yet, before the document closes."""
+        if not self._found:
+            # Written now, what an earlier session left would be lost: it is looked for first.
+            self._session.catch_up()
+        if self._timer.isActive():
+            self._timer.stop()
+            self._write()
+
+    def forget(self) -> None:
+        """The document closes; what is written stays in it."""
+        left = len(self._own()) + len(self._new())
+        if left:
+            self.notified.emit(
+                f"{_masks(left, 'is', 'are')} not computed yet: the points are kept in the project, and the "
+                "masks are computed when it is opened again."
+            )
+        self._timer.stop()
+        self._found = False
+        self._waiting.clear()
+        self._left.clear()
+        self._asked = None
+        self._forget_frames()
+
+    def _take_found(self, project: Project, found: tuple[list[OpenPoints], int]) -> None:
+        if self._session.document is None or self._session.project is not project:
+            return
+        points, outdated = found
+        self._found = True
+        self._waiting.extend(points)
+        if outdated:
+            self.notified.emit(
+                f"{_masks(outdated, 'is', 'are')} not computed: what the points correct was changed since."
+            )
+        if points and self._clicks.usable:
+            self.notified.emit(
+                f"{_masks(len(points), 'was', 'were')} not computed when the project was closed: this is "
+                "done now."
+            )
+        elif points:
+            self.notified.emit(
+                f"{_masks(len(points), 'was', 'were')} not computed when the project was closed: that needs "
+                "the click network, which is not installed. The points are kept."
+            )
+        self._timer.start()
+        self._go_on()
+
+    def _follow(self) -> None:
+        """What is open has changed."""
+        if not self._found:
+            return
+        if self._asked is not None and not self._wanted and self._asked.prompt not in self._prompts():
+            if not self._clicks.usable:
+                # The network could not be had: the points wait for the next time.
+                self._left.append(self._asked)
+            self._asked = None
+            self._go_on()
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _prompts(self) -> list[Prompt]:
+        return [prompt for prompt, _ in self._clicks.unfinished]
+
+    def _own(self) -> list[OpenPoints]:
+        """Those of an earlier session."""
+        return [*self._left, *([self._asked] if self._asked is not None else []), *self._waiting]
+
+    def _new(self) -> list[tuple[Prompt, SoftMask]]:
+        """Those of this session, with the masks before them."""
+        asked = None if self._asked is None else self._asked.prompt
+        return [(prompt, mask) for prompt, mask in self._clicks.unfinished if prompt != asked]
+
+    def _write(self) -> None:
+        work = partial(_note, self._session.project, self._own(), self._new())
+        self._session.writer.post(work, self._session.edits.report)
+
+    def _go_on(self) -> None:
+        """Ask for the next points of an earlier session, once what is asked now is answered."""
+        while self._asked is None and self._waiting and self._clicks.usable:
+            one = self._waiting.popleft()
+            instance = self._session.instances.get(one.prompt.key.instance)
+            if instance is None:
+                continue
+            if instance.locked:
+                self.notified.emit(f"{instance.name} is locked: the masks of its points wait.")
+                self._left.append(one)
+                continue
+            self._asked = one
+            self._wanted = {one.prompt.key.frame, *self._clicks.contexts.around(one.prompt.key)}
+            for frame in sorted(self._wanted):
+                self._loader.process((_AGAIN, frame), frame, _unchanged)
+
+    def _take_frame(self, key: object, frame: Frame) -> None:
+        if isinstance(key, tuple) and key[0] == _AGAIN and key[1] in self._wanted:
+            self._frames[key[1]] = frame
+            self._wanted.discard(key[1])
+            self._ask()
+
+    def _miss_frame(self, key: object) -> None:
+        if not (isinstance(key, tuple) and key[0] == _AGAIN and key[1] in self._wanted):
+            return
+        self._wanted.discard(key[1])
+        if self._asked is not None and key[1] == self._asked.prompt.key.frame:
+            # The loader has told why.
+            self._left.append(self._asked)
+            self._asked = None
+            self._forget_frames()
+            self._go_on()
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Ask the network, once all frames are there."""
+        if self._asked is None or self._wanted:
+            return
+        prompt, frames = self._asked.prompt, self._frames
+        context = self._clicks.contexts.made(prompt.key, frames)
+        self._frames = {}
+        present = self._session.annotation.mask(*prompt.key)
+        self._clicks.ask_again(prompt, frames[prompt.key.frame], present, context)
+
+    def _forget_frames(self) -> None:
+        for frame in self._wanted:
+            self._loader.drop((_AGAIN, frame))
+        self._wanted, self._frames = set(), {}
+
+
+def _look(project: Project) -> tuple[list[OpenPoints], int]:
+    """On the document's thread: the points that are still to be answered, and how many cannot be."""
+    found = open_points_of(project)
+    left = [one for one in found if not one.outdated(project.annotation)]
+    return left, len(found) - len(left)
+
+
+def _note(project: Project, own: Sequence[OpenPoints], new: Sequence[tuple[Prompt, SoftMask]]) -> None:
+    """On the document's thread, as masks may have to be read for their checksums."""
+    note_open_points(project, [*own, *(OpenPoints.over(prompt, mask) for prompt, mask in new)])
+
+
+def _masks(count: int, one: str, several: str) -> str:
+    return f"A clicked mask {one}" if count == 1 else f"{count} clicked masks {several}"
+
+
+def _unchanged(frame: Frame) -> Frame:
+    return frame
