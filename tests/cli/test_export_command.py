@@ -11,14 +11,17 @@ from stand_ins import Calls, Clip
 
 from vsreid_studio.app import main
 from vsreid_studio.engine.events import Change
+from vsreid_studio.engine.types import CellKey, Click
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.formats.catalogue import FORMATS
 from vsreid_studio.formats.coco import read_coco_masks, read_coco_video
 from vsreid_studio.formats.cutouts import read_cutouts
 from vsreid_studio.formats.masks import read_label_map
 from vsreid_studio.formats.mots import read_mots
+from vsreid_studio.formats.points import Prompt
 from vsreid_studio.formats.youtube_vos import read_masks
 from vsreid_studio.project import Project, VideoRef
+from vsreid_studio.project.open_points import OpenPoints, note_open_points
 
 
 def call(*arguments: str | Path) -> int:
@@ -63,7 +66,10 @@ def test_objects_that_are_not_computed_are_told(
     with Project.open(project) as opened:
         gone = {key: None for key, cell in opened.annotation.cells() if key.instance == 3 and key.frame > 6}
         opened.apply(opened.annotation.set_cells("clear", gone))
+        clicks = [Prompt(CellKey(n, 1), (Click(3.0, 4.0, True),), None) for n in (2, 3)]
+        note_open_points(opened, [OpenPoints(one, "") for one in clicks])
     assert call("export", project, "--output", tmp_path / "part") == 0
+    assert "has 2 clicked masks that are not computed yet" in caplog.text
     assert "In 3 frames some objects are not computed yet" in caplog.text
 
 

@@ -17,16 +17,18 @@ from vsreid_studio.config import EARLIER_VALUES, Config, ReidConfig
 from vsreid_studio.engine.events import Change, Decision, Event, Verdict
 from vsreid_studio.engine.flow import DisFlow
 from vsreid_studio.engine.runtime.engine import VideoEngine
-from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Box, Cell, CellKey, Click, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.given_masks import read_given_masks
 from vsreid_studio.formats.masks import read_label_map, write_label_map
+from vsreid_studio.formats.points import Prompt
 from vsreid_studio.headless import run as run_module
 from vsreid_studio.headless.run import run_task
 from vsreid_studio.headless.task import Task
 from vsreid_studio.project import Project
 from vsreid_studio.project.history import StepKind
+from vsreid_studio.project.open_points import OpenPoints, note_open_points
 from vsreid_studio.project.sources import numbered_as_before
 
 LENGTH, HIDDEN = 10, range(3, 6)  # of the clip in stand_ins.py
@@ -327,9 +329,9 @@ def test_an_own_project_in_which_a_person_drew_is_never_removed(task: Task, engi
     assert task.project_file.exists()
 
 
-@pytest.mark.parametrize("how", ["approved", "rejected", "reviewed"])
+@pytest.mark.parametrize("how", ["approved", "rejected", "reviewed", "clicked"])
 def test_an_own_project_that_a_person_has_checked_is_never_removed(
-    task: Task, engine: VideoEngine, how: str
+    task: Task, engine: VideoEngine, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_task(task, engine, emit=stop_at(9))
@@ -342,10 +344,14 @@ def test_an_own_project_that_a_person_has_checked_is_never_removed(
         elif how == "rejected":
             said = Decision(Verdict.REJECTED, Box(0, 0, 4, 4), 0.5, Maker.PERSON)
             project.apply(project.annotation.decide(nothing, {key: said}))
+        elif how == "clicked":
+            prompt = Prompt(key, (Click(3.0, 4.0, True),), None)
+            note_open_points(project, [OpenPoints(prompt, "")])
         else:
             project.apply(nothing, reviewed=[key])
     run_task(task, engine)
     assert task.project_file.exists()
+    assert ("has a clicked mask that is not computed yet" in caplog.text) is (how == "clicked")
 
 
 def test_drawings_outlive_a_run_that_fails_before_its_first_mask(task: Task, engine: VideoEngine) -> None:

@@ -15,6 +15,7 @@ from ..formats.classes import joined, number_of, plain
 from ..formats.mask_pixels import PALETTE
 from ..project import Instance, Project, keep_options
 from ..project.history import StepKind
+from ..project.open_points import open_points_of, warn_of_open_points
 from ..project.same_video import FRAMES, VideoChanged, bind_video, note_frames, reference_of, take_changes
 from ..project.sources import has_values, note_points, note_source, note_values
 from ..project.undo import RoundRecord
@@ -122,6 +123,7 @@ def _join(project: Project, task: Task, given: Inputs) -> None:
         raise UserError(f"The project {project.path} was made from {other}: choose another file.")
     elif before != given.made_from:
         project.settings.set(_KEY, known)
+    warn_of_open_points(project)
     keep_options(project.settings, given.video.options)
     for given_file in (task.masks, task.points):
         if given_file is not None:
@@ -162,6 +164,7 @@ def _has_drawings(project: Project) -> bool:
     return (
         decided
         or bool(project.reviewed_maps)
+        or bool(open_points_of(project))
         or any(_is_persons(place, step) for place, step in enumerate(project.rounds()))
         or any(
             cell.made_by is Maker.PERSON or (cell.pinned and cell.made_by is not Maker.IMPORT)

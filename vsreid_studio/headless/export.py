@@ -19,6 +19,7 @@ from ..formats.frame_names import fit_name
 from ..formats.masks import Paint, rgb_of
 from ..formats.provenance import provenance
 from ..project import Project, read_options, read_order
+from ..project.open_points import warn_of_open_points
 from ..project.same_video import VideoChanged, Way, bind_video, take_changes
 from ..project.schema import classes_of
 from ..project.sources import points_of, sources_of
@@ -132,6 +133,7 @@ def _complete(project: Project) -> None:
     Raises:
         UserError: there is nothing at all.
     """
+    warn_of_open_points(project)
     annotation = project.annotation
     if not len(annotation):
         raise UserError(f"The project {project.path} has no masks to export.")

@@ -6,6 +6,7 @@ until then is in this setting of the project, and goes from it when its mask is 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from ..errors import UserError
 from ..formats.points import Clicked, Prompt, checksum, clicked_from
 from .document import Project
 from .sources import points_of
+
+log = logging.getLogger(__name__)
 
 _KEY = "open_points"
 _MOST = 10_000
@@ -92,6 +95,13 @@ def open_points_of(project: Project) -> list[OpenPoints]:
             if one is not None and not _is_made(one, project.annotation, made):
                 found.append(one)
     return found
+
+
+def warn_of_open_points(project: Project) -> None:
+    """Tell whoever uses the masks without a window that some are not computed."""
+    if count := len(open_points_of(project)):
+        masks = "a clicked mask that is" if count == 1 else f"{count} clicked masks that are"
+        log.warning("%s has %s not computed yet: open it in the window for that.", project.path, masks)
 
 
 def carry_open_points(project: Project, fresh: Project, places: Mapping[int, int]) -> None:
