@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from small_clip import LENGTH, true_mask
 from window_fixtures import Heard
 
-from vsreid_studio.engine.events import Change, Queue, Retrieval
+from vsreid_studio.engine.events import Change, Decision, Queue, Retrieval, Verdict
 from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
 from vsreid_studio.formats.masks import write_label_map
 from vsreid_studio.gui.session import Session
@@ -190,6 +190,52 @@ def test_what_is_asked_of_an_instance_before_it_is_deleted_leaves_nothing_of_it(
     assert not drawn.flush()
     assert list(drawn.project.instances) == list(drawn.project.annotation.instances) == [1]
     assert {str(sentence) for sentence, _ in heard.values} == {"There is no instance 2 any more."}
+
+
+@pytest.mark.parametrize("what", ["mask", "name", "clear", "delete", "decision"])
+def test_an_edit_is_of_the_instance_that_was_shown(drawn: Session, heard: Heard, what: str) -> None:
+    """While two undos are under way, of which the second brings another one of its number back."""
+    drawn.failed.connect(heard.listen("failed"))
+    drawn.instance_edits.delete(2)
+    drawn.flush()
+    assert drawn.instance_edits.add_instance("second") == 2
+    drawn.mask_edits.edit_mask(0, 2, true_mask(0, 1), "Paint")
+    drawn.flush()
+    for _ in range(3):
+        drawn.step_edits.undo()
+    assert [one.name for one in drawn.instances.values()] == ["red", "second"], "not told yet"
+    if what == "mask":
+        drawn.mask_edits.edit_mask(3, 2, true_mask(3, 2), "Paint")
+    elif what == "name":
+        drawn.instance_edits.rename(2, "third")
+    elif what == "clear":
+        drawn.mask_edits.clear_range([2], 0, 3)
+    elif what == "delete":
+        drawn.instance_edits.delete(2)
+    else:
+        said = {CellKey(5, 2): Decision(Verdict.REJECTED, Box(0, 0, 9, 9), 0.5, Maker.PERSON)}
+        drawn.apply(drawn.annotation.decide(drawn.annotation.set_cells("reject", {}), said))
+    assert not drawn.flush()
+    assert {str(sentence) for sentence, _ in heard.values} == {"There is no instance 2 any more."}
+    for held in (drawn, drawn.project):
+        assert [one.name for one in held.instances.values()] == ["red", "green"]
+        assert held.annotation.mask(0, 2).same(true_mask(0, 2))
+        assert sorted(held.annotation.row(2)) == [0]
+        assert not held.annotation.decisions
+
+
+def test_a_new_instance_is_edited_before_it_is_on_disk(drawn: Session) -> None:
+    drawn.instance_edits.delete(2)
+    drawn.flush()
+    assert drawn.instance_edits.add_instance("second") == 2
+    drawn.instance_edits.rename(2, "third")
+    drawn.mask_edits.edit_mask(3, 2, true_mask(3, 2), "Paint")
+    assert drawn.flush()
+    drawn.mask_edits.mark_absent(2, [4])
+    drawn.instance_edits.rename(2, "fourth")
+    assert drawn.flush()
+    assert drawn.project.instances[2].name == "fourth"
+    assert sorted(drawn.project.annotation.row(2)) == [3, 4]
 
 
 def test_a_mask_that_a_run_replaces_is_not_marked_as_right_unseen(drawn: Session) -> None:

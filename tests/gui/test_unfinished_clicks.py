@@ -253,6 +253,47 @@ def test_what_is_clicked_before_the_earlier_points_are_known_loses_neither(
     qtbot.waitUntil(lambda: kept(window) == kept(window, 2) == SQUARE)
 
 
+def test_points_of_an_instance_that_goes_are_not_of_the_next_one_of_its_number(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
+    session = window.session
+    network.go.clear()
+    for instance, x in ((1, 20), (2, 50)):
+        if instance == 2:
+            session.add_instance()
+        click(window, x, 20)
+        QTest.keyClick(window.parts.canvas, KEEP)
+    session.flush()
+    session.delete(1)
+    session.flush()
+    assert session.add_instance("another") == 1
+    session.flush()
+    qtbot.waitUntil(lambda: noted(window) == [1])
+    network.go.set()
+    qtbot.waitUntil(lambda: kept(window, 0, 2) == SQUARE)
+    assert kept(window, 0, 1) == 0
+
+
+def test_points_of_an_earlier_session_are_of_the_instance_of_then(
+    project_file: Path, network: Squares, make: MakeWindow, qtbot: QtBot, pictures: Path
+) -> None:
+    with Project.open(project_file) as project:
+        note_open_points(project, [point(3, 20), point(4, 20)])
+    network.go.clear()
+    window = opened(make(lambda: network), qtbot, pictures)
+    session = window.session
+    session.add_instance()
+    qtbot.waitUntil(lambda: bool(window.parts.on_canvas.clicks.unfinished))
+    session.delete(1)
+    session.flush()
+    assert session.add_instance("another") == 1
+    session.flush()
+    network.go.set()
+    qtbot.waitUntil(lambda: noted(window) == [])
+    qtbot.waitUntil(lambda: not window.parts.on_canvas.open_points.pending)
+    assert kept(window, 3) == kept(window, 4) == 0
+
+
 def test_a_box_is_kept_like_points(
     project_file: Path, network: Squares, make: MakeWindow, qtbot: QtBot, pictures: Path
 ) -> None:

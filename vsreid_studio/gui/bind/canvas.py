@@ -164,6 +164,7 @@ class CanvasBinder(QObject):
         loader.loaded.connect(self._show_frame)
         session.changed.connect(follower(self._follow))
         session.instances_changed.connect(follower(self._refresh))
+        session.instances_changed.connect(self.clicks.drop_gone)
         session.selection_changed.connect(follower(self._select))
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)

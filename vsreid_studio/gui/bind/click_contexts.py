@@ -52,6 +52,20 @@ class ClickContexts(QObject):
             self._last = found, cells
         return self._last[0]
 
+    def identity(self, instance: int) -> int | None:
+        """What tells an instance from others of the same number; None while it is not on disk yet."""
+        shown = self._session.edits.shown
+        return None if shown is None else shown.identities([instance]).get(instance)
+
+    def is_there(self, instance: int, identity: int | None) -> bool:
+        """Whether an instance is still there, and not another one of its number.
+
+        Args:
+            identity: that it had, None where it was not known yet.
+        """
+        there = instance in self._session.instances
+        return there and identity in {None, self.identity(instance)}
+
     def around(self, key: CellKey) -> set[int]:
         """The frames that the context of a cell needs."""
         found = {neighbour(key.frame, self._loader.length)}

@@ -42,6 +42,7 @@ class _Question:
         picture: (H, W, 3) uint8 RGB.
         present: the instance's map before the first point.
         context: what the video tells besides; its others are maps that a person has drawn in the frame.
+        identity: of the instance, see `ClickContexts.identity`.
         hovers: whether it only shows what a click would make.
     """
 
@@ -52,6 +53,7 @@ class _Question:
     picture: Frame
     present: SoftMask
     context: ClickContext = NO_CONTEXT
+    identity: int | None = None
     hovers: bool = False
 
     @property
@@ -156,6 +158,18 @@ class ClickBinder(QObject):
         asked = [*self._taken, *([self._open] if self._open is not None else [])]
         return [(one.prompt, one.present) for one in asked]
 
+    def drop_gone(self) -> None:
+        """Drop the points of instances that are not there any more: others may get their numbers."""
+        there = [one for one in self._taken if self.contexts.is_there(one.instance, one.identity)]
+        opened = self._open
+        if opened is not None and not self.contexts.is_there(opened.instance, opened.identity):
+            self._open = self._answer = None
+            self._canvas.set_draft(opened.instance, None)
+        if len(there) < len(self._taken) or opened is not self._open:
+            self._taken = deque(there)
+            self.unfinished_changed.emit()
+            self._go_on()
+
     def ask_again(self, prompt: Prompt, picture: Frame, present: SoftMask, context: ClickContext) -> None:
         """Ask for a mask that is kept when it comes; of a frame that need not be shown.
 
@@ -163,7 +177,10 @@ class ClickBinder(QObject):
             picture: the frame.
             present: the instance's map there.
         """
-        self._taken.append(_Question(*prompt.key, prompt.clicks, prompt.box, picture, present, context))
+        identity = self.contexts.identity(prompt.key.instance)
+        self._taken.append(
+            _Question(*prompt.key, prompt.clicks, prompt.box, picture, present, context, identity)
+        )
         self.unfinished_changed.emit()
         self._go_on()
 
@@ -238,7 +255,8 @@ class ClickBinder(QObject):
         present = self._open.present if self._open and same else self._canvas.editor.mask(instance)
         index = self._canvas.index
         context = self.contexts.of(CellKey(index, instance))
-        question = _Question(index, instance, points, box, picture, present, context)
+        identity = self.contexts.identity(instance)
+        question = _Question(index, instance, points, box, picture, present, context, identity)
         self._open, self._answer = question, None
         self.unfinished_changed.emit()
         self._go_on()

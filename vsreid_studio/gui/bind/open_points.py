@@ -41,6 +41,7 @@ class OpenPointsKeeper(QObject):
         self._session, self._loader, self._clicks = session, loader, clicks
         self._found = False
         self._waiting: deque[OpenPoints] = deque()
+        self._owners: dict[int, int | None] = {}
         self._asked: OpenPoints | None = None
         self._left: list[OpenPoints] = []
         self._frames: dict[int, Frame] = {}
@@ -93,6 +94,8 @@ class OpenPointsKeeper(QObject):
         points, outdated = found
         self._found = True
         self._waiting.extend(points)
+        contexts = self._clicks.contexts
+        self._owners = {n: contexts.identity(n) for n in {one.prompt.key.instance for one in points}}
         if outdated:
             self.notified.emit(
                 f"{_masks(outdated, 'is', 'are')} not computed: what the points correct was changed since."
@@ -143,9 +146,9 @@ class OpenPointsKeeper(QObject):
         """Ask for the next points of an earlier session, once what is asked now is answered."""
         while self._asked is None and self._waiting and self._clicks.usable:
             one = self._waiting.popleft()
-            instance = self._session.instances.get(one.prompt.key.instance)
-            if instance is None:
+            if not self._is_there(one):
                 continue
+            instance = self._session.instances[one.prompt.key.instance]
             if instance.locked:
                 self.notified.emit(f"{instance.name} is locked: the masks of its points wait.")
                 self._left.append(one)
@@ -154,6 +157,11 @@ class OpenPointsKeeper(QObject):
             self._wanted = {one.prompt.key.frame, *self._clicks.contexts.around(one.prompt.key)}
             for frame in sorted(self._wanted):
                 self._loader.process((_AGAIN, frame), frame, _unchanged)
+
+    def _is_there(self, one: OpenPoints) -> bool:
+        """Whether the instance is still there, and not another one of its number."""
+        number = one.prompt.key.instance
+        return self._clicks.contexts.is_there(number, self._owners.get(number))
 
     def _take_frame(self, key: object, frame: Frame) -> None:
         if isinstance(key, tuple) and key[0] == _AGAIN and key[1] in self._wanted:
@@ -177,6 +185,11 @@ class OpenPointsKeeper(QObject):
     def _ask(self) -> None:
         """Ask the network, once all frames are there."""
         if self._asked is None or self._wanted:
+            return
+        if not self._is_there(self._asked):
+            self._asked = None
+            self._forget_frames()
+            self._go_on()
             return
         prompt, frames = self._asked.prompt, self._frames
         context = self._clicks.contexts.made(prompt.key, frames)

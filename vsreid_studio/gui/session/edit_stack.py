@@ -202,7 +202,8 @@ class EditStack(QObject):
             self._refuse(self.shown, instances)
         if failure:
             return False
-        self.ask(partial(self.writer.make, make), self.keep, self.report)
+        owners = self.shown.identities(instances)
+        self.ask(partial(self.writer.make, make, owners), self.keep, self.report)
         self.edited.emit()
         return self.finish()
 
@@ -249,11 +250,13 @@ class EditStack(QObject):
         # An undo that is under way may make others of them before the edit comes in.
         there = self.shown.instances
         edit = replace(edit, seen={n: there[n] for n in edit.instances if n in there})
+        decided = (key.instance for key in edit.change.decisions_after)
+        owners = self.shown.identities({*edit.change.touched, *decided, *edit.instances})
         writer, number = self.writer, self.shown.add(edit, undoable)
         seen = {key: self.shown.annotation.get(*key) for key in edit.reviewed}
         self._keep_selected()
         self.ask(
-            lambda: writer.commit(edit, seen=seen, undoable=undoable, group=group, kind=kind),
+            lambda: writer.commit(edit, owners=owners, seen=seen, undoable=undoable, group=group, kind=kind),
             partial(self.keep, number=number),
             partial(self._take_back, number),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -96,7 +96,7 @@ class Snapshot:
         undo_label, redo_label: the steps that can be taken back and done again.
         proposals: what runs found again, by cell.
         reviewed: see `Project.reviewed_maps`.
-        past_instances: see `Project.past_instances`.
+        past_instances, identities: see `Project`.
     """
 
     number: int
@@ -109,6 +109,7 @@ class Snapshot:
     proposals: Mapping[CellKey, StoredProposal]
     reviewed: Mapping[CellKey, int]
     past_instances: frozenset[int]
+    identities: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,6 +167,12 @@ class ShownDocument:
     def past_instances(self) -> frozenset[int]:
         """Numbers that an undo, a redo or going back may bring back."""
         return self._base.past_instances
+
+    def identities(self, numbers: Iterable[int]) -> dict[int, int]:
+        """What tells these instances from others of the same number; without those not on disk yet."""
+        new = {n for edit, _ in self._pending.values() for n in edit.instances if n not in edit.seen}
+        known = self._base.identities
+        return {n: known[n] for n in numbers if n in known and n in self.instances and n not in new}
 
     @property
     def undo_label(self) -> str | None:

@@ -95,12 +95,14 @@ class ProjectWriter:
             project.proposals.all,
             project.reviewed_maps,
             project.past_instances,
+            project.identities,
         )
 
     def commit(
         self,
         edit: Edit,
         *,
+        owners: Mapping[int, int] | None = None,
         seen: Mapping[CellKey, Cell | None] | None = None,
         undoable: bool = True,
         group: str | None = None,
@@ -109,19 +111,27 @@ class ProjectWriter:
         """Put a person's edit on disk; worked out again, as a run or an undo may have changed something.
 
         Args:
+            owners: identities of the instances that the person edited, as far as they are known: an undo may
+                have put others with their numbers in their place.
             seen: the reviewed cells as the person saw them: those that are others now are not reviewed.
 
         Raises:
             UserError: an instance was deleted before it, or it cannot be saved.
         """
+        others = self._others(owners or {})
+        present = {n: one for n, one in self.project.instances.items() if n not in others}
         change = edit.upon(self.project.annotation)
-        instances = edit.instances_upon(self.project.instances)
+        instances = edit.instances_upon(present)
+        instances = {n: one for n, one in instances.items() if one is not None or n not in others}
         if edit.instances and not instances:
             raise UserError(edits.no_instance(min(edit.instances)))
         edit = replace(edit, instances=instances)
-        known = {**self.project.instances, **instances}
+        known = {**present, **instances}
         for key, cell in change.after.items():
-            if cell is not None and known.get(key.instance) is None:
+            if key.instance in others or (cell is not None and known.get(key.instance) is None):
+                raise UserError(edits.no_instance(key.instance))
+        for key in change.decisions_after:
+            if key.instance in others:
                 raise UserError(edits.no_instance(key.instance))
         if seen is not None:
             there = self.project.annotation
@@ -130,8 +140,21 @@ class ProjectWriter:
         self.apply(change, edit, undoable=undoable, group=group, kind=kind)
         return self.kept(change, edit.lists)
 
-    def make(self, make: Callable[[Project], Edit]) -> CommittedEdit:
-        """Work an edit out and put it on disk."""
+    def _others(self, owners: Mapping[int, int]) -> set[int]:
+        """The numbers of which another instance is there now, or none."""
+        return {n for n, identity in owners.items() if self.project.identities.get(n) != identity}
+
+    def make(self, make: Callable[[Project], Edit], owners: Mapping[int, int]) -> CommittedEdit:
+        """Work an edit out and put it on disk.
+
+        Args:
+            owners: see `commit`.
+
+        Raises:
+            UserError: one of these instances is not there any more, or it cannot be saved.
+        """
+        for number in self._others(owners):
+            raise UserError(edits.no_instance(number))
         with no_collection():
             edit = make(self.project)
             self.apply(edit.change, edit)
