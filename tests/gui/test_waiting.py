@@ -262,7 +262,7 @@ def test_what_is_painted_on_a_proposal_outlasts_its_waiting(
     qtbot: QtBot, window: MainWindow, left: Proposal
 ) -> None:
     painted = correct(qtbot, window, left)
-    window.session.project.proposals.forget([left.key])
+    window.session.project.proposals.forget([left.key.frame])
     window.session.edits.take_proposals(window.session.writer.snapshot())
     assert window.conductor.review.waiting.get(left.key) is None
     press(window, Qt.Key.Key_A)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsreid_studio.engine.events import Decision, Verdict
+from vsreid_studio.engine.events import Change, Decision, Retrieval, Verdict
 from vsreid_studio.engine.types import Box, Cell, CellKey, Click, Maker, SoftMask
 from vsreid_studio.engine.video import open_video
 from vsreid_studio.engine.video.identity import agree, fingerprint, samples
 from vsreid_studio.formats.annotations import GivenMasks
 from vsreid_studio.formats.mask_coding import Reading
 from vsreid_studio.formats.points import Clicked, Prompt, checksum
-from vsreid_studio.project import Instance, Project
+from vsreid_studio.project import Instance, Project, StoredProposal
 from vsreid_studio.project.open_points import OpenPoints, note_open_points, open_points_of
 from vsreid_studio.project.same_video import (
     VideoChanged,
@@ -89,6 +89,28 @@ def test_other_pictures_of_the_same_names_and_sizes_are_not(project: Path, clip:
         bind(project, clip)
 
 
+def open_point(frame: int) -> OpenPoints:
+    return OpenPoints(Prompt(CellKey(frame, 1), (Click(4.0, 4.0, True),), None), "ab")
+
+
+def test_what_was_found_in_a_frame_that_changed_is_forgotten(project: Path, clip: Path) -> None:
+    """Also what was found of an instance that is gone, and that undo brings back."""
+    kept = [
+        StoredProposal(Retrieval(frame, k, Box(2, 2, 8, 8), 0.9, 0.0)) for frame in (1, 3) for k in (1, 7)
+    ]
+    with Project.open(project) as opened:
+        opened.apply(Change("add"), instances={7: Instance(7, "other", "#123456")})
+        opened.proposals.put(kept)
+        opened.apply(Change("delete"), instances={7: None})
+    draw(clip, "00003", 33)
+    with open_video(clip) as video:
+        take_changes(project, video, "keep")
+    with Project.open(project) as opened:
+        assert list(opened.proposals.all) == [(1, 1)]
+        opened.undo()
+        assert list(opened.proposals.all) == [(1, 1), (1, 7)]
+
+
 def test_masks_are_kept_or_cleared(project: Path, clip: Path) -> None:
     draw(clip, "00003", 33)
     with open_video(clip) as video:
@@ -96,10 +118,13 @@ def test_masks_are_kept_or_cleared(project: Path, clip: Path) -> None:
     assert shown(project) == {index: index for index in range(5)}
     bind(project, clip)
     draw(clip, "00001", 11)
+    with Project.open(project) as opened:
+        note_open_points(opened, [open_point(1), open_point(2)])
     with open_video(clip) as video:
         take_changes(project, video, "clear")
     assert shown(project) == {0: 0, 2: 2, 3: 3, 4: 4}
     with Project.open(project) as opened:
+        assert open_points_of(opened) == [open_point(2)]
         opened.undo()
     assert shown(project) == {index: index for index in range(5)}
 

@@ -105,7 +105,7 @@ def warn_of_open_points(project: Project) -> None:
 
 
 def carry_open_points(project: Project, fresh: Project, places: Mapping[int, int]) -> None:
-    """Keep in a project what is kept in the one that it was made from.
+    """Keep in a project what is kept in the one that it was made from, or in the same one.
 
     Args:
         places: the new number of each frame whose masks are left, by its old one.

@@ -163,14 +163,19 @@ class ProposalStore:
                 new = self._replacing(event.retrievals, annotation, run, instances, frames)
             return self._write(new)
 
-    def forget(self, keys: Iterable[CellKey]) -> None:
-        """Remove some.
+    def forget(self, frames: Collection[int]) -> None:
+        """Remove those of some frames, also of instances that undo may bring back.
 
         Raises:
             UserError: the file cannot be written.
         """
+        rows = [(int(frame),) for frame in frames]
         with self._database.lock:
-            self._write(dict.fromkeys(keys))
+            with self._database.transaction() as connection:
+                for table in ("proposals", "past_proposals"):
+                    connection.executemany(f"DELETE FROM {table} WHERE frame = ?", rows)
+            held = {key: one for key, one in self._held.items() if key.frame not in frames}
+            self._held = MappingProxyType(held)
 
     def follow(
         self, connection: sqlite3.Connection, before: Mapping[int, int], after: Mapping[int, int]

@@ -182,9 +182,12 @@ def take_changes(path: Path, video: Video, way: Way) -> None:
                 moved == {index: index for index in range(video.length)}
                 and video.length == project.video.length
             ):
-                _clear(project, gone if way == "clear" else set())
+                cleared_frames = gone if way == "clear" else set()
+                _clear(project, cleared_frames)
+                places = {frame: frame for frame in range(video.length) if frame not in cleared_frames}
+                carry_open_points(project, project, places)
                 project.forget_candidates(gone)
-                project.proposals.forget([key for key in project.proposals.all if key.frame in gone])
+                project.proposals.forget(gone)
                 _adopt(project, video, _hint(video))
                 return
             fresh = stages.enter_context(staging(path.parent, path)) / path.name

@@ -79,7 +79,7 @@ class OpenPointsKeeper(QObject):
         if left:
             self.notified.emit(
                 f"{_masks(left, 'is', 'are')} not computed yet: the points are kept in the project, and the "
-                "masks are computed when it is opened again."
+                "network answers them when it is opened again."
             )
         self._timer.stop()
         self._found = False
