@@ -86,6 +86,28 @@ def test_a_colour_is_that_of_the_instance_it_became_and_of_no_other(project: Pro
     assert became() == 2, "as earlier versions kept it"
 
 
+def test_what_a_step_that_is_forgotten_has_added_is_not_the_next_instance(project: Project) -> None:
+    """The import was undone, and something else done since: nothing is left of what it added."""
+    mask = SoftMask.from_dense(np.ones((3, 3), np.bool_))
+
+    def given(number: int) -> GivenMasks:
+        return GivenMasks({0: {number: mask}}, Reading.COLOURS, "", values={99: number})
+
+    project.apply(Change("add"), instances={1: Instance(1, "a horse", "#4477aa")})
+    project.apply(Change("import"), instances={2: Instance(2, "a cat", "#4477aa")})
+    note_values(project, given(2))
+    project.undo()
+    project.apply(Change("rename"), instances={1: Instance(1, "a mare", "#4477aa")})
+    with Project.open(closed(project)) as again:
+        again.apply(Change("add"), instances={2: Instance(2, "a dog", "#4477aa")})
+        assert numbered_as_before(again, given(1)).values[99] == 1, "as nothing is known of it"
+
+
+def closed(project: Project) -> Path:
+    project.close()
+    return project.path
+
+
 def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     kept = settings()
     note_points(kept, clicked(3)[1])

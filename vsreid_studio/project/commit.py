@@ -14,6 +14,7 @@ from ..errors import UserError
 from .contents import MapFile, ProjectState, plain
 from .database import Database
 from .history import StepKind, write
+from .notes import keep_last_identity, last_identity
 from .proposals import ProposalStore
 from .rows import (
     adaptation_row,
@@ -187,8 +188,11 @@ def _new_identities(
     identities: dict[int, int | None] = {int(n): None for n, one in instances.items() if one is None}
     new = [int(n) for n, one in instances.items() if one is not None and n not in known]
     if new:
-        ((last,),) = connection.execute(_LAST_IDENTITY).fetchall()
+        ((found,),) = connection.execute(_LAST_IDENTITY).fetchall()
+        # Settings name instances by their identities, also those that no step of undo is left to bring back.
+        last = max(found, last_identity(connection))
         identities.update(zip(new, range(last + 1, last + 1 + len(new)), strict=True))
+        keep_last_identity(connection, last + len(new))
     return identities
 
 

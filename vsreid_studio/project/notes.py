@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -64,6 +65,9 @@ def forget_candidates(database: Database, frames: Iterable[int]) -> None:
         connection.executemany("DELETE FROM candidates WHERE frame = ?", rows)
 
 
+_LAST_IDENTITY = "last_identity"
+_FAR = 2**39
+"""Bound of identities that are taken from a file, which may come from anyone."""
 _SET = "INSERT OR REPLACE INTO settings VALUES (?, ?)"
 _RUN = "INSERT INTO runs (started, weights) VALUES (?, ?)"
 RUN_SETTINGS = "run_settings"
@@ -99,6 +103,21 @@ class Settings:
         row = (key, json.dumps(value))
         with self._database.transaction() as connection:
             connection.execute(_SET, row)
+
+
+def last_identity(connection: sqlite3.Connection) -> int:
+    """The greatest identity that an instance has had, as far as it is noted; 0 where it is not."""
+    found = connection.execute("SELECT value FROM settings WHERE key = ?", (_LAST_IDENTITY,)).fetchall()
+    try:
+        last = json.loads(found[0][0]) if found else 0
+    except (ValueError, TypeError, RecursionError):
+        return 0
+    return last if isinstance(last, int) and 0 <= last < _FAR else 0
+
+
+def keep_last_identity(connection: sqlite3.Connection, last: int) -> None:
+    """Note the greatest identity; inside the caller's transaction."""
+    connection.execute(_SET, (_LAST_IDENTITY, json.dumps(last)))
 
 
 def record_run(database: Database, weights: Mapping[str, str], settings: Mapping[str, Any]) -> None:
