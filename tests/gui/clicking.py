@@ -87,10 +87,10 @@ def click(
     QTest.mouseClick(window.parts.canvas, button, modifier, place(window, x, y))
 
 
-def shown(window: MainWindow) -> int:
-    """Pixels of instance 1 on the canvas."""
+def shown(window: MainWindow, instance: int = 1) -> int:
+    """Pixels of an instance on the canvas."""
     window.parts.canvas.picture.compose_changes()
-    mask = window.parts.canvas.picture.masks.get(1)
+    mask = window.parts.canvas.picture.masks.get(instance)
     return 0 if mask is None else mask.area
 
 

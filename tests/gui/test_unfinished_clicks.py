@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -272,6 +273,34 @@ def test_points_of_an_instance_that_goes_are_not_of_the_next_one_of_its_number(
     network.go.set()
     qtbot.waitUntil(lambda: kept(window, 0, 2) == SQUARE)
     assert kept(window, 0, 1) == 0
+
+
+def test_points_of_an_instance_that_was_just_added_are_of_no_earlier_one(
+    window: MainWindow, qtbot: QtBot, network: Squares
+) -> None:
+    """It is not on disk yet when it is clicked, and going back then puts another one in its place."""
+    session, on_disk = window.session, Event()
+    session.add_instance("first")
+    session.flush()
+    (first,) = session.project.rounds()
+    session.delete(2)
+    session.flush()
+    network.go.clear()
+    session.writer.post(on_disk.wait, lambda *_: None)
+    assert session.add_instance("second") == 2
+    session.select(2)
+    click(window, 20, 20)
+    QTest.keyClick(window.parts.canvas, KEEP)
+    on_disk.set()
+    session.flush()
+    assert window.parts.on_canvas.clicks.pending
+    session.step_edits.go_back(first)
+    session.flush()
+    assert session.instances[2].name == "first"
+    assert not window.parts.on_canvas.clicks.pending
+    network.go.set()
+    click(window, 50, 20)
+    qtbot.waitUntil(lambda: shown(window, 2) == SQUARE)
 
 
 def test_points_of_an_earlier_session_are_of_the_instance_of_then(

@@ -165,6 +165,7 @@ class CanvasBinder(QObject):
         session.changed.connect(follower(self._follow))
         session.instances_changed.connect(follower(self._refresh))
         session.instances_changed.connect(self.clicks.drop_gone)
+        session.undo_changed.connect(self.clicks.note_saved)
         session.selection_changed.connect(follower(self._select))
         session.proposal_changed.connect(self._propose)
         session.opened.connect(self._open)

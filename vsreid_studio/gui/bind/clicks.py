@@ -126,6 +126,7 @@ class ClickBinder(QObject):
         self._answer: SoftMask | None = None
         self._taken: deque[_Question] = deque()
         self._asked: _Question | None = None
+        self._saved: dict[int, int] = {}
         self._mouse: tuple[int, int] | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -160,15 +161,28 @@ class ClickBinder(QObject):
 
     def drop_gone(self) -> None:
         """Drop the points of instances that are not there any more: others may get their numbers."""
-        there = [one for one in self._taken if self.contexts.is_there(one.instance, one.identity)]
+        there = [one for one in self._taken if self._is_there(one)]
         opened = self._open
-        if opened is not None and not self.contexts.is_there(opened.instance, opened.identity):
+        if opened is not None and not self._is_there(opened):
             self._open = self._answer = None
             self._canvas.set_draft(opened.instance, None)
+        left = {one.instance for one in (*there, self._open) if one is not None}
+        self._saved = {n: identity for n, identity in self._saved.items() if n in left}
         if len(there) < len(self._taken) or opened is not self._open:
             self._taken = deque(there)
             self.unfinished_changed.emit()
             self._go_on()
+
+    def note_saved(self) -> None:
+        """Learn the identities of instances that were not on disk yet when they were clicked."""
+        asked = [*self._taken, *([self._open] if self._open is not None else [])]
+        unknown = {one.instance for one in asked if one.identity is None}
+        found = {n: self._saved.get(n) or self.contexts.identity(n) for n in unknown}
+        self._saved = {n: identity for n, identity in found.items() if identity is not None}
+
+    def _is_there(self, one: _Question) -> bool:
+        identity = self._saved.get(one.instance) if one.identity is None else one.identity
+        return self.contexts.is_there(one.instance, identity)
 
     def ask_again(self, prompt: Prompt, picture: Frame, present: SoftMask, context: ClickContext) -> None:
         """Ask for a mask that is kept when it comes; of a frame that need not be shown.
@@ -212,6 +226,7 @@ class ClickBinder(QObject):
         """Another document opens: answers that are still to come are for the one before."""
         self._taken.clear()
         self._open = self._answer = self._asked = self._shown = None
+        self._saved = {}
         self.contexts.forget()
         self._rest.stop()
 
