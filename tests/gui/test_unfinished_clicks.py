@@ -323,6 +323,27 @@ def test_points_of_an_earlier_session_are_of_the_instance_of_then(
     assert kept(window, 3) == kept(window, 4) == 0
 
 
+def test_points_that_wait_for_a_network_are_never_of_another_instance(
+    project_file: Path, make: MakeWindow, qtbot: QtBot, pictures: Path
+) -> None:
+    with Project.open(project_file) as project:
+        note_open_points(project, [point(3, 20)])
+    window = make()
+    told: list[str] = []
+    window.parts.on_canvas.notified.connect(told.append)
+    opened(window, qtbot, pictures)
+    qtbot.waitUntil(lambda: bool(told))
+    session = window.session
+    session.add_instance()
+    session.delete(1)
+    session.flush()
+    assert session.add_instance("another") == 1
+    session.select(2)
+    window.parts.on_canvas.clicks.unfinished_changed.emit()
+    session.close()
+    assert left(project_file) == []
+
+
 def test_a_box_is_kept_like_points(
     project_file: Path, network: Squares, make: MakeWindow, qtbot: QtBot, pictures: Path
 ) -> None:

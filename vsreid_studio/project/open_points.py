@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..engine.store.annotation import Annotation
@@ -33,18 +33,21 @@ class OpenPoints:
     Attributes:
         prompt: the cell, the points and the box.
         before: checksum of the mask that was there before them; empty where it is not known.
+        identity: of the instance, see `Project.identities`, 0 for one that is not listed; None for whichever
+            has its number when they are noted.
     """
 
     prompt: Prompt
     before: str
+    identity: int | None = field(default=None, compare=False)
 
     @classmethod
-    def over(cls, prompt: Prompt, mask: SoftMask) -> OpenPoints:
+    def over(cls, prompt: Prompt, mask: SoftMask, identity: int | None = None) -> OpenPoints:
         """Points over a mask, which is read from disk if need be."""
         try:
-            return cls(prompt, checksum(mask))
+            return cls(prompt, checksum(mask), identity)
         except UserError:
-            return cls(prompt, "")
+            return cls(prompt, "", identity)
 
     def outdated(self, annotation: Annotation) -> bool:
         """Whether a person has drawn or approved another mask in the cell since, as far as is known."""
@@ -58,7 +61,9 @@ class OpenPoints:
 
 
 def note_open_points(project: Project, found: Sequence[OpenPoints]) -> None:
-    """Keep these points, in place of those that were kept; of instances that are gone none.
+    """Keep these points, in place of those that were kept.
+
+    None of instances that are gone, also where others have got their numbers.
 
     On the thread that may change the project.
 
@@ -76,6 +81,7 @@ def note_open_points(project: Project, found: Sequence[OpenPoints]) -> None:
         }
         for one in found
         if one.prompt.key.instance in there
+        and one.identity in {None, identities.get(one.prompt.key.instance, 0)}
     ]
     if value or project.settings.get(_KEY):
         project.settings.set(_KEY, value)
@@ -120,7 +126,9 @@ def _moved(found: Iterable[OpenPoints], places: Mapping[int, int]) -> Iterable[O
     for one in found:
         frame, instance = one.prompt.key
         if frame in places:
-            yield replace(one, prompt=replace(one.prompt, key=CellKey(places[frame], instance)))
+            moved = replace(one.prompt, key=CellKey(places[frame], instance))
+            # Another project gives other identities.
+            yield replace(one, prompt=moved, identity=None)
 
 
 def _clicked(one: OpenPoints) -> Clicked:
@@ -134,11 +142,12 @@ def _read(project: Project, record: Mapping[str, Any]) -> OpenPoints | None:
     height, width = project.video.height, project.video.width
     inside = all(0 <= click.x < width and 0 <= click.y < height for click in prompt.clicks)
     fits = prompt.box is None or (prompt.box.area > 0 and prompt.box.clip(height, width) == prompt.box)
-    same = int(record["identity"]) == project.identities.get(key.instance, 0)
+    identity = project.identities.get(key.instance, 0)
+    same = int(record["identity"]) == identity
     there = key.instance in project.instances and 0 <= key.frame < project.video.length
     if not (there and same and inside and fits and (prompt.clicks or prompt.box)):
         return None
-    return OpenPoints(prompt, str(record["before"]))
+    return OpenPoints(prompt, str(record["before"]), identity)
 
 
 def _is_made(one: OpenPoints, annotation: Annotation, made: Mapping[CellKey, Sequence[Clicked]]) -> bool:

@@ -154,10 +154,12 @@ class ClickBinder(QObject):
         return bool(self._taken)
 
     @property
-    def unfinished(self) -> list[tuple[Prompt, SoftMask]]:
-        """The points that are open or whose masks are still to come, with the masks before them."""
-        asked = [*self._taken, *([self._open] if self._open is not None else [])]
-        return [(one.prompt, one.present) for one in asked]
+    def unfinished(self) -> list[tuple[Prompt, SoftMask, int | None]]:
+        """The points that are open or whose masks are still to come, with the masks before them.
+
+        The last is the identity of their instance, None where it is not known.
+        """
+        return [(one.prompt, one.present, self._identity(one)) for one in self._unfinished]
 
     def drop_gone(self) -> None:
         """Drop the points of instances that are not there any more: others may get their numbers."""
@@ -175,14 +177,19 @@ class ClickBinder(QObject):
 
     def note_saved(self) -> None:
         """Learn the identities of instances that were not on disk yet when they were clicked."""
-        asked = [*self._taken, *([self._open] if self._open is not None else [])]
-        unknown = {one.instance for one in asked if one.identity is None}
+        unknown = {one.instance for one in self._unfinished if one.identity is None}
         found = {n: self._saved.get(n) or self.contexts.identity(n) for n in unknown}
         self._saved = {n: identity for n, identity in found.items() if identity is not None}
 
+    @property
+    def _unfinished(self) -> list[_Question]:
+        return [*self._taken, *([self._open] if self._open is not None else [])]
+
+    def _identity(self, one: _Question) -> int | None:
+        return self._saved.get(one.instance) if one.identity is None else one.identity
+
     def _is_there(self, one: _Question) -> bool:
-        identity = self._saved.get(one.instance) if one.identity is None else one.identity
-        return self.contexts.is_there(one.instance, identity)
+        return self.contexts.is_there(one.instance, self._identity(one))
 
     def ask_again(self, prompt: Prompt, picture: Frame, present: SoftMask, context: ClickContext) -> None:
         """Ask for a mask that is kept when it comes; of a frame that need not be shown.

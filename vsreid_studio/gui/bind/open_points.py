@@ -41,7 +41,6 @@ class OpenPointsKeeper(QObject):
         self._session, self._loader, self._clicks = session, loader, clicks
         self._found = False
         self._waiting: deque[OpenPoints] = deque()
-        self._owners: dict[int, int | None] = {}
         self._asked: OpenPoints | None = None
         self._left: list[OpenPoints] = []
         self._frames: dict[int, Frame] = {}
@@ -94,8 +93,6 @@ class OpenPointsKeeper(QObject):
         points, outdated = found
         self._found = True
         self._waiting.extend(points)
-        contexts = self._clicks.contexts
-        self._owners = {n: contexts.identity(n) for n in {one.prompt.key.instance for one in points}}
         if outdated:
             self.notified.emit(
                 f"{_masks(outdated, 'is', 'are')} not computed: what the points correct was changed since."
@@ -127,16 +124,16 @@ class OpenPointsKeeper(QObject):
             self._timer.start()
 
     def _prompts(self) -> list[Prompt]:
-        return [prompt for prompt, _ in self._clicks.unfinished]
+        return [prompt for prompt, *_ in self._clicks.unfinished]
 
     def _own(self) -> list[OpenPoints]:
         """Those of an earlier session."""
         return [*self._left, *([self._asked] if self._asked is not None else []), *self._waiting]
 
-    def _new(self) -> list[tuple[Prompt, SoftMask]]:
-        """Those of this session, with the masks before them."""
+    def _new(self) -> list[tuple[Prompt, SoftMask, int | None]]:
+        """Those of this session, see `ClickBinder.unfinished`."""
         asked = None if self._asked is None else self._asked.prompt
-        return [(prompt, mask) for prompt, mask in self._clicks.unfinished if prompt != asked]
+        return [one for one in self._clicks.unfinished if one[0] != asked]
 
     def _write(self) -> None:
         work = partial(_note, self._session.project, self._own(), self._new())
@@ -160,8 +157,7 @@ class OpenPointsKeeper(QObject):
 
     def _is_there(self, one: OpenPoints) -> bool:
         """Whether the instance is still there, and not another one of its number."""
-        number = one.prompt.key.instance
-        return self._clicks.contexts.is_there(number, self._owners.get(number))
+        return self._clicks.contexts.is_there(one.prompt.key.instance, one.identity or None)
 
     def _take_frame(self, key: object, frame: Frame) -> None:
         if isinstance(key, tuple) and key[0] == _AGAIN and key[1] in self._wanted:
@@ -210,9 +206,11 @@ def _look(project: Project) -> tuple[list[OpenPoints], int]:
     return left, len(found) - len(left)
 
 
-def _note(project: Project, own: Sequence[OpenPoints], new: Sequence[tuple[Prompt, SoftMask]]) -> None:
+def _note(
+    project: Project, own: Sequence[OpenPoints], new: Sequence[tuple[Prompt, SoftMask, int | None]]
+) -> None:
     """On the document's thread, as masks may have to be read for their checksums."""
-    note_open_points(project, [*own, *(OpenPoints.over(prompt, mask) for prompt, mask in new)])
+    note_open_points(project, [*own, *(OpenPoints.over(*one) for one in new)])
 
 
 def _masks(count: int, one: str, several: str) -> str:
