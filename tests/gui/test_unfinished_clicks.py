@@ -19,6 +19,7 @@ from vsreid_studio.engine.types import Box, Cell, CellKey, Click, SoftMask
 from vsreid_studio.errors import UserError
 from vsreid_studio.formats.points import Prompt
 from vsreid_studio.gui.actions import Act
+from vsreid_studio.gui.bind.canvas import Wipe
 from vsreid_studio.gui.main_window import MainWindow
 from vsreid_studio.project import Project
 from vsreid_studio.project.open_points import OpenPoints, note_open_points, open_points_of
@@ -321,6 +322,52 @@ def test_points_of_an_earlier_session_are_of_the_instance_of_then(
     qtbot.waitUntil(lambda: noted(window) == [])
     qtbot.waitUntil(lambda: not window.parts.on_canvas.open_points.pending)
     assert kept(window, 3) == kept(window, 4) == 0
+
+
+def test_points_of_a_cell_that_follow_one_another_outlast_closing_between_them(
+    project_file: Path, network: Squares, make: MakeWindow, qtbot: QtBot, pictures: Path
+) -> None:
+    nothing = SoftMask.empty()
+    with Project.open(project_file) as project:
+        note_open_points(project, [OpenPoints.over(point(3, x).prompt, nothing) for x in (20, 40)])
+    window = make(lambda: network)
+    window.parts.on_canvas.clicks.kept.connect(lambda *_: network.go.clear())
+    opened(window, qtbot, pictures)
+    qtbot.waitUntil(lambda: kept(window, 3) == SQUARE)
+    window.session.close()
+    assert [one.prompt for one in left(project_file)] == [point(3, 40).prompt]
+    network.go.set()
+    opened(window, qtbot, pictures)
+    qtbot.waitUntil(lambda: kept(window, 3) == 2 * SQUARE)
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_a_mask_that_comes_while_nothing_may_be_drawn_is_kept_when_it_may(
+    window: MainWindow, qtbot: QtBot, network: Squares, locks: bool
+) -> None:
+    session, on_canvas = window.session, window.parts.on_canvas
+    told: list[str] = []
+    on_canvas.notified.connect(told.append)
+    network.go.clear()
+    for x in (20, 40):
+        click(window, x, 20)
+        QTest.keyClick(window.parts.canvas, KEEP)
+    session.flush()
+    if locks:
+        session.lock(1, True)
+    else:
+        on_canvas.compare(Wipe(session.annotation.copy(), session.annotation.copy(), 0.5))
+    network.go.set()
+    qtbot.waitUntil(lambda: not on_canvas.clicks.pending)
+    assert any("locked" in one or "comparison" in one for one in told)
+    qtbot.waitUntil(lambda: noted(window) == [1, 1])
+    assert kept(window) == 0 and not (locks and on_canvas.open_points.pending)
+    if locks:
+        session.lock(1, False)
+    else:
+        on_canvas.compare(None)
+    qtbot.waitUntil(lambda: kept(window) == 2 * SQUARE)
+    qtbot.waitUntil(lambda: noted(window) == [])
 
 
 def test_points_that_wait_for_a_network_are_never_of_another_instance(

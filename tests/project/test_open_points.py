@@ -71,6 +71,18 @@ def test_those_whose_mask_is_there_are_not_asked_for_again(
     assert not again.outdated(two.annotation)
 
 
+def test_what_was_clicked_later_is_over_the_mask_that_was_made_before_the_program_was_killed(
+    two: Project, make_cell: Callable[..., Cell]
+) -> None:
+    later = OpenPoints(Prompt(CellKey(3, 1), (Click(20.0, 5.0, True),), None), NOTHING)
+    note_open_points(two, [point(3), later])
+    mask = make_cell(3).mask
+    two.apply(two.annotation.set_cells("Click", {CellKey(3, 1): Cell(mask, 3, pinned=True)}))
+    note_points(two.settings, Clicked(point(3).prompt, False, "w", checksum(mask)))
+    (one,) = open_points_of(two)
+    assert one.prompt == later.prompt and not one.outdated(two.annotation)
+
+
 def test_a_mask_that_nobody_pinned_may_be_another_one(two: Project, make_cell: Callable[..., Cell]) -> None:
     note_open_points(two, [point(3)])
     two.apply(two.annotation.set_cells("propagate", {CellKey(3, 1): make_cell(0)}))

@@ -95,11 +95,18 @@ def open_points_of(project: Project) -> list[OpenPoints]:
     kept = project.settings.get(_KEY)
     made = points_of(project.settings)
     found = []
+    later: dict[tuple[CellKey, str], str] = {}
     for record in kept[:_MOST] if isinstance(kept, list) else ():
         with suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
             one = _read(project, record)
-            if one is not None and not _is_made(one, project.annotation, made):
-                found.append(one)
+            if one is None:
+                continue
+            place = one.prompt.key, one.before
+            if mask := _made_mask(one, project.annotation, made):
+                later[place] = mask
+            else:
+                # What was clicked later, over the same mask, is over the one that these have made.
+                found.append(replace(one, before=later.get(place, one.before)))
     return found
 
 
@@ -150,13 +157,16 @@ def _read(project: Project, record: Mapping[str, Any]) -> OpenPoints | None:
     return OpenPoints(prompt, str(record["before"]), identity)
 
 
-def _is_made(one: OpenPoints, annotation: Annotation, made: Mapping[CellKey, Sequence[Clicked]]) -> bool:
-    """Whether the mask of the cell was made of these points, over the one that they were clicked on."""
+def _made_mask(one: OpenPoints, annotation: Annotation, made: Mapping[CellKey, Sequence[Clicked]]) -> str:
+    """The checksum of the cell's mask if it was made of these points, over the one that they were clicked on.
+
+    Else it is empty.
+    """
     of_these = {each.mask for each in made.get(one.prompt.key, ()) if each.prompt == one.prompt}
     if not of_these:
-        return False
+        return ""
     try:
         present = checksum(annotation.mask(*one.prompt.key))
     except UserError:
-        return False
-    return present in of_these and present != one.before
+        return ""
+    return present if present in of_these and present != one.before else ""

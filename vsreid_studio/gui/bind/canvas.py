@@ -165,6 +165,7 @@ class CanvasBinder(QObject):
         session.changed.connect(follower(self._follow))
         session.instances_changed.connect(follower(self._refresh))
         session.instances_changed.connect(self.clicks.drop_gone)
+        session.instances_changed.connect(self.open_points.go_on)
         session.undo_changed.connect(self.clicks.note_saved)
         session.selection_changed.connect(follower(self._select))
         session.proposal_changed.connect(self._propose)
@@ -207,6 +208,7 @@ class CanvasBinder(QObject):
         self._session.edits.comparing = wipe is not None
         self.canvas.editor.set_closed("" if wipe is None else COMPARED)
         self.canvas.set_wipe(None if wipe is None else wipe.share)
+        self.open_points.go_on()
         self._show_masks()
 
     def set_display(self, display: Display) -> None:
@@ -366,15 +368,22 @@ class CanvasBinder(QObject):
     def _keep_clicked(self, mask: SoftMask, prompt: Prompt, before: SoftMask) -> None:
         """Take a mask that points have made, and note them in the project.
 
-        The network may have taken a while: what the person has drawn there since then stays.
+        The network may have taken a while: what the person has drawn there since then stays. Where nothing
+        may be drawn now, it is asked for again when it may.
         """
         cell = self._session.annotation.get(*prompt.key)
-        if cell is not None and cell.pinned and not cell.mask.same(before):
+        one = self._session.instances.get(prompt.key.instance)
+        closed = self._session.edits.comparing or (one is not None and one.locked)
+        if closed and not self._is_corrected(*prompt.key):
+            self.open_points.wait(prompt, before)
+            self._show_masks()
+        elif cell is not None and cell.pinned and not cell.mask.same(before):
             self.notified.emit("The clicked mask is not kept: the mask was changed meanwhile.")
             self._show_masks()
         elif self._keep(*prompt.key, mask, "Click"):
             name = setting_of(prompt.key)
             clicked = Clicked(prompt, before.area > 0, self.clicks.weights, checksum(mask))
+            self.open_points.follow_kept(prompt, clicked.mask)
             self._session.keep_setting(name, noted(self._session.setting(name), clicked))
 
     def _take_stroke(self, instance: int, mask: SoftMask, label: str) -> None:
@@ -382,14 +391,18 @@ class CanvasBinder(QObject):
 
     def _keep(self, frame: int, instance: int, mask: SoftMask, label: str) -> bool:
         """Take a mask that the person has drawn; whether the document has it."""
-        correction = self.correction
-        if correction is not None and (correction.frame, correction.instance) == (frame, instance):
-            correction.paint(mask)
+        if self.correction is not None and self._is_corrected(frame, instance):
+            self.correction.paint(mask)
         elif self._session.mask_edits.edit_mask(frame, instance, mask, label):
             return True
         # Else the stroke is on the canvas, but not in the document.
         self._show_masks()
         return False
+
+    def _is_corrected(self, frame: int, instance: int) -> bool:
+        """Whether what is drawn in a cell is of the proposal, not of the document."""
+        one = self.correction
+        return one is not None and (one.frame, one.instance) == (frame, instance)
 
     def _take_box(self, instance: int, box: Box) -> None:
         if self.redrawing:
