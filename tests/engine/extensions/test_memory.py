@@ -1,5 +1,6 @@
 """The memory computes each entry once, forgets what is not read, and is not disturbed by a hypothesis."""
 
+from collections.abc import Collection
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from vsreid_studio.engine.extensions.memory import MOST_RIVALS, Memory
 from vsreid_studio.engine.nets.stream import MemoryEntry
 from vsreid_studio.engine.store.annotation import Annotation
 from vsreid_studio.engine.store.view import AnnotationView
-from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, SoftMask
+from vsreid_studio.engine.types import Box, Cell, CellKey, Maker, Prediction, SoftMask
 
 HEIGHT, WIDTH = 60, 400
 ENTRY = 3 * 4 * 100
@@ -25,9 +26,10 @@ class Stream:
     log_sharpness = torch.zeros(1)
 
     def __init__(self) -> None:
-        self.computed = 0
+        self.computed = self.encoded = 0
 
     def encode(self, patch: torch.Tensor) -> torch.Tensor:
+        self.encoded += 1
         return patch
 
     def memorise(self, features: object, maps: torch.Tensor) -> list[MemoryEntry]:
@@ -35,11 +37,11 @@ class Stream:
         return [MemoryEntry(*(torch.full((100,), float(self.computed)) for _ in range(3)))]
 
 
-def made() -> tuple[Memory, Stream]:
+def made(recent: int = 0) -> tuple[Memory, Stream]:
     stream = Stream()
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     video = SimpleNamespace(height=HEIGHT, width=WIDTH, frame=lambda _: picture)
-    return Memory(video, SimpleNamespace(rgb=stream), PropagationConfig()), stream  # type: ignore[arg-type]
+    return Memory(video, SimpleNamespace(rgb=stream), PropagationConfig(recent=recent)), stream  # type: ignore[arg-type]
 
 
 def mask(x: int, width: int = 8) -> SoftMask:
@@ -95,6 +97,27 @@ def test_a_hypothesis_leaves_the_entries_as_they_are() -> None:
     again = memory.entries(annotation, 1, 2, rivals=[2])
     assert all(one is other for one, other in zip(known, again, strict=True))
     assert stream.computed == 4
+
+
+def test_what_a_failed_step_has_left_is_no_other_map() -> None:
+    memory, stream = made(recent=2)
+    annotation, box = crowd(2), Box(0, 0, 20, 40)
+    found = Prediction(mask(6), 0.9)
+
+    def step(frame: int, instances: Collection[int], fails: bool = False) -> None:
+        for instance in instances:
+            memory.observe(CellKey(frame, instance), box, np.zeros((40, 20), np.float32), torch.zeros(1))
+        if not fails:
+            scene = SimpleNamespace(cells=annotation, frame=frame)
+            memory.after_prediction(scene, (), dict.fromkeys(instances, found))  # type: ignore[arg-type]
+
+    step(1, [1, 2], fails=True)
+    step(2, [1])
+    step(3, [1])
+    cells = {CellKey(n, 1): Cell(found.mask, 0, confidence=0.9) for n in (1, 3)}
+    annotation.apply(annotation.set_cells("propagate", cells))
+    assert len(memory.entries(annotation, 1, 2)) == 3
+    assert stream.encoded == 2, "the template, and frame 1, of which the step has failed"
 
 
 def test_the_template_is_read_before_an_earlier_recovery() -> None:

@@ -112,10 +112,13 @@ class Memory:
             for key, one in self._recent_ones.items()
             if key.instance not in found or abs(key.frame - scene.frame) <= far
         }
-        for key, (coarse, box, others) in self._seen.items():
-            mask = found[key.instance].mask
-            kept[key] = _Recent(mask, coarse, self._maps(mask, box, others))
-        self._recent_ones, self._seen = kept, {}
+        seen, self._seen = self._seen, {}
+        for key, (coarse, box, others) in seen.items():
+            # Others are left from a step that failed, as memory ran out, say.
+            if key.frame == scene.frame and key.instance in found:
+                mask = found[key.instance].mask
+                kept[key] = _Recent(mask, coarse, self._maps(mask, box, others))
+        self._recent_ones = kept
         return dict(found)
 
     def entries(
