@@ -67,7 +67,7 @@ def test_everything_survives(project: Project, make_cell: Callable[..., Cell], v
         assert list(again.instances.values()) == [bike, RIDER]
         assert again.settings.get("overlay") == {"opacity": 0.5, "frames": [1, 2]}
         assert again.settings.get("other", 5) == 5
-        assert list(again.settings) == ["overlay", "run_settings"]
+        assert list(again.settings) == ["last_identity", "overlay", "run_settings"]
         assert again.last_settings == {"flow": "dis"}
         assert [run.weights for run in again.runs] == [{"reid": "abc"}, {"reid": "abd"}]
         assert again.runs[0].started <= again.runs[1].started
