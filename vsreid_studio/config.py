@@ -127,7 +127,7 @@ class ReidConfig:
     appearance_track: bool = True
     rho_track: float = 0.65
     sure: float = 0.8
-    least_confidence: float = 0.65
+    least_confidence: float = 0.35
     only_better: bool = True
     verification: bool = True
     trust: bool = True

@@ -91,6 +91,9 @@ class Offers(Reidentification):
         self.described += 1
         return np.ones(1, np.float32)
 
+    def colours(self, frame: int, mask: SoftMask) -> NDArray[np.float16]:
+        return np.ones(1, np.float16)
+
 
 def test_worst_frame_is_corrected_and_what_it_has_a_say_in_computed() -> None:
     propagation = Still()

@@ -16,7 +16,9 @@ def thresholds(clips: Path, folder: Path, *options: str) -> int:
 
 
 def test_what_finds_again_is_chosen(tiny_davis: Path, tmp_path: Path, calls: Any) -> None:
+    (tmp_path / "usual.toml").write_text("[reid]\ntrust = false\nleast_confidence = 0.65\n")
     options = ["--rho-reid", "0.5", "1", "--rho-occ", "0.2", "0.3", "--least-confidence", "0.2", "1"]
+    options += ["--config", str(tmp_path / "usual.toml")]
     assert thresholds(tiny_davis, tmp_path, *options) == 0
     text = (tmp_path / "page.md").read_text()
     assert "| 0.5 | 0.2 | 0.65 | 1.000 | " in text

@@ -146,6 +146,9 @@ class FakeReid(Reidentification):
         self.described.append((frame, instance))
         return direction(instance, 1.0)
 
+    def colours(self, frame: int, mask: SoftMask) -> NDArray[np.float16]:
+        return direction(int(mask.values[1, 0]), 1.0).astype(np.float16)
+
 
 def found(**similarities: float) -> FakeReid:
     """One candidate of instance 1 per named frame, e.g. found(f5=0.9), away from where masks are."""

@@ -123,6 +123,9 @@ class ReidByColour(Reidentification):
         covered = picture[mask.hard(*picture.shape[:2])].mean(axis=0)
         return _unit(min(COLOURS, key=lambda k: float(np.abs(covered - COLOURS[k]).sum())))
 
+    def colours(self, frame: int, mask: SoftMask) -> NDArray[np.float16]:
+        return self.appearance(frame, mask).astype(np.float16)
+
 
 def _unit(number: int) -> NDArray[np.float32]:
     row = np.zeros(3, np.float32)

@@ -69,6 +69,10 @@ class Remembering(Reidentification):
                 self._known[id(mask)] = mask, row
         return np.stack([self._known[id(mask)][1] for _, mask in masks])
 
+    def colours(self, frame: int, mask: SoftMask) -> NDArray[np.float16]:
+        """As the module does."""
+        return self._reid.colours(frame, mask)
+
 
 def simulate(
     truth: Sequence[LabelMap],

@@ -183,7 +183,7 @@ def _add_thresholds(subparsers: Subparsers) -> None:
     for name, what, values in (
         ("rho-reid", "least similarity", (0.55, 0.6, 0.65, 0.7, 0.75)),
         ("rho-occ", "greatest overlap with the present mask", (0.1, 0.3, 0.5)),
-        ("least-confidence", "least confidence of a recovered mask", (0.65, 0.7, 0.75, 0.8)),
+        ("least-confidence", "least confidence of a recovered mask", (0.25, 0.35, 0.5, 0.65)),
     ):
         shown = " ".join(f"{value:g}" for value in values)
         parser.add_argument(

@@ -118,6 +118,9 @@ class _Reidentification(Reidentification):
         covered = self._truth[frame][mask.hard(height, width)]
         return self._looks(int(np.bincount(covered, minlength=3)[1:].argmax()) + 1, 1.0, frame)
 
+    def colours(self, frame: int, mask: SoftMask) -> NDArray[np.float16]:
+        return self.appearance(frame, mask)[:3].astype(np.float16)
+
     def _looks(self, instance: int, similarity: float, frame: int) -> NDArray[np.float32]:
         """A vector of length 1 with this cosine to the instance's own; in no two frames it differs alike."""
         row = np.zeros(len(self._truth) + 3, np.float32)

@@ -156,3 +156,28 @@ def test_frames_are_prepared_where_the_networks_serve_several(parallel: bool) ->
         reid.candidates(frame)
     assert sorted(detector.calls) == [3, 4, 5, 6]
     assert set(threads) == {threading.get_ident()}, "a project file serves the thread that asks"
+
+
+def test_colours_are_those_of_the_mask_alone() -> None:
+    class Halves(Video):
+        def frame(self, index: int) -> np.ndarray:
+            picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+            # The purest red and green are beyond the bins.
+            picture[:, :30], picture[:, 30:] = (255, 0, 0), (0, 255, 0)
+            return picture
+
+    module = ReidModule(Halves(), FakeDetector(), FakeEmbedder())
+    left, right = (module.colours(0, mask(x, 5, x + 20, 30)).astype(np.float32) for x in (5, 35))
+    assert left @ left == pytest.approx(1, abs=0.01)
+    assert left @ right < 0.01
+    # A box over both, of which the mask covers the left one, and a single pixel at the right end.
+    both = np.zeros((30, 50), np.float32)
+    both[:, :20] = both[0, 49] = 1
+    assert left @ module.colours(0, SoftMask.from_dense(both, (5, 5))).astype(np.float32) > 0.95
+    # Nothing of a mask may be left where a large box is reduced.
+    speck = np.zeros((40, 60), np.float32)
+    speck[0, 0] = speck[39, 59] = 1
+    found = module.colours(0, SoftMask.from_dense(speck, (0, 0))).astype(np.float32)
+    assert found @ found == pytest.approx(1, abs=0.01)
+    with pytest.raises(ValueError, match="no colours"):
+        module.colours(0, SoftMask.empty())

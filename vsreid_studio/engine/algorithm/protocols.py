@@ -138,3 +138,7 @@ class Reidentification(Protocol):
         A module whose network takes several boxes at a time overrides it.
         """
         return np.stack([self.appearance(frame, mask) for frame, mask in masks])
+
+    def colours(self, frame: int, mask: SoftMask) -> NDArray[np.float16]:
+        """The colours of what a mask (not empty) covers, without the ground in its box: (c,) of length 1."""
+        ...

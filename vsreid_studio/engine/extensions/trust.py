@@ -26,7 +26,7 @@ from ..types import Cell, CellKey, Maker, Prediction, SoftMask
 from .appearance_track import TRUSTED, TrustedEmbeddings, spread
 from .gallery import Gallery
 from .temporal_smoothing import finished_block
-from .trust_model import LITE, Cues, TrustModel, cues_of, lost_maps, runs_of
+from .trust_model import LITE, Appearance, Cues, TrustModel, cues_of, lost_maps, runs_of
 
 EVERY = 2
 """Frames from one embedding of a chain to the next; similarities in between are interpolated."""
@@ -34,8 +34,6 @@ AT_ONCE = 20
 """Maps embedded in one batch, which takes N_reid some milliseconds."""
 THINNED = 4
 """What maps to rely on show is kept in every fourth frame, to be compared with candidates."""
-RECOVERED = 0.9
-"""The least confidence of a recovered map as a share of its predicted IoU."""
 WRONG = 0.5
 """A map is probably wrong below this probability of J >= .5."""
 COVERED = 0.05
@@ -59,8 +57,9 @@ class Trust:
         self._reid = reid
         self._gallery = gallery
         self._model = model or LITE
-        self._embedded: dict[CellKey, tuple[Cell, NDArray[np.float32]]] = {}
-        self._trusted: dict[int, dict[int, tuple[Cell, NDArray[np.float32]]]] = {}
+        self._seen: dict[CellKey, tuple[Cell, Appearance]] = {}
+        self._templates: dict[CellKey, tuple[Cell, NDArray[np.float16]]] = {}
+        self._trusted: dict[int, dict[int, tuple[Cell, Appearance]]] = {}
 
     def after_step(self, annotation: Annotation, plan: Plan, step: Step) -> Work:
         """Embed the maps of the block that the step has completed, without the deferred ones."""
@@ -79,7 +78,7 @@ class Trust:
                 judged.append((instance, new))
                 yield from self._judge(annotation, instance, chain, kept, plan.frames)
             yield from self._recall(annotation, instance)
-            self._embedded = {key: one for key, one in self._embedded.items() if key.instance != instance}
+            self._seen = {key: one for key, one in self._seen.items() if key.instance != instance}
         # What covers a run may itself have turned out to be wrong.
         for run in kept:
             if not run.covered(annotation):
@@ -91,20 +90,22 @@ class Trust:
 
     def trusted(self, annotation: Annotation, instance: int) -> TrustedEmbeddings:
         """The embeddings of the present maps of an instance that were judged right."""
-        known = self._trusted.get(instance, {})
-        there = [n for n, (cell, _) in sorted(known.items()) if cell is annotation.get(n, instance)]
-        rows = [known[n][1] for n in there]
+        known = self.trusted_appearances(annotation, instance)
+        rows = [one.embedding for one in known.values()]
         return TrustedEmbeddings(
-            np.array(there, np.intp), np.stack(rows) if rows else np.zeros((0, 1), np.float32)
+            np.array([*known], np.intp), np.stack(rows) if rows else np.zeros((0, 1), np.float32)
         )
+
+    def trusted_appearances(self, annotation: Annotation, instance: int) -> dict[int, Appearance]:
+        """What the present maps of an instance show that were judged right, by frame."""
+        known = sorted(self._trusted.get(instance, {}).items())
+        return {n: one for n, (cell, one) in known if cell is annotation.get(n, instance)}
 
     def recovered(self, annotation: Annotation, key: CellKey, found: Prediction) -> Prediction:
         """A recovered map with the expected J as its confidence.
 
-        Its box is compared with the gallery, and with trusted maps of other frames. Nothing led to it, so its
-        own predicted IoU stands for the lowest one. The coefficients are those of propagated maps, which
-        may show anything. The candidate of a recovered one has passed ρ_reid, so its confidence is never
-        below `RECOVERED` of its predicted IoU.
+        It is compared with the gallery, and with trusted maps of other frames. Nothing led to it, so its own
+        predicted IoU stands for the lowest one. The coefficients are those of propagated maps.
 
         Args:
             annotation: not to be changed.
@@ -114,18 +115,16 @@ class Trust:
         Returns:
             the same if nothing is in the map, or the gallery is empty.
         """
-        entries = self._gallery.entries(annotation, key.instance)
-        if not found.mask.area or not entries:
+        gallery = self._gallery_appearances(annotation, key.instance)
+        if not found.mask.area or not gallery:
             return found
-        embedding = self._reid.appearance(key.frame, found.mask)
-        trusted = self.trusted(annotation, key.instance)
-        gallery = max(float(entry @ embedding) for entry in entries.values())
-        others = trusted.rows[trusted.frames != key.frame]
-        way = max(gallery, float((others @ embedding).max())) if len(others) else gallery
-        values = found.confidence, gallery, way, found.confidence
-        cues = Cues(*(np.array([value], np.float64) for value in values))
+        colours = self._reid.colours(key.frame, found.mask)
+        appearance = Appearance(self._reid.appearance(key.frame, found.mask), colours)
+        trusted = self.trusted_appearances(annotation, key.instance)
+        others = [one for frame, one in trusted.items() if frame != key.frame]
+        cues = cues_of([found.confidence], {0: appearance}, gallery, others)
         expected = self._model.expected(self._model.probability(cues), cues.quality)
-        return replace(found, confidence=max(float(expected[0]), RECOVERED * found.confidence))
+        return replace(found, confidence=float(expected[0]))
 
     def cues(self, annotation: Annotation, instance: int) -> Iterator[tuple[list[int], Cues]]:
         """The frames of each chain that is to be judged, and its cues; nothing is changed."""
@@ -175,9 +174,9 @@ class Trust:
             if lost[n]:
                 judged = replace(judged, mask=SoftMask.empty(), confidence=float(1 - probability[n]))
             elif expected[n] >= TRUSTED:
-                embedding = self._known(annotation, CellKey(frame, instance))
-                if embedding is not None and (frame - cell.origin) % THINNED == 0:
-                    trusted[frame] = judged, embedding
+                appearance = self._known(annotation, CellKey(frame, instance))
+                if appearance is not None and (frame - cell.origin) % THINNED == 0:
+                    trusted[frame] = judged, appearance
             after[CellKey(frame, instance)] = judged
         change = annotation.set_cells("propagate", after)
         annotation.apply(change)
@@ -195,26 +194,41 @@ class Trust:
         lacking = [frame for frame, cell in cells.items() if trusted.get(frame, (None,))[0] is not cell]
         yield from self._embed(annotation, instance, lacking)
         for frame in lacking:
-            embedding = self._known(annotation, CellKey(frame, instance))
-            if embedding is not None:
-                trusted[frame] = cells[frame], embedding
+            appearance = self._known(annotation, CellKey(frame, instance))
+            if appearance is not None:
+                trusted[frame] = cells[frame], appearance
 
     def _cues(self, annotation: Annotation, instance: int, chain: Sequence[int]) -> Cues | None:
-        """Cues from the embeddings; None without embeddings or gallery, or if a person changed a map."""
-        entries = list(self._gallery.entries(annotation, instance).values())
+        """Cues of a chain; None without a gallery, or if nothing was seen or a person changed a map."""
+        gallery = self._gallery_appearances(annotation, instance)
         cells = [annotation.get(frame, instance) for frame in chain]
-        seen = ((n, self._known(annotation, CellKey(frame, instance))) for n, frame in enumerate(chain))
-        embeddings = {n: embedding for n, embedding in seen if embedding is not None}
         there = [
             cell
             for frame, cell in zip(chain, cells, strict=True)
             if cell is not None and cell.made_by is Maker.PROPAGATION and cell.origin != frame
         ]
-        if not entries or not embeddings or len(there) < len(chain):
+        if not gallery or len(there) < len(chain):
             return None
-        trusted = self.trusted(annotation, instance).rows
-        quality = [cell.confidence for cell in there]
-        return cues_of(quality, embeddings, entries, trusted if len(trusted) else None)
+        seen = ((n, self._known(annotation, CellKey(frame, instance))) for n, frame in enumerate(chain))
+        shown = {n: appearance for n, appearance in seen if appearance is not None}
+        if not shown:
+            return None
+        trusted = [*self.trusted_appearances(annotation, instance).values()]
+        return cues_of([cell.confidence for cell in there], shown, gallery, trusted[spread(len(trusted))])
+
+    def _gallery_appearances(self, annotation: Annotation, instance: int) -> list[Appearance]:
+        """What the templates of an instance show."""
+        found = []
+        for frame, embedding in self._gallery.entries(annotation, instance).items():
+            cell = annotation.get(frame, instance)
+            if cell is not None and cell.mask.hard_box is not None:
+                key = CellKey(frame, instance)
+                known = self._templates.get(key)
+                if known is None or known[0] is not cell:
+                    known = cell, self._reid.colours(frame, cell.mask)
+                    self._templates[key] = known
+                found.append(Appearance(embedding, known[1]))
+        return found
 
     def _embed(self, annotation: Annotation, instance: int, frames: Sequence[int]) -> Work:
         """Compute what is not known yet of the maps in some frames."""
@@ -229,10 +243,10 @@ class Trust:
             if cells:
                 rows = self._reid.appearances([(key.frame, cell.mask) for key, cell in cells.items()])
                 for (key, cell), row in zip(cells.items(), rows, strict=True):
-                    self._embedded[key] = cell, row
+                    self._seen[key] = cell, Appearance(row, self._reid.colours(key.frame, cell.mask))
 
-    def _known(self, annotation: Annotation, key: CellKey) -> NDArray[np.float32] | None:
-        known = self._embedded.get(key)
+    def _known(self, annotation: Annotation, key: CellKey) -> Appearance | None:
+        known = self._seen.get(key)
         # Cells are immutable, so identity shows whether this one is known.
         return known[1] if known is not None and known[0] is annotation.get(*key) else None
 
@@ -359,6 +373,9 @@ def _propagated(records: NDArray[np.void]) -> NDArray[np.bool_]:
 
 
 def _sampled_frames(annotation: Annotation, instance: int, chain: Sequence[int]) -> list[int]:
-    """Every `EVERY`th frame counted from the checkpoint, and the first and the last one of a chain."""
+    """Every `EVERY`th frame counted from the checkpoint, and the first and the last one of a chain.
+
+    In between cues are interpolated.
+    """
     origin = annotation.origin(chain[0], instance) or 0
     return [frame for frame in chain if frame in (chain[0], chain[-1]) or (frame - origin) % EVERY == 0]

@@ -1,21 +1,22 @@
 """The trust figure: the probability that a propagated or recovered map is right.
 
 N_mp predicts the IoU of each map, but a map that has drifted to an occluder is an accurate map of another
-object, and its predicted IoU stays high. Its embedding by N_reid then differs from that of the instance. A
-logistic regression turns these cues into the probability that J is at least .5:
+object, and its predicted IoU stays high. What it shows then differs from the instance. A logistic regression
+turns these cues into the probability that J is at least .5:
 
 - the predicted IoU, and the lowest one since the map was last confirmed: identity is lost in one step;
-- the cosine similarity of the map's box to the gallery;
-- the similarity to the embeddings of confirmed maps since the checkpoint, and of maps of other checkpoints
-  that were judged right. An instance that turns soon differs from its template, but hardly from its own
-  appearance a few frames before.
+- the similarity of the map's box, by N_reid, and of its own pixels' colours, without the ground beside them,
+  to the gallery, to confirmed maps since the checkpoint, and to maps of other checkpoints that were judged
+  right. An instance that turns soon differs from its template, but hardly from its own appearance a few
+  frames before.
 
 `vsreid-studio train trust` fits the coefficients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ NEAR = 12
 JOIN = 0.7
 """Similarity from which an embedding is confirmed, if the predicted IoU is at least `LEAST`."""
 LEAST = 0.5
-LOST, LASTING = 0.2, 5
+LOST, LASTING = 0.3, 5
 """Maps are emptied where `LASTING` in a row are below the probability `LOST`: a single one is unreliable."""
 
 
@@ -36,8 +37,8 @@ class TrustModel:
     """A logistic regression on the cues, and the J that follows.
 
     Attributes:
-        weights: of logit of quality, gallery, way and logit of least, see `Cues`. The first may be negative:
-            a map that is confident again after a moment of low confidence often shows another object.
+        weights: of each of `Cues.columns`. The first may be negative: a map that is confident again after a
+            moment of low confidence often shows another object.
         bias: of the logit.
         good: (a, b): J is expected to be a + b * q where it is at least .5.
         bad: and this where it is not.
@@ -69,65 +70,90 @@ class TrustModel:
         return np.clip(probability * good + (1 - probability) * self.bad, 0, 1)
 
 
+class Appearance(NamedTuple):
+    """What a map shows.
+
+    Attributes:
+        embedding: (d,) float32 of length 1, N_reid of its box.
+        colours: (c,) float16 of length 1, of its own pixels.
+    """
+
+    embedding: NDArray[np.float32]
+    colours: NDArray[np.float16]
+
+
 class Cues(NamedTuple):
     """The cues for the maps of one chain, (n,) float64 each, in the order of propagation.
 
     Attributes:
+        gallery: similarity of the map's box to the gallery; not in the regression, as `way` is in it.
         quality: the predicted IoU.
-        gallery: similarity of the map's box to the gallery.
-        way: the greatest similarity to the gallery, to the latest confirmed embeddings, and to those of other
-            chains.
-        least: the lowest predicted IoU since the last confirmed embedding.
+        least: the lowest predicted IoU since the last confirmed map.
+        way: the greatest similarity of the box to the gallery, to the latest confirmed maps, and to those of
+            other chains.
+        colours: the same of the colours of the map's own pixels.
     """
 
-    quality: NDArray[np.float64]
     gallery: NDArray[np.float64]
-    way: NDArray[np.float64]
+    quality: NDArray[np.float64]
     least: NDArray[np.float64]
+    way: NDArray[np.float64]
+    colours: NDArray[np.float64]
 
     @property
     def columns(self) -> NDArray[np.float64]:
         """(n, 4), as `TrustModel` weighs them."""
-        return np.stack([_logit(self.quality), self.gallery, self.way, _logit(self.least)], axis=1)
+        return np.stack([_logit(self.quality), _logit(self.least), self.way, self.colours], axis=1)
 
 
 def cues_of(
     quality: Sequence[float],
-    embeddings: Mapping[int, NDArray[np.float32]],
-    gallery: Sequence[NDArray[np.float32]],
-    elsewhere: NDArray[np.float32] | None = None,
+    shown: Mapping[int, Appearance],
+    gallery: Sequence[Appearance],
+    elsewhere: Sequence[Appearance] = (),
 ) -> Cues:
     """The cues of a chain.
 
     Args:
         quality: predicted IoU of each map, in the order of propagation.
-        embeddings: (d,) float32 of length 1, N_reid of the map's box, by index in that order; at least one.
-        gallery: (d,) float32 of length 1 each; at least one.
-        elsewhere: (m, d) float32, rows of length 1, of maps of other chains that were judged right. A chain
-            that begins at a recovery needs them: its instance has often turned since the first mask.
+        shown: by some maps, by index in that order; at least one.
+        gallery: at least one.
+        elsewhere: of maps of other chains that were judged right. A chain that begins at a recovery needs
+            them: its instance has often turned since the first mask.
     """
-    known, confirmed = np.stack(gallery), list(gallery)
-    others = np.zeros((0, known.shape[1]), np.float32) if elsewhere is None else elsewhere
+    template, known = _Similarity(gallery), _Similarity([*gallery, *elsewhere])
+    confirmed: deque[Appearance] = deque(maxlen=NEAR)
     least, low = [], 1.0
-    places, template, way = sorted(embeddings), [], []
+    places, rows = sorted(shown), []
     for place, q in enumerate(quality):
         low = min(low, q)
         least.append(low)
-        if (embedding := embeddings.get(place)) is None:
+        if (one := shown.get(place)) is None:
             continue
-        template.append(float((known @ embedding).max()))
-        near = float((np.concatenate([others, confirmed[-NEAR:]]) @ embedding).max())
-        way.append(max(near, template[-1]))
-        if way[-1] >= JOIN and q >= LEAST:
-            confirmed.append(embedding)
+        way, colours = np.maximum(known.of(one), _Similarity(confirmed).of(one))
+        rows.append((template.of(one)[0], way, colours))
+        if way >= JOIN and q >= LEAST:
+            confirmed.append(one)
             low = 1.0
-    everywhere = np.arange(len(quality))
-    return Cues(
-        np.array(quality, np.float64),
-        np.interp(everywhere, places, template),
-        np.interp(everywhere, places, way),
-        np.array(least),
+    gallery_, *others = (
+        np.interp(np.arange(len(quality)), places, column) for column in zip(*rows, strict=True)
     )
+    return Cues(gallery_, np.array(quality, np.float64), np.array(least), *others)
+
+
+class _Similarity:
+    """The greatest cosines with some appearances: of the box, and of the colours; -1 where there are none."""
+
+    def __init__(self, others: Collection[Appearance]) -> None:
+        self._boxes = np.stack([one.embedding for one in others]) if others else None
+        self._colours = np.stack([one.colours for one in others]).astype(np.float32) if others else None
+
+    def of(self, one: Appearance) -> NDArray[np.float64]:
+        """(2,), float64."""
+        if self._boxes is None or self._colours is None:
+            return np.full(2, -1.0)
+        colours = self._colours @ one.colours.astype(np.float32)
+        return np.array([(self._boxes @ one.embedding).max(), colours.max()], np.float64)
 
 
 def _logit(q: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -154,5 +180,5 @@ def runs_of(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(ends[::2], ends[1::2], strict=True))
 
 
-LITE = TrustModel(weights=(-0.335, 3.556, 3.272, 1.235), bias=-3.534, good=(0.425, 0.532), bad=0.022)
+LITE = TrustModel(weights=(-0.442, 0.925, 3.026, 16.998), bias=-15.833, good=(0.405, 0.554), bad=0.022)
 """Of the shipped networks."""

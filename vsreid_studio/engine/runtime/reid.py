@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..algorithm.protocols import Reidentification
+from ..nets.embedding import crop_box
+from ..nets.patches import inside
 from ..parallel import side_by_side
 from ..types import Box, Candidates, Frame, SoftMask
 
 if TYPE_CHECKING:
     from ..nets.detector import Detections
 
+BINS, VIVID, SIDE = (4, 16, 16), (64, 192), 128
+"""Of a histogram: lightness, and both colour axes; the range of these, beyond which all colours are as at its
+end; and the side of the square to which a box is brought before."""
 SAME = 0.5
 """A mask counts as a person's when its box and a person's candidate box have at least this IoU."""
 
@@ -186,6 +192,26 @@ class ReidModule(Reidentification):
                 raise ValueError("an empty mask has no appearance")
             parts.append((self._video.frame(frame), box))
         return self._embedder.embed_parts(parts)
+
+    def colours(self, frame: int, mask: SoftMask) -> NDArray[np.float16]:
+        """A histogram in CIELAB of a mask's own pixels: (c,) float16 of length 1.
+
+        Its entries are square roots, so that the cosine of two is Bhattacharyya's coefficient.
+
+        Raises:
+            ValueError: nothing of the mask exceeds 0.5, or it lies outside the frame.
+        """
+        box = mask.hard_box
+        if box is None:
+            raise ValueError("an empty mask has no colours")
+        picture = cv2.cvtColor(crop_box(self._video.frame(frame), box, SIDE), cv2.COLOR_RGB2LAB)
+        low, high = VIVID
+        np.clip(picture[..., 1:], low, high - 1, out=picture[..., 1:])
+        share = inside(mask, box, (SIDE, SIDE))
+        # Of a speck in a large box what it covers most.
+        own = (share >= min(0.5, float(share.max()))).astype(np.uint8)
+        counts = cv2.calcHist([picture], [0, 1, 2], own, list(BINS), [0, 256, low, high, low, high]).ravel()
+        return np.sqrt(counts / counts.sum()).astype(np.float16)
 
     def _embed(
         self, picture: Frame, boxes: NDArray[np.int32], person: NDArray[np.bool_]
