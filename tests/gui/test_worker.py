@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from fake_engine import ByColour, Script
+from fake_engine import ReidByColour, Script
+from numpy.typing import NDArray
 from pytestqt.qtbot import QtBot
 from small_clip import HIDDEN, LENGTH, true_mask
 from window_fixtures import Heard
@@ -97,9 +98,13 @@ def test_what_is_passed_over_is_listed_with_its_reason(
     qtbot: QtBot, conductor: Conductor, drawn: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose_red(drawn)
-    look = ByColour._look
-    unsure = 0.2
-    monkeypatch.setattr(ByColour, "_look", lambda self, *cell: replace(look(self, *cell), confidence=unsure))
+    colours = ReidByColour.colours
+
+    def others(self: ReidByColour, frame: int, mask: SoftMask) -> NDArray[np.float16]:
+        shown = colours(self, frame, mask)
+        return np.roll(shown, 1) if frame > HIDDEN[0] else shown
+
+    monkeypatch.setattr(ReidByColour, "colours", others)
     assert run(qtbot, conductor) is Outcome.DONE
     again = [one for one in drawn.retrievals if one.instance == 1 and one.frame == HIDDEN[-1] + 1]
     assert [one.reason for one in again] == [Reason.UNSURE]
